@@ -1,0 +1,1 @@
+"""Messages as bytes: header blocks, their shape, PGP/MIME. Pure functions, no I/O."""

@@ -1,0 +1,87 @@
+"""A mail address that normalises itself (RFC 5321 section 4.1.2, RFC 6531, RFC 5891).
+
+Two addresses are equal when they reach the same mailbox as far as this relay is concerned: domains are
+compared as lower-case A-labels, local parts without case (and in Unicode's normal form C), quotes that
+say nothing are dropped. `text` keeps what was received, to the letter: it alone goes to the next hop.
+
+Raises `AddressError` for what is no address at all; everything else is accepted as it came, because an
+address we find odd may be an address another host accepts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+import idna
+
+from relay.errors import AddressError
+
+MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits add up to 64 + 1 + 255
+
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>]")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`Address("Bob@Example.ORG")`; compared by `key` alone."""
+
+    text: str = field(compare=False)
+    """As it came, without the angle brackets."""
+    local: str = field(init=False, compare=False)
+    """The local part, unquoted, in the case it came in."""
+    domain: str = field(init=False, compare=False)
+    """Lower case, A-labels; empty for a bare local part such as `postmaster`."""
+    key: str = field(init=False)
+    """What is compared and stored: `local@domain` without case."""
+
+    def __post_init__(self) -> None:
+        if not self.text or len(self.text.encode("utf-8", "surrogateescape")) > MAX_OCTETS:
+            raise AddressError("an address has 1 to 320 octets")
+        if _FORBIDDEN.search(self.text):
+            raise AddressError("an address has no control characters or angle brackets")
+        mailbox = self.text.split(":", 1)[1] if self.text.startswith("@") and ":" in self.text else self.text
+        local, at, domain = mailbox.rpartition("@")
+        local = _unquote(local if at else domain)
+        if not local or (at and not domain):
+            raise AddressError("an address has a local part and a domain")
+        normal = normalise_domain(domain) if at else ""
+        folded = unicodedata.normalize("NFC", local).casefold()
+        object.__setattr__(self, "local", local)
+        object.__setattr__(self, "domain", normal)
+        object.__setattr__(self, "key", f"{folded}@{normal}" if at else folded)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def untagged(self) -> Address | None:
+        """The address without its `+tag` (RFC 5233), or None where it has none."""
+        base, plus, _tag = self.local.partition("+")
+        return Address(f"{base}@{self.domain}") if plus and base and self.domain else None
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether it can be sent without SMTPUTF8."""
+        return self.text.isascii()
+
+
+def normalise_domain(domain: str) -> str:
+    """Lower case and A-labels; a domain that is no IDNA name is lowered and otherwise left alone."""
+    lowered = domain.rstrip(".").lower()
+    if lowered.isascii():
+        return lowered
+    try:
+        return idna.encode(lowered, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return lowered
+
+
+def _unquote(local: str) -> str:
+    if len(local) >= 2 and local[0] == local[-1] == '"':
+        return _QUOTED_PAIR.sub(r"\1", local[1:-1])
+    if " " in local:
+        raise AddressError("a space in a local part is quoted")
+    return local

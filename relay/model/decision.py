@@ -1,0 +1,74 @@
+"""What is to be done for one recipient, by one named rule. Matched exhaustively wherever it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.model.lookup import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Pass on as received: there is nothing readable left to seal."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Encrypt to this certificate."""
+
+    rule: str
+    found: Found
+    sign: bool
+    protect_subject: bool
+
+    @property
+    def reason(self) -> str:
+        """Where the key was found."""
+        return f"key found: {self.found.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Pass on in clear, because this rule says so."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Do not send; the sender is told."""
+
+    rule: str
+    reason: str
+    by_reply: bool = False
+    """Told by the SMTP reply and no notice (`refuse_with: reply`)."""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep it with Postfix until a key arrives; the sender is told once."""
+
+    rule: str
+    reason: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Try again later: something is out of order."""
+
+    rule: str
+    reason: str
+
+
+Decision = Pass | Seal | Clear | Refuse | Hold | Defer
+
+
+def verb(decision: Decision) -> str:
+    """The word of the trace and of `explain`: pass, seal, clear, refuse, hold, defer."""
+    return type(decision).__name__.lower()

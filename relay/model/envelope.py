@@ -1,0 +1,69 @@
+"""The envelope and the message it carries (RFC 5321 section 2.3.1).
+
+Everything here is kept as it came: the next hop gets these very octets (RFC 3461 for NOTIFY, ORCPT, RET
+and ENVID; RFC 6152 for BODY; RFC 6531 for SMTPUTF8; Postfix's XFORWARD). Only SIZE is left out, because
+it is computed anew for what is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from relay.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One RCPT TO and its parameters, in their order and case (`NOTIFY=NEVER`, `ORCPT=rfc822;Bob@X`)."""
+
+    address: Address
+    options: tuple[str, ...] = ()
+
+    @property
+    def notify_never(self) -> bool:
+        """Whether the sender asked for no notice about this recipient (RFC 3461 section 4.1)."""
+        return any(option.upper() == "NOTIFY=NEVER" for option in self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Reverse-path, recipients and parameters of one transaction."""
+
+    sender: Address | None
+    """None is the null reverse-path, `MAIL FROM:<>`."""
+    recipients: tuple[Recipient, ...]
+    options: tuple[str, ...] = ()
+    """Parameters of MAIL FROM as they came (RET, ENVID, BODY, SMTPUTF8 …), SIZE left out."""
+    xforward: tuple[tuple[str, str], ...] = ()
+    """XFORWARD attributes as they came, still in xtext: `(("NAME", "client.example"), ("IDENT", "4F…"))`."""
+
+    def only(self, recipients: tuple[Recipient, ...]) -> Envelope:
+        """The same envelope for some of its recipients."""
+        return replace(self, recipients=recipients)
+
+    @property
+    def queue_id(self) -> str:
+        """The front MTA's queue id (XFORWARD IDENT), or an empty string."""
+        return next((value for name, value in self.xforward if name.upper() == "IDENT"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as the inlet received it."""
+
+    id: str
+    """Ours, for logs, replies and the trace; letters and digits."""
+    envelope: Envelope
+    content: bytes
+    """The octets after DATA, dots unstuffed, without the final dot: never changed."""
+    received: datetime
+    """When, with its time zone."""
+    peer: str
+    """The client's address as text, for the Received line."""
+    helo: str
+    """What the client called itself."""
+    protocol: str
+    """LMTP, ESMTP, ESMTPS … as registered for `with` in Received (RFC 3848)."""
+    single_answer: bool
+    """True where one reply answers for all recipients (SMTP); LMTP gives each its own."""

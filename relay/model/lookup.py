@@ -1,0 +1,71 @@
+"""What a source answers for an address. The four are never confused: only `NotFound` means "no key"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.certificate import Certificate, Why
+
+
+class Origin(StrEnum):
+    """How a certificate came into the store."""
+
+    IMPORTED = "imported"
+    LDAP = "ldap"
+    WKD = "wkd"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A certificate as the store holds it."""
+
+    certificate: Certificate
+    origin: Origin
+    updated: int
+    """When it was stored or last changed, in seconds since the epoch."""
+    proposed: bool = False
+    """Fetched, but not taken over one that an administrator imported: it waits for `keys approve`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A usable certificate."""
+
+    certificate: Certificate
+    origin: Origin
+    source: str
+    method: str
+    """How the source found it: `keyring`, `wkd/advanced`, `ldap/gpgMailbox`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The source answered, and has no certificate for this address."""
+
+    source: str
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """There is a certificate, and it must not be used. This never decays to "no key"."""
+
+    why: Why
+    fingerprint: str
+    origin: Origin
+    source: str
+    method: str = ""
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The source could not be asked, or did not answer. `reason` is from the adapter's fixed words."""
+
+    source: str
+    reason: str
+    method: str = ""
+
+
+Lookup = Found | NotFound | Unusable | Outage

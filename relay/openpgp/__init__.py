@@ -1,0 +1,1 @@
+"""OpenPGP engines and the verdict on certificates."""

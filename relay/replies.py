@@ -1,0 +1,98 @@
+"""Every SMTP reply the relay gives: the one place with codes (RFC 5321, RFC 3463).
+
+Texts say what the client may know and the id under which the log tells the rest. They hold no content,
+no exception and nothing that another program wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.model import Reply
+
+
+def delivered(id_: str) -> Reply:
+    """The next hop took the mail, or the notice about it."""
+    return Reply(250, "2.0.0", f"Ok, id {id_}")
+
+
+def source_down(id_: str) -> Reply:
+    """A source of keys is down or slow: an outage is never "no key"."""
+    return Reply(451, "4.4.3", f"A key cannot be looked up now, id {id_}")
+
+
+def failed(id_: str) -> Reply:
+    """Sealing failed, the store cannot be used, or anything unforeseen."""
+    return Reply(451, "4.3.0", f"Temporary failure, id {id_}")
+
+
+def next_hop_down(id_: str) -> Reply:
+    """The next hop cannot be reached or breaks the protocol."""
+    return Reply(451, "4.4.1", f"The next hop is not available, id {id_}")
+
+
+def refused(id_: str) -> Reply:
+    """Refused by policy."""
+    return Reply(550, "5.7.1", f"Not sent: policy demands encryption and no usable key is known, id {id_}")
+
+
+def held(id_: str) -> Reply:
+    """Held until a key arrives."""
+    return Reply(450, "4.7.1", f"Waiting for the recipient's key, id {id_}")
+
+
+def undecided(id_: str) -> Reply:
+    """The one SMTP answer for several recipients of whom one has to wait."""
+    return Reply(451, "4.3.0", f"Not finished for every recipient, id {id_}")
+
+
+def loop(id_: str) -> Reply:
+    """Too many Received lines (RFC 5321 section 6.3)."""
+    return Reply(554, "5.4.6", f"Too many hops, id {id_}")
+
+
+def malformed(id_: str) -> Reply:
+    """Bare CR or LF, or NUL, in the content (RFC 5321 section 2.3.8)."""
+    return Reply(554, "5.6.0", f"Bare CR, bare LF or NUL in the message, id {id_}")
+
+
+def from_next_hop(code: int, text: str, *, seen_content: bool) -> Reply:
+    """The next hop's own answer, as a reply of ours.
+
+    Its text is kept only from steps before it saw the message: later it may quote content. A missing or
+    contradictory enhanced status becomes the class's general one (RFC 2034, RFC 3463 x.0.0).
+    """
+    first, _, rest = text.replace("\r", "").replace("\n", " ").partition(" ")
+    klass = str(code)[0]
+    enhanced, words = (first, rest) if _is_enhanced(first, klass) else (f"{klass}.0.0", text)
+    if seen_content:
+        words = "The next hop took the message" if code < 300 else "The next hop refused the message"
+    return Reply(code, enhanced, _printable(words) or "No text")
+
+
+def too_large(limit: int) -> Reply:
+    """Over `max_message_size` (RFC 1870)."""
+    return Reply(552, "5.3.4", f"Message larger than {limit} octets")
+
+
+def not_allowed() -> Reply:
+    """The client is not in `allow`."""
+    return Reply(554, "5.7.1", "Access denied")
+
+
+def combined(replies: Sequence[Reply], id_: str) -> Reply:
+    """The one SMTP answer for several recipients: anything temporary makes it temporary for all."""
+    if len(set(replies)) == 1:
+        return replies[0]
+    if any(reply.temporary for reply in replies):
+        return undecided(id_)
+    return next((reply for reply in replies if reply.permanent), replies[0])
+
+
+def _is_enhanced(word: str, klass: str) -> bool:
+    parts = word.split(".")
+    return len(parts) == 3 and parts[0] == klass and all(p.isascii() and p.isdigit() and len(p) <= 3 for p in parts)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in text.replace("\r", "").replace("\n", " "))[:400]

@@ -1,0 +1,1 @@
+"""SMTP and LMTP: the inlet and the outlet."""
