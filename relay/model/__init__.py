@@ -6,6 +6,7 @@ from relay.model.decision import Clear, Decision, Defer, Hold, Pass, Refuse, Sea
 from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.reply import Reply
+from relay.model.trace import Record
 
 __all__ = [
     "Address",
@@ -25,6 +26,7 @@ __all__ = [
     "Outage",
     "Pass",
     "Recipient",
+    "Record",
     "Refuse",
     "Reply",
     "Seal",
