@@ -1,0 +1,56 @@
+"""The store: certificates, the ledger and the trace in one database; the only room of SQLAlchemy.
+
+`Store.open` takes the path of a SQLite file or an SQLAlchemy URL, brings the schema up to date and refuses a
+database from a newer version. Everything here raises `relay.errors.StoreError` and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from relay.errors import StoreError
+from relay.keys.store.certificates import Certificates, Counts
+from relay.keys.store.database import BUSY_SECONDS, Database
+from relay.keys.store.ledger import StoredLedger
+from relay.keys.store.migration import migrate
+
+__all__ = ["Certificates", "Counts", "Store", "StoredLedger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Made by `open`, in the event loop that uses it; after a fork, each process opens its own."""
+
+    database: Database
+    certificates: Certificates
+    ledger: StoredLedger
+
+    @classmethod
+    async def open(
+        cls, url_or_path: str | Path, *, clock: Callable[[], float] = time.time, busy_seconds: float = BUSY_SECONDS
+    ) -> Self:
+        """Open, or make, the database; `busy_seconds` is how long a write waits for another process's."""
+        database = await Database.open(url_or_path, busy_seconds=busy_seconds)
+        try:
+            await migrate(database)
+        except StoreError:
+            await database.close()
+            raise
+        return cls(database, Certificates(database, clock), StoredLedger(database, clock))
+
+    async def close(self) -> None:
+        """Let what runs finish, then release every connection, file and thread."""
+        await self.database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,69 @@
+"""What has been served of transactions that are not finished: `relay.ports.Ledger` in the store.
+
+One row a transaction and recipient, shared by all processes, on disk when `record` returns. Rows older than
+five days no longer count and are taken out: Postfix has given up on such a mail by then.
+
+Raises `StoreError`: what cannot be read is never "nobody was served".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from relay.keys.store.batch import Batch
+from relay.keys.store.database import Database
+from relay.keys.store.schema import ledger
+
+KEPT_SECONDS = 5 * 24 * 3600.0
+PRUNED_EVERY = 3600.0
+
+_SERVED = select(ledger.c.recipient).where(
+    ledger.c.digest == bindparam("transaction"), ledger.c.recorded > bindparam("after")
+)
+_ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
+_OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
+
+
+class _Line(NamedTuple):
+    transaction: bytes
+    recipient: str
+    served: bool
+    """False: forget it."""
+
+
+class StoredLedger:
+    """Implements `relay.ports.Ledger`."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._pruned = float("-inf")
+        self._batch = Batch(database, self._write)
+
+    async def served(self, transaction: bytes) -> frozenset[str]:
+        """The recipients already served."""
+        values = {"transaction": transaction, "after": self._clock() - KEPT_SECONDS}
+        return await self._database.read(lambda c: frozenset(c.execute(_SERVED, values).scalars()))
+
+    async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
+        """Write down that these are served; on disk when it returns."""
+        await self._batch.add([_Line(transaction, recipient, served=True) for recipient in recipients])
+
+    async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
+        """They have had their final answer."""
+        await self._batch.add([_Line(transaction, recipient, served=False) for recipient in recipients])
+
+    def _write(self, connection: Connection, lines: Sequence[_Line]) -> None:
+        last = {(line.transaction, line.recipient): line.served for line in lines}
+        connection.execute(_ONE, [{"transaction": digest, "named": recipient} for digest, recipient in last])
+        now = self._clock()
+        served = [{"digest": d, "recipient": r, "recorded": now} for (d, r), is_served in last.items() if is_served]
+        if served:
+            connection.execute(insert(ledger), served)
+        if now - self._pruned >= PRUNED_EVERY:
+            connection.execute(_OLD, {"before": now - KEPT_SECONDS})
+            self._pruned = now
