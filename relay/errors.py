@@ -6,7 +6,8 @@
     ├── ConfigError           a wrong configuration; carries every fault with file and line
     ├── MalformedMessage      a message that may not be passed on (bare CR or LF, NUL); permanent
     ├── OpenPgpError          bytes that are not the OpenPGP they should be
-    │   └── NotSealed         what was about to leave as a sealed mail is not one
+    │   ├── NotSealed         what was about to leave as a sealed mail is not one
+    │   └── SecretKeyFound    a secret key where public ones belong
     ├── EngineError           sealing failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
@@ -64,6 +65,10 @@ class OpenPgpError(RelayError):
 
 class NotSealed(OpenPgpError):
     """A message that was to leave sealed failed the last check."""
+
+
+class SecretKeyFound(OpenPgpError):
+    """What was offered as certificates holds a secret key."""
 
 
 class EngineError(RelayError):

@@ -1,0 +1,123 @@
+"""ASCII armor, read and written (RFC 9580 section 6.2).
+
+Reads any line ending, armor headers, text around and between blocks. A CRC24 line is recognised and left
+out of the data, and never compared: section 6.1 forbids to refuse a block for its checksum. Writes CRLF,
+76 columns, no armor headers and no checksum. Raises `OpenPgpError` for a block that is cut off or is not
+base64. The cost is linear, and no regular expression runs over the data.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from relay.errors import OpenPgpError
+
+COLUMNS = 76  # the most that section 6 allows
+SPACE = b" \t\r\n"
+MAX_HEADERS = 20
+MAX_HEADER_LINE = 400
+
+_BEGIN = b"-----BEGIN PGP "
+_BEGIN_LINE = re.compile(rb"-----BEGIN PGP ([A-Z0-9 ,/]{1,40})-----[ \t]*(?:\r\n|\r|\n|\Z)")
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
+_CHECKSUM = re.compile(rb"[\r\n][ \t]*=[A-Za-z0-9+/]{1,4}={0,2}\Z")
+_ROWS = 4096
+_ROW_FORMAT = struct.Struct(f"{COLUMNS}s" * _ROWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one block holds, and its kind as its first line names it: `MESSAGE`, `PUBLIC KEY BLOCK`."""
+
+    kind: str
+    data: bytes
+
+
+class Located(NamedTuple):
+    """A block, where it stands in the text, and its armor headers."""
+
+    block: Block
+    start: int
+    end: int
+    headers: tuple[bytes, ...]
+
+
+def is_armored(data: bytes) -> bool:
+    """Whether a block begins somewhere, at the start of a line."""
+    return next(_beginnings(data), None) is not None
+
+
+def dearmor(data: bytes) -> list[Block]:
+    """Every block in the text, in order; none is an empty list."""
+    return [located.block for located in locate(data)]
+
+
+def locate(data: bytes) -> Iterator[Located]:
+    """Every block and where it stands. The frame of a cleartext signature is no block: its text is skipped."""
+    end = 0
+    for begin in _beginnings(data):
+        if begin.start() >= end and begin[1] != b"SIGNED MESSAGE":
+            located = _read(data, begin)
+            end = located.end
+            yield located
+
+
+def enarmor(data: bytes, kind: str) -> bytes:
+    """One block around `data`."""
+    encoded = binascii.b2a_base64(data, newline=False)
+    full = len(encoded) - len(encoded) % (COLUMNS * _ROWS)
+    pieces = [b"-----BEGIN PGP %b-----\r\n" % kind.encode("ascii")]
+    pieces += [b"\r\n".join(rows) for rows in _ROW_FORMAT.iter_unpack(memoryview(encoded)[:full])]
+    pieces += [encoded[at : at + COLUMNS] for at in range(full, len(encoded), COLUMNS)]
+    pieces.append(b"-----END PGP %b-----\r\n" % kind.encode("ascii"))
+    return b"\r\n".join(pieces)
+
+
+def _beginnings(data: bytes) -> Iterator[re.Match[bytes]]:
+    at = data.find(_BEGIN)
+    while at >= 0:
+        match = _BEGIN_LINE.match(data, at)
+        if match and (at == 0 or data[at - 1] in b"\r\n"):
+            yield match
+        at = data.find(_BEGIN, at + 1)
+
+
+def _read(data: bytes, begin: re.Match[bytes]) -> Located:
+    headers, at = _headers(data, begin.end())
+    mark = b"-----END PGP %b-----" % begin[1]
+    end = data.find(mark, at)
+    if end < 0 or data[end - 1] not in b"\r\n":
+        raise OpenPgpError("the armor is cut off: its last line is missing")
+    block = Block(begin[1].decode("ascii"), _decode(data[at:end]))
+    return Located(block, begin.start(), end + len(mark), headers)
+
+
+def _headers(data: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
+    """The armor headers, and where the base64 begins: after the first empty line."""
+    headers: list[bytes] = []
+    while len(headers) <= MAX_HEADERS:
+        line = _LINE.match(data, at, at + MAX_HEADER_LINE)
+        if not line:
+            break
+        at = line.end()
+        if not line[1].strip():
+            return tuple(headers), at
+        if b":" not in line[1]:
+            break
+        headers.append(line[1])
+    raise OpenPgpError("the armor has no empty line after its headers")
+
+
+def _decode(text: bytes) -> bytes:
+    text = text.rstrip(SPACE)
+    checksum = _CHECKSUM.search(text, max(len(text) - 12, 0))
+    digits = (text[: checksum.start()] if checksum else text).translate(None, SPACE)
+    try:
+        return binascii.a2b_base64(digits, strict_mode=True)
+    except binascii.Error as error:
+        raise OpenPgpError("the armor is not base64") from error

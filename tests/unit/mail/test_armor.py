@@ -1,0 +1,105 @@
+"""ASCII armor: what is written is read back, and what is broken is told."""
+
+import base64
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.errors import OpenPgpError
+from relay.mail.armor import Block, dearmor, enarmor, is_armored, locate
+
+CERTS = Path(__file__).parents[4] / "shared" / "certs"
+HELLO = b"-----BEGIN PGP MESSAGE-----\nVersion: X\nComment: a: b\n\naGVs\nbG8=\n=abcd\n-----END PGP MESSAGE-----\n"
+
+
+@given(st.binary(max_size=2000), st.sampled_from(["MESSAGE", "PUBLIC KEY BLOCK", "SIGNATURE"]))
+def test_what_is_written_is_read_back(data: bytes, kind: str) -> None:
+    assert dearmor(enarmor(data, kind)) == [Block(kind, data)]
+
+
+@pytest.mark.parametrize("size", [57 * 4096 + n for n in (-1, 0, 1, 57)] + [2 * 57 * 4096])
+def test_long_data_is_read_back(size: int) -> None:
+    data = bytes(n % 251 for n in range(size))
+    assert dearmor(enarmor(data, "MESSAGE"))[0].data == data
+
+
+def test_written_armor_is_crlf_76_columns_without_checksum() -> None:
+    lines = enarmor(bytes(1000), "MESSAGE").split(b"\r\n")
+    assert lines[:2] == [b"-----BEGIN PGP MESSAGE-----", b""]
+    assert lines[-2:] == [b"-----END PGP MESSAGE-----", b""]
+    assert {len(line) for line in lines[2:-3]} == {76}
+    assert b"".join(lines[2:-2]) == base64.b64encode(bytes(1000))
+    assert not any(line.startswith(b"=") for line in lines)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r", b" \t\r\n"])
+@pytest.mark.parametrize("before", [b"", b"Dear all,\n-----BEGIN\n", b"\xef\xbb\xbf\n"])
+def test_any_line_ending_and_text_around(ending: bytes, before: bytes) -> None:
+    text = (before + HELLO + b"Regards\n").replace(b"\n", ending)
+    assert dearmor(text) == [Block("MESSAGE", b"hello")]
+    assert is_armored(text)
+
+
+def test_blocks_in_a_row_and_where_they_stand() -> None:
+    text = HELLO + b"between\n" + enarmor(b"key", "PUBLIC KEY BLOCK")
+    first, second = locate(text)
+    assert dearmor(text) == [Block("MESSAGE", b"hello"), Block("PUBLIC KEY BLOCK", b"key")]
+    assert text[first.start : first.end] == HELLO.strip()
+    assert first.headers == (b"Version: X", b"Comment: a: b")
+    assert text[first.end : second.start].strip() == b"between"
+
+
+@pytest.mark.parametrize("checksum", [b"=abcd\n", b"=ab\n", b"", b"=aa==\n"])
+def test_a_checksum_never_decides(checksum: bytes) -> None:
+    assert dearmor(HELLO.replace(b"=abcd\n", checksum))[0].data == b"hello"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HELLO[: HELLO.index(b"-----END")],
+        HELLO.replace(b"END PGP MESSAGE", b"END PGP SIGNATURE"),
+        HELLO.replace(b"aGVs", b"aG*s"),
+        HELLO.replace(b"aGVs", b"aGV"),
+        HELLO.replace(b"bG8=", b"bG8=bG8="),
+        HELLO.replace(b"aGVs\nbG8=\n=abcd\n", b"aGVs-----END PGP MESSAGE-----\n"),
+        HELLO.replace(b"Version: X\nComment: a: b\n\n", b""),
+        HELLO.replace(b"Version: X\n", b"Version: X\n" * 50),
+        HELLO.replace(b"Version: X\n", b"Version: " + b"X" * 5000 + b"\n"),
+        HELLO + HELLO[:60],
+    ],
+)
+def test_broken_armor_is_told(text: bytes) -> None:
+    with pytest.raises(OpenPgpError):
+        dearmor(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"text", b"> " + HELLO, b"-----BEGIN PGP MESSAGE----- and more\n"])
+def test_text_without_a_block(text: bytes) -> None:
+    assert dearmor(text) == []
+    assert not is_armored(text)
+
+
+def test_a_cleartext_signature_is_its_signature_block_alone() -> None:
+    text = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nhi\n" + enarmor(b"sig", "SIGNATURE")
+    assert dearmor(text) == [Block("SIGNATURE", b"sig")]
+
+
+@given(st.binary(max_size=300), st.integers(0, 120), st.integers(0, 120))
+def test_random_text_raises_nothing_else(noise: bytes, start: int, stop: int) -> None:
+    with contextlib.suppress(OpenPgpError):
+        dearmor(HELLO[:start] + noise + HELLO[stop:])
+
+
+def test_many_false_beginnings_are_read_once() -> None:
+    assert dearmor(b"-----BEGIN PGP " * 200_000) == []
+    assert len(dearmor(HELLO * 5000)) == 5000
+
+
+@pytest.mark.skipif(not CERTS.exists(), reason="the shared certificates are not here")
+def test_real_certificates() -> None:
+    blocks = [dearmor(path.read_bytes()) for path in CERTS.rglob("*.asc")]
+    assert sum(map(len, blocks)) >= len(blocks) > 5
