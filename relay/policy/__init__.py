@@ -1,0 +1,27 @@
+"""Which rule a message falls under, and what is to be done by it. Pure: no I/O, nothing is altered.
+
+`match` finds the rule, `why_not` says why another one was not it, `needs_key` whether a key is to be looked up,
+`decide` makes the decision and `telling` says how the sender learns of it.
+"""
+
+from relay.policy.decide import Telling, decide, needs_key, telling
+from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
+from relay.policy.rule import DEFAULT_RULE, Encrypt, Message, Rule, WithoutKey, WkdOutage, match, why_not
+
+__all__ = [
+    "DEFAULT_RULE",
+    "AddressPattern",
+    "Encrypt",
+    "HeaderPattern",
+    "Message",
+    "Rule",
+    "SubjectPattern",
+    "Telling",
+    "WithoutKey",
+    "WkdOutage",
+    "decide",
+    "match",
+    "needs_key",
+    "telling",
+    "why_not",
+]

@@ -1,0 +1,88 @@
+"""From a rule and what was looked up to the decision, and how the sender learns of it.
+
+Clear comes out of two places alone: a rule that says never, and a rule that prefers encryption where every
+source answered that it has no key. A certificate that must not be used is refused or held under either
+rule, an outage is deferred. Pure; nothing is raised.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+from relay.model import Clear, Decision, Defer, Found, Hold, Lookup, NotFound, Outage, Pass, Refuse, Seal, Unusable, Why
+from relay.policy.rule import Encrypt, Rule, WithoutKey
+
+NEVER = "the rule says never"
+NOT_LOOKED_UP = "no key was looked up"
+
+
+class Telling(StrEnum):
+    """How the sender learns of a decision."""
+
+    NOTHING = "nothing"
+    """Not at all."""
+    NOTICE = "notice"
+    """By a mail: then the recipient is answered 250 where it was refused. One that is held is told of once."""
+    REPLY = "reply"
+    """By the SMTP answer, 550."""
+
+
+def needs_key(rule: Rule, *, encrypted_as: str | None) -> bool:
+    """Whether `decide` will want a lookup."""
+    return rule.encrypt is not Encrypt.NEVER and encrypted_as is None
+
+
+def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None) -> Decision:
+    """What is to be done; `encrypted_as` says how the message is encrypted already, None that it is not."""
+    if rule.encrypt is Encrypt.NEVER:
+        return Clear(rule.name, NEVER)
+    if encrypted_as is not None:
+        return Pass(rule.name, f"already encrypted: {encrypted_as}")
+    return _by_lookup(rule, lookup)
+
+
+def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
+    """How the sender learns of it; a notice is impossible to `<>`, and not written where nobody wants it."""
+    possible = not (sender_null or notify_never or automatic)
+    match decision:
+        case Refuse(by_reply=by_reply):
+            return Telling.NOTICE if possible and not by_reply else Telling.REPLY
+        case Hold():
+            return Telling.NOTICE if possible else Telling.NOTHING
+        case Pass() | Seal() | Clear() | Defer():
+            return Telling.NOTHING
+        case _ as never:
+            assert_never(never)
+
+
+def _by_lookup(rule: Rule, lookup: Lookup | None) -> Decision:
+    match lookup:
+        case None:
+            return Defer(rule.name, NOT_LOOKED_UP)
+        case Found():
+            return Seal(rule.name, lookup, sign=rule.sign, protect_subject=rule.protect_subject)
+        case NotFound():
+            return _without_key(rule)
+        case Unusable(why=why, fingerprint=fingerprint):
+            return _not_sealed(rule, why, fingerprint)
+        case Outage(source=source, reason=reason):
+            return _without_key(rule) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
+        case _ as never:
+            assert_never(never)
+
+
+def _without_key(rule: Rule) -> Decision:
+    if rule.encrypt is Encrypt.PREFERRED:
+        return Clear(rule.name, Why.NO_KEY)
+    return _not_sealed(rule, Why.NO_KEY)
+
+
+def _not_sealed(rule: Rule, why: Why, fingerprint: str = "") -> Refuse | Hold:
+    match rule.without_key:
+        case WithoutKey.REFUSE:
+            return Refuse(rule.name, why, rule.by_reply, fingerprint)
+        case WithoutKey.HOLD:
+            return Hold(rule.name, why, fingerprint)
+        case _ as never:
+            assert_never(never)

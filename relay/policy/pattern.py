@@ -1,0 +1,138 @@
+"""What a rule compares: patterns that cannot be wrong once they are made, and match without regular expressions.
+
+Addresses are compared as `Address` normalises them: domains as lower-case A-labels (RFC 5891), local parts
+without case. Text is compared without case in Unicode's normal form C, with each run of white space as one
+blank. Raises `AddressError` with a sentence for the person who wrote the pattern.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from relay.errors import AddressError
+from relay.model import Address, normalise_domain
+
+NULL_SENDER = "<>"
+_ANY = "*"
+_DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-z.:]+\]")
+
+
+def fold(text: str) -> str:
+    """The text as it is compared."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def glob(pattern: str, text: str) -> bool:
+    """Whether `text` is `pattern`, in which each `*` stands for any characters or none."""
+    first, *rest = pattern.split(_ANY)
+    if not rest:
+        return text == pattern
+    *middle, last = rest
+    start, end = len(first), len(text) - len(last)
+    if start > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in middle:
+        found = text.find(piece, start, end)
+        if found < 0:
+            return False
+        start = found + len(piece)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPattern:
+    """`bob@hopital.example`, `*@hopital.example`, `radio-*@hopital.example`, `*@*.example`, `*` or `<>`.
+
+    A `*` before the @ stands for any characters. After it, it stands for whole labels in front of a name, so
+    that `*@*hopital.example`, which is also evilhopital.example, cannot be written.
+    """
+
+    text: str = field(compare=False)
+    local: str = field(init=False)
+    """As compared, with its asterisks; empty for the null sender."""
+    domain: str = field(init=False)
+    """As compared: a name, or empty for every domain."""
+    below: bool = field(init=False)
+    """It is the names below `domain` that match, and not that name itself."""
+
+    def __post_init__(self) -> None:
+        local, domain, below = _split(self.text)
+        object.__setattr__(self, "local", local)
+        object.__setattr__(self, "domain", domain)
+        object.__setattr__(self, "below", below)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def everyone(self) -> bool:
+        """It matches every address (the null sender is none)."""
+        return self.local == _ANY and not self.domain
+
+    @property
+    def null(self) -> bool:
+        """It is the null sender."""
+        return not self.local
+
+    def matches(self, address: Address | None) -> bool:
+        """Whether this is such an address; None is the null sender."""
+        if address is None or self.null:
+            return address is None and self.null
+        return self._covers(address.domain) and glob(self.local, _local(address))
+
+    def _covers(self, domain: str) -> bool:
+        return domain.endswith("." + self.domain) if self.below else self.domain in {"", domain}
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectPattern:
+    """A text that stands somewhere in the decoded subject."""
+
+    text: str
+
+    def matches(self, subject: str) -> bool:
+        """Whether it does."""
+        return fold(self.text) in fold(subject)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPattern:
+    """A field, by its lower-case name, and the values of which one of its occurrences has to be; `*` as in `glob`."""
+
+    name: str
+    values: tuple[str, ...]
+
+    def matches(self, headers: Mapping[str, Iterable[str]]) -> bool:
+        """Whether one of the occurrences is such a value."""
+        found = [fold(value) for value in headers.get(self.name, ())]
+        return any(glob(fold(wanted), value) for wanted in self.values for value in found)
+
+
+def _split(text: str) -> tuple[str, str, bool]:
+    """Local part, domain, and whether the domain itself is left out."""
+    if text == NULL_SENDER:
+        return "", "", False
+    if text == _ANY:
+        return _ANY, "", False
+    if "@" not in text:
+        raise AddressError(f"“{text}” is no address pattern: write *@{text} for a domain, or name@domain")
+    name = text.rpartition("@")[2]
+    below = name.startswith("*.")
+    domain = "" if name == _ANY else _domain(name.removeprefix("*."), text)
+    return _local(Address(text)), domain, below
+
+
+def _domain(name: str, text: str) -> str:
+    if _ANY in name:
+        raise AddressError(f"“{text}”: after the @, * stands alone or as *. in front of a name (*@*.example.org)")
+    domain = normalise_domain(name)
+    if not _DOMAIN.fullmatch(domain):
+        raise AddressError(f"“{text}”: “{name}” is no domain")
+    return domain
+
+
+def _local(address: Address) -> str:
+    return address.key.removesuffix(f"@{address.domain}") if address.domain else address.key

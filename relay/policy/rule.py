@@ -1,0 +1,127 @@
+"""The rules: what each looks at, and which one a message falls under (the first that matches).
+
+Every condition a rule names has to hold; of the patterns of one condition, one has to. A rule without
+conditions takes every message. Nothing is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relay.model import Address
+from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
+
+
+class Encrypt(StrEnum):
+    """What a rule asks for."""
+
+    NEVER = "never"
+    PREFERRED = "preferred"
+    """Sealed where a key is known, clear where no source has one."""
+    REQUIRED = "required"
+
+
+class WithoutKey(StrEnum):
+    """What becomes of a mail that has to be sealed and cannot be."""
+
+    REFUSE = "refuse"
+    HOLD = "hold"
+
+
+class WkdOutage(StrEnum):
+    """What it means when the recipient's domain does not answer to WKD."""
+
+    DEFER = "defer"
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the policy; `name` is what the trace knows it by."""
+
+    name: str
+    senders: tuple[AddressPattern, ...] = ()
+    recipients: tuple[AddressPattern, ...] = ()
+    subjects: tuple[SubjectPattern, ...] = ()
+    headers: tuple[HeaderPattern, ...] = ()
+    """Each of these has to match."""
+    shapes: frozenset[str] = frozenset()
+    encrypt: Encrypt = Encrypt.REQUIRED
+    without_key: WithoutKey = WithoutKey.REFUSE
+    sign: bool = True
+    protect_subject: bool = True
+    by_reply: bool = False
+    """A refusal is told by the SMTP reply and no notice."""
+    wkd_outage: WkdOutage = WkdOutage.DEFER
+
+    @property
+    def excused(self) -> frozenset[str]:
+        """The sources whose outage counts as "no key" under this rule."""
+        return frozenset({"wkd"}) if self.wkd_outage is WkdOutage.NOT_FOUND else frozenset()
+
+    @property
+    def takes_everything(self) -> bool:
+        """No message gets past it."""
+        everyone = not self.recipients or any(pattern.everyone for pattern in self.recipients)
+        return everyone and not (self.senders or self.subjects or self.headers or self.shapes)
+
+
+DEFAULT_RULE = Rule("no rule matched")
+"""What holds where no rule does: encrypted, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What rules may look at, for one recipient."""
+
+    sender: Address | None
+    """Of the envelope; None is the null sender."""
+    recipient: Address
+    subject: str = ""
+    """Decoded (RFC 2047)."""
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lower-case name to the decoded value of each occurrence."""
+    shapes: frozenset[str] = frozenset()
+
+
+def match(rules: Iterable[Rule], message: Message) -> Rule:
+    """The first rule that matches, or `DEFAULT_RULE`."""
+    return next((rule for rule in rules if _failing(rule, message) is None), DEFAULT_RULE)
+
+
+def why_not(rule: Rule, message: Message) -> str | None:
+    """The first condition that does not hold, in the rule's own words; None where the rule matches."""
+    match _failing(rule, message):
+        case None:
+            return None
+        case "from":
+            return f"the sender is not {_either(map(str, rule.senders))}"
+        case "to":
+            return f"the recipient is not {_either(map(str, rule.recipients))}"
+        case "subject":
+            return f"the subject does not contain {_either(pattern.text for pattern in rule.subjects)}"
+        case "shape":
+            return f"the message is not {_either(sorted(rule.shapes))}"
+        case _:
+            wrong = next(pattern for pattern in rule.headers if not pattern.matches(message.headers))
+            return f"the header {wrong.name} is not {_either(wrong.values)}"
+
+
+def _failing(rule: Rule, message: Message) -> str | None:
+    """The key of the first condition that does not hold."""
+    if rule.senders and not any(pattern.matches(message.sender) for pattern in rule.senders):
+        return "from"
+    if rule.recipients and not any(pattern.matches(message.recipient) for pattern in rule.recipients):
+        return "to"
+    if rule.shapes and not rule.shapes & message.shapes:
+        return "shape"
+    if rule.subjects and not any(pattern.matches(message.subject) for pattern in rule.subjects):
+        return "subject"
+    return None if all(pattern.matches(message.headers) for pattern in rule.headers) else "header"
+
+
+def _either(words: Iterable[str]) -> str:
+    first, *more = words
+    return f"{first}, nor any of {len(more)} more" if len(more) > 4 else " or ".join([first, *more])
