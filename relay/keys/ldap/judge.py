@@ -1,0 +1,98 @@
+"""Which of the certificates in a directory's entries is the one for an address.
+
+Values are armored or binary, and each may hold several certificates. States of the same certificate found in
+several places are merged first, so that a revocation in one place counts in all. A usable one is preferred, then
+the newest. Where none is usable the answer says why, and is never "no key": an entry that was found for this
+address holds something, be it unreadable. One exception: version 1 of GnuPG's schema searches in the text of user
+ids, so an entry there may be another address's, and then is not ours to judge.
+
+Raises `EngineError` as the examiner does, and `Unavailable` for more certificates than anybody has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from relay.errors import OpenPgpError
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
+from relay.mail.armor import dearmor, is_armored
+from relay.mail.packets import split_certificates
+from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Unusable, Why
+from relay.ports import Examiner
+
+NAME = "ldap"
+MAX_CERTIFICATES = 100
+_TRUE = {b"1", b"true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What entries hold: certificates, each once, and whether anything else was there."""
+
+    certificates: tuple[Certificate, ...]
+    unreadable: bool
+
+
+async def read(entries: Sequence[Entry], space: KeySpace, examiner: Examiner) -> Holdings:
+    """The certificates in these entries."""
+    blobs: list[tuple[bytes, bool]] = []
+    unreadable = False
+    for entry in entries:
+        disabled = any(value.strip().lower() in _TRUE for value in entry.get(DISABLED, ()))
+        for value in entry.get(space.attribute.partition(";")[0].lower(), ()):
+            found = _split(value)
+            unreadable |= not found
+            blobs += [(blob, disabled) for blob in found]
+    if len(blobs) > MAX_CERTIFICATES:  # to leave some out could be to leave a revocation out
+        raise Unavailable(Reason.TOO_MUCH)
+    verdicts = await examiner.examine([blob for blob, _ in blobs]) if blobs else []
+    known: dict[str, Certificate] = {}
+    for verdict, (_, disabled) in zip(verdicts, blobs, strict=True):
+        if isinstance(verdict, Certificate):
+            merged = await _merge(known.get(verdict.fingerprint), verdict, examiner)
+            known[merged.fingerprint] = replace(merged, disabled=merged.disabled or disabled)
+        else:
+            unreadable = True
+    return Holdings(tuple(known.values()), unreadable)
+
+
+def judge(address: Address, holdings: Holdings, space: KeySpace, now: float) -> Lookup:
+    """The answer for an address."""
+    newest_first = sorted(holdings.certificates, key=lambda c: (c.primary.created, c.fingerprint), reverse=True)
+    for certificate in newest_first:
+        if certificate.unusable(now, address) is None:
+            return Found(certificate, Origin.LDAP, NAME, space.method)
+    named = [c for c in newest_first if any(user_id.address == address for user_id in c.user_ids)]
+    for certificate in named or newest_first:
+        why = certificate.unusable(now, address) or Why.NO_USER_ID
+        if why is Why.NO_USER_ID and not space.exact:
+            continue
+        return Unusable(why, certificate.fingerprint, Origin.LDAP, NAME, space.method, certificate.expires)
+    if holdings.unreadable:
+        return Unusable(Why.INVALID, "", Origin.LDAP, NAME, space.method)
+    return NotFound(NAME, space.method)
+
+
+async def _merge(known: Certificate | None, news: Certificate, examiner: Examiner) -> Certificate:
+    if known is None or known.data == news.data:
+        return known or news
+    merged = await examiner.merge(known.data, news.data)
+    certificate = merged if isinstance(merged, Certificate) else known
+    return replace(certificate, disabled=known.disabled or news.disabled)
+
+
+def _split(value: bytes) -> list[bytes]:
+    """The transferable public keys in a value; none where it holds anything else."""
+    try:
+        if not is_armored(value):
+            return split_certificates(value)
+        return [
+            certificate
+            for block in dearmor(value)
+            if block.kind == "PUBLIC KEY BLOCK"
+            for certificate in split_certificates(block.data)
+        ]
+    except OpenPgpError:
+        return []  # read as "unreadable" by the caller

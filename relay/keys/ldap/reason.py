@@ -1,0 +1,34 @@
+"""Why a directory cannot answer: the fixed words of an `Outage`, without a word of another program."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from relay.errors import RelayError
+
+
+class Reason(StrEnum):
+    """The names are what the worker says, the values what people read."""
+
+    UNREACHABLE = "the directory cannot be reached"
+    TIMEOUT = "the directory does not answer in time"
+    TLS = "the directory's TLS fails: certificate, name or protocol"
+    CREDENTIALS = "the directory refuses the login"
+    REFUSED = "the directory refuses the search"
+    BASE = "the search base is missing, hidden or held elsewhere"
+    SCHEMA = "the directory has no pgpServerInfo: base, filter and attribute must be configured"
+    REFERRAL = "the directory refers to another, which is not followed"
+    FILTER = "the directory or its client does not understand the filter"
+    TOO_MUCH = "the directory's answer is too large"
+    BROKEN = "the connection to the directory broke off"
+    PROTOCOL = "the directory's answer is not understood"
+    WORKER = "the process that asks directories cannot be started"
+    EXAMINER = "the key found cannot be examined now"
+
+
+class Unavailable(RelayError):
+    """A directory gave no answer; never leaves this package."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

@@ -1,0 +1,134 @@
+"""Where keys stand in a directory: GnuPG's schema in its two versions, or a site's own.
+
+GnuPG's way, which dirmngr goes too: the root DSE's `namingContexts`, below each of them `cn=pgpServerInfo`, and in
+that entry the key space's base and the schema's version. Version 2 (`pgpSoftware: GnuPG`, `pgpVersion: 2 …`) is
+searched by `gpgMailbox`, version 1 by `pgpUserID`.
+
+GnuPG's own filter leaves out what is marked `pgpRevoked` or `pgpDisabled`. Ours does not: left out, such an entry
+would look like "no key", and mail that may go out clear where no key exists would go out clear to someone whose
+key has just been revoked. `pgpRevoked` is not even read, because the certificate says it; `pgpDisabled` is the
+directory's own statement about an entry, which no certificate holds, and makes its certificate a disabled one.
+
+Raises `Unavailable` where nothing tells: a directory that cannot be understood is not an empty one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from relay.keys.ldap.filter import any_of, escape, spellings
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.keys.ldap.server import PLACEHOLDER, SITE_FILTER, Server
+from relay.model import Address
+
+MAX_CONTEXTS = 16
+DISABLED = "pgpdisabled"
+_EVERYTHING = "(objectClass=*)"
+
+Entry = dict[str, tuple[bytes, ...]]
+"""Attributes with lower-case names and without options (`;binary`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search request."""
+
+    base: str
+    filter: str
+    attributes: tuple[str, ...]
+    subtree: bool = True
+
+
+Ask = Callable[[Search], Awaitable[tuple[Entry, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpace:
+    """How to find keys in one directory."""
+
+    method: str
+    bases: tuple[str, ...]
+    attribute: str
+    by_mail: str
+    by_fingerprint: str | None
+    exact: bool = True
+    """The filter compares whole addresses; False: part of a user id's text, which may be another address's."""
+
+    def address_searches(self, address: Address) -> tuple[Search, ...]:
+        """What to ask for an address."""
+        return self._searches(
+            any_of(tuple(self.by_mail.replace(PLACEHOLDER, escape(text)) for text in spellings(address)))
+        )
+
+    def fingerprint_searches(self, fingerprint: str) -> tuple[Search, ...]:
+        """What to ask for a certificate; nothing where the schema knows no fingerprints."""
+        if self.by_fingerprint is None:
+            return ()
+        plain = escape(fingerprint)
+        return self._searches(self.by_fingerprint.format(fingerprint=plain, key_id=plain[-16:]))
+
+    def _searches(self, filter_: str) -> tuple[Search, ...]:
+        attributes = (self.attribute, DISABLED) if self.by_fingerprint else (self.attribute,)
+        return tuple(Search(base, filter_, attributes) for base in self.bases)
+
+
+async def find_key_space(ask: Ask, server: Server) -> KeySpace:
+    """The server's key space. A configured base without a filter may hold GnuPG's schema or people's entries."""
+    contexts = (server.start,) if server.start else await _contexts(ask)
+    if not server.is_site:
+        for context in contexts:
+            space = await _gnupg(ask, f"cn=pgpServerInfo,{context}", "pgpBaseKeySpaceDN", "pgpVersion")
+            if space:
+                return space
+        if not server.start:
+            space = await _gnupg(ask, "cn=pgpServerInfo", "baseKeySpaceDN", "version")
+            if space:
+                return space
+            raise Unavailable(Reason.SCHEMA)
+    if not contexts:
+        raise Unavailable(Reason.BASE)
+    return KeySpace("ldap/site", contexts, server.attribute, server.filter or SITE_FILTER, None)
+
+
+async def _contexts(ask: Ask) -> tuple[str, ...]:
+    entries = await ask(Search("", _EVERYTHING, ("namingContexts",), subtree=False))
+    values = [value for entry in entries for value in entry.get("namingcontexts", ())]
+    return tuple(value.decode("utf-8", "replace") for value in values[:MAX_CONTEXTS] if value)
+
+
+async def _gnupg(ask: Ask, dn: str, base: str, version: str) -> KeySpace | None:
+    entries = await ask(Search(dn, _EVERYTHING, (base, version, "pgpSoftware"), subtree=False))
+    where = _text(entries, base)
+    if not where:
+        return None
+    number = _number(_text(entries, version))
+    if _text(entries, "pgpSoftware").lower() == "gnupg" and number > 1:
+        return _version_2(where)
+    legacy = dn.lower() == "cn=pgpserverinfo" and number > 1
+    return _version_1(where, "pgpKeyV2" if legacy else "pgpKey")
+
+
+def _version_2(base: str) -> KeySpace:
+    return KeySpace(
+        "ldap/gpgMailbox",
+        (base,),
+        "pgpKey",
+        "(gpgMailbox={address})",
+        "(|(gpgFingerprint={fingerprint})(gpgSubFingerprint={fingerprint}))",
+    )
+
+
+def _version_1(base: str, attribute: str) -> KeySpace:
+    by_mail = "(|(pgpUserID=*<{address}>*)(pgpUserID={address}))"  # a user id may be a bare address
+    return KeySpace("ldap/pgpUserID", (base,), attribute, by_mail, "(pgpCertID={key_id})", exact=False)
+
+
+def _text(entries: tuple[Entry, ...], attribute: str) -> str:
+    values = [value for entry in entries for value in entry.get(attribute.lower(), ())]
+    return values[0].decode("utf-8", "replace").strip() if values else ""
+
+
+def _number(version: str) -> int:
+    first = version.partition(" ")[0]
+    return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else 0

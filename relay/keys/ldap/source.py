@@ -1,0 +1,78 @@
+"""The `ldap` source: servers in order, each a replica of the next (RFC 4511).
+
+The second server is asked when the first fails; what a server answers, "no such key" too, counts for all. When all
+fail the outage is that of the one asked first. Never raises from a lookup. Raises `ConfigError` when built without
+the extra `ldap`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+
+from relay.errors import ConfigError, EngineError, Fault
+from relay.keys.ldap.directory import Directory, Plan
+from relay.keys.ldap.judge import NAME, judge, read
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.keys.ldap.schema import Entry, KeySpace
+from relay.keys.ldap.server import Server
+from relay.model import Address, Certificate, Lookup, NotFound, Outage
+from relay.ports import Examiner
+
+
+class Ldap:
+    """`Source` over one or several servers of the same directory."""
+
+    def __init__(self, servers: Sequence[Server], examiner: Examiner, clock: Callable[[], float] = time.time) -> None:
+        if importlib.util.find_spec("bonsai") is None:
+            raise ConfigError((Fault("lookup.ldap", 0, "needs the extra `ldap`: pip install 'pgp-relay[ldap]'"),))
+        self._directories = tuple(Directory(server) for server in servers)
+        self._examiner = examiner
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """`ldap`."""
+        return NAME
+
+    async def lookup(self, address: Address) -> Lookup:
+        """What the directory knows for this address; with no server configured nothing is known."""
+        if not self._directories:
+            return NotFound(NAME)
+        try:
+            space, entries = await self._find(lambda space: space.address_searches(address))
+            holdings = await read(entries, space, self._examiner)
+        except Unavailable as error:
+            return Outage(NAME, error.reason)
+        except EngineError:
+            return Outage(NAME, Reason.EXAMINER)
+        return judge(address, holdings, space, self._clock())
+
+    async def by_fingerprint(self, fingerprint: str) -> Certificate | NotFound | Outage:
+        """The directory's state of a certificate, usable or not: a revocation is what is looked for, too."""
+        if not self._directories:
+            return NotFound(NAME)
+        try:
+            space, entries = await self._find(lambda space: space.fingerprint_searches(fingerprint))
+            holdings = await read(entries, space, self._examiner)
+        except Unavailable as error:
+            return Outage(NAME, error.reason)
+        except EngineError:
+            return Outage(NAME, Reason.EXAMINER)
+        same = [c for c in holdings.certificates if c.fingerprint == fingerprint]
+        return same[0] if same else NotFound(NAME, space.method)
+
+    async def close(self) -> None:
+        """End every connection; the source is not used afterwards."""
+        for directory in self._directories:
+            await directory.close()
+
+    async def _find(self, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:
+        failures: list[Unavailable] = []
+        for directory in sorted(self._directories, key=lambda directory: directory.rests):
+            try:
+                return await directory.find(plan)
+            except Unavailable as error:
+                failures.append(error)
+        raise failures[0]
