@@ -14,12 +14,15 @@ from types import TracebackType
 from typing import Self
 
 from relay.errors import StoreError
+from relay.keys.store.audit import Verdict
 from relay.keys.store.certificates import Certificates, Counts
+from relay.keys.store.chain import Link
 from relay.keys.store.database import BUSY_SECONDS, Database
 from relay.keys.store.ledger import StoredLedger
 from relay.keys.store.migration import migrate
+from relay.keys.store.trail import Trail
 
-__all__ = ["Certificates", "Counts", "Store", "StoredLedger"]
+__all__ = ["Certificates", "Counts", "Link", "Store", "StoredLedger", "Trail", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Store:
     database: Database
     certificates: Certificates
     ledger: StoredLedger
+    trail: Trail
 
     @classmethod
     async def open(
@@ -41,7 +45,7 @@ class Store:
         except StoreError:
             await database.close()
             raise
-        return cls(database, Certificates(database, clock), StoredLedger(database, clock))
+        return cls(database, Certificates(database, clock), StoredLedger(database, clock), Trail(database))
 
     async def close(self) -> None:
         """Let what runs finish, then release every connection, file and thread."""

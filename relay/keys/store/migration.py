@@ -35,8 +35,9 @@ def _version(connection: Connection) -> int:
 def _step(connection: Connection, past: int, statements: Sequence[str]) -> None:
     if _version(connection) != past:
         return  # another process was faster
-    octets = "BLOB" if connection.dialect.name == "sqlite" else "BYTEA"
+    sqlite = connection.dialect.name == "sqlite"
+    types = {"octets": "BLOB", "integer": "INTEGER"} if sqlite else {"octets": "BYTEA", "integer": "BIGINT"}
     for statement in statements:
-        connection.exec_driver_sql(statement.format(octets=octets))
+        connection.exec_driver_sql(statement.format(**types))
     connection.execute(delete(schema_version))
     connection.execute(insert(schema_version), {"version": past + 1})

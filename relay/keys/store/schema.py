@@ -104,7 +104,7 @@ chain = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
-# {octets} is BLOB or BYTEA. `WITHOUT ROWID` would save a page a lookup on SQLite and is unknown elsewhere.
+# {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
 _FIRST = (
     "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY)",
     "CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value {octets} NOT NULL)",
@@ -122,12 +122,11 @@ _FIRST = (
         PRIMARY KEY (digest, recipient))""",
     "CREATE INDEX ledger_recorded ON ledger (recorded)",
     """CREATE TABLE trace (
-        number BIGINT NOT NULL PRIMARY KEY, time DOUBLE PRECISION NOT NULL, id TEXT NOT NULL,
+        number {integer} NOT NULL PRIMARY KEY, time DOUBLE PRECISION NOT NULL, id TEXT NOT NULL,
         queue_id TEXT NOT NULL, message_id TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
         action TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL, fingerprint TEXT NOT NULL,
         signed_by TEXT NOT NULL, reply TEXT NOT NULL, size BIGINT NOT NULL,
         sender_key TEXT NOT NULL, recipient_key TEXT NOT NULL, hash {octets} NOT NULL)""",
-    "CREATE INDEX trace_time ON trace (time)",
     "CREATE INDEX trace_id ON trace (id)",
     "CREATE INDEX trace_recipient_key ON trace (recipient_key)",
     "CREATE TABLE trace_chain (name TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, hash {octets} NOT NULL)",

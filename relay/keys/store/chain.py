@@ -1,0 +1,92 @@
+"""The hash chain over the trace: each row's hash covers its content and the hash of the row before.
+
+Two rows of `trace_chain` hold its ends: `head`, the newest row, and `anchor`, the last one that retention took
+out. Whoever can write the database can also compute a chain anew; that is why the newest hash goes into the
+log every day, where `verify` can be shown it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from relay.errors import AddressError
+from relay.keys.store.schema import chain, trace
+from relay.model import Address, Record
+
+ANCHOR = "anchor"
+HEAD = "head"
+
+_FIELDS = tuple(field.name for field in fields(Record))
+CONTENT = ("number", *_FIELDS, "sender_key", "recipient_key")
+"""What a hash covers, in this order."""
+
+_BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A row's number (they count from 1) and its hash; an empty trace begins at number 0."""
+
+    number: int = 0
+    hash: bytes = bytes(32)
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What stands before the first row, and the newest row."""
+
+    anchor: Link
+    head: Link
+
+
+def ends(connection: Connection) -> Ends:
+    """Both ends as they are noted."""
+    noted = {name: Link(number, bytes(hash_)) for name, number, hash_ in connection.execute(_BOTH)}
+    anchor = noted.get(ANCHOR, Link())
+    return Ends(anchor, noted.get(HEAD, anchor))
+
+
+def note(connection: Connection, name: str, link: Link) -> None:
+    """Move one end."""
+    connection.execute(delete(chain).where(chain.c.name == name))
+    connection.execute(insert(chain), {"name": name, "number": link.number, "hash": link.hash})
+
+
+def append(connection: Connection, records: Sequence[Record]) -> None:
+    """Add rows at the head. The caller holds the write lock."""
+    link = ends(connection).head
+    rows = []
+    for record in records:
+        content = [link.number + 1, *astuple(record), address_key(record.sender), address_key(record.recipient)]
+        link = Link(link.number + 1, linked(link.hash, content))
+        rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash})
+    connection.execute(insert(trace), rows)
+    note(connection, HEAD, link)
+
+
+def linked(previous: bytes, content: Sequence[Any]) -> bytes:
+    """The hash of a row after the one with hash `previous`."""
+    canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(previous + canonical.encode("ascii")).digest()
+
+
+def record(row: Row[Any]) -> Record:
+    """The row as it was written."""
+    return Record(**{name: getattr(row, name) for name in _FIELDS})
+
+
+def address_key(text: str) -> str:
+    """What addresses are compared by; text that is no address stands for itself."""
+    try:
+        return Address(text).key
+    except AddressError:
+        return text.casefold()
