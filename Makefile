@@ -1,0 +1,69 @@
+# What people and CI run. `make demo` and `make test` work in a fresh clone: they make their own virtual
+# environment ($(VENV)) with pinned versions (constraints.txt) and install the built package into it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+VENV ?= .venv-test
+PYTHON ?= $(shell .ci/python)
+JOBS ?= 2
+TIERS ?= $(shell .ci/system || echo no-tier)
+EXTRAS := sequoia,ldap,postgresql
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip
+SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
+
+.PHONY: help demo test unit lint format lock clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+
+demo: $(VENV)/.package ## one mail through the relay, shown as sent, as received and as decrypted
+	@$(BIN)/pgp-relay demo
+
+test: $(VENV)/.development ## every test tier that can run here, against the built package
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TIERS)
+
+unit: $(VENV)/.development ## the tests without network and GnuPG
+	@$(BIN)/pytest tests/unit
+
+lint: $(VENV)/.development ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.development ## let ruff write the code's layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## constraints.txt anew, with the newest versions that pyproject.toml admits
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install -q --upgrade pip hatchling
+	.venv-lock/bin/pip install -q --group dev ".[$(EXTRAS)]"
+	.venv-lock/bin/pip freeze -q --all --exclude pgp-relay --exclude setuptools > constraints.txt
+	rm -rf .venv-lock
+
+clean: ## remove what these targets made
+	rm -rf .venv-test .venv-lock dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.python: constraints.txt
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -c constraints.txt --upgrade pip hatchling
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.python $(SOURCES)
+	rm -rf $(VENV)/wheel
+	$(PIP) wheel -q --no-deps --no-build-isolation -w $(VENV)/wheel .
+	$(PIP) install -q --no-deps --force-reinstall $(VENV)/wheel/*.whl
+	$(PIP) install -q -c constraints.txt $(VENV)/wheel/*.whl
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.package .ci/packages
+	@.ci/system > /dev/null
+	$(PIP) install -q -c constraints.txt --group dev "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
+	@touch $@

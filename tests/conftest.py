@@ -1,0 +1,23 @@
+"""What holds for every test: in CI a test that is skipped has failed, because CI has all that tests need.
+
+The one exception is test data beside the repository (`../shared`), which a clone elsewhere does not have; such a
+skip names that folder in its reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if "../shared" not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"skipped, and in CI no test may be: {reason}"
+    return report
