@@ -1,0 +1,227 @@
+"""One bounded call of GnuPG.
+
+Promises: gpg is found through PATH and gets an explicit home, our own options file (`gpg.conf` beside this
+module, which is `keyring/gpg.conf`: what an administrator writes into the home changes nothing here), an
+environment of PATH and a UTF-8 locale, and no terminal. Input, output, status and every file it reads are
+memory files (memfd_create(2)): no thread, no pipe that can fill up, no temporary file, nothing at rest;
+the output cannot grow beyond `most`. When the deadline passes, or the caller is cancelled, gpg and what it
+started are killed and reaped. Status is read from `--status-fd` alone; gpg's messages are never looked at.
+
+Raises `EngineTimeout` after the deadline, `EngineError` when gpg cannot be started or writes nonsense. An
+exit code other than 0 is the caller's to judge.
+
+This is the room of python-gnupg: its result classes read the status lines (`Result.told`). The rest of it
+does not fit here: constructing `gnupg.GPG` runs gpg and waits, each call takes three threads, the passphrase
+goes over standard input, where the mail is, and `make_args` adds `--debug ipc`, which writes the plaintext
+to standard error, when DEBUG_IPC happens to be set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import gnupg
+
+from relay.errors import EngineError, EngineTimeout
+from relay.openpgp import home as gnupg_home
+
+OPTIONS = Path(__file__).with_name("gpg.conf")
+MOST_STATUS = 1 << 20
+
+_PROGRAM = "gpg"
+_ALWAYS = ("--batch", "--no-tty", "--no-verbose", "--quiet", "--fixed-list-mode", "--with-colons")
+_PREFIX = b"[GNUPG:] "
+
+gnupg.logger.disabled = True  # it would log gpg's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What gpg did: its exit code, its standard output and its status lines."""
+
+    code: int
+    output: bytes
+    status: tuple[tuple[str, str], ...]
+
+    def told(self, operation: Literal["crypt", "sign", "generate", "import"]) -> Any:  # noqa: ANN401  untyped library
+        """The status lines as python-gnupg's result class for that operation reads them."""
+        handler = gnupg.GPG.result_map[operation](None)
+        try:
+            for keyword, value in self.status:
+                handler.handle_status(keyword, value)
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+            raise EngineError("gpg's status lines cannot be understood") from error
+        return handler
+
+
+async def run(
+    home: Path,
+    *arguments: str,
+    seconds: float,
+    content: bytes = b"",
+    most: int = 1 << 24,
+    passing: Sequence[int] = (),
+) -> Result:
+    """Call gpg in that home with `content` on its standard input; `passing` are descriptors it may open."""
+    with ExitStack() as stack:
+        source = stack.enter_context(memory(content))
+        output, status = stack.enter_context(_sink(most)), stack.enter_context(_sink(MOST_STATUS))
+        command = [_PROGRAM, "--homedir", str(gnupg_home.reachable(home)), "--options", str(OPTIONS), *_ALWAYS]
+        command += ["--status-fd", str(status), *arguments]
+        process = await _start(command, source, output, (*passing, status))
+        code = await _finish(process, seconds)
+        return Result(code, _written(output), tuple(_lines(_written(status))))
+
+
+@contextmanager
+def memory(content: bytes) -> Iterator[int]:
+    """A file in memory that holds `content`, read from its beginning."""
+    with _descriptor() as fd:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+
+
+@contextmanager
+def memories(contents: Iterable[bytes]) -> Iterator[list[int]]:
+    """Several files in memory."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(memory(content)) for content in contents]
+
+
+def name(fd: int) -> str:
+    """The file name under which a passed descriptor is opened anew."""
+    return f"/proc/self/fd/{fd}"
+
+
+class Tap:
+    """A pipe for what gpg writes to a file name key after key, where a memory file would be overwritten."""
+
+    def __init__(self, fd: int, reader: asyncio.StreamReader, most: int) -> None:
+        self.fd = fd
+        self._reader = reader
+        self._most = most
+        self._collected = asyncio.ensure_future(self._collect())
+
+    async def _collect(self) -> bytes:
+        chunks, size = [], 0
+        while chunk := await self._reader.read(1 << 16):
+            size += len(chunk)
+            if size <= self._most:  # the rest is drained, so that gpg ends by itself
+                chunks.append(chunk)
+        if size > self._most:
+            raise EngineError("gpg wrote more than it may")
+        return b"".join(chunks)
+
+    async def read(self) -> bytes:
+        """All that was written; once, after the call has ended."""
+        os.close(self.fd)
+        self.fd = -1
+        return await self._collected
+
+
+@asynccontextmanager
+async def tap(most: int) -> AsyncIterator[Tap]:
+    """A `Tap` for one call."""
+    loop = asyncio.get_running_loop()
+    reading, writing = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+    )
+    pipe = Tap(writing, reader, most)
+    try:
+        yield pipe
+    finally:
+        transport.close()
+        pipe._collected.cancel()  # noqa: SLF001  its own module
+        if pipe.fd >= 0:
+            os.close(pipe.fd)
+
+
+def use_pidfd() -> None:
+    """Wait for children through pidfd_open(2) in the running loop, not with a thread a child.
+
+    Python 3.12 does so by itself; a kernel before 5.3 keeps the threads.
+    """
+    if sys.version_info < (3, 12):
+        with suppress(OSError):
+            os.close(os.pidfd_open(os.getpid()))
+            watcher = asyncio.PidfdChildWatcher()
+            watcher.attach_loop(asyncio.get_running_loop())
+            asyncio.set_child_watcher(watcher)
+
+
+async def _start(
+    command: Sequence[str], source: int, output: int, passing: Sequence[int]
+) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=source,
+            stdout=output,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=passing,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError("gpg cannot be started: is GnuPG installed, and in PATH?") from error
+
+
+async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
+    try:
+        async with asyncio.timeout(seconds):
+            return await process.wait()
+    except TimeoutError as error:
+        raise EngineTimeout("gpg did not finish in time") from error
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # a session of its own: its children with it
+            await process.wait()
+
+
+@contextmanager
+def _descriptor() -> Iterator[int]:
+    try:
+        fd = os.memfd_create("pgp-relay", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:
+        raise EngineError("too many files are open to call gpg") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _sink(most: int) -> Iterator[int]:
+    """A file in memory that cannot grow beyond `most` octets; what is not written takes no memory."""
+    with _descriptor() as fd:
+        os.ftruncate(fd, most)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        yield fd
+
+
+def _written(fd: int) -> bytes:
+    """What was written: descriptors that are inherited share their position."""
+    return os.pread(fd, os.lseek(fd, 0, os.SEEK_CUR), 0)
+
+
+def _lines(status: bytes) -> Iterator[tuple[str, str]]:
+    for line in status.splitlines():
+        if line.startswith(_PREFIX):
+            keyword, _, value = line[len(_PREFIX) :].decode("utf-8", "replace").partition(" ")
+            yield keyword, value.strip()

@@ -1,0 +1,119 @@
+"""The engine: GnuPG signs and encrypts (RFC 9580 sections 5.1, 5.13.1 and 10.3).
+
+Promises: one message, encrypted to exactly the certificates given and to nobody else, binary, as PKESK
+packets and one SEIPDv1 packet, without compression. The certificates' own bytes are handed to gpg
+(`--recipient-file`): GnuPG's keyring holds none of them and is not searched. gpg refuses what is revoked or
+expired at that moment, whatever was decided before. A message counts only when gpg exits with 0, says that
+it encrypted (and signed), and what it wrote has that very shape; part of a message is never returned.
+
+Raises `EngineTimeout` after the deadline (`timeout` and a second for each MiB) and `EngineError` for
+everything else: all temporary, none with gpg's own words. At most `parallel` calls run at once, the others
+wait their turn outside their deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay.errors import EngineError, OpenPgpError
+from relay.mail import packets
+from relay.model import Certificate
+from relay.openpgp import call
+
+MOST_RECIPIENTS = 200
+SEIPD = 18
+
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+_OCTETS_A_SECOND = 1 << 20
+_OVERHEAD = 1 << 16
+_OVERHEAD_A_RECIPIENT = 1 << 12
+
+
+class GnuPG:
+    """`ports.Engine` with gpg; `home` is the keyring folder, `passphrase` opens its secret keys."""
+
+    def __init__(
+        self, home: Path, timeout: float = 30.0, passphrase: bytes | None = None, parallel: int | None = None
+    ) -> None:
+        self._home = home
+        self._timeout = timeout
+        self._passphrase = passphrase
+        self._turns = asyncio.Semaphore(parallel or default_parallel())
+
+    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+        """One message for all `certificates`, signed by `signer`."""
+        recipients = list({certificate.fingerprint: certificate.data for certificate in certificates}.values())
+        if not 1 <= len(recipients) <= MOST_RECIPIENTS:
+            raise EngineError(f"a message is sealed for 1 to {MOST_RECIPIENTS} keys at a time")
+        if signer is not None and not _FINGERPRINT.fullmatch(signer):
+            raise EngineError("the signing key is named by its fingerprint")
+        async with self._turns:
+            result = await self._call(payload, recipients, signer)
+        _check(result, signed=signer is not None)
+        _check_shape(result.output, len(recipients))
+        return result.output
+
+    async def _call(self, payload: bytes, recipients: Sequence[bytes], signer: str | None) -> call.Result:
+        with call.memories(recipients) as keys, signing(signer, self._passphrase) as (arguments, passphrase):
+            return await call.run(
+                self._home,
+                "--lock-never",
+                *arguments,
+                *(f"--recipient-file={call.name(fd)}" for fd in keys),
+                "--encrypt",
+                seconds=self._timeout + len(payload) / _OCTETS_A_SECOND,
+                content=payload,
+                most=len(payload) + len(payload) // 8 + _OVERHEAD + _OVERHEAD_A_RECIPIENT * len(recipients),
+                passing=[*keys, *passphrase],
+            )
+
+
+def default_parallel() -> int:
+    """One call a core, and one that waits for the agent or is just starting."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@contextmanager
+def signing(signer: str | None, passphrase: bytes | None) -> Iterator[tuple[list[str], list[int]]]:
+    """The arguments that make gpg sign with that key, and the descriptors they name.
+
+    Without a passphrase nobody is asked for one: a key that the agent cannot use by itself is a failure.
+    """
+    if signer is None:
+        yield [], []
+    else:
+        with unlocking(passphrase) as (arguments, descriptors):
+            yield [*arguments, "--local-user", signer, "--sign"], descriptors
+
+
+@contextmanager
+def unlocking(passphrase: bytes | None) -> Iterator[tuple[list[str], list[int]]]:
+    """The arguments that give gpg the passphrase of its secret keys, and the descriptors they name."""
+    if passphrase is None:
+        yield ["--pinentry-mode", "error"], []
+    else:
+        with call.memory(passphrase + b"\n") as fd:
+            yield ["--pinentry-mode", "loopback", "--passphrase-fd", str(fd)], [fd]
+
+
+def _check(result: call.Result, *, signed: bool) -> None:
+    if result.code != 0 or not result.told("crypt").ok:
+        raise EngineError("gpg did not encrypt")
+    if signed and not result.told("sign"):
+        raise EngineError("gpg did not sign")
+
+
+def _check_shape(message: bytes, recipients: int) -> None:
+    try:
+        found = list(packets.walk(message))
+    except OpenPgpError as error:
+        raise EngineError("what gpg wrote is not one whole message") from error
+    if [packet.tag for packet in found] != [packets.PKESK] * recipients + [SEIPD]:
+        raise EngineError("gpg did not write an encrypted message for these keys in the standard's packets")
+    if message[found[-1].body_start] != 1:
+        raise EngineError("gpg did not write a SEIPDv1 packet")

@@ -1,0 +1,76 @@
+"""The GnuPG home, which is the keyring folder: our own secret keys, and the store beside them.
+
+`prepare` promises a folder that is ours and nobody else's to read (0700), or raises `EngineError` with a
+sentence for the administrator. It tightens a folder only while nothing of value lies in it (a fresh clone's
+`keyring/`): a secret that others could read until now is an incident, not something to tidy away.
+
+`reachable` gives the folder a short name where its own is too long for gpg-agent, whose socket lies in it
+(sun_path of unix(7): 107 octets): a symbolic link in a private temporary folder, kept while we run. The
+socket itself stays in the home, so several processes still share one agent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from relay.errors import EngineError
+
+LONGEST_SOCKET = 107
+OPTIONS = Path(__file__).with_name("gpg.conf")
+
+_LONGEST_SOCKET_NAME = "S.gpg-agent.browser"
+_HARMLESS = frozenset({"README.md", "gpg.conf", ".gitignore", ".gitkeep"})
+
+
+def prepare(path: Path) -> None:
+    """Make sure that the folder exists, is ours, and that nobody else can look into it."""
+    try:
+        if not path.exists():
+            path.mkdir(mode=0o700, parents=True)
+        _check(path)
+        if not (path / "gpg.conf").exists():
+            shutil.copyfile(OPTIONS, path / "gpg.conf")
+    except OSError as error:
+        raise EngineError(f"the keyring folder {path} cannot be used: {error.strerror}") from error
+
+
+@cache
+def reachable(path: Path) -> Path:
+    """The same folder under a name that leaves room for the agent's sockets."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  a symbolic link of the administrator's stays one
+    if len(os.fsencode(absolute / _LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET:
+        return absolute
+    try:
+        private = Path(tempfile.mkdtemp(prefix="pgp-relay-"))
+        link = private / "home"
+        link.symlink_to(absolute, target_is_directory=True)
+    except OSError as error:
+        raise EngineError("no short name can be made for the keyring folder: its path is too long") from error
+    if len(os.fsencode(link / _LONGEST_SOCKET_NAME)) > LONGEST_SOCKET:
+        raise EngineError("the paths of the keyring folder and of the temporary folder are too long for gpg-agent")
+    atexit.register(_remove, private, os.getpid())
+    return link
+
+
+def _check(path: Path) -> None:
+    facts = path.stat()
+    if not stat.S_ISDIR(facts.st_mode):
+        raise EngineError(f"{path} is not a folder")
+    if facts.st_uid != os.geteuid():
+        raise EngineError(f"the keyring folder {path} belongs to another user: chown it to the one who runs the relay")
+    if not facts.st_mode & 0o077:
+        return
+    if any(entry.name not in _HARMLESS for entry in path.iterdir()):
+        raise EngineError(f"others can look into the keyring folder {path}, and it is not empty: chmod 700 it")
+    path.chmod(0o700)
+
+
+def _remove(private: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not in a child that was forked later
+        shutil.rmtree(private, ignore_errors=True)

@@ -1,0 +1,49 @@
+"""A GnuPG home for a test, with a path short enough for the agent, and a plain `gpg` call in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def gnupg_home() -> Iterator[Path]:
+    """An empty home; its agent is stopped at the end."""
+    home = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))
+    try:
+        yield home
+    finally:
+        stop_agent(home)
+        shutil.rmtree(home)
+
+
+def stop_agent(home: Path) -> None:
+    """Stop what gpg started for that home."""
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True, capture_output=True)
+
+
+def gpg(home: Path, *arguments: str, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+    """The real gpg, as a person would call it."""
+    return subprocess.run(
+        ["gpg", "--homedir", str(home), "--batch", "--yes", "--no-tty", "--status-fd", "2", *arguments],
+        input=content,
+        capture_output=True,
+        check=check,
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+    )
+
+
+def secret_key(home: Path, user_id: str = "Relay <relay@hopital.example>", algorithm: str = "ed25519") -> str:
+    """A signing key without a passphrase; its fingerprint."""
+    return generate(home, user_id, algorithm, "sign", "never")
+
+
+def generate(home: Path, user_id: str, algorithm: str, usage: str = "default", expires: str = "never") -> str:
+    """`--quick-generate-key`; the fingerprint."""
+    made = gpg(home, "--passphrase", "", "--quick-generate-key", user_id, algorithm, usage, expires)
+    return next(line.split()[3].decode() for line in made.stderr.splitlines() if b" KEY_CREATED " in line)
