@@ -1,0 +1,81 @@
+"""What the inlet has room for: who may connect, how many at once, how many octets in hand.
+
+Beyond a bound the answer is temporary and the client keeps its mail; only who is not in `allow` gets 554.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+UNIX = "unix"
+"""The peer on a unix socket: the file's folder says who may connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The numbers of one inlet; defaults for a relay behind one Postfix."""
+
+    max_message_size: int = 50 * 1024 * 1024
+    connections: int = 1200
+    octets: int = 1024 * 1024 * 1024
+    """Of all messages being received or handled."""
+    recipients: int = 10_000
+    """In one transaction."""
+    errors: int = 20
+    """Commands not understood, in one connection."""
+    idle_commands: int = 200
+    """Commands in a row that bring no message, in one connection."""
+    idle: float = 300.0
+    """Seconds between two commands, or two pieces of a message (RFC 5321 section 4.5.3.2.7)."""
+    transfer: float = 600.0
+    """Seconds for a whole message: with its handling it stays under the client's 1200."""
+
+
+def allowed(peer: str, networks: Sequence[Network]) -> bool:
+    """Whether this peer may connect."""
+    if peer == UNIX:
+        return True
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+class Budget:
+    """Octets in hand, of all messages together."""
+
+    def __init__(self, octets: int) -> None:
+        self.free = octets
+
+    def lease(self) -> Lease:
+        """A share for one message, empty at first."""
+        return Lease(self)
+
+
+class Lease:
+    """One message's share."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def cover(self, octets: int) -> bool:
+        """Hold at least this many; False where there is no room, and nothing is changed then."""
+        more = octets - self._held
+        if more > self._budget.free:
+            return False
+        if more > 0:
+            self._budget.free -= more
+            self._held = octets
+        return True
+
+    def release(self) -> None:
+        """Give everything back; more than once does no harm."""
+        self._budget.free += self._held
+        self._held = 0

@@ -1,0 +1,224 @@
+"""One connection to the next hop: aiosmtplib's protocol with a queue of replies.
+
+aiosmtplib reads one reply a command and drops what else arrives; LMTP answers once a recipient (RFC 2033
+section 4.2) and PIPELINING (RFC 2920) sends commands without waiting. A reply that nobody asked for, such as
+421 before the next hop closes an idle connection, ends the connection: it could be taken for the answer
+to the next command. Every failure of the connection is a `NextHopError`; `Broken` says that it was the
+connection that ended, and not the next hop that was slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from aiosmtplib.errors import SMTPException
+from aiosmtplib.esmtp import parse_esmtp_extensions
+from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
+from aiosmtplib.response import SMTPResponse
+
+from relay.errors import NextHopError
+from relay.smtp.endpoint import Endpoint
+
+Said = SMTPResponse
+"""A reply of the next hop: `code` and `message`, its lines joined by LF."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds the next hop has: for a step, and for what follows the final dot."""
+
+    step: float = 60.0
+    final_dot: float = 600.0
+
+
+class Broken(NextHopError):
+    """The connection ended before the answer."""
+
+
+class Connection(SMTPProtocol):
+    """Commands out, replies in, in their order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._replies: deque[Said] = deque()
+        self._awaited = 1  # the greeting
+        self._news = asyncio.Event()
+        self._ended = False
+        self.extensions: dict[str, str] = {}
+        """What was announced: keyword in lower case, parameters."""
+        self.used = False
+        """A transaction has been finished on it."""
+
+    # asyncio's side
+
+    def data_received(self, data: bytes) -> None:
+        """Queue every complete reply."""
+        self._buffer.extend(data)
+        try:
+            while (reply := self._read_response_from_buffer()) is not None:
+                self._take(reply)
+        except SMTPException:
+            self.abandon()
+        if len(self._buffer) > MAX_RESPONSE_LENGTH:
+            self.abandon()
+
+    def _take(self, reply: Said) -> None:
+        if self._awaited > len(self._replies) and 200 <= reply.code <= 599:
+            self._replies.append(reply)
+            self._news.set()
+        else:
+            self.abandon()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake who waits."""
+        super().connection_lost(exc)
+        self._ended = True
+        self._news.set()
+
+    def abandon(self) -> None:
+        """End it now; replies that have come can still be read."""
+        self._ended = True
+        self._news.set()
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
+
+    # Our side
+
+    @property
+    def alive(self) -> bool:
+        """Whether a command can be sent."""
+        return not self._ended and self.is_connected
+
+    async def send(self, commands: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109  RFC 5321's own word
+        """Write commands, each of which will be answered once."""
+        lines = tuple(commands)
+        if any(_CONTROL.search(line) for line in lines):
+            raise NextHopError("a command with control characters")
+        self._awaited += len(lines)
+        await self._write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"), timeout)
+
+    async def send_message(self, slices: Iterable[bytes], answers: int, timeout: float) -> bool:  # noqa: ASYNC109
+        """Write a message that will be answered `answers` times; False where an answer came before its end."""
+        self._awaited += answers
+        for piece in slices:
+            if self._replies:
+                return False
+            try:
+                await self._write(piece, timeout)
+            except Broken:
+                if self._replies:
+                    return False
+                raise
+        return True
+
+    async def _write(self, data: bytes, timeout: float) -> None:  # noqa: ASYNC109
+        try:
+            self.write(data)
+            async with asyncio.timeout(timeout):
+                await self._drain_helper()
+        except TimeoutError:
+            self.abandon()
+            raise NextHopError("the next hop does not read") from None
+        except (OSError, SMTPException):
+            raise Broken("the connection broke while writing") from None
+
+    async def reply(self, timeout: float) -> Said:  # noqa: ASYNC109
+        """The next reply. 421 is the next hop going away, whatever it answers."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not self._replies:
+                    if self._ended:
+                        raise Broken("the connection ended before the answer")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            self.abandon()
+            raise NextHopError("no answer in time") from None
+        self._awaited -= 1
+        given = self._replies.popleft()
+        if given.code == 421:
+            self.abandon()
+            raise Broken("the next hop is closing")
+        return given
+
+    async def ask(self, command: str, timeout: float) -> Said:  # noqa: ASYNC109
+        """One command, one reply."""
+        await self.send((command,), timeout)
+        return await self.reply(timeout)
+
+    async def read_response(self, timeout: float | None = None) -> Said:  # noqa: ASYNC109
+        """For aiosmtplib's `start_tls`, which wrote a command of its own."""
+        self._awaited += 1
+        return await self.reply(timeout or 0)
+
+    async def hello(self, verb: str, hostname: str, timeout: float) -> None:  # noqa: ASYNC109
+        """EHLO or LHLO, and what it announces."""
+        given = await self.ask(f"{verb} {hostname}", timeout)
+        _demand(given, "the hello")
+        self.extensions, _ = parse_esmtp_extensions(given.message)
+
+    async def secure(self, context: ssl.SSLContext, name: str, timeout: float) -> None:  # noqa: ASYNC109
+        """STARTTLS, with the certificate's name checked (RFC 3207, RFC 6125)."""
+        if "starttls" not in self.extensions:
+            raise NextHopError("the next hop offers no STARTTLS")
+        try:
+            await self.start_tls(context, name, timeout)
+        except (OSError, SMTPException) as error:
+            raise NextHopError(f"STARTTLS failed: {type(error).__name__}") from None
+
+    async def quit(self) -> None:
+        """Say QUIT without waiting long, and close."""
+        with contextlib.suppress(NextHopError):
+            if self.alive:
+                await self.ask("QUIT", 1.0)
+        self.abandon()
+
+
+@contextlib.asynccontextmanager
+async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connection]:  # noqa: ASYNC109
+    """A new connection, abandoned where the block fails."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout):
+            if place.path:
+                _, connection = await loop.create_unix_connection(lambda: Connection(loop), place.path)
+            else:
+                _, connection = await loop.create_connection(lambda: Connection(loop), place.host, place.port)
+    except OSError as error:  # TimeoutError is one
+        raise NextHopError(f"no connection: {type(error).__name__}") from None
+    try:
+        yield connection
+    except BaseException:
+        connection.abandon()
+        raise
+
+
+async def connect(
+    place: Endpoint,
+    *,
+    hostname: str,
+    timeouts: Timeouts,
+    tls: ssl.SSLContext,
+) -> Connection:
+    """A connection that has been greeted, secured where `place` demands it, and said hello to."""
+    verb = "LHLO" if place.lmtp else "EHLO"
+    async with connecting(place, timeouts.step) as connection:
+        _demand(await connection.reply(timeouts.step), "the connection")
+        await connection.hello(verb, hostname, timeouts.step)
+        if place.starttls:
+            await connection.secure(tls, place.host, timeouts.step)
+            await connection.hello(verb, hostname, timeouts.step)
+    return connection
+
+
+def _demand(given: Said, step: str) -> None:
+    if not 200 <= given.code < 300:
+        raise NextHopError(f"the next hop refuses {step}: {given.code}")

@@ -1,0 +1,134 @@
+"""One message handed over on one connection: the envelope, DATA, the content, and what each recipient got.
+
+A refusal of one recipient is that one's own; a refusal of MAIL, DATA or the message is everybody's. DATA is
+not said where nobody is accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would let it).
+What follows the final dot may quote the message, so its text is not kept (`replies.from_next_hop`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from relay import replies
+from relay.errors import NextHopError
+from relay.model import Envelope, Reply
+from relay.smtp import commands, dialogue
+from relay.smtp.connection import Broken, Connection, Said, Timeouts
+from relay.smtp.data import stuffed
+
+_STEPS_BEFORE_DATA = 4  # however many recipients there are, they get this many steps' time
+
+
+class Stale(NextHopError):
+    """A kept connection turned out to be closed before anything of the message was sent on it."""
+
+
+class Handover:
+    """One transaction (RFC 5321 section 3.3)."""
+
+    def __init__(self, connection: Connection, envelope: Envelope, *, lmtp: bool, timeouts: Timeouts) -> None:
+        self._connection = connection
+        self._envelope = envelope
+        self._lmtp = lmtp
+        self._timeouts = timeouts
+
+    async def run(self, content: bytes) -> tuple[Reply, ...]:
+        """One reply a recipient. Raises `NextHopError`, `Stale` where another connection may do better."""
+        if commands.needs_smtputf8(self._envelope) and "smtputf8" not in self._connection.extensions:
+            return (dialogue.NO_SMTPUTF8,) * len(self._envelope.recipients)
+        given = await self._introduced(len(content))
+        accepted = [at for at, reply in enumerate(given) if reply.accepted]
+        if accepted:
+            for at, reply in zip(accepted, await self._sent(content, len(accepted)), strict=True):
+                given[at] = reply
+        return tuple(given)
+
+    async def _introduced(self, size: int) -> list[Reply]:
+        """The replies to each recipient; those accepted wait for the content now."""
+        try:
+            async with asyncio.timeout(_STEPS_BEFORE_DATA * self._timeouts.step):
+                given = await self._recipients(size)
+                if any(reply.accepted for reply in given):
+                    given = await self._data(given)
+                if not any(reply.accepted for reply in given):
+                    await self._reset()
+        except TimeoutError:
+            raise NextHopError("the next hop is slow") from None
+        except Broken as error:
+            if self._connection.used:
+                raise Stale(str(error)) from None
+            raise
+        return given
+
+    async def _recipients(self, size: int) -> list[Reply]:
+        extensions = self._connection.extensions
+        attributes = tuple(commands.xforward(self._envelope, extensions))
+        lines = [*attributes, commands.mail(self._envelope, size, extensions)]
+        lines += [commands.rcpt(recipient, extensions) for recipient in self._envelope.recipients]
+        mail, *rcpts = (await self._said(lines))[len(attributes) :]  # XFORWARD is for logs: no reason to stop
+        if not mail.accepted:
+            return [mail] * len(rcpts)
+        return rcpts
+
+    async def _said(self, lines: Sequence[str]) -> list[Reply]:
+        step = self._timeouts.step
+        if "pipelining" not in self._connection.extensions:
+            return [_own(await self._connection.ask(line, step)) for line in lines]
+        await self._connection.send(lines, step)
+        return [_own(await self._connection.reply(step)) for _ in lines]
+
+    async def _data(self, given: list[Reply]) -> list[Reply]:
+        answer = await self._connection.ask("DATA", self._timeouts.step)
+        if answer.code == 354:
+            return given
+        refusal = _own(answer)
+        if refusal.accepted:
+            raise NextHopError("the next hop answers DATA with 2xx")
+        return [refusal if reply.accepted else reply for reply in given]
+
+    async def _reset(self) -> None:
+        """Nothing was sent: leave the connection as it was, or leave it."""
+        with contextlib.suppress(NextHopError):
+            if (await self._connection.ask("RSET", self._timeouts.step)).code != 250:
+                self._connection.abandon()
+
+    async def _sent(self, content: bytes, recipients: int) -> list[Reply]:
+        answers = recipients if self._lmtp else 1
+        whole = await self._connection.send_message(stuffed(content), answers, self._timeouts.step)
+        if not whole:
+            return await self._refused_early(recipients)
+        ends = asyncio.get_running_loop().time() + self._timeouts.final_dot
+        given = [_last(await self._connection.reply(self._timeouts.final_dot))]
+        while len(given) < answers:
+            given.append(await self._further(ends - asyncio.get_running_loop().time()))
+        return given if self._lmtp else given * recipients
+
+    async def _refused_early(self, recipients: int) -> list[Reply]:
+        refusal = _last(await self._connection.reply(self._timeouts.step))
+        self._connection.abandon()  # the rest of the message would be taken for commands
+        if refusal.accepted:
+            raise NextHopError("the next hop takes a message before its end")
+        return [refusal] * recipients
+
+    async def _further(self, left: float) -> Reply:
+        """LMTP: what has been answered stays answered, whatever happens to the rest."""
+        try:
+            return _last(await self._connection.reply(max(0.001, left)))
+        except NextHopError:
+            return dialogue.BROKE_OFF
+
+
+def _own(given: Said) -> Reply:
+    return _reply(given, seen_content=False)
+
+
+def _last(given: Said) -> Reply:
+    return _reply(given, seen_content=True)
+
+
+def _reply(given: Said, *, seen_content: bool) -> Reply:
+    if not (given.code < 300 or given.code >= 400):
+        raise NextHopError("the next hop answers 3xx out of place")
+    return replies.from_next_hop(given.code, given.message, seen_content=seen_content)

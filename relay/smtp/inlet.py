@@ -1,0 +1,172 @@
+"""The server: listens for LMTP and SMTP, has each message handled once, answers, and stops without losing one.
+
+`process` gets an `Inbound` and returns one reply a recipient, in their order. It is never cancelled because
+a client left or a timer ran out: only `stop` ends it, after its grace. `answered` is called afterwards with
+True when the replies were handed to the client and False when it had left. Whatever `process` raises, the
+client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
+
+`start` raises `OSError` where it cannot listen, `ValueError` for a URL that names no place to listen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from relay import events, replies
+from relay.model import Inbound, Reply
+from relay.smtp import dialogue
+from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
+from relay.smtp.endpoint import Endpoint
+from relay.smtp.session import Answer, Session
+
+Process = Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
+Answered = Callable[[Inbound, bool], Awaitable[None]]
+
+_BACKLOG = 512
+_ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
+
+
+class Inlet:
+    """All the places this process listens on."""
+
+    def __init__(  # noqa: PLR0913  each is a setting of its own
+        self,
+        process: Process,
+        answered: Answered,
+        *,
+        hostname: str,
+        allow: Sequence[Network],
+        tls: ssl.SSLContext | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        if not callable(process) or not callable(answered):
+            raise TypeError("an inlet without its hooks would answer 250 and lose the mail")
+        self._process = process
+        self._answered = answered
+        self._allow = tuple(allow)
+        self.hostname = hostname
+        self.tls = tls
+        self.bounds = bounds or Bounds()
+        self.budget = Budget(self.bounds.octets)
+        self.stopping = False
+        self._servers: list[asyncio.Server] = []
+        self._sockets: list[Path] = []
+        self._sessions: set[Session] = set()
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+
+    async def start(self, url: str, *, reuse_port: bool = False) -> tuple[str, ...]:
+        """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses)."""
+        place = Endpoint.parse(url)
+        if place.starttls:
+            raise ValueError(f"{url}: TLS for the inlet is set by tls, not by the scheme")
+        if place.path:
+            return (await self._start_unix(place),)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Session(self, lmtp=place.lmtp),
+            place.host,
+            place.port,
+            backlog=_BACKLOG,
+            reuse_port=reuse_port,
+        )
+        self._servers.append(server)
+        names = (socket.getsockname() for socket in server.sockets)
+        return tuple(str(Endpoint(place.scheme, name[0], name[1])) for name in names)
+
+    async def _start_unix(self, place: Endpoint) -> str:
+        server = await asyncio.get_running_loop().create_unix_server(
+            lambda: Session(self, lmtp=place.lmtp), place.path, backlog=_BACKLOG
+        )
+        self._servers.append(server)
+        self._sockets.append(Path(place.path))
+        Path(place.path).chmod(_ANYONE_HERE)  # noqa: ASYNC240  one system call, at start
+        return str(place)
+
+    async def stop(self, grace: float) -> None:
+        """Listen no more, let what is in flight finish within `grace` seconds, end the rest."""
+        self.stopping = True
+        for server in self._servers:
+            server.close()
+        for path in self._sockets:
+            path.unlink(missing_ok=True)
+        for session in tuple(self._sessions):
+            if not session.busy:
+                session.dismiss(dialogue.CLOSING)
+        try:
+            async with asyncio.timeout(grace):
+                await self._until_quiet()
+        except TimeoutError:
+            await self._end()
+
+    async def _until_quiet(self) -> None:
+        while self._sessions or self._deliveries:
+            self._quiet.clear()
+            await self._quiet.wait()
+
+    async def _end(self) -> None:
+        """No 250 leaves for what is cut off here: the client keeps it."""
+        for delivery in tuple(self._deliveries):
+            delivery.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
+        for session in tuple(self._sessions):
+            session.dismiss(dialogue.CLOSING, at_once=True)
+        await self._until_quiet()
+
+    # What a session asks (session.Host)
+
+    def arrive(self, session: Session, peer: str) -> Reply | None:
+        """Admit a connection, or say why not."""
+        if not allowed(peer, self._allow):
+            events.log().warning(events.Event.DENIED, peer=peer)
+            return replies.not_allowed()
+        if self.stopping:
+            return dialogue.CLOSING
+        if len(self._sessions) >= self.bounds.connections:
+            events.log().warning(events.Event.CROWDED, peer=peer, connections=len(self._sessions))
+            return dialogue.CROWDED
+        self._sessions.add(session)
+        return None
+
+    def leave(self, session: Session) -> None:
+        """A connection is gone."""
+        self._sessions.discard(session)
+        self._quiet.set()
+
+    def deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> asyncio.Task[None]:
+        """Handle one message in a task that ends by itself."""
+        delivery = asyncio.create_task(self._deliver(inbound, answer, lease))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._delivered)
+        return delivery
+
+    def _delivered(self, delivery: asyncio.Task[None]) -> None:
+        self._deliveries.discard(delivery)
+        self._quiet.set()
+
+    async def _deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> None:
+        try:
+            given = await self._judged(inbound)
+        finally:
+            lease.release()
+        told = await answer(given)
+        if not told:
+            events.of(inbound).warning(events.Event.UNANSWERED)
+        try:
+            await self._answered(inbound, told)
+        except Exception as error:  # noqa: BLE001  the client has its answer: all that is left is to tell
+            events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
+
+    async def _judged(self, inbound: Inbound) -> tuple[Reply, ...]:
+        """What `process` says; whatever goes wrong in it is temporary."""
+        expected = len(inbound.envelope.recipients)
+        try:
+            given = await self._process(inbound)
+            if len(given) == expected:
+                return given
+            events.of(inbound).error(events.Event.FAILED, replies=len(given), recipients=expected)
+        except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
+            events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
+        return (replies.failed(inbound.id),) * expected

@@ -1,0 +1,68 @@
+"""The client: hands one message to the next hop and tells what became of each recipient.
+
+`smtp://`, `smtp+starttls://` (TLS with the certificate checked, or nothing is sent) and `lmtp://`, also over a
+unix socket; see `relay.smtp.endpoint`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
+said. Connections are kept. One that the next hop had closed meanwhile is replaced, without an error and
+without a second copy: only while nothing of the message has been sent.
+
+Raises `NextHopError` and nothing else: no connection, a 5xx to connection, hello or STARTTLS, 421, time-outs, drops.
+After a drop between the final dot and its answer the next hop may have taken the message all the same
+(RFC 1047): nothing can tell, and the message counts as not taken. Where an LMTP next hop drops between its
+answers, those that came count and the others are 451.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from relay.model import Envelope, Reply
+from relay.smtp.connection import Connection, Timeouts, connect
+from relay.smtp.endpoint import Endpoint
+from relay.smtp.handover import Handover, Stale
+from relay.smtp.pool import Pool
+
+
+class SmtpOutlet:
+    """The next hop at `url`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        hostname: str,
+        timeouts: Timeouts | None = None,
+        tls: ssl.SSLContext | None = None,
+        pool_size: int = 20,
+    ) -> None:
+        self._place = Endpoint.parse(url)
+        self._hostname = hostname
+        self._timeouts = timeouts or Timeouts()
+        self._tls = tls or ssl.create_default_context()
+        self._pool = Pool(size=pool_size, patience=self._timeouts.step)
+
+    async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        """One reply for each recipient, in their order (port `Outlet`)."""
+        async with self._pool.place():
+            kept = self._pool.kept()
+            if kept is not None:
+                try:
+                    return await self._hand_over(kept, envelope, content)
+                except Stale:
+                    pass  # it had been closed while idle, and nothing of the message was sent
+            return await self._hand_over(await self._connect(), envelope, content)
+
+    async def probe(self) -> None:
+        """Connect and say hello, as `check` does; raises `NextHopError`."""
+        await (await self._connect()).quit()
+
+    async def close(self) -> None:
+        """Take leave of the kept connections."""
+        await self._pool.close()
+
+    async def _hand_over(self, connection: Connection, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        async with self._pool.using(connection):
+            handover = Handover(connection, envelope, lmtp=self._place.lmtp, timeouts=self._timeouts)
+            return await handover.run(content)
+
+    async def _connect(self) -> Connection:
+        return await connect(self._place, hostname=self._hostname, timeouts=self._timeouts, tls=self._tls)

@@ -1,0 +1,65 @@
+"""Connections to the next hop, kept between messages and bounded in number.
+
+At most `size` are in use at once; who has to wait longer than `patience` gets a `NextHopError`. One that the
+next hop has closed, or that has been idle for `idle` seconds, is not handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from relay.errors import NextHopError
+from relay.smtp.connection import Connection
+
+IDLE = 30.0  # shorter than any server's own patience
+
+
+class Pool:
+    """Connections to one next hop."""
+
+    def __init__(self, *, size: int, patience: float) -> None:
+        self._free = asyncio.Semaphore(size)
+        self._patience = patience
+        self._kept: list[tuple[float, Connection]] = []
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """The right to use one connection."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NextHopError("every connection to the next hop is busy") from None
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def kept(self) -> Connection | None:
+        """The connection used last, if it is still good."""
+        oldest = asyncio.get_running_loop().time() - IDLE
+        while self._kept:
+            since, connection = self._kept.pop()
+            if connection.alive and since >= oldest:
+                return connection
+            connection.abandon()
+        return None
+
+    @contextlib.asynccontextmanager
+    async def using(self, connection: Connection) -> AsyncIterator[None]:
+        """Use it; it is kept where the block ends well, and abandoned otherwise."""
+        try:
+            yield
+        except BaseException:
+            connection.abandon()
+            raise
+        if connection.alive:
+            connection.used = True
+            self._kept.append((asyncio.get_running_loop().time(), connection))
+
+    async def close(self) -> None:
+        """Take leave of the idle ones."""
+        kept, self._kept = self._kept, []
+        await asyncio.gather(*(connection.quit() for _, connection in kept))

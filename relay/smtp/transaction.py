@@ -1,0 +1,69 @@
+"""One mail transaction of the inlet: XFORWARD, MAIL and RCPT in their order (RFC 5321 section 4.1.4).
+
+Holds what was said, as it was said, and judges what comes next. XFORWARD attributes are kept until the end
+of the next transaction and belong before MAIL (Postfix's XFORWARD_README). Raises `Refusal`.
+"""
+
+from __future__ import annotations
+
+from relay.model import Address, Envelope, Recipient, Reply
+from relay.smtp import dialogue
+from relay.smtp.bounds import Bounds
+from relay.smtp.esmtp import Refusal, read_mail, read_recipient, read_xforward
+
+
+class Transaction:
+    """What the client has said since its last message, RSET or hello."""
+
+    def __init__(self, bounds: Bounds, *, extended: bool) -> None:
+        self._bounds = bounds
+        self._extended = extended
+        self._sender: Address | None = None
+        self._options: tuple[str, ...] = ()
+        self._xforward: dict[str, tuple[str, str]] = {}
+        self._recipients: list[Recipient] = []
+        self.open = False
+        """MAIL has been said."""
+        self.size = 0
+        """What MAIL declared."""
+        self.smtputf8 = False
+
+    def xforward(self, argument: str) -> Reply:
+        """Take attributes; one said again counts as said last."""
+        if self.open:
+            raise Refusal(dialogue.NESTED_MAIL)
+        for name, value in read_xforward(argument):
+            self._xforward[name.upper()] = (name, value)
+        return dialogue.OK
+
+    def mail(self, argument: str) -> Reply:
+        """Take the sender."""
+        if self.open:
+            raise Refusal(dialogue.NESTED_MAIL)
+        mail = read_mail(argument, limit=self._bounds.max_message_size)
+        self._without_hello(mail.options)
+        self._sender, self._options = mail.sender, mail.options
+        self.size, self.smtputf8 = mail.size, mail.smtputf8
+        self.open = True
+        return dialogue.SENDER_OK
+
+    def recipient(self, argument: str) -> Reply:
+        """Take a recipient; said twice, it is two."""
+        if not self.open:
+            raise Refusal(dialogue.MAIL_FIRST)
+        if len(self._recipients) >= self._bounds.recipients:
+            raise Refusal(dialogue.TOO_MANY_RECIPIENTS)
+        recipient = read_recipient(argument, smtputf8=self.smtputf8)
+        self._without_hello(recipient.options)
+        self._recipients.append(recipient)
+        return dialogue.RECIPIENT_OK
+
+    def envelope(self) -> Envelope:
+        """What DATA goes with."""
+        if not self._recipients:
+            raise Refusal(dialogue.RECIPIENT_FIRST if self.open else dialogue.MAIL_FIRST)
+        return Envelope(self._sender, tuple(self._recipients), self._options, tuple(self._xforward.values()))
+
+    def _without_hello(self, options: tuple[str, ...]) -> None:
+        if options and not self._extended:
+            raise Refusal(dialogue.UNKNOWN_PARAMETER)
