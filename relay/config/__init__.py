@@ -1,0 +1,28 @@
+"""config.yaml -> a frozen `Config`, or a `ConfigError` with all that is wrong in it.
+
+YAML and pydantic have their room here. `load` reads; a `Config` itself does no I/O.
+"""
+
+from relay.config.loader import load, parse
+from relay.config.model import Config
+from relay.config.parts import Cache, Deadlines, LdapServer, Log, LookupKeys, Notices, Sign, Tls, Wkd
+from relay.config.place import Endpoint, HostPort
+from relay.config.values import seconds
+
+__all__ = [
+    "Cache",
+    "Config",
+    "Deadlines",
+    "Endpoint",
+    "HostPort",
+    "LdapServer",
+    "Log",
+    "LookupKeys",
+    "Notices",
+    "Sign",
+    "Tls",
+    "Wkd",
+    "load",
+    "parse",
+    "seconds",
+]

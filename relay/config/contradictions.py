@@ -1,0 +1,134 @@
+"""Values that are each right and together impossible. Pure; each says what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+from relay.config.model import Config
+from relay.config.tree import Path
+
+Problem = tuple[Path, str]
+
+LONGEST_DELIVERY = 1200.0
+"""Seconds after which Postfix gives a delivery up (lmtp_data_done_timeout as `postfix show` sets it)."""
+
+
+def contradictions(config: Config, unsure: frozenset[str]) -> Iterator[Problem]:
+    """All of them, but for those that hang on a key in `unsure`, whose value is not known."""
+    for keys, check in _CHECKS:
+        if not keys & unsure:
+            yield from check(config)
+
+
+def _exposed(config: Config) -> Iterator[Problem]:
+    for index, endpoint in enumerate(config.listen):
+        if not (endpoint.local or config.tls or config.plaintext_network):
+            yield (
+                ("listen", index),
+                (
+                    f"{endpoint} can be reached from the network in clear: give tls a certificate and a key, "
+                    "or set plaintext_network: true"
+                ),
+            )
+
+
+def _starttls_inlet(config: Config) -> Iterator[Problem]:
+    for index, endpoint in enumerate(config.listen):
+        if endpoint.starttls:
+            yield (
+                ("listen", index),
+                f"the inlet offers STARTTLS wherever tls is given: write smtp://{endpoint.host}:{endpoint.port}",
+            )
+
+
+def _nobody_allowed(config: Config) -> Iterator[Problem]:
+    if all(network.is_loopback for network in config.allow):
+        for index, endpoint in enumerate(config.listen):
+            if not endpoint.local:
+                yield (
+                    ("listen", index),
+                    (
+                        f"{endpoint} listens to the network, but allow names the loopback alone: "
+                        "name there who may connect, or listen on 127.0.0.1"
+                    ),
+                )
+
+
+def _clear_delivery(config: Config) -> Iterator[Problem]:
+    if not (config.reinject.local or config.reinject.starttls or config.plaintext_network):
+        yield (
+            ("reinject",),
+            (
+                f"{config.reinject} would carry mail over the network in clear: write smtp+starttls://, "
+                "or set plaintext_network: true"
+            ),
+        )
+
+
+def _loop(config: Config) -> Iterator[Problem]:
+    if any(endpoint.meets(config.reinject) for endpoint in config.listen):
+        yield ("reinject",), f"{config.reinject} is where the relay itself listens: name the next hop's address"
+
+
+def _listens_twice(config: Config) -> Iterator[Problem]:
+    for (_, first), (index, second) in combinations(enumerate(config.listen), 2):
+        if first.meets(second) or second.meets(first):
+            yield ("listen", index), f"{second} and {first} are one address: take one out"
+
+
+def _deadlines(config: Config) -> Iterator[Problem]:
+    steps = config.lookup.timeout + config.deadlines.gpg + config.deadlines.next_hop + config.deadlines.final_dot
+    if steps >= LONGEST_DELIVERY:
+        yield (
+            ("deadlines",),
+            (
+                f"lookup.timeout and the deadlines add up to {steps:g} s, and Postfix gives up after "
+                f"{LONGEST_DELIVERY:g} s: shorten one"
+            ),
+        )
+
+
+def _clear_password(config: Config) -> Iterator[Problem]:
+    for index, server in enumerate(config.lookup.ldap):
+        if server.bind_dn and server.clear_network and not config.plaintext_network:
+            yield (
+                ("lookup", "ldap", index, "url"),
+                "the password would cross the network in clear: write ldaps://, or set starttls: true",
+            )
+
+
+def _same_name(config: Config) -> Iterator[Problem]:
+    for (first, one), (second, other) in combinations(enumerate(config.policy), 2):
+        if one.name == other.name:
+            yield (
+                ("policy", second, "name"),
+                f"“{other.name}” is the name of policy[{first}] too: the trace tells rules apart by their names",
+            )
+
+
+def _never_reached(config: Config) -> Iterator[Problem]:
+    rules = config.rules()[:-1]
+    first = next((index for index, rule in enumerate(rules) if rule.takes_everything), len(rules))
+    for index in range(first + 1, len(rules)):
+        yield (
+            ("policy", index),
+            (
+                f"“{rules[index].name}” can never match, since “{rules[first].name}” before it takes every mail: "
+                "move it up, or take it out"
+            ),
+        )
+
+
+_CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...] = (
+    (frozenset({"listen", "tls", "plaintext_network"}), _exposed),
+    (frozenset({"listen"}), _starttls_inlet),
+    (frozenset({"listen"}), _listens_twice),
+    (frozenset({"listen", "allow"}), _nobody_allowed),
+    (frozenset({"reinject", "plaintext_network"}), _clear_delivery),
+    (frozenset({"listen", "reinject"}), _loop),
+    (frozenset({"lookup", "deadlines"}), _deadlines),
+    (frozenset({"lookup", "plaintext_network"}), _clear_password),
+    (frozenset({"policy"}), _same_name),
+    (frozenset({"policy"}), _never_reached),
+)

@@ -1,0 +1,92 @@
+"""Reads config.yaml and names all that is wrong with it at once (DESIGN: what is wrong does not start).
+
+`load` is the only function of this package that looks at the file system: the file itself, and whether the
+files it names can be read. Raises `ConfigError`, its faults in the order of the lines.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from relay.config import tree
+from relay.config.contradictions import contradictions
+from relay.config.known import meant
+from relay.config.model import Config
+from relay.config.sentences import place_of, sentence
+from relay.config.tree import Tree, Value, dotted, pruned
+from relay.config.values import Surroundings
+from relay.errors import ConfigError, Fault
+
+
+def load(path: Path) -> Config:
+    """The configuration in this file."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(tree.MOST_OCTETS + 1)
+    except OSError as error:
+        raise ConfigError((Fault(str(path), 0, f"cannot be read: {error.strerror}"),)) from error
+    return parse(octets, path)
+
+
+def parse(octets: bytes, path: Path) -> Config:
+    """The configuration in these octets, as though they stood in the file `path`."""
+    found = tree.read(octets, str(path))
+    around = Surroundings(path.absolute().parent, _unreadable)
+    config, errors = _validated(found.values, around)
+    faults = [fault for _, fault in found.faults]
+    faults += [Fault(found.file, found.line(place_of(error)), sentence(error)) for error in errors]
+    whole, unsure = _repaired(found, errors, around) if faults else (config, frozenset[str]())
+    if whole:
+        faults += [
+            Fault(found.file, found.line(place), f"{dotted(place)}{text}")
+            for place, text in contradictions(whole, unsure)
+        ]
+    if faults or config is None:
+        raise ConfigError(tuple(sorted(faults, key=lambda fault: fault.line)))
+    return config
+
+
+def _validated(values: dict[str, Value], around: Surroundings) -> tuple[Config | None, list[ErrorDetails]]:
+    try:
+        return Config.model_validate(values, context=around), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _repaired(found: Tree, errors: list[ErrorDetails], around: Surroundings) -> tuple[Config | None, frozenset[str]]:
+    """What is right of a configuration that is not, and the keys whose value is not known.
+
+    A rule with a fault keeps its name and becomes one about which nothing else can be said.
+    """
+    places = [place for place, _ in found.faults] + [error["loc"] for error in errors]
+    damaged = {place[0] for place in places if place} | {meant(place) for place in places if len(place) == 1}
+    unsure = frozenset(str(name) for name in damaged)
+    values = pruned(found.values, unsure)
+    rules = found.values.get("policy")
+    if isinstance(rules, list):
+        wrong = {place[1] for place in places if place[0:1] == ("policy",) and len(place) > 1}
+        values["policy"] = [_stub(rule, index) if index in wrong else rule for index, rule in enumerate(rules)]
+        unsure -= {"policy"}
+    values.setdefault("policy", [])
+    return _validated(values, around)[0], unsure
+
+
+def _stub(rule: Value, index: int) -> Value:
+    name = rule.get("name") if isinstance(rule, dict) else None
+    usable = isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200
+    return {"name": name if usable else f"policy[{index}]", "subject": "anything"}
+
+
+def _unreadable(path: Path, is_folder: bool) -> str | None:  # noqa: FBT001  as Surroundings has it
+    try:
+        if is_folder:
+            os.scandir(path).close()
+        else:
+            path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None

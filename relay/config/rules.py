@@ -1,0 +1,88 @@
+"""The keys of one rule of `policy`, and the rule they make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from relay.config.section import Contradiction, Section, needed, setting
+from relay.config.values import FieldName, Pattern, Several, Text
+from relay.policy import (
+    DEFAULT_RULE,
+    AddressPattern,
+    Encrypt,
+    HeaderPattern,
+    Rule,
+    SubjectPattern,
+    WithoutKey,
+    WkdOutage,
+)
+
+
+def _name(text: object) -> object:
+    if text == DEFAULT_RULE.name:
+        raise ValueError(f"“{text}” is what the trace says where no rule matched: choose another name")
+    return text
+
+
+def _address(pattern: AddressPattern) -> AddressPattern:
+    if pattern.null:
+        raise ValueError("<> is the null sender and no recipient: it goes under from")
+    return pattern
+
+
+class RuleKeys(Section):
+    """Conditions, all of which have to hold, and what is done where they do."""
+
+    name: Annotated[Text, BeforeValidator(_name)] = needed("The trace and `explain` know the rule by it.")
+    from_: Several[Pattern] | None = setting(
+        None, "Envelope senders: `name@domain`, `*@domain`, `*@*.domain` (below it), `<>`.", alias="from"
+    )
+    to: Several[Annotated[Pattern, AfterValidator(_address)]] | None = setting(
+        None, "Recipients: `name@domain`, `*@domain`, `*@*.domain` (below it), `*`."
+    )
+    subject: Several[Text] | None = setting(None, "Texts, one of which stands in the subject; case does not count.")
+    header: Annotated[dict[FieldName, Several[Text]], Field(min_length=1)] | None = setting(
+        None, "Header fields and the values they have; `*` stands for anything, case does not count."
+    )
+    shape: Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]] | None = setting(
+        None, "What the message is by its structure."
+    )
+    encrypt: Annotated[Encrypt, Field(strict=False)] = setting(
+        "required", "`never`: clear. `preferred`: sealed, clear only where no source has a key. `required`: sealed."
+    )
+    without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
+        "refuse", "A mail that cannot be sealed is refused, or held until a key arrives."
+    )
+    sign: bool = setting(default=True, why="Sign what is sealed, where `sign` names a key.")
+    protect_subject: bool = setting(default=True, why="Move the subject into the sealed part; `[...]` stands outside.")
+    refuse_with: Literal["notice", "reply"] | None = setting(None, "As the key of that name outside, for this rule.")
+    wkd_outage: Annotated[WkdOutage, Field(strict=False)] = setting(
+        "defer", "`not_found`: where the domains of `to` do not answer to WKD, they have no key there."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.encrypt is Encrypt.NEVER and self.without_key is WithoutKey.HOLD:
+            raise Contradiction("without_key", "nothing waits for a key where encrypt is never: take one of them out")
+        if self.wkd_outage is WkdOutage.NOT_FOUND and not (self.to and all(pattern.domain for pattern in self.to)):
+            raise Contradiction("wkd_outage", "an outage is excused for named domains alone: name them under to")
+        return self
+
+    def rule(self, refuse_with: str) -> Rule:
+        """The rule, told as `refuse_with` where it does not say otherwise."""
+        return Rule(
+            name=self.name,
+            senders=self.from_ or (),
+            recipients=self.to or (),
+            subjects=tuple(SubjectPattern(text) for text in self.subject or ()),
+            headers=tuple(HeaderPattern(name, values) for name, values in (self.header or {}).items()),
+            shapes=frozenset(self.shape or ()),
+            encrypt=self.encrypt,
+            without_key=self.without_key,
+            sign=self.sign,
+            protect_subject=self.protect_subject,
+            by_reply=(self.refuse_with or refuse_with) == "reply",
+            wkd_outage=self.wkd_outage,
+        )

@@ -1,0 +1,213 @@
+"""The types of the configuration's values: each reads what stands in YAML and cannot be wrong afterwards.
+
+Durations are seconds, sizes octets, paths absolute. `Kind` carries the words by which the reference names a
+type. A validator raises `ValueError` with a sentence for the person who wrote the file, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
+
+from relay.config.place import Endpoint, HostPort, directory_url, host_name
+from relay.errors import AddressError
+from relay.model import Address
+from relay.policy import AddressPattern
+
+T = TypeVar("T")
+Network = IPv4Network | IPv6Network
+
+LONGEST_DURATION = 100 * 365 * 86400
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_OCTETS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(ms|[smhdw])", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)", re.ASCII)
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+_DATABASE = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://.+")
+_RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+[a-z0-9]+)?:///)([^/].*)")
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the reference calls a type."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What values need to know of the file they stand in; handed over as pydantic's context."""
+
+    folder: Path
+    """Relative paths begin here."""
+    unreadable: Callable[[Path, bool], str | None] = lambda _path, _is_folder: None
+    """Why a file (or folder) cannot be read, None where it can: the one look outside, and the loader's."""
+
+
+def seconds(value: object) -> float:
+    """`30s`, `15m`, `24h`, `183d`; also `250ms`, `1.5h`, `2w`."""
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("a duration is a number and its unit: 30s, 15m, 24h or 183d")
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > LONGEST_DURATION:
+        raise ValueError("a duration is at most a hundred years")
+    return seconds
+
+
+def size(value: object) -> int:
+    """`50MiB`, `10MB`, `1048576`."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    found = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if not found or found[2] not in _OCTETS:
+        raise ValueError(f"a size is a number of octets or has one of the units {', '.join(u for u in _OCTETS if u)}")
+    return int(found[1]) * _OCTETS[found[2]]
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("has to be more than nothing")
+    return value
+
+
+def _text(parse: Callable[[str], T]) -> BeforeValidator:
+    """A value read from text; the errors of our own values become pydantic's."""
+
+    def read(value: object) -> T:
+        if not isinstance(value, str):
+            raise ValueError("has to be text: put it in quotes")  # noqa: TRY004  pydantic takes ValueError alone
+        try:
+            return parse(value)
+        except AddressError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(read)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        return _explained(text)
+
+
+def _explained(text: str) -> Network:
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"“{text}” is no network, such as 10.1.0.0/16 or ::1/128") from None
+    raise ValueError(f"“{text}” has bits set behind the prefix; did you mean “{meant}”?")
+
+
+def _mailbox(text: str) -> Address:
+    address = Address(text)
+    if not address.domain:
+        raise ValueError(f"“{text}” has no domain")
+    return address
+
+
+def _signer(text: str) -> str:
+    """Upper-case fingerprint, or an address as it came."""
+    if "@" in text:
+        return _mailbox(text).text
+    compact = text.replace(" ", "").removeprefix("0x").upper()
+    if not _FINGERPRINT.fullmatch(compact):
+        raise ValueError("a key is named by its fingerprint of 40 or 64 hexadecimal digits, or by an address")
+    return compact
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise ValueError("has to be one line of 1 to 200 characters")
+    return text
+
+
+def _field_name(text: str) -> str:
+    if not _FIELD_NAME.fullmatch(text):
+        raise ValueError(f"“{text}” is no name of a header field")
+    return text.lower()
+
+
+def _ldap_filter(text: str) -> str:
+    if "{address}" not in text:
+        raise ValueError("a filter holds {address}, such as (mail={address})")
+    if not (text.startswith("(") and text.endswith(")")) or text.count("(") != text.count(")"):
+        raise ValueError("a filter stands in parentheses, each of them closed (RFC 4515)")
+    return text
+
+
+def _several(value: object) -> object:
+    """One value is a list of one; lists become tuples, which stay as they are."""
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    if twice is not None:
+        raise ValueError(f"“{twice}” stands twice")
+    return values
+
+
+def _absolute(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("has to be a path")
+    return info.context.folder / value if isinstance(info.context, Surroundings) else Path(value)
+
+
+def _readable(path: Path, info: ValidationInfo, *, folder: bool) -> Path:
+    why = info.context.unreadable(path, folder) if isinstance(info.context, Surroundings) else None
+    if why:
+        raise ValueError(f"{path} cannot be read: {why}")
+    return path
+
+
+def _readable_file(path: Path, info: ValidationInfo) -> Path:
+    return _readable(path, info, folder=False)
+
+
+def _readable_folder(path: Path, info: ValidationInfo) -> Path:
+    return _readable(path, info, folder=True)
+
+
+def _database(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str) or not _DATABASE.fullmatch(value) or ":memory:" in value:
+        raise ValueError("a database is sqlite:///file or postgresql://user@host/name, and outlives a restart")
+    relative = _RELATIVE_SQLITE.fullmatch(value)
+    if relative and isinstance(info.context, Surroundings):
+        return f"{relative[1]}{info.context.folder / relative[2]}"
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive), Kind("duration")]
+DurationOrNone = Annotated[float, BeforeValidator(seconds), Kind("duration, 0s for none")]
+Size = Annotated[int, BeforeValidator(size), AfterValidator(_positive), Kind("size")]
+Text = Annotated[str, AfterValidator(_one_line), Kind("text")]
+Where = Annotated[InstanceOf[Endpoint], _text(Endpoint.parse), Kind("URL")]
+Place = Annotated[InstanceOf[HostPort], _text(HostPort.parse), Kind("host:port")]
+Host = Annotated[str, _text(host_name), Kind("host name")]
+Directory = Annotated[str, _text(directory_url), Kind("URL")]
+Filter = Annotated[str, _text(_ldap_filter), Kind("LDAP filter")]
+AllowedNetwork = Annotated[InstanceOf[IPv4Network] | InstanceOf[IPv6Network], _text(_network), Kind("network")]
+Mailbox = Annotated[InstanceOf[Address], _text(_mailbox), Kind("address")]
+Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("address pattern")]
+Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
+FieldName = Annotated[str, _text(_field_name), Kind("header field")]
+DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
+AnyPath = Annotated[InstanceOf[Path], BeforeValidator(_absolute), Kind("path")]
+File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
+Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
+
+Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+AtLeastOne = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct), Field(min_length=1)]
+Several = Annotated[tuple[T, ...], BeforeValidator(_several), AfterValidator(_distinct), Field(min_length=1)]
