@@ -7,7 +7,7 @@ from relay.config.loader import load, parse
 from relay.config.model import Config
 from relay.config.parts import Cache, Deadlines, LdapServer, Log, LookupKeys, Notices, Sign, Tls, Wkd
 from relay.config.place import Endpoint, HostPort
-from relay.config.values import seconds
+from relay.config.values import duration
 
 __all__ = [
     "Cache",
@@ -22,7 +22,7 @@ __all__ = [
     "Sign",
     "Tls",
     "Wkd",
+    "duration",
     "load",
     "parse",
-    "seconds",
 ]

@@ -51,15 +51,15 @@ class Surroundings:
     """Why a file (or folder) cannot be read, None where it can: the one look outside, and the loader's."""
 
 
-def seconds(value: object) -> float:
+def duration(value: object) -> float:
     """`30s`, `15m`, `24h`, `183d`; also `250ms`, `1.5h`, `2w`."""
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise ValueError("a duration is a number and its unit: 30s, 15m, 24h or 183d")
-    seconds = float(found[1]) * _SECONDS[found[2]]
-    if seconds > LONGEST_DURATION:
+    length = float(found[1]) * _SECONDS[found[2]]
+    if length > LONGEST_DURATION:
         raise ValueError("a duration is at most a hundred years")
-    return seconds
+    return length
 
 
 def size(value: object) -> int:
@@ -189,8 +189,8 @@ def _database(value: object, info: ValidationInfo) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive), Kind("duration")]
-DurationOrNone = Annotated[float, BeforeValidator(seconds), Kind("duration, 0s for none")]
+Duration = Annotated[float, BeforeValidator(duration), AfterValidator(_positive), Kind("duration")]
+DurationOrNone = Annotated[float, BeforeValidator(duration), Kind("duration, 0s for none")]
 Size = Annotated[int, BeforeValidator(size), AfterValidator(_positive), Kind("size")]
 Text = Annotated[str, AfterValidator(_one_line), Kind("text")]
 Where = Annotated[InstanceOf[Endpoint], _text(Endpoint.parse), Kind("URL")]
