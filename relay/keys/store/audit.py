@@ -121,6 +121,6 @@ def _follows(row: Row[Any], before: Link) -> bool:
     content: list[object]
     *content, hash_ = row
     try:
-        return linked(before.hash, content) == hash_
+        return bool(linked(before.hash, content) == hash_)
     except (TypeError, ValueError):  # a value of a kind we never write
         return False

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +54,7 @@ class Database:
         sqlite = url.get_backend_name() == "sqlite"
         with translated():
             if sqlite:
-                _make_file(url)
+                await asyncio.to_thread(_make_file, url)
             database = cls(*_engines(url, sqlite=sqlite, busy_seconds=busy_seconds))
         try:
             if sqlite:
@@ -113,14 +115,14 @@ def _url(url_or_path: str | Path) -> URL:
 
 
 def _make_file(url: URL) -> None:
-    # Never opened where it exists: closing a second descriptor would drop SQLite's locks (POSIX).
+    # Never opened by us where it exists: closing a second descriptor would drop SQLite's locks (POSIX).
     path = url.database or ""
-    if path.startswith("file:") or Path(path).exists():
-        return
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        return
+    if not path.startswith("file:") and not Path(path).exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Tried here first: a connection that fails leaves aiosqlite's thread behind, to trip over a closed event loop.
+    (database,), options = url.get_dialect()().create_connect_args(url)
+    sqlite3.connect(database, uri=options.get("uri", False)).close()
 
 
 def _engines(url: URL, *, sqlite: bool, busy_seconds: float) -> tuple[AsyncEngine, AsyncEngine]:
