@@ -189,6 +189,11 @@ class Slapd:
         if was_running:
             self.start()
 
+    def modify(self, ldif: str) -> None:
+        """Change entries over LDAP, as the administrator."""
+        command = ["ldapmodify", "-x", "-H", self.url, "-D", f"cn=admin,{self.suffix}", "-w", PASSWORD]
+        subprocess.run(command, input=ldif.encode(), check=True, capture_output=True)
+
     def add_root(self) -> None:
         """The suffix, people, and the key space."""
         name = self.suffix.partition("=")[2].partition(",")[0]

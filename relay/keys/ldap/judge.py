@@ -6,7 +6,7 @@ the newest. Where none is usable the answer says why, and is never "no key": an 
 address holds something, be it unreadable. One exception: version 1 of GnuPG's schema searches in the text of user
 ids, so an entry there may be another address's, and then is not ours to judge.
 
-Raises `EngineError` as the examiner does, and `Unavailable` for more certificates than anybody has.
+Raises `EngineError` as the examiner does, or where two states cannot be merged, and `Unavailable` for more certificates than anybody has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from relay.errors import OpenPgpError
+from relay.errors import EngineError, OpenPgpError
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
 from relay.mail.armor import dearmor, is_armored
@@ -79,8 +79,9 @@ async def _merge(known: Certificate | None, news: Certificate, examiner: Examine
     if known is None or known.data == news.data:
         return known or news
     merged = await examiner.merge(known.data, news.data)
-    certificate = merged if isinstance(merged, Certificate) else known
-    return replace(certificate, disabled=known.disabled or news.disabled)
+    if not isinstance(merged, Certificate):  # each of the two is one: to choose could be to undo a revocation
+        raise EngineError("two states of one certificate could not be merged")
+    return replace(merged, disabled=known.disabled or news.disabled)
 
 
 def _split(value: bytes) -> list[bytes]:

@@ -22,6 +22,7 @@ class Server:
     """An item of `lookup.ldap`."""
 
     url: str
+    """With TLS its host stands in the server's certificate; libldap takes `localhost` for this machine's full name."""
     base: str | None = None
     filter: str | None = None
     attribute: str = SITE_ATTRIBUTE

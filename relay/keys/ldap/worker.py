@@ -156,6 +156,8 @@ def plain(entries: list[Any]) -> list[dict[str, list[str]]]:
 def word(error: bonsai.LDAPError, words: dict[int, str], settings: dict[str, Any]) -> str:
     """The reason's name for an error; over ldaps:// libldap does not tell a failed handshake from a closed port."""
     name = (BOTH | words).get(error.code, "PROTOCOL")
+    if words is LOGIN and settings["starttls"] and error.code == 2:  # protocolError: it knows no STARTTLS
+        return "TLS"
     if name == "UNREACHABLE" and error.code == -1 and settings["url"].startswith("ldaps:"):
         url = urlsplit(settings["url"])
         try:

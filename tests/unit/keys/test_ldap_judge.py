@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from relay.errors import EngineError
 from relay.keys.ldap.judge import MAX_CERTIFICATES, judge, read
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, KeySpace
@@ -47,12 +48,15 @@ class Examiner:
     """Knows these certificates, and takes the revoked of two states."""
 
     def __init__(self, *known: Certificate) -> None:
+        self.merges = True
         self.known = {certificate.data: certificate for certificate in known}
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
         return [self.known.get(blob, Unreadable("unknown")) for blob in blobs]
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        if not self.merges:
+            return Unreadable("no")
         states = [self.known[known], self.known[news]]
         return next((state for state in states if state.primary.revoked), states[0])
 
@@ -93,6 +97,13 @@ async def test_a_stale_copy_without_the_revocation_does_not_undo_it() -> None:
         found = await answer(entry(*values))
         assert isinstance(found, Unusable)
         assert found.why is Why.REVOKED
+
+
+async def test_two_states_that_cannot_be_merged_are_an_outage_and_no_choice() -> None:
+    examiner = Examiner(NEW, REVOKED)
+    examiner.merges = False
+    with pytest.raises(EngineError):
+        await read((entry(NEW.data, REVOKED.data),), SITE, examiner)
 
 
 @pytest.mark.parametrize("flag", [b"1", b"TRUE", b" 1 "])
