@@ -1,0 +1,51 @@
+"""What GnuPG need not see: bytes that are no certificate, or none of a version that it knows.
+
+Pure. Bounds octets and packets, so that what a stranger's server answers costs no more than an ordinary key,
+and makes sure that each blob is whole packets of one transferable public key (RFC 9580 section 10.1).
+Only version 4 goes on: GnuPG reads no version 6, and version 3 is not safe (its fingerprints can be forged).
+"""
+
+from __future__ import annotations
+
+from relay.errors import OpenPgpError
+from relay.mail import packets
+from relay.model import Unreadable
+from relay.openpgp.weakness import fingerprint
+
+MOST_OCTETS = 4 << 20
+MOST_PACKETS = 20_000
+
+
+def screen(blob: bytes) -> str | Unreadable:
+    """The fingerprint of the one certificate in it; or why gpg need not see it."""
+    if len(blob) > MOST_OCTETS:
+        return Unreadable(f"This is larger than {MOST_OCTETS >> 20} MiB.")
+    try:
+        parts = packets.split_certificates(blob)
+        count = sum(1 for _ in packets.walk(blob))
+    except OpenPgpError as error:
+        return Unreadable(f"This is no public key: {error}.")
+    if count > MOST_PACKETS:
+        return Unreadable("This key has too many signatures.")
+    if len(parts) != 1:
+        return Unreadable("These are several keys.")
+    return _of_version(parts[0])
+
+
+def certificate_fingerprint(blob: bytes) -> str:
+    """Of a version 4 certificate."""
+    return fingerprint(_primary(blob))
+
+
+def _of_version(blob: bytes) -> str | Unreadable:
+    match next(iter(_primary(blob)), 0):
+        case 4:
+            return certificate_fingerprint(blob)
+        case 2 | 3:
+            return Unreadable("This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it.")
+        case version:
+            return Unreadable(f"This is a key of version {version}, which GnuPG cannot read.")
+
+
+def _primary(blob: bytes) -> bytes:
+    return packets.body(blob, next(packets.walk(blob)))

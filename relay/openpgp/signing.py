@@ -1,0 +1,154 @@
+"""The relay's own signing keys, in the GnuPG home.
+
+`generate` makes an Ed25519 key that certifies and signs, and nothing more. It has no encryption subkey: it
+would invite replies encrypted to the relay, which nobody here could read. It has no expiry date: the relay
+signs unattended, and a day on which every mail waits because a date has passed protects nobody; a key that
+is to end is revoked (GnuPG lays a revocation certificate in `openpgp-revocs.d`) or given a date by hand.
+
+Secret keys stay with gpg-agent; nothing here reads one. Everything raises `EngineError` with a sentence for
+the administrator, and never with gpg's own words.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.errors import AddressError, EngineError
+from relay.model import Address
+from relay.openpgp import call
+from relay.openpgp.gnupg import signing, unlocking
+from relay.openpgp.usable import Listing, listings
+
+SECONDS = 60.0
+
+_FINGERPRINT = re.compile(r"(?:0x)?((?:[0-9A-Fa-f] *){40})")
+_UNFIT_FOR_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f<>@]")
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedKey:
+    """A new signing key."""
+
+    fingerprint: str
+    armored_public: str
+    """For correspondents, who verify with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A secret key of the home."""
+
+    fingerprint: str
+    addresses: tuple[Address, ...]
+    created: int
+    expires: int | None
+    signs: bool
+    """It may sign now: it has the capability and is neither revoked nor expired."""
+
+
+async def generate(home: Path, name: str, address: str, passphrase: bytes | None = None) -> GeneratedKey:
+    """Make a signing key with the user id `name <address>`."""
+    user_id = _user_id(name, address)
+    if any(Address(address) in key.addresses and key.signs for key in await secret_keys(home)):
+        raise EngineError(f"the keyring has a signing key for {address} already")
+    with unlocking(passphrase or b"") as (arguments, descriptors):
+        result = await call.run(
+            home,
+            *arguments,
+            "--quick-generate-key",
+            user_id,
+            "ed25519",
+            "sign",
+            "never",
+            seconds=SECONDS,
+            passing=descriptors,
+        )
+    made = str(result.told("generate").fingerprint)
+    if result.code != 0 or not made:
+        raise EngineError("gpg did not make a key")
+    return GeneratedKey(made, await export(home, made))
+
+
+async def export(home: Path, fingerprint: str) -> str:
+    """The armored public half of a key in the home."""
+    result = await call.run(home, "--armor", "--export", fingerprint, seconds=SECONDS)
+    if result.code != 0 or not result.output:
+        raise EngineError("the keyring has no such key")
+    return result.output.decode("ascii")
+
+
+async def secret_keys(home: Path) -> list[SecretKey]:
+    """All of the home."""
+    result = await call.run(home, "--list-secret-keys", seconds=SECONDS)
+    if result.code != 0 and not any(keyword == "ERROR" for keyword, _ in result.status):
+        raise EngineError("gpg does not list the secret keys of the keyring")
+    return [_secret_key(key) for key in listings(result.output)]
+
+
+async def resolve(home: Path, selector: str) -> str:
+    """The fingerprint of the one signing key that is meant: by fingerprint, or by address."""
+    keys = await secret_keys(home)
+    meant = [key for key in keys if _matches(key, selector)]
+    if not meant:
+        raise EngineError(
+            f"the keyring has no secret key {selector}: pgp-relay keys generate, or keys import --signing"
+        )
+    alive = [key for key in meant if key.signs]
+    if not alive:
+        raise EngineError(f"the secret key {selector} is revoked, expired, or may not sign")
+    if len(alive) > 1:
+        raise EngineError(f"the keyring has several secret keys for {selector}: name one by its fingerprint")
+    return alive[0].fingerprint
+
+
+async def can_sign(home: Path, fingerprint: str, passphrase: bytes | None = None) -> None:
+    """Make a signature; raises where none comes."""
+    with signing(fingerprint, passphrase) as (arguments, descriptors):
+        result = await call.run(home, *arguments, "--detach-sign", seconds=SECONDS, passing=descriptors)
+    if result.code != 0 or not result.told("sign") or not result.output:
+        raise EngineError("the key makes no signature: is sign.passphrase_file right, and gpg-agent installed?")
+
+
+async def import_secret(home: Path, data: bytes) -> list[str]:
+    """Take secret keys into the home; their fingerprints. A passphrase they have they keep."""
+    result = await call.run(home, "--import", content=data, seconds=SECONDS)
+    report = result.told("import")
+    if not report.sec_read:
+        raise EngineError("the file holds no secret key")
+    if result.code != 0 or report.sec_imported + report.sec_dups == 0:
+        raise EngineError("gpg did not take the secret key")
+    held = {key.fingerprint for key in await secret_keys(home)}
+    return [fingerprint for fingerprint in dict.fromkeys(report.fingerprints) if fingerprint in held]
+
+
+def _user_id(name: str, address: str) -> str:
+    try:
+        Address(address)
+    except AddressError as error:
+        raise EngineError(f"no address: {error}") from error
+    if not name.strip() or _UNFIT_FOR_A_NAME.search(name) or "@" not in address:
+        raise EngineError("a key has a name without <, > and @, and an address")
+    return f"{name.strip()} <{address}>"
+
+
+def _secret_key(key: Listing) -> SecretKey:
+    primary = key.components[0]
+    return SecretKey(
+        fingerprint=key.fingerprint,
+        addresses=tuple(dict.fromkeys(u.address for u in key.user_ids if u.address and not u.revoked)),
+        created=primary.created,
+        expires=primary.expires,
+        signs="S" in key.capabilities and not primary.revoked and not primary.expired(time.time()),
+    )
+
+
+def _matches(key: SecretKey, selector: str) -> bool:
+    if match := _FINGERPRINT.fullmatch(selector.strip()):
+        return match[1].replace(" ", "").upper() == key.fingerprint
+    try:
+        return Address(selector) in key.addresses
+    except AddressError:
+        return False
