@@ -14,14 +14,19 @@ from typing import NamedTuple
 from relay.errors import OpenPgpError, SecretKeyFound
 
 PKESK = 1
+SKESK = 3
 SECRET_KEY = 5
 PUBLIC_KEY = 6
 SECRET_SUBKEY = 7
+SED = 9
 MARKER = 10
+SEIPD = 18
+AEAD = 20
 PADDING = 21
 
-DATA_PACKETS = frozenset({8, 9, 11, 18, 20})
-"""Compressed, encrypted and literal data: these alone may have partial or indeterminate lengths (4.2.1.4)."""
+ENCRYPTED = frozenset({SED, SEIPD, AEAD})
+DATA_PACKETS = ENCRYPTED | {8, 11}
+"""Encrypted, compressed and literal data: these alone may have partial or indeterminate lengths (4.2.1.4)."""
 
 MAX_CHUNKS = 1 << 20  # 100 MB in the smallest first chunk an RFC allows make 200,000
 MIN_FIRST_CHUNK = 512

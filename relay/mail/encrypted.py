@@ -1,0 +1,167 @@
+"""Whether an entity is encrypted through and through: by its structure, never by a word in it.
+
+PGP/MIME (RFC 3156 section 4), S/MIME (RFC 8551 section 3.3, RFC 5652, RFC 5083) and inline armor. Strict on
+purpose: whatever could be seen without a key (text around the armor or between the parts, a readable part, a
+CMS that is signed only) makes it not encrypted, and so does whatever cannot be read: such a mail is sealed
+like any other, which is the safe side. `armored_message`, `pgp_mime` and `session_keys` raise `OpenPgpError`;
+the questions (`is_…`) raise nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relay.errors import OpenPgpError
+from relay.mail import armor, mime, packets
+from relay.mail.mime import ContentType, Part
+
+MAX_SESSION_KEYS = 10_000
+MAX_PREAMBLE = 1_000
+MAX_PART_HEAD = 4_096
+MAX_ARMOR_HEADERS = 400
+PEEK = 4_096
+
+PREAMBLES = frozenset(
+    {
+        b"",
+        b"this is an openpgp/mime encrypted message (rfc 2440 and 3156)",
+        b"this is an openpgp/mime encrypted message (rfc 4880 and 3156)",
+        b"this is an openpgp/mime encrypted message (rfc 9580 and 3156)",
+        b"this is a multi-part message in mime format",
+    }
+)
+"""What clients write before the first part, compared as a whole: nothing can hide beside it."""
+
+_ARMOR_HEADERS = frozenset({b"version", b"comment", b"messageid", b"hash", b"charset"})
+_VERSION_1 = re.compile(rb"\s*version:[ \t]*1\s*", re.IGNORECASE)
+_BEGIN = b"-----BEGIN PGP MESSAGE-----"
+_VERSIONS = {
+    packets.SKESK: frozenset({b"\4", b"\5", b"\6"}),
+    packets.SEIPD: frozenset({b"\1", b"\2"}),
+    packets.AEAD: frozenset({b"\1"}),
+}
+_ENVELOPED = (
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03",  # id-envelopedData
+    b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17",  # id-ct-authEnvelopedData
+)
+_SIGNED = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"  # id-signedData
+
+
+def pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bytes:
+    """The binary message in a multipart/encrypted that has nothing readable in it but its headers."""
+    if kind.kind != "multipart/encrypted" or kind.get("protocol").lower() != b"application/pgp-encrypted":
+        raise OpenPgpError("not multipart/encrypted for OpenPGP")
+    found = mime.parts(content, whole, kind.get("boundary"))
+    if found is None or len(found.parts) != 2 or not nothing_around(content, found):
+        raise OpenPgpError("not exactly two parts with nothing around them")
+    version, data = found.parts
+    if not all(_is_bare(part) for part in found.parts):
+        raise OpenPgpError("part headers that say more than what the part is")
+    if _kind(version) != "application/pgp-encrypted" or not _VERSION_1.fullmatch(_short(content, version)):
+        raise OpenPgpError("the first part is not Version: 1")
+    text = mime.octets(content, data)
+    if _kind(data) != "application/octet-stream" or text is None:
+        raise OpenPgpError("the second part is not application/octet-stream")
+    return armored_message(text)
+
+
+def armored_message(text: bytes) -> bytes:
+    """The data of one armored message with nothing but white space around it."""
+    if not text[:PEEK].lstrip(armor.SPACE).startswith(_BEGIN):
+        raise OpenPgpError("does not begin with an armored message")
+    located = next(armor.locate(text))
+    if len(text) - located.end > PEEK or text[located.end :].strip(armor.SPACE):
+        raise OpenPgpError("there is text behind the armor")
+    names = {line.partition(b":")[0].strip().lower() for line in located.headers}
+    if not names <= _ARMOR_HEADERS or sum(map(len, located.headers)) > MAX_ARMOR_HEADERS:
+        raise OpenPgpError("armor headers that may say something")
+    return located.block.data
+
+
+def session_keys(data: bytes) -> tuple[list[str], int]:
+    """Of an encrypted message (RFC 9580 section 10.3): whom its PKESKs name, and the encrypted packet's tag.
+
+    It is session key packets, then one encrypted data packet, then nothing.
+    """
+    key_ids: list[str] = []
+    for count, packet in enumerate(packets.walk(data)):
+        start = data[packet.body_start : min(packet.end, packet.body_start + 40)]
+        if packet.tag == packets.PKESK:
+            key_ids.append(packets.pkesk_key_id(start))
+        elif packet.tag in _VERSIONS and start[:1] not in _VERSIONS[packet.tag]:
+            break
+        elif packet.tag in packets.ENCRYPTED:
+            if not count or packet.end != len(data):
+                break
+            return key_ids, packet.tag
+        elif packet.tag != packets.SKESK or count > MAX_SESSION_KEYS:
+            break
+    raise OpenPgpError("not session keys and one encrypted packet")
+
+
+def is_pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bool:
+    """Whether it is PGP/MIME and nothing in it can be read."""
+    try:
+        session_keys(pgp_mime(content, whole, kind))
+    except OpenPgpError:
+        return False
+    return True
+
+
+def is_inline(content: bytes, leaf: Part) -> bool:
+    """Whether the leaf is one armored encrypted message and white space."""
+    begins = mime.octets(content, leaf, PEEK)
+    if begins is None or not begins.lstrip(armor.SPACE).startswith(_BEGIN):
+        return False
+    text = mime.octets(content, leaf)
+    try:
+        session_keys(armored_message(text or b""))
+    except OpenPgpError:
+        return False
+    return True
+
+
+def is_enveloped(content: bytes, leaf: Part) -> bool:
+    """Whether the leaf is CMS enveloped data, told by its content type and not by `smime-type`."""
+    return (_cms(content, leaf) or b"").startswith(_ENVELOPED)
+
+
+def is_signed_data(content: bytes, leaf: Part) -> bool:
+    """Whether the leaf is CMS signed data, which anybody can read."""
+    return (_cms(content, leaf) or b"").startswith(_SIGNED)
+
+
+def nothing_around(content: bytes, found: mime.Parts) -> bool:
+    """Whether nothing can be read before the first part and after the last."""
+    before, after = content[found.preamble], content[found.epilogue]
+    if len(before) > MAX_PREAMBLE or len(after) > MAX_PREAMBLE:
+        return False
+    return b" ".join(before.split()).rstrip(b".").lower() in PREAMBLES and not after.strip(armor.SPACE)
+
+
+def _is_bare(part: Part) -> bool:
+    fields = part.head.fields
+    says = sum(len(field.raw) for field in fields)
+    return says <= MAX_PART_HEAD and all(field.name.startswith("content-") for field in fields)
+
+
+def _kind(part: Part) -> str:
+    kind = mime.content_type(part.head)
+    return kind.kind if kind else ""
+
+
+def _short(content: bytes, part: Part) -> bytes:
+    return content[part.start : part.end] if part.end - part.start <= PEEK else b""
+
+
+def _cms(content: bytes, leaf: Part) -> bytes | None:
+    """What is inside the outermost SEQUENCE (RFC 5652 section 3), where that spans the whole part."""
+    data = mime.octets(content, leaf)
+    if not data or len(data) < 32 or data[0] != 0x30:
+        return None
+    octets = data[1] & 0x7F if data[1] >= 0x80 else 0
+    inside = 2 + octets
+    if data[1] == 0x80:  # indefinite length (BER), as streaming writers use it
+        return data[inside : inside + 16] if data.endswith(b"\0\0") else None
+    size = int.from_bytes(data[2:inside], "big") if octets else data[1]
+    return data[inside : inside + 16] if octets <= 4 and inside + size == len(data) else None

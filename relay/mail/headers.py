@@ -1,0 +1,147 @@
+"""The header block as bytes (RFC 5322 sections 2.2 and 3.6; RFC 2047; RFC 5321 section 4.4).
+
+`split` cuts a message into fields that, joined, are the received octets again; the body is never touched.
+A line ends with LF, whatever stands before it. The header block ends at the first empty line or, where it is
+malformed, before the first line that is no header field: an mbox `From ` line is none either (Postfix makes
+`X-Mailbox-Line:` of it before it comes here). Nothing here raises, whatever the octets are; time grows
+linearly with the header, and what is decoded for people or rules is bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+
+from relay.mail import words_2047
+from relay.mail.addresses import addresses
+from relay.model import Address, Inbound, normalise_domain
+
+NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
+BLIND = frozenset({"bcc", "resent-bcc"})
+MAX_MESSAGE_ID = 998  # octets of a line (RFC 5322 section 2.1.1)
+MAX_HOST = 255
+
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+")
+_EMPTY_LINE = re.compile(rb"\r?\n")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+_WORD = re.compile(r"[A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field with its line ends and folds, as received."""
+
+    raw: bytes
+    name: str = field(init=False)
+    """In lower case."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.raw[: self.raw.find(b":")].rstrip(b" \t").lower().decode("ascii"))
+
+    @property
+    def value(self) -> str:
+        """Unfolded, without the white space around it; octets that are no UTF-8 become U+FFFD."""
+        text = self.raw[self.raw.find(b":") + 1 :].decode("utf-8", "replace")
+        return _FOLD.sub("", text).strip(" \t\r\n")
+
+    @property
+    def line(self) -> bytes:
+        """`raw` with a line end also where the message broke off without one."""
+        return self.raw if self.raw.endswith(b"\n") else self.raw.rstrip(b"\r") + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`fields` joined + `separator` + the octets from `body_start` are what was split."""
+
+    fields: tuple[Field, ...]
+    separator: bytes
+    """The empty line; no octets where a malformed header block has none."""
+    body_start: int
+
+
+def split(content: bytes, start: int = 0, end: int | None = None) -> Head:
+    """The header block at `start`; nothing from `end` on is looked at."""
+    end = len(content) if end is None else end
+    fields: list[Field] = []
+    while match := _FIELD.match(content, start, end):
+        fields.append(Field(match[0]))
+        start = match.end()
+    empty = _EMPTY_LINE.match(content, start, end)
+    return Head(tuple(fields), empty[0] if empty else b"", empty.end() if empty else start)
+
+
+def all(head: Head, name: str) -> tuple[Field, ...]:  # noqa: A001  read as `headers.all(head, "to")`
+    """The fields of that name (lower case), in their order."""
+    return tuple(one for one in head.fields if one.name == name)
+
+
+def first(head: Head, name: str) -> Field | None:
+    """The first field of that name (lower case)."""
+    return next((one for one in head.fields if one.name == name), None)
+
+
+def decoded(field: Field) -> str:
+    """The value as people read it: encoded words decoded, no more than a bounded length of it."""
+    return words_2047.decode(field.value)
+
+
+def named_recipients(head: Head) -> frozenset[Address]:
+    """Who is named in To, Cc, Resent-To and Resent-Cc; an address that cannot be read is not named."""
+    return frozenset(one for naming in head.fields if naming.name in NAMING for one in addresses(naming.value))
+
+
+def message_id(content: bytes) -> str:
+    """The Message-ID field, printable, bounded; empty where there is none."""
+    found = first(split(content), "message-id")
+    value = found.value[:MAX_MESSAGE_ID] if found else ""
+    return "".join(c if c.isprintable() else "?" for c in value)
+
+
+def received_count(head: Head) -> int:
+    """How many hosts have added their Received line."""
+    return sum(one.name == "received" for one in head.fields)
+
+
+def received_field(inbound: Inbound, hostname: str) -> bytes:
+    """Our own Received line (RFC 5321 section 4.4, RFC 3848).
+
+    Without `for`: it would name a hidden recipient. What the client said of itself is an outside text: it is
+    kept only where it is a host name or an address literal.
+    """
+    client = f"from {_host(inbound.helo)}{_literal(inbound.peer)}"
+    protocol = inbound.protocol if _WORD.fullmatch(inbound.protocol) else "SMTP"
+    identity = inbound.id if _WORD.fullmatch(inbound.id) else "unknown"
+    ours = f"by {_host(hostname)} (pgp-relay) with {protocol} id {identity}"
+    return f"Received: {client}\r\n\t{ours};\r\n\t{format_datetime(inbound.received)}\r\n".encode("ascii")
+
+
+def passed_on(content: bytes, received: bytes) -> bytes:
+    """`received` in front, Bcc and Resent-Bcc out, every other octet as it came."""
+    head = split(content)
+    if not any(one.name in BLIND for one in head.fields):
+        return received + content
+    kept = [one.raw for one in head.fields if one.name not in BLIND]
+    return b"".join([received, *kept, head.separator, memoryview(content)[head.body_start :]])
+
+
+def faulty(content: bytes) -> bool:
+    """Whether it holds NUL, a bare CR or a bare LF (RFC 5321 section 2.3.8)."""
+    ends = content.count(b"\r\n")
+    return b"\0" in content or content.count(b"\r") != ends or content.count(b"\n") != ends
+
+
+def _host(name: str) -> str:
+    name = normalise_domain(name[:MAX_HOST])
+    return name if _HOST.fullmatch(name) else "unknown"
+
+
+def _literal(peer: str) -> str:
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:  # a unix socket has no address
+        return ""
+    return f" ([{'IPv6:' if address.version == 6 else ''}{address}])"

@@ -1,0 +1,179 @@
+"""MIME structure on the received octets, without copies (RFC 2045 section 5.1, RFC 2046 section 5.1).
+
+Reads strictly: a Content-Type that is repeated, or that two readers could take differently, is unreadable
+(`None`), and so is a multipart that does not end. Whoever asks treats the unreadable as the riskier case.
+Everything is bounded: the part headers that are looked at, the parts of a multipart, and the lines that only
+look like a boundary. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from relay.mail import headers
+from relay.mail.headers import Field, Head
+
+MAX_CONTENT_TYPE = 16_384
+MAX_PART_HEAD = 65_536
+MAX_PARTS = 1_000
+MAX_LOOKALIKES = 10_000
+
+_SPACE = rb"(?:[ \t\r\n]|\([^()\\]*+\))*+"
+_TOKEN = rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]++"
+_TYPE = re.compile(rb"[^:]*+:%b(%b)/(%b)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
+_PARAMETER = re.compile(
+    rb';%b(%b)%b=%b("(?:[^"\\]|\\.)*+"|[^ \t\r\n;"]++)%b' % (_SPACE, _TOKEN, _SPACE, _SPACE, _SPACE), re.DOTALL
+)
+_NO_MORE = re.compile(rb"[; \t\r\n]*+\Z")
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
+
+
+class Parameter(NamedTuple):
+    """A parameter (name in lower case, value unquoted) and where it stands in the raw field, its `;` included."""
+
+    name: str
+    value: bytes
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentType:
+    """A Content-Type that has one reading."""
+
+    kind: str
+    """`text/plain`, in lower case."""
+    parameters: tuple[Parameter, ...] = ()
+
+    def get(self, name: str) -> bytes:
+        """The parameter's value, or nothing."""
+        return next((one.value for one in self.parameters if one.name == name), b"")
+
+    @property
+    def multipart(self) -> bool:
+        """Whether it has parts."""
+        return self.kind.startswith("multipart/")
+
+
+class Part(NamedTuple):
+    """An entity: its header block, and where its body stands in the content."""
+
+    head: Head
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a multipart and what stands before and after them."""
+
+    parts: tuple[Part, ...]
+    preamble: slice
+    epilogue: slice
+
+
+def root(content: bytes) -> Part:
+    """The message itself."""
+    head = headers.split(content)
+    return Part(head, head.body_start, len(content))
+
+
+def content_type(head: Head) -> ContentType | None:
+    """What the entity is; text/plain where nothing is said (RFC 2045 section 5.2)."""
+    fields = headers.all(head, "content-type")
+    if not fields:
+        return ContentType("text/plain")
+    return parse(fields[0]) if len(fields) == 1 else None
+
+
+def parse(field: Field) -> ContentType | None:
+    """One Content-Type field."""
+    raw = field.raw
+    match = _TYPE.match(raw) if len(raw) <= MAX_CONTENT_TYPE else None
+    if not match:
+        return None
+    kind = f"{match[1].decode('ascii')}/{match[2].decode('ascii')}".lower()
+    parameters: list[Parameter] = []
+    at = match.end()
+    while found := _PARAMETER.match(raw, at):
+        parameters.append(Parameter(found[1].decode("ascii").lower(), _unquoted(found[2]), at, found.end()))
+        at = found.end()
+    names = {one.name for one in parameters}
+    if not _NO_MORE.match(raw, at) or len(names) < len(parameters):
+        return None
+    return ContentType(kind, tuple(parameters))
+
+
+def encoding(head: Head) -> str | None:
+    """The transfer encoding in lower case, `7bit` where none is named; None: repeated."""
+    fields = headers.all(head, "content-transfer-encoding")
+    if not fields:
+        return "7bit"
+    return fields[0].value.lower() if len(fields) == 1 else None
+
+
+def octets(content: bytes, part: Part, limit: int | None = None) -> bytes | None:
+    """The body (of its first `limit` octets) without its transfer encoding; None where that cannot be undone."""
+    end = part.end if limit is None else min(part.end, part.start + limit)
+    body = content[part.start : end]
+    match encoding(part.head):
+        case "7bit" | "8bit" | "binary":
+            return body
+        case "quoted-printable":
+            return binascii.a2b_qp(body)
+        case "base64":
+            return _base64(body, whole=end == part.end)
+    return None
+
+
+def _base64(text: bytes, *, whole: bool) -> bytes | None:
+    digits = text.translate(None, b" \t\r\n")
+    if not whole:
+        digits = digits[: len(digits) - len(digits) % 4]
+    try:
+        return binascii.a2b_base64(digits, strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+def parts(content: bytes, whole: Part, boundary: bytes) -> Parts | None:
+    """What a multipart is made of; None where it does not end, or is too much to read."""
+    mark = b"--" + boundary
+    starts: list[int] = []
+    ends: list[int] = []
+    at = whole.start
+    for _ in range(MAX_LOOKALIKES):
+        at = content.find(mark, at, whole.end)
+        if at < 0 or len(starts) > MAX_PARTS or not boundary:
+            return None
+        line = _DELIMITER_END.match(content, at + len(mark), whole.end)
+        if line and (at == whole.start or content[at - 1] == 0x0A):
+            ends.append(_before_line_end(content, at, starts[-1] if starts else whole.start))
+            if line[1]:
+                entities = tuple(_part(content, a, b) for a, b in zip(starts, ends[1:], strict=True))
+                return Parts(entities, slice(whole.start, ends[0]), slice(line.end(), whole.end))
+            starts.append(line.end())
+        at += len(mark)
+    return None
+
+
+def _part(content: bytes, start: int, end: int) -> Part:
+    head = headers.split(content, start, min(end, start + MAX_PART_HEAD))
+    return Part(head, min(head.body_start, end), end)
+
+
+def _before_line_end(content: bytes, at: int, start: int) -> int:
+    """The line end before a delimiter belongs to the delimiter."""
+    if at > start:
+        at -= 1
+        if at > start and content[at - 1] == 0x0D:
+            at -= 1
+    return at
+
+
+def _unquoted(value: bytes) -> bytes:
+    return _QUOTED_PAIR.sub(rb"\1", value[1:-1]) if value[:1] == b'"' else value
