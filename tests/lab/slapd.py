@@ -171,6 +171,9 @@ class Slapd:
         """It accepts connections (the kernel does) and says nothing any more."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         assert self._process

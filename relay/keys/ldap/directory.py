@@ -62,10 +62,11 @@ class Directory:
         connection = await Connection.start()
         try:
             await connection.login(self._server)
-            return Session(connection, await find_key_space(connection.search, self._server))
+            space = await find_key_space(connection.search, self._server)
         except BaseException:  # also a cancellation: nothing that was started stays
             self._pool.end(connection)
             raise
+        return Session(connection, space, asyncio.get_running_loop().time())
 
 
 async def _find(session: Session, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:

@@ -6,7 +6,8 @@ the newest. Where none is usable the answer says why, and is never "no key": an 
 address holds something, be it unreadable. One exception: version 1 of GnuPG's schema searches in the text of user
 ids, so an entry there may be another address's, and then is not ours to judge.
 
-Raises `EngineError` as the examiner does, or where two states cannot be merged, and `Unavailable` for more certificates than anybody has.
+Raises `EngineError` as the examiner does, or where two states cannot be merged, and `Unavailable` for more
+certificates than anybody has.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Sessions with one server, kept and shared: at most `size` at a time, none idle for longer than `idle` seconds.
+"""Sessions with one server, kept and shared.
 
-A kept session that turns out to be dead is replaced once, unseen by the caller. A session in whose use anything
-was raised, a cancellation too, is ended: its next answer could be the last question's. Raises what `open` and the
-work raise.
+At most `size` are in use at a time, none is kept that idled for `idle` seconds or is older than `MAX_AGE`
+(names and schemas change). A kept session that turns out to be dead is replaced once, unseen by the caller. A
+session in whose use anything was raised, a cancellation too, is ended: its next answer could be the last
+question's. Raises what `open` and the work raise.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from relay.keys.ldap.schema import KeySpace
 
 SIZE = 4
 IDLE = 60.0
+MAX_AGE = 600.0
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ class Session:
 
     connection: Connection
     space: KeySpace
+    opened: float
+    """In the event loop's time."""
 
 
 class Pool:
@@ -38,6 +42,7 @@ class Pool:
         self._idle = idle
         self._slots = asyncio.Semaphore(size)
         self._kept: dict[Session, asyncio.TimerHandle] = {}
+        self._closed = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -54,6 +59,7 @@ class Pool:
 
     async def close(self) -> None:
         """End what is kept, and wait for all that was ended."""
+        self._closed = True
         self._end_all()
         await asyncio.gather(*self._ending)
 
@@ -70,8 +76,15 @@ class Pool:
         except BaseException:  # see above
             self.end(session.connection)
             raise
-        self._kept[session] = asyncio.get_running_loop().call_later(self._idle, self._drop, session)
+        self._keep(session)
         return result
+
+    def _keep(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        if self._closed or loop.time() - session.opened > MAX_AGE:
+            self.end(session.connection)
+        else:
+            self._kept[session] = loop.call_later(self._idle, self._drop, session)
 
     def _take(self) -> Session:
         session, timer = self._kept.popitem()

@@ -7,10 +7,13 @@ look for the address.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from relay.errors import ConfigError, Fault
+
+_ENDPOINT = re.compile(r"ldaps?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")  # what bonsai takes
 
 PLACEHOLDER = "{address}"
 SITE_FILTER = "(mail={address})"
@@ -58,8 +61,8 @@ class Server:
 
     def _fault(self) -> str | None:
         parts = urlsplit(self.url)
-        if parts.scheme not in {"ldap", "ldaps"} or not parts.hostname:
-            return "url must be ldap://host or ldaps://host"
+        if not _ENDPOINT.fullmatch(self.endpoint):
+            return "url must be ldap://host or ldaps://host, with a port where it is not the usual one"
         if parts.scheme == "ldaps" and self.starttls:
             return "starttls does not go with ldaps://"
         if bool(self.bind_dn) != bool(self.password):

@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,61 +78,69 @@ def main() -> None:
         signal.SIGTERM, signal.SIG_IGN
     )  # a service manager tells the whole group; lookups in flight end first
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = json.loads(sys.stdin.buffer.readline())
-    client = configured(settings)
-    opened: list[Any] = []
-    reply(settings, LOGIN, login, client, settings, opened)
+    session = Session(json.loads(sys.stdin.buffer.readline()))
+    session.reply(LOGIN, session.login)
     for line in sys.stdin.buffer:
-        reply(settings, SEARCH, search, client, opened[0], json.loads(line))
+        session.reply(SEARCH, partial(session.search, json.loads(line)))
 
 
-def reply(settings: dict[str, Any], words: dict[int, str], work: Callable[..., Any], *arguments: object) -> None:
-    """Answer with the work's result or the word for its failure, within its time."""
-    signal.alarm(math.ceil(settings["timeout"]) + 1)  # kills: no handler could run while libldap waits
-    try:
-        answer = {"entries": work(*arguments)}
-    except Refusal as refusal:
-        answer = {"error": str(refusal)}
-    except bonsai.LDAPError as error:
-        answer = {"error": word(error, words, settings)}
-    except (ValueError, TypeError, SystemError, MemoryError, OSError):  # what bonsai lets through of a strange answer
-        answer = {"error": "PROTOCOL"}
-    signal.alarm(0)
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+class Session:
+    """One connection."""
 
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
 
-def configured(settings: dict[str, Any]) -> Any:  # noqa: ANN401 # bonsai ships no types
-    """A client that verifies certificates and follows no referral."""
-    client = bonsai.LDAPClient(settings["url"], settings["starttls"])
-    client.set_cert_policy("demand")
-    client.set_ca_cert(settings["ca_file"])
-    client.set_server_chase_referrals(False)
-    client.set_ignore_referrals(False)  # they are to be seen
-    if settings["bind_dn"]:
-        client.set_credentials("SIMPLE", user=settings["bind_dn"], password=settings["password"])
-    return client
+    def reply(self, words: dict[int, str], work: Callable[[], list[dict[str, list[str]]]]) -> None:
+        """Answer with the work's result or the word for its failure, within its time."""
+        signal.alarm(math.ceil(self.settings["timeout"]) + 1)  # kills: no handler could run while libldap waits
+        answer: dict[str, Any]
+        try:
+            answer = {"entries": work()}
+        except Refusal as refusal:
+            answer = {"error": str(refusal)}
+        except bonsai.LDAPError as error:
+            answer = {"error": word(error, words, self.settings)}
+        except (
+            ValueError,
+            TypeError,
+            SystemError,
+            MemoryError,
+            OSError,
+        ):  # what bonsai lets through of a strange answer
+            answer = {"error": "PROTOCOL"}
+        signal.alarm(0)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
+    def login(self) -> list[dict[str, list[str]]]:
+        """Connect and bind: certificates are verified, and nothing is sent of the credentials before TLS stands."""
+        self.client = bonsai.LDAPClient(self.settings["url"], self.settings["starttls"])
+        self.client.set_cert_policy("demand")
+        self.client.set_ca_cert(self.settings["ca_file"])
+        self.client.set_server_chase_referrals(False)
+        self.client.set_ignore_referrals(False)  # they are to be seen
+        if self.settings["bind_dn"]:
+            self.client.set_credentials("SIMPLE", user=self.settings["bind_dn"], password=self.settings["password"])
+        self.connection = self.client.connect(timeout=self.settings["timeout"])
+        return []
 
-def login(client: Any, settings: dict[str, Any], opened: list[Any]) -> list[Any]:  # noqa: ANN401 # likewise
-    """Connect and bind: nothing is sent of the credentials before TLS stands."""
-    opened.append(client.connect(timeout=settings["timeout"]))
-    return []
+    def search(self, request: dict[str, Any]) -> list[dict[str, list[str]]]:
+        """The entries found; none only where the base proves to be there."""
+        base, subtree, attributes = request["base"], request["subtree"], request["attributes"]
+        self.client.set_raw_attributes(attributes)
+        scope = bonsai.LDAPSearchScope.SUB if subtree else bonsai.LDAPSearchScope.BASE
+        found = self.connection.search(base, scope, request["filter"], attributes, sizelimit=request["limit"])
+        entries = [entry for entry in found if isinstance(entry, bonsai.LDAPEntry)]
+        if found and not entries:
+            raise Refusal("REFERRAL")
+        # bonsai hides noSuchObject and a referral as the whole answer: both look like an empty list
+        if subtree and not entries and not self.is_there(base):
+            raise Refusal("BASE")
+        return plain(entries)
 
-
-def search(client: Any, connection: Any, request: dict[str, Any]) -> list[dict[str, list[str]]]:  # noqa: ANN401 # likewise
-    """The entries found; none only where the base proves to be there."""
-    base, subtree, attributes = request["base"], request["subtree"], request["attributes"]
-    client.set_raw_attributes(attributes)
-    scope = bonsai.LDAPSearchScope.SUB if subtree else bonsai.LDAPSearchScope.BASE
-    found = connection.search(base, scope, request["filter"], attributes, sizelimit=request["limit"])
-    entries = [entry for entry in found if isinstance(entry, bonsai.LDAPEntry)]
-    if not entries and len(found) > len(entries):
-        raise Refusal("REFERRAL")
-    # bonsai hides noSuchObject and a referral as the whole answer: both look like an empty list
-    if subtree and not entries and not connection.search(base, bonsai.LDAPSearchScope.BASE, "(objectClass=*)", ["1.1"]):
-        raise Refusal("BASE")
-    return plain(entries)
+    def is_there(self, base: str) -> bool:
+        """Whether this server holds the entry, and shows it."""
+        return bool(self.connection.search(base, bonsai.LDAPSearchScope.BASE, "(objectClass=*)", ["1.1"]))
 
 
 def plain(entries: list[Any]) -> list[dict[str, list[str]]]:

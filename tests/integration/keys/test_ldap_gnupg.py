@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pytest
 from lab.correspondent import Correspondent
-from lab.listing import Listing
 from lab.slapd import ADMIN, KEYSPACE, PASSWORD, Slapd
 
 from relay.keys.ldap import Ldap, Server
@@ -17,6 +16,7 @@ from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.filter import escape
 from relay.keys.ldap.schema import Search
 from relay.model import Address, Certificate, Found, NotFound, Unusable, Why
+from relay.openpgp.examine import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 
@@ -58,7 +58,7 @@ def version_2() -> Iterator[KeyServer]:
 
 @pytest.fixture
 async def source(version_2: KeyServer) -> AsyncIterator[Ldap]:
-    source = Ldap([read_only(version_2.directory)], Listing())
+    source = Ldap([read_only(version_2.directory)], GnuPGExaminer())
     yield source
     await source.close()
 
@@ -201,7 +201,7 @@ def version_1() -> Iterator[KeyServer]:
 
 
 async def test_version_1_is_found_by_user_id(version_1: KeyServer) -> None:
-    source = Ldap([read_only(version_1.directory)], Listing())
+    source = Ldap([read_only(version_1.directory)], GnuPGExaminer())
     for name in ("bob", "bare"):
         found = await source.lookup(Address(f"{name}@example.org"))
         assert isinstance(found, Found)

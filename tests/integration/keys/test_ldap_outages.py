@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from lab.listing import Listing
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd, free_port
 
 from relay.keys.ldap import Ldap, Reason, Server, Unavailable
 from relay.keys.ldap.directory import REST, Directory
 from relay.model import Address, Lookup, NotFound, Outage
+from relay.openpgp.examine import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 
@@ -36,7 +36,7 @@ def site(url: str, *, timeout: float = 5.0, starttls: bool = False, ca_file: Pat
 
 @asynccontextmanager
 async def asked(*servers: Server) -> AsyncIterator[Ldap]:
-    source = Ldap(servers, Listing())
+    source = Ldap(servers, GnuPGExaminer())
     try:
         yield source
     finally:

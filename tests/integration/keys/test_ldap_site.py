@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from lab.correspondent import Correspondent
-from lab.listing import Listing
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd
 
 from relay.keys.ldap import Ldap, Reason, Server
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable, Why
+from relay.openpgp.examine import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 
@@ -69,7 +69,7 @@ def site() -> Iterator[Site]:
 
 
 async def answer(server: Server, address: str) -> Lookup:
-    source = Ldap([server], Listing())
+    source = Ldap([server], GnuPGExaminer())
     try:
         return await source.lookup(Address(address))
     finally:
@@ -122,7 +122,7 @@ async def test_the_base_may_stand_in_the_url(site: Site) -> None:
 
 
 async def test_a_fingerprint_cannot_be_searched_in_a_schema_without_one(site: Site) -> None:
-    source = Ldap([site.server()], Listing())
+    source = Ldap([site.server()], GnuPGExaminer())
     assert await source.by_fingerprint(site.keys["new"]) == NotFound("ldap", "ldap/site")
     await source.close()
 
@@ -212,7 +212,7 @@ def shown_by_children() -> bytes:
 
 
 async def test_the_password_stands_in_no_argument_and_no_environment_of_the_worker(guarded: Slapd) -> None:
-    source = Ldap([reader(guarded, "geheim")], Listing())
+    source = Ldap([reader(guarded, "geheim")], GnuPGExaminer())
     assert isinstance(await source.lookup(Address("bob@example.org")), Found)
     shown = shown_by_children()
     assert b"worker.py" in shown

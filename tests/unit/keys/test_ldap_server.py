@@ -14,6 +14,9 @@ from relay.keys.ldap import Server
         ({"url": "http://directory.example"}, "url must be ldap"),
         ({"url": "directory.example"}, "url must be ldap"),
         ({"url": "ldap://"}, "url must be ldap"),
+        ({"url": "ldap://me:secret@directory.example"}, "url must be ldap"),
+        ({"url": "ldap://directory.example:port"}, "url must be ldap"),
+        ({"url": "ldapi://%2Frun%2Fldapi"}, "url must be ldap"),
         ({"url": "ldaps://directory.example", "starttls": True}, "starttls does not go with ldaps"),
         ({"url": "ldap://directory.example", "bind_dn": "cn=relay"}, "go together"),
         ({"url": "ldap://directory.example", "bind_dn": "cn=relay", "password": ""}, "go together"),
@@ -25,6 +28,11 @@ from relay.keys.ldap import Server
 def test_a_contradiction_is_a_fault_of_the_configuration(settings: dict[str, Any], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         Server(**settings)
+
+
+@pytest.mark.parametrize("url", ["ldap://127.0.0.1:3890", "ldaps://[::1]:6360/dc=example", "ldap://a.b-c.example"])
+def test_the_usual_urls_are_taken(url: str) -> None:
+    assert Server(url).endpoint in url
 
 
 def test_a_password_is_not_shown() -> None:
