@@ -6,8 +6,10 @@ files it names can be read. Raises `ConfigError`, its faults in the order of the
 
 from __future__ import annotations
 
+import errno
 import os
-from pathlib import Path
+import pathlib
+import stat
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -17,12 +19,12 @@ from relay.config.contradictions import contradictions
 from relay.config.known import meant
 from relay.config.model import Config
 from relay.config.sentences import place_of, sentence
-from relay.config.tree import Tree, Value, dotted, pruned
+from relay.config.tree import Path, Tree, Value, dotted, pruned
 from relay.config.values import Surroundings
 from relay.errors import ConfigError, Fault
 
 
-def load(path: Path) -> Config:
+def load(path: pathlib.Path) -> Config:
     """The configuration in this file."""
     try:
         with path.open("rb") as file:
@@ -32,12 +34,14 @@ def load(path: Path) -> Config:
     return parse(octets, path)
 
 
-def parse(octets: bytes, path: Path) -> Config:
+def parse(octets: bytes, path: pathlib.Path) -> Config:
     """The configuration in these octets, as though they stood in the file `path`."""
     found = tree.read(octets, str(path))
     around = Surroundings(path.absolute().parent, _unreadable)
     config, errors = _validated(found.values, around)
     faults = [fault for _, fault in found.faults]
+    told = {place for place, _ in found.faults}
+    errors = [error for error in errors if place_of(error) not in told]
     faults += [Fault(found.file, found.line(place_of(error)), sentence(error)) for error in errors]
     whole, unsure = _repaired(found, errors, around) if faults else (config, frozenset[str]())
     if whole:
@@ -62,31 +66,30 @@ def _repaired(found: Tree, errors: list[ErrorDetails], around: Surroundings) -> 
 
     A rule with a fault keeps its name and becomes one about which nothing else can be said.
     """
-    places = [place for place, _ in found.faults] + [error["loc"] for error in errors]
+    places = [place for place, _ in found.faults] + [place_of(error) for error in errors]
     damaged = {place[0] for place in places if place} | {meant(place) for place in places if len(place) == 1}
     unsure = frozenset(str(name) for name in damaged)
     values = pruned(found.values, unsure)
     rules = found.values.get("policy")
     if isinstance(rules, list):
         wrong = {place[1] for place in places if place[0:1] == ("policy",) and len(place) > 1}
-        values["policy"] = [_stub(rule, index) if index in wrong else rule for index, rule in enumerate(rules)]
+        values["policy"] = [_stub(rule, index, places) if index in wrong else rule for index, rule in enumerate(rules)]
         unsure -= {"policy"}
     values.setdefault("policy", [])
     return _validated(values, around)[0], unsure
 
 
-def _stub(rule: Value, index: int) -> Value:
-    name = rule.get("name") if isinstance(rule, dict) else None
-    usable = isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200
-    return {"name": name if usable else f"policy[{index}]", "subject": "anything"}
+def _stub(rule: Value, index: int, places: list[Path]) -> Value:
+    named = isinstance(rule, dict) and ("policy", index, "name") not in places
+    return {"name": rule["name"] if isinstance(rule, dict) and named else f"policy[{index}]", "subject": "anything"}
 
 
-def _unreadable(path: Path, is_folder: bool) -> str | None:  # noqa: FBT001  as Surroundings has it
+def _unreadable(path: pathlib.Path, is_folder: bool) -> str | None:  # noqa: FBT001  as Surroundings has it
+    """Asked, not opened: opening a pipe would wait, and take from it what is meant for another."""
     try:
-        if is_folder:
-            os.scandir(path).close()
-        else:
-            path.open("rb").close()
+        mode = path.stat().st_mode
     except OSError as error:
         return error.strerror
-    return None
+    if stat.S_ISDIR(mode) is not is_folder:
+        return os.strerror(errno.ENOTDIR if is_folder else errno.EISDIR)
+    return None if os.access(path, os.R_OK) else os.strerror(errno.EACCES)

@@ -101,10 +101,9 @@ class Endpoint:
             return self.path == other.path
         if self.port != other.port:
             return False
-        both = {self.host, other.host}
-        if len(both) == 1:
-            return True
-        return self.local and other.local if "localhost" in both else bool(both & _EVERYWHERE) and other.local
+        if self.host in _EVERYWHERE or "localhost" in {self.host, other.host}:
+            return other.local and (self.local or self.host in _EVERYWHERE)
+        return self.host == other.host
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.path or HostPort(self.host, self.port)}"

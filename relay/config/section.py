@@ -21,7 +21,7 @@ class Section(BaseModel):
 class Contradiction(ValueError):
     """Values that are each right and do not go together; `key` is the one to look at."""
 
-    def __init__(self, key: str, sentence: str) -> None:
+    def __init__(self, key: str | int, sentence: str) -> None:
         super().__init__(sentence)
         self.key = key
 

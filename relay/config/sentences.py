@@ -12,9 +12,9 @@ from relay.config.section import Contradiction
 from relay.config.tree import Path, dotted
 
 _SENTENCES = {
-    "missing": "is missing: it has to be given",
+    "missing": "is missing, and has to be given",
     "string_type": "has to be text: put it in quotes",
-    "bool_type": "is true or false",
+    "bool_type": "has to be true or false",
     "int_type": "has to be a whole number",
     "tuple_type": "has to be a list",
     "dict_type": "has to hold keys: write key: value",
@@ -27,7 +27,8 @@ _CHOICE = re.compile("'([^']*)'")
 def place_of(error: ErrorDetails) -> Path:
     """Which key it is about."""
     cause = error.get("ctx", {}).get("error")
-    return (*error["loc"], cause.key) if isinstance(cause, Contradiction) else error["loc"]
+    path = tuple(step for step in error["loc"] if step != "[key]")  # pydantic's mark for the key itself
+    return (*path, cause.key) if isinstance(cause, Contradiction) else path
 
 
 def sentence(error: ErrorDetails) -> str:
@@ -43,19 +44,19 @@ def _wrong(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(context["error"])
     if error["input"] is None and error["type"] != "missing":
-        return "is empty: give it a value, or leave the key out"
+        return "is empty: give it a value, or leave out a key that has a default"
     if error["type"] in {"literal_error", "enum"}:
         return _choice(_CHOICE.findall(context["expected"]), error["input"])
     if error["type"] in {"greater_than_equal", "less_than_equal"}:
         bound, figure = ("least", context.get("ge")) if "ge" in context else ("most", context.get("le"))
-        return f"is at {bound} {figure}"
+        return f"has to be at {bound} {figure}"
     return _SENTENCES.get(error["type"], error["msg"])
 
 
 def _choice(choices: list[str], given: object) -> str:
     near = difflib.get_close_matches(str(given).lower(), choices, 1)
     suggestion = f"; did you mean “{near[0]}”?" if near else ""
-    return f"is {', '.join(choices[:-1])} or {choices[-1]}{suggestion}"
+    return f"has to be {', '.join(choices[:-1])} or {choices[-1]}{suggestion}"
 
 
 def _unknown(path: Path) -> str:

@@ -161,4 +161,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> ConfigError:
         problem = "a tab: YAML is indented with blanks"
     elif "single document" in (error.context or ""):
         problem = "a second document begins here: a configuration is one"
+    begun = error.context_mark
+    if mark and begun and begun.line != mark.line:
+        problem += f", {error.context} that begins in line {begun.line + 1}"
     return _fault(file, mark.line + 1 if mark else 0, problem)

@@ -16,6 +16,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
 from relay.config.place import Endpoint, HostPort, directory_url, host_name
+from relay.config.section import Contradiction
 from relay.errors import AddressError
 from relay.model import Address
 from relay.policy import AddressPattern
@@ -145,7 +146,7 @@ def _ldap_filter(text: str) -> str:
 
 def _several(value: object) -> object:
     """One value is a list of one; lists become tuples, which stay as they are."""
-    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, str) else value
+    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple | dict) else (value,)
 
 
 def _listed(value: object) -> object:
@@ -153,9 +154,9 @@ def _listed(value: object) -> object:
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
     if twice is not None:
-        raise ValueError(f"“{twice}” stands twice")
+        raise Contradiction(twice, f"“{values[twice]}” stands twice")
     return values
 
 

@@ -1,0 +1,96 @@
+"""The reference of all keys as Markdown, from the model's own words.
+
+`python -m relay.config.reference > docs/configuration.md` writes it; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from relay.config.known import every_key, section_in
+from relay.config.values import Kind
+
+_INTRODUCTION = """# config.yaml, key by key
+
+Written by `python -m relay.config.reference`. Only `policy` and what is marked *needed* has to be given. Unknown
+keys, impossible combinations and files that cannot be read are all named at once, with their lines: nothing starts
+with a wrong configuration. Relative paths begin in the folder of the file.
+
+| value | is written |
+| --- | --- |
+| duration | a number and `ms`, `s`, `m`, `h`, `d` or `w`: `30s`, `15m`, `24h`, `183d` |
+| size | octets, or with `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`: `50MiB` |
+| URL | `lmtp://host:port`, `smtp://host:port`, `smtp+starttls://host:port`; a unix socket: `lmtp:///path` |
+| network | `10.1.0.0/16`, `::1/128`, or one address |
+| address pattern | `name@domain`, `*@domain`, `*@*.domain` (names below it), `*` (everyone), `<>` (the null sender) |
+
+| key | type | default | why |
+| --- | --- | --- | --- |
+"""
+_PLAIN: Mapping[object, str] = {bool: "true or false", int: "number", str: "text", NoneType: "null"}
+
+
+def markdown() -> str:
+    """The whole page."""
+    rows = (
+        f"| `{_dotted(path)}` | {_type(field)} | {_default(field)} | {field.description} |"
+        for path, field in every_key()
+    )
+    return _INTRODUCTION + "\n".join(rows) + "\n"
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    lists = {("policy",), ("lookup", "ldap")}
+    return ".".join(step + "[]" * (path[: end + 1] in lists and end + 1 < len(path)) for end, step in enumerate(path))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*needed*"
+    if section_in(field.annotation) and field.default == {}:
+        return ""
+    return f"`{json.dumps(field.default, ensure_ascii=False)}`".replace('`"', "`").replace('"`', "`")
+
+
+def _type(field: FieldInfo) -> str:
+    return _kind(field.metadata) or " or ".join(_words(field.annotation))
+
+
+def _kind(marks: Iterable[object]) -> str | None:
+    return next((mark.words for mark in marks if isinstance(mark, Kind)), None)
+
+
+def _words(annotation: Any) -> Iterator[str]:  # noqa: ANN401  a type, of any form
+    inner = get_args(annotation)
+    if simple := _simple(annotation) or _kind(inner):
+        yield simple
+    elif get_origin(annotation) is tuple:
+        yield f"list of {' or '.join(_words(inner[0]))}"
+    elif get_origin(annotation) is dict:
+        yield ": ".join(" or ".join(_words(argument)) for argument in inner)
+    else:
+        wanted = inner[:1] if hasattr(annotation, "__metadata__") else inner
+        yield from (word for argument in wanted for word in _words(argument))
+
+
+def _simple(annotation: Any) -> str | None:  # noqa: ANN401  likewise
+    if get_origin(annotation) is Literal:
+        return _choices(get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _choices(member.value for member in annotation)
+    return "keys" if section_in(annotation) is annotation else _PLAIN.get(annotation)
+
+
+def _choices(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
