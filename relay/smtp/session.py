@@ -107,6 +107,7 @@ class Session(SMTP):
             transport.close()
             return
         self._admitted = True
+        self._wire = transport  # beneath TLS, whose own transport cannot be aborted once closed
         transport.set_write_buffer_limits(high=0)  # drained means handed to the kernel
         super().connection_made(transport)
 
@@ -135,12 +136,14 @@ class Session(SMTP):
         self.dismiss(dialogue.TIMEOUT)
 
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
-        """Say this and close; a client that does not read is cut off."""
+        """Say this and close; a client that does not read, or is closing already, is cut off."""
         transport = self._writer.transport
-        if not transport.is_closing() and not transport.get_write_buffer_size():
-            transport.write(f"{reply}\r\n".encode())
+        if transport.is_closing() or transport.get_write_buffer_size():
+            self._wire.abort()
+            return
+        transport.write(f"{reply}\r\n".encode())
         if at_once or transport.get_write_buffer_size():
-            transport.abort()
+            self._wire.abort()
         else:
             transport.close()
 
@@ -222,7 +225,7 @@ class Session(SMTP):
         try:
             await self._writer.start_tls(context)
         except OSError as error:
-            self._writer.transport.abort()
+            self._wire.abort()
             raise ConnectionResetError("no TLS") from error
         self.transport = self._writer.transport
         if self.session is not None:

@@ -122,7 +122,8 @@ class ScriptedHop:
         self.changed = asyncio.Event()
         """Set at every command, message and end of a connection; clear it before waiting."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self.writers: list[asyncio.StreamWriter] = []
+        """Of every connection, to say what nobody asked for."""
 
     @property
     def url(self) -> str:
@@ -168,6 +169,7 @@ class ScriptedHop:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.writers.append(writer)
         self.connections += 1
         self.open += 1
         self.most_open = max(self.most_open, self.open)

@@ -1,0 +1,71 @@
+"""An inlet for a test: takes every message, notes what it got and what became of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from relay import replies
+from relay.model import Inbound, Reply
+from relay.smtp.bounds import Bounds
+from relay.smtp.inlet import Inlet
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass
+class Running:
+    """`url` to talk to, `got` what was handed to the application, `told` what `answered` was called with."""
+
+    inlet: Inlet
+    url: str = ""
+    got: list[Inbound] = field(default_factory=list)
+    told: list[bool] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, *, got: int = 0, told: int = 0) -> None:
+        while len(self.got) < got or len(self.told) < told:
+            self.news.clear()
+            await self.news.wait()
+
+    async def until_left(self) -> None:
+        """No client is connected any more."""
+        while self.inlet._sessions:
+            self.inlet._quiet.clear()
+            await self.inlet._quiet.wait()
+
+
+def take(inbound: Inbound) -> tuple[Reply, ...]:
+    """250 for each."""
+    return tuple(replies.delivered(inbound.id) for _ in inbound.envelope.recipients)
+
+
+@asynccontextmanager
+async def inlet(  # noqa: PLR0913  as many as the inlet has
+    url: str = "lmtp://127.0.0.1:0",
+    process: Callable[[Inbound], Awaitable[tuple[Reply, ...]]] | None = None,
+    *,
+    allow: Sequence[IPv4Network | IPv6Network] = LOOPBACK,
+    tls: ssl.SSLContext | None = None,
+    bounds: Bounds | None = None,
+    grace: float = 5,
+) -> AsyncIterator[Running]:
+    async def handle(inbound: Inbound) -> tuple[Reply, ...]:
+        running.got.append(inbound)
+        running.news.set()
+        return take(inbound) if process is None else await process(inbound)
+
+    async def answered(_inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the hook's signature
+        running.told.append(delivered)
+        running.news.set()
+
+    running = Running(Inlet(handle, answered, hostname="relay.example", allow=allow, tls=tls, bounds=bounds))
+    (running.url,) = await running.inlet.start(url)
+    try:
+        yield running
+    finally:
+        await running.inlet.stop(grace)

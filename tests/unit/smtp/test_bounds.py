@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from relay.smtp.bounds import UNIX, Budget, allowed
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("fe80::/10"))
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "fe80::1%eth0", UNIX])
+def test_who_may_connect(peer: str) -> None:
+    assert allowed(peer, LOOPBACK)
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "", "localhost"])
+def test_who_may_not(peer: str) -> None:
+    assert not allowed(peer, LOOPBACK)
+
+
+def test_nobody_is_allowed_by_no_network() -> None:
+    assert not allowed("127.0.0.1", ())
+
+
+def test_a_budget_is_shared_and_given_back() -> None:
+    budget = Budget(100)
+    one, two = budget.lease(), budget.lease()
+    assert one.cover(60)
+    assert not two.cover(50)
+    assert two.cover(40)
+    assert one.cover(30)  # held already
+    assert budget.free == 0
+    one.release()
+    one.release()
+    assert budget.free == 60
+    assert two.cover(100)
+    two.release()
+    assert budget.free == 100
