@@ -41,6 +41,11 @@ def held(id_: str) -> Reply:
     return Reply(450, "4.7.1", f"Waiting for the recipient's key, id {id_}")
 
 
+def notice_refused(id_: str) -> Reply:
+    """The next hop does not take the notice: the mail stays with the client."""
+    return Reply(451, "4.4.1", f"The notice to the sender cannot be delivered, id {id_}")
+
+
 def undecided(id_: str) -> Reply:
     """The one SMTP answer for several recipients of whom one has to wait."""
     return Reply(451, "4.3.0", f"Not finished for every recipient, id {id_}")

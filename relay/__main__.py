@@ -1,0 +1,5 @@
+"""`python -m relay` is `pgp-relay`."""
+
+from relay.cli.main import main
+
+main()

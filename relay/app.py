@@ -1,0 +1,192 @@
+"""The composition root: builds every part from a configuration. It alone knows all of them.
+
+Raises `ConfigError` for what only shows when parts are made (a template that cannot be filled, an extra that
+is not installed), `StoreError` and `EngineError` where the keyring folder, the store or a secret key cannot
+be used.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+
+from relay.config import Config
+from relay.deliver import Deliverer
+from relay.errors import ConfigError, Fault
+from relay.keys.chain import Chain
+from relay.keys.keyring import Keyring
+from relay.keys.store import Store
+from relay.mail.notice import Kind, Notices, Template, TemplateError
+from relay.mail.words import Language
+from relay.model import Address
+from relay.notify import Notifier
+from relay.openpgp import home, signing
+from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.gnupg import GnuPG
+from relay.pipeline import Pipeline
+from relay.ports import Examiner, Source
+from relay.protect import Protector, Signers
+from relay.served import Served
+from relay.smtp.connection import Timeouts
+from relay.smtp.outlet import SmtpOutlet
+from relay.witness import Witness
+
+STORE = "store.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What outlives a reload: the store and what is kept in memory beside it."""
+
+    store: Store
+    served: Served
+    witness: Witness
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one configuration is made into."""
+
+    config: Config
+    chain: Chain
+    outlet: SmtpOutlet
+    pipeline: Pipeline
+
+    async def close(self) -> None:
+        """Release connections; the store is closed by whoever opened it."""
+        await self.outlet.close()
+
+
+def hostname(config: Config) -> str:
+    """What the relay calls itself."""
+    return config.hostname or socket.getfqdn()
+
+
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[Store]:
+    """The store of this configuration, with the keyring folder made ready."""
+    home.prepare(config.keyring)
+    store = await Store.open(config.database or config.keyring / STORE)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_books(config: Config) -> AsyncIterator[Books]:
+    """The store with ledger and trace, as the pipeline uses them."""
+    async with opened_store(config) as store:
+        yield Books(store, Served(store.ledger), Witness(store.trail))
+
+
+@asynccontextmanager
+async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
+    """Everything, for commands that look up or send."""
+    async with opened_books(config) as books:
+        parts = await build(config, books)
+        try:
+            yield books, parts
+        finally:
+            await parts.close()
+
+
+async def build(config: Config, books: Books) -> Parts:
+    """Everything but the inlet, around the open store."""
+    notices = build_notices(config)
+    chain = Chain(sources(config, books.store), config.lookup.timeout)
+    outlet = build_outlet(config)
+    pipeline = Pipeline(
+        rules=config.rules(),
+        lookups=chain,
+        protector=Protector(build_engine(config), await _signers(config), hostname(config)),
+        deliverer=Deliverer(outlet, Notifier(notices, outlet), books.served),
+        served=books.served,
+        witness=books.witness,
+        shadow=config.shadow,
+    )
+    return Parts(config, chain, outlet, pipeline)
+
+
+def sources(config: Config, store: Store) -> list[Source]:
+    """Those that `lookup.sources` names, in its order."""
+    keyring = Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=frozenset({4}))
+    known: dict[str, list[Source]] = {"keyring": [keyring]}
+    return [source for name in config.lookup.sources for source in known.get(name, [])]
+
+
+def build_engine(config: Config) -> GnuPG:
+    """What seals."""
+    return GnuPG(config.keyring, config.deadlines.gpg, passphrase(config))
+
+
+def build_examiner(config: Config) -> Examiner:
+    """What judges certificates."""
+    return GnuPGExaminer(config.deadlines.gpg)
+
+
+def build_outlet(config: Config) -> SmtpOutlet:
+    """The next hop."""
+    timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
+    return SmtpOutlet(str(config.reinject), hostname=hostname(config), timeouts=timeouts)
+
+
+def build_notices(config: Config) -> Notices:
+    """What notices are written with."""
+    language = Language(config.notices.language)
+    return Notices(
+        {kind: _template(config, language, kind) for kind in Kind},
+        language,
+        config.notices.from_.text,
+        config.notices.contact,
+        hostname(config),
+        timedelta(days=5),
+    )
+
+
+def passphrase(config: Config) -> bytes | None:
+    """The first line of `sign.passphrase_file`."""
+    file = config.sign.passphrase_file
+    return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if file else None
+
+
+def server_tls(config: Config) -> ssl.SSLContext | None:
+    """TLS of the inlet."""
+    if config.tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.tls.certificate, config.tls.key)
+    if config.tls.client_ca:
+        context.load_verify_locations(config.tls.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def _signers(config: Config) -> Signers:
+    """Selectors become fingerprints once, at start."""
+    wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
+    resolved = {selector: await signing.resolve(config.keyring, selector) for selector in wanted}
+
+    def signer(sender: Address | None) -> str | None:
+        selector = config.sign.signer(sender)
+        return resolved[selector] if selector else None
+
+    return signer
+
+
+def _template(config: Config, language: Language, kind: Kind) -> Template:
+    name = f"{kind.value}.txt"
+    folder = config.notices.templates
+    file = folder / name if folder and (folder / name).exists() else None
+    built_in = resources.files("relay.mail") / "templates" / language.value / name
+    try:
+        return Template((file or built_in).read_text(encoding="utf-8"))
+    except (TemplateError, UnicodeDecodeError) as error:
+        words = str(error) if isinstance(error, TemplateError) else "not UTF-8"
+        raise ConfigError((Fault(str(file or Path(name)), 0, words),)) from error

@@ -1,0 +1,125 @@
+"""`pgp-relay keys import`: correspondents' keys from files, folders, standard input and GnuPG homes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from relay import app
+from relay.cli.context import context_of, err, fail, out, print_json, run
+from relay.cli.times import moment
+from relay.config import Config
+from relay.errors import RelayError
+from relay.intake import File, Intake, Outcome, Refusal, Result, exported, survey
+from relay.openpgp import home, signing
+
+
+@dataclass(slots=True)
+class Report:
+    """Tells each result as it comes, and the sum at the end."""
+
+    as_json: bool
+    fates: Counter[Outcome] = field(default_factory=Counter)
+
+    def tell(self, result: Result) -> None:
+        """One line, or one object."""
+        self.fates[result.outcome] += 1
+        if self.as_json:
+            print_json(_object(result))
+        elif result.outcome is not Outcome.UNCHANGED:
+            out.print(_line(result), markup=False)
+
+    def close(self) -> None:
+        """The sum; ends the program with status 1 where something was refused."""
+        if not self.as_json:
+            counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in Outcome)
+            out.print(counted, markup=False)
+        if self.fates[Outcome.REFUSED] or not self.fates.total():
+            raise typer.Exit(1)
+
+
+def import_(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH…", help="Files, folders, or - .")] = None,
+    *,
+    gnupg_home: Annotated[Path | None, typer.Option(help="Import the public keys of this GnuPG home.")] = None,
+    signing_file: Annotated[
+        Path | None, typer.Option("--signing", help="Import a secret key for the relay to sign with.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
+) -> None:
+    """Import keys, armored or binary, one or a thousand a file. Status 1 when one of them was refused."""
+    config = context_of(context).config()
+    if not (paths or gnupg_home or signing_file):
+        fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
+    if signing_file:
+        run(_import_secret(config, signing_file))
+    if paths or gnupg_home:
+        report = Report(as_json)
+        run(_import(config, paths or [], gnupg_home, report))
+        report.close()
+
+
+async def _import(config: Config, paths: list[str], gnupg_home: Path | None, report: Report) -> None:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(app.opened_store(config))
+        files: list[File | Refusal] = list(survey(paths))
+        if gnupg_home:
+            files.append(await stack.enter_async_context(exported(gnupg_home)))
+        with _bar() as progress:
+            task = progress.add_task("importing", total=None)
+            intake = Intake(app.build_examiner(config), store.certificates)
+            async for result in intake.run(
+                files, progress=lambda done, total: progress.update(task, completed=done, total=total)
+            ):
+                report.tell(result)
+
+
+async def _import_secret(config: Config, file: Path) -> None:
+    home.prepare(config.keyring)
+    try:
+        data = file.read_bytes()  # noqa: ASYNC240  a small file, in a command
+    except OSError as error:
+        raise RelayError(f"{file}: {error.strerror}") from error
+    for fingerprint in await signing.import_secret(config.keyring, data):
+        out.print(f"signing key {fingerprint}: imported; name it under sign.default", markup=False)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar, on a terminal alone."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        yield progress
+
+
+def _line(result: Result) -> str:
+    where = f"{result.place}#{result.number}" if result.number > 1 else result.place
+    addresses = ", ".join(a.text for a in result.certificate.addresses) if result.certificate else ""
+    words = [result.outcome.value, result.fingerprint, addresses]
+    told = "; ".join(filter(None, [_verdict(result), *result.warnings]))
+    return f"{where}: {' '.join(filter(None, words))}" + (f": {told}" if told else "")
+
+
+def _verdict(result: Result) -> str:
+    return f"not usable: {result.reason}" if result.certificate and result.reason else result.reason
+
+
+def _object(result: Result) -> dict[str, object]:
+    return {
+        "place": result.place,
+        "number": result.number,
+        "result": result.outcome.value,
+        "fingerprint": result.fingerprint or None,
+        "addresses": [a.text for a in result.certificate.addresses] if result.certificate else [],
+        "expires": moment(result.certificate.expires) if result.certificate else None,
+        "reason": result.reason or None,
+        "warnings": list(result.warnings),
+    }

@@ -1,0 +1,28 @@
+"""`pgp-relay serve`: the relay in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from relay import events
+from relay.app import build, opened_books
+from relay.cli.context import context_of, run
+from relay.config import Config
+from relay.openpgp.call import use_pidfd
+from relay.service import Service
+
+
+def serve(context: typer.Context) -> None:
+    """Run in the foreground. SIGTERM finishes what is in flight; SIGHUP reads the configuration again."""
+    shared = context_of(context)
+    config = shared.config()
+    events.configure(level=config.log.level, fmt=config.log.format)
+    run(_serve(shared.path, config))
+
+
+async def _serve(path: Path, config: Config) -> None:
+    use_pidfd()
+    async with opened_books(config) as books:
+        await Service(path, books, await build(config, books)).run()

@@ -1,0 +1,10 @@
+"""Times as commands print them: UTC, ISO 8601."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def moment(seconds: float | None) -> str | None:
+    """To the second; None stays None."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

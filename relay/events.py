@@ -1,0 +1,102 @@
+"""The log's vocabulary: every line the relay writes is one of these words with named fields.
+
+Fields are ids, addresses, rule names, reasons from our own words, counts and times. No subject, no body, no
+header value, no text of another program, no exception's text: of what was not foreseen only the type and
+the place in our code are told. Format is `console` for people or `json` for machines, on standard error.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from relay.model import Inbound
+
+
+class Event(StrEnum):
+    """What can happen."""
+
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    RELOADED = "reloaded"
+    NOT_RELOADED = "not_reloaded"
+    DENIED = "denied"
+    CROWDED = "crowded"
+    RECEIVED = "received"
+    REJECTED = "rejected"
+    FOUND = "found"
+    SEALED = "sealed"
+    PASSED = "passed"
+    CLEARED = "cleared"
+    REFUSED = "refused"
+    HELD = "held"
+    DEFERRED = "deferred"
+    SKIPPED = "skipped"
+    RELAYED = "relayed"
+    NOTICED = "noticed"
+    UNTRACED = "untraced"
+    UNANSWERED = "unanswered"
+    FAILED = "failed"
+    ANCHORED = "anchored"
+    IMPORTED = "imported"
+
+
+DECIDED = {
+    "pass": Event.PASSED,
+    "seal": Event.FOUND,
+    "clear": Event.CLEARED,
+    "refuse": Event.REFUSED,
+    "hold": Event.HELD,
+    "defer": Event.DEFERRED,
+}
+"""The word for each decision."""
+
+Logger = structlog.stdlib.BoundLogger
+
+
+def configure(*, level: str = "info", fmt: str = "console") -> None:
+    """Set the process's logging up, once."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if fmt == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=10)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
+
+
+def log() -> Logger:
+    """The logger for what concerns no message."""
+    logger: Logger = structlog.get_logger()
+    return logger
+
+
+def of(inbound: Inbound) -> Logger:
+    """The logger for one message: its id and the queue id stand in each line."""
+    logger: Logger = structlog.get_logger().bind(id=inbound.id, queue_id=inbound.envelope.queue_id)
+    return logger
+
+
+def unforeseen(error: BaseException) -> dict[str, str]:
+    """What may be told of an exception: its type and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-6:])),
+    }

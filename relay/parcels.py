@@ -1,0 +1,61 @@
+"""Who shares a message with whom: pure.
+
+Recipients named in To or Cc with the same treatment share one message, encrypted to all of their keys;
+everyone else gets one of their own, so that no packet of it tells of another recipient (DESIGN promise 6).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+
+from relay.model import Address, Certificate, Clear, Decision, Envelope, Pass, Seal
+
+MOST_RECIPIENTS = 200  # of one sealed message: bounds a gpg call and the packets in front of the text
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to be: for whom (indexes into the envelope), and how it is made."""
+
+    recipients: tuple[int, ...]
+    certificates: tuple[Certificate, ...] = ()
+    """None: passed on as received."""
+    sign: bool = False
+    protect_subject: bool = False
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it has to be encrypted."""
+        return bool(self.certificates)
+
+
+def pack(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> tuple[Parcel, ...]:
+    """The messages that these decisions make, sealed ones first."""
+    return (*_sealed(decisions, envelope, named), *_passed(decisions))
+
+
+def _passed(decisions: Mapping[int, Decision]) -> Iterator[Parcel]:
+    unchanged = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
+    if unchanged:
+        yield Parcel(unchanged)
+
+
+def _sealed(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> Iterator[Parcel]:
+    shared: dict[tuple[bool, bool], list[int]] = defaultdict(list)
+    seals = {index: decision for index, decision in decisions.items() if isinstance(decision, Seal)}
+    for index, seal in seals.items():
+        if envelope.recipients[index].address in named:
+            shared[seal.sign, seal.protect_subject].append(index)
+        else:
+            yield _parcel((index,), seals)
+    for indexes in shared.values():
+        for start in range(0, len(indexes), MOST_RECIPIENTS):
+            yield _parcel(tuple(indexes[start : start + MOST_RECIPIENTS]), seals)
+
+
+def _parcel(indexes: tuple[int, ...], seals: Mapping[int, Seal]) -> Parcel:
+    one_each = {seals[index].found.certificate.fingerprint: seals[index].found.certificate for index in indexes}
+    first = seals[indexes[0]]
+    return Parcel(indexes, tuple(one_each.values()), first.sign, first.protect_subject)

@@ -1,0 +1,149 @@
+"""The way of a message: seven rooms in a row (DESIGN 3).
+
+Promises: `process` never raises and answers every recipient. It answers 250 only after the next hop has taken
+what was made of the mail for that recipient; whatever is unforeseen is 451. Everything is sealed before
+anything leaves. Deciding alters nothing, making decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay import policy, replies
+from relay.course import Course
+from relay.deliver import Deliverer
+from relay.errors import EngineError, NotSealed
+from relay.events import DECIDED, Event, unforeseen
+from relay.facts import Facts
+from relay.mail import headers
+from relay.mail.shape import shape_of
+from relay.model import Address, Inbound, Lookup, Refuse, Reply, verb
+from relay.parcels import Parcel, pack
+from relay.policy import Rule, Telling
+from relay.protect import Protector
+from relay.served import Served, digest
+from relay.witness import Witness
+
+MOST_HOPS = 50
+
+
+class Lookups(Protocol):
+    """All recipients at once (`relay.keys.chain`)."""
+
+    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
+        """The answer for each address; the value names the sources whose outage is excused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What the rooms are made of; immutable, so that a reload never changes a message in mid-way."""
+
+    rules: tuple[Rule, ...]
+    lookups: Lookups
+    protector: Protector
+    deliverer: Deliverer
+    served: Served
+    witness: Witness
+    shadow: bool = False
+
+    async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
+        """One reply a recipient, in the envelope's order."""
+        course = Course(inbound)
+        try:
+            await self._through(course)
+        except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
+            course.log.error(Event.FAILED, **unforeseen(error))
+        told = course.final_replies()
+        await self.witness.testify(course, told)
+        self.deliverer.remember(course)
+        return told
+
+    async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
+        """The client got its answers, or left before it could."""
+        await self.deliverer.settle(inbound, delivered=delivered)
+
+    async def _through(self, course: Course) -> None:
+        head = headers.split(course.inbound.content)
+        if not await self._receive(course, head):
+            return
+        facts = Facts(course.inbound, head, shape_of(course.inbound.content))
+        course.automatic = facts.shape.automatic
+        await self._decide(course, facts)
+        decisions = {index: course.decisions[index] for index in course.open}
+        parcels = pack(decisions, course.inbound.envelope, headers.named_recipients(head))
+        made = await self._make_all(course, parcels)
+        if self.shadow:
+            message = await self.protector.make(course.inbound, Parcel(course.open))
+            await self.deliverer.deliver_unchanged(course, message)
+        else:
+            await self.deliverer.deliver(course, made)
+
+    async def _receive(self, course: Course, head: headers.Head) -> bool:
+        inbound = course.inbound
+        course.log.info(
+            Event.RECEIVED, size=len(inbound.content), recipients=len(course.recipients), protocol=inbound.protocol
+        )
+        if reply := _unacceptable(inbound, head):
+            course.log.warning(Event.REJECTED, code=reply.code, status=reply.enhanced)
+            course.answer(course.everyone, reply)
+            return False
+        await self.witness.ready()
+        course.transaction = digest(inbound.envelope, inbound.content)
+        course.known = await self.served.known(course.transaction)
+        served = [index for index in course.everyone if course.key(index) in course.known]
+        if served:
+            course.log.info(Event.SKIPPED, recipients=len(served))
+            course.answer(served, replies.delivered(inbound.id))
+        return True
+
+    async def _decide(self, course: Course, facts: Facts) -> None:
+        rules = {index: policy.match(self.rules, facts.of(course.recipients[index].address)) for index in course.open}
+        wanted = {
+            course.recipients[index].address: rule.excused
+            for index, rule in rules.items()
+            if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
+        }
+        found = await self.lookups.find_all(wanted)
+        for index, rule in rules.items():
+            address = course.recipients[index].address
+            decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))
+            course.decisions[index] = decision
+            course.log.info(DECIDED[verb(decision)], recipient=address.text, rule=rule.name, reason=decision.reason)
+        self._refuse_by_one_reply(course)
+
+    def _refuse_by_one_reply(self, course: Course) -> None:
+        """One SMTP answer that has to say 550 says it for all: then nothing of this mail may leave."""
+        if not course.inbound.single_answer or self.shadow:
+            return
+        decided = [(index, course.decisions[index]) for index in course.open]
+        if any(isinstance(d, Refuse) and course.telling(index, d) is Telling.REPLY for index, d in decided):
+            course.answer(course.open, replies.refused(course.inbound.id))
+
+    async def _make_all(self, course: Course, parcels: Sequence[Parcel]) -> list[tuple[Parcel, bytes]]:
+        messages = await asyncio.gather(*(self._make(course, parcel) for parcel in parcels))
+        return [(parcel, message) for parcel, message in zip(parcels, messages, strict=True) if message is not None]
+
+    async def _make(self, course: Course, parcel: Parcel) -> bytes | None:
+        try:
+            message = await self.protector.make(course.inbound, parcel)
+        except (EngineError, NotSealed) as error:
+            course.log.error(Event.FAILED, recipients=len(parcel.recipients), **unforeseen(error))
+            if not self.shadow:
+                course.answer(parcel.recipients, replies.failed(course.inbound.id))
+            return None
+        if parcel.sealed:
+            signer = self.protector.signer(course.inbound, parcel) or ""
+            course.signed_by.update(dict.fromkeys(parcel.recipients, signer))
+            course.log.info(Event.SEALED, recipients=len(parcel.recipients), signer=signer, size=len(message))
+        return message
+
+
+def _unacceptable(inbound: Inbound, head: headers.Head) -> Reply | None:
+    if headers.received_count(head) > MOST_HOPS:
+        return replies.loop(inbound.id)
+    if headers.faulty(inbound.content):
+        return replies.malformed(inbound.id)
+    return None

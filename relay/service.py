@@ -1,0 +1,97 @@
+"""The running relay: listens, reloads, and stops without losing what is in flight.
+
+SIGTERM and SIGINT: no new connection, what is in flight is finished within `GRACE`, exit status 0. SIGHUP: the
+configuration is read again; a wrong one changes nothing and is named in the log. A message keeps the
+configuration it began with. Where the relay listens and where its store is change with a restart only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from relay import app, config, events
+from relay.app import Books, Parts
+from relay.config import Config
+from relay.errors import ConfigError, RelayError
+from relay.events import Event
+from relay.model import Inbound, Reply
+from relay.smtp.bounds import Bounds
+from relay.smtp.inlet import Inlet
+
+GRACE = 25.0
+"""Seconds; service managers wait 30 and more before they kill."""
+
+
+class Service:
+    """One process that serves."""
+
+    def __init__(self, path: Path, books: Books, parts: Parts) -> None:
+        self._path = path
+        self._books = books
+        self._parts = parts
+        self._underway: dict[str, Parts] = {}
+        self._stop = asyncio.Event()
+        self._hangup = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        inlet = self._inlet()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, self._stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
+        listening = [address for url in self._parts.config.listen for address in await inlet.start(str(url))]
+        events.log().info(Event.READY, listen=listening)
+        reloading = asyncio.create_task(self._reload_on_hangup())
+        await self._stop.wait()
+        reloading.cancel()
+        events.log().info(Event.STOPPING)
+        await inlet.stop(GRACE)
+        await self._parts.close()
+        events.log().info(Event.STOPPED)
+
+    async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
+        """The inlet's hook."""
+        self._underway[inbound.id] = self._parts
+        return await self._parts.pipeline.process(inbound)
+
+    async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
+        """The inlet's other hook."""
+        parts = self._underway.pop(inbound.id, self._parts)
+        await parts.pipeline.answered(inbound, delivered)
+        await self._retire(parts)
+
+    async def _retire(self, parts: Parts) -> None:
+        """Close what a reload has replaced, once its last message is answered."""
+        if parts is not self._parts and parts not in self._underway.values():
+            await parts.close()
+
+    def _inlet(self) -> Inlet:
+        settings = self._parts.config
+        return Inlet(
+            self.process,
+            self.answered,
+            hostname=app.hostname(settings),
+            allow=settings.allow,
+            tls=app.server_tls(settings),
+            bounds=Bounds(max_message_size=settings.max_message_size),
+        )
+
+    async def _reload_on_hangup(self) -> None:
+        while await self._hangup.wait():
+            self._hangup.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            fresh: Config = await asyncio.to_thread(config.load, self._path)
+            parts = await app.build(fresh, self._books)
+        except ConfigError as error:
+            events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
+        except RelayError as error:
+            events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
+        else:
+            old, self._parts = self._parts, parts
+            await self._retire(old)
+            events.log().info(Event.RELOADED)

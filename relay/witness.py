@@ -1,0 +1,85 @@
+"""Writes the trace of a message before its answer is given.
+
+Promises that no decision goes untraced for good: rows that the store does not take are kept and written
+first when it is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that
+the next hop took is not answered 451 because its trace has to wait, or it would go out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay.course import Course
+from relay.errors import StoreError
+from relay.events import Event
+from relay.mail import headers
+from relay.model import Decision, Hold, Record, Refuse, Reply, Seal, verb
+
+
+class Trail(Protocol):
+    """Where the trace is kept."""
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """On disk when it returns. Raises `StoreError`."""
+
+
+class Witness:
+    """The trace as the pipeline uses it."""
+
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
+        self._waiting: list[Record] = []
+
+    async def ready(self) -> None:
+        """Write what still waits. Raises `StoreError` while the store takes no rows."""
+        if self._waiting:
+            rows, self._waiting = self._waiting, []
+            await self._write(rows)
+
+    async def testify(self, course: Course, told: Sequence[Reply]) -> None:
+        """One row for each recipient that was decided on, with what it is answered."""
+        rows = [_record(course, index, told[index]) for index in course.everyone if index in course.decisions]
+        if not rows:
+            return
+        try:
+            await self._write(rows)
+        except StoreError:
+            course.log.error(Event.UNTRACED, rows=len(rows))
+
+    async def _write(self, rows: list[Record]) -> None:
+        try:
+            await self._trail.write(rows)
+        except StoreError:
+            self._waiting.extend(rows)
+            raise
+
+
+def _record(course: Course, index: int, told: Reply) -> Record:
+    inbound, decision = course.inbound, course.decisions[index]
+    sender = inbound.envelope.sender
+    return Record(
+        time=inbound.received.timestamp(),
+        id=inbound.id,
+        queue_id=inbound.envelope.queue_id,
+        message_id=headers.message_id(inbound.content),
+        sender=sender.text if sender else "",
+        recipient=course.recipients[index].address.text,
+        action=verb(decision),
+        rule=decision.rule,
+        reason=decision.reason,
+        fingerprint=_fingerprint(decision),
+        signed_by=course.signed_by.get(index, ""),
+        reply=f"{told.code} {told.enhanced}",
+        size=len(inbound.content),
+    )
+
+
+def _fingerprint(decision: Decision) -> str:
+    match decision:
+        case Seal():
+            return decision.found.certificate.fingerprint
+        case Refuse() | Hold():
+            return decision.fingerprint
+        case _:
+            return ""

@@ -1,0 +1,311 @@
+"""The seven rooms with everything around them in memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, certificate, found, inbound
+
+from relay.deliver import Deliverer
+from relay.mail.notice import Kind, Notices, Template
+from relay.mail.words import Language
+from relay.model import Address, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
+from relay.notify import Notifier
+from relay.pipeline import Pipeline
+from relay.policy import Encrypt, Rule, WithoutKey
+from relay.protect import Protector
+from relay.served import Served
+from relay.witness import Witness
+
+OK = Reply(250, "2.0.0", "Ok")
+TEXT = "Not sent\n\n$recipients\n"
+NOTICES = Notices(
+    dict.fromkeys(Kind, Template(TEXT)),
+    Language.EN,
+    "postmaster@here.example",
+    None,
+    "relay.example",
+    timedelta(days=5),
+)
+
+
+class Bench:
+    """A pipeline and its surroundings."""
+
+    def __init__(self, *rules: Rule, answers: dict[str, Lookup] | None = None, shadow: bool = False) -> None:
+        self.lookups = FakeLookups(answers or {})
+        self.engine = FakeEngine()
+        self.outlet = FakeOutlet()
+        self.ledger = FakeLedger()
+        self.trail = FakeTrail()
+        self.rules = rules
+        self.shadow = shadow
+        self.restart()
+
+    def restart(self) -> None:
+        served = Served(self.ledger)
+        self.pipeline = Pipeline(
+            self.rules,
+            self.lookups,
+            Protector(self.engine, lambda _sender: "F" * 40, "relay.example"),
+            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served),
+            served,
+            Witness(self.trail),
+            shadow=self.shadow,
+        )
+
+    async def run(self, message: Inbound, *, delivered: bool = True) -> list[int]:
+        told = await self.pipeline.process(message)
+        await self.pipeline.answered(message, delivered)
+        return [reply.code for reply in told]
+
+    def notices(self) -> list[bytes]:
+        return [content for envelope, content in self.outlet.sent if envelope.sender is None]
+
+    def mails(self) -> list[tuple[list[str], bytes]]:
+        return [([r.address.text for r in e.recipients], c) for e, c in self.outlet.sent if e.sender is not None]
+
+
+PREFERRED = Rule(name="preferred", encrypt=Encrypt.PREFERRED)
+REQUIRED = Rule(name="required", encrypt=Encrypt.REQUIRED)
+B = "b@there.example"
+C = "c@there.example"
+D = "d@there.example"
+TO_B_AND_C = b"From: a@here.example\r\nTo: b@there.example, c@there.example\r\nSubject: canary\r\nBcc: d@there.example\r\n\r\nbody\r\n"
+
+
+async def test_a_known_key_is_sealed_and_an_unknown_one_passes_clear_under_preferred() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B)})
+    assert await bench.run(inbound(B, C)) == [250, 250]
+    sealed = next(content for to, content in bench.mails() if to == [B])
+    clear = next(content for to, content in bench.mails() if to == [C])
+    assert b"multipart/encrypted" in sealed
+    assert b"body" not in sealed
+    assert clear.endswith(inbound(B).content)
+    assert [(r.recipient, r.action, r.rule) for r in bench.trail.records] == [
+        (B, "seal", "preferred"),
+        (C, "clear", "preferred"),
+    ]
+
+
+async def test_without_a_matching_rule_encryption_is_required() -> None:
+    bench = Bench()
+    assert await bench.run(inbound(B)) == [250]
+    assert bench.mails() == []
+    assert len(bench.notices()) == 1
+
+
+@pytest.mark.parametrize("rule", [PREFERRED, REQUIRED])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Outage("wkd", "timeout"), 451),
+        (Unusable(Why.EXPIRED, "F" * 40, Origin.IMPORTED, "keyring"), 250),
+        (Unusable(Why.REVOKED, "F" * 40, Origin.IMPORTED, "keyring"), 250),
+    ],
+)
+async def test_neither_an_outage_nor_an_unusable_key_is_ever_no_key(rule: Rule, answer: Lookup, code: int) -> None:
+    bench = Bench(rule, answers={B: answer})
+    assert await bench.run(inbound(B)) == [code]
+    assert bench.mails() == []
+    assert len(bench.notices()) == (code == 250)
+
+
+async def test_visible_recipients_share_a_message_and_hidden_ones_have_their_own() -> None:
+    bench = Bench(PREFERRED, answers={a: found(a, n) for n, a in enumerate((B, C, D), 1)})
+    assert await bench.run(inbound(B, C, D, content=TO_B_AND_C)) == [250, 250, 250]
+    assert sorted(to for to, _ in bench.mails()) == [[B, C], [D]]
+    assert all(b"bcc" not in content.lower() for _, content in bench.mails())
+
+
+async def test_a_failing_engine_lets_nothing_leave_but_what_needs_no_sealing() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B)})
+    bench.engine.fail = True
+    assert await bench.run(inbound(B, C)) == [451, 250]
+    assert [to for to, _ in bench.mails()] == [[C]]
+
+
+async def test_a_certificate_that_expired_between_lookup_and_sealing_is_not_sealed_to() -> None:
+    old = certificate(B)
+    expired = type(old)(
+        old.data, 4, tuple(type(c)(c.fingerprint, c.algorithm, 0, 1, c.encrypts) for c in old.components), old.user_ids
+    )
+    bench = Bench(PREFERRED, answers={B: type(found(B))(expired, Origin.IMPORTED, "keyring", "keyring")})
+    assert await bench.run(inbound(B)) == [451]
+    assert bench.outlet.sent == []
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_next_hop_that_is_down_is_temporary_for_all(single: bool) -> None:
+    bench = Bench(PREFERRED, answers={B: found(B)})
+    bench.outlet.down = True
+    assert await bench.run(inbound(B, C, single_answer=single)) == [451, 451]
+
+
+async def test_smtp_serves_each_recipient_once_however_often_it_is_retried_and_across_a_restart() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B), C: Outage("wkd", "timeout")})
+    message = inbound(B, C, D, single_answer=True)
+    assert await bench.run(message) == [451, 451, 451]
+    bench.restart()
+    assert await bench.run(message) == [451, 451, 451]
+    bench.lookups.answers = {B: found(B), C: found(C)}
+    assert await bench.run(message) == [250, 250, 250]
+    assert sorted(bench.outlet.served()) == [B, C, D]
+    assert bench.ledger.all() == set()
+
+
+async def test_the_same_mail_sent_again_on_purpose_is_delivered_again() -> None:
+    bench = Bench(PREFERRED)
+    assert await bench.run(inbound(B, C, single_answer=True)) == [250, 250]
+    assert await bench.run(inbound(B, C, single_answer=True)) == [250, 250]
+    assert sorted(bench.outlet.served()) == [B, B, C, C]
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_client_that_left_before_the_answer_is_not_served_twice(single: bool) -> None:
+    bench = Bench(PREFERRED)
+    message = inbound(B, single_answer=single)
+    assert await bench.run(message, delivered=False) == [250]
+    assert await bench.run(message) == [250]
+    assert bench.outlet.served() == [B]
+    assert bench.ledger.all() == set()
+
+
+async def test_a_ledger_that_broke_after_the_send_is_remembered_and_written_when_it_is_back() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B), C: Outage("wkd", "timeout")})
+    message = inbound(B, C, single_answer=True)
+    real = bench.outlet.send
+
+    async def breaking(envelope: object, content: bytes) -> tuple[Reply, ...]:
+        bench.ledger.down = True
+        return await real(envelope, content)  # type: ignore[arg-type]  # handed through
+
+    bench.outlet.send = breaking  # type: ignore[method-assign,assignment]  # the store breaks in this moment
+    assert await bench.run(message) == [451, 451]
+    assert await bench.run(message) == [451, 451]
+    bench.ledger.down = False
+    bench.lookups.answers = {B: found(B), C: found(C)}
+    bench.outlet.send = real  # type: ignore[method-assign]
+    assert await bench.run(message) == [250, 250]
+    assert sorted(bench.outlet.served()) == [B, C]
+
+
+async def test_a_store_that_cannot_be_read_is_an_outage_and_nothing_leaves() -> None:
+    bench = Bench(PREFERRED)
+    bench.ledger.down = True
+    assert await bench.run(inbound(B)) == [451]
+    assert bench.outlet.sent == []
+
+
+async def test_a_trace_that_cannot_be_written_stops_new_mail_but_not_the_true_answer() -> None:
+    bench = Bench(PREFERRED)
+    bench.trail.down = True
+    assert await bench.run(inbound(B)) == [250]
+    assert await bench.run(inbound(C, id_="id2")) == [451]
+    bench.trail.down = False
+    assert await bench.run(inbound(C, id_="id2")) == [250]
+    assert bench.outlet.served() == [B, C]
+    assert [r.recipient for r in bench.trail.records] == [B, C]
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_refusal_is_told_by_one_notice_naming_only_whom_it_concerns(single: bool) -> None:
+    bench = Bench(REQUIRED, answers={B: found(B)})
+    assert await bench.run(inbound(B, C, D, single_answer=single)) == [250, 250, 250]
+    (notice,) = bench.notices()
+    assert C.encode() in notice
+    assert D.encode() in notice
+    assert b"canary" not in notice
+    assert b"body" not in notice
+    assert [to for to, _ in bench.mails()] == [[B]]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        inbound(B, sender=None),
+        inbound(Recipient(Address(B), ("NOTIFY=NEVER",))),
+        inbound(B, content=b"Auto-Submitted: auto-generated\r\n\r\nx\r\n"),
+        inbound(B, content=b"Precedence: bulk\r\n\r\nx\r\n"),
+        inbound(B, content=b"List-Id: <x.example>\r\n\r\nx\r\n"),
+    ],
+    ids=["null sender", "NOTIFY=NEVER", "auto-generated", "bulk", "list"],
+)
+async def test_where_no_notice_may_be_written_a_refusal_is_550(message: Inbound) -> None:
+    bench = Bench(REQUIRED)
+    assert await bench.run(message) == [550]
+    assert bench.outlet.sent == []
+
+
+async def test_one_smtp_answer_that_says_550_is_true_for_all() -> None:
+    bench = Bench(Rule(name="r", encrypt=Encrypt.REQUIRED, by_reply=True), answers={B: found(B)})
+    assert await bench.run(inbound(B, C, single_answer=True)) == [550, 550]
+    assert bench.outlet.sent == []
+
+
+async def test_a_notice_that_cannot_be_delivered_keeps_the_mail_with_postfix() -> None:
+    bench = Bench(REQUIRED)
+    bench.outlet.answer = lambda _e, _c: (Reply(550, "5.1.1", "no"),)
+    assert await bench.run(inbound(B)) == [451]
+
+
+async def test_a_held_mail_is_announced_once_and_leaves_by_itself_when_the_key_arrives() -> None:
+    bench = Bench(Rule(name="hold", encrypt=Encrypt.REQUIRED, without_key=WithoutKey.HOLD))
+    message = inbound(B)
+    assert await bench.run(message) == [450]
+    assert await bench.run(message) == [450]
+    assert len(bench.notices()) == 1
+    bench.lookups.answers = {B: found(B)}
+    assert await bench.run(message) == [250]
+    assert [to for to, _ in bench.mails()] == [[B]]
+    assert bench.ledger.all() == set()
+
+
+async def test_smtp_tells_by_a_notice_whom_the_next_hop_refused_while_others_were_served() -> None:
+    bench = Bench(PREFERRED)
+    bench.outlet.answer = lambda envelope, _c: tuple(
+        Reply(550, "5.1.1", "unknown") if r.address.text == C else OK for r in envelope.recipients
+    )
+    assert await bench.run(inbound(B, C, single_answer=True)) == [250, 250]
+    assert len(bench.notices()) == 1
+    assert await bench.run(inbound(B, C)) == [250, 550]
+
+
+async def test_too_many_hops_and_bare_line_ends_are_refused_for_good() -> None:
+    bench = Bench(PREFERRED)
+    assert await bench.run(inbound(B, content=b"Received: x\r\n" * 51 + b"\r\nx\r\n")) == [554]
+    for content in (b"A: b\r\n\r\nx\ny\r\n", b"A: b\r\n\r\nx\ry\r\n", b"A: b\r\n\r\nx\0y\r\n"):
+        assert await bench.run(inbound(B, content=content)) == [554]
+    assert bench.outlet.sent == []
+
+
+async def test_what_is_encrypted_already_passes_as_it_is() -> None:
+    engine = FakeEngine()
+    from relay.mail import pgpmime  # noqa: PLC0415  only here
+
+    message = inbound(B)
+    cipher = await engine.seal(b"", [certificate(B)], None)
+    content = pgpmime.sealed(message.content, cipher, received=b"", protect_subject=True)
+    bench = Bench(REQUIRED)
+    assert await bench.run(inbound(B, content=content)) == [250]
+    assert bench.mails()[0][1].endswith(content)
+    assert bench.trail.records[0].action == "pass"
+
+
+async def test_shadow_mode_decides_seals_and_traces_but_passes_all_unchanged() -> None:
+    bench = Bench(REQUIRED, answers={B: found(B)}, shadow=True)
+    assert await bench.run(inbound(B, C)) == [250, 250]
+    ((to, content),) = bench.mails()
+    assert to == [B, C]
+    assert content.endswith(inbound(B).content)
+    assert len(bench.engine.payloads) == 1
+    assert [r.action for r in bench.trail.records] == ["seal", "refuse"]
+
+
+def test_the_built_in_templates_can_be_filled() -> None:
+    folder = Path(__import__("relay").__file__).parent / "mail" / "templates"
+    for language in Language:
+        for kind in Kind:
+            Template((folder / language.value / f"{kind.value}.txt").read_text(encoding="utf-8"))
