@@ -30,7 +30,9 @@ def certificate(  # noqa: PLR0913 - one value a fact
             Component(primary, "ed25519", CREATED, expires, encrypts=False, revoked=revoked),
             Component(primary[::-1], "cv25519", CREATED, expires, encrypts=encrypts),
         ),
-        user_ids=tuple(UserId(f"{name} <{a}>", Address(a)) for a in addresses or (f"{name}@example.org",)),
+        user_ids=tuple(
+            UserId(f"{name} <{a}>", Address(a) if a else None) for a in addresses or (f"{name}@example.org",)
+        ),
         weaknesses=("RSA of 1024 bits",) if weak else (),
     )
 

@@ -1,0 +1,13 @@
+"""Importing of key material: files, folders, standard input and GnuPG homes into the store (`keys import`).
+
+`survey` finds the files, `Intake.run` reads, judges and stores them and tells the fate of each certificate.
+Promises: what is bad is refused in one clear sentence and everything else is stored; nothing is ever deleted;
+an expired or revoked certificate is stored, as unusable, because "must not be used" is not "no key".
+"""
+
+from relay.intake.folders import File, survey
+from relay.intake.gnupghome import exported
+from relay.intake.importing import Intake, Progress
+from relay.intake.result import Outcome, Refusal, Result
+
+__all__ = ["File", "Intake", "Outcome", "Progress", "Refusal", "Result", "exported", "survey"]

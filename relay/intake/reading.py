@@ -1,0 +1,55 @@
+"""Reads the files that were found, one after the other, and tells how far it is.
+
+At most 1 GiB a file; large ones are mapped, not copied. What cannot be read is a `Refusal`.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from relay.intake.folders import LARGEST_FILE, STDIN, File, unreadable
+from relay.intake.result import Offer, Refusal
+from relay.intake.splitting import Contents, split
+
+_MAPPED = 16 << 20
+
+Read = tuple[Offer | Refusal, int]
+
+
+def read(files: Sequence[File | Refusal], stdin: BinaryIO) -> Iterator[Read]:
+    """What is in them, and how many octets of all files were read for it, as well as can be told."""
+    before = 0
+    for file in files:
+        if isinstance(file, Refusal):
+            yield file, before
+            continue
+        within = 0
+        for found in _certificates(file, stdin):
+            if isinstance(found, Offer):
+                within += len(found.data) * 4 // 3  # as if armored: the bar may run ahead, never beyond the file
+            yield found, before + min(within, file.size)
+        before += file.size
+
+
+def _certificates(file: File, stdin: BinaryIO) -> Iterator[Offer | Refusal]:
+    try:
+        contents = _contents(file, stdin)
+    except OSError as error:
+        yield Refusal(file.place, 0, unreadable(error))
+        return
+    if len(contents) > LARGEST_FILE:
+        yield Refusal(file.place, 0, "This is larger than 1 GiB: split it.")
+    else:
+        yield from split(file.place, contents)
+
+
+def _contents(file: File, stdin: BinaryIO) -> Contents:
+    if file.place == STDIN:
+        return stdin.read(LARGEST_FILE + 1)
+    with Path(file.path or file.place).open("rb") as opened:
+        if file.size > _MAPPED:
+            return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        return opened.read(LARGEST_FILE + 1)
