@@ -43,8 +43,11 @@ class Exchange:
     writer: asyncio.StreamWriter
 
     async def raw(self, octets: bytes) -> None:
+        if self.writer.transport.is_closing():  # drain() of a lost TLS connection never says so
+            raise ConnectionResetError
         self.writer.write(octets)
         await self.writer.drain()
+        await asyncio.sleep(0)
 
     async def answer(self, body: bytes, status: str = "200 OK", **headers: str) -> None:
         fields = {"Content-Length": str(len(body))} | {k.replace("_", "-"): v for k, v in headers.items()}

@@ -62,6 +62,9 @@ class Names:
             asked = self._asked[host] = self._ask(host)
             asked.add_done_callback(lambda _: self._asked.pop(host, None))
         answers = await asyncio.shield(asked)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, OSError):
+                raise answer
         found = [address for answer in answers if isinstance(answer, Sequence) for address in answer[:MAX_ADDRESSES]]
         if not found:
             raise NoSuchName if all(_denies(answer) for answer in answers) else Failed(Reason.NAME)

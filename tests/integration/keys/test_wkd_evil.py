@@ -1,0 +1,558 @@
+"""What a hostile domain can do to the WKD source: nothing but an outage, soon, and never a clear mail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+from lab.paper import PaperExaminer, certificate
+from lab.wkd import Behaviour, Exchange, WkdServer
+
+from relay.errors import ConfigError
+from relay.keys.wkd import Reason, Wkd
+from relay.keys.wkd.guard import Guard
+from relay.keys.wkd.names import Names, Resolve
+from relay.keys.wkd.reason import Failed
+from relay.keys.wkd.route import Route
+from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
+
+BOB = Address("bob@example.org")
+HOST = "openpgpkey.example.org"
+TIMEOUT = 0.5
+SOON = 3.0  # seconds: what a test allows a timeout of 0.5 on a busy machine
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
+    async with WkdServer(tmp_path) as server:
+        yield server
+
+
+def nowhere(_: str, __: socket.AddressFamily) -> list[str]:
+    raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+
+@contextlib.asynccontextmanager
+async def source(
+    server: WkdServer,
+    *hosts: str,
+    resolve: Resolve = nowhere,
+    timeout: float = TIMEOUT,  # noqa: ASYNC109 - the source's setting
+    connect_to: dict[str, str] | None = None,
+) -> AsyncIterator[Wkd]:
+    wkd = Wkd(
+        PaperExaminer(),
+        timeout=timeout,
+        ca_file=server.ca_file,
+        connect_to=server.connect_to(*(hosts or (HOST,))) if connect_to is None else connect_to,
+        resolve=resolve,
+    )
+    try:
+        yield wkd
+    finally:
+        await wkd.close()
+
+
+async def outcome(server: WkdServer, behaviour: Behaviour, **settings: float) -> Lookup:
+    server.behaviours[HOST] = behaviour
+    async with source(server, **settings) as wkd:
+        started = time.monotonic()
+        found = await wkd.lookup(BOB)
+        assert time.monotonic() - started < SOON
+        return found
+
+
+def answering(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.answer(body, status, **headers)
+
+    return behave
+
+
+def sending(octets: bytes, *, close: bool = True) -> Behaviour:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.raw(octets)
+        if close:
+            exchange.writer.close()
+
+    return behave
+
+
+def outage(reason: Reason, method: str = "wkd/advanced") -> Outage:
+    return Outage("wkd", reason, method)
+
+
+# Time
+
+
+async def never(_: Exchange) -> None:
+    await asyncio.Event().wait()
+
+
+async def body_byte_by_byte(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        await exchange.raw(b"\x99")
+        await asyncio.sleep(0.05)
+
+
+async def header_byte_by_byte(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        await exchange.raw(b"x")
+        await asyncio.sleep(0.05)
+
+
+async def slow_redirects(exchange: Exchange) -> None:
+    await asyncio.sleep(0.2)
+    await exchange.redirect("/again")
+
+
+async def interim_answers_without_end(exchange: Exchange) -> None:
+    while True:
+        await exchange.raw(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [never, body_byte_by_byte, header_byte_by_byte, slow_redirects, interim_answers_without_end]
+)
+async def test_a_slow_server_costs_the_timeout_and_no_more(server: WkdServer, behaviour: Behaviour) -> None:
+    assert await outcome(server, behaviour) == outage(Reason.TIMEOUT)
+
+
+async def test_a_server_that_takes_connections_and_never_greets(server: WkdServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{port}"}) as wkd:
+            assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
+
+
+async def test_a_name_service_that_never_answers(server: WkdServer) -> None:
+    def slow(_: str, __: socket.AddressFamily) -> list[str]:
+        time.sleep(1)
+        return ["127.0.0.1"]
+
+    async with source(server, connect_to={}, resolve=slow) as wkd:
+        started = time.monotonic()
+        assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
+        assert time.monotonic() - started < 0.9
+
+
+# Size
+
+
+async def without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await exchange.raw(bytes(1 << 16))
+
+
+async def chunks_without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        await exchange.raw(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+
+
+async def headers_without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await exchange.raw(b"X-Header: x\r\n" * 1000)
+
+
+async def one_header_without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nX-Header: ")
+    while True:
+        await exchange.raw(b"x" * (1 << 16))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (without_end, Reason.SIZE),
+        (chunks_without_end, Reason.SIZE),
+        (headers_without_end, Reason.PROTOCOL),
+        (one_header_without_end, Reason.PROTOCOL),
+        (sending(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", close=False), Reason.SIZE),
+        (answering(gzip.compress(bytes(1 << 24)), Content_Encoding="gzip"), Reason.ENCODING),
+        (answering(b"x", Content_Encoding="br"), Reason.ENCODING),
+        (answering(certificate("bob@example.org") + b"\xca\x00" * 500_000), Reason.TOO_MANY),
+    ],
+)
+async def test_size_is_bounded_in_memory_and_on_the_wire(
+    server: WkdServer, behaviour: Behaviour, reason: Reason
+) -> None:
+    tracemalloc.start()
+    try:
+        assert await outcome(server, behaviour, timeout=10) == outage(reason)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+
+
+# Redirects
+
+ELSEWHERE = [
+    "http://openpgpkey.example.org/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/latest",
+    "https://2130706433/", "file:///etc/passwd", "//other.example/", "https://example.org/", "https://other.example/",
+    "https://openpgpkey.example.org:8443/", "https://openpgpkey.example.org:22/", "https://openpgpkey.example.org.other.example/",
+    "https://user:secret@openpgpkey.example.org/", "https://openpgpkey.example.org@other.example/",
+    "https://openpgpkey.other.example/", "https://openpgpkey.example.org\\@other.example/", "https://[",
+    "https://openpgpkey.example.org:99999/", "gopher://openpgpkey.example.org/", "javascript:alert(1)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("location", ELSEWHERE)
+async def test_redirects_elsewhere_are_not_followed(server: WkdServer, location: str) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.redirect(location)
+
+    assert await outcome(server, behave) == outage(Reason.REDIRECT)
+    assert server.connections == 1
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("suffix", ["", "x"])
+async def test_redirects_without_end_are_three(server: WkdServer, suffix: str) -> None:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.redirect(f"{exchange.request.target}{suffix}")
+
+    assert await outcome(server, behave) == outage(Reason.REDIRECT)
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "location", ["/moved", "moved", "https://openpgpkey.example.org/moved", "https://OpenPGPkey.example.org:443/m"]
+)
+async def test_redirects_on_the_same_host_are_followed_without_cookies(server: WkdServer, location: str) -> None:
+    async def behave(exchange: Exchange) -> None:
+        if "?l=bob" in exchange.request.target:
+            await exchange.answer(b"", "301 Moved", Location=location, Set_Cookie="a=b; Path=/")
+        else:
+            await exchange.answer(certificate("bob@example.org"), Set_Cookie="a=b; Path=/")
+
+    assert isinstance(await outcome(server, behave), Found)
+    assert not any("cookie" in request.headers or "authorization" in request.headers for request in server.requests)
+
+
+async def test_the_direct_method_may_redirect_to_openpgpkey_of_the_domain(server: WkdServer) -> None:
+    asked: list[str] = []
+
+    def late(host: str, family: socket.AddressFamily) -> Sequence[str]:
+        asked.append(host)
+        if family == socket.AF_INET6 or asked.count(host) <= 2:
+            return []
+        return ["127.0.0.1"]
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.redirect(f"https://{HOST}/x")
+
+    server.behaviours["example.org"] = behave
+    server.behaviours[HOST] = answering(certificate("bob@example.org"))
+    targets = {f"{HOST}:443": f"late.example:{server.port}", "example.org:443": f"127.0.0.1:{server.port}"}
+    async with source(server, connect_to=targets, resolve=late) as wkd:
+        found = await wkd.lookup(BOB)
+    assert isinstance(found, Found)
+    assert found.method == "wkd/direct"
+
+
+@pytest.mark.parametrize("resolves", [False, True])
+async def test_a_redirect_to_a_name_that_leads_nowhere_is_an_outage(server: WkdServer, *, resolves: bool) -> None:
+    def resolve(host: str, family: socket.AddressFamily) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"] if resolves and family == socket.AF_INET and asked.count(HOST) > 2 else []
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.redirect(f"https://{HOST}/x")
+
+    asked: list[str] = []
+    server.behaviours["example.org"] = behave
+    async with source(server, "example.org", resolve=resolve) as wkd:
+        assert await wkd.lookup(BOB) == outage(Reason.ADDRESS if resolves else Reason.REDIRECT, "wkd/direct")
+
+
+# Addresses
+
+
+async def test_a_name_that_leads_inside_is_refused(server: WkdServer) -> None:
+    def inside(_: str, family: socket.AddressFamily) -> list[str]:
+        return (
+            ["::ffff:127.0.0.1", "fe80::1"]
+            if family == socket.AF_INET6
+            else ["127.0.0.1", "10.0.0.1", "169.254.169.254"]
+        )
+
+    async with source(server, connect_to={}, resolve=inside) as wkd:
+        assert await wkd.lookup(BOB) == outage(Reason.ADDRESS)
+
+
+async def test_a_second_answer_of_the_name_service_is_judged_again() -> None:
+    answers = iter([[], ["93.184.216.34"], [], ["127.0.0.1"]])
+    names = Names(lambda _, __: next(answers))
+    route = Route(names, Guard(), {})
+    assert [result["host"] for result in await route.resolve("example.org", 443)] == ["93.184.216.34"]
+    with pytest.raises(Failed) as caught:
+        await route.resolve("example.org", 443)
+    assert caught.value.reason is Reason.ADDRESS
+    names.close()
+
+
+async def test_private_addresses_among_public_ones_are_left_out() -> None:
+    names = Names(lambda _, family: ["10.0.0.1", "93.184.216.34"] if family == socket.AF_INET else ["::1"])
+    results = await Route(names, Guard(), {}).resolve("example.org", 443)
+    assert [(result["host"], result["port"]) for result in results] == [("93.184.216.34", 443)]
+    names.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
+def test_the_address_of_the_socket_itself_is_judged(address: str) -> None:
+    route = Route(Names(nowhere), Guard(), {})
+    with pytest.raises(Failed):
+        route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
+
+
+async def test_what_connect_to_names_is_exempt_for_that_host_and_port_alone() -> None:
+    names = Names(lambda _, family: ["10.0.0.1"] if family == socket.AF_INET else [])
+    connect_to = {("example.org", 443): ("127.0.0.1", 8443)}
+    route = Route(names, Guard(), connect_to)
+    assert [(r["host"], r["port"]) for r in await route.resolve("example.org", 443)] == [("127.0.0.1", 8443)]
+    route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 8443))).close()
+    for forbidden in (("127.0.0.1", 22), ("127.0.0.2", 8443)):
+        with pytest.raises(Failed):
+            route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", forbidden))
+    with pytest.raises(Failed):
+        await route.resolve("other.example", 443)
+    names.close()
+
+
+# TLS
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        lambda authority: authority.context("another.example"),
+        lambda authority: authority.context(HOST, expired=True),
+        lambda authority: authority.context(HOST, self_signed=True),
+        lambda authority: authority.context("*.org"),
+        lambda authority: authority.context(),
+    ],
+    ids=["another name", "expired", "self-signed", "a wildcard too wide", "no name"],
+)
+async def test_a_tls_certificate_that_is_not_valid(server: WkdServer, context: Callable[..., object]) -> None:
+    server.tls[HOST] = context(server.authority)  # type: ignore[assignment]  # each lambda gives an SSLContext
+    assert await outcome(server, answering(certificate("bob@example.org"))) == outage(Reason.TLS_CERTIFICATE)
+    assert server.requests == []
+
+
+async def test_without_the_ca_file_the_test_authority_is_not_trusted(server: WkdServer) -> None:
+    wkd = Wkd(PaperExaminer(), connect_to=server.connect_to(HOST))
+    assert await wkd.lookup(BOB) == outage(Reason.TLS_CERTIFICATE)
+    await wkd.close()
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"), [(b"HTTP/1.1 400 Bad Request\r\n\r\n", Reason.TLS), (b"", Reason.CONNECTION)]
+)
+async def test_a_port_without_tls(server: WkdServer, octets: bytes, reason: Reason) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(octets)
+        writer.close()
+
+    listener = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{port}"}) as wkd:
+            assert await wkd.lookup(BOB) == outage(reason)
+
+
+def test_a_ca_file_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    for file in ("ca.pem", "missing.pem"):
+        with pytest.raises(ConfigError):
+            Wkd(PaperExaminer(), ca_file=tmp_path / file)
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.1", ":443", "host:", "host:x", "host:0", "host:70000", "[::1:443", ""])
+def test_a_connect_to_that_cannot_be_read_is_told_at_once(entry: str) -> None:
+    with pytest.raises(ConfigError):
+        Wkd(PaperExaminer(), connect_to={"example.org:443": entry})
+
+
+# Answers
+
+
+async def resets(exchange: Exchange) -> None:
+    exchange.reset()
+
+
+async def resets_in_the_body(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf")
+    exchange.reset()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (answering(b"<!DOCTYPE html><title>For sale</title>", Content_Type="text/html"), Reason.NO_CERTIFICATE),
+        (answering(certificate("bob@example.org")[:-9]), Reason.NO_CERTIFICATE),
+        (answering(b"", "500 Internal Server Error"), Reason.SERVER),
+        (answering(b"", "503 Service Unavailable"), Reason.SERVER),
+        (answering(b"", "403 Forbidden"), Reason.STATUS),
+        (answering(b"", "401 Unauthorized", WWW_Authenticate="Basic realm=x"), Reason.STATUS),
+        (answering(b"", "410 Gone"), Reason.STATUS),
+        (answering(b"", "429 Too Many Requests"), Reason.STATUS),
+        (answering(b"", "304 Not Modified"), Reason.STATUS),
+        (answering(certificate("bob@example.org"), "206 Partial Content"), Reason.STATUS),
+        (resets, Reason.BROKEN),
+        (resets_in_the_body, Reason.BROKEN),
+        (sending(b""), Reason.BROKEN),
+        (sending(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), Reason.BROKEN),
+        (sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal"), Reason.BROKEN),
+        (sending(b"220 smtp.example ESMTP\r\n"), Reason.PROTOCOL),
+        (sending(b"\x00\xff" * 100), Reason.PROTOCOL),
+        (sending(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), Reason.PROTOCOL),
+        (sending(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), Reason.PROTOCOL),
+    ],
+)
+async def test_what_is_no_answer_is_an_outage(server: WkdServer, behaviour: Behaviour, reason: Reason) -> None:
+    assert await outcome(server, behaviour) == outage(reason)
+
+
+async def test_a_chunk_that_lies_about_its_size(server: WkdServer) -> None:
+    behaviour = sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhalf\r\n0\r\n\r\n")
+    found = await outcome(server, behaviour)
+    assert isinstance(found, Outage)
+
+
+# What counts as "no key"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        answering(b"no such file", "404 Not Found"),
+        answering(b""),
+        sending(b"HTTP/1.1 204 No Content\r\n\r\n"),
+        answering(certificate("eve@example.org")),
+        answering(certificate("xbob@example.org")),
+    ],
+    ids=["404", "empty", "204", "another address", "a longer address"],
+)
+async def test_said_by_the_server(server: WkdServer, behaviour: Behaviour) -> None:
+    assert await outcome(server, behaviour) == NotFound("wkd", "wkd/advanced")
+
+
+async def test_neither_name_exists(server: WkdServer) -> None:
+    async with source(server, connect_to={}) as wkd:
+        assert await wkd.lookup(BOB) == NotFound("wkd", "wkd/direct")
+
+
+async def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+async def test_the_direct_methods_host_refuses_the_connection(server: WkdServer) -> None:
+    async with source(server, connect_to={"example.org:443": f"127.0.0.1:{await closed_port()}"}) as wkd:
+        assert await wkd.lookup(BOB) == NotFound("wkd", "wkd/direct")
+
+
+async def test_the_advanced_methods_host_refuses_the_connection(server: WkdServer) -> None:
+    async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{await closed_port()}"}) as wkd:
+        assert await wkd.lookup(BOB) == outage(Reason.CONNECTION)
+
+
+@pytest.mark.parametrize("host", [HOST, "example.org"])
+async def test_servfail_is_an_outage(server: WkdServer, host: str) -> None:
+    def resolve(asked: str, _: socket.AddressFamily) -> list[str]:
+        raise socket.gaierror(socket.EAI_AGAIN if asked == host else socket.EAI_NONAME, "")
+
+    async with source(server, connect_to={}, resolve=resolve) as wkd:
+        assert await wkd.lookup(BOB) == outage(Reason.NAME, "wkd/advanced" if host == HOST else "wkd/direct")
+
+
+@pytest.mark.parametrize("address", ["bob@[127.0.0.1]", "bob@127.0.0.1", "bob@2130706433", "postmaster"])
+async def test_an_address_without_a_host_name_asks_nobody(server: WkdServer, address: str) -> None:
+    def fail(_: str, __: socket.AddressFamily) -> list[str]:
+        raise AssertionError
+
+    async with source(server, resolve=fail) as wkd:
+        assert await wkd.lookup(Address(address)) == NotFound("wkd")
+
+
+async def test_where_openpgpkey_resolves_the_direct_method_is_not_tried(server: WkdServer) -> None:
+    server.behaviours["example.org"] = answering(certificate("bob@example.org"))
+    async with source(server, HOST, "example.org") as wkd:
+        assert await wkd.lookup(BOB) == NotFound("wkd", "wkd/advanced")
+
+
+# Which certificate
+
+
+async def test_the_newest_usable_of_several(server: WkdServer) -> None:
+    several = [
+        certificate("bob@example.org", number=1, created=1_500_000_000),
+        certificate("bob@example.org", number=2, created=1_600_000_000),
+        certificate("bob@example.org", number=3, created=1_700_000_000, revoked=True),
+        certificate("eve@example.org", number=4, created=1_750_000_000),
+    ]
+    found = await outcome(server, answering(b"".join(several)))
+    assert isinstance(found, Found)
+    assert (found.source, found.origin, found.method) == ("wkd", Origin.WKD, "wkd/advanced")
+    assert found.certificate.primary.created == 1_600_000_000
+
+
+async def test_fifty_certificates_in_one_answer(server: WkdServer) -> None:
+    fifty = b"".join(certificate("bob@example.org", number=n, created=1_000_000_000 + n) for n in range(50))
+    found = await outcome(server, answering(fifty), timeout=5)
+    assert isinstance(found, Found)
+    assert found.certificate.primary.created == 1_000_000_049
+
+
+async def test_ten_thousand_user_ids_leave_one(server: WkdServer) -> None:
+    addresses = [f"u{n}@example.org" for n in range(9_999)]
+    addresses.insert(5000, "bob@example.org")
+    found = await outcome(server, answering(certificate(*addresses)), timeout=5)
+    assert isinstance(found, Found)
+    assert found.certificate.data == certificate("bob@example.org")
+
+
+async def test_a_revoked_certificate_is_unusable_and_not_no_key(server: WkdServer) -> None:
+    found = await outcome(server, answering(certificate("bob@example.org", revoked=True)))
+    assert isinstance(found, Unusable)
+    assert (found.why, found.origin, found.method) == (Why.REVOKED, Origin.WKD, "wkd/advanced")
+    assert len(found.fingerprint) == 40
+
+
+async def test_a_certificate_nobody_here_can_read_is_unusable_and_not_no_key(server: WkdServer) -> None:
+    body = certificate("bob@example.org").replace(b"\x04", b"\x06", 1)
+    assert await outcome(server, answering(body)) == Unusable(Why.UNSUPPORTED, "", Origin.WKD, "wkd", "wkd/advanced")
+
+
+async def test_an_examiner_that_fails_is_an_outage(server: WkdServer) -> None:
+    server.behaviours[HOST] = answering(certificate("bob@example.org"))
+    wkd = Wkd(PaperExaminer(down=True), ca_file=server.ca_file, connect_to=server.connect_to(HOST))
+    assert await wkd.lookup(BOB) == outage(Reason.EXAMINER)
+    await wkd.close()
+
+
+async def test_the_environment_names_no_proxy_and_no_password(
+    server: WkdServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text(f"machine {HOST} login bob password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert isinstance(await outcome(server, answering(certificate("bob@example.org"))), Found)
+    assert "authorization" not in server.requests[0].headers
+    assert server.requests[0].headers["accept-encoding"] == "identity"
