@@ -11,7 +11,8 @@
     ├── EngineError           sealing failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
-    └── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
+    ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
+    └── PostfixError          Postfix's configuration cannot be read, or is not ours to change
 
 Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
 program printed. Adapters translate their library's exceptions into these once, at their edge.
@@ -85,3 +86,7 @@ class StoreError(RelayError):
 
 class NextHopError(RelayError):
     """The next hop cannot be used now."""
+
+
+class PostfixError(RelayError):
+    """Postfix's configuration cannot be read or changed; the text says what a person can do."""
