@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from relay.mail import userid
 from relay.model import Certificate, Component, UserId
-from relay.openpgp import userid
 from relay.openpgp.weakness import weaknesses
 
 _ALGORITHMS = {

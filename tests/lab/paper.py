@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from relay.errors import EngineError
-from relay.keys.wkd.answer import address_of
+from relay.mail import userid
 from relay.mail.packets import walk
 from relay.model import Certificate, Component, Unreadable, UserId
 
@@ -73,5 +73,7 @@ def _read(blob: bytes) -> Certificate | Unreadable:
     components += [
         Component(fingerprint[::-1], "cv25519", created, None, encrypts=True) for tag, _ in parts if tag == 14
     ]
-    ids = tuple(UserId(body.decode("utf-8", "replace"), address_of(body)) for tag, body in parts if tag == 13)
+    ids = tuple(
+        UserId(text, userid.address(text)) for text in (userid.decode(body) for tag, body in parts if tag == 13)
+    )
     return Certificate(blob, 4, tuple(components), ids)

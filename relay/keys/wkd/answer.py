@@ -11,12 +11,11 @@ what is none, with `TOO_MANY` above a limit; pure.
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 
-from relay.errors import AddressError, OpenPgpError
+from relay.errors import OpenPgpError
 from relay.keys.wkd.reason import Failed, Reason
-from relay.mail import armor, packets
+from relay.mail import armor, packets, userid
 from relay.model import Address
 
 MAX_PACKETS = 50_000
@@ -27,7 +26,6 @@ _SIGNATURE, _USER_ID, _SUBKEY = 2, 13, 14
 _PASSED_OVER = frozenset({packets.MARKER, 12, packets.PADDING})  # 12: trust
 _DIRECT_KEY, _KEY_REVOCATION = 0x1F, 0x20
 _ARMOR = b"-----BEGIN PGP "
-_ANGLE = re.compile(r"<([^<>]*)>\s*\Z")
 
 _HEADER = 6
 """Octets before the body in what `_packet` writes."""
@@ -45,16 +43,6 @@ def certificates(answer: bytes, address: Address) -> list[bytes]:
     if len(kept) > MAX_CERTIFICATES or sum(_size(sections) for sections in kept) > MAX_KEPT:
         raise Failed(Reason.TOO_MANY)
     return [_joined(sections) for sections in kept]
-
-
-def address_of(user_id: bytes) -> Address | None:
-    """The mail address in a user id: between its last angle brackets, or all of it."""
-    text = user_id.decode("utf-8", "replace")
-    angle = _ANGLE.search(text)
-    try:
-        return Address((angle[1] if angle else text).strip())
-    except AddressError:
-        return None
 
 
 def version(certificate: bytes) -> int:
@@ -93,7 +81,7 @@ def _sections(certificate: bytes, address: Address) -> _Sections:
                 owner[certificate[packet.start : packet.end]] = None
         elif packet.tag == packets.PUBLIC_KEY:
             current = sections[packet.tag, body] = primary
-        elif packet.tag == _SUBKEY or (packet.tag == _USER_ID and address_of(body) == address):
+        elif packet.tag == _SUBKEY or (packet.tag == _USER_ID and userid.address(userid.decode(body)) == address):
             current = sections.setdefault((packet.tag, body), {})
         elif packet.tag not in _PASSED_OVER:
             current = None

@@ -147,14 +147,10 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's authorities, and those of `ca_file`."""
-    context = ssl.create_default_context()
-    if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError((Fault(str(ca_file), 0, "cannot be read as certificates in PEM"),)) from error
-    return context
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError((Fault(str(ca_file), 0, "cannot be read as certificates in PEM"),)) from error
 
 
 @contextmanager
