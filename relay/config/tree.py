@@ -58,7 +58,7 @@ def _decode(octets: bytes, file: str) -> str:
     if len(octets) > MOST_OCTETS:
         raise _fault(file, 0, f"is larger than {MOST_OCTETS} octets")
     try:
-        return octets.decode("utf-8-sig")
+        return octets.decode("utf-8")
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
         raise _fault(file, line, "is not UTF-8 from here on: save the file as UTF-8") from error

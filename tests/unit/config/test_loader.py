@@ -144,6 +144,8 @@ def test_without_a_rule_mail_is_encrypted_or_refused() -> None:
         "reinject: lmtp:///run/dovecot/lmtp",
         "lookup: {sources: [ldap], ldap: []}",
         "lookup: {ldap: [{url: ldap://localhost, bind_dn: cn=a, password_file: /etc/hosts}]}",
+        "lookup: {ldap: [{url: ldap://a.example, starttls: true, bind_dn: cn=a, password_file: /etc/hosts}]}",
+        "lookup: {ldap: [{url: 'ldaps://a.example', bind_dn: cn=a, password_file: /etc/hosts}]}",
         "lookup: {cache: {not_found: 0s}}",
         "metrics: 0.0.0.0:9125",
         "sign: {default: null}",

@@ -124,6 +124,7 @@ def test_a_loop_is_seen(listening: str, delivering: str, *, meet: bool) -> None:
         ("smtp://[::]:25", False),
         ("smtp://[::ffff:10.0.0.1]:25", False),
         ("smtp://localhost.example:25", False),
+        ("smtp://notlocalhost:25", False),
         ("smtp://127.0.0.1.example:25", False),
     ],
 )
