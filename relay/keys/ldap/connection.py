@@ -54,7 +54,7 @@ class Connection:
 
     async def search(self, search: Search) -> tuple[Entry, ...]:
         """The entries found."""
-        answer = await self._exchange(
+        return await self._exchange(
             {
                 "base": search.base,
                 "filter": search.filter,
@@ -63,7 +63,6 @@ class Connection:
                 "limit": MAX_ENTRIES,
             }
         )
-        return tuple(_entry(entry) for entry in answer)
 
     def kill(self) -> None:
         """End it now."""
@@ -74,7 +73,7 @@ class Connection:
         """Wait for its end after `kill`."""
         await self._process.communicate()
 
-    async def _exchange(self, request: dict[str, Any]) -> list[dict[str, list[str]]]:
+    async def _exchange(self, request: dict[str, Any]) -> tuple[Entry, ...]:
         try:
             self._requests.write(json.dumps(request).encode() + b"\n")
             await self._requests.drain()
@@ -86,18 +85,22 @@ class Connection:
         return _answer(line)
 
 
-def _answer(line: bytes) -> list[dict[str, list[str]]]:
+def _answer(line: bytes) -> tuple[Entry, ...]:
     if not line.endswith(b"\n"):
         raise Unavailable(Reason.BROKEN)
-    answer = json.loads(line)
-    if "error" in answer:
-        raise Unavailable(Reason[answer["error"]])
-    entries: list[dict[str, list[str]]] = answer["entries"]
+    try:
+        answer = json.loads(line)
+        failure = Reason[answer["error"]] if "error" in answer else None
+        entries = tuple(_entry(entry) for entry in answer.get("entries", ()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # a C library wrote to standard output
+        raise Unavailable(Reason.PROTOCOL) from error
+    if failure:
+        raise Unavailable(failure)
     return entries
 
 
 def _entry(entry: dict[str, list[str]]) -> Entry:
-    return {name: tuple(base64.b64decode(value) for value in values) for name, values in entry.items()}
+    return {name: tuple(base64.b64decode(value, validate=True) for value in values) for name, values in entry.items()}
 
 
 def _settings(server: Server) -> dict[str, Any]:

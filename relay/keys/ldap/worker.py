@@ -8,8 +8,9 @@ strangers stored away from the memory that holds mail.
 
 It knows nothing of the relay: JSON lines on standard input and output, first the connection's settings, then one
 search a line. Passwords come in on standard input alone. An answer is `{"entries": [...]}` or `{"error": NAME}`
-with a name of `reason.Reason`. An operation that takes longer than its time ends the process, as does the end of
-its input. Nothing is read from ldap.conf or the environment.
+with a name of `reason.Reason`. No entries are only answered where the search base shows itself: a base that is
+missing, held elsewhere or hidden from this account is a failure. An operation that takes longer than its time
+ends the process, as does the end of its input. Nothing is read from ldap.conf or the environment.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ LOGIN = {
 SEARCH = {
     4: "TOO_MUCH",  # sizeLimitExceeded
     11: "TOO_MUCH",  # adminLimitExceeded
+    1: "REFUSED",  # operationsError: Active Directory's word for "bind first"
     8: "REFUSED",
     50: "REFUSED",
     53: "REFUSED",

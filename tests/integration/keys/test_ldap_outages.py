@@ -16,6 +16,7 @@ import pytest
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd, free_port
 
 from relay.keys.ldap import Ldap, Reason, Server, Unavailable
+from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.directory import REST, Directory
 from relay.model import Address, Lookup, NotFound, Outage
 from relay.openpgp.examine import GnuPGExaminer
@@ -156,9 +157,9 @@ async def test_a_server_that_accepts_and_says_nothing_stops_neither_the_loop_nor
         silent = site(f"{scheme}://127.0.0.1:{port}", timeout=TIMEOUT, starttls=starttls)
         started, cpu = time.monotonic(), time.process_time()
         assert await answer(silent) == Outage("ldap", Reason.TIMEOUT)
-        assert TIMEOUT <= time.monotonic() - started < TIMEOUT + 1
+        assert TIMEOUT <= time.monotonic() - started < TIMEOUT + 2
         assert time.process_time() - cpu < TIMEOUT / 2
-        assert heart.longest < TIMEOUT / 2
+        assert heart.longest < TIMEOUT
         assert await answer(silent, site(good.url)) == NOBODY
 
 
@@ -221,12 +222,12 @@ async def test_the_second_server_is_asked_when_the_first_stops_and_an_outage_of_
 async def test_a_first_server_that_hangs_costs_its_timeout_once(good: Slapd) -> None:
     async with (
         listening(says_nothing) as port,
-        asked(site(f"ldap://127.0.0.1:{port}", timeout=TIMEOUT), site(good.url)) as source,
+        asked(site(f"ldap://127.0.0.1:{port}", timeout=2), site(good.url)) as source,
     ):
         assert await source.lookup(BOB) == NOBODY
         started = time.monotonic()
         assert await asyncio.gather(*(source.lookup(BOB) for _ in range(10))) == [NOBODY] * 10
-        assert time.monotonic() - started < TIMEOUT
+        assert time.monotonic() - started < 2
 
 
 async def test_a_server_that_failed_rests_and_then_one_lookup_tries_it_for_all(good: Slapd) -> None:
@@ -290,6 +291,7 @@ async def test_tls_is_verified_and_nothing_is_sent_before(authority: Authority, 
         binds = running.log.count("BIND dn=")
         assert await answer(login(stranger.file)) == Outage("ldap", Reason.TLS)
         assert await answer(login(None)) == Outage("ldap", Reason.TLS)
+        assert await answer(login(Path("/nonexistent/ca.pem"))) == Outage("ldap", Reason.TLS)
         assert running.log.count("BIND dn=") == binds
     stranger.remove()
 
@@ -360,3 +362,12 @@ async def test_a_worker_ends_with_the_relay(good: Slapd) -> None:
         session.connection._requests.close()
         await session.connection._process.wait()
         assert worker not in workers()
+
+
+async def test_a_worker_stuck_in_its_library_ends_by_itself_should_the_relay_be_gone() -> None:
+    async with listening(says_nothing) as port:
+        connection = await Connection.start()
+        with pytest.raises(Unavailable):
+            await connection.login(site(f"ldaps://127.0.0.1:{port}", timeout=0.1))
+        await asyncio.wait_for(connection._process.wait(), 10)
+        await connection.reap()
