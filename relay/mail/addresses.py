@@ -20,10 +20,10 @@ MAX_ADDRESSES = 20_000
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"|\[[^\[\]\\<>"]*+\]|\\.|[^"\[\\(),:;<>]++|.', re.DOTALL)
 
 
-def addresses(value: str) -> Iterator[Address]:
-    """The addresses of an unfolded field value."""
-    if len(value) > MAX_LIST:
-        value = value[:MAX_LIST].rpartition(",")[0]
+def addresses(value: str, limit: int = MAX_LIST) -> Iterator[Address]:
+    """The addresses of an unfolded field value; no more than `limit` characters of it are read."""
+    if len(value) > limit:
+        value = value[:limit].rpartition(",")[0]
     for text in islice(_mailboxes(value), MAX_ADDRESSES):
         try:
             yield Address(text)
@@ -43,6 +43,8 @@ def _mailboxes(value: str) -> Iterator[str]:
             depth -= 1
         elif depth:
             continue
+        elif piece in {'"', "["}:  # never closed: the rest belongs to it
+            return
         elif piece in {",", ";"} and not mailbox.open:
             yield from mailbox.text()
             mailbox = _Mailbox()
@@ -73,7 +75,7 @@ class _Mailbox:
         elif self.open and self._inside is not None:
             self._inside.append(piece)
         else:
-            self._doubtful |= piece == '"' or (self._inside is not None and not piece.isspace())
+            self._doubtful |= self._inside is not None and not piece.isspace()
             self._outside.append(piece)
 
     def text(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ the questions (`is_…`) raise nothing.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from relay.errors import OpenPgpError
 from relay.mail import armor, mime, packets
@@ -20,6 +21,7 @@ MAX_PREAMBLE = 1_000
 MAX_PART_HEAD = 4_096
 MAX_ARMOR_HEADERS = 400
 PEEK = 4_096
+PASSPHRASE = ""
 
 PREAMBLES = frozenset(
     {
@@ -69,7 +71,9 @@ def armored_message(text: bytes) -> bytes:
     """The data of one armored message with nothing but white space around it."""
     if not text[:PEEK].lstrip(armor.SPACE).startswith(_BEGIN):
         raise OpenPgpError("does not begin with an armored message")
-    located = next(armor.locate(text))
+    located = next(armor.locate(text), None)
+    if located is None or text[: located.start].strip(armor.SPACE):
+        raise OpenPgpError("does not begin with an armored message")
     if len(text) - located.end > PEEK or text[located.end :].strip(armor.SPACE):
         raise OpenPgpError("there is text behind the armor")
     names = {line.partition(b":")[0].strip().lower() for line in located.headers}
@@ -79,22 +83,25 @@ def armored_message(text: bytes) -> bytes:
 
 
 def session_keys(data: bytes) -> tuple[list[str], int]:
-    """Of an encrypted message (RFC 9580 section 10.3): whom its PKESKs name, and the encrypted packet's tag.
+    """Of an encrypted message (RFC 9580 section 10.3): whom its session keys are for, and the encrypted packet's tag.
 
-    It is session key packets, then one encrypted data packet, then nothing.
+    It is session key packets, then one encrypted data packet, then nothing. A session key is for the key id it
+    names, or for `PASSPHRASE`.
     """
     key_ids: list[str] = []
-    for count, packet in enumerate(packets.walk(data)):
+    for packet in islice(packets.walk(data), MAX_SESSION_KEYS + 1):
         start = data[packet.body_start : min(packet.end, packet.body_start + 40)]
         if packet.tag == packets.PKESK:
             key_ids.append(packets.pkesk_key_id(start))
         elif packet.tag in _VERSIONS and start[:1] not in _VERSIONS[packet.tag]:
             break
         elif packet.tag in packets.ENCRYPTED:
-            if not count or packet.end != len(data):
+            if not key_ids or packet.end != len(data):
                 break
             return key_ids, packet.tag
-        elif packet.tag != packets.SKESK or count > MAX_SESSION_KEYS:
+        elif packet.tag == packets.SKESK:
+            key_ids.append(PASSPHRASE)
+        else:
             break
     raise OpenPgpError("not session keys and one encrypted packet")
 
@@ -132,9 +139,9 @@ def is_signed_data(content: bytes, leaf: Part) -> bool:
 
 
 def nothing_around(content: bytes, found: mime.Parts) -> bool:
-    """Whether nothing can be read before the first part and after the last."""
+    """Whether it ends, and nothing can be read before the first part and after the last."""
     before, after = content[found.preamble], content[found.epilogue]
-    if len(before) > MAX_PREAMBLE or len(after) > MAX_PREAMBLE:
+    if not found.closed or len(before) > MAX_PREAMBLE or len(after) > MAX_PREAMBLE:
         return False
     return b" ".join(before.split()).rstrip(b".").lower() in PREAMBLES and not after.strip(armor.SPACE)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from email.utils import format_datetime
 
 from relay.mail import words_2047
-from relay.mail.addresses import addresses
+from relay.mail.addresses import MAX_LIST, addresses
 from relay.model import Address, Inbound, normalise_domain
 
 NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
@@ -91,7 +91,14 @@ def decoded(field: Field) -> str:
 
 def named_recipients(head: Head) -> frozenset[Address]:
     """Who is named in To, Cc, Resent-To and Resent-Cc; an address that cannot be read is not named."""
-    return frozenset(one for naming in head.fields if naming.name in NAMING for one in addresses(naming.value))
+    named: set[Address] = set()
+    left = MAX_LIST
+    for one in head.fields:
+        if one.name in NAMING and left > 0:
+            value = one.value
+            named.update(addresses(value, left))
+            left -= len(value)
+    return frozenset(named)
 
 
 def message_id(content: bytes) -> str:

@@ -1,7 +1,7 @@
 """MIME structure on the received octets, without copies (RFC 2045 section 5.1, RFC 2046 section 5.1).
 
 Reads strictly: a Content-Type that is repeated, or that two readers could take differently, is unreadable
-(`None`), and so is a multipart that does not end. Whoever asks treats the unreadable as the riskier case.
+(`None`). Whoever asks treats the unreadable as the riskier case.
 Everything is bounded: the part headers that are looked at, the parts of a multipart, and the lines that only
 look like a boundary. Raises nothing.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from relay.mail import headers
@@ -67,6 +69,14 @@ class Part(NamedTuple):
     end: int
 
 
+class _Delimiter(NamedTuple):
+    """A delimiter line, its line ends included."""
+
+    start: int
+    end: int
+    closes: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a multipart and what stands before and after them."""
@@ -74,6 +84,8 @@ class Parts:
     parts: tuple[Part, ...]
     preamble: slice
     epilogue: slice
+    closed: bool
+    """The delimiter that ends it is there."""
 
 
 def root(content: bytes) -> Part:
@@ -141,24 +153,32 @@ def _base64(text: bytes, *, whole: bool) -> bytes | None:
 
 
 def parts(content: bytes, whole: Part, boundary: bytes) -> Parts | None:
-    """What a multipart is made of; None where it does not end, or is too much to read."""
-    mark = b"--" + boundary
-    starts: list[int] = []
-    ends: list[int] = []
-    at = whole.start
+    """What a multipart is made of; None where it has no parts, or is too much to read."""
+    delimiters: list[_Delimiter] = []
+    for delimiter in islice(_delimiters(content, whole, b"--" + boundary), MAX_PARTS + 2):
+        delimiters.append(delimiter)
+        if delimiter.closes:
+            break
+    if not boundary or not delimiters or len(delimiters) > MAX_PARTS + 1:
+        return None
+    closed = delimiters[-1].closes
+    edges = delimiters if closed else [*delimiters, _Delimiter(whole.end, whole.end, closes=True)]
+    entities = tuple(_part(content, one.end, two.start) for one, two in pairwise(edges))
+    return Parts(entities, slice(whole.start, edges[0].start), slice(edges[-1].end, whole.end), closed)
+
+
+def _delimiters(content: bytes, whole: Part, mark: bytes) -> Iterator[_Delimiter]:
+    """Each delimiter line; the line end before it is its own (RFC 2046 section 5.1.1)."""
+    at = whole.start - len(mark)
+    earlier = whole.start
     for _ in range(MAX_LOOKALIKES):
-        at = content.find(mark, at, whole.end)
-        if at < 0 or len(starts) > MAX_PARTS or not boundary:
-            return None
+        at = content.find(mark, at + len(mark), whole.end)
+        if at < 0:
+            return
         line = _DELIMITER_END.match(content, at + len(mark), whole.end)
         if line and (at == whole.start or content[at - 1] == 0x0A):
-            ends.append(_before_line_end(content, at, starts[-1] if starts else whole.start))
-            if line[1]:
-                entities = tuple(_part(content, a, b) for a, b in zip(starts, ends[1:], strict=True))
-                return Parts(entities, slice(whole.start, ends[0]), slice(line.end(), whole.end))
-            starts.append(line.end())
-        at += len(mark)
-    return None
+            yield _Delimiter(_before_line_end(content, at, earlier), line.end(), closes=line[1] is not None)
+            earlier = line.end()
 
 
 def _part(content: bytes, start: int, end: int) -> Part:

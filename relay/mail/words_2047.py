@@ -14,7 +14,7 @@ from itertools import groupby
 MAX_TEXT = 65_536
 
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*+)\?=")
-_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+_NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Python calls them encodings: no charset of mail, and the first two take quadratic time."""
 
 _Piece = tuple[str, bytes, str]

@@ -99,7 +99,7 @@ def test_many_false_beginnings_are_read_once() -> None:
     assert len(dearmor(HELLO * 5000)) == 5000
 
 
-@pytest.mark.skipif(not CERTS.exists(), reason="the shared certificates are not here")
+@pytest.mark.skipif(not CERTS.exists(), reason="../shared/certs is not there")
 def test_real_certificates() -> None:
     blocks = [dearmor(path.read_bytes()) for path in CERTS.rglob("*.asc")]
     assert sum(map(len, blocks)) >= len(blocks) > 5

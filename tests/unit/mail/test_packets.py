@@ -185,7 +185,7 @@ def test_a_packet_in_endlessly_many_pieces_is_refused(monkeypatch: pytest.Monkey
         list(walk(b"\xd2\xe9" + bytes(512) + b"\xe0x" * 200 + b"\x00"))
 
 
-@pytest.mark.skipif(not CERTS.exists(), reason="the shared certificates are not here")
+@pytest.mark.skipif(not CERTS.exists(), reason="../shared/certs is not there")
 def test_real_certificates_are_walked_or_told() -> None:
     read = 0
     for path in itertools.chain(CERTS.rglob("*.pgp"), CERTS.rglob("*.gpg"), CERTS.rglob("*.key")):

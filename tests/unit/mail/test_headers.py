@@ -1,0 +1,296 @@
+"""The header block as octets: cut, joined, read for people, and written."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from lab.corpus import needs_corpus, raw, sent
+
+from relay.mail import headers
+from relay.mail.headers import Field, Head, split
+from relay.model import Envelope, Inbound
+
+MESSY = st.lists(
+    st.sampled_from(
+        [b"To: a@b.example", b"Bcc: c@d.example", b" folded", b"\t", b"no field", b"X :y", b":", b"", b"\x80: z", b"a:"]
+    ),
+    max_size=12,
+)
+
+
+def joined(content: bytes, head: Head) -> bytes:
+    return b"".join(field.raw for field in head.fields) + head.separator + content[head.body_start :]
+
+
+def inbound(**changes: str) -> Inbound:
+    said = {"id": "4Fabc", "peer": "127.0.0.1", "helo": "client.example", "protocol": "ESMTP"} | changes
+    envelope = Envelope(sender=None, recipients=())
+    moment = datetime(2026, 11, 24, 3, 4, 5, tzinfo=UTC)
+    return Inbound(envelope=envelope, content=b"", received=moment, single_answer=True, **said)
+
+
+def test_fields_folds_and_body() -> None:
+    content = b"From: a@b\r\nSubject: one\r\n two\r\n\tthree\r\nX-Empty:\r\n\r\nbody\r\n\r\nmore"
+    head = split(content)
+    assert [(f.name, f.value) for f in head.fields] == [
+        ("from", "a@b"),
+        ("subject", "one two\tthree"),
+        ("x-empty", ""),
+    ]
+    assert head.fields[1].raw == b"Subject: one\r\n two\r\n\tthree\r\n"
+    assert (head.separator, content[head.body_start :]) == (b"\r\n", b"body\r\n\r\nmore")
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "body"),
+    [
+        (b"", [], b""),
+        (b"\r\nbody", [], b"body"),
+        (b"To: a\r\n", ["to"], b""),
+        (b"To: a", ["to"], b""),
+        (b"To: a\r\nthis is no field\r\nCc: b\r\n\r\nbody", ["to"], b"this is no field\r\nCc: b\r\n\r\nbody"),
+        (b" folded first\r\nTo: a\r\n\r\n", [], b" folded first\r\nTo: a\r\n\r\n"),
+        (
+            b"From joe@x Fri Feb 19 08:41:30 2010\r\nTo: a\r\n\r\nb",
+            [],
+            b"From joe@x Fri Feb 19 08:41:30 2010\r\nTo: a\r\n\r\nb",
+        ),
+        (b"To : a\r\n\r\nbody", ["to"], b"body"),
+        (b"Inval\xefd: a\r\n\r\nbody", [], b"Inval\xefd: a\r\n\r\nbody"),
+        (b"To: a\r\n \r\n\r\nbody", ["to"], b"body"),
+        (b"To: a\nCc: b\n\nbody", ["to", "cc"], b"body"),
+    ],
+)
+def test_where_the_header_block_ends(content: bytes, names: list[str], body: bytes) -> None:
+    head = split(content)
+    assert [field.name for field in head.fields] == names
+    assert content[head.body_start :] == body
+    assert joined(content, head) == content
+
+
+@given(st.binary(max_size=400) | MESSY.map(b"\r\n".join))
+def test_what_was_cut_is_joined_again(content: bytes) -> None:
+    assert joined(content, split(content)) == content
+
+
+def test_a_region_of_the_content_is_split_alone() -> None:
+    content = b"junk\r\nTo: a\r\n\r\nbody\r\nCc: b"
+    head = split(content, 6, 15)
+    assert ([field.name for field in head.fields], head.body_start) == (["to"], 15)
+
+
+def test_a_field_is_found_whatever_its_case() -> None:
+    head = split(b"To: a\r\nTO: b\r\n\r\n")
+    assert [field.value for field in headers.all(head, "to")] == ["a", "b"]
+    assert headers.first(head, "to") == Field(b"To: a\r\n")
+    assert headers.first(head, "cc") is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"Subject: plain\r\n", "plain"),
+        (b"Subject: =?utf-8?q?Caf=C3=A9_noir?=\r\n", "Café noir"),
+        (b"Subject: =?UTF-8?B?Q2Fmw6k=?= bar\r\n", "Café bar"),
+        (b"Subject: a =?iso-8859-1*fr?q?=E9?=\r\n =?iso-8859-1?q?t=E9?= b\r\n", "a été b"),
+        (b"Subject: =?utf-8?b?w6?= =?utf-8?b?k=?=\r\n", None),
+        (b"Subject: =?utf-8?q?=C3?=\r\n =?utf-8?q?=A9?=\r\n", "é"),  # one character cut in two
+        (b"Subject: =?utf-8?B?Q2Fmw6k?=\r\n", "Café"),  # padding left out
+        (b"Subject: =?nonsense?q?abc?=\r\n", "=?nonsense?q?abc?="),
+        (b"Subject: =?hex?q?41?=\r\n", "=?hex?q?41?="),
+        (b"Subject: =?punycode?q?bcher-kva?=\r\n", "=?punycode?q?bcher-kva?="),
+        (b"Subject: =?utf-8?b?!!!?=\r\n", None),
+        (b"Subject: =?us-ascii?q?=FF?=\r\n", "\ufffd"),
+        ("Subject: déjà\r\n".encode(), "déjà"),
+        (b"Subject: d\xe9j\xe0\r\n", "d\ufffdj\ufffd"),
+        (b"Subject: =?utf-8?q?[confidentiel]?= =?utf-8?q?_x?= y =?\r\n", "[confidentiel] x y =?"),
+    ],
+)
+def test_encoded_words(raw: bytes, text: str | None) -> None:
+    value = headers.decoded(Field(raw))
+    assert text is None or value == text
+
+
+@given(st.binary(max_size=300))
+@example(b"=?utf-8?b?=====?= =?utf-16?q?a?= =?utf-7?q?+?= =?idna?q?xn--?=")
+def test_decoding_never_raises(octets: bytes) -> None:
+    headers.decoded(Field(b"Subject:" + octets))
+    headers.decoded(Field(b"Subject: =?utf-8?b?" + octets + b"?= =?unicode_escape?q?" + octets + b"?="))
+
+
+def test_a_long_value_is_decoded_in_part() -> None:
+    assert len(headers.decoded(Field(b"Subject: " + b"a" * 1_000_000))) == 65_536
+
+
+def named(text: str) -> set[str]:
+    return {address.key for address in headers.named_recipients(split(text.encode("utf-8")))}
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [
+        ("bob@b.example", {"bob@b.example"}),
+        ("Bob <BOB@B.example>, carol@c.example", {"bob@b.example", "carol@c.example"}),
+        ('"Bob, the \\"builder\\"" <bob@b.example>', {"bob@b.example"}),
+        ("alice@x.example <bob@b.example>", {"bob@b.example"}),  # a display name names nobody
+        ('"alice@x.example" <bob@b.example>', {"bob@b.example"}),
+        ("bob@b.example (alice@x.example, (nested) carol@c.example)", {"bob@b.example"}),
+        (
+            "Team: bob@b.example, Carol <carol@c.example>; dave@d.example",
+            {"bob@b.example", "carol@c.example", "dave@d.example"},
+        ),
+        ("undisclosed-recipients:;", set()),
+        ("bob@[127.0.0.1], x@[IPv6:::1]", {"bob@[127.0.0.1]", "x@[ipv6:::1]"}),
+        ('"odd one"@b.example', {"odd one@b.example"}),
+        ("<@relay.example:bob@b.example>", {"bob@b.example"}),
+        ("=?utf-8?q?Bob?= <bob@b.example>", {"bob@b.example"}),
+        ("Bob bob@b.example", set()),
+        ("<bob@b.example", set()),
+        ("bob@b.example>", set()),
+        ("<bob@b.example> <carol@c.example>", set()),
+        ("<bob@b.example> carol@c.example", set()),
+        ("(never closed bob@b.example", set()),
+        ('"never closed, bob@b.example', set()),
+        ("carol@c.example, <>, , ;", {"carol@c.example"}),
+        ("bob@bücher.example", {"bob@xn--bcher-kva.example"}),
+        ("\r\n  bob@b.example,\r\n\tcarol@c.example", {"bob@b.example", "carol@c.example"}),
+    ],
+)
+def test_who_is_named(value: str, keys: set[str]) -> None:
+    assert named(f"To: {value}\r\n\r\n") == keys
+
+
+def test_the_fields_that_name() -> None:
+    text = "".join(f"{n}: {n}@x.example\r\n" for n in ("To", "Cc", "Resent-To", "Resent-Cc", "Bcc", "From", "Reply-To"))
+    assert named(text + "\r\n") == {f"{n}@x.example" for n in ("to", "cc", "resent-to", "resent-cc")}
+
+
+@given(st.text(alphabet='ab@.,;:<>()[]"\\ \té\x00', max_size=60) | st.text(max_size=60))
+def test_naming_never_raises(text: str) -> None:
+    named(f"To: {text}\r\nCc: <{text}>\r\n\r\n")
+
+
+@given(st.lists(st.sampled_from(["bob@b.example", "Carol <c@c.example>", '"x, y" <d@d.example>']), max_size=5))
+def test_what_the_standard_library_reads_in_plain_lists_is_read_too(items: list[str]) -> None:
+    expected = {"bob@b.example", "c@c.example", "d@d.example"} & {item.rpartition("<")[2].rstrip(">") for item in items}
+    assert named(f"To: {', '.join(items)}\r\n\r\n") == expected
+
+
+def test_a_huge_list_is_read_in_part() -> None:
+    text = "".join(f"a{n}@b.example, " for n in range(100_000))
+    people = named(f"To: {text}\r\nCc: late@b.example\r\n\r\n")
+    assert 0 < len(people) <= 20_000
+    assert "late@b.example" not in people
+
+
+def test_received_lines_are_counted() -> None:
+    assert headers.received_count(split(b"Received: a\r\nX-Received: b\r\nRECEIVED: c\r\n\r\nReceived: d\r\n")) == 2
+
+
+def test_our_received_line() -> None:
+    assert headers.received_field(inbound(), "relay.example") == (
+        b"Received: from client.example ([127.0.0.1])\r\n"
+        b"\tby relay.example (pgp-relay) with ESMTP id 4Fabc;\r\n"
+        b"\tTue, 24 Nov 2026 03:04:05 +0000\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"helo": "bücher.example"}, b"from xn--bcher-kva.example ([127.0.0.1])"),
+        ({"helo": "[192.0.2.1]"}, b"from [192.0.2.1] ([127.0.0.1])"),
+        ({"helo": "x\r\nBcc: eve@x.example"}, b"from unknown ([127.0.0.1])"),
+        ({"helo": "x) by trusted.example (y"}, b"from unknown ([127.0.0.1])"),
+        ({"helo": ""}, b"from unknown ([127.0.0.1])"),
+        ({"helo": "a" * 5000}, b"from " + b"a" * 255 + b" ([127.0.0.1])"),
+        ({"peer": "2001:db8::1"}, b"from client.example ([IPv6:2001:db8::1])"),
+        ({"peer": "fe80::1%eth0"}, b"from client.example ([IPv6:fe80::1])"),
+        ({"peer": ""}, b"from client.example\r\n"),
+        ({"peer": "x\r\ny"}, b"from client.example\r\n"),
+        ({"protocol": "UTF8LMTPS"}, b"with UTF8LMTPS id"),
+        ({"protocol": "x\r\ny"}, b"with SMTP id"),
+    ],
+)
+def test_what_the_client_says_of_itself_cannot_forge_a_header(changes: dict[str, str], said: bytes) -> None:
+    line = headers.received_field(inbound(**changes), "relay.example")
+    assert said in line
+    assert line.count(b"\r\n") == 3
+    assert [field.name for field in split(line).fields] == ["received"]
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=10))
+def test_our_received_line_is_one_ascii_field(helo: str, peer: str, protocol: str) -> None:
+    line = headers.received_field(inbound(helo=helo, peer=peer, protocol=protocol), "relay.example")
+    head = split(line)
+    assert (len(head.fields), head.body_start) == (1, len(line))
+    assert line.isascii()
+    assert not headers.faulty(line)
+    assert b"for <" not in line
+
+
+def test_passing_on_adds_a_line_and_takes_the_blind_copies_out() -> None:
+    content = b"To: a\r\nBcc: b,\r\n c\r\nbCC : d\r\nResent-Bcc: e\r\nX-Bcc: f\r\n\r\nBcc: in the body\r\n"
+    assert headers.passed_on(content, b"Received: x\r\n") == (
+        b"Received: x\r\nTo: a\r\nX-Bcc: f\r\n\r\nBcc: in the body\r\n"
+    )
+
+
+@given(st.binary(max_size=300) | MESSY.map(b"\r\n".join))
+def test_passing_on_changes_nothing_else(content: bytes) -> None:
+    head = split(content)
+    message = headers.passed_on(content, b"Received: x\r\n")
+    assert message.startswith(b"Received: x\r\n")
+    assert message.endswith(head.separator + content[head.body_start :])
+    kept = [field.raw for field in head.fields if field.name not in {"bcc", "resent-bcc"}]
+    assert message == b"".join([b"Received: x\r\n", *kept, head.separator, content[head.body_start :]])
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"a\r\n", b"\r\n\r\n", b"\r\n.\r\n"])
+def test_whole_lines_are_no_fault(content: bytes) -> None:
+    assert not headers.faulty(content)
+
+
+@pytest.mark.parametrize("content", [b"a\n", b"a\r", b"a\0b", b"\r\r\n", b"\n\r", b"a\r\nb\rc\r\n", b"a\nb\rc"])
+def test_bare_line_ends_and_nul_are_faults(content: bytes) -> None:
+    assert headers.faulty(content)
+
+
+@given(st.text(alphabet="\r\n\0a", max_size=12))
+def test_faults_as_defined(text: str) -> None:
+    rest = text.replace("\r\n", "")
+    assert headers.faulty(text.encode()) == any(c in rest for c in "\r\n\0")
+
+
+def test_message_id_is_printable_and_bounded() -> None:
+    assert headers.message_id(b"Message-ID:\r\n <a@b.example>\r\n\r\n") == "<a@b.example>"
+    assert headers.message_id(b"To: x\r\n\r\n") == ""
+    assert headers.message_id(b"Message-ID: a\x1bb\x00\r\n\r\n") == "a?b?"
+    assert len(headers.message_id(b"Message-ID: " + b"a" * 5000 + b"\r\n\r\n")) == 998
+
+
+def test_a_large_header_is_cut_in_one_pass() -> None:
+    lines = 100_000
+    head = split(b"X-Line: value\r\n" * lines + b"\r\nbody")
+    assert len(head.fields) == lines
+    head = split(b"To: " + b"a@b.example,\r\n " * 700_000 + b"\r\n\r\nbody")
+    assert len(head.fields) == 1
+
+
+@needs_corpus
+def test_every_real_header_is_cut_joined_and_read() -> None:
+    for content in [*raw().values(), *sent().values()]:
+        head = split(content)
+        assert joined(content, head) == content
+        headers.named_recipients(head)
+        headers.message_id(content)
+        assert all(isinstance(headers.decoded(field), str) for field in head.fields)
+        assert headers.passed_on(content, b"").endswith(content[head.body_start :])
+
+
+@needs_corpus
+def test_real_messages_with_whole_lines_have_no_fault() -> None:
+    contents = sent()
+    assert len(contents) > 250
+    assert not any(headers.faulty(content) for content in contents.values())

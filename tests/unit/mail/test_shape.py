@@ -1,0 +1,383 @@
+"""What kind of mail it is. "Already encrypted" is told by structure, and a doubt means: not encrypted."""
+
+import base64
+import quopri
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lab.corpus import needs_corpus, raw, sent
+
+from relay.mail.armor import enarmor
+from relay.mail.shape import Protection, Shape, shape_of
+
+PKESK = b"\xc1\x0c\x03" + b"\xab" * 8 + b"\x12\x00\x00"
+SKESK = b"\xc3\x04\x04\x09\x00\x08"
+SEIPD = b"\xd2\x15\x01" + bytes(20)
+MESSAGE = PKESK + SEIPD
+ARMOR = enarmor(MESSAGE, "MESSAGE")
+VERSION = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
+DATA = b"Content-Type: application/octet-stream\r\n\r\n"
+ENVELOPED = bytes.fromhex("06092a864886f70d010703")
+AUTH_ENVELOPED = bytes.fromhex("060b2a864886f70d0109100117")
+SIGNED = bytes.fromhex("06092a864886f70d010702")
+COMPRESSED = bytes.fromhex("060b2a864886f70d0109100109")
+
+
+def pgp_mime(  # noqa: PLR0913  each is one thing that may be wrong
+    armor: bytes = ARMOR,
+    *,
+    preamble: bytes = b"",
+    epilogue: bytes = b"",
+    version: bytes = VERSION,
+    data: bytes = DATA,
+    more: bytes = b"",
+    protocol: bytes = b"application/pgp-encrypted",
+    end: bytes = b"\r\n--b--\r\n",
+) -> bytes:
+    kind = b'Content-Type: multipart/encrypted; protocol="%b"; boundary=b\r\n\r\n' % protocol
+    return (
+        b"Subject: x\r\n"
+        + kind
+        + preamble
+        + b"--b\r\n"
+        + version
+        + b"\r\n--b\r\n"
+        + data
+        + armor
+        + more
+        + end
+        + epilogue
+    )
+
+
+def multipart(*parts: bytes, kind: bytes = b"mixed", boundary: bytes = b"m") -> bytes:
+    body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts)
+    return b"Content-Type: multipart/%b; boundary=%b\r\n\r\n%b--%b--\r\n" % (kind, boundary, body, boundary)
+
+
+def cms(oid: bytes, *, smime_type: bytes = b"enveloped-data", indefinite: bool = False, behind: bytes = b"") -> bytes:
+    inside = oid + bytes(200)
+    der = b"\x30\x80" + inside + b"\0\0" if indefinite else b"\x30\x81" + bytes([len(inside)]) + inside
+    return (
+        b"Content-Type: application/pkcs7-mime; smime-type=%b; name=smime.p7m\r\n" % smime_type
+        + b"Content-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(der + behind).replace(b"\n", b"\r\n")
+    )
+
+
+def protection(content: bytes) -> tuple[Protection, str]:
+    shape = shape_of(content)
+    return shape.protection, shape.protection_kind
+
+
+PREAMBLE = b"This is an OpenPGP/MIME encrypted message (RFC 4880 and 3156)\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pgp_mime(),
+        pgp_mime(preamble=PREAMBLE),
+        pgp_mime(preamble=b"\r\n \r\n", epilogue=b"\r\n"),
+        pgp_mime(enarmor(PKESK * 3 + SKESK + SEIPD, "MESSAGE")),
+        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nVersion: GnuPG v2\r\nComment: x\r\n\r\n", 1)),
+        pgp_mime(version=b"Content-Type: APPLICATION/PGP-Encrypted\r\nContent-Description: v\r\n\r\nversion:1"),
+        pgp_mime(data=DATA.replace(b"\r\n\r\n", b"; name=encrypted.asc\r\nContent-Disposition: inline\r\n\r\n")),
+        pgp_mime(
+            base64.encodebytes(ARMOR), data=DATA.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        ),
+    ],
+)
+def test_pgp_mime_is_encrypted(content: bytes) -> None:
+    assert protection(content) == (Protection.ENCRYPTED, "PGP/MIME")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pgp_mime(preamble=b"Dear Bob, the result is positive.\r\n"),
+        pgp_mime(preamble=PREAMBLE + b"Dear Bob\r\n"),
+        pgp_mime(preamble=b" " * 2000),
+        pgp_mime(epilogue=b"Regards"),
+        pgp_mime(more=b"Regards\r\n"),
+        pgp_mime(b"Dear Bob\r\n" + ARMOR),
+        pgp_mime(b"no armor at all"),
+        pgp_mime(ARMOR, more=ARMOR),
+        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nDear: Bob\r\n\r\n", 1)),
+        pgp_mime(
+            ARMOR.replace(b"-\r\n\r\n", b"-\r\nComment: " + b"x" * 390 + b"\r\nHash: " + b"x" * 90 + b"\r\n\r\n", 1)
+        ),
+        pgp_mime(more=b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nDear Bob"),
+        pgp_mime(version=VERSION.replace(b"Version: 1", b"Version: 1 Dear Bob")),
+        pgp_mime(version=VERSION.replace(b"Version: 1", b"Version: 2")),
+        pgp_mime(version=b"Content-Type: text/plain\r\n\r\nVersion: 1\r\n"),
+        pgp_mime(version=VERSION.replace(b"\r\n\r\n", b"\r\nX-Note: Dear Bob\r\n\r\n")),
+        pgp_mime(version=VERSION.replace(b"\r\n\r\n", b"\r\nDear Bob\r\n\r\n")),
+        pgp_mime(data=DATA.replace(b"octet-stream", b"pdf")),
+        pgp_mime(data=b"Content-Description: " + b"x" * 5000 + b"\r\n" + DATA),
+        pgp_mime(data=DATA.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: x-uue\r\n\r\n")),
+        pgp_mime(protocol=b"application/pkcs7-mime"),
+        pgp_mime(end=b"\r\n"),
+        b"Content-Type: text/plain\r\n" + pgp_mime(),
+        pgp_mime().replace(b"boundary=b", b"boundary=b; boundary=c"),
+        pgp_mime().replace(b"boundary=b", b"boundary=c"),
+        multipart(VERSION, DATA + ARMOR),
+    ],
+)
+def test_pgp_mime_in_which_something_can_be_read_is_not_encrypted(content: bytes) -> None:
+    assert protection(content) == (Protection.NONE, "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        SEIPD,  # no session key
+        PKESK,
+        PKESK + b"\xcb\x10b\x00\x00\x00\x00\x00hello worl",  # a literal
+        b"\xcb\x10b\x00\x00\x00\x00\x00hello worl",
+        MESSAGE + SEIPD,
+        MESSAGE + b"\xcb\x08b\x00\x00\x00\x00\x00hi",  # readable behind the encrypted packet
+        MESSAGE + b"hello",
+        MESSAGE[:-1],
+        PKESK + b"\xd2\x15\x07" + bytes(20),  # an unknown version
+        PKESK + b"\xd2\x00",
+        b"\xc1\x0c\x09" + bytes(11) + SEIPD,
+        b"\xc3\x04\x09\x09\x00\x08" + SEIPD,
+        b"\xca\x03PGP" + MESSAGE,  # a marker may say anything
+        b"\xc8\x05\x01\x00\x00\x00\x00",  # compressed
+        b"\x99\x00\x04\x04\x00\x00\x00",
+        PKESK * 10_100 + SEIPD,
+    ],
+)
+def test_armor_around_something_else_is_not_encrypted(message: bytes) -> None:
+    armor = enarmor(message, "MESSAGE")
+    assert protection(pgp_mime(armor)) == (Protection.NONE, "")
+    assert protection(b"Subject: x\r\n\r\n" + armor) == (Protection.NONE, "")
+
+
+@pytest.mark.parametrize("message", [SKESK + SEIPD, PKESK + b"\xd4\x03\x01\x09\x02", PKESK + b"\xc9\x03abc"])
+def test_the_other_encrypted_packets(message: bytes) -> None:
+    assert protection(pgp_mime(enarmor(message, "MESSAGE")))[0] is Protection.ENCRYPTED
+
+
+PLAIN = b"Content-Type: text/plain\r\n\r\n"
+QP = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(ARMOR)
+B64 = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64\r\n\r\n" + base64.encodebytes(ARMOR)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Subject: x\r\n\r\n" + ARMOR,
+        b"Subject: x\r\n\r\n\r\n \r\n" + ARMOR + b"\r\n\r\n",
+        QP,
+        B64,
+        multipart(PLAIN + ARMOR, PLAIN + ARMOR),
+        multipart(multipart(PLAIN + ARMOR, QP, kind=b"alternative", boundary=b"inner"), B64),
+    ],
+)
+def test_armor_in_every_leaf_is_encrypted(content: bytes) -> None:
+    assert protection(content) == (Protection.ENCRYPTED, "inline PGP")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Subject: x\r\n\r\nDear Bob\r\n" + ARMOR,
+        b"Subject: x\r\n\r\n" + ARMOR + b"Regards",
+        b"Subject: x\r\n\r\n" + ARMOR + ARMOR,
+        b"Subject: x\r\n\r\n" + ARMOR + b"\r\n" * 4000 + b"Regards",
+        b"Subject: x\r\n\r\n" + b"\r\n" * 4000 + ARMOR,
+        b"Subject: x\r\nno header\r\n\r\n" + ARMOR,
+        b"Subject: x\r\n\r\n-----BEGIN PGP MESSAGE-----\r\nHi!\r\n-----END PGP MESSAGE-----\r\n",
+        b"Subject: x\r\n\r\n" + enarmor(MESSAGE, "PUBLIC KEY BLOCK"),
+        QP + b"Regards",
+        B64 + base64.encodebytes(b"Regards"),
+        B64.replace(b"BASE64", b"base64") + b"!!! Regards !!!",
+        PLAIN.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        + ARMOR,
+        multipart(PLAIN + ARMOR, PLAIN + b"Regards"),
+        multipart(PLAIN + b"Dear Bob", PLAIN + ARMOR),
+        multipart(PLAIN + ARMOR).replace(b"\r\n\r\n--m", b"\r\n\r\nDear Bob\r\n--m", 1),
+        multipart(PLAIN + ARMOR) + b"Regards",
+        multipart(PLAIN + ARMOR).replace(b"--m--", b""),
+        multipart(),
+        multipart(b"Content-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\n" + ARMOR),
+        multipart(b"X: " + b"y" * 70_000 + b"\r\n" + PLAIN + ARMOR),
+        b"Content-Type: text/plain; charset=a; charset=b\r\n\r\n" + ARMOR,
+        b"Content-Type: nonsense\r\n\r\n" + ARMOR,
+        b"Subject: x\r\n\r\n",
+        b"",
+    ],
+)
+def test_one_readable_word_is_not_encrypted(content: bytes) -> None:
+    assert protection(content) == (Protection.NONE, "")
+
+
+@pytest.mark.parametrize("oid", [ENVELOPED, AUTH_ENVELOPED])
+@pytest.mark.parametrize("indefinite", [False, True])
+def test_enveloped_cms_is_encrypted_whatever_it_calls_itself(oid: bytes, *, indefinite: bool) -> None:
+    for name in (b"enveloped-data", b"signed-data"):
+        content = cms(oid, smime_type=name, indefinite=indefinite)
+        assert protection(content) == (Protection.ENCRYPTED, "S/MIME")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (cms(SIGNED), (Protection.SIGNED, "S/MIME")),  # says that it is enveloped, and is not
+        (cms(COMPRESSED), (Protection.NONE, "")),
+        (cms(ENVELOPED, behind=b"Dear Bob"), (Protection.NONE, "")),
+        (cms(ENVELOPED) + b"!Dear Bob!", (Protection.NONE, "")),
+        (cms(ENVELOPED).replace(b"base64", b"7bit"), (Protection.NONE, "")),
+        (multipart(cms(ENVELOPED), PLAIN + b"Dear Bob"), (Protection.NONE, "")),
+        (multipart(cms(ENVELOPED)), (Protection.ENCRYPTED, "S/MIME")),  # as some lists wrap it
+    ],
+)
+def test_cms_is_told_by_its_content_type(content: bytes, expected: tuple[Protection, str]) -> None:
+    assert protection(content) == expected
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"),
+    [
+        (b"application/pgp-signature", "PGP/MIME"),
+        (b"application/pkcs7-signature", "S/MIME"),
+        (b"application/x-pkcs7-signature", "S/MIME"),
+    ],
+)
+def test_signed_mail(protocol: bytes, kind: str) -> None:
+    content = multipart(
+        PLAIN + b"hi", b"Content-Type: %b\r\n\r\nx" % protocol, kind=b'signed; protocol="%b"' % protocol
+    )
+    assert protection(content) == (Protection.SIGNED, kind)
+
+
+def test_a_cleartext_signature() -> None:
+    text = b"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA512\r\n\r\nhi\r\n" + enarmor(b"x", "SIGNATURE")
+    assert protection(b"Subject: x\r\n\r\n" + text) == (Protection.SIGNED, "inline PGP")
+
+
+@pytest.mark.parametrize(
+    ("header", "automatic"),
+    [
+        (b"Auto-Submitted: auto-generated", True),
+        (b"Auto-Submitted: no", False),
+        (b"Auto-Submitted: No (a person)", False),
+        (b"Auto-Submitted: auto-replied; owner-email=x", True),
+        (b"Precedence: bulk", True),
+        (b"Precedence: JUNK", True),
+        (b"Precedence: list", True),
+        (b"Precedence: first-class", False),
+        (b"List-Id: <x.example>", True),
+        (b"List-Unsubscribe: <x>", False),
+    ],
+)
+def test_automatic_mail(header: bytes, *, automatic: bool) -> None:
+    assert shape_of(header + b"\r\n\r\nhi").automatic is automatic
+
+
+def test_calendars_and_tnef_are_found_in_any_part_also_of_an_unfinished_multipart() -> None:
+    calendar = multipart(multipart(PLAIN, b"Content-Type: text/calendar; method=REQUEST\r\n\r\nx", boundary=b"i"))
+    assert shape_of(calendar) == Shape(calendar=True)
+    assert shape_of(calendar.replace(b"--m--", b"").replace(b"--i--", b"")) == Shape(calendar=True)
+    for part in (
+        b"Content-Type: application/ms-tnef\r\n\r\n",
+        b'Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="WINMAIL.DAT"\r\n\r\n',
+    ):
+        assert shape_of(multipart(PLAIN, part)) == Shape(tnef=True)
+    assert shape_of(multipart(PLAIN)) == Shape()
+
+
+def test_nesting_without_end_is_not_followed() -> None:
+    content = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(10_000))
+    assert shape_of(content) == Shape()
+    deep = PLAIN + ARMOR
+    for n in range(30):
+        deep = multipart(deep, boundary=b"x%d" % n)
+    assert shape_of(deep) == Shape()
+
+
+def test_too_many_parts_are_not_encrypted() -> None:
+    assert shape_of(multipart(*[PLAIN + ARMOR] * 900)).protection is Protection.ENCRYPTED
+    assert shape_of(multipart(*[PLAIN + ARMOR] * 1100)) == Shape()
+    inner = multipart(*[PLAIN + ARMOR] * 600, boundary=b"i")
+    assert shape_of(multipart(inner, inner)) == Shape()
+    assert shape_of(multipart(PLAIN + b"--mm\r\n" * 20_000)) == Shape()
+
+
+class Counting(bytes):
+    """Content that counts how much of it is copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: object) -> object:  # type: ignore[override]  # counts, whatever the key
+        part = super().__getitem__(key)  # type: ignore[index]  # likewise
+        Counting.copied += len(part) if isinstance(part, bytes) else 1
+        return part
+
+
+@pytest.mark.parametrize("encoding", [b"7bit", b"base64", b"quoted-printable"])
+def test_a_plain_text_costs_no_more_than_its_beginning(encoding: bytes) -> None:
+    Counting.copied = 0
+    content = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: %b\r\n\r\n" % encoding
+    assert shape_of(Counting(content + b"QUFB\r\n" * 1_000_000)) == Shape()
+    assert Counting.copied < 20_000
+
+
+@given(st.binary(max_size=600))
+def test_random_octets_are_a_plain_mail(content: bytes) -> None:
+    assert shape_of(content).protection is not Protection.ENCRYPTED
+
+
+@given(st.data())
+def test_broken_structures_raise_nothing(data: st.DataObject) -> None:
+    whole = data.draw(
+        st.sampled_from([pgp_mime(preamble=PREAMBLE), QP, B64, cms(ENVELOPED), multipart(PLAIN + ARMOR, B64)])
+    )
+    start = data.draw(st.integers(0, len(whole)))
+    stop = data.draw(st.integers(start, len(whole)))
+    shape_of(whole[:start] + data.draw(st.binary(max_size=20)) + whole[stop:])
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 10**9), st.text(alphabet="abcdefgh .,!\r\n", min_size=1, max_size=40))
+def test_a_word_put_into_the_body_of_pgp_mime_is_never_overlooked(at: int, word: str) -> None:
+    content = pgp_mime(preamble=PREAMBLE)
+    start = content.index(b"\r\n\r\n") + 4
+    at = start + at % (len(content) - start)
+    line = b"\r\n" + word.encode() + b"\r\n"
+    touched = content[:at] + line + content[at:]
+    if shape_of(touched).protection is Protection.ENCRYPTED:
+        assert not word.strip()
+
+
+EXPECTED = {
+    "chatmail/chatmaild_src_chatmaild_tests_mail-data_encrypted.eml": (Protection.ENCRYPTED, "PGP/MIME"),
+    "chatmail/chatmaild_src_chatmaild_tests_mail-data_fake-encrypted.eml": (Protection.NONE, ""),
+    "chatmail/chatmaild_src_chatmaild_tests_mail-data_literal.eml": (Protection.NONE, ""),
+    "chatmail/chatmaild_src_chatmaild_tests_mail-data_asm.eml": (Protection.NONE, ""),
+    "protected-headers/pgpmime-sign+enc.eml": (Protection.ENCRYPTED, "PGP/MIME"),
+    "protected-headers/pgpmime-signed.eml": (Protection.SIGNED, "PGP/MIME"),
+    "protected-headers/smime-sign+enc.eml": (Protection.ENCRYPTED, "S/MIME"),
+    "protected-headers/smime-onepart-signed.eml": (Protection.SIGNED, "S/MIME"),
+    "protected-headers/smime-multipart-signed.eml": (Protection.SIGNED, "S/MIME"),
+    "protected-headers/unfortunately-complex.eml": (Protection.ENCRYPTED, "PGP/MIME"),
+}
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_mails_that_are_or_seem_protected(name: str) -> None:
+    assert protection(sent()[name]) == EXPECTED[name]
+
+
+@needs_corpus
+def test_no_other_real_mail_is_taken_for_encrypted() -> None:
+    found = {name for name, content in sent().items() if shape_of(content).protection is Protection.ENCRYPTED}
+    assert {name for name in found if not name.startswith(("chatmail/", "protected-headers/"))} == set()
+    assert len(found) == 10
+    for content in raw().values():
+        shape_of(content)
