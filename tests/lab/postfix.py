@@ -1,0 +1,206 @@
+"""A real Postfix for a test: its own folder, queue, log and ports, stopped by its own command.
+
+`Postfix` is a context manager. It starts from the packaged main.cf and master.cf (no chroot, since nothing is set up
+in there); `folder` is there before the start, so that a test can install the relay into it. What arrives goes to
+`relayhost` over SMTP, or to an LMTP server where `lmtp` says so. Needs root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import smtplib
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab.ports import free_port
+from lab.waiting import wait_for
+
+PACKAGED = Path("/usr/share/postfix")
+QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+
+Options = Sequence[str]
+
+
+class Postfix:
+    """`with Postfix(relayhost=sink.port) as mta: mta.submit(...)`."""
+
+    def __init__(self, *, relayhost: int | None = None, lmtp: int | None = None, main: Mapping[str, str] = {}) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))  # a short path
+        self.root.chmod(0o755)  # the user postfix works in it
+        self.folder = self.root / "conf"
+        self.port = free_port()
+        self._write(relayhost, lmtp, main)
+
+    @property
+    def log(self) -> str:
+        """The mail log so far."""
+        file = self.root / "maillog"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self.stop()
+        self.remove()
+
+    def start(self) -> None:
+        """Start it; it listens when this returns, because the master binds before it goes into the background."""
+        self.command("postfix", "start")
+
+    def stop(self) -> None:
+        """Stop it and wait until none of its processes is left."""
+        pid_file = self.root / "queue/pid/master.pid"
+        pid = int(pid_file.read_text()) if pid_file.exists() else 0
+        if pid and _group(pid):
+            self.command("postfix", "stop")
+            wait_for(lambda: not _group(pid), "Postfix has stopped")
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root)
+
+    def reload(self) -> None:
+        """Take up a changed configuration."""
+        self.command("postfix", "reload")
+
+    def command(self, *words: str, text: str = "") -> str:
+        """One of Postfix's commands on this instance; what it prints."""
+        name, *rest = words
+        output = self.root / "output"
+        with output.open("w+") as file:  # a pipe would stay open in the daemon
+            done = subprocess.run(
+                [name, "-c", str(self.folder), *rest], check=False, input=text, text=True, stdout=file, stderr=file
+            )
+            file.seek(0)
+            printed = file.read()
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(words)}: {printed}\n{self.log}")
+        return printed
+
+    def submit(
+        self,
+        sender: str,
+        recipients: Sequence[str | tuple[str, Options]],
+        content: bytes,
+        *,
+        options: Options = (),
+        port: int | None = None,
+    ) -> str:
+        """Send through the front; the queue id. Recipients may carry RCPT parameters; DSN's are allowed."""
+        with smtplib.SMTP("127.0.0.1", port or self.port, "client.example", timeout=30) as client:
+            client.ehlo()
+            _accepted(client.mail(sender, list(options)))
+            for recipient in recipients:
+                address, parameters = (recipient, ()) if isinstance(recipient, str) else recipient
+                _accepted(client.rcpt(address, list(parameters)))
+            answer = _accepted(client.data(content))
+        return answer.rpartition("queued as ")[2]
+
+    def queue(self) -> list[dict[str, object]]:
+        """What waits, as `postqueue -j` tells it."""
+        return [json.loads(line) for line in self.command("postqueue", "-j").splitlines()]
+
+    def flush(self) -> None:
+        """Try everything deferred again now."""
+        self.command("postqueue", "-f")
+
+    def is_empty(self) -> bool:
+        """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left."""
+        return not any(files for name in QUEUES for _folder, _folders, files in os.walk(self.root / "queue" / name))
+
+    def wait_empty(self, seconds: float = 30) -> None:
+        """Wait until everything has been delivered or bounced."""
+        wait_for(self.is_empty, f"the queue is empty\n{self.log[-3000:]}", seconds)
+
+    def wait_log(self, pattern: str, seconds: float = 30, *, times: int = 1) -> list[str]:
+        """Wait until the log has so many matches; all of them (the group, where the pattern has one)."""
+
+        def look() -> list[str] | None:
+            found = re.findall(pattern, self.log)
+            return found if len(found) >= times else None
+
+        try:
+            return wait_for(look, f"{times} of {pattern} in the log", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log[-3000:]}") from None
+
+    def _write(self, relayhost: int | None, lmtp: int | None, main: Mapping[str, str]) -> None:
+        self.folder.mkdir()
+        (self.root / "queue").mkdir()
+        (self.root / "data").mkdir()
+        shutil.chown(self.root / "data", "postfix")
+        for name in ("main.cf.debian", "master.cf.dist", "dynamicmaps.cf"):
+            target = name.removesuffix(".debian").removesuffix(".dist")
+            shutil.copy(PACKAGED / name, self.folder / target)
+        lmdb = Path("/etc/postfix/dynamicmaps.cf")
+        if lmdb.exists():
+            shutil.copy(lmdb, self.folder / "dynamicmaps.cf")
+        self._write_services()
+        settings = {
+            "queue_directory": self.root / "queue",
+            "data_directory": self.root / "data",
+            "maillog_file": self.root / "maillog",
+            "maillog_file_prefixes": self.root,
+            "compatibility_level": "3.6",
+            "inet_interfaces": "127.0.0.1",
+            "inet_protocols": "ipv4",
+            "mynetworks": "127.0.0.0/8",
+            "myhostname": "front.example",
+            "mydestination": "",
+            "alias_maps": "",
+            "alias_database": "",
+            "notify_classes": "",
+            "disable_dns_lookups": "yes",
+            "smtp_tls_security_level": "none",
+            "smtpd_tls_security_level": "none",
+            "smtp_send_xforward_command": "yes",  # so that the sink sees what came through
+            "lmtp_send_xforward_command": "yes",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "5s",
+            "queue_run_delay": "1h",  # retries come by `flush`, when the test wants them
+        }
+        if relayhost:
+            settings["relayhost"] = f"[127.0.0.1]:{relayhost}"
+        if lmtp:
+            settings["default_transport"] = f"lmtp:inet:127.0.0.1:{lmtp}"
+        words = [f"{name}={value}" for name, value in {**settings, **main}.items()]
+        subprocess.run(["postconf", "-c", str(self.folder), "-e", *words], check=True)
+
+    def _write_services(self) -> None:
+        """The packaged services without chroot, the front on its own port."""
+        file = self.folder / "master.cf"
+        lines = file.read_text().splitlines()
+        unrooted = [re.sub(r"^(\w\S*\s+\S+\s+\S+\s+\S+\s+)[-y](\s)", r"\1n\2", line) for line in lines]
+        moved = [re.sub(r"^smtp(\s+inet)", rf"127.0.0.1:{self.port}\1", line) for line in unrooted]
+        file.write_text("\n".join(moved) + "\n")
+
+
+def _accepted(answer: tuple[int, bytes]) -> str:
+    code, text = answer
+    if code != 250:
+        raise AssertionError(f"{code} {text.decode()}")
+    return text.decode()
+
+
+def _group(leader: int) -> list[int]:
+    """The living processes of a process group (the master leads that of its instance)."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[2]) == leader and fields[0] != "Z":
+                members.append(int(entry.name))
+    return members
