@@ -1,0 +1,152 @@
+"""Importing real certificates, judged by the real gpg, also beside another process on the same store."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from lab.certificates import fingerprint, join, make_certificates, make_keypair, split
+from lab.gnupghome import generate, gnupg_home, gpg
+
+from relay.intake import File, Intake, Outcome, Refusal, Result, exported, survey
+from relay.keys.keyring import Keyring
+from relay.keys.store import Store
+from relay.mail.armor import enarmor
+from relay.model import Address, Found, Unusable, Why
+from relay.openpgp.examine import GnuPGExaminer
+
+CERTS = Path(__file__).parents[4] / "shared" / "certs"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with await Store.open(tmp_path / "s.db") as opened:
+        yield opened
+
+
+async def _import(store: Store, *files: File | Refusal, stdin: bytes = b"") -> list[Result]:
+    intake = Intake(GnuPGExaminer(), store.certificates)
+    return [r async for r in intake.run(files or [File("-")], stdin=io.BytesIO(stdin))]
+
+
+async def test_real_certificates_are_imported_updated_and_unchanged(store: Store) -> None:
+    bob, carol = make_certificates(2)
+    assert [r.outcome for r in await _import(store, stdin=enarmor(bob + carol, "PUBLIC KEY BLOCK"))] == [
+        Outcome.IMPORTED,
+        Outcome.IMPORTED,
+    ]
+    assert [r.outcome for r in await _import(store, stdin=carol + bob)] == [Outcome.UNCHANGED] * 2
+    found = await Keyring(store.certificates).lookup(Address("person0@example.org"))
+    assert isinstance(found, Found)
+    assert found.certificate.fingerprint == fingerprint(bob)
+
+
+async def test_a_revocation_makes_it_unusable_and_an_older_copy_does_not_undo_that(store: Store) -> None:
+    pair = make_keypair("Bob <bob@example.org>")
+    first, *rest = split(pair.public)
+    assert [r.outcome for r in await _import(store, stdin=pair.public)] == [Outcome.IMPORTED]
+    (revoked,) = await _import(store, stdin=join([first, *split(pair.revocation), *rest]))
+    assert (revoked.outcome, revoked.reason) == (Outcome.UPDATED, Why.REVOKED.value)
+    (again,) = await _import(store, stdin=pair.public)
+    assert (again.outcome, again.reason) == (Outcome.UNCHANGED, Why.REVOKED.value)
+    answer = await Keyring(store.certificates).lookup(Address("bob@example.org"))
+    assert isinstance(answer, Unusable)
+    assert answer.why is Why.REVOKED
+
+
+async def test_a_gnupg_home_is_imported_and_nothing_in_it_changes(store: Store) -> None:
+    with gnupg_home() as home:
+        made = {generate(home, f"{n} <{n}@example.org>", "future-default") for n in ("bob", "carol")}
+        before = {p.name: p.read_bytes() for p in home.iterdir() if p.is_file()}
+        async with exported(home) as file:
+            assert isinstance(file, File)
+            results = await _import(store, file)
+        assert {p.name: p.read_bytes() for p in home.iterdir() if p.is_file()} == before
+        assert {r.fingerprint for r in results} == made
+        assert {(r.place, r.outcome) for r in results} == {(str(home), Outcome.IMPORTED)}
+
+
+async def test_a_folder_that_is_no_gnupg_home_or_an_empty_one_is_told_and_left_alone(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder in (empty, tmp_path / "missing"):
+        async with exported(folder) as file:
+            assert file == Refusal(str(folder), 0, "This folder is no GnuPG home: it has no pubring.kbx.")
+    empty.rmdir()  # gpg put no keyring there
+    with gnupg_home() as home:
+        gpg(home, "--list-keys")
+        async with exported(home) as file:
+            assert file == Refusal(str(home), 0, "This GnuPG home holds no public key.")
+
+
+async def test_an_exported_private_key_is_refused_with_a_hint(store: Store) -> None:
+    pair = make_keypair("Bob <bob@example.org>")
+    for content in (pair.secret, enarmor(pair.secret, "PRIVATE KEY BLOCK")):
+        (result,) = await _import(store, stdin=content)
+        assert result.outcome is Outcome.REFUSED
+        assert "keys generate" in result.reason
+
+
+async def test_five_megabytes_of_junk_signatures_are_refused_and_the_rest_imported(store: Store) -> None:
+    poisoned, good = make_certificates(2)
+    key, *rest = split(poisoned)
+    signature = next(octets for tag, octets in rest if tag == 2)
+    junk = [(2, signature)] * (5_000_000 // len(signature))
+    refused, imported = await _import(store, stdin=join([key, rest[0], *junk, *rest[1:]]) + good)
+    assert refused.outcome is Outcome.REFUSED
+    assert "larger than 4 MiB" in refused.reason
+    assert imported.outcome is Outcome.IMPORTED
+
+
+@pytest.mark.skipif(not CERTS.exists(), reason="the certificates in ../shared/certs are not here")
+async def test_other_peoples_certificates_each_have_a_fate(store: Store) -> None:
+    files = survey([CERTS])
+    results = await _import(store, *files)
+    assert {f.place for f in files} == {r.place for r in results}
+    assert all(r.reason or r.certificate for r in results)
+    again = await _import(store, *files)
+    assert {r.outcome for r in again} <= {Outcome.UNCHANGED, Outcome.REFUSED}
+    assert [r.outcome is Outcome.REFUSED for r in again] == [r.outcome is Outcome.REFUSED for r in results]
+
+
+IMPORT = """
+import asyncio, sys
+from relay.intake import Intake, survey
+from relay.keys.store import Store
+from relay.openpgp.examine import GnuPGExaminer
+async def main():
+    async with await Store.open(sys.argv[1]) as store:
+        async for result in Intake(GnuPGExaminer(), store.certificates).run(survey(sys.argv[2:])):
+            print(result.outcome)
+asyncio.run(main())
+"""
+
+
+async def test_two_imports_and_a_running_relay_do_not_disturb_each_other(tmp_path: Path) -> None:
+    (tmp_path / "keys.pgp").write_bytes(b"".join(make_certificates(300)))
+    path = tmp_path / "s.db"
+    async with await Store.open(path) as store:
+        (first,) = await _import(store, stdin=make_certificates(1, "hopital.example")[0])
+        keyring = Keyring(store.certificates)
+        command = [sys.executable, "-W", "error", "-c", IMPORT, str(path), str(tmp_path / "keys.pgp")]
+        children = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
+        telling = asyncio.gather(*(child.communicate() for child in children))
+        looked = 0
+        while not telling.done():
+            found = await keyring.lookup(Address("person0@hopital.example"))
+            assert isinstance(found, Found)
+            assert found.certificate.fingerprint == first.fingerprint
+            await store.ledger.record(b"t", [str(looked)])
+            looked += 1
+            await asyncio.sleep(0.01)
+        fates = [line for out, _ in await telling for line in out.decode().split()]
+        assert [child.returncode for child in children] == [0, 0]
+        assert sorted(set(fates)) == ["imported", "unchanged"]
+        assert fates.count("imported") == 300
+        assert (await store.certificates.counts()).total == 301
+        assert len(await store.ledger.served(b"t")) == looked > 1
