@@ -24,7 +24,7 @@ def screen(blob: bytes) -> str | Unreadable:
         parts = packets.split_certificates(blob)
         count = sum(1 for _ in packets.walk(blob))
     except OpenPgpError as error:
-        return Unreadable(f"This is no public key: {error}.")
+        return Unreadable(_sentence(str(error)))
     if count > MOST_PACKETS:
         return Unreadable("This key has too many signatures.")
     if len(parts) != 1:
@@ -45,6 +45,10 @@ def _of_version(blob: bytes) -> str | Unreadable:
             return Unreadable("This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it.")
         case version:
             return Unreadable(f"This is a key of version {version}, which GnuPG cannot read.")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _primary(blob: bytes) -> bytes:

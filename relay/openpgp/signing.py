@@ -58,6 +58,7 @@ async def generate(home: Path, name: str, address: str, passphrase: bytes | None
         result = await call.run(
             home,
             *arguments,
+            "--yes",  # an expired or revoked key may have the same user id
             "--quick-generate-key",
             user_id,
             "ed25519",

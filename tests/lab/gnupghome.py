@@ -43,7 +43,20 @@ def secret_key(home: Path, user_id: str = "Relay <relay@hopital.example>", algor
     return generate(home, user_id, algorithm, "sign", "never")
 
 
-def generate(home: Path, user_id: str, algorithm: str, usage: str = "default", expires: str = "never") -> str:
-    """`--quick-generate-key`; the fingerprint."""
-    made = gpg(home, "--passphrase", "", "--quick-generate-key", user_id, algorithm, usage, expires)
+def generate(  # noqa: PLR0913, PLR0917  gpg's own arguments
+    home: Path,
+    user_id: str,
+    algorithm: str = "future-default",
+    usage: str = "default",
+    expires: str = "never",
+    at: str | None = None,
+) -> str:
+    """`--quick-generate-key`, perhaps at another time (`20200101T000000!`); the fingerprint."""
+    then = ["--faked-system-time", at] if at else []
+    made = gpg(home, *then, "--passphrase", "", "--quick-generate-key", user_id, algorithm, usage, expires)
     return next(line.split()[3].decode() for line in made.stderr.splitlines() if b" KEY_CREATED " in line)
+
+
+def expired_certificate(home: Path, user_id: str = "Old <old@example.org>") -> bytes:
+    """A certificate whose day is over."""
+    return gpg(home, "--export", generate(home, user_id, expires="1d", at="20200101T000000!")).stdout

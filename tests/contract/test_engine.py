@@ -1,0 +1,152 @@
+"""What every `ports.Engine` promises. Another engine joins by a line in ENGINES."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab.certificates import Keypair, fingerprint, join, make_certificates, make_keypair, split
+from lab.gnupghome import expired_certificate, gnupg_home, gpg, secret_key
+from lab.readers import read_gnupg, read_sequoia
+
+from relay.errors import EngineError
+from relay.mail import packets
+from relay.model import Certificate
+from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.gnupg import GnuPG
+from relay.ports import Engine
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"gnupg": GnuPG}
+
+PAYLOAD = b"Content-Type: text/plain\r\n\r\nr\xe9sultats \x00\r\n.\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[tuple[Path, str, bytes]]:
+    """A GnuPG home with a signing key, its fingerprint and its public half."""
+    with gnupg_home() as path:
+        signer = secret_key(path)
+        yield path, signer, gpg(path, "--export", signer).stdout
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, home: tuple[Path, str, bytes]) -> Engine:
+    return ENGINES[request.param](home[0])
+
+
+@pytest.fixture(scope="module")
+def bob() -> Keypair:
+    return make_keypair("Bob <bob@example.org>")
+
+
+async def judged(*blobs: bytes) -> list[Certificate]:
+    verdicts = await GnuPGExaminer().examine(blobs)
+    assert all(isinstance(verdict, Certificate) for verdict in verdicts)
+    return [verdict for verdict in verdicts if isinstance(verdict, Certificate)]
+
+
+async def test_what_is_sealed_decrypts_to_the_same_octets(engine: Engine, bob: Keypair) -> None:
+    message = await engine.seal(PAYLOAD, await judged(bob.public), None)
+    assert read_gnupg(message, bob.secret, None) == PAYLOAD
+    assert read_sequoia(message, bob.secret, None) == PAYLOAD
+
+
+async def test_the_signature_inside_verifies(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair) -> None:
+    message = await engine.seal(PAYLOAD, await judged(bob.public), home[1])
+    assert read_gnupg(message, bob.secret, home[2]) == PAYLOAD
+    assert read_sequoia(message, bob.secret, home[2]) == PAYLOAD
+
+
+@pytest.mark.parametrize("payload", [b"", b"\r\n", os.urandom(3_000_000)], ids=["empty", "one line", "3 MB"])
+async def test_any_size_is_sealed(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, payload: bytes) -> None:
+    message = await engine.seal(payload, await judged(bob.public), home[1])
+    assert read_gnupg(message, bob.secret, home[2]) == payload
+
+
+async def test_it_is_binary_pkesks_and_one_seipdv1_and_nothing_else(engine: Engine, bob: Keypair) -> None:
+    message = await engine.seal(PAYLOAD * 1000, await judged(bob.public), None)
+    first, second = packets.walk(message)
+    assert (first.tag, second.tag) == (packets.PKESK, 18)
+    assert message[second.body_start] == 1
+    assert len(message) > len(PAYLOAD) * 1000  # nothing was compressed
+
+
+async def test_every_session_key_packet_names_a_component_we_may_encrypt_to(engine: Engine) -> None:
+    certificates = await judged(*make_certificates(3))
+    message = await engine.seal(PAYLOAD, certificates, None)
+    named = {packets.pkesk_key_id(packets.body(message, p)) for p in packets.walk(message) if p.tag == packets.PKESK}
+    assert named == {c.key_id for cert in certificates for c in cert.encryption_components(time.time())}
+
+
+async def test_each_of_several_recipients_can_read_it(
+    engine: Engine, home: tuple[Path, str, bytes], bob: Keypair
+) -> None:
+    others = [make_keypair("Eve <eve@example.org>"), make_keypair("Ann <ann@example.org>")]
+    message = await engine.seal(PAYLOAD, await judged(bob.public, *(o.public for o in others)), home[1])
+    for pair in (bob, *others):
+        assert read_gnupg(message, pair.secret, home[2]) == PAYLOAD
+
+
+async def test_two_hundred_recipients_share_one_message(engine: Engine, bob: Keypair) -> None:
+    certificates = await judged(*make_certificates(199), bob.public)
+    message = await engine.seal(PAYLOAD, certificates, None)
+    assert [p.tag for p in packets.walk(message)] == [packets.PKESK] * 200 + [18]
+    assert read_sequoia(message, bob.secret, None) == PAYLOAD
+
+
+async def test_a_certificate_named_twice_is_one_recipient(engine: Engine, bob: Keypair) -> None:
+    message = await engine.seal(PAYLOAD, (await judged(bob.public)) * 2, None)
+    assert [p.tag for p in packets.walk(message)] == [packets.PKESK, 18]
+
+
+async def test_many_at_once_each_get_their_own(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair) -> None:
+    certificates = await judged(bob.public)
+    payloads = [str(number).encode() * 1000 for number in range(24)]
+    messages = await asyncio.gather(*(engine.seal(payload, certificates, home[1]) for payload in payloads))
+    for payload, message in list(zip(payloads, messages, strict=True))[::6]:
+        assert read_sequoia(message, bob.secret, home[2]) == payload
+
+
+async def test_nobody_to_seal_for_is_an_error(engine: Engine) -> None:
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, [], None)
+
+
+async def test_an_expired_certificate_is_refused(engine: Engine) -> None:
+    with gnupg_home() as other:
+        certificates = await judged(expired_certificate(other))
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, certificates, None)
+
+
+async def test_a_revoked_certificate_is_refused(engine: Engine, bob: Keypair) -> None:
+    primary, *rest = split(bob.public)
+    revoked = await judged(join([primary, (2, bob.revocation), *rest]))
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, revoked, None)
+
+
+async def test_one_that_cannot_be_sealed_for_fails_the_whole_message(engine: Engine, bob: Keypair) -> None:
+    good, bad = await judged(bob.public, *make_certificates(1))
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, [good, replace(bad, data=bad.data[:200])], None)
+
+
+@pytest.mark.parametrize("signer", ["F" * 40, "", "relay@hopital.example", "--armor"])
+async def test_a_signing_key_that_is_not_there_is_an_error(engine: Engine, bob: Keypair, signer: str) -> None:
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, await judged(bob.public), signer)
+
+
+async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, bob: Keypair) -> None:
+    parts = split(bob.public)
+    cut = parts.index(next(part for part in parts if part[0] == 14))
+    certificates = await judged(join(parts[:cut]))
+    assert certificates[0].fingerprint == fingerprint(bob.public)
+    with pytest.raises(EngineError):
+        await engine.seal(PAYLOAD, certificates, None)

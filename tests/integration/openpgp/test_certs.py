@@ -1,0 +1,176 @@
+"""The oracle: real certificates, and what six implementations do with them (`../shared/certs/README.md`)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from lab.gnupghome import gnupg_home, gpg
+from lab.shared import CERTS, Row, needs_certs, octets, public_half, table
+
+from relay.errors import EngineError
+from relay.mail import packets
+from relay.model import Address, Certificate, Unreadable, Why
+from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.gnupg import GnuPG
+
+pytestmark = needs_certs
+
+VERSION_3 = "This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it."
+VERSION_6 = "This is a key of version 6, which GnuPG cannot read."
+
+WHY_NOT: dict[str, Why | str] = {
+    "bre-samples/john.pgp": VERSION_3,
+    "autocrypt/alice@autocrypt.example.pub.asc": Why.EXPIRED,
+    "autocrypt/bob@autocrypt.example.pub.asc": Why.EXPIRED,
+    "autocrypt/carol@autocrypt.example.pub.asc": Why.EXPIRED,
+    "rpgp-interop/gnupg-v1-002.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/gnupg-v1-004.asc": Why.SUBKEY_REVOKED,
+    "rpgp-interop/openkeychain-001.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/subkey-001.asc": Why.SUBKEY_REVOKED,
+    "rpgp-interop/uid-001.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/uid-002.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/uid-003.asc": Why.NO_ENCRYPTION,
+    "rpgp-rfc9580/v6-25519-annex-a-4/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-ed25519-x448/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-ed448-x448/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-legacy_illegal/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-nistp/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-rsa/tsk.asc": VERSION_6,
+    "rnp-validity/alice-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/alice-sign-sub-exp-pub.asc": Why.EXPIRED,
+    "rnp-validity/alice-sign-sub-pub.pgp": Why.NO_ENCRYPTION,
+    "rnp-validity/basil-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/claus-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/alice-rev.pgp": "This is OpenPGP data, but does not begin with a public key.",
+}
+
+FORGED = {Address("bad@user.id")}
+
+WEAK = {
+    "bre-samples/carol.pgp": ("DSA of 3072 bits", "ElGamal of 3072 bits"),
+    "rpgp-interop/gnupg-v1-001.asc": (
+        "DSA of 1024 bits",
+        "ElGamal of 4096 bits",
+        "SHA-1 self-signature",
+        "SHA-1 subkey binding",
+    ),
+    "rpgp-interop/gnupg-v1-003.asc": ("SHA-1 self-signature", "SHA-1 subkey binding"),
+    "rpgp-interop/pgp-6-5-001.asc": (
+        "DSA of 1024 bits",
+        "ElGamal of 2048 bits",
+        "SHA-1 self-signature",
+        "SHA-1 subkey binding",
+    ),
+}
+
+CASES: dict[int, tuple[Why | None, ...]] = {
+    1: (Why.NO_ENCRYPTION,),
+    2: (Why.INVALID, Why.NO_ENCRYPTION),
+    3: (Why.INVALID, Why.NO_ENCRYPTION),
+    4: (Why.NO_ENCRYPTION,),
+    5: (Why.NO_ENCRYPTION, Why.NO_ENCRYPTION),
+    6: (Why.REVOKED,),
+    7: (Why.SUBKEY_REVOKED,),
+    8: (Why.INVALID,),
+    9: (None,),
+    10: (Why.EXPIRED,),
+    11: (Why.EXPIRED,),
+    12: (Why.EXPIRED,),
+    13: (Why.EXPIRED,),
+    14: (Why.EXPIRED,),
+    15: (Why.NO_ENCRYPTION,),
+}
+
+rows = pytest.mark.parametrize("row", table(), ids=lambda row: row.file)
+
+
+async def verdict_on(row: Row) -> Certificate | Unreadable:
+    [verdict] = await GnuPGExaminer().examine([public_half(octets(row.path))])
+    return verdict
+
+
+def test_the_table_was_understood() -> None:
+    assert len(table()) >= 38
+    assert sum(row.gpg22 for row in table()) >= 13
+    assert set(WHY_NOT) | set(WEAK) <= {row.file for row in table()}
+
+
+@rows
+async def test_the_verdict_is_the_table_s_and_its_reason_is_the_right_one(row: Row) -> None:
+    verdict = await verdict_on(row)
+    why = verdict.reason if isinstance(verdict, Unreadable) else verdict.unusable(time.time())
+    assert (why is None) is row.gpg22
+    assert why == WHY_NOT.get(row.file)
+
+
+@rows
+async def test_the_engine_encrypts_exactly_to_the_usable_ones(row: Row) -> None:
+    verdict = await verdict_on(row)
+    with gnupg_home() as home:
+        if isinstance(verdict, Unreadable) or not row.gpg22:
+            if isinstance(verdict, Certificate):
+                with pytest.raises(EngineError):
+                    await GnuPG(home).seal(b"x", [verdict], None)
+            return
+        message = await GnuPG(home).seal(b"x", [verdict], None)
+    [named] = [packets.pkesk_key_id(packets.body(message, p)) for p in packets.walk(message) if p.tag == packets.PKESK]
+    assert named in {component.key_id for component in verdict.encryption_components(time.time())}
+
+
+@rows
+def test_gpg_by_hand_agrees(row: Row) -> None:
+    """Each certificate as it was published, not as we normalised it."""
+    with gnupg_home() as home, tempfile.NamedTemporaryFile() as file:
+        file.write(public_half(octets(row.path)))
+        file.flush()
+        done = gpg(home, "--trust-model", "always", "-f", file.name, "-e", content=b"x", check=False)
+    assert (done.returncode == 0) is row.gpg22
+
+
+@rows
+async def test_weak_ones_are_named(row: Row) -> None:
+    verdict = await verdict_on(row)
+    if isinstance(verdict, Certificate) and row.gpg22:
+        assert verdict.weaknesses == WEAK.get(row.file, ())
+
+
+@rows
+async def test_addresses_are_those_of_its_user_ids(row: Row) -> None:
+    verdict = await verdict_on(row)
+    if isinstance(verdict, Certificate):
+        told = {Address(text) for text in re.findall(r"<([^\s<>;]+@[^\s<>;]+)>", row.user_ids)}
+        assert told - FORGED <= set(verdict.addresses)
+
+
+@pytest.mark.parametrize("name", ["uid-001.asc", "uid-003.asc"])
+async def test_a_user_id_that_its_key_never_signed_binds_no_address(name: str) -> None:
+    [verdict] = await GnuPGExaminer().examine([octets(CERTS / "rpgp-interop" / name)])
+    assert isinstance(verdict, Certificate)
+    assert verdict.addresses == (Address("good@user.id"),)
+
+
+@pytest.mark.parametrize("number", CASES)
+async def test_keys_with_bad_signatures_are_judged_as_their_authors_say(number: int) -> None:
+    ring = octets(CERTS / "rnp-validity" / f"case{number}" / "pubring.gpg")
+    verdicts = await GnuPGExaminer().examine(packets.split_certificates(ring))
+    assert all(isinstance(verdict, Certificate) for verdict in verdicts)
+    why = tuple(verdict.unusable(time.time()) for verdict in verdicts if isinstance(verdict, Certificate))
+    assert why == CASES[number]
+
+
+def test_sq_derives_the_same_public_half(tmp_path: Path) -> None:
+    for row in table():
+        if row.file.endswith("tsk.asc") and "/v4" in row.file:
+            derived = subprocess.run(
+                ["sq", "key", "extract-cert", "-B", str(row.path)], capture_output=True, check=True
+            )
+            (tmp_path / "cert").write_bytes(derived.stdout)
+            ours = [
+                (p.tag, packets.body(data, p)) for data in [public_half(octets(row.path))] for p in packets.walk(data)
+            ]
+            assert ours == [(p.tag, packets.body(derived.stdout, p)) for p in packets.walk(derived.stdout)]

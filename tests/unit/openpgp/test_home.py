@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.errors import EngineError
+from relay.openpgp import home
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_folder_that_is_not_there_is_made_for_us_alone(tmp_path: Path) -> None:
+    home.prepare(tmp_path / "a" / "keyring")
+    assert mode(tmp_path / "a" / "keyring") == 0o700
+    assert (tmp_path / "a" / "keyring" / "gpg.conf").read_bytes() == home.OPTIONS.read_bytes()
+
+
+def test_a_fresh_clone_s_folder_is_tightened(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("x")
+    (tmp_path / "gpg.conf").write_text("x")
+    tmp_path.chmod(0o755)
+    home.prepare(tmp_path)
+    assert mode(tmp_path) == 0o700
+    assert (tmp_path / "gpg.conf").read_text() == "x"
+
+
+@pytest.mark.parametrize("name", ["private-keys-v1.d", "pubring.kbx", "relay.sqlite", "something else"])
+@pytest.mark.parametrize("open_to", [0o710, 0o701, 0o740, 0o755])
+def test_one_that_holds_something_and_is_open_is_refused(tmp_path: Path, name: str, open_to: int) -> None:
+    (tmp_path / name).touch()
+    tmp_path.chmod(open_to)
+    with pytest.raises(EngineError, match="chmod 700"):
+        home.prepare(tmp_path)
+    assert mode(tmp_path) == open_to
+
+
+def test_one_that_holds_something_and_is_closed_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "private-keys-v1.d").mkdir()
+    tmp_path.chmod(0o700)
+    home.prepare(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "keyring").touch()
+    with pytest.raises(EngineError, match="not a folder"):
+        home.prepare(tmp_path / "keyring")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="cannot be used"):
+        home.prepare(tmp_path / "file" / "keyring")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_another_user_s_folder_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    with pytest.raises(EngineError, match="another user"):
+        home.prepare(tmp_path)
+
+
+def test_a_short_path_stays_as_it_is(tmp_path: Path) -> None:
+    short = Path("/tmp/x")  # noqa: S108  only its length counts
+    assert home.reachable(short) == short
+    assert home.reachable(Path("x")).is_absolute()
+    assert home.reachable(tmp_path / ("x" * 150)).resolve() == tmp_path / ("x" * 150)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from lab.certificates import make_certificates, split
+from lab.shared import CERTS, needs_certs, octets
+
+from relay.mail import packets
+from relay.model import Component
+from relay.openpgp.weakness import fingerprint, weaknesses
+
+NOW = 1_800_000_000
+
+
+def components(data: bytes, *algorithms: str) -> list[Component]:
+    keys = [p for p in packets.walk(data) if p.tag in {6, 14}]
+    names = [*algorithms, *["ed25519"] * len(keys)]
+    return [
+        Component(fingerprint(packets.body(data, packet)), name, 0, None, encrypts=packet.tag == 14)
+        for packet, name in zip(keys, names, strict=False)
+    ]
+
+
+def with_hash(data: bytes, number: int, kinds: set[int]) -> bytes:
+    """The signatures of these types, naming another hash: what the walk sees, not a valid one."""
+    changed = bytearray(data)
+    for packet in packets.walk(data):
+        if packet.tag == 2 and data[packet.body_start + 1] in kinds:
+            changed[packet.body_start + 3] = number
+    return bytes(changed)
+
+
+@pytest.fixture(scope="module")
+def certificate() -> bytes:
+    return make_certificates(1)[0]
+
+
+def test_a_modern_certificate_has_none(certificate: bytes) -> None:
+    assert weaknesses(certificate, components(certificate), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "words"),
+    [
+        ("rsa1024", ("RSA of 1024 bits",)),
+        ("rsa2047", ("RSA of 2047 bits",)),
+        ("rsa2048", ()),
+        ("dsa3072", ("DSA of 3072 bits",)),
+        ("elgamal4096", ("ElGamal of 4096 bits",)),
+        ("nistp256", ()),
+    ],
+)
+def test_algorithms(certificate: bytes, algorithm: str, words: tuple[str, ...]) -> None:
+    assert weaknesses(certificate, components(certificate, algorithm), NOW) == words
+
+
+def test_a_sha_1_self_signature_counts_when_there_is_no_better_one(certificate: bytes) -> None:
+    everywhere = with_hash(certificate, 2, {0x10, 0x13, 0x1F})
+    assert weaknesses(everywhere, components(everywhere), NOW) == ("SHA-1 self-signature",)
+    somewhere = with_hash(certificate, 2, {0x13})
+    assert weaknesses(somewhere, components(somewhere), NOW) == ()
+
+
+def test_a_sha_1_binding_counts_for_a_live_encryption_subkey(certificate: bytes) -> None:
+    bound = with_hash(certificate, 1, {0x18})
+    parts = components(bound)
+    assert weaknesses(bound, parts, NOW) == ("MD5 subkey binding",)
+    dead = [parts[0], *(Component(c.fingerprint, c.algorithm, 0, 5, encrypts=True) for c in parts[1:])]
+    assert weaknesses(bound, dead, NOW) == ()
+
+
+def test_a_subkey_s_binding_is_not_taken_for_the_primary_s(certificate: bytes) -> None:
+    only_bindings = b"".join(octets for tag, octets in split(certificate) if tag != 13)
+    assert weaknesses(only_bindings, components(only_bindings), NOW) == ()
+
+
+@needs_certs
+def test_version_3_signatures_are_read() -> None:
+    data = octets(CERTS / "rpgp-interop" / "pgp-6-5-001.asc")
+    assert "SHA-1 self-signature" in weaknesses(data, components(data, "dsa1024"), NOW)
