@@ -1,0 +1,92 @@
+"""The same store on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from lab.postgresql import PostgreSQL, postgresql, programs
+from lab.synthetic import NOW, certificate, entry
+
+from relay.errors import StoreError
+from relay.keys.keyring import Keyring
+from relay.keys.store import Store
+from relay.model import Address, Found, Outage, Record
+
+PROGRAMS = programs()
+pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
+BOB = Address("bob@example.org")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    assert PROGRAMS
+    with postgresql(PROGRAMS) as running:
+        yield running
+
+
+@pytest.fixture
+async def store(server: PostgreSQL) -> AsyncIterator[Store]:
+    async with await Store.open(server.url, clock=lambda: NOW) as opened:
+        yield opened
+        for table in ("state", "certificate", "address", "rejected", "ledger", "trace", "trace_chain"):
+            await opened.database.write(lambda c, table=table: c.exec_driver_sql(f"DELETE FROM {table}"))  # type: ignore[misc]  # noqa: S608 - our own names
+
+
+async def test_stores_that_open_an_empty_database_together_do_not_collide(server: PostgreSQL) -> None:
+    stores = await asyncio.gather(*(Store.open(server.url) for _ in range(4)))
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_certificates_are_stored_found_approved_rejected_and_removed(store: Store) -> None:
+    soon = int(NOW) + 60
+    await store.certificates.upsert([entry(certificate(f"n{n}", expires=soon)) for n in range(1200)])
+    await store.certificates.upsert([entry(certificate("odd", "j\udcfc@x")), entry(certificate("p"), proposed=True)])
+    assert len(await store.certificates.by_address(Address("n7@example.org"))) == 1
+    assert len(await store.certificates.by_address(Address("j\udcfc@x"))) == 1
+    assert len(await store.certificates.search(certificate("n3").primary.key_id)) == 1
+    assert len([e async for e in store.certificates.iterate()]) == 1202
+    assert len(await store.certificates.expiring(3600)) == 1200
+    assert (await store.certificates.counts()).proposed == 1
+    assert await store.certificates.approve(certificate("p").fingerprint)
+    assert not await store.certificates.reject(certificate("p").fingerprint)
+    assert await store.certificates.remove(certificate("p").fingerprint)
+    assert len(await store.certificates.upsert([entry(certificate("n1"))], {})) == 1
+
+
+async def test_the_ledger_and_the_trace_are_shared(store: Store, server: PostgreSQL) -> None:
+    rows = [Record(float(n), f"{n}", "", "", "a@x", "b@x", "seal", "r", "w", "", "", "250", n) for n in range(1500)]
+    async with await Store.open(server.url, clock=lambda: NOW) as other:
+        for each in (store, other):
+            await asyncio.gather(*(each.ledger.record(b"\0t", [f"{n}\udcfc"]) for n in range(20)))
+        await asyncio.gather(store.trail.write(rows), other.trail.write(rows))
+        await other.ledger.forget(b"\0t", ["1\udcfc"])
+    assert len(await store.ledger.served(b"\0t")) == 19
+    assert (await store.trail.verify()).checked == 3000
+    assert await store.trail.prune(10.0) == 10
+    assert (await store.trail.verify()).checked == 2990
+
+
+async def test_a_server_that_stops_is_an_outage_until_it_is_back(store: Store, server: PostgreSQL) -> None:
+    await store.certificates.upsert([entry(certificate("bob"))])
+    keyring = Keyring(store.certificates, clock=lambda: NOW)
+    assert isinstance(await keyring.lookup(BOB), Found)
+    server.stop()
+    try:
+        assert isinstance(await keyring.lookup(Address("new@example.org")), Outage)
+        with pytest.raises(StoreError, match="the store cannot be used"):
+            await store.ledger.record(b"t", ["a@x"])
+        with pytest.raises(StoreError):
+            await Store.open(server.url)
+    finally:
+        server.start()
+    assert isinstance(await keyring.lookup(BOB), Found)
+    await store.ledger.record(b"t", ["a@x"])
+
+
+@pytest.mark.parametrize("wrong", ["/nosuch", "nobody@"])
+async def test_a_database_or_user_that_does_not_exist_is_told(server: PostgreSQL, wrong: str) -> None:
+    url = server.url.replace("/postgres", wrong) if wrong[0] == "/" else server.url.replace("relay@", wrong)
+    with pytest.raises(StoreError, match="the store cannot be used"):
+        await Store.open(url)

@@ -1,0 +1,68 @@
+"""A PostgreSQL server of a test's own, on a free port of 127.0.0.1. It refuses to run as root, which lends it a user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class PostgreSQL:
+    """`start` and `stop` as often as needed; the data stays."""
+
+    def __init__(self, programs: Path, folder: Path, port: int) -> None:
+        self._programs, self._folder, self._port = programs, folder, port
+        self.url = f"postgresql://relay@127.0.0.1:{port}/postgres"
+        self._run("initdb", "-D", self._data, "-U", "relay", "--auth=trust", "--no-sync", "-E", "UTF8")
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def start(self) -> None:
+        options = f"-p {self._port} -k {self._folder} -h 127.0.0.1"
+        self._run("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._programs / program, *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            user="postgres" if os.geteuid() == 0 else None,
+        )
+
+
+def programs() -> Path | None:
+    """Where Debian or PATH has them."""
+    found = shutil.which("initdb")
+    return Path(found).parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+
+
+@contextmanager
+def postgresql(where: Path) -> Iterator[PostgreSQL]:
+    """A running server, gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    try:
+        server = PostgreSQL(where, folder, port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
