@@ -16,7 +16,6 @@ import os
 import shutil
 import stat
 import tempfile
-from functools import cache
 from pathlib import Path
 
 from relay.errors import EngineError
@@ -25,6 +24,7 @@ LONGEST_SOCKET = 107
 OPTIONS = Path(__file__).with_name("gpg.conf")
 
 _LONGEST_SOCKET_NAME = "S.gpg-agent.browser"
+_links: dict[Path, Path] = {}
 _HARMLESS = frozenset({"README.md", "gpg.conf", ".gitignore", ".gitkeep"})
 
 
@@ -40,21 +40,39 @@ def prepare(path: Path) -> None:
         raise EngineError(f"the keyring folder {path} cannot be used: {error.strerror}") from error
 
 
-@cache
 def reachable(path: Path) -> Path:
     """The same folder under a name that leaves room for the agent's sockets."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  a symbolic link of the administrator's stays one
-    if len(os.fsencode(absolute / _LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET:
+    if _fits(absolute):
         return absolute
+    link = _links.get(absolute)
+    if link is None or not _is_ours(link, absolute):
+        link = _links[absolute] = _link(absolute)
+    return link
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / _LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET
+
+
+def _is_ours(link: Path, target: Path) -> bool:
+    """Whatever clears old files out of /tmp may have removed it, and a stranger put another in its place."""
+    try:
+        return link.parent.lstat().st_uid == os.geteuid() and link.readlink() == target
+    except OSError:
+        return False
+
+
+def _link(target: Path) -> Path:
     try:
         private = Path(tempfile.mkdtemp(prefix="pgp-relay-"))
         link = private / "home"
-        link.symlink_to(absolute, target_is_directory=True)
+        link.symlink_to(target, target_is_directory=True)
     except OSError as error:
         raise EngineError("no short name can be made for the keyring folder: its path is too long") from error
-    if len(os.fsencode(link / _LONGEST_SOCKET_NAME)) > LONGEST_SOCKET:
-        raise EngineError("the paths of the keyring folder and of the temporary folder are too long for gpg-agent")
     atexit.register(_remove, private, os.getpid())
+    if not _fits(link):
+        raise EngineError("the paths of the keyring folder and of the temporary folder are too long for gpg-agent")
     return link
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,6 +257,7 @@ async def test_no_descriptor_is_left_open(home: Path, certificates: list[Certifi
     assert open_descriptors() == before
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there it does so by itself")
 async def test_it_works_without_a_thread_a_child(home: Path, certificates: list[Certificate]) -> None:
     watcher = asyncio.get_child_watcher()
     try:

@@ -68,3 +68,30 @@ def test_a_short_path_stays_as_it_is(tmp_path: Path) -> None:
     assert home.reachable(short) == short
     assert home.reachable(Path("x")).is_absolute()
     assert home.reachable(tmp_path / ("x" * 150)).resolve() == tmp_path / ("x" * 150)
+
+
+def test_a_link_that_was_cleared_out_of_the_temporary_folder_is_made_anew(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 150)
+    long.mkdir()
+    first = home.reachable(long)
+    assert home.reachable(long) == first
+    first.unlink()
+    second = home.reachable(long)
+    assert second != first
+    assert second.resolve() == long
+
+
+def test_a_stranger_s_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    long = tmp_path / ("y" * 150)
+    first = home.reachable(long)
+    first.unlink()
+    first.symlink_to("/nowhere")
+    assert home.reachable(long).resolve() == long
+
+
+def test_no_short_name_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = tmp_path / ("t" * 100)
+    far.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(far))
+    with pytest.raises(EngineError, match="too long"):
+        home.reachable(tmp_path / ("z" * 150))
