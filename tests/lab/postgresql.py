@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, on a free port of 127.0.0.1. It refuses to run as root, which lends it a user."""
+"""A PostgreSQL server of a test's own, on a free port of 127.0.0.1. Root lends it a user: it refuses to run as root."""
 
 from __future__ import annotations
 
