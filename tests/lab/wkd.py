@@ -117,11 +117,30 @@ class Authority:
         return builder.sign(signer or self._key, hashes.SHA256())
 
 
+class _Connection(asyncio.StreamReaderProtocol):
+    """Notices that the client is gone while a behaviour still answers."""
+
+    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+        self._answering: asyncio.Task[None] | None = None
+        super().__init__(asyncio.StreamReader(), self._start)
+        self._serve = serve
+
+    def _start(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._answering = asyncio.ensure_future(self._serve(reader, writer))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._answering:
+            self._answering.cancel()
+
+
 @dataclass
 class WkdServer:
     """See the module; `connect_to(hosts)` is what the source is given to reach it."""
 
     root: Path
+    address: str = "127.0.0.1"
+    port: int = 0
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     tls: dict[str, ssl.SSLContext] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -135,9 +154,10 @@ class WkdServer:
         self.authority = Authority(Path(self._folder.name))
         front = self.authority.context("unknown.invalid")
         front.sni_callback = self._choose
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=front)
-        self.port: int = self._server.sockets[0].getsockname()[1]
         self._tasks: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self._serve), self.address, self.port, ssl=front)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(

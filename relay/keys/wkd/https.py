@@ -5,7 +5,7 @@ only to the same host or to `openpgpkey.` of the domain; at most `MAX_BODY` octe
 `MAX_FETCHES` at a time in all, `MAX_PER_DOMAIN` of them and as many connections to one domain; no cookies, no
 credentials, no proxy; no connection is kept when nobody waits for it.
 
-Raises `NoSuchName`, `NotListening` and `Failed`. Time is the caller's: `lane` waits without limit, what
+Raises `NoSuchName`, `NotListening` and `Failed`. Time is the caller's: `line` waits without limit, what
 happens in it is for `asyncio.timeout` to end.
 """
 
@@ -16,6 +16,7 @@ import errno
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -39,14 +40,14 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pgp-relay"}
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
-class Lane:
-    """The way to one domain, while somebody uses it."""
+class Line:
+    """One connection at a time to one domain, kept from one fetch to the next while it is `intact`."""
 
-    def __init__(self, domain: str, session: aiohttp.ClientSession) -> None:
-        self.free = asyncio.Semaphore(MAX_PER_DOMAIN)
-        self.users = 0
-        self.session = session
+    def __init__(self, domain: str, route: Route, session: aiohttp.ClientSession) -> None:
+        self.intact = False
         self._domain = domain
+        self._route = route
+        self._session = session
 
     async def get(self, host: str, path: str) -> bytes:
         """The answer's octets; none where there is no such document."""
@@ -65,10 +66,17 @@ class Lane:
 
     async def _get(self, url: URL) -> bytes | URL:
         with _translated():
-            async with self.session.get(url, allow_redirects=False) as response:
-                if response.status in _REDIRECTS:
-                    return self._follow(url, response.headers.get("Location", ""))
-                return await _body(response)
+            self.intact = False
+            async with self._session.get(url, allow_redirects=False) as response:
+                redirects = response.status in _REDIRECTS
+                answer = self._follow(url, response.headers.get("Location", "")) if redirects else await _body(response)
+                self.intact = _may_be_kept(response)
+                return answer
+
+    async def close(self) -> None:
+        """At once: TLS would wait for the other side's farewell, which may never come."""
+        self._route.cut()
+        await self._session.close()
 
     def _follow(self, url: URL, location: str) -> URL:
         try:
@@ -81,8 +89,15 @@ class Lane:
         return target
 
 
+@dataclass
+class _Domain:
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PER_DOMAIN))
+    users: int = 0
+    idle: list[Line] = field(default_factory=list)
+
+
 class Client:
-    """All lanes. Raises `ConfigError` where `ca_file` cannot be used."""
+    """All lines. Raises `ConfigError` where `ca_file` cannot be used."""
 
     def __init__(
         self, names: Names, guard: Guard, connect_to: Mapping[Endpoint, Endpoint], ca_file: Path | None
@@ -92,30 +107,42 @@ class Client:
         self._connect_to = connect_to
         self._tls = _tls(ca_file)
         self._free = asyncio.Semaphore(MAX_FETCHES)
-        self._lanes: dict[str, Lane] = {}
+        self._domains: dict[str, _Domain] = {}
 
     @asynccontextmanager
-    async def lane(self, domain: str) -> AsyncIterator[Lane]:
-        """Wait for a free place: first one of the domain's, so that its queue takes nobody else's."""
-        lane = self._lanes.get(domain) or self._open(domain)
-        lane.users += 1
+    async def line(self, name: str) -> AsyncIterator[Line]:
+        """Wait for a free one: first among the domain's own, so that its queue takes nobody else's place."""
+        domain = self._domains.setdefault(name, _Domain())
+        domain.users += 1
         try:
-            async with lane.free, self._free:
-                yield lane
+            async with domain.free, self._free, self._lent(name, domain.idle) as line:
+                yield line
         finally:
-            lane.users -= 1
-            if not lane.users:
-                del self._lanes[domain]
-                await lane.session.close()
+            domain.users -= 1
+            if not domain.users:
+                del self._domains[name]
+                for line in domain.idle:
+                    await line.close()
 
-    def _open(self, domain: str) -> Lane:
+    @asynccontextmanager
+    async def _lent(self, name: str, idle: list[Line]) -> AsyncIterator[Line]:
+        line = idle.pop() if idle else self._open(name)
+        try:
+            yield line
+        finally:
+            if line.intact:
+                idle.append(line)
+            else:
+                await line.close()
+
+    def _open(self, domain: str) -> Line:
         route = Route(self._names, self._guard, self._connect_to)
         connector = aiohttp.TCPConnector(
             resolver=route,
             socket_factory=route.socket,
             use_dns_cache=False,
             ssl=self._tls,
-            limit=MAX_PER_DOMAIN,
+            limit=1,
         )
         session = aiohttp.ClientSession(
             connector=connector,
@@ -125,8 +152,7 @@ class Client:
             auto_decompress=False,
             trust_env=False,
         )
-        lane = self._lanes[domain] = Lane(domain, session)
-        return lane
+        return Line(domain, route, session)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -144,6 +170,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_BODY:
             raise Failed(Reason.SIZE)
     return bytes(body)
+
+
+def _may_be_kept(response: aiohttp.ClientResponse) -> bool:
+    closes = "close" in response.headers.get("Connection", "").lower() or response.version != aiohttp.HttpVersion11
+    return response.content.is_eof() and not closes
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from relay.errors import ConfigError, EngineError, Fault
 from relay.keys.wkd import answer, names
 from relay.keys.wkd.guard import Guard, IPNetwork
-from relay.keys.wkd.https import Client, Lane
+from relay.keys.wkd.https import Client, Line
 from relay.keys.wkd.location import Location, locations
 from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
 from relay.keys.wkd.route import Endpoint
@@ -70,21 +70,21 @@ class Wkd:
         places = locations(address)
         if places is None:
             return NotFound(NAME)
-        async with self._client.lane(address.domain) as lane:
-            fetched = await self._fetch(lane, places)
+        async with self._client.line(address.domain) as line:
+            fetched = await self._fetch(line, places)
         return await self._judge(fetched, address) if isinstance(fetched, _Document) else fetched
 
     async def close(self) -> None:
         """Lookups under way are to have ended."""
         self._names.close()
 
-    async def _fetch(self, lane: Lane, places: Sequence[Location]) -> _Document | NotFound | Outage:
+    async def _fetch(self, line: Line, places: Sequence[Location]) -> _Document | NotFound | Outage:
         place = places[0]
         try:
             async with asyncio.timeout(self._timeout):
                 for place in places:
                     with suppress(NoSuchName):
-                        return _Document(place.method, await lane.get(place.host, place.path))
+                        return _Document(place.method, await line.get(place.host, place.path))
         except TimeoutError:
             return Outage(NAME, Reason.TIMEOUT, place.method)
         except Failed as error:

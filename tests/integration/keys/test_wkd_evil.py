@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -133,6 +134,31 @@ async def test_a_server_that_takes_connections_and_never_greets(server: WkdServe
         port = mute.getsockname()[1]
         async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{port}"}) as wkd:
             assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
+
+
+async def test_a_server_that_ignores_our_farewell_is_hung_up_on(server: WkdServer) -> None:
+    """Closing TLS properly waits 30 s for the other side."""
+    front = server.authority.context(HOST)
+    hung_up = threading.Event()
+
+    def serve() -> None:
+        raw, _ = listener.accept()
+        with front.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as connection:
+            connection.recv(1000)
+            raw_end = socket.socket(fileno=connection.fileno())
+            raw_end.settimeout(10)
+            while raw_end.recv(1000):  # the farewell is read as octets and not answered
+                pass
+            raw_end.detach()
+            hung_up.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{listener.getsockname()[1]}"}) as wkd:
+            assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
+            assert await asyncio.to_thread(hung_up.wait, 2)
+        await asyncio.to_thread(thread.join)
 
 
 async def test_a_name_service_that_never_answers(server: WkdServer) -> None:
@@ -440,12 +466,14 @@ async def test_a_chunk_that_lies_about_its_size(server: WkdServer) -> None:
     "behaviour",
     [
         answering(b"no such file", "404 Not Found"),
+        sending(b"HTTP/1.1 404 Not Found\r\n\r\n" + bytes(1 << 20), close=False),
+        sending(b"HTTP/1.1 404 Not Found\r\nContent-Length: 10000000000\r\n\r\n", close=False),
         answering(b""),
         sending(b"HTTP/1.1 204 No Content\r\n\r\n"),
         answering(certificate("eve@example.org")),
         answering(certificate("xbob@example.org")),
     ],
-    ids=["404", "empty", "204", "another address", "a longer address"],
+    ids=["404", "404 without end", "404 that keeps us waiting", "empty", "204", "another address", "a longer address"],
 )
 async def test_said_by_the_server(server: WkdServer, behaviour: Behaviour) -> None:
     assert await outcome(server, behaviour) == NotFound("wkd", "wkd/advanced")
