@@ -163,6 +163,8 @@ class Postfix:
             "disable_dns_lookups": "yes",
             "smtp_tls_security_level": "none",
             "smtpd_tls_security_level": "none",
+            "smtp_line_length_limit": "0",  # … as it came through, not folded on the last hop
+            "lmtp_line_length_limit": "0",
             "smtp_send_xforward_command": "yes",  # so that the sink sees what came through
             "lmtp_send_xforward_command": "yes",
             "minimal_backoff_time": "1s",

@@ -80,6 +80,11 @@ class Sink:
                 raise AssertionError(f"{len(self._taken)} of {count} mails came within {seconds:g} s")
             return list(self._taken)
 
+    def forget(self) -> None:
+        """Begin anew: what has come so far no longer counts."""
+        with self._arrived:
+            self._taken.clear()
+
     def keep(self, mail: Taken) -> None:
         with self._arrived:
             self._taken.append(mail)

@@ -1,0 +1,153 @@
+"""The relay as it runs at a site: `pgp-relay serve` as a process of its own, with a folder, a port and a log.
+
+`Relay` is a context manager around the folder; `start` returns once the log says `ready`, `stop` sends SIGTERM and
+wants exit status 0, `kill` is kill -9. `run` calls any other command on the same configuration. `settings` are laid
+over the defaults (the local keyring alone, one rule: sealed where a key is known).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from lab.gnupghome import stop_agent
+from lab.ports import free_port
+from lab.waiting import wait_for
+
+PROGRAM = Path(sys.executable).with_name("pgp-relay")
+
+
+class Relay:
+    """`with Relay({"reinject": url}) as relay: relay.start()`."""
+
+    def __init__(self, settings: Mapping[str, Any] = {}, *, scheme: str = "lmtp") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))  # a short path: gpg-agent's socket
+        self.keyring = self.folder / "keyring"
+        self.port = free_port()
+        self.file = self.folder / "config.yaml"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.configure(
+            {
+                "listen": [f"{scheme}://127.0.0.1:{self.port}"],
+                "hostname": "relay.example",
+                "lookup": {"sources": ["keyring"]},
+                "policy": [{"name": "everyone", "encrypt": "preferred"}],
+                "notices": {"from": "postmaster@front.example"},
+                "log": {"level": "debug", "format": "json"},
+                **settings,
+            }
+        )
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Write config.yaml anew; counts at the next start or SIGHUP."""
+        self.settings = dict(settings)
+        self.file.write_text(yaml.safe_dump(self.settings, allow_unicode=True))
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has written to standard error, over all starts."""
+        file = self.folder / "log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The log's lines, read; a line that is no JSON is an error."""
+        whole, _, _unfinished = self.log.rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        try:
+            if self._process:
+                self.stop()
+        finally:
+            if self.keyring.exists():
+                stop_agent(self.keyring)
+            shutil.rmtree(self.folder)
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        before = self._ready()
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [PROGRAM, "-c", self.file, "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                start_new_session=True,
+            )
+        wait_for(lambda: self._ready() > before or (self._process and self._process.poll() is not None), "ready")
+        if self._process.poll() is not None:
+            raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
+
+    def stop(self) -> None:
+        """SIGTERM; it finishes what is in flight and ends with 0."""
+        assert self._process
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(40)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+            raise
+        assert status == 0, f"ended with {status}\n{self.log[-3000:]}"
+
+    def kill(self) -> None:
+        """SIGKILL for it and all it has started; nothing is tidied up."""
+        assert self._process
+        process, self._process = self._process, None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def run(self, *words: str | Path, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        """Another command of the program."""
+        done = subprocess.run(
+            [PROGRAM, "-c", self.file, *words],
+            input=content,
+            capture_output=True,
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            check=False,
+            timeout=100,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{words}: {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
+        return done
+
+    def trace(self, *words: str) -> list[dict[str, Any]]:
+        """`trace --json`."""
+        return [json.loads(line) for line in self.run("trace", "--json", *words).stdout.splitlines()]
+
+    def wait_event(self, name: str, seconds: float = 30) -> dict[str, Any]:
+        """The first line of the log with that word, as soon as it is there."""
+        return wait_for(lambda: next((e for e in self.events if e["event"] == name), None), f"{name} logged", seconds)
+
+    def _ready(self) -> int:
+        return self.log.count('"ready"')
