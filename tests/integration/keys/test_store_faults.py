@@ -190,6 +190,16 @@ async def test_a_read_that_is_cancelled_leaves_the_store_usable(tmp_path: Path) 
         assert found
 
 
+async def test_a_write_that_is_cancelled_is_done_whole_and_not_half(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store:
+        writing = asyncio.create_task(store.certificates.upsert([entry(certificate(f"n{n}")) for n in range(2000)]))
+        done, _ = await asyncio.wait([writing], timeout=0.01)
+        assert not done
+        writing.cancel()
+    async with await Store.open(tmp_path / "s.db") as store:
+        assert (await store.certificates.counts()).total == 2000
+
+
 async def test_closing_waits_for_what_runs(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "s.db")
     writing = asyncio.create_task(store.certificates.upsert([entry(certificate(f"n{n}")) for n in range(2000)]))

@@ -147,6 +147,23 @@ async def test_after_everything_was_taken_out_the_chain_goes_on(store: Store) ->
     assert not (await store.trail.verify(Link(5, bytes(32)))).holds
 
 
+async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> None:
+    await _fill(store, 2500)
+    read, pruned = store.database.read, False
+
+    async def read_and_prune(work: object) -> object:
+        nonlocal pruned
+        found = await read(work)  # type: ignore[arg-type]  # passed through
+        if not pruned:
+            pruned = True
+            await store.trail.prune(1000.0 + 101)
+        return found
+
+    store.database.read = read_and_prune  # type: ignore[method-assign, assignment]  # only adds the moment
+    verdict = await store.trail.verify()
+    assert (verdict.holds, verdict.checked) == (True, 2400)
+
+
 async def test_many_callers_share_commits_and_one_chain(store: Store) -> None:
     commits = 0
     write = store.database.write
