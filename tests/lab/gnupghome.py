@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -23,8 +24,27 @@ def gnupg_home() -> Iterator[Path]:
 
 
 def stop_agent(home: Path) -> None:
-    """Stop what gpg started for that home."""
+    """Stop what gpg started for that home, and wait until it has gone."""
+    agent = agent_of(home)
     subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True, capture_output=True)
+    if agent is not None:
+        _await_end(agent)
+
+
+def agent_of(home: Path) -> int | None:
+    """The process id of the home's agent; None where none runs."""
+    ask = ["gpg-connect-agent", "--homedir", str(home), "--no-autostart", "GETINFO pid", "/bye"]
+    answer = subprocess.run(ask, capture_output=True, check=False).stdout.split()
+    return int(answer[1]) if len(answer) > 1 and answer[0] == b"D" else None
+
+
+def _await_end(process: int) -> None:
+    with suppress(ProcessLookupError):
+        end = os.pidfd_open(process)
+        try:
+            select.select([end], [], [], 10)
+        finally:
+            os.close(end)
 
 
 def gpg(home: Path, *arguments: str, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab.certificates import Keypair, make_certificates, make_keypair
-from lab.gnupghome import generate, gnupg_home, gpg, secret_key, stop_agent
+from lab.gnupghome import agent_of, generate, gnupg_home, gpg, secret_key, stop_agent
 from lab.readers import read_gnupg
 
 from relay.errors import EngineError, EngineTimeout
@@ -197,6 +196,7 @@ async def test_an_agent_that_cannot_start_is_an_error(home: Path, certificates: 
 async def test_an_agent_that_does_not_answer_is_a_timeout(home: Path, certificates: list[Certificate]) -> None:
     signer = secret_key(home)
     agent = agent_of(home)
+    assert agent is not None
     os.kill(agent, signal.SIGSTOP)
     try:
         with pytest.raises(EngineTimeout):
@@ -265,11 +265,6 @@ async def test_it_works_without_a_thread_a_child(home: Path, certificates: list[
         await asyncio.gather(*(seal(home, certificates) for _ in range(8)))
     finally:
         asyncio.set_child_watcher(watcher)
-
-
-def agent_of(home: Path) -> int:
-    asked = ["gpg-connect-agent", "--homedir", str(home), "GETINFO pid", "/bye"]
-    return int(subprocess.run(asked, capture_output=True, check=True).stdout.split()[1])
 
 
 def open_descriptors() -> int:
