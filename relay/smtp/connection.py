@@ -54,8 +54,6 @@ class Connection(SMTPProtocol):
         self._ended = False
         self.extensions: dict[str, str] = {}
         """What was announced: keyword in lower case, parameters."""
-        self.used = False
-        """A transaction has been finished on it."""
 
     # asyncio's side
 

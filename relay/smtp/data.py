@@ -74,14 +74,19 @@ def stuffed(content: bytes) -> Iterator[bytes]:
     A message that does not end with CRLF gets one: there is no other way to send it.
     """
     start = 0
-    while start < len(content):
+    while len(content) - start > SLICE:
         end = start + SLICE
         while content[end - 1 : end] == b"\r":  # CRLF and the dot behind it stay together
             end += 1
-        piece = content[start:end].replace(b"\r\n.", b"\r\n..")
-        yield b"." + piece if _begins_with_dot(content, start) else piece
+        yield _stuffed(content, start, end)
         start = end
-    yield b".\r\n" if content.endswith(b"\r\n") or not content else END
+    final = b".\r\n" if content.endswith(b"\r\n") or not content else END
+    yield _stuffed(content, start, len(content)) + final
+
+
+def _stuffed(content: bytes, start: int, end: int) -> bytes:
+    piece = content[start:end].replace(b"\r\n.", b"\r\n..")
+    return b"." + piece if _begins_with_dot(content, start) else piece
 
 
 def _begins_with_dot(content: bytes, at: int) -> bool:

@@ -22,7 +22,7 @@ _STEPS_BEFORE_DATA = 4  # however many recipients there are, they get this many 
 
 
 class Stale(NextHopError):
-    """A kept connection turned out to be closed before anything of the message was sent on it."""
+    """The connection ended before anything of the message was sent: another may do better."""
 
 
 class Handover:
@@ -35,7 +35,7 @@ class Handover:
         self._timeouts = timeouts
 
     async def run(self, content: bytes) -> tuple[Reply, ...]:
-        """One reply a recipient. Raises `NextHopError`, `Stale` where another connection may do better."""
+        """One reply a recipient. Raises `NextHopError`, of which `Stale` left the message untouched."""
         if commands.needs_smtputf8(self._envelope) and "smtputf8" not in self._connection.extensions:
             return (dialogue.NO_SMTPUTF8,) * len(self._envelope.recipients)
         given = await self._introduced(len(content))
@@ -57,9 +57,7 @@ class Handover:
         except TimeoutError:
             raise NextHopError("the next hop is slow") from None
         except Broken as error:
-            if self._connection.used:
-                raise Stale(str(error)) from None
-            raise
+            raise Stale(str(error)) from None
         return given
 
     async def _recipients(self, size: int) -> list[Reply]:

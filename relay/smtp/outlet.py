@@ -37,7 +37,7 @@ class SmtpOutlet:
         self._place = Endpoint.parse(url)
         self._hostname = hostname
         self._timeouts = timeouts or Timeouts()
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or ssl.create_default_context()  # checks the name and the chain
         self._pool = Pool(size=pool_size, patience=self._timeouts.step)
 
     async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:

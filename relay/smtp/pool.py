@@ -56,7 +56,6 @@ class Pool:
             connection.abandon()
             raise
         if connection.alive:
-            connection.used = True
             self._kept.append((asyncio.get_running_loop().time(), connection))
 
     async def close(self) -> None:

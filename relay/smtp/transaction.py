@@ -41,7 +41,7 @@ class Transaction:
         if self.open:
             raise Refusal(dialogue.NESTED_MAIL)
         mail = read_mail(argument, limit=self._bounds.max_message_size)
-        self._without_hello(mail.options)
+        self._demand_extended(parameters=bool(mail.options or mail.size))
         self._sender, self._options = mail.sender, mail.options
         self.size, self.smtputf8 = mail.size, mail.smtputf8
         self.open = True
@@ -54,7 +54,7 @@ class Transaction:
         if len(self._recipients) >= self._bounds.recipients:
             raise Refusal(dialogue.TOO_MANY_RECIPIENTS)
         recipient = read_recipient(argument, smtputf8=self.smtputf8)
-        self._without_hello(recipient.options)
+        self._demand_extended(parameters=bool(recipient.options))
         self._recipients.append(recipient)
         return dialogue.RECIPIENT_OK
 
@@ -64,6 +64,6 @@ class Transaction:
             raise Refusal(dialogue.RECIPIENT_FIRST if self.open else dialogue.MAIL_FIRST)
         return Envelope(self._sender, tuple(self._recipients), self._options, tuple(self._xforward.values()))
 
-    def _without_hello(self, options: tuple[str, ...]) -> None:
-        if options and not self._extended:
+    def _demand_extended(self, *, parameters: bool) -> None:
+        if parameters and not self._extended:
             raise Refusal(dialogue.UNKNOWN_PARAMETER)

@@ -51,7 +51,9 @@ class Drop:
 
 @dataclass(frozen=True)
 class Hang:
-    """Say nothing until the hop stops."""
+    """Say nothing; `reading` until the client leaves, or not even that."""
+
+    reading: bool = True
 
 
 @dataclass(frozen=True)
@@ -271,8 +273,12 @@ class _Conversation:
                 if reset:
                     self.writer.transport.abort()
                 raise _Gone
-            case Hang():
-                await asyncio.Event().wait()
+            case Hang(reading):
+                while reading and await self.reader.read(1 << 16):
+                    pass
+                if not reading:
+                    await asyncio.Event().wait()
+                raise _Gone
             case Wait(event):
                 await event.wait()
         text = fault.line if isinstance(fault, Say) else usual

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -100,6 +100,27 @@ async def test_a_farewell_on_an_idle_connection_is_not_taken_for_an_answer() -> 
         assert hop.connections == 2
 
 
+async def test_a_connection_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.smtp.pool.IDLE", 0.05)
+    hop = ScriptedHop()
+    async with delivering(hop) as outlet:
+        await outlet.send(envelope(), MAIL)
+        await asyncio.sleep(0.06)
+        await outlet.send(envelope(), MAIL)
+        assert hop.connections == 2
+
+
+async def test_a_connection_seen_to_close_is_not_handed_out() -> None:
+    hop = ScriptedHop()
+    async with delivering(hop) as outlet:
+        await outlet.send(envelope(), MAIL)
+        await hop.hang_up()
+        (connection,) = (each for _, each in outlet._pool._kept)
+        while connection.alive:  # noqa: ASYNC110  nobody waits for the end of an idle connection: there is no event
+            await asyncio.sleep(0)
+        assert outlet._pool.kept() is None
+
+
 async def test_after_a_refused_message_the_connection_is_reset_and_kept() -> None:
     hop = ScriptedHop()
     async with delivering(hop) as outlet:
@@ -161,11 +182,12 @@ async def test_a_next_hop_that_hangs_is_a_next_hop_error_in_time(step: str) -> N
         async with asyncio.timeout(2):
             with pytest.raises(NextHopError):
                 await outlet.send(envelope(), MAIL)
+            await hop.until_closed()
 
 
 async def test_a_next_hop_that_stops_reading_is_a_next_hop_error_in_time() -> None:
     hop = ScriptedHop()
-    hop.at["body"] = Hang()
+    hop.at["body"] = Hang(reading=False)
     async with delivering(hop, timeouts=QUICK) as outlet:
         async with asyncio.timeout(3):
             with pytest.raises(NextHopError, match="does not read"):
@@ -212,6 +234,26 @@ async def test_an_answer_that_is_none_is_a_next_hop_error(step: str, line: str) 
             await outlet.send(envelope(), MAIL)
 
 
+async def test_a_reply_without_an_end_is_given_up_before_it_fills_the_memory() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 " + b"x" * 100_000)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        left.set()
+
+    left = asyncio.Event()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    outlet = SmtpOutlet(url, hostname="relay.example", timeouts=Timeouts(step=60))
+    async with asyncio.timeout(2):
+        with pytest.raises(NextHopError):
+            await outlet.send(envelope(), MAIL)
+        await left.wait()
+    server.close()
+
+
 async def test_data_answered_with_250_is_not_a_delivery() -> None:
     hop = ScriptedHop()
     hop.at["DATA"] = Say("250 2.0.0 Taken", close=True)
@@ -220,20 +262,25 @@ async def test_data_answered_with_250_is_not_a_delivery() -> None:
             await outlet.send(envelope(), MAIL)
 
 
-async def test_250_before_the_end_of_the_message_is_not_a_delivery() -> None:
+@pytest.mark.parametrize("close", [True, False])
+async def test_250_before_the_end_of_the_message_is_not_a_delivery(close: bool) -> None:  # noqa: FBT001  a parameter
     hop = ScriptedHop()
-    hop.at["body"] = Say("250 2.0.0 Taken", close=True)
+    hop.at["body"] = Say("250 2.0.0 Taken", close=close)
     async with delivering(hop) as outlet:
         with pytest.raises(NextHopError):
             await outlet.send(envelope(), MAIL * 500_000)
 
 
-async def test_a_refusal_in_the_middle_of_the_message_is_the_answer() -> None:
+@pytest.mark.parametrize("close", [True, False])
+async def test_a_refusal_in_the_middle_of_the_message_is_the_answer(close: bool) -> None:  # noqa: FBT001  a parameter
     hop = ScriptedHop()
-    hop.at["body"] = Say("552 5.3.4 Too large", close=True)
+    hop.at["body"] = Say("552 5.3.4 Too large", close=close)
     async with delivering(hop) as outlet:
         given = await outlet.send(envelope("1@x", "2@x"), MAIL * 500_000)
         assert [str(reply) for reply in given] == ["552 5.3.4 The next hop refused the message"] * 2
+        hop.at.clear()
+        assert (await outlet.send(envelope(), MAIL))[0].accepted
+        assert hop.connections == 2  # on the first, the rest of the message would be taken for commands
 
 
 async def test_an_answer_after_the_content_is_not_quoted() -> None:
