@@ -21,6 +21,7 @@ from relay.errors import AddressError
 MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits add up to 64 + 1 + 255
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>]")
+_SPECIAL = re.compile(r'["\\]')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -60,7 +61,12 @@ class Address:
     def untagged(self) -> Address | None:
         """The address without its `+tag` (RFC 5233), or None where it has none."""
         base, plus, _tag = self.local.partition("+")
-        return Address(f"{base}@{self.domain}") if plus and base and self.domain else None
+        if not (plus and base and self.domain):
+            return None
+        try:
+            return Address(f"{_quote(base)}@{self.domain}")
+        except AddressError:  # quoted, it is too long
+            return None
 
     @property
     def is_ascii(self) -> bool:
@@ -77,6 +83,10 @@ def normalise_domain(domain: str) -> str:
         return idna.encode(lowered, uts46=True).decode("ascii")
     except idna.IDNAError:
         return lowered
+
+
+def _quote(local: str) -> str:
+    return '"' + _SPECIAL.sub(r"\\\g<0>", local) + '"' if _SPECIAL.search(local) or " " in local else local
 
 
 def _unquote(local: str) -> str:

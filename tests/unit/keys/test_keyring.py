@@ -124,3 +124,14 @@ async def test_a_store_that_fails_is_an_outage(address: str) -> None:
             raise StoreError("the store's disk is full")
 
     assert await Keyring(Broken()).lookup(Address(address)) == Outage("keyring", "the store's disk is full", "keyring")
+
+
+@pytest.mark.parametrize(
+    "address", ['"bob smith+x"@x', '"\\"bob\\"+x"@x', "\\" * 200 + "+x@x", '"+x"@x', "+x@x", "bob+x"]
+)
+async def test_an_odd_tagged_address_is_answered_and_reaches_no_other_mailbox(address: str) -> None:
+    assert isinstance(await _lookup(address, entry(certificate("bob", "bob@x"))), NotFound)
+
+
+async def test_the_tag_is_found_inside_quotes() -> None:
+    assert isinstance(await _lookup('"bob smith+x"@x', entry(certificate("bob", '"Bob Smith"@x'))), Found)
