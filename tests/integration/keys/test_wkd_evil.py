@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import ssl
 import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 from lab.paper import PaperExaminer, certificate
 from lab.wkd import Behaviour, Exchange, WkdServer
 
 from relay.errors import ConfigError
-from relay.keys.wkd import Reason, Wkd
+from relay.keys.wkd import Reason, Wkd, route
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.names import Names, Resolve
 from relay.keys.wkd.reason import Failed
@@ -136,29 +139,77 @@ async def test_a_server_that_takes_connections_and_never_greets(server: WkdServe
             assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
 
 
-async def test_a_server_that_ignores_our_farewell_is_hung_up_on(server: WkdServer) -> None:
+@dataclass
+class Stubborn:
+    """A server that answers once a connection and never says farewell, in threads of its own."""
+
+    tls: ssl.SSLContext
+    answer: bytes
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    open: int = 0
+    most: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def closed(self) -> bool:
+        with self.changed:
+            return self.changed.wait_for(lambda: self.open == 0, 2)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self.listener.accept()[0],)).start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        with self.tls.wrap_socket(raw, server_side=True) as connection:
+            connection.recv(4000)
+            self._count(1)
+            connection.sendall(self.answer)
+            octets = socket.socket(fileno=connection.fileno())
+            octets.settimeout(20)
+            with contextlib.suppress(OSError):
+                while octets.recv(1000):  # the client's farewell is read as octets, and not answered
+                    pass
+            octets.detach()
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self.changed:
+            self.open += change
+            self.most = max(self.most, self.open)
+            self.changed.notify_all()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"", outage(Reason.TIMEOUT)),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9999\r\n\r\n", NotFound("wkd", "wkd/advanced")),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", NotFound("wkd", "wkd/advanced")),
+        (b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", NotFound("wkd", "wkd/advanced")),
+    ],
+)
+async def test_a_server_that_ignores_our_farewell_keeps_no_connection(
+    server: WkdServer, answer: bytes, expected: Lookup
+) -> None:
     """Closing TLS properly waits 30 s for the other side."""
-    front = server.authority.context(HOST)
-    hung_up = threading.Event()
-
-    def serve() -> None:
-        raw, _ = listener.accept()
-        with front.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False) as connection:
-            connection.recv(1000)
-            raw_end = socket.socket(fileno=connection.fileno())
-            raw_end.settimeout(10)
-            while raw_end.recv(1000):  # the farewell is read as octets and not answered
-                pass
-            raw_end.detach()
-            hung_up.set()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        async with source(server, connect_to={f"{HOST}:443": f"127.0.0.1:{listener.getsockname()[1]}"}) as wkd:
-            assert await wkd.lookup(BOB) == outage(Reason.TIMEOUT)
-            assert await asyncio.to_thread(hung_up.wait, 2)
-        await asyncio.to_thread(thread.join)
+    with Stubborn(server.authority.context(HOST), answer) as stubborn:
+        async with source(server, connect_to={f"{HOST}:443": stubborn.target}, timeout=0.2) as wkd:
+            found = await asyncio.gather(*(wkd.lookup(Address(f"u{n}@example.org")) for n in range(16)))
+        assert await asyncio.to_thread(stubborn.closed)
+    assert set(found) == {expected}
+    assert stubborn.most <= 5  # two, and what the server's threads have not noticed yet
 
 
 async def test_a_name_service_that_never_answers(server: WkdServer) -> None:
@@ -322,10 +373,10 @@ async def test_a_name_that_leads_inside_is_refused(server: WkdServer) -> None:
 async def test_a_second_answer_of_the_name_service_is_judged_again() -> None:
     answers = iter([[], ["93.184.216.34"], [], ["127.0.0.1"]])
     names = Names(lambda _, __: next(answers))
-    route = Route(names, Guard(), {})
-    assert [result["host"] for result in await route.resolve("example.org", 443)] == ["93.184.216.34"]
+    way = Route(names, Guard(), {})
+    assert [result["host"] for result in await way.resolve("example.org", 443)] == ["93.184.216.34"]
     with pytest.raises(Failed) as caught:
-        await route.resolve("example.org", 443)
+        await way.resolve("example.org", 443)
     assert caught.value.reason is Reason.ADDRESS
     names.close()
 
@@ -337,24 +388,35 @@ async def test_private_addresses_among_public_ones_are_left_out() -> None:
     names.close()
 
 
+async def test_a_family_without_a_route_is_left_out_so_that_its_error_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = Names(lambda _, family: ["1.1.1.1"] if family == socket.AF_INET else ["2606:4700::1111"])
+    for routed, expected in [({"1.1.1.1"}, ["1.1.1.1"]), (set(), ["2606:4700::1111", "1.1.1.1"])]:
+        monkeypatch.setattr(route, "_has_route", routed.__contains__)
+        results = await Route(names, Guard(), {}).resolve("example.org", 443)
+        assert [result["host"] for result in results] == expected
+    names.close()
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
 def test_the_address_of_the_socket_itself_is_judged(address: str) -> None:
-    route = Route(Names(nowhere), Guard(), {})
+    way = Route(Names(nowhere), Guard(), {})
     with pytest.raises(Failed):
-        route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
+        way.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
 
 
 async def test_what_connect_to_names_is_exempt_for_that_host_and_port_alone() -> None:
     names = Names(lambda _, family: ["10.0.0.1"] if family == socket.AF_INET else [])
     connect_to = {("example.org", 443): ("127.0.0.1", 8443)}
-    route = Route(names, Guard(), connect_to)
-    assert [(r["host"], r["port"]) for r in await route.resolve("example.org", 443)] == [("127.0.0.1", 8443)]
-    route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 8443))).close()
+    way = Route(names, Guard(), connect_to)
+    assert [(r["host"], r["port"]) for r in await way.resolve("example.org", 443)] == [("127.0.0.1", 8443)]
+    way.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 8443))).close()
     for forbidden in (("127.0.0.1", 22), ("127.0.0.2", 8443)):
         with pytest.raises(Failed):
-            route.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", forbidden))
+            way.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", forbidden))
     with pytest.raises(Failed):
-        await route.resolve("other.example", 443)
+        await way.resolve("other.example", 443)
     names.close()
 
 
