@@ -18,7 +18,9 @@ from relay.errors import ConfigError, RelayError
 
 T = TypeVar("T")
 
-out = Console(highlight=False, soft_wrap=True)
+WIDE = 250  # columns for a table that goes to a file or another program: nothing may be cut
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

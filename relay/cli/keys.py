@@ -164,7 +164,9 @@ def _print(entries: list[Entry], *, as_json: bool) -> None:
     if as_json:
         print_json(objects)
         return
-    table = Table("fingerprint", "addresses", "origin", "expires", "verdict", box=None)
+    table = Table(box=None)
+    for name in ("fingerprint", "addresses", "origin", "expires", "verdict"):
+        table.add_column(name, no_wrap=name == "fingerprint", overflow="fold")
     for one in objects:
         verdict = "usable" if one["usable"] else str(one["reason"])
         verdict += f", weak: {one['reason']}" if one["weak"] and one["usable"] else ""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli import check, demo, explain, keys, serve, trace
+from relay.cli import check, demo, explain, keys, postfix, serve, trace
 from relay.cli.context import Context
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("explain")(explain.explain)
 app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)
 app.add_typer(keys.app, name="keys")
+app.add_typer(postfix.app, name="postfix")
 
 
 @app.callback()

@@ -26,13 +26,30 @@ def test_long_data_is_read_back(size: int) -> None:
     assert dearmor(enarmor(data, "MESSAGE"))[0].data == data
 
 
-def test_written_armor_is_crlf_76_columns_without_checksum() -> None:
-    lines = enarmor(bytes(1000), "MESSAGE").split(b"\r\n")
+def crc24(data: bytes) -> int:
+    """RFC 9580 section 6.1.1, bit by bit."""
+    crc = 0xB704CE
+    for octet in data:
+        crc ^= octet << 16
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1864CFB if crc & 0x800000 else 0)
+    return crc
+
+
+@pytest.mark.parametrize("size", [998, 999, 1000])
+def test_written_armor_is_crlf_and_76_columns(size: int) -> None:
+    data = bytes(n % 251 for n in range(size))
+    lines = enarmor(data, "MESSAGE").split(b"\r\n")
     assert lines[:2] == [b"-----BEGIN PGP MESSAGE-----", b""]
     assert lines[-2:] == [b"-----END PGP MESSAGE-----", b""]
-    assert {len(line) for line in lines[2:-3]} == {76}
-    assert b"".join(lines[2:-2]) == base64.b64encode(bytes(1000))
-    assert not any(line.startswith(b"=") for line in lines)
+    assert {len(line) for line in lines[2:-4]} == {76}
+    assert b"".join(lines[2:-3]) == base64.b64encode(data)
+
+
+@given(st.binary(max_size=300))
+def test_gpg_2_2_finds_the_checksum_without_which_it_cannot_read_base64_that_needs_no_padding(data: bytes) -> None:
+    checksum = enarmor(data, "MESSAGE").split(b"\r\n")[-3]
+    assert checksum == b"=" + base64.b64encode(crc24(data).to_bytes(3, "big"))
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r", b" \t\r\n"])

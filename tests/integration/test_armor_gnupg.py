@@ -1,0 +1,21 @@
+"""What GnuPG makes of our armor."""
+
+from __future__ import annotations
+
+import pytest
+from lab.gnupghome import gnupg_home, gpg
+
+from relay.mail.armor import dearmor, enarmor
+
+
+@pytest.mark.parametrize("length", range(100, 112))
+def test_gnupg_reads_armor_whose_base64_needs_no_padding(length: int) -> None:
+    """Without a checksum it took the last line, -----END…, for base64 in a third of all messages."""
+    text = bytes(length)
+    literal = b"\xcb" + bytes([length + 6]) + b"b\0\0\0\0\0" + text
+    armored = enarmor(literal, "MESSAGE")
+    assert dearmor(armored)[0].data == literal
+    with gnupg_home() as home:
+        read = gpg(home, "--dearmor", content=armored)
+    assert read.stdout == literal
+    assert b"invalid radix64" not in read.stderr
