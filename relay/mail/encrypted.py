@@ -148,8 +148,8 @@ def nothing_around(content: bytes, found: mime.Parts) -> bool:
 
 def _is_bare(part: Part) -> bool:
     fields = part.head.fields
-    says = sum(len(field.raw) for field in fields)
-    return says <= MAX_PART_HEAD and all(field.name.startswith("content-") for field in fields)
+    short = sum(len(field.raw) for field in fields) <= MAX_PART_HEAD
+    return short and part.head.separator != b"" and all(field.name.startswith("content-") for field in fields)
 
 
 def _kind(part: Part) -> str:

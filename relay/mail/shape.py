@@ -98,7 +98,7 @@ class _Survey:
                 self._readable = True
                 continue
             seen += len(found.parts)
-            self._readable |= not found.parts or not encrypted.nothing_around(self._content, found)
+            self._readable |= not encrypted.nothing_around(self._content, found)
             waiting.extend((child, depth + 1) for child in reversed(found.parts))
 
     def _flag(self, part: Part, kind: ContentType | None) -> None:

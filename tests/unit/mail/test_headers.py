@@ -151,6 +151,7 @@ def named(text: str) -> set[str]:
         ("<bob@b.example> <carol@c.example>", set()),
         ("<bob@b.example> carol@c.example", set()),
         ("(never closed bob@b.example", set()),
+        ("bob@b.example (never closed", set()),
         ('"never closed, bob@b.example', set()),
         ("carol@c.example, <>, , ;", {"carol@c.example"}),
         ("bob@bücher.example", {"bob@xn--bcher-kva.example"}),

@@ -293,6 +293,8 @@ def test_version_2_encrypted_data_may_leave() -> None:
         (b"-----END", b"Body\r\n-----END"),
         (b"--\r\n", b"--\r\nBody\r\n"),
         (b"MIME-Version", b"no field\r\nMIME-Version"),
+        (b'asc"\r\n\r\n--', b'asc"\r\n--'),
+        (b'"\r\n\r\n--=_', b'"\r\n--=_'),
         (b"-----BEGIN PGP MESSAGE", b"-----BEGIN PGP SIGNATURE"),
     ],
 )

@@ -188,6 +188,7 @@ def test_armor_in_every_leaf_is_encrypted(content: bytes) -> None:
         b"Subject: x\r\n\r\nDear Bob\r\n" + ARMOR,
         b"Subject: x\r\n\r\n" + ARMOR + b"Regards",
         b"Subject: x\r\n\r\n" + ARMOR + ARMOR,
+        b"Subject: x\r\n\r\n-----BEGIN PGP MESSAGE-----Dear Bob\r\n" + ARMOR,
         b"Subject: x\r\n\r\n" + ARMOR + b"\r\n" * 4000 + b"Regards",
         b"Subject: x\r\n\r\n" + b"\r\n" * 4000 + ARMOR,
         b"Subject: x\r\nno header\r\n\r\n" + ARMOR,
@@ -289,6 +290,7 @@ def test_calendars_and_tnef_are_found_in_any_part_also_of_an_unfinished_multipar
     ):
         assert shape_of(multipart(PLAIN, part)) == Shape(tnef=True)
     assert shape_of(multipart(PLAIN)) == Shape()
+    assert shape_of(multipart(PLAIN + b"see --m\r\nContent-Type: text/calendar\r\n\r\n")) == Shape()
 
 
 def test_nesting_without_end_is_not_followed() -> None:
