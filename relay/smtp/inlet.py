@@ -11,6 +11,7 @@ client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -20,12 +21,14 @@ from relay.model import Inbound, Reply
 from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
 from relay.smtp.endpoint import Endpoint
-from relay.smtp.session import Answer, Session
+from relay.smtp.host import Answer, Dismissable
+from relay.smtp.session import Session
 
 Process = Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
 Answered = Callable[[Inbound, bool], Awaitable[None]]
 
 _BACKLOG = 512
+_OTHER_FILES = 256
 _ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
 
 
@@ -54,13 +57,14 @@ class Inlet:
         self.stopping = False
         self._servers: list[asyncio.Server] = []
         self._sockets: list[Path] = []
-        self._sessions: set[Session] = set()
+        self._sessions: set[Dismissable] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
 
     async def start(self, url: str, *, reuse_port: bool = False) -> tuple[str, ...]:
         """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses)."""
         place = Endpoint.parse(url)
+        _allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
             raise ValueError(f"{url}: TLS for the inlet is set by tls, not by the scheme")
         if place.path:
@@ -115,9 +119,9 @@ class Inlet:
             session.dismiss(dialogue.CLOSING, at_once=True)
         await self._until_quiet()
 
-    # What a session asks (session.Host)
+    # What a session asks (`host.Host`)
 
-    def arrive(self, session: Session, peer: str) -> Reply | None:
+    def arrive(self, session: Dismissable, peer: str) -> Reply | None:
         """Admit a connection, or say why not."""
         if not allowed(peer, self._allow):
             events.log().warning(events.Event.DENIED, peer=peer)
@@ -130,7 +134,7 @@ class Inlet:
         self._sessions.add(session)
         return None
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: Dismissable) -> None:
         """A connection is gone."""
         self._sessions.discard(session)
         self._quiet.set()
@@ -170,3 +174,11 @@ class Inlet:
         except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
             events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
         return (replies.failed(inbound.id),) * expected
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit: systemd's 1024 is less than the connections we admit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

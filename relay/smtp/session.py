@@ -16,51 +16,29 @@ import contextlib
 import logging
 import re
 import ssl
-import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, syntax
 
 from relay import events, replies
 from relay.model import Envelope, Inbound, Reply
 from relay.smtp import dialogue
-from relay.smtp.bounds import UNIX, Bounds, Budget, Lease
-from relay.smtp.data import Body
+from relay.smtp.bounds import UNIX, Lease
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
+from relay.smtp.host import Host
 from relay.smtp.ids import new_id
+from relay.smtp.receive import receive
 from relay.smtp.transaction import Transaction
 
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addresses and message text there
-
-Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
-"""Writes the replies to the client; True when they were handed over."""
 
 _COMMANDS = ("MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "QUIT", "STARTTLS", "XFORWARD")
 _HELLOS = {True: ("LHLO",), False: ("HELO", "EHLO")}
 _HELLO_NAME = re.compile(r"[!-~]{1,255}")
 _PROTOCOL_ERRORS = frozenset({"500", "502", "503", "530", "555"})
-
-
-class Host(Protocol):
-    """What a session needs of its inlet."""
-
-    hostname: str
-    bounds: Bounds
-    budget: Budget
-    tls: ssl.SSLContext | None
-    stopping: bool
-
-    def arrive(self, session: Session, peer: str) -> Reply | None:
-        """A connection; a reply refuses it."""
-
-    def leave(self, session: Session) -> None:
-        """The connection is gone."""
-
-    def deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> asyncio.Task[None]:
-        """Handle the message in a task of the host's own, answer, and give the lease back."""
 
 
 class Session(SMTP):
@@ -121,10 +99,6 @@ class Session(SMTP):
     def eof_received(self) -> bool | None:
         """The client has finished; nobody waits for a reply any more."""
         return super().eof_received() if self._admitted else None
-
-    async def _handle_client(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the client is gone, and nobody awaits this task
-            await super()._handle_client()
 
     async def handle_exception(self, error: Exception) -> str:
         """Anything unforeseen: temporary, and the id under which the log tells the place."""
@@ -302,7 +276,7 @@ class Session(SMTP):
         with contextlib.ExitStack() as stack:
             stack.callback(lease.release)
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            received = await self._receive(lease)
+            received = await receive(self._reader, lease, self._host.bounds, self._reset_timeout)
             if isinstance(received, bytes):
                 stack.pop_all()  # the host gives it back
         if isinstance(received, Reply):
@@ -315,27 +289,6 @@ class Session(SMTP):
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()  # no timer and no leaving client ends what is under way
         await asyncio.shield(self._host.deliver(inbound, lambda given: self._answer(given, inbound.id), lease))
-
-    async def _receive(self, lease: Lease) -> bytes | Reply:
-        """The content, or why it was thrown away; either way the final dot has been read."""
-        bounds = self._host.bounds
-        body, ends = Body(bounds.max_message_size), self.loop.time() + bounds.transfer
-        room, rest = True, None
-        while rest is None:
-            self._reset_timeout(max(0.001, min(bounds.idle, ends - self.loop.time())))
-            piece = await self._reader.read(sys.maxsize)
-            if not piece:
-                raise ConnectionResetError("the client left during DATA")
-            rest = body.feed(piece)
-            room = room and lease.cover(len(body))
-            if not room:
-                body.discard()
-        if rest and not self._reader.at_eof():
-            self._reader.feed_data(rest)  # its buffer is empty: these come next
-        if not room:
-            return dialogue.NO_ROOM
-        content = body.content()
-        return replies.too_large(bounds.max_message_size) if content is None else content
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:
         """Write one reply a recipient (LMTP) or one for all; False where the client is not there to get it."""

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import re
+import resource
 import smtplib
 import ssl
 import tracemalloc
@@ -575,6 +576,16 @@ async def test_mail_goes_on_with_a_thousand_idle_connections_and_a_slow_sender()
                 assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
         for each in idle:
             each.drop()
+
+
+async def test_the_limit_of_open_files_is_raised_to_what_is_admitted() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        async with inlet(bounds=Bounds(connections=1200)):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= min(2400, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_beyond_the_octets_in_hand_the_client_keeps_its_mail() -> None:

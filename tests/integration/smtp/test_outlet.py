@@ -166,9 +166,21 @@ async def test_a_cancelled_delivery_leaves_no_half_used_connection() -> None:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+        async with asyncio.timeout(1):
+            await hop.until_closed()
         assert (await outlet.send(envelope("2@x"), MAIL))[0].accepted
         assert hop.connections == 2
         assert [m.rcpts for m in hop.messages] == [["RCPT TO:<2@x>"]]
+
+
+async def test_a_connection_that_was_refused_a_hello_is_not_left_open() -> None:
+    hop = ScriptedHop()
+    hop.at["EHLO"] = Say("550 5.7.1 No")
+    async with delivering(hop) as outlet:
+        with pytest.raises(NextHopError):
+            await outlet.send(envelope(), MAIL)
+        async with asyncio.timeout(1):
+            await hop.until_closed()
 
 
 # Timeouts and lies

@@ -1,0 +1,41 @@
+"""Reading a message from a connection up to its final dot, within the bounds of time, size and memory.
+
+What is too large, or finds no room, is read to its end and thrown away: the reply comes where it belongs and
+the connection goes on (RFC 5321 section 4.1.1.4). Raises `ConnectionResetError` when the client leaves before the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from relay import replies
+from relay.model import Reply
+from relay.smtp import dialogue
+from relay.smtp.bounds import Bounds, Lease
+from relay.smtp.data import Body
+
+
+async def receive(
+    reader: asyncio.StreamReader, lease: Lease, bounds: Bounds, patience: Callable[[float], None]
+) -> bytes | Reply:
+    """The content, or why there is none. `patience` restarts the connection's timer with so many seconds."""
+    clock = asyncio.get_running_loop().time
+    body, ends = Body(bounds.max_message_size), clock() + bounds.transfer
+    room, rest = True, None
+    while rest is None:
+        patience(max(0.001, min(bounds.idle, ends - clock())))
+        piece = await reader.read(sys.maxsize)
+        if not piece:
+            raise ConnectionResetError("the client left during DATA")
+        rest = body.feed(piece)
+        room = room and lease.cover(len(body))
+        if not room:
+            body.discard()
+    if rest and not reader.at_eof():
+        reader.feed_data(rest)  # its buffer is empty: these come next
+    if not room:
+        return dialogue.NO_ROOM
+    content = body.content()
+    return replies.too_large(bounds.max_message_size) if content is None else content
