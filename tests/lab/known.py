@@ -10,8 +10,8 @@ from lab.relay import Relay
 
 KNOWN = "known@ville.example"
 UNKNOWN = "unknown@ville.example"
-_BEGIN = b"-----BEGIN PGP MESSAGE-----"
-_END = b"-----END PGP MESSAGE-----"
+BEGIN = b"-----BEGIN PGP MESSAGE-----"
+END = b"-----END PGP MESSAGE-----"
 
 
 class Known:
@@ -38,9 +38,9 @@ class Known:
 
     def decrypt(self, mail: bytes) -> bytes:
         """The payload of a sealed mail."""
-        start = mail.index(_BEGIN)
-        return self.person.gpg("--decrypt", data=mail[start : mail.index(_END, start) + len(_END)])
+        start = mail.index(BEGIN)
+        return self.person.gpg("--decrypt", data=mail[start : mail.index(END, start) + len(END)])
 
 
 def is_sealed(mail: bytes) -> bool:
-    return b"multipart/encrypted" in mail.partition(b"\r\n\r\n")[0] and _BEGIN in mail
+    return b"multipart/encrypted" in mail.partition(b"\r\n\r\n")[0] and BEGIN in mail
