@@ -49,11 +49,10 @@ def install(config: Config, folder: Path, *, egress: bool = False) -> Done:
     """Put the lines in; what was put in before is replaced. Twice is the same as once."""
     wanted = settings(config, egress=egress)
     now = _part(read(folder))
-    with copy({name: parted.rest for name, parted in now.items()}) as scratch:
-        needed = _needed(scratch, wanted)
-        notes = _notes(scratch, config, wanted)
-        _edit(scratch, needed)
-        edited = read(scratch)
+    with copy({name: parted.rest for name, parted in now.items()}) as clean:
+        needed = _needed(clean, wanted)
+        notes = _notes(clean, config, wanted)
+    edited = _edited({name: block.begin(parted.rest) for name, parted in now.items()}, needed)
     new = _part(edited)
     if all(new[name].ours == now[name].ours for name in now):
         return Done(changed=False, notes=notes)
@@ -68,9 +67,10 @@ def uninstall(folder: Path) -> Done:
     changed = [name for name in ("main.cf", "master.cf") if now[name].ours]
     for name in changed:
         replace(folder / name, now[name].rest)
-    for name, value in _explicit(folder).items():
-        if value.startswith(f"{TRANSPORT}:"):
-            raise PostfixError(f"main.cf still sets {name} = {value}, which `install` did not write: take it out")
+    with copy({name: parted.rest for name, parted in now.items()}) as clean:
+        left = [f"{name} = {value}" for name, value in _explicit(clean).items() if value.startswith(f"{TRANSPORT}:")]
+    if left:
+        raise PostfixError(f"main.cf still sets {left[0]}, which `install` did not write: take it out")
     return Done(changed=bool(changed), notes=(RELOAD, WAITING) if changed else (NOTHING,))
 
 
@@ -112,13 +112,13 @@ def _refuse_services(folder: Path, wanted: Settings) -> None:
         raise PostfixError(f"Postfix itself listens on port {wanted.port}: choose another for `listen`")
 
 
-def _edit(folder: Path, needed: Settings) -> None:
-    for name, octets in read(folder).items():
-        (folder / name).write_bytes(block.begin(octets))
-    for service in needed.services:
-        postconf(folder, "-M", f"{service.key}={service.entry}")
-    for name, value in needed.main:  # one by one: postconf writes several in an order that changes
-        postconf(folder, "-e", f"{name}={value}")
+def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
+    with copy(files) as scratch:
+        for service in needed.services:
+            postconf(scratch, "-M", f"{service.key}={service.entry}")
+        for name, value in needed.main:  # one by one: postconf writes several in an order that changes
+            postconf(scratch, "-e", f"{name}={value}")
+        return read(scratch)
 
 
 def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:

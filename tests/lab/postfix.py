@@ -56,6 +56,7 @@ class Postfix:
 
     def start(self) -> None:
         """Start it; it listens when this returns, because the master binds before it goes into the background."""
+        self._age()
         self.command("postfix", "start")
 
     def stop(self) -> None:
@@ -71,6 +72,7 @@ class Postfix:
 
     def reload(self) -> None:
         """Take up a changed configuration."""
+        self._age()
         self.command("postfix", "reload")
 
     def command(self, *words: str, text: str = "") -> str:
@@ -177,6 +179,11 @@ class Postfix:
             settings["default_transport"] = f"lmtp:inet:127.0.0.1:{lmtp}"
         words = [f"{name}={value}" for name, value in {**settings, **main}.items()]
         subprocess.run(["postconf", "-c", str(self.folder), "-e", *words], check=True)
+
+    def _age(self) -> None:
+        """Postfix's programs wait for two seconds where a file was written just now."""
+        for name in ("main.cf", "master.cf"):
+            os.utime(self.folder / name, (0, 0))
 
     def _write_services(self) -> None:
         """The packaged services without chroot, the front on its own port."""

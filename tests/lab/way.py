@@ -10,7 +10,6 @@ import email
 import email.policy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lab.certificates import Keypair, make_keypair
@@ -57,14 +56,17 @@ def way(
     back = free_port()
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
         mta = Postfix(relayhost=sink.port, main=main)
-        words: list[str | Path] = ["postfix", "install", "--config-dir", mta.folder]
-        relay.run(*words, *(["--egress"] if egress else []))
-        if signer:
-            relay.run("keys", "generate", "Relay", "relay@front.example")
-            relay.configure({**relay.settings, "sign": {"default": "relay@front.example"}})
-        relay.start()
-        with mta:
+        try:
+            relay.run("postfix", "install", "--config-dir", mta.folder, *(["--egress"] if egress else []))
+            if signer:
+                relay.run("keys", "generate", "Relay", "relay@front.example")
+                relay.configure({**relay.settings, "sign": {"default": "relay@front.example"}})
+            relay.start()
+            mta.start()
             yield Way(mta, relay, sink)
+        finally:
+            mta.stop()
+            mta.remove()
 
 
 def encrypted_part(mail: Taken) -> bytes:
