@@ -20,8 +20,8 @@ class Bounds:
 
     max_message_size: int = 50 * 1024 * 1024
     connections: int = 1200
-    octets: int = 1024 * 1024 * 1024
-    """Of all messages being received or handled."""
+    octets: int = 0
+    """Of all messages being received or handled; 0: a gibibyte, or four of the largest messages."""
     recipients: int = 10_000
     """In one transaction."""
     errors: int = 20
@@ -32,6 +32,11 @@ class Bounds:
     """Seconds between two commands, or two pieces of a message (RFC 5321 section 4.5.3.2.7)."""
     transfer: float = 600.0
     """Seconds for a whole message: with its handling it stays under the client's 1200."""
+
+    @property
+    def room(self) -> int:
+        """`octets`, or what they are by default: never less than a message needs."""
+        return self.octets or max(1024 * 1024 * 1024, 4 * self.max_message_size)
 
 
 def allowed(peer: str, networks: Sequence[Network]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 _PORTS = {"smtp": 25, "smtp+starttls": 25, "lmtp": 24}
 
@@ -29,17 +29,20 @@ class Endpoint:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read a URL; `ValueError` says what is wrong with it."""
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS:
+        scheme, _, rest = url.partition("://")
+        if scheme not in _PORTS:
             raise ValueError(f"{url}: the scheme is one of {', '.join(_PORTS)}")
+        if rest.startswith("/"):
+            return cls(scheme, path=_socket_path(url, scheme, rest))
+        parts = urlsplit(url)
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError(f"{url}: no user name, query or fragment goes here")
         if not parts.hostname:
-            return cls(parts.scheme, path=_socket_path(url, parts.scheme, parts.path))
+            raise ValueError(f"{url}: a host is missing")
         if parts.path not in {"", "/"}:
-            raise ValueError(f"{url}: a host has no path; a unix socket is written {parts.scheme}:///path")
+            raise ValueError(f"{url}: a host has no path; a unix socket is written {scheme}:///path")
         port = parts.port  # raises ValueError for what is no port
-        return cls(parts.scheme, parts.hostname, _PORTS[parts.scheme] if port is None else port)
+        return cls(scheme, parts.hostname, _PORTS[scheme] if port is None else port)
 
     @property
     def lmtp(self) -> bool:
@@ -57,6 +60,6 @@ class Endpoint:
 
 
 def _socket_path(url: str, scheme: str, path: str) -> str:
-    if scheme == "smtp+starttls" or not path.startswith("/") or path == "/":
-        raise ValueError(f"{url}: a host is missing")
-    return unquote(path)
+    if scheme == "smtp+starttls" or path.endswith("/"):
+        raise ValueError(f"{url}: neither a host nor a unix socket")
+    return path

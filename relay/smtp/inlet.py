@@ -53,7 +53,7 @@ class Inlet:
         self.hostname = hostname
         self.tls = tls
         self.bounds = bounds or Bounds()
-        self.budget = Budget(self.bounds.octets)
+        self.budget = Budget(self.bounds.room)
         self.stopping = False
         self._servers: list[asyncio.Server] = []
         self._sockets: list[Path] = []

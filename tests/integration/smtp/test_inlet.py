@@ -306,7 +306,7 @@ async def test_a_message_too_large_is_552_and_the_connection_goes_on(url: str, c
         assert running.got == []
         assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250")
         assert len(running.got) == 1
-        assert running.inlet.budget.free == running.inlet.bounds.octets
+        assert running.inlet.budget.free == running.inlet.bounds.room
 
 
 async def test_a_message_far_too_large_needs_no_memory() -> None:
@@ -442,7 +442,7 @@ async def test_a_client_that_leaves_does_not_cancel_the_delivery(how: str) -> No
             await running.until(told=1)
             assert done.is_set()
             assert running.told == [False]
-            assert running.inlet.budget.free == running.inlet.bounds.octets
+            assert running.inlet.budget.free == running.inlet.bounds.room
     assert [log["event"] for log in logs] == [Event.UNANSWERED]
 
 
@@ -506,7 +506,7 @@ async def test_leaving_in_the_middle_of_data_delivers_nothing() -> None:
             await client.write(b"half a mess")
         await running.until_left()
         assert running.got == []
-        assert running.inlet.budget.free == running.inlet.bounds.octets
+        assert running.inlet.budget.free == running.inlet.bounds.room
 
 
 async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> None:

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.smtp.bounds import UNIX, Budget, allowed
+from relay.smtp.bounds import UNIX, Bounds, Budget, allowed
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("fe80::/10"))
 
@@ -37,3 +37,9 @@ def test_a_budget_is_shared_and_given_back() -> None:
     assert two.cover(100)
     two.release()
     assert budget.free == 100
+
+
+def test_there_is_always_room_for_the_largest_message() -> None:
+    assert Bounds().room == 1 << 30
+    assert Bounds(max_message_size=1 << 31).room >= 1 << 32
+    assert Bounds(octets=5).room == 5

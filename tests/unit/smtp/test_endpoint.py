@@ -14,7 +14,7 @@ from relay.smtp.endpoint import Endpoint
         ("lmtp://[::1]:0", Endpoint("lmtp", "::1", 0)),
         ("lmtp://localhost", Endpoint("lmtp", "localhost", 24)),
         ("lmtp:///run/relay.sock", Endpoint("lmtp", path="/run/relay.sock")),
-        ("smtp:///run/a%20b", Endpoint("smtp", path="/run/a b")),
+        ("smtp:///run/a%20b?c#d", Endpoint("smtp", path="/run/a%20b?c#d")),
     ],
 )
 def test_places(url: str, expected: Endpoint) -> None:
@@ -45,6 +45,6 @@ def test_what_is_no_place_is_told(url: str) -> None:
         Endpoint.parse(url)
 
 
-@pytest.mark.parametrize("url", ["smtp://127.0.0.1:25", "lmtp://[::1]:24", "lmtp:///run/x", "smtp+starttls://x:25"])
+@pytest.mark.parametrize("url", ["smtp://127.0.0.1:25", "lmtp://[::1]:24", "lmtp:///run/x%2F?", "smtp+starttls://x:25"])
 def test_written_as_it_is_read(url: str) -> None:
     assert str(Endpoint.parse(url)) == url
