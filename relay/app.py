@@ -19,8 +19,8 @@ from pathlib import Path
 from relay.config import Config
 from relay.deliver import Deliverer
 from relay.errors import ConfigError, Fault
+from relay.keys.assembly import build_chain
 from relay.keys.chain import Chain
-from relay.keys.keyring import Keyring
 from relay.keys.store import Store
 from relay.mail.notice import Kind, Notices, Template, TemplateError
 from relay.mail.words import Language
@@ -30,7 +30,7 @@ from relay.openpgp import home, signing
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.pipeline import Pipeline
-from relay.ports import Examiner, Source
+from relay.ports import Examiner
 from relay.protect import Protector, Signers
 from relay.served import Served
 from relay.smtp.connection import Timeouts
@@ -60,6 +60,7 @@ class Parts:
 
     async def close(self) -> None:
         """Release connections; the store is closed by whoever opened it."""
+        await self.chain.close()
         await self.outlet.close()
 
 
@@ -100,7 +101,7 @@ async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
 async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
     notices = build_notices(config)
-    chain = Chain(sources(config, books.store), config.lookup.timeout)
+    chain = build_chain(config, books.store, build_examiner(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),
@@ -114,11 +115,15 @@ async def build(config: Config, books: Books) -> Parts:
     return Parts(config, chain, outlet, pipeline)
 
 
-def sources(config: Config, store: Store) -> list[Source]:
-    """Those that `lookup.sources` names, in its order."""
-    keyring = Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=frozenset({4}))
-    known: dict[str, list[Source]] = {"keyring": [keyring]}
-    return [source for name in config.lookup.sources for source in known.get(name, [])]
+@asynccontextmanager
+async def opened_chain(config: Config) -> AsyncIterator[Chain]:
+    """Keyring and sources, for commands that look up."""
+    async with opened_store(config) as store:
+        chain = build_chain(config, store, build_examiner(config))
+        try:
+            yield chain
+        finally:
+            await chain.close()
 
 
 def build_engine(config: Config) -> GnuPG:

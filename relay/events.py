@@ -45,6 +45,10 @@ class Event(StrEnum):
     FAILED = "failed"
     ANCHORED = "anchored"
     IMPORTED = "imported"
+    ASKED = "asked"
+    RENEWED = "renewed"
+    PROPOSED = "proposed"
+    REMINDED = "reminded"
 
 
 DECIDED = {

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import typer
 
-from relay.app import build_outlet, opened_store, passphrase, sources
+from relay.app import build_outlet, opened_chain, opened_store, passphrase
 from relay.cli.context import context_of, out, run
 from relay.config import Config
 from relay.errors import NextHopError, RelayError
+from relay.keys.cache import Ask
 from relay.model import Address, Outage
 from relay.openpgp import home, signing
 
@@ -91,9 +92,9 @@ async def _next_hop(config: Config) -> str:
 
 
 async def _sources(config: Config) -> str:
-    async with opened_store(config) as store:
-        answers = [(source.name, await source.lookup(Address(PROBE))) for source in sources(config, store)]
-    down = [f"{name}: {answer.reason}" for name, answer in answers if isinstance(answer, Outage)]
+    async with opened_chain(config) as chain:
+        answers = await chain.tell(Address(PROBE), Ask.NOW)
+    down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
     if down:
         raise RelayError("; ".join(down))
-    return f"ok, {', '.join(name for name, _ in answers)}"
+    return f"ok, {', '.join(told.source for told in answers)}"

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 
-from relay.app import opened_store, passphrase, sources
+from relay.app import opened_store, passphrase
 from relay.cli.context import context_of, fail, out, print_json, run
 from relay.cli.imports import import_
+from relay.cli.lookup import lookup
 from relay.cli.times import moment
 from relay.config import Config
+from relay.config.values import duration
 from relay.errors import AddressError
 from relay.mail.armor import enarmor
-from relay.model import Address, Entry, Found, Lookup, NotFound, Outage, Unusable
+from relay.model import Address, Entry
 from relay.openpgp import home, signing
 
 app = typer.Typer(no_args_is_help=True, help="The correspondents' keys, and the relay's own.")
 app.command("import")(import_)
+app.command("lookup")(lookup)
 
 Json = Annotated[bool, typer.Option("--json", help="Machine output.")]
 Selector = Annotated[str, typer.Argument(metavar="ADDRESS|FINGERPRINT")]
@@ -59,20 +61,31 @@ def export(context: typer.Context, fingerprint: str) -> None:
 
 
 @app.command()
-def lookup(context: typer.Context, address: str, *, as_json: Json = False) -> None:
-    """Ask each source for an address, in their order."""
+def expiring(
+    context: typer.Context,
+    within: Annotated[str, typer.Option(help="60d, 2w, 12h …")] = "60d",
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the keys that are usable now and will not be then; the next to go first."""
+    config = context_of(context).config()
     try:
-        wanted = Address(address)
-    except AddressError as error:
-        fail(str(error), status=2)
-    answers = run(_lookup(context_of(context).config(), wanted))
-    if as_json:
-        print_json([answer.as_json() for answer in answers])
-        return
-    table = Table("source", "method", "result", "fingerprint", "reason", "seconds", box=None)
-    for answer in answers:
-        table.add_row(*("" if value is None else str(value) for value in answer.as_json().values()))
-    out.print(table)
+        seconds = duration(within)
+    except ValueError as error:
+        fail(f"--within: {error}", status=2)
+    _print(run(_expiring(config, seconds)), as_json=as_json)
+
+
+@app.command()
+def approve(context: typer.Context, fingerprint: str) -> None:
+    """Use a proposed key from now on, beside the one that was imported."""
+    out.print(f"approved {run(_decide(context_of(context).config(), fingerprint, 'approve'))}", markup=False)
+
+
+@app.command()
+def reject(context: typer.Context, fingerprint: str) -> None:
+    """Take a proposed key out, and do not have it proposed again."""
+    out.print(f"rejected {run(_decide(context_of(context).config(), fingerprint, 'reject'))}", markup=False)
 
 
 @app.command()
@@ -86,49 +99,6 @@ def generate(context: typer.Context, name: str, address: str) -> None:
     home.prepare(config.keyring)
     key = run(signing.generate(config.keyring, name, owner.text, passphrase=passphrase(config)))
     sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one source said, and how long it took."""
-
-    source: str
-    lookup: Lookup
-    seconds: float
-
-    def as_json(self) -> dict[str, object]:
-        """The contract's fields."""
-        result, fingerprint, reason = _told(self.lookup)
-        return {
-            "source": self.source,
-            "method": self.lookup.method or None,
-            "result": result,
-            "fingerprint": fingerprint,
-            "reason": reason,
-            "seconds": round(self.seconds, 4),
-        }
-
-
-def _told(answer: Lookup) -> tuple[str, str | None, str | None]:
-    match answer:
-        case Found():
-            return "found", answer.certificate.fingerprint, None
-        case NotFound():
-            return "not found", None, None
-        case Unusable():
-            return "unusable", answer.fingerprint, answer.why.value
-        case Outage():
-            return "unavailable", None, answer.reason
-
-
-async def _lookup(config: Config, address: Address) -> list[Answer]:
-    answers = []
-    async with opened_store(config) as store:
-        for source in sources(config, store):
-            begun = time.monotonic()
-            found = await source.lookup(address)
-            answers.append(Answer(source.name, found, time.monotonic() - begun))
-    return answers
 
 
 async def _all(config: Config) -> list[Entry]:
@@ -157,6 +127,21 @@ async def _one(config: Config, fingerprint: str) -> Entry:
 async def _remove(config: Config, entry: Entry) -> None:
     async with opened_store(config) as store:
         await store.certificates.remove(entry.certificate.fingerprint)
+
+
+async def _expiring(config: Config, within: float) -> list[Entry]:
+    async with opened_store(config) as store:
+        return [entry for entry in await store.certificates.expiring(within) if not entry.proposed]
+
+
+async def _decide(config: Config, fingerprint: str, verdict: Literal["approve", "reject"]) -> str:
+    entry = await _one(config, fingerprint)
+    found = entry.certificate.fingerprint
+    async with opened_store(config) as store:
+        decide = store.certificates.approve if verdict == "approve" else store.certificates.reject
+        if not await decide(found):
+            fail(f"{found}: is not proposed, there is nothing to {verdict}")
+    return found
 
 
 def _print(entries: list[Entry], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from relay import events
 from relay.cli import check, demo, explain, keys, postfix, serve, trace
 from relay.cli.context import Context
 
@@ -37,6 +38,7 @@ def options(
     ] = Path("config.yaml"),
 ) -> None:
     """Keep what all commands share."""
+    events.configure(level="error")  # `serve` says otherwise; standard output is for results
     context.obj = Context(config)
 
 

@@ -68,12 +68,13 @@ class Keyring:
             for wanted in filter(None, (address, address.untagged)):
                 entries = [e for e in await self._certificates.by_address(wanted) if not e.proposed]
                 if entries:
-                    return self._judge(entries, wanted)
+                    return self.judge(entries, wanted)
         except StoreError as error:
             return Outage(NAME, str(error), NAME)
         return NotFound(NAME, NAME)
 
-    def _judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
+    def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
+        """The one of these (at least one) that counts for this very address."""
         at = self._clock()
         unusable: list[tuple[int, Unusable]] = []
         for entry in sorted(entries, key=_imported_then_newest):

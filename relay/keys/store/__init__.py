@@ -1,4 +1,4 @@
-"""The store: certificates, the ledger and the trace in one database; the only room of SQLAlchemy.
+"""The store: certificates, what sources answered, ledger and trace in one database; the only room of SQLAlchemy.
 
 `Store.open` takes the path of a SQLite file or an SQLAlchemy URL, brings the schema up to date and refuses a
 database from a newer version. Everything here raises `relay.errors.StoreError` and nothing else.
@@ -14,15 +14,31 @@ from types import TracebackType
 from typing import Self
 
 from relay.errors import StoreError
+from relay.keys.store.answers import Answer, Answers, Due, DueTimes, Result
 from relay.keys.store.audit import Verdict
 from relay.keys.store.certificates import Certificates, Counts
 from relay.keys.store.chain import Link
 from relay.keys.store.database import BUSY_SECONDS, Database
+from relay.keys.store.duties import Duties
 from relay.keys.store.ledger import StoredLedger
 from relay.keys.store.migration import migrate
 from relay.keys.store.trail import Trail
 
-__all__ = ["Certificates", "Counts", "Link", "Store", "StoredLedger", "Trail", "Verdict"]
+__all__ = [
+    "Answer",
+    "Answers",
+    "Certificates",
+    "Counts",
+    "Due",
+    "DueTimes",
+    "Duties",
+    "Link",
+    "Result",
+    "Store",
+    "StoredLedger",
+    "Trail",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ class Store:
     certificates: Certificates
     ledger: StoredLedger
     trail: Trail
+    answers: Answers
+    duties: Duties
 
     @classmethod
     async def open(
@@ -45,7 +63,14 @@ class Store:
         except StoreError:
             await database.close()
             raise
-        return cls(database, Certificates(database, clock), StoredLedger(database, clock), Trail(database))
+        return cls(
+            database=database,
+            certificates=Certificates(database, clock),
+            ledger=StoredLedger(database, clock),
+            trail=Trail(database),
+            answers=Answers(database),
+            duties=Duties(database, clock),
+        )
 
     async def close(self) -> None:
         """Let what runs finish, then release every connection, file and thread."""

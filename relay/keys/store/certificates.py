@@ -111,6 +111,10 @@ class Certificates:
         now = int(self._clock())
         return await self._change(lambda c: rows.approve(c, fingerprint, now))
 
+    async def is_approved(self, fingerprint: str) -> bool:
+        """Whether it was proposed once, and approved."""
+        return await self._database.read(lambda c: rows.is_approved(c, fingerprint))
+
     async def reject(self, fingerprint: str) -> bool:
         """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""
         return await self._change(lambda c: rows.reject(c, fingerprint))

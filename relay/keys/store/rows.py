@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
 
-from relay.keys.store.schema import addresses, certificates, rejected, state
+from relay.keys.store.schema import addresses, approved, certificates, rejected, state
 from relay.keys.store.verdict import dump, load
 from relay.model import Entry, Origin
 
@@ -120,6 +120,7 @@ def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str,
 def remove(connection: Connection, fingerprint: str) -> bool:
     """Take one out."""
     there = _delete(connection, [fingerprint])
+    connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
     _changed(connection)
     return there > 0
 
@@ -128,8 +129,17 @@ def approve(connection: Connection, fingerprint: str, now: int) -> bool:
     """Make a proposed one count."""
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
     there = connection.execute(waiting.values(proposed=False, updated=now)).rowcount
+    if there:
+        connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
+        connection.execute(insert(approved), {"fingerprint": fingerprint})
     _changed(connection)
     return there > 0
+
+
+def is_approved(connection: Connection, fingerprint: str) -> bool:
+    """Whether a person took it in place of an imported one."""
+    wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
+    return connection.execute(wanted).first() is not None
 
 
 def reject(connection: Connection, fingerprint: str) -> bool:

@@ -66,6 +66,29 @@ addresses = Table(
 
 rejected = Table("rejected", tables, Column("fingerprint", Text, primary_key=True))
 
+approved = Table("approved", tables, Column("fingerprint", Text, primary_key=True))
+
+answers = Table(
+    "answer",
+    tables,
+    Column("source", Text, primary_key=True),
+    Column("address", Octets, primary_key=True),
+    Column("asked", Double, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("expires", BigInteger),
+)
+
+duties = Table(
+    "duty",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("until", Double, nullable=False),
+    Column("done", Double),
+)
+
 ledger = Table(
     "ledger",
     tables,
@@ -132,4 +155,14 @@ _FIRST = (
     "CREATE TABLE trace_chain (name TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, hash {octets} NOT NULL)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    "CREATE TABLE approved (fingerprint TEXT NOT NULL PRIMARY KEY)",
+    """CREATE TABLE answer (
+        source TEXT NOT NULL, address {octets} NOT NULL, asked DOUBLE PRECISION NOT NULL, result TEXT NOT NULL,
+        method TEXT NOT NULL, fingerprint TEXT NOT NULL, reason TEXT NOT NULL, expires BIGINT,
+        PRIMARY KEY (source, address))""",
+    "CREATE INDEX answer_asked ON answer (asked)",
+    "CREATE TABLE duty (name TEXT NOT NULL PRIMARY KEY, until DOUBLE PRECISION NOT NULL, done DOUBLE PRECISION)",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)

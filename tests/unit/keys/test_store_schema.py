@@ -12,7 +12,7 @@ from relay.keys.store.database import Database
 from relay.keys.store.migration import migrate
 from relay.keys.store.schema import STEPS, tables
 
-SECOND = ("CREATE TABLE more (a {octets})", "ALTER TABLE state ADD COLUMN note TEXT")
+NEXT = ("CREATE TABLE more (a {octets})", "ALTER TABLE state ADD COLUMN note TEXT")
 
 
 @pytest.fixture
@@ -36,12 +36,14 @@ async def test_the_steps_make_what_the_tables_say(database: Database) -> None:
     assert await database.read(_shape) == expected
 
 
-async def test_a_second_step_is_taken_on_a_new_and_on_an_old_database(database: Database) -> None:
+async def test_a_further_step_is_taken_on_a_new_and_on_an_old_database(database: Database) -> None:
     await migrate(database)
     await database.write(lambda c: c.exec_driver_sql("INSERT INTO rejected VALUES ('kept')"))
-    await migrate(database, (*STEPS, SECOND))
-    await migrate(database, (*STEPS, SECOND))
-    assert await database.read(lambda c: c.exec_driver_sql("SELECT version FROM schema_version").scalars().all()) == [2]
+    await migrate(database, (*STEPS, NEXT))
+    await migrate(database, (*STEPS, NEXT))
+    assert await database.read(lambda c: c.exec_driver_sql("SELECT version FROM schema_version").scalars().all()) == [
+        len(STEPS) + 1
+    ]
     assert await database.read(lambda c: c.exec_driver_sql("SELECT * FROM rejected").scalars().all()) == ["kept"]
     assert "more" in await database.read(_shape)
 
@@ -50,16 +52,16 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(database: Databas
     await migrate(database)
     before = await database.read(_shape)
     with pytest.raises(StoreError):
-        await migrate(database, (*STEPS, (*SECOND, "CREATE TABLE more (b TEXT)")))
+        await migrate(database, (*STEPS, (*NEXT, "CREATE TABLE more (b TEXT)")))
     assert await database.read(_shape) == before
-    assert await database.read(lambda c: c.exec_driver_sql("SELECT version FROM schema_version").scalar()) == 1
+    assert await database.read(lambda c: c.exec_driver_sql("SELECT version FROM schema_version").scalar()) == len(STEPS)
 
 
 async def test_a_newer_versions_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     async with await Store.open(path) as store:
         await store.database.write(lambda c: c.exec_driver_sql("UPDATE schema_version SET version = 99"))
-    with pytest.raises(StoreError, match=r"a newer version of pgp-relay \(schema 99, this one knows 1\)"):
+    with pytest.raises(StoreError, match=rf"a newer version of pgp-relay \(schema 99, this one knows {len(STEPS)}\)"):
         await Store.open(path)
 
 

@@ -1,0 +1,230 @@
+"""A source that is asked over the network, with its memory: `Remote`.
+
+Promises: what it answered counts for as long as `Lifetimes` say, in every process and over restarts; an address
+is asked once at a time, however many wait for it, and whoever gives up waiting ends nothing; what is found is in
+the store before it is answered (`relay.keys.keeping`). An outage that concerns a whole domain (WKD) or a whole
+directory (LDAP) is remembered for all of it and ends at once what else is under way there. `lookup` never raises:
+a store that cannot be used is an outage.
+
+A key that must not be used counts as long as none: its owner may renew it any hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+
+from relay import events
+from relay.errors import StoreError
+from relay.events import Event
+from relay.keys.keeping import Keeper
+from relay.keys.store import Answer, Result
+from relay.keys.trouble import Trouble
+from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
+from relay.ports import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """For how many seconds an answer counts (`lookup.cache`)."""
+
+    found: float = 24 * 3600.0
+    not_found: float = 3600.0
+    unavailable: float = 60.0
+
+    def of(self, result: Result) -> float:
+        """Of this kind."""
+        match result:
+            case Result.FOUND:
+                return self.found
+            case Result.NOT_FOUND | Result.UNUSABLE:
+                return self.not_found
+            case Result.UNAVAILABLE:
+                return self.unavailable
+
+
+class Ask(Enum):
+    """When the source itself is asked."""
+
+    WHEN_OLD = "when nothing is remembered"
+    TO_RENEW = "unless it did not answer a moment ago"
+    NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer, and when it was given."""
+
+    lookup: Lookup
+    asked: float
+
+
+class Answers(Protocol):
+    """What is asked of the store's answers."""
+
+    async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
+        """Those there are."""
+
+    async def put(self, rows: list[Answer]) -> None:
+        """Remember them."""
+
+    async def drop(self, source: str, name: str) -> None:
+        """Forget one."""
+
+
+class Certificates(Protocol):
+    """What is asked of the store's certificates."""
+
+    async def by_fingerprint(self, fingerprint: str) -> Entry | None:
+        """The certificate with this fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where answers are kept."""
+
+    answers: Answers
+    certificates: Certificates
+    keeper: Keeper
+    lifetimes: Lifetimes = Lifetimes()
+    clock: Callable[[], float] = time.time
+
+
+class Remote:
+    """One source. `widespread` names what an outage concerns beyond the address, None where nothing."""
+
+    def __init__(
+        self, source: Source, memory: Memory, whole: Callable[[Address], str], widespread: frozenset[str]
+    ) -> None:
+        self._source = source
+        self._memory = memory
+        self._whole = whole
+        self._widespread = widespread
+        self._asking: dict[str, asyncio.Task[Heard]] = {}
+        self._trouble = Trouble()
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self._source.name
+
+    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD) -> Heard:
+        """What it answers for this very address, from memory where that still counts."""
+        try:
+            rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
+            if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask)):
+                return heard
+        except StoreError as error:
+            return Heard(Outage(self.name, str(error)), self._memory.clock())
+        return await self._together(address, rows)
+
+    async def method(self, address: Address) -> str:
+        """How it was last found there. Raises `StoreError`."""
+        row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
+        return (row and row.method) or self.name
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask) -> Heard | None:
+        whole, own = rows.get(self._whole(address)), rows.get(address.key)
+        if whole and self._counts(whole):
+            if ask is Ask.TO_RENEW:
+                await self._write(address, Outage(self.name, whole.reason, whole.method), rows)
+            return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
+        if own is None or not self._counts(own):
+            return None
+        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE:
+            return None
+        lookup = await self._as_lookup(own, address)
+        return Heard(lookup, own.asked) if lookup else None
+
+    def _counts(self, answer: Answer) -> bool:
+        age = self._memory.clock() - answer.asked
+        return 0 <= age < self._memory.lifetimes.of(answer.result)  # a time to come is from a clock that ran ahead
+
+    async def _as_lookup(self, row: Answer, address: Address) -> Lookup | None:
+        """None: what it names is not there any more, or over."""
+        origin = Origin(self.name)
+        match row.result:
+            case Result.NOT_FOUND:
+                return NotFound(self.name, row.method)
+            case Result.UNAVAILABLE:
+                return Outage(self.name, row.reason, row.method)
+            case Result.UNUSABLE:
+                return Unusable(Why(row.reason), row.fingerprint, origin, self.name, row.method, row.expires)
+            case Result.FOUND:
+                certificate = await self._stored(row.fingerprint)
+                if certificate is None or certificate.unusable(self._memory.clock(), address):
+                    return None
+                return Found(certificate, origin, self.name, row.method)
+
+    async def _stored(self, fingerprint: str) -> Certificate | None:
+        entry = await self._memory.certificates.by_fingerprint(fingerprint)
+        return entry.certificate if entry else None
+
+    async def _together(self, address: Address, rows: dict[str, Answer]) -> Heard:
+        """One task for all who wait: it goes on when one of them is cancelled."""
+        task = self._asking.get(address.key)
+        if task is None:
+            task = self._asking[address.key] = asyncio.create_task(self._ask(address, rows))
+            task.add_done_callback(lambda _: self._asking.pop(address.key, None))
+        return await asyncio.shield(task)
+
+    async def _ask(self, address: Address, rows: dict[str, Answer]) -> Heard:
+        begun = time.monotonic()
+        whole = self._whole(address)
+        lookup = await self._trouble.shared(whole, self._source.lookup(address), self._concerns_all)
+        try:
+            if isinstance(lookup, Found):
+                await self._memory.keeper.keep(lookup, address)
+            elif not isinstance(lookup, Outage) and whole in rows:
+                await self._memory.answers.drop(self.name, whole)
+            await self._write(address, lookup, rows)
+        except StoreError as error:
+            lookup = Outage(self.name, str(error))
+        self._tell(address, lookup, time.monotonic() - begun)
+        return Heard(lookup, self._memory.clock())
+
+    def _concerns_all(self, lookup: Lookup) -> bool:
+        return isinstance(lookup, Outage) and str(lookup.reason) in self._widespread
+
+    async def _write(self, address: Address, lookup: Lookup, rows: dict[str, Answer]) -> None:
+        answer = _answer(self.name, address.key, self._memory.clock(), lookup)
+        before = rows.get(address.key)
+        if before and before.fingerprint and isinstance(lookup, Outage):
+            answer = replace(answer, fingerprint=before.fingerprint, method=before.method)
+        whole = [replace(answer, address=self._whole(address))] if self._concerns_all(lookup) else []
+        await self._memory.answers.put([answer, *whole])
+
+    def _tell(self, address: Address, lookup: Lookup, seconds: float) -> None:
+        answer = _answer(self.name, address.key, 0, lookup)
+        events.log().info(
+            Event.ASKED,
+            source=self.name,
+            recipient=address.text,
+            result=answer.result.value,
+            method=answer.method,
+            reason=answer.reason,
+            seconds=round(seconds, 3),
+        )
+
+
+def _answer(source: str, address: str, asked: float, lookup: Lookup) -> Answer:
+    match lookup:
+        case Found(certificate=certificate):
+            return Answer(source, address, asked, Result.FOUND, lookup.method, certificate.fingerprint)
+        case NotFound():
+            return Answer(source, address, asked, Result.NOT_FOUND, lookup.method)
+        case Unusable(why=why, fingerprint=fingerprint, expires=expires):
+            return Answer(source, address, asked, Result.UNUSABLE, lookup.method, fingerprint, why.value, expires)
+        case Outage(reason=reason):
+            return Answer(source, address, asked, Result.UNAVAILABLE, lookup.method, reason=str(reason))

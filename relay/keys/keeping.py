@@ -1,0 +1,189 @@
+"""What becomes of certificates that a source brought: merged, stored, proposed, or left alone (DESIGN 6).
+
+- A fingerprint the store knows is merged with what it knows, whoever reads it: a revocation found anywhere
+  counts at once, and so does a renewal. `Learning` sees to that for all that any source has examined.
+- A certificate the store does not know is stored with its origin and counts from then on, in place of what the
+  same source brought for this address before.
+- Where an administrator imported one for the address, nothing else is taken silently: while the imported one
+  is usable another is left alone, and once it is not, another is stored as proposed. What a person approved
+  stays approved.
+
+Raises `StoreError` and `EngineError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from relay import events
+from relay.errors import EngineError, StoreError
+from relay.events import Event
+from relay.keys.gather import Gather
+from relay.model import Address, Certificate, Entry, Found, Origin, Unreadable
+from relay.ports import Examiner
+
+ATTEMPTS = 5
+
+
+class Certificates(Protocol):
+    """What is asked of the store."""
+
+    async def by_address(self, address: Address) -> list[Entry]:
+        """Those with this address."""
+
+    async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
+        """Those that are known."""
+
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+        """Store them; those whose row is not as in `known` any more are returned instead."""
+
+    async def remove(self, fingerprint: str) -> bool:
+        """Take one out."""
+
+    async def is_approved(self, fingerprint: str) -> bool:
+        """Whether a person took it in place of an imported one."""
+
+
+_Change = tuple[Entry, bytes | None]
+"""What to store, and the octets it was made from."""
+
+
+class Keeper:
+    """Stores what was fetched."""
+
+    def __init__(self, certificates: Certificates, examiner: Examiner, clock: Callable[[], float] = time.time) -> None:
+        self._certificates = certificates
+        self._examiner = examiner
+        self._clock = clock
+        self._changes: Gather[_Change, bool] = Gather(self._store)
+
+    async def keep(self, found: Found, address: Address) -> None:
+        """Have this certificate, which a source brought for the address, count where it may."""
+        for _ in range(ATTEMPTS):
+            if await self._kept(found, address):
+                return
+        raise StoreError("another process is changing this key")
+
+    async def learn(self, certificates: Sequence[Certificate]) -> None:
+        """Merge those that the store knows with what it knows."""
+        for certificate in certificates:
+            for _ in range(ATTEMPTS):
+                if await self._merged(certificate):
+                    break
+            else:
+                raise StoreError("another process is changing this key")
+
+    async def guard(self, address: Address, certificate: Certificate) -> bool:
+        """Whether an imported certificate stands before this fetched one, which then is proposed and no more.
+
+        It was fetched before the administrator imported another.
+        """
+        fingerprint = certificate.fingerprint
+        if not _imported(await self._beside(address, fingerprint)) or await self._certificates.is_approved(fingerprint):
+            return False
+        known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
+        if known is not None and known.origin is not Origin.IMPORTED and not known.proposed:
+            await self._changes.do((replace(known, proposed=True), known.certificate.data))
+            _tell_proposed(known, address)
+        return True
+
+    async def _kept(self, found: Found, address: Address) -> bool:
+        """Done; False where another process came in between."""
+        fingerprint = found.certificate.fingerprint
+        known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
+        beside = await self._beside(address, fingerprint)
+        entry = await self._entry(known, found, address, _imported(beside))
+        if entry is None:
+            return True
+        if entry != known:
+            if not await self._changes.do((entry, known.certificate.data if known else None)):
+                return False
+            if entry.proposed:
+                _tell_proposed(entry, address)
+        if not entry.proposed:
+            await self._replace(beside, found.origin, address)
+        return True
+
+    async def _entry(
+        self, known: Entry | None, found: Found, address: Address, imported: Sequence[Entry]
+    ) -> Entry | None:
+        """What is to stand in the store; None: nothing of it."""
+        if known is not None and not known.proposed:
+            return known  # its news was learnt when it was examined
+        now = self._clock()
+        if any(entry.certificate.unusable(now, address) is None for entry in imported):
+            return known
+        if known is None:
+            return Entry(found.certificate, found.origin, int(now), proposed=bool(imported))
+        return known if imported else replace(known, proposed=False, updated=int(now))
+
+    async def _beside(self, address: Address, fingerprint: str) -> list[Entry]:
+        entries = await self._certificates.by_address(address)
+        return [e for e in entries if not e.proposed and e.certificate.fingerprint != fingerprint]
+
+    async def _replace(self, beside: Sequence[Entry], origin: Origin, address: Address) -> None:
+        """What the same source brought for this address alone before is over."""
+        for entry in beside:
+            if entry.origin is origin and entry.certificate.addresses in ((address,), ()):
+                await self._certificates.remove(entry.certificate.fingerprint)
+
+    async def _merged(self, news: Certificate) -> bool:
+        known = (await self._certificates.by_fingerprints([news.fingerprint])).get(news.fingerprint)
+        if known is None or known.certificate.data == news.data:
+            return True
+        merged = await self._examiner.merge(known.certificate.data, news.data)
+        if isinstance(merged, Unreadable):
+            raise EngineError("two states of one certificate could not be merged")
+        if merged.data == known.certificate.data:
+            return True
+        entry = replace(known, certificate=merged, updated=int(self._clock()))
+        stored = await self._changes.do((entry, known.certificate.data))
+        if stored:
+            events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))
+        return stored
+
+    async def _store(self, changes: Sequence[_Change]) -> list[bool]:
+        """One transaction; of several changes of one certificate the first, the others are to be made anew."""
+        first: dict[str, _Change] = {}
+        for change in changes:
+            first.setdefault(change[0].certificate.fingerprint, change)
+        known = {fingerprint: data for fingerprint, (_, data) in first.items() if data is not None}
+        outdated = await self._certificates.upsert([entry for entry, _ in first.values()], known)
+        left = {entry.certificate.fingerprint for entry in outdated}
+        return [
+            first[entry.certificate.fingerprint][0] is entry and entry.certificate.fingerprint not in left
+            for entry, _ in changes
+        ]
+
+
+class Learning:
+    """An examiner from whose verdicts the store learns: `relay.ports.Examiner` for sources."""
+
+    def __init__(self, examiner: Examiner, keeper: Keeper) -> None:
+        self._examiner = examiner
+        self._keeper = keeper
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """The examiner's verdicts, once the store has learnt from them."""
+        verdicts = await self._examiner.examine(blobs)
+        try:
+            await self._keeper.learn([verdict for verdict in verdicts if isinstance(verdict, Certificate)])
+        except StoreError as error:
+            raise EngineError("the store does not take what was found") from error
+        return verdicts
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the examiner does."""
+        return await self._examiner.merge(known, news)
+
+
+def _imported(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.origin is Origin.IMPORTED]
+
+
+def _tell_proposed(entry: Entry, address: Address) -> None:
+    fingerprint = entry.certificate.fingerprint
+    events.log().warning(Event.PROPOSED, recipient=address.text, fingerprint=fingerprint, origin=entry.origin.value)

@@ -1,0 +1,135 @@
+"""What sources answered for an address, and when: shared by all processes, kept over restarts.
+
+One row a source and address; a row may also stand for all addresses of a domain or a whole source, under a
+name that is no address. Rows say when they were asked; for how long that counts is the reader's business.
+Writes that come together share a commit. Bounded: `prune` takes out what is old, and the oldest of too many.
+
+Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select
+
+from relay.keys.store.batch import Batch
+from relay.keys.store.database import Database
+from relay.keys.store.schema import addresses, answers, certificates
+from relay.model import Origin
+
+MOST_ROWS = 100_000
+
+
+class Result(StrEnum):
+    """What a source can say."""
+
+    FOUND = "found"
+    NOT_FOUND = "not found"
+    UNUSABLE = "unusable"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row."""
+
+    source: str
+    address: str
+    """The key of an address, or the name of what an outage concerns."""
+    asked: float
+    """When, in seconds since the epoch."""
+    result: Result
+    method: str = ""
+    fingerprint: str = ""
+    reason: str = ""
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An address whose certificate in the store is to be asked for again."""
+
+    address: str
+    fingerprint: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimes:
+    """When an answer is old, in seconds since the epoch."""
+
+    answered: float
+    """What was asked before this."""
+    unanswered: float
+    """What was asked in vain before this."""
+    ending: float
+    """A certificate whose time ends before this …"""
+    margin: float
+    """… is asked for once more, so many seconds before its end."""
+
+
+class Answers:
+    """The table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batch = Batch(database, _write)
+
+    async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
+        """The rows there are, by name."""
+        wanted = select(answers).where(answers.c.source == source, answers.c.address.in_(names))
+        found = await self._database.read(lambda c: c.execute(wanted).all())
+        return {row.address: Answer(**{**row._mapping, "result": Result(row.result)}) for row in found}  # noqa: SLF001  SQLAlchemy's public name for it
+
+    async def put(self, rows: Sequence[Answer]) -> None:
+        """Store them in place of what stood there."""
+        await self._batch.add(rows)
+
+    async def drop(self, source: str, name: str) -> None:
+        """Forget one row."""
+        gone = delete(answers).where(answers.c.source == source, answers.c.address == name)
+        await self._database.write(lambda c: c.execute(gone))
+
+    async def due(self, source: str, *, times: DueTimes, limit: int) -> list[Due]:
+        """Who is to be asked for again at this source; the longest ago first."""
+        wanted = _due(source, times).limit(limit)
+        rows = await self._database.read(lambda c: c.execute(wanted).all())
+        return [Due(row.address, row.fingerprint, Origin(row.origin)) for row in rows]
+
+    async def prune(self, before: float, most: int = MOST_ROWS) -> None:
+        """Take out what was asked before, and the oldest that are too many."""
+        await self._database.write(lambda c: _prune(c, before, most))
+
+
+def _write(connection: Connection, rows: Sequence[Answer]) -> None:
+    latest = {(row.source, row.address): row for row in rows}
+    one = delete(answers).where(answers.c.source == bindparam("at"), answers.c.address == bindparam("name"))
+    connection.execute(one, [{"at": source, "name": name} for source, name in latest])
+    connection.execute(insert(answers), [{**asdict(row), "result": row.result.value} for row in latest.values()])
+
+
+def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str]]:
+    """Fetched certificates at their own source, imported ones at every source."""
+    row, key = answers.c, certificates.c
+    asked_here = and_(row.source == source, row.address == addresses.c.address)
+    unanswered = and_(row.result == Result.UNAVAILABLE.value, row.asked < times.unanswered)
+    ends = and_(key.expires < times.ending, row.asked < key.expires - times.margin)
+    return (
+        select(addresses.c.address, key.fingerprint, key.origin)
+        .join_from(addresses, certificates, key.fingerprint == addresses.c.fingerprint)
+        .join(answers, asked_here, isouter=True)
+        .where(key.proposed.is_(False), key.origin.in_((Origin.IMPORTED.value, source)))
+        .where(or_(row.asked.is_(None), row.asked < times.answered, unanswered, ends))
+        .order_by(func.coalesce(row.asked, 0), addresses.c.address)
+    )
+
+
+def _prune(connection: Connection, before: float, most: int) -> None:
+    connection.execute(delete(answers).where(answers.c.asked < before))
+    too_many = connection.execute(select(func.count()).select_from(answers)).scalar_one() - most
+    if too_many > 0:
+        last = select(answers.c.asked).order_by(answers.c.asked).offset(too_many - 1).limit(1).scalar_subquery()
+        connection.execute(delete(answers).where(answers.c.asked <= last))

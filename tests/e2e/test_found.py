@@ -1,0 +1,77 @@
+"""Keys find themselves: Postfix -> a relay that knows no key -> the key found by WKD or LDAP -> sealed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pysequoia
+import pytest
+from lab.certificates import Keypair, make_keypair
+from lab.published import Published
+from lab.slapd import KEYSPACE, Slapd
+from lab.way import Way, encrypted_part, way
+
+from relay.mail.armor import enarmor
+
+SENDER = "doctor@front.example"
+POLICY = [{"name": "everyone", "encrypt": "preferred"}]
+
+
+def mail(to: str) -> bytes:
+    return f"From: <{SENDER}>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe body\r\n".encode()
+
+
+def entry(address: str, key: Keypair) -> str:
+    armored = enarmor(key.public, "PUBLIC KEY BLOCK").decode().replace("\r\n", "\n")
+    value = base64.b64encode(armored.encode()).decode()
+    key_id = key.fingerprint[-16:]
+    return (
+        f"dn: pgpCertID={key_id},{KEYSPACE}\nobjectClass: pgpKeyInfo\npgpCertID: {key_id}\n"
+        f"gpgFingerprint: {key.fingerprint}\ngpgMailbox: {address}\npgpKey:: {value}\n\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def wkd() -> Iterator[Published]:
+    with Published("ville.example") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Slapd]:
+    with Slapd() as server:
+        server.add_root()
+        server.add_server_info()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def whole(wkd: Published, directory: Slapd) -> Iterator[Way]:
+    lookup = {"ldap": [{"url": directory.url}], "wkd": wkd.settings}
+    with way({"policy": POLICY, "lookup": lookup}) as made:
+        yield made
+
+
+def decrypted(key: Keypair, armored: bytes) -> bytes:
+    secret = pysequoia.Tsk.from_bytes(key.secret)
+    return bytes(pysequoia.decrypt(armored, decryptor=secret.decryptor()).bytes)
+
+
+def test_a_key_that_the_recipients_domain_publishes(whole: Way, wkd: Published) -> None:
+    key = make_keypair("<bob@ville.example>")
+    wkd.publish("bob@ville.example", key.public)
+    whole.mta.submit(SENDER, ["bob@ville.example"], mail("bob@ville.example"))
+    (taken,) = whole.mails(1)
+    assert b"the body" in decrypted(key, encrypted_part(taken))
+    assert whole.relay.trace("--to", "bob@ville.example")[0]["reason"] == "key found: wkd/advanced"
+
+
+def test_a_key_in_the_hospitals_directory(whole: Way, directory: Slapd) -> None:
+    whole.sink.forget()
+    key = make_keypair("<carol@ville.example>")
+    directory.add(entry("carol@ville.example", key))
+    whole.mta.submit(SENDER, ["carol@ville.example"], mail("carol@ville.example"))
+    (taken,) = whole.mails(1)
+    assert b"the body" in decrypted(key, encrypted_part(taken))
+    assert whole.relay.trace("--to", "carol@ville.example")[0]["reason"] == "key found: ldap/gpgMailbox"
