@@ -1,4 +1,4 @@
-"""An OpenPGP certificate and the question the product turns on: may we encrypt to it now?
+"""An OpenPGP certificate, and the question the product turns on: whether we may encrypt to it now.
 
 The facts (times, revocations, capabilities) are GnuPG's verdict at import or fetch; `unusable` judges
 them again at the time of sending, so that a key that expired overnight is not used in the morning.

@@ -35,7 +35,7 @@ def found(address: str, number: int = 1) -> Found:
     return Found(certificate(address, number), Origin.IMPORTED, "keyring", "keyring")
 
 
-def inbound(  # noqa: PLR0913  each is one thing a test may want otherwise
+def inbound(
     *recipients: str | Recipient,
     content: bytes = b"From: a@here.example\r\nTo: b@there.example\r\nSubject: canary\r\n\r\nbody\r\n",
     sender: str | None = "a@here.example",

@@ -59,7 +59,7 @@ async def inlet(  # noqa: PLR0913  as many as the inlet has
         running.news.set()
         return take(inbound) if process is None else await process(inbound)
 
-    async def answered(_inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the hook's signature
+    async def answered(_inbound: Inbound, delivered: bool) -> None:
         running.told.append(delivered)
         running.news.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,7 +74,10 @@ REQUIRED = Rule(name="required", encrypt=Encrypt.REQUIRED)
 B = "b@there.example"
 C = "c@there.example"
 D = "d@there.example"
-TO_B_AND_C = b"From: a@here.example\r\nTo: b@there.example, c@there.example\r\nSubject: canary\r\nBcc: d@there.example\r\n\r\nbody\r\n"
+TO_B_AND_C = (
+    b"From: a@here.example\r\nTo: b@there.example, c@there.example\r\n"
+    b"Subject: canary\r\nBcc: d@there.example\r\n\r\nbody\r\n"
+)
 
 
 async def test_a_known_key_is_sealed_and_an_unknown_one_passes_clear_under_preferred() -> None:
@@ -129,10 +133,9 @@ async def test_a_failing_engine_lets_nothing_leave_but_what_needs_no_sealing() -
 
 async def test_a_certificate_that_expired_between_lookup_and_sealing_is_not_sealed_to() -> None:
     old = certificate(B)
-    expired = type(old)(
-        old.data, 4, tuple(type(c)(c.fingerprint, c.algorithm, 0, 1, c.encrypts) for c in old.components), old.user_ids
-    )
-    bench = Bench(PREFERRED, answers={B: type(found(B))(expired, Origin.IMPORTED, "keyring", "keyring")})
+    over = tuple(replace(component, expires=1) for component in old.components)
+    expired = replace(old, components=over)
+    bench = Bench(PREFERRED, answers={B: replace(found(B), certificate=expired)})
     assert await bench.run(inbound(B)) == [451]
     assert bench.outlet.sent == []
 
