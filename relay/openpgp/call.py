@@ -32,7 +32,6 @@ from typing import Any, Literal
 import gnupg
 
 from relay.errors import EngineError, EngineTimeout
-from relay.openpgp import home as gnupg_home
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
@@ -71,11 +70,14 @@ async def run(
     most: int = 1 << 24,
     passing: Sequence[int] = (),
 ) -> Result:
-    """Call gpg in that home with `content` on its standard input; `passing` are descriptors it may open."""
+    """Call gpg in that home (`home.reachable`, where an agent is needed) with `content` on its standard input.
+
+    `passing` are the descriptors it may open.
+    """
     with ExitStack() as stack:
         source = stack.enter_context(memory(content))
         output, status = stack.enter_context(_sink(most)), stack.enter_context(_sink(MOST_STATUS))
-        command = [_PROGRAM, "--homedir", str(gnupg_home.reachable(home)), "--options", str(OPTIONS), *_ALWAYS]
+        command = [_PROGRAM, "--homedir", str(home), "--options", str(OPTIONS), *_ALWAYS]
         command += ["--status-fd", str(status), *arguments]
         process = await _start(command, source, output, (*passing, status))
         code = await _finish(process, seconds)

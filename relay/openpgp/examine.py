@@ -14,7 +14,7 @@ fails: an outage, never a verdict on a certificate.
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ from relay.mail import packets
 from relay.model import Certificate, Unreadable
 from relay.openpgp import call
 from relay.openpgp.gnupg import default_parallel
+from relay.openpgp.home import private_folder
 from relay.openpgp.screen import MOST_OCTETS, certificate_fingerprint, screen
 from relay.openpgp.usable import certificate, listings
 
@@ -158,9 +159,8 @@ def _batches(readable: dict[bytes, str]) -> Iterator[dict[bytes, str]]:
 
 @contextmanager
 def _throwaway_home() -> Iterator[Path]:
+    folder = private_folder()
     try:
-        folder = tempfile.TemporaryDirectory(prefix="pgp-relay-")
-    except OSError as error:
-        raise EngineError("no temporary folder can be made for gpg") from error
-    with folder as path:
-        yield Path(path)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,7 @@ from relay.errors import EngineError, OpenPgpError
 from relay.mail import packets
 from relay.model import Certificate
 from relay.openpgp import call
+from relay.openpgp.home import reachable
 
 MOST_RECIPIENTS = 200
 SEIPD = 18
@@ -61,7 +62,7 @@ class GnuPG:
     async def _call(self, payload: bytes, recipients: Sequence[bytes], signer: str | None) -> call.Result:
         with call.memories(recipients) as keys, signing(signer, self._passphrase) as (arguments, passphrase):
             return await call.run(
-                self._home,
+                reachable(self._home),
                 "--lock-never",
                 *arguments,
                 *(f"--recipient-file={call.name(fd)}" for fd in keys),

@@ -24,6 +24,7 @@ LONGEST_SOCKET = 107
 OPTIONS = Path(__file__).with_name("gpg.conf")
 
 _LONGEST_SOCKET_NAME = "S.gpg-agent.browser"
+_LINK = "home"
 _links: dict[Path, Path] = {}
 _HARMLESS = frozenset({"README.md", "gpg.conf", ".gitignore", ".gitkeep"})
 
@@ -63,16 +64,24 @@ def _is_ours(link: Path, target: Path) -> bool:
         return False
 
 
+def private_folder() -> Path:
+    """A new folder for us alone, with a path short enough for an agent: in /tmp where TMPDIR's is too long."""
+    for place in (None, "/tmp"):  # noqa: S108  mkdtemp makes a folder of its own in it
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="pgp-relay-", dir=place))
+        except OSError as error:
+            raise EngineError("no temporary folder can be made for gpg") from error
+        if _fits(folder / _LINK):
+            return folder
+        folder.rmdir()
+    raise EngineError("no temporary folder has a path short enough for gpg-agent")
+
+
 def _link(target: Path) -> Path:
-    try:
-        private = Path(tempfile.mkdtemp(prefix="pgp-relay-"))
-        link = private / "home"
-        link.symlink_to(target, target_is_directory=True)
-    except OSError as error:
-        raise EngineError("no short name can be made for the keyring folder: its path is too long") from error
+    private = private_folder()
     atexit.register(_remove, private, os.getpid())
-    if not _fits(link):
-        raise EngineError("the paths of the keyring folder and of the temporary folder are too long for gpg-agent")
+    link = private / _LINK
+    link.symlink_to(target, target_is_directory=True)
     return link
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from relay.errors import AddressError, EngineError
 from relay.model import Address
 from relay.openpgp import call
 from relay.openpgp.gnupg import signing, unlocking
+from relay.openpgp.home import reachable
 from relay.openpgp.usable import Listing, listings
 
 SECONDS = 60.0
@@ -55,7 +57,7 @@ async def generate(home: Path, name: str, address: str, passphrase: bytes | None
     if any(Address(address) in key.addresses and key.signs for key in await secret_keys(home)):
         raise EngineError(f"the keyring has a signing key for {address} already")
     with unlocking(passphrase or b"") as (arguments, descriptors):
-        result = await call.run(
+        result = await _gpg(
             home,
             *arguments,
             "--yes",  # an expired or revoked key may have the same user id
@@ -64,7 +66,6 @@ async def generate(home: Path, name: str, address: str, passphrase: bytes | None
             "ed25519",
             "sign",
             "never",
-            seconds=SECONDS,
             passing=descriptors,
         )
     made = str(result.told("generate").fingerprint)
@@ -75,7 +76,7 @@ async def generate(home: Path, name: str, address: str, passphrase: bytes | None
 
 async def export(home: Path, fingerprint: str) -> str:
     """The armored public half of a key in the home."""
-    result = await call.run(home, "--armor", "--export", fingerprint, seconds=SECONDS)
+    result = await _gpg(home, "--armor", "--export", fingerprint)
     if result.code != 0 or not result.output:
         raise EngineError("the keyring has no such key")
     return result.output.decode("ascii")
@@ -83,7 +84,7 @@ async def export(home: Path, fingerprint: str) -> str:
 
 async def secret_keys(home: Path) -> list[SecretKey]:
     """All of the home."""
-    result = await call.run(home, "--list-secret-keys", seconds=SECONDS)
+    result = await _gpg(home, "--list-secret-keys")
     if result.code != 0 and not any(keyword == "ERROR" for keyword, _ in result.status):
         raise EngineError("gpg does not list the secret keys of the keyring")
     return [_secret_key(key) for key in listings(result.output)]
@@ -108,14 +109,14 @@ async def resolve(home: Path, selector: str) -> str:
 async def can_sign(home: Path, fingerprint: str, passphrase: bytes | None = None) -> None:
     """Make a signature; raises where none comes."""
     with signing(fingerprint, passphrase) as (arguments, descriptors):
-        result = await call.run(home, *arguments, "--detach-sign", seconds=SECONDS, passing=descriptors)
+        result = await _gpg(home, *arguments, "--detach-sign", passing=descriptors)
     if result.code != 0 or not result.told("sign") or not result.output:
         raise EngineError("the key makes no signature: is sign.passphrase_file right, and gpg-agent installed?")
 
 
 async def import_secret(home: Path, data: bytes) -> list[str]:
     """Take secret keys into the home; their fingerprints. A passphrase they have they keep."""
-    result = await call.run(home, "--import", content=data, seconds=SECONDS)
+    result = await _gpg(home, "--import", content=data)
     report = result.told("import")
     if not report.sec_read:
         raise EngineError("the file holds no secret key")
@@ -123,6 +124,10 @@ async def import_secret(home: Path, data: bytes) -> list[str]:
         raise EngineError("gpg did not take the secret key")
     held = {key.fingerprint for key in await secret_keys(home)}
     return [fingerprint for fingerprint in dict.fromkeys(report.fingerprints) if fingerprint in held]
+
+
+async def _gpg(home: Path, *arguments: str, content: bytes = b"", passing: Sequence[int] = ()) -> call.Result:
+    return await call.run(reachable(home), *arguments, content=content, passing=passing, seconds=SECONDS)
 
 
 def _user_id(name: str, address: str) -> str:

@@ -173,6 +173,15 @@ async def test_a_key_that_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPat
     assert isinstance(verdict, Unreadable)
 
 
+async def test_a_temporary_folder_with_a_long_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 150)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    one, other = make_certificates(2)
+    assert all(isinstance(verdict, Certificate) for verdict in await GnuPGExaminer().examine([one, other]))
+    assert isinstance(await GnuPGExaminer().merge(one, one), Certificate)
+
+
 async def test_no_agent_and_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     await GnuPGExaminer().examine(make_certificates(2))

@@ -89,9 +89,15 @@ def test_a_stranger_s_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     assert home.reachable(long).resolve() == long
 
 
-def test_no_short_name_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_folder_with_a_long_path_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     far = tmp_path / ("t" * 100)
     far.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(far))
-    with pytest.raises(EngineError, match="too long"):
-        home.reachable(tmp_path / ("z" * 150))
+    assert home.reachable(tmp_path / ("z" * 150)).resolve() == tmp_path / ("z" * 150)
+    assert list(far.iterdir()) == []
+
+
+def test_no_temporary_folder_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(EngineError, match="temporary folder"):
+        home.reachable(tmp_path / ("z" * 149))
