@@ -22,6 +22,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
 
 demo: $(VENV)/.package ## one mail through the relay, shown as sent, as received and as decrypted
+	@command -v gpg > /dev/null || .ci/system > /dev/null
 	@$(BIN)/pgp-relay demo
 
 test: $(VENV)/.development ## every test tier that can run here, against the built package
