@@ -16,12 +16,15 @@ from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
+from relay.background import Rounds
 from relay.config import Config
 from relay.deliver import Deliverer
 from relay.errors import ConfigError, Fault
-from relay.keys.assembly import build_chain
+from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
 from relay.keys.store import Store
+from relay.keys.upkeep import Upkeep
+from relay.mail.daily import Daily, address_in
 from relay.mail.notice import Kind, Notices, Template, TemplateError
 from relay.mail.words import Language
 from relay.model import Address
@@ -30,8 +33,9 @@ from relay.openpgp import home, signing
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.pipeline import Pipeline
-from relay.ports import Examiner
+from relay.ports import Examiner, Outlet
 from relay.protect import Protector, Signers
+from relay.reminder import Reminder
 from relay.served import Served
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
@@ -57,6 +61,7 @@ class Parts:
     chain: Chain
     outlet: SmtpOutlet
     pipeline: Pipeline
+    rounds: Rounds
 
     async def close(self) -> None:
         """Release connections; the store is closed by whoever opened it."""
@@ -112,7 +117,10 @@ async def build(config: Config, books: Books) -> Parts:
         witness=books.witness,
         shadow=config.shadow,
     )
-    return Parts(config, chain, outlet, pipeline)
+    upkeep = Upkeep(chain.remotes, books.store.answers, books.store.duties, lifetimes(config))
+    reminder = build_reminder(config, books.store, outlet)
+    rounds = Rounds((upkeep.round, reminder.round), upkeep.interval)
+    return Parts(config, chain, outlet, pipeline, rounds)
 
 
 @asynccontextmanager
@@ -153,6 +161,12 @@ def build_notices(config: Config) -> Notices:
         hostname(config),
         timedelta(days=5),
     )
+
+
+def build_reminder(config: Config, store: Store, outlet: Outlet) -> Reminder:
+    """What writes the daily mail."""
+    daily = Daily(Language(config.notices.language), config.notices.from_.text, hostname(config))
+    return Reminder(store, outlet, daily, address_in(config.notices.contact))
 
 
 def passphrase(config: Config) -> bytes | None:

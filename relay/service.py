@@ -13,6 +13,7 @@ from pathlib import Path
 
 from relay import app, config, events
 from relay.app import Books, Parts
+from relay.background import keep_up
 from relay.config import Config
 from relay.errors import ConfigError, RelayError
 from relay.events import Event
@@ -43,11 +44,16 @@ class Service:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
         listening = [address for url in self._parts.config.listen for address in await inlet.start(str(url))]
         events.log().info(Event.READY, listen=listening)
-        reloading = asyncio.create_task(self._reload_on_hangup())
+        beside = [
+            asyncio.create_task(self._reload_on_hangup()),
+            asyncio.create_task(keep_up(lambda: self._parts.rounds)),
+        ]
         await self._stop.wait()
-        reloading.cancel()
+        for task in beside:
+            task.cancel()
         events.log().info(Event.STOPPING)
         await inlet.stop(GRACE)
+        await asyncio.wait(beside)
         await self._parts.close()
         events.log().info(Event.STOPPED)
 

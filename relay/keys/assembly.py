@@ -73,13 +73,17 @@ def build_keyring(config: Config, store: Store) -> Keyring:
     return Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=frozenset({4}))
 
 
+def lifetimes(config: Config) -> Lifetimes:
+    """For how long answers count."""
+    cache = config.lookup.cache
+    return Lifetimes(cache.found, cache.not_found, cache.unavailable)
+
+
 def build_chain(config: Config, store: Store, examiner: Examiner) -> Chain:
     """Keyring and sources, as the configuration has them."""
     keeper = Keeper(store.certificates, examiner)
     found = Sources(config, Learning(examiner, keeper))
-    cache = config.lookup.cache
-    lifetimes = Lifetimes(cache.found, cache.not_found, cache.unavailable)
-    memory = Memory(store.answers, store.certificates, keeper, lifetimes)
+    memory = Memory(store.answers, store.certificates, keeper, lifetimes(config))
     local = Local(build_keyring(config, store), store.certificates, keeper, KEYRING in config.lookup.sources)
     return Chain(local, found.remotes(memory), config.lookup.timeout, found.close)
 

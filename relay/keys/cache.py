@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from relay import events
 from relay.errors import StoreError
@@ -76,6 +76,14 @@ class Answers(Protocol):
         """Forget one."""
 
 
+@runtime_checkable
+class ByFingerprint(Protocol):
+    """A source that can be asked for one certificate."""
+
+    async def by_fingerprint(self, fingerprint: str) -> Certificate | NotFound | Outage:
+        """Its state of it, examined."""
+
+
 class Certificates(Protocol):
     """What is asked of the store's certificates."""
 
@@ -126,6 +134,11 @@ class Remote:
         """How it was last found there. Raises `StoreError`."""
         row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
         return (row and row.method) or self.name
+
+    async def renew(self, fingerprint: str) -> None:
+        """Have the store learn what the source knows of this certificate, if it can be asked so."""
+        if isinstance(self._source, ByFingerprint):
+            await self._source.by_fingerprint(fingerprint)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -186,7 +199,7 @@ class Remote:
         try:
             if isinstance(lookup, Found):
                 await self._memory.keeper.keep(lookup, address)
-            elif not isinstance(lookup, Outage) and whole in rows:
+            if not isinstance(lookup, Outage) and whole in rows:
                 await self._memory.answers.drop(self.name, whole)
             await self._write(address, lookup, rows)
         except StoreError as error:

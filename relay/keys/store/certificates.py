@@ -78,6 +78,10 @@ class Certificates:
         now = self._clock()
         return await self._database.read(lambda c: rows.expiring(c, now, now + within))
 
+    async def proposed(self, most: int) -> list[Entry]:
+        """Those that wait for a person, the newest first."""
+        return await self._database.read(lambda c: rows.proposed(c, most))
+
     async def counts(self) -> Counts:
         """How many there are, of which kind."""
         now = self._clock()

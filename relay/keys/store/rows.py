@@ -97,6 +97,12 @@ def expiring(connection: Connection, after: float, until: float) -> list[Entry]:
     return [_entry(*row) for row in connection.execute(wanted)]
 
 
+def proposed(connection: Connection, most: int) -> list[Entry]:
+    """Those that wait for a person, the newest first."""
+    wanted = _ENTRY.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
 def counts(connection: Connection, now: float) -> list[Number]:
     """One for each kind there is."""
     over = func.count(case((_COLUMNS.expires <= now, 1)))

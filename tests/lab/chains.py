@@ -1,0 +1,83 @@
+"""A chain over a real store and sources on paper, with a clock that tests turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.sources import NOW, Directory, Notary, read
+from relay.keys.cache import Lifetimes, Memory, Remote
+from relay.keys.chain import Chain, Local
+from relay.keys.keeping import Keeper, Learning
+from relay.keys.keyring import Keyring
+from relay.keys.store import Store
+from relay.keys.upkeep import Upkeep
+from relay.model import Address, Entry, Lookup, Origin
+
+DOWN = "the whole domain is down"
+DEFAULT = Lifetimes()
+ODD = "this one answer is odd"
+
+
+@dataclass
+class Bench:
+    """What a test has in hand."""
+
+    store: Store
+    ldap: Directory
+    wkd: Directory
+    notary: Notary
+    chain: Chain
+    upkeep: Upkeep
+    time: float = NOW
+
+    async def find(self, address: str, *excused: str) -> Lookup:
+        wanted = Address(address)
+        return (await self.chain.find_all({wanted: frozenset(excused)}))[wanted]
+
+    async def imported(self, *keys: bytes) -> None:
+        await self.store.certificates.upsert([Entry(read(k), Origin.IMPORTED, int(self.time)) for k in keys])
+
+    async def entries(self, address: str) -> dict[str, Entry]:
+        found = await self.store.certificates.by_address(Address(address))
+        return {entry.certificate.fingerprint: entry for entry in found}
+
+    def later(self, seconds: float) -> None:
+        self.time += seconds
+        self.ldap.now = self.wkd.now = self.time
+
+
+@asynccontextmanager
+async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
+    folder: Path,
+    *,
+    order: tuple[str, ...] = ("ldap", "wkd"),
+    listed: bool = True,
+    lifetimes: Lifetimes = DEFAULT,
+    timeout: float = 5.0,  # noqa: ASYNC109  the chain's own
+    refuse_weak: bool = False,
+) -> AsyncIterator[Bench]:
+    """Everything, on a store in this folder (one that is there is opened again)."""
+    made: list[Bench] = []
+
+    def clock() -> float:
+        return made[0].time if made else NOW
+
+    async with await Store.open(folder / "store.db", clock=clock) as store:
+        notary = Notary()
+        keeper = Keeper(store.certificates, notary, clock)
+        learning = Learning(notary, keeper)
+        directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
+        memory = Memory(store.answers, store.certificates, keeper, lifetimes, clock)
+        widespread = frozenset({DOWN})
+        remotes = [Remote(directories[name], memory, lambda a: f"@{a.domain}", widespread) for name in order]
+        keyring = Keyring(store.certificates, refuse_weak=refuse_weak, clock=clock)
+        chain = Chain(Local(keyring, store.certificates, keeper, listed), remotes, timeout)
+        upkeep = Upkeep(remotes, store.answers, store.duties, lifetimes, clock)
+        made.append(Bench(store, directories["ldap"], directories["wkd"], notary, chain, upkeep))
+        try:
+            yield made[0]
+        finally:
+            await chain.close()

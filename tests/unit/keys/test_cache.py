@@ -1,0 +1,138 @@
+"""What sources answered counts for its time, in all processes and over restarts; outages for all they concern."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from lab.chains import DOWN, ODD, Bench, bench
+from lab.sources import NOW, fpr, key
+
+from relay.keys.store import Answer, Result
+from relay.model import Address, Found, NotFound, Outage
+
+BOB = "bob@ville.example"
+CAROL = "carol@ville.example"
+HOUR = 3600
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench(tmp_path, order=("wkd",)) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("shelf", "result", "seconds"),
+    [([], NotFound, HOUR), (ODD, Outage, 60), (DOWN, Outage, 60)],
+    ids=["not found", "unavailable", "domain unavailable"],
+)
+async def test_an_answer_counts_for_its_time(at: Bench, shelf: list[bytes] | str, result: type, seconds: float) -> None:
+    at.wkd.shelf[BOB] = shelf
+    assert isinstance(await at.find(BOB), result)
+    at.later(seconds - 1)
+    assert isinstance(await at.find(BOB), result)
+    assert at.wkd.asked == [BOB]
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+    at.later(2)
+    assert isinstance(await at.find(BOB), Found)
+
+
+async def test_a_key_that_must_not_be_used_counts_as_long_as_none(at: Bench) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB, revoked=True)]
+    await at.find(BOB)
+    at.later(HOUR - 1)
+    await at.find(BOB)
+    assert at.wkd.asked == [BOB]
+    at.later(2)
+    at.wkd.shelf[BOB] = [key(2, BOB)]
+    assert isinstance(await at.find(BOB), Found)
+
+
+async def test_answers_are_shared_by_processes_and_kept_over_restarts(at: Bench, tmp_path: Path) -> None:
+    at.wkd.shelf |= {BOB: [key(1, BOB)], "odd@ville.example": ODD}
+    for address in (BOB, CAROL, "odd@ville.example"):
+        await at.find(address)
+    async with bench(tmp_path, order=("wkd",)) as other:
+        for address, result in ((BOB, Found), (CAROL, NotFound), ("odd@ville.example", Outage)):
+            assert isinstance(await other.find(address), result)
+        assert other.wkd.asked == []
+
+
+async def test_a_domain_that_is_down_is_asked_once_a_minute_whoever_is_written_to(at: Bench) -> None:
+    everybody = [f"u{n}@ville.example" for n in range(20)]
+    at.wkd.shelf |= dict.fromkeys(everybody, DOWN)
+    for address in everybody:
+        assert isinstance(await at.find(address), Outage)
+    assert at.wkd.asked == everybody[:1]
+    at.wkd.shelf |= {address: [key(n + 1, address)] for n, address in enumerate(everybody)}
+    at.later(61)
+    assert all([isinstance(await at.find(address), Found) for address in everybody])
+
+
+async def test_an_outage_of_one_domain_is_none_of_another(at: Bench) -> None:
+    at.wkd.shelf |= {BOB: DOWN, "bob@elsewhere.example": [key(1, "bob@elsewhere.example")]}
+    await at.find(BOB)
+    assert isinstance(await at.find("bob@elsewhere.example"), Found)
+
+
+async def test_an_odd_answer_for_one_address_is_none_of_the_domain(at: Bench) -> None:
+    at.wkd.shelf |= {BOB: ODD, CAROL: [key(1, CAROL)]}
+    await at.find(BOB)
+    assert isinstance(await at.find(CAROL), Found)
+
+
+async def test_those_who_wait_at_a_domain_learn_of_its_outage_from_the_first(at: Bench) -> None:
+    at.wkd.gate = asyncio.Event()
+    first = asyncio.create_task(at.find(BOB))
+    await at.wkd.busy(1)
+    at.wkd.shelf[BOB] = DOWN
+    at.wkd.gate.set()
+    at.wkd.gate = None
+
+    async def stuck(_: Address) -> NotFound:
+        await asyncio.Event().wait()
+        return NotFound("wkd")
+
+    at.wkd._lookup = stuck  # type: ignore[method-assign]  # the others never get an answer
+    others = [asyncio.create_task(at.find(f"u{n}@ville.example")) for n in range(100)]
+    assert {type(answer) for answer in await asyncio.gather(first, *others)} == {Outage}
+
+
+async def test_a_remembered_outage_costs_a_mail_under_five_milliseconds(at: Bench) -> None:
+    at.wkd.shelf[BOB] = DOWN
+    await at.find(BOB)
+    took = []
+    for n in range(200):
+        begun = time.perf_counter()
+        await at.find(f"u{n}@ville.example")
+        took.append(time.perf_counter() - begun)
+    took.sort()
+    print(f"median {took[100] * 1000:.2f} ms, p95 {took[190] * 1000:.2f} ms")
+    assert took[100] < 0.005
+
+
+async def test_an_outage_keeps_how_a_key_was_found(at: Bench) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+    await at.find(BOB)
+    at.wkd.shelf[BOB] = DOWN
+    at.later(25 * HOUR)
+    await at.find(BOB)
+    row = (await at.store.answers.get("wkd", [BOB]))[BOB]
+    assert (row.result, row.fingerprint, row.method) == (Result.UNAVAILABLE, fpr(1), "wkd/test")
+
+
+async def test_an_answer_from_a_clock_that_ran_ahead_does_not_count(at: Bench) -> None:
+    await at.store.answers.put([Answer("wkd", BOB, NOW + 10 * HOUR, Result.NOT_FOUND)])
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+    assert isinstance(await at.find(BOB), Found)
+
+
+async def test_an_address_is_remembered_whatever_octets_it_has(at: Bench) -> None:
+    odd = b'"\xff\xfe \'; DROP TABLE answer; --"@ville.example'.decode("utf-8", "surrogateescape")
+    for _ in range(2):
+        assert isinstance(await at.find(odd), NotFound)
+    assert len(at.wkd.asked) == 1
