@@ -513,7 +513,7 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
     async def process(inbound: Inbound) -> tuple[Reply, ...]:
         return take(inbound)
 
-    async def answered(_inbound: Inbound, _told: bool) -> None:  # noqa: FBT001  the hook's signature
+    async def answered(_inbound: Inbound, _told: bool) -> None:
         raise ValueError("secret")
 
     server = Inlet(process, answered, hostname="relay.example", allow=(ip_network("127.0.0.0/8"),))

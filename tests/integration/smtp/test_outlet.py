@@ -275,7 +275,7 @@ async def test_data_answered_with_250_is_not_a_delivery() -> None:
 
 
 @pytest.mark.parametrize("close", [True, False])
-async def test_250_before_the_end_of_the_message_is_not_a_delivery(close: bool) -> None:  # noqa: FBT001  a parameter
+async def test_250_before_the_end_of_the_message_is_not_a_delivery(close: bool) -> None:
     hop = ScriptedHop()
     hop.at["body"] = Say("250 2.0.0 Taken", close=close)
     async with delivering(hop) as outlet:
@@ -284,7 +284,7 @@ async def test_250_before_the_end_of_the_message_is_not_a_delivery(close: bool) 
 
 
 @pytest.mark.parametrize("close", [True, False])
-async def test_a_refusal_in_the_middle_of_the_message_is_the_answer(close: bool) -> None:  # noqa: FBT001  a parameter
+async def test_a_refusal_in_the_middle_of_the_message_is_the_answer(close: bool) -> None:
     hop = ScriptedHop()
     hop.at["body"] = Say("552 5.3.4 Too large", close=close)
     async with delivering(hop) as outlet:
