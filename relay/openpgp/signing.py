@@ -12,7 +12,6 @@ the administrator, and never with gpg's own words.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +146,7 @@ def _secret_key(key: Listing) -> SecretKey:
         addresses=tuple(dict.fromkeys(u.address for u in key.user_ids if u.address and not u.revoked)),
         created=primary.created,
         expires=primary.expires,
-        signs="S" in key.capabilities and not primary.revoked and not primary.expired(time.time()),
+        signs="S" in key.capabilities,  # the capital stands for what the whole key can do now
     )
 
 

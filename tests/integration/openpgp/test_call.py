@@ -89,6 +89,7 @@ async def seal(home: Path, certificates: list[Certificate], signer: str | None =
         + "printf '[GNUPG:] SIG_CREATED nonsense\\n[GNUPG:] END_ENCRYPTION\\n' >&$s\n"
         + f"printf '{PKESK}\\322\\005\\001abcd'",
         STATUS + "printf '[GNUPG:] END_ENCRYPTION\\n' >&$s\n" + f"printf '{PKESK}\\322\\005\\001abcd'",
+        STATUS + "printf '[GNUPG:] SIG_CREATED S 22 8 00 1 AA\n' >&$s\n" + f"printf '{PKESK}\\322\\005\\001abcd'",
         STATUS + SUCCESS + "head -c 10000000 /dev/zero",
         STATUS + SUCCESS + "cat /dev/zero",
         STATUS + "cat /dev/zero >&$s",

@@ -91,6 +91,34 @@ async def test_an_expired_key_does_not_resolve(home: Path) -> None:
         await signing.resolve(home, "relay@hopital.example")
 
 
+async def test_a_revoked_key_does_not_resolve(home: Path) -> None:
+    made = secret_key(home)
+    revocation = (home / "openpgp-revocs.d" / f"{made}.rev").read_bytes().replace(b":-----BEGIN", b"-----BEGIN")
+    gpg(home, "--import", content=revocation)
+    with pytest.raises(EngineError, match="revoked"):
+        await signing.resolve(home, made)
+
+
+async def test_a_key_that_only_certifies_does_not_resolve(home: Path) -> None:
+    made = generate(home, "Relay <relay@hopital.example>", algorithm="ed25519", usage="cert")
+    with pytest.raises(EngineError, match="may not sign"):
+        await signing.resolve(home, made)
+
+
+async def test_nobody_is_asked_for_a_passphrase(home: Path, tmp_path: Path) -> None:
+    made = await signing.generate(home, "Relay", "relay@hopital.example", b"secret")
+    stop_agent(home)
+    pinentry = tmp_path / "pinentry"
+    pinentry.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nexit 1\n")
+    pinentry.chmod(0o755)
+    (home / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n")
+    with pytest.raises(EngineError):
+        await signing.can_sign(home, made.fingerprint)
+    with pytest.raises(EngineError):
+        await signing.can_sign(home, made.fingerprint, b"wrong")
+    assert not exists(tmp_path / "asked")
+
+
 async def test_an_expired_key_leaves_the_address_to_its_successor(home: Path) -> None:
     generate(
         home, "Relay <relay@hopital.example>", usage="sign", algorithm="ed25519", expires="1d", at="20200101T000000!"
