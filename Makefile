@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo test unit lint format lock clean
+.PHONY: help demo test unit lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -39,6 +39,9 @@ lint: $(VENV)/.development ## ruff and mypy
 format: $(VENV)/.development ## let ruff write the code's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+image-check: ## build the Dockerfile without a container engine, and run the relay in it (root)
+	@.ci/image
 
 lock: ## constraints.txt anew, with the newest versions that pyproject.toml admits
 	rm -rf .venv-lock
