@@ -8,30 +8,28 @@ be used.
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import resources
-from pathlib import Path
 
+from relay import templates, tls
 from relay.background import Rounds
 from relay.config import Config
 from relay.deliver import Deliverer
-from relay.errors import ConfigError, Fault
+from relay.engines import build_examiner, opened_engine
+from relay.errors import ConfigError
 from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
 from relay.keys.store import Store
 from relay.keys.upkeep import Upkeep
 from relay.mail.daily import Daily, address_in
-from relay.mail.notice import Kind, Notices, Template, TemplateError
+from relay.mail.notice import Notices
 from relay.mail.words import Language
+from relay.making import Maker
 from relay.model import Address
 from relay.notify import Notifier
 from relay.openpgp import home, signing
-from relay.openpgp.examine import GnuPGExaminer
-from relay.openpgp.gnupg import GnuPG
 from relay.pipeline import Pipeline
 from relay.ports import Examiner, Outlet
 from relay.protect import Protector, Signers
@@ -67,6 +65,18 @@ class Parts:
         """Release connections; the store is closed by whoever opened it."""
         await self.chain.close()
         await self.outlet.close()
+
+
+def assure(config: Config) -> None:
+    """Read the files that `config` names; raises `ConfigError` with the faults of all of them."""
+    faults = []
+    for look in (templates.load, tls.inlet, tls.next_hop):
+        try:
+            look(config)
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(tuple(faults))
 
 
 def hostname(config: Config) -> str:
@@ -111,7 +121,7 @@ async def build(config: Config, books: Books) -> Parts:
     pipeline = Pipeline(
         rules=config.rules(),
         lookups=chain,
-        protector=Protector(build_engine(config), await _signers(config), hostname(config)),
+        maker=Maker(Protector(build_engine(config), await _signers(config), hostname(config)), shadow=config.shadow),
         deliverer=Deliverer(outlet, Notifier(notices, outlet), books.served),
         served=books.served,
         witness=books.witness,
@@ -134,32 +144,22 @@ async def opened_chain(config: Config) -> AsyncIterator[Chain]:
             await chain.close()
 
 
-def build_engine(config: Config) -> GnuPG:
-    """What seals."""
-    return GnuPG(config.keyring, config.deadlines.gpg, passphrase(config))
-
-
-def build_examiner(config: Config) -> Examiner:
-    """What judges certificates."""
-    return GnuPGExaminer(config.deadlines.gpg)
-
-
 def build_outlet(config: Config) -> SmtpOutlet:
     """The next hop."""
     timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
-    return SmtpOutlet(str(config.reinject), hostname=hostname(config), timeouts=timeouts)
+    return SmtpOutlet(str(config.reinject), hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))
 
 
 def build_notices(config: Config) -> Notices:
     """What notices are written with."""
     language = Language(config.notices.language)
     return Notices(
-        {kind: _template(config, language, kind) for kind in Kind},
+        templates.load(config),
         language,
         config.notices.from_.text,
         config.notices.contact,
         hostname(config),
-        timedelta(days=5),
+        timedelta(seconds=config.notices.waits),
     )
 
 
@@ -167,24 +167,6 @@ def build_reminder(config: Config, store: Store, outlet: Outlet) -> Reminder:
     """What writes the daily mail."""
     daily = Daily(Language(config.notices.language), config.notices.from_.text, hostname(config))
     return Reminder(store, outlet, daily, address_in(config.notices.contact))
-
-
-def passphrase(config: Config) -> bytes | None:
-    """The first line of `sign.passphrase_file`."""
-    file = config.sign.passphrase_file
-    return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if file else None
-
-
-def server_tls(config: Config) -> ssl.SSLContext | None:
-    """TLS of the inlet."""
-    if config.tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(config.tls.certificate, config.tls.key)
-    if config.tls.client_ca:
-        context.load_verify_locations(config.tls.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 async def _signers(config: Config) -> Signers:
@@ -197,15 +179,3 @@ async def _signers(config: Config) -> Signers:
         return resolved[selector] if selector else None
 
     return signer
-
-
-def _template(config: Config, language: Language, kind: Kind) -> Template:
-    name = f"{kind.value}.txt"
-    folder = config.notices.templates
-    file = folder / name if folder and (folder / name).exists() else None
-    built_in = resources.files("relay.mail") / "templates" / language.value / name
-    try:
-        return Template((file or built_in).read_text(encoding="utf-8"))
-    except (TemplateError, UnicodeDecodeError) as error:
-        words = str(error) if isinstance(error, TemplateError) else "not UTF-8"
-        raise ConfigError((Fault(str(file or Path(name)), 0, words),)) from error

@@ -6,6 +6,7 @@ what the next hop took is answered 250 whatever fails afterwards.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Course:
     """What the ledger held when the message came."""
     recorded: set[str] = field(default_factory=set)
     """What this attempt wrote into the ledger."""
+    began: float = field(default_factory=time.monotonic)
     log: events.Logger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +56,11 @@ class Course:
 
     def accepted(self) -> tuple[int, ...]:
         """Who is served."""
-        return tuple(index for index in self.everyone if index in self.replies and self.replies[index].accepted)
+        return tuple(index for index in self.everyone if self.is_accepted(index))
+
+    def is_accepted(self, index: int) -> bool:
+        """Whether this one is served."""
+        return index in self.replies and self.replies[index].accepted
 
     def key(self, index: int) -> str:
         """What the ledger knows this recipient by."""

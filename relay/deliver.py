@@ -34,8 +34,8 @@ class Deliverer:
     notifier: Notifier
     served: Served
     start_within: float = 350.0
-    """Seconds after which no further message of a transaction is begun: what is begun has to end before
-    Postfix gives up, after 1200 s."""
+    """Seconds from a mail's arrival after which no further message of it is begun: what is begun has to end
+    before Postfix gives up, after 1200 s."""
     _unsettled: dict[str, Course] = field(default_factory=dict)
 
     async def deliver(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:
@@ -52,7 +52,7 @@ class Deliverer:
         await self._tell_undelivered(course)
 
     async def _hand_over(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:
-        deadline = time.monotonic() + self.start_within
+        deadline = course.began + self.start_within
         while made:
             parcel, message = made.pop(0)
             if time.monotonic() < deadline:
@@ -98,8 +98,7 @@ class Deliverer:
             return
         for index, reply in zip(parcel.recipients, given, strict=True):
             self._take(course, index, reply)
-        taken = set(course.accepted())
-        await self._record_if_split(course, [index for index in parcel.recipients if index in taken])
+        await self._record_if_split(course, [i for i in parcel.recipients if course.is_accepted(i)])
 
     def _take(self, course: Course, index: int, reply: Reply) -> None:
         course.log.info(Event.RELAYED, recipient=course.recipients[index].address.text, code=reply.code)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from relay.mail import headers
 from relay.mail.shape import Protection, Shape
 from relay.model import Address, Inbound
-from relay.policy import Message
+from relay.policy import Message, Rule, candidates
 
 
 class Facts:
@@ -23,6 +23,10 @@ class Facts:
     def encrypted_as(self) -> str | None:
         """How it is encrypted already, in words; None where something in it can be read."""
         return self.shape.protection_kind if self.shape.protection is Protection.ENCRYPTED else None
+
+    def candidates(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+        """The rules that can match for some recipient: what the message itself says is compared once for all."""
+        return candidates(rules, self.of(Address("nobody")))
 
     def of(self, recipient: Address) -> Message:
         """The facts for one recipient."""

@@ -7,23 +7,22 @@ anything leaves. Deciding alters nothing, making decides nothing.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from relay import policy, replies
+from relay.aside import aside
 from relay.course import Course
 from relay.deliver import Deliverer
-from relay.errors import EngineError, NotSealed
 from relay.events import DECIDED, Event, unforeseen
 from relay.facts import Facts
 from relay.mail import headers
-from relay.mail.shape import shape_of
+from relay.mail.shape import Shape, shape_of
+from relay.making import Maker
 from relay.model import Address, Inbound, Lookup, Refuse, Reply, verb
 from relay.parcels import Parcel, pack
 from relay.policy import Rule, Telling
-from relay.protect import Protector
 from relay.served import Served, digest
 from relay.witness import Witness
 
@@ -43,7 +42,7 @@ class Pipeline:
 
     rules: tuple[Rule, ...]
     lookups: Lookups
-    protector: Protector
+    maker: Maker
     deliverer: Deliverer
     served: Served
     witness: Witness
@@ -66,32 +65,33 @@ class Pipeline:
         await self.deliverer.settle(inbound, delivered=delivered)
 
     async def _through(self, course: Course) -> None:
-        head = headers.split(course.inbound.content)
-        if not await self._receive(course, head):
+        inbound = course.inbound
+        if not await self._receive(course):
             return
-        facts = Facts(course.inbound, head, shape_of(course.inbound.content))
-        course.automatic = facts.shape.automatic
+        head, shape, named = await aside(len(inbound.content), _read, inbound)
+        facts = Facts(inbound, head, shape)
+        course.automatic = shape.automatic
         await self._decide(course, facts)
         decisions = {index: course.decisions[index] for index in course.open}
-        parcels = pack(decisions, course.inbound.envelope, headers.named_recipients(head))
-        made = await self._make_all(course, parcels)
-        if self.shadow:
-            message = await self.protector.make(course.inbound, Parcel(course.open))
-            await self.deliverer.deliver_unchanged(course, message)
-        else:
-            await self.deliverer.deliver(course, made)
+        with self.maker.room.share() as share:
+            made = await self.maker.make_all(course, pack(decisions, inbound.envelope, named), share)
+            if self.shadow:
+                message = await self.maker.protector.make(inbound, Parcel(course.open))
+                await self.deliverer.deliver_unchanged(course, message)
+            else:
+                await self.deliverer.deliver(course, made)
 
-    async def _receive(self, course: Course, head: headers.Head) -> bool:
+    async def _receive(self, course: Course) -> bool:
         inbound = course.inbound
         course.log.info(
             Event.RECEIVED, size=len(inbound.content), recipients=len(course.recipients), protocol=inbound.protocol
         )
-        if reply := _unacceptable(inbound, head):
+        if reply := await aside(len(inbound.content), _unacceptable, inbound):
             course.log.warning(Event.REJECTED, code=reply.code, status=reply.enhanced)
             course.answer(course.everyone, reply)
             return False
         await self.witness.ready()
-        course.transaction = digest(inbound.envelope, inbound.content)
+        course.transaction = await aside(len(inbound.content), digest, inbound.envelope, inbound.content)
         course.known = await self.served.known(course.transaction)
         served = [index for index in course.everyone if course.key(index) in course.known]
         if served:
@@ -100,7 +100,8 @@ class Pipeline:
         return True
 
     async def _decide(self, course: Course, facts: Facts) -> None:
-        rules = {index: policy.match(self.rules, facts.of(course.recipients[index].address)) for index in course.open}
+        candidates = facts.candidates(self.rules)
+        rules = {index: policy.first_for(candidates, course.recipients[index].address) for index in course.open}
         wanted = {
             course.recipients[index].address: rule.excused
             for index, rule in rules.items()
@@ -122,28 +123,17 @@ class Pipeline:
         if any(isinstance(d, Refuse) and course.telling(index, d) is Telling.REPLY for index, d in decided):
             course.answer(course.open, replies.refused(course.inbound.id))
 
-    async def _make_all(self, course: Course, parcels: Sequence[Parcel]) -> list[tuple[Parcel, bytes]]:
-        messages = await asyncio.gather(*(self._make(course, parcel) for parcel in parcels))
-        return [(parcel, message) for parcel, message in zip(parcels, messages, strict=True) if message is not None]
 
-    async def _make(self, course: Course, parcel: Parcel) -> bytes | None:
-        try:
-            message = await self.protector.make(course.inbound, parcel)
-        except (EngineError, NotSealed) as error:
-            course.log.error(Event.FAILED, recipients=len(parcel.recipients), **unforeseen(error))
-            if not self.shadow:
-                course.answer(parcel.recipients, replies.failed(course.inbound.id))
-            return None
-        if parcel.sealed:
-            signer = self.protector.signer(course.inbound, parcel) or ""
-            course.signed_by.update(dict.fromkeys(parcel.recipients, signer))
-            course.log.info(Event.SEALED, recipients=len(parcel.recipients), signer=signer, size=len(message))
-        return message
+def _read(inbound: Inbound) -> tuple[headers.Head, Shape, frozenset[Address]]:
+    head = headers.split(inbound.content)
+    return head, shape_of(inbound.content), headers.named_recipients(head)
 
 
-def _unacceptable(inbound: Inbound, head: headers.Head) -> Reply | None:
-    if headers.received_count(head) > MOST_HOPS:
-        return replies.loop(inbound.id)
+def _unacceptable(inbound: Inbound) -> Reply | None:
+    if headers.excessive(inbound.content):
+        return replies.header_too_large(inbound.id)
     if headers.faulty(inbound.content):
         return replies.malformed(inbound.id)
+    if headers.received_count(headers.split(inbound.content)) > MOST_HOPS:
+        return replies.loop(inbound.id)
     return None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relay.aside import aside
 from relay.mail import headers, pgpmime
 from relay.model import Address, Inbound
 from relay.parcels import Parcel
@@ -36,14 +37,18 @@ class Protector:
         """The message for this parcel: sealed and checked, or as received with our Received line."""
         received = headers.received_field(inbound, self.hostname)
         if not parcel.sealed:
-            return headers.passed_on(inbound.content, received)
-        ciphertext = await self.engine.seal(
-            pgpmime.payload(inbound.content, protect_subject=parcel.protect_subject),
-            parcel.certificates,
-            self.signer(inbound, parcel),
-        )
-        message = pgpmime.sealed(inbound.content, ciphertext, received=received, protect_subject=parcel.protect_subject)
-        now = time.time()
-        meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in parcel.certificates]
-        pgpmime.verify(message, meant, protect_subject=parcel.protect_subject)
-        return message
+            return await aside(len(inbound.content), headers.passed_on, inbound.content, received)
+        protect, size = parcel.protect_subject, len(inbound.content)
+        payload = await aside(size, pgpmime.payload, inbound.content, protect_subject=protect)
+        ciphertext = await self.engine.seal(payload, parcel.certificates, self.signer(inbound, parcel))
+        del payload
+        return await aside(size, _checked, inbound.content, ciphertext, received, parcel)
+
+
+def _checked(content: bytes, ciphertext: bytes, received: bytes, parcel: Parcel) -> bytes:
+    protect = parcel.protect_subject
+    message = pgpmime.sealed(content, ciphertext, received=received, protect_subject=protect)
+    now = time.time()
+    meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in parcel.certificates]
+    pgpmime.verify(message, meant, protect_subject=protect)
+    return message

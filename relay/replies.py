@@ -61,6 +61,16 @@ def malformed(id_: str) -> Reply:
     return Reply(554, "5.6.0", f"Bare CR, bare LF or NUL in the message, id {id_}")
 
 
+def header_too_large(id_: str) -> Reply:
+    """More header fields, or more octets of them, than we read (RFC 3463 X.3.4)."""
+    return Reply(552, "5.3.4", f"The header of the message is too large, id {id_}")
+
+
+def too_many_copies(id_: str) -> Reply:
+    """There is no room for one more copy of this mail; on the next attempt it is this recipient's turn."""
+    return Reply(452, "4.5.3", f"Too many copies at once, try again, id {id_}")
+
+
 def from_next_hop(code: int, text: str, *, seen_content: bool) -> Reply:
     """The next hop's own answer, as a reply of ours.
 

@@ -4,11 +4,13 @@
 A line ends with LF, whatever stands before it. The header block ends at the first empty line or, where it is
 malformed, before the first line that is no header field: an mbox `From ` line is none either (Postfix makes
 `X-Mailbox-Line:` of it before it comes here). Nothing here raises, whatever the octets are; time grows
-linearly with the header, and what is decoded for people or rules is bounded.
+linearly with the header, and what is decoded for people or rules is bounded. `excessive` tells a header block that
+would cost too much to cut: it is asked before `split`.
 """
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -22,10 +24,17 @@ NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
 BLIND = frozenset({"bcc", "resent-bcc"})
 MAX_MESSAGE_ID = 998  # octets of a line (RFC 5322 section 2.1.1)
 MAX_HOST = 255
+MAX_FIELDS = 120_000
+MAX_OCTETS = 12 * 1024 * 1024
+"""Of a header block. Postfix keeps 102,400 octets of it by default; real ones have some dozens of fields."""
+MAX_READ = 4 * words_2047.MAX_TEXT
+"""Octets of one field that are decoded for people and rules."""
 
-_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+")
+_A_FIELD = rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+)"
+_FIELD = re.compile(_A_FIELD)
+_FIELDS = re.compile(_A_FIELD + rb"{0,%d}+" % MAX_FIELDS)
+_MESSAGE_ID = re.compile(rb"^message-id[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"\r?\n")
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _WORD = re.compile(r"[A-Za-z0-9-]+")
 
@@ -44,8 +53,22 @@ class Field:
     @property
     def value(self) -> str:
         """Unfolded, without the white space around it; octets that are no UTF-8 become U+FFFD."""
-        text = self.raw[self.raw.find(b":") + 1 :].decode("utf-8", "replace")
-        return _FOLD.sub("", text).strip(" \t\r\n")
+        return _unfolded(self._octets).decode("utf-8", "replace").strip(" \t\r\n")
+
+    @property
+    def readable(self) -> str:
+        """The same for people and rules, a bounded length of it; no UTF-8 is Latin-1, as old devices write it."""
+        octets = self._octets
+        raw = _unfolded(octets[:MAX_READ])
+        try:
+            text = codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(octets) <= MAX_READ)
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+        return text.strip(" \t\r\n")
+
+    @property
+    def _octets(self) -> bytes:
+        return self.raw[self.raw.find(b":") + 1 :]
 
     @property
     def line(self) -> bytes:
@@ -86,7 +109,7 @@ def first(head: Head, name: str) -> Field | None:
 
 def decoded(field: Field) -> str:
     """The value as people read it: encoded words decoded, no more than a bounded length of it."""
-    return words_2047.decode(field.value)
+    return words_2047.decode(field.readable)
 
 
 def named_recipients(head: Head) -> frozenset[Address]:
@@ -103,8 +126,10 @@ def named_recipients(head: Head) -> frozenset[Address]:
 
 def message_id(content: bytes) -> str:
     """The Message-ID field, printable, bounded; empty where there is none."""
-    found = first(split(content), "message-id")
-    value = found.value[:MAX_MESSAGE_ID] if found else ""
+    fields = _FIELDS.match(content)
+    found = _MESSAGE_ID.search(content, 0, fields.end() if fields else 0)
+    match = _FIELD.match(content, found.start()) if found else None
+    value = Field(match[0]).readable[:MAX_MESSAGE_ID] if match else ""
     return "".join(c if c.isprintable() else "?" for c in value)
 
 
@@ -135,10 +160,22 @@ def passed_on(content: bytes, received: bytes) -> bytes:
     return b"".join([received, *kept, head.separator, memoryview(content)[head.body_start :]])
 
 
+def excessive(content: bytes) -> bool:
+    """Whether its header block is more than we read; costs no memory, and no more time than the bounds admit."""
+    match = _FIELDS.match(content, 0, MAX_OCTETS + 1)
+    end = match.end() if match else 0
+    return end > MAX_OCTETS or _FIELD.match(content, end, MAX_OCTETS + 1) is not None
+
+
 def faulty(content: bytes) -> bool:
     """Whether it holds NUL, a bare CR or a bare LF (RFC 5321 section 2.3.8)."""
     ends = content.count(b"\r\n")
     return b"\0" in content or content.count(b"\r") != ends or content.count(b"\n") != ends
+
+
+def _unfolded(octets: bytes) -> bytes:
+    """The line ends out: within a field, each of them stands before a fold."""
+    return octets.replace(b"\r\n", b"").replace(b"\n", b"")
 
 
 def _host(name: str) -> str:

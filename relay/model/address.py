@@ -20,6 +20,7 @@ from relay.errors import AddressError
 
 MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits add up to 64 + 1 + 255
 
+_ROUTES = frozenset("%!@")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>]")
 _SPECIAL = re.compile(r'["\\]')
 _QUOTED_PAIR = re.compile(r"\\(.)")
@@ -69,6 +70,11 @@ class Address:
             return None
 
     @property
+    def routed(self) -> bool:
+        """Whether it asks the host of its domain to send on: a source route, `user%host@domain`, `host!user@domain`."""
+        return self.text.startswith("@") or not _ROUTES.isdisjoint(self.local)
+
+    @property
     def is_ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8."""
         return self.text.isascii()
@@ -80,7 +86,7 @@ def normalise_domain(domain: str) -> str:
     if lowered.isascii():
         return lowered
     try:
-        return idna.encode(lowered, uts46=True).decode("ascii")
+        return idna.encode(lowered, uts46=True).decode("ascii").rstrip(".")  # other scripts have full stops too
     except idna.IDNAError:
         return lowered
 

@@ -6,7 +6,18 @@
 
 from relay.policy.decide import Telling, decide, needs_key, telling
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
-from relay.policy.rule import DEFAULT_RULE, Encrypt, Message, Rule, WithoutKey, WkdOutage, match, why_not
+from relay.policy.rule import (
+    DEFAULT_RULE,
+    Encrypt,
+    Message,
+    Rule,
+    WithoutKey,
+    WkdOutage,
+    candidates,
+    first_for,
+    match,
+    why_not,
+)
 
 __all__ = [
     "DEFAULT_RULE",
@@ -19,7 +30,9 @@ __all__ = [
     "Telling",
     "WithoutKey",
     "WkdOutage",
+    "candidates",
     "decide",
+    "first_for",
     "match",
     "needs_key",
     "telling",

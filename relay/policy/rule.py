@@ -67,6 +67,15 @@ class Rule:
         everyone = not self.recipients or any(pattern.everyone for pattern in self.recipients)
         return everyone and not (self.senders or self.subjects or self.headers or self.shapes)
 
+    def reaches(self, recipient: Address) -> bool:
+        """Whether the recipient's condition holds.
+
+        Clear mail for the hospital itself is none for `bob%elsewhere.example@hopital.example`, which Postfix sends on.
+        """
+        if self.encrypt is Encrypt.NEVER and recipient.routed and self.recipients:
+            return any(pattern.everyone for pattern in self.recipients)
+        return not self.recipients or any(pattern.matches(recipient) for pattern in self.recipients)
+
 
 DEFAULT_RULE = Rule("no rule matched")
 """What holds where no rule does: encrypted, or refused."""
@@ -88,7 +97,17 @@ class Message:
 
 def match(rules: Iterable[Rule], message: Message) -> Rule:
     """The first rule that matches, or `DEFAULT_RULE`."""
-    return next((rule for rule in rules if _failing(rule, message) is None), DEFAULT_RULE)
+    return first_for(candidates(rules, message), message.recipient)
+
+
+def candidates(rules: Iterable[Rule], message: Message) -> tuple[Rule, ...]:
+    """The rules whose conditions hold but for the recipient, who is not looked at."""
+    return tuple(rule for rule in rules if _failing_here(rule, message) is None)
+
+
+def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
+    """Of `candidates`, the first that matches for this recipient, or `DEFAULT_RULE`."""
+    return next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
 
 
 def why_not(rule: Rule, message: Message) -> str | None:
@@ -111,10 +130,13 @@ def why_not(rule: Rule, message: Message) -> str | None:
 
 def _failing(rule: Rule, message: Message) -> str | None:
     """The key of the first condition that does not hold."""
+    return "to" if not rule.reaches(message.recipient) else _failing_here(rule, message)
+
+
+def _failing_here(rule: Rule, message: Message) -> str | None:
+    """The same for what does not depend on the recipient."""
     if rule.senders and not any(pattern.matches(message.sender) for pattern in rule.senders):
         return "from"
-    if rule.recipients and not any(pattern.matches(message.recipient) for pattern in rule.recipients):
-        return "to"
     if rule.shapes and not rule.shapes & message.shapes:
         return "shape"
     if rule.subjects and not any(pattern.matches(message.subject) for pattern in rule.subjects):

@@ -19,7 +19,19 @@ SOURCE = ROOT / "relay"
 
 VALUES = {"model", "errors"}
 BASE = VALUES | {"ports", "mail", "replies", "events"}
-PIPELINE = {"pipeline", "course", "deliver", "facts", "notify", "parcels", "protect", "served", "witness"}
+PIPELINE = {
+    "pipeline",
+    "aside",
+    "course",
+    "deliver",
+    "facts",
+    "making",
+    "notify",
+    "parcels",
+    "protect",
+    "served",
+    "witness",
+}
 ADAPTER = BASE | {"config"}
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -12,6 +12,7 @@ from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail
 from relay.deliver import Deliverer
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.words import Language
+from relay.making import Maker
 from relay.model import Address, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.notify import Notifier
 from relay.pipeline import Pipeline
@@ -50,7 +51,7 @@ class Bench:
         self.pipeline = Pipeline(
             self.rules,
             self.lookups,
-            Protector(self.engine, lambda _sender: "F" * 40, "relay.example"),
+            Maker(Protector(self.engine, lambda _sender: "F" * 40, "relay.example"), shadow=self.shadow),
             Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served),
             served,
             Witness(self.trail),

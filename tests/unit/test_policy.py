@@ -348,3 +348,23 @@ def test_a_notice_is_never_sent_to_the_null_sender() -> None:
         decision = an_example_of(action, by_reply=by_reply)
         told = telling(decision, sender_null=True, notify_never=never, automatic=automatic)
         assert told is not Telling.NOTICE
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "bob%elsewhere.example@hopital.example",
+        "elsewhere.example!bob@hopital.example",
+        '"bob@elsewhere.example"@hopital.example',
+        "@elsewhere.example:bob@hopital.example",
+    ],
+)
+def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(address: str) -> None:
+    inside = Rule("inside", recipients=(AddressPattern("*@hopital.example"),), encrypt=Encrypt.NEVER)
+    everyone = Rule("all", recipients=(AddressPattern("*"),), encrypt=Encrypt.NEVER)
+    strict = Rule("strict", recipients=(AddressPattern("*@hopital.example"),))
+    message = Message(None, Address(address))
+    assert match([inside], message) is DEFAULT_RULE
+    assert match([everyone], message) is everyone
+    assert match([strict], message) is strict
+    assert match([inside], Message(None, Address("bob@hopital.example"))) is inside
