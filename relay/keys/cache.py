@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from relay import events
-from relay.errors import StoreError
+from relay.errors import EngineError, StoreError
 from relay.events import Event
 from relay.keys.keeping import Keeper
 from relay.keys.store import Answer, Result
@@ -202,7 +202,7 @@ class Remote:
             if not isinstance(lookup, Outage) and whole in rows:
                 await self._memory.answers.drop(self.name, whole)
             await self._write(address, lookup, rows)
-        except StoreError as error:
+        except (StoreError, EngineError) as error:
             lookup = Outage(self.name, str(error))
         self._tell(address, lookup, time.monotonic() - begun)
         return Heard(lookup, self._memory.clock())

@@ -8,15 +8,17 @@
   is usable another is left alone, and once it is not, another is stored as proposed. What a person approved
   stays approved.
 
-Raises `StoreError` and `EngineError`.
+Raises `StoreError`, and `EngineError` where two states cannot be merged.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from relay import events
 from relay.errors import EngineError, StoreError
@@ -59,22 +61,21 @@ class Keeper:
         self._examiner = examiner
         self._clock = clock
         self._changes: Gather[_Change, bool] = Gather(self._store)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def keep(self, found: Found, address: Address) -> None:
         """Have this certificate, which a source brought for the address, count where it may."""
-        for _ in range(ATTEMPTS):
-            if await self._kept(found, address):
-                return
+        async with self._turn(found.certificate):
+            for _ in range(ATTEMPTS):
+                if await self._merged(found.certificate) and await self._kept(found, address):
+                    return
         raise StoreError("another process is changing this key")
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
         """Merge those that the store knows with what it knows."""
         for certificate in certificates:
-            for _ in range(ATTEMPTS):
-                if await self._merged(certificate):
-                    break
-            else:
-                raise StoreError("another process is changing this key")
+            async with self._turn(certificate):
+                await self._learn(certificate)
 
     async def guard(self, address: Address, certificate: Certificate) -> bool:
         """Whether an imported certificate stands before this fetched one, which then is proposed and no more.
@@ -89,6 +90,16 @@ class Keeper:
             await self._changes.do((replace(known, proposed=True), known.certificate.data))
             _tell_proposed(known, address)
         return True
+
+    def _turn(self, certificate: Certificate) -> asyncio.Lock:
+        """One change of a certificate at a time: its parts may arrive by several addresses at once."""
+        return self._turns.setdefault(certificate.fingerprint, asyncio.Lock())
+
+    async def _learn(self, certificate: Certificate) -> None:
+        for _ in range(ATTEMPTS):
+            if await self._merged(certificate):
+                return
+        raise StoreError("another process is changing this key")
 
     async def _kept(self, found: Found, address: Address) -> bool:
         """Done; False where another process came in between."""
@@ -112,7 +123,7 @@ class Keeper:
     ) -> Entry | None:
         """What is to stand in the store; None: nothing of it."""
         if known is not None and not known.proposed:
-            return known  # its news was learnt when it was examined
+            return known  # merged already
         now = self._clock()
         if any(entry.certificate.unusable(now, address) is None for entry in imported):
             return known

@@ -519,3 +519,13 @@ async def test_with_a_cache_of_no_time_every_mail_asks(tmp_path: Path) -> None:
         for _ in range(3):
             assert told(await at.find(BOB)) == ("found", fpr(1), "wkd", "wkd/test")
         assert at.wkd.asked == [BOB] * 3
+
+
+async def test_one_key_with_several_addresses_fetched_at_once_in_parts_keeps_them_all(at: Bench) -> None:
+    addresses = [f"u{n}@ville.example" for n in range(12)]
+    at.wkd.shelf |= {address: [key(1, address)] for address in addresses}  # WKD: cut down to the queried address
+    found = await at.chain.find_all({Address(address): frozenset() for address in addresses})
+    assert {told(one) for one in found.values()} == {("found", fpr(1), "wkd", "wkd/test")}
+    entry = await at.store.certificates.by_fingerprint(fpr(1))
+    assert entry
+    assert sorted(a.text for a in entry.certificate.addresses) == sorted(addresses)

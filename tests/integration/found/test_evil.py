@@ -1,0 +1,252 @@
+"""Domains that mean harm, through the real relay process: their mails wait, nothing leaves clear, others go on.
+
+What each of them can try is shown at the source itself (`tests/integration/keys/test_wkd_evil.py`); here is what
+comes of it for mail: 451 under a rule that would send clear where no key exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab.certificates import SIGNATURE, USER_ID, Keypair, join, make_keypair, split
+from lab.client import Client
+from lab.published import Published
+from lab.relay import Relay
+from lab.sink import Sink
+from lab.wkd import Behaviour, Exchange
+
+TIMEOUT = 2.0  # of lookup.wkd, in lab.published
+SOON = TIMEOUT + 1.5
+EVERY = 3.0
+HONEST = "colleague@honest.example"
+
+
+async def never(_: Exchange) -> None:
+    await asyncio.Event().wait()
+
+
+async def byte_by_byte(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        await exchange.raw(b"\x99")
+        await asyncio.sleep(0.05)
+
+
+async def body_without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await exchange.raw(bytes(1 << 16))
+
+
+async def headers_without_end(exchange: Exchange) -> None:
+    await exchange.raw(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        await exchange.raw(b"X-Header: x\r\n" * 1000)
+
+
+async def redirects_without_end(exchange: Exchange) -> None:
+    await exchange.redirect(f"{exchange.request.target}&again")
+
+
+async def redirects_inside(exchange: Exchange) -> None:
+    await exchange.redirect("https://127.0.0.1/.well-known/openpgpkey/hu/x")
+
+
+async def resets(exchange: Exchange) -> None:
+    exchange.reset()
+
+
+def answering(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.answer(body, status, **headers)
+
+    return behave
+
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "never-answers": never,
+    "byte-by-byte": byte_by_byte,
+    "body-without-end": body_without_end,
+    "headers-without-end": headers_without_end,
+    "redirects-without-end": redirects_without_end,
+    "redirects-inside": redirects_inside,
+    "resets": resets,
+    "error-500": answering(b"", "500 Internal Server Error"),
+    "forbids": answering(b"", "403 Forbidden"),
+    "parking-page": answering(b"<!DOCTYPE html><title>For sale</title>", Content_Type="text/html"),
+    "compressed-bomb": answering(gzip.compress(bytes(1 << 24)), Content_Encoding="gzip"),
+    "no-openpgp": answering(bytes(range(256)) * 4000),
+    "packets-without-end": answering(b"\xce\x00" * 500_000),
+    "a-thousand-keys": answering(b""),  # see `site`
+}
+BAD_TLS = ("self-signed", "expired-tls")
+EVIL = [*BEHAVIOURS, *BAD_TLS]
+
+
+@dataclass
+class Site:
+    relay: Relay
+    sink: Sink
+    wkd: Published
+
+    @property
+    def url(self) -> str:
+        return f"lmtp://127.0.0.1:{self.relay.port}"
+
+
+@pytest.fixture(scope="module")
+def honest() -> Keypair:
+    return make_keypair(f"<{HONEST}>")
+
+
+@pytest.fixture(scope="module")
+def site(honest: Keypair) -> Iterator[Site]:
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        wkd = stack.enter_context(Published(*(f"{name}.example" for name in EVIL)))
+        for name, behaviour in BEHAVIOURS.items():
+            wkd.behave(f"{name}.example", behaviour)
+        many = b"".join(make_keypair("<bob@a-thousand-keys.example>").public for _ in range(1000))
+        wkd.behave("a-thousand-keys.example", answering(many))
+        wkd.server.tls |= {host(name): _bad_tls(wkd, name) for name in BAD_TLS}
+        lookup = {"wkd": wkd.settings, "cache": {"unavailable": "0s"}}  # each mail meets it anew
+        relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
+        relay.run("keys", "import", "-", content=honest.public)
+        relay.start()
+        yield Site(relay, sink, wkd)
+
+
+def host(name: str) -> str:
+    return f"openpgpkey.{name}.example"
+
+
+def _bad_tls(wkd: Published, name: str) -> ssl.SSLContext:
+    wrong = {"self_signed": True} if name == "self-signed" else {"expired": True}
+    return wkd.server.authority.context(host(name), **wrong)
+
+
+def mail(to: str) -> bytes:
+    return f"From: <a@here.example>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe clear body\r\n".encode()
+
+
+async def send(url: str, address: str) -> str:
+    async with Client(url) as client:
+        await client.hello()
+        (reply,) = await client.send("a@here.example", [address], mail(address))
+    return reply
+
+
+@pytest.mark.parametrize("name", EVIL)
+async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout(site: Site, name: str) -> None:
+    before = len(site.sink.taken)
+    begun = time.monotonic()
+    reply = await send(site.url, f"bob@{name}.example")
+    assert reply.startswith("451 4.4.3"), reply
+    assert time.monotonic() - begun < SOON
+    assert len(site.sink.taken) == before, "nothing left, clear or sealed"
+
+
+async def test_a_key_with_thousands_of_bad_signatures_is_no_way_to_a_clear_mail(site: Site) -> None:
+    parts = split(make_keypair("<bob@parking-page.example>").public)
+    at = next(index for index, (tag, _) in enumerate(parts) if tag == USER_ID)
+    (_, good) = parts[at + 1]
+    bad = [(SIGNATURE, good[:-2] + n.to_bytes(2, "big")) for n in range(1900)]
+    site.wkd.behave("parking-page.example", answering(join([*parts[: at + 2], *bad, *parts[at + 2 :]])))
+    begun = time.monotonic()
+    reply = await send(site.url, "bob@parking-page.example")
+    print(f"{reply[:9]} after {time.monotonic() - begun:.1f} s")
+    site.wkd.behave("parking-page.example", BEHAVIOURS["parking-page"])
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
+
+
+async def test_memory_stays_bounded(site: Site) -> None:
+    await send(site.url, HONEST)
+    before = _resident(site.relay.pid)
+    for _ in range(3):
+        await asyncio.gather(*(send(site.url, f"u{n}@{name}.example") for name in EVIL for n in range(3)))
+    grown = _resident(site.relay.pid) - before
+    print(f"{before >> 20} MiB and {grown >> 20} more")
+    assert grown < 200 << 20
+
+
+async def test_other_mails_go_on_undisturbed(site: Site) -> None:
+    """p99 of mails to a known key, while five mails a second go to evil domains, and while none do.
+
+    Nothing is remembered of an outage here (`unavailable: 0s`), so that each of the five meets the evil anew; the evil
+    servers' own work is done by the same processors and counts against us.
+    """
+    await _times(site, 30)
+    quiet: list[float] = []
+    disturbed: list[float] = []
+    for enough in (4, 4, 4):  # more of both where the first do not tell
+        for _ in range(enough):  # in turns, so that what else this machine does falls on both
+            quiet += await _times(site, 100)
+            disturbed += await _disturbed_times(site, 100)
+        ratio = _p99(disturbed) / _p99(quiet)
+        if ratio < 1.5:
+            break
+    for name, times in (("without", quiet), ("with", disturbed)):
+        median = statistics.median(times)
+        print(f"{name} evil domains: p99 {_p99(times) * 1000:.1f} ms, median {median * 1000:.1f} ms")
+    print(f"ratio of p99: {ratio:.2f}")
+    assert ratio < 1.5
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
+
+
+async def _disturbed_times(site: Site, count: int) -> list[float]:
+    stop = asyncio.Event()
+    evil = [asyncio.create_task(_evil_mails(site, name, n / len(EVIL), stop)) for n, name in enumerate(EVIL)]
+    times = await _times(site, count)
+    stop.set()
+    replies = [reply for sent in await asyncio.gather(*evil) for reply in sent]
+    assert {reply[:9] for reply in replies} == {"451 4.4.3"}
+    return times
+
+
+async def _evil_mails(site: Site, name: str, turn: float, stop: asyncio.Event) -> list[str]:
+    """One after the other, the domains in turn; a mail that Postfix tries again would come after minutes."""
+    replies = []
+    wait = turn * EVERY
+    while not await _set_within(stop, wait):
+        replies.append(await send(site.url, f"u{len(replies)}@{name}.example"))
+        wait = EVERY
+    return replies
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+async def _times(site: Site, count: int) -> list[float]:
+    times = []
+    async with Client(site.url) as client:
+        await client.hello()
+        for _ in range(count):
+            begun = time.perf_counter()
+            (reply,) = await client.send("a@here.example", [HONEST], mail(HONEST))
+            times.append(time.perf_counter() - begun)
+            assert reply.startswith("250"), reply
+    return times
+
+
+def _p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+def _resident(pid: int) -> int:
+    """The most it has ever held, in octets."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10

@@ -1,0 +1,122 @@
+"""Many mails at once to people whose keys nobody has looked for yet, through the real relay process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from lab.certificates import make_keypair
+from lab.client import Client
+from lab.published import Published
+from lab.relay import Relay
+from lab.sink import Sink
+from lab.wkd import Exchange
+
+DOMAIN = "ville.example"
+HOST = f"openpgpkey.{DOMAIN}"
+CLIENTS = 40  # as Postfix would: it delivers to a content filter with so many connections
+
+
+@dataclass
+class Site:
+    relay: Relay
+    sink: Sink
+    wkd: Published
+
+    @property
+    def url(self) -> str:
+        return f"lmtp://127.0.0.1:{self.relay.port}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        wkd = stack.enter_context(Published(DOMAIN))
+        lookup = {"wkd": wkd.settings, "cache": {"unavailable": "5s"}}
+        relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
+        relay.start()
+        yield Site(relay, sink, wkd)
+
+
+def mail(to: str) -> bytes:
+    return f"From: <a@here.example>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe clear body\r\n".encode()
+
+
+async def send(url: str, address: str) -> str:
+    async with Client(url) as client:
+        await client.hello()
+        (reply,) = await client.send("a@here.example", [address], mail(address))
+    return reply
+
+
+async def send_all(url: str, addresses: list[str]) -> dict[str, str]:
+    """Over `CLIENTS` connections, each taking the next."""
+    left = iter(addresses)
+    replies: dict[str, str] = {}
+
+    async def work() -> None:
+        async with Client(url) as client:
+            await client.hello()
+            for address in left:
+                (replies[address],) = await client.send("a@here.example", [address], mail(address))
+
+    await asyncio.gather(*(work() for _ in range(CLIENTS)))
+    return replies
+
+
+async def test_a_thousand_mails_to_a_thousand_new_addresses_of_one_domain(site: Site) -> None:
+    addresses = [f"u{n}@{DOMAIN}" for n in range(1000)]
+    for address in addresses:
+        site.wkd.publish(address, make_keypair(f"<{address}>").public)
+    begun = time.monotonic()
+    replies = await send_all(site.url, addresses)
+    print(f"{time.monotonic() - begun:.1f} s for 1000 mails, {site.wkd.server.connections} connections")
+    assert {reply[:3] for reply in replies.values()} == {"250"}
+    assert site.wkd.server.most[HOST] <= 2
+    assert len(site.wkd.asked) == len(set(site.wkd.asked)) == 1000
+    assert all(b"multipart/encrypted" in taken.content for taken in site.sink.taken)
+
+
+async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_once_when_it_is(site: Site) -> None:
+    async def never(_: Exchange) -> None:
+        await asyncio.Event().wait()
+
+    site.wkd.publish(f"u200@{DOMAIN}", make_keypair(f"<u200@{DOMAIN}>").public)
+    site.wkd.behave(DOMAIN, never)
+    begun = time.monotonic()
+    first = await send_all(site.url, [f"u{n}@{DOMAIN}" for n in range(100)])
+    took_first = time.monotonic() - begun
+    assert {reply[:9] for reply in first.values()} == {"451 4.4.3"}
+    assert took_first < 6, "one timeout of 2 s for all that waited, not one each"
+
+    def lookups() -> list[float]:
+        asked = [e for e in site.relay.events if e["event"] == "asked" and e["source"] == "wkd"]
+        return [e["seconds"] for e in asked]
+
+    asked = len(site.wkd.server.requests)
+    before = len(lookups())
+    begun = time.monotonic()
+    later = [await send(site.url, f"u{n}@{DOMAIN}") for n in range(100, 150)]
+    each = (time.monotonic() - begun) / 50
+    print(f"first hundred {took_first:.1f} s; later {each * 1000:.1f} ms a mail, connection and trace and all")
+    assert {reply[:9] for reply in later} == {"451 4.4.3"}
+    assert (len(site.wkd.server.requests), len(lookups())) == (asked, before), "nobody was asked"
+    assert site.sink.taken == []
+    site.wkd.behave(DOMAIN, None)
+    await asyncio.sleep(max(0.0, 5.2 - (time.monotonic() - begun)))  # the outage's time in memory
+    assert (await send(site.url, f"u200@{DOMAIN}")).startswith("250")
+    assert re.search(rb"(?i)content-type: multipart/encrypted", site.sink.taken[0].content)
+
+
+async def test_the_same_address_in_many_mails_is_asked_for_once(site: Site) -> None:
+    key = make_keypair(f"<bob@{DOMAIN}>")
+    site.wkd.publish(f"bob@{DOMAIN}", key.public)
+    replies = await asyncio.gather(*(send(site.url, f"bob@{DOMAIN}") for _ in range(30)))
+    assert {reply[:3] for reply in replies} == {"250"}
+    assert site.wkd.asked == ["bob"]
