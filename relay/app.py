@@ -18,7 +18,7 @@ from relay.background import Rounds
 from relay.config import Config
 from relay.deliver import Deliverer
 from relay.engines import build_examiner, opened_engine
-from relay.errors import ConfigError
+from relay.errors import ConfigError, Fault
 from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
 from relay.keys.store import Store
@@ -31,8 +31,8 @@ from relay.model import Address
 from relay.notify import Notifier
 from relay.openpgp import home, signing
 from relay.pipeline import Pipeline
-from relay.ports import Examiner, Outlet
-from relay.protect import Protector, Signers
+from relay.ports import Outlet
+from relay.protect import Protector
 from relay.reminder import Reminder
 from relay.served import Served
 from relay.smtp.connection import Timeouts
@@ -69,7 +69,7 @@ class Parts:
 
 def assure(config: Config) -> None:
     """Read the files that `config` names; raises `ConfigError` with the faults of all of them."""
-    faults = []
+    faults: list[Fault] = []
     for look in (templates.load, tls.inlet, tls.next_hop):
         try:
             look(config)
@@ -121,7 +121,7 @@ async def build(config: Config, books: Books) -> Parts:
     pipeline = Pipeline(
         rules=config.rules(),
         lookups=chain,
-        maker=Maker(Protector(build_engine(config), await _signers(config), hostname(config)), shadow=config.shadow),
+        maker=Maker(await _protector(config), shadow=config.shadow),
         deliverer=Deliverer(outlet, Notifier(notices, outlet), books.served),
         served=books.served,
         witness=books.witness,
@@ -169,8 +169,8 @@ def build_reminder(config: Config, store: Store, outlet: Outlet) -> Reminder:
     return Reminder(store, outlet, daily, address_in(config.notices.contact))
 
 
-async def _signers(config: Config) -> Signers:
-    """Selectors become fingerprints once, at start."""
+async def _protector(config: Config) -> Protector:
+    """What seals and signs; selectors become fingerprints once, at start."""
     wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
     resolved = {selector: await signing.resolve(config.keyring, selector) for selector in wanted}
 
@@ -178,4 +178,4 @@ async def _signers(config: Config) -> Signers:
         selector = config.sign.signer(sender)
         return resolved[selector] if selector else None
 
-    return signer
+    return Protector(await opened_engine(config, set(resolved.values())), signer, hostname(config))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import typer
 
-from relay.app import build_outlet, opened_chain, opened_store, passphrase
-from relay.cli.context import context_of, out, run
+from relay.app import build_outlet, opened_chain, opened_store, passphrase, server_tls
+from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
 from relay.errors import NextHopError, RelayError
 from relay.keys.cache import Ask
@@ -24,39 +24,57 @@ class Finding:
     """What one look came to."""
 
     name: str
-    fault: str | None
-    fine: str = "ok"
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.fault or self.fine}"
+    ok: bool
+    message: str
 
 
-def check(context: typer.Context) -> None:
-    """Look at configuration, keyring, signing key, next hop and sources. Status 1 when something is down."""
-    config = context_of(context).config()
-    findings = run(_check(config))
-    for finding in findings:
-        out.print(str(finding), markup=False, style="red" if finding.fault else None)
-    if any(finding.fault for finding in findings):
+def check(context: typer.Context, *, as_json: Json = False) -> None:
+    """Look at configuration, keyring, signing key, next hop and sources: one line each, ok or what to do.
+
+    Status 1 when something is down, 2 when the configuration is wrong.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml check
+    """
+    findings = run(_check(context_of(context).config()))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            say(f"{finding.name}: {finding.message}", None if finding.ok else "red")
+    if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
 async def _check(config: Config) -> list[Finding]:
     looks: list[tuple[str, Callable[[Config], Awaitable[str]]]] = [
+        ("configuration", _configuration),
         ("keyring", _keyring),
         ("store", _store),
         ("signing key", _signing),
         ("next hop", _next_hop),
         ("sources", _sources),
     ]
-    return [Finding("configuration", None), *[await _look(name, look, config) for name, look in looks]]
+    findings: list[Finding] = []
+    for name, look in looks:
+        found = await _look(name, look, config)
+        cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)
+        findings.append(Finding(name, ok=False, message=f"see {cause}") if cause else found)
+    return findings
 
 
 async def _look(name: str, look: Callable[[Config], Awaitable[str]], config: Config) -> Finding:
     try:
-        return Finding(name, None, await look(config))
+        return Finding(name, ok=True, message=await look(config))
     except RelayError as error:
-        return Finding(name, str(error) or type(error).__name__)
+        return Finding(name, ok=False, message=str(error) or type(error).__name__)
+
+
+async def _configuration(config: Config) -> str:
+    try:
+        server_tls(config)
+    except OSError as error:
+        raise RelayError("tls: the certificate and the key cannot be used together") from error
+    return "ok"
 
 
 async def _keyring(config: Config) -> str:
@@ -73,7 +91,7 @@ async def _store(config: Config) -> str:
 async def _signing(config: Config) -> str:
     selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
     if not selectors:
-        return "none set: what is sealed is not signed (sign.default)"
+        return "ok, none set: what is sealed is not signed (sign.default)"
     begun = time.monotonic()
     for selector in sorted(selectors):
         await signing.can_sign(config.keyring, await signing.resolve(config.keyring, selector), passphrase(config))

@@ -16,6 +16,7 @@ from relay import app
 from relay.cli.context import context_of, err, fail, out, print_json, run
 from relay.cli.times import moment
 from relay.config import Config
+from relay.engines import build_examiner
 from relay.errors import RelayError
 from relay.intake import File, Intake, Outcome, Refusal, Result, exported, survey
 from relay.openpgp import home, signing
@@ -75,7 +76,7 @@ async def _import(config: Config, paths: list[str], gnupg_home: Path | None, rep
             files.append(await stack.enter_async_context(exported(gnupg_home)))
         with _bar() as progress:
             task = progress.add_task("importing", total=None)
-            intake = Intake(app.build_examiner(config), store.certificates)
+            intake = Intake(build_examiner(config), store.certificates)
             async for result in intake.run(
                 files, progress=lambda done, total: progress.update(task, completed=done, total=total)
             ):

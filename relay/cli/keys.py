@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from relay.app import opened_store, passphrase
+from relay.app import opened_store
 from relay.cli.context import context_of, fail, out, print_json, run
 from relay.cli.imports import import_
 from relay.cli.lookup import lookup
 from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
+from relay.engines import passphrase
 from relay.errors import AddressError
 from relay.mail.armor import enarmor
 from relay.model import Address, Entry

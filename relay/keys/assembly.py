@@ -70,7 +70,8 @@ class Sources:
 
 def build_keyring(config: Config, store: Store) -> Keyring:
     """The local store as a source."""
-    return Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=frozenset({4}))
+    versions = frozenset({4, 6} if config.engine == "sequoia" else {4})  # GnuPG reads no version 6
+    return Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=versions)
 
 
 def lifetimes(config: Config) -> Lifetimes:

@@ -44,7 +44,8 @@ def _of_version(blob: bytes) -> str | Unreadable:
         case 2 | 3:
             return Unreadable("This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it.")
         case version:
-            return Unreadable(f"This is a key of version {version}, which GnuPG cannot read.")
+            hint = "; with engine: sequoia it can be used" if version == 6 else ""
+            return Unreadable(f"This is a key of version {version}, which GnuPG cannot read{hint}.")
 
 
 def _sentence(text: str) -> str:

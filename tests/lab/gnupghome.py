@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lab.certificates import Keypair
+from relay.mail import armor
+
 
 @contextmanager
 def gnupg_home() -> Iterator[Path]:
@@ -80,3 +83,12 @@ def generate(  # noqa: PLR0913, PLR0917  gpg's own arguments
 def expired_certificate(home: Path, user_id: str = "Old <old@example.org>") -> bytes:
     """A certificate whose day is over."""
     return gpg(home, "--export", generate(home, user_id, expires="1d", at="20200101T000000!")).stdout
+
+
+def gnupg_keypair(user_id: str) -> Keypair:
+    """A key as GnuPG makes it: it asks for SEIPDv1, which Sequoia's own do not."""
+    with gnupg_home() as home:
+        key = generate(home, user_id)
+        text = (home / "openpgp-revocs.d" / f"{key}.rev").read_bytes().replace(b":-----BEGIN", b"-----BEGIN")
+        revocation = armor.dearmor(text)[0].data
+        return Keypair(gpg(home, "--export", key).stdout, gpg(home, "--export-secret-keys", key).stdout, revocation)

@@ -21,7 +21,7 @@ from relay.openpgp.gnupg import GnuPG
 pytestmark = needs_certs
 
 VERSION_3 = "This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it."
-VERSION_6 = "This is a key of version 6, which GnuPG cannot read."
+VERSION_6 = "This is a key of version 6, which GnuPG cannot read; with engine: sequoia it can be used."
 
 WHY_NOT: dict[str, Why | str] = {
     "bre-samples/john.pgp": VERSION_3,

@@ -1,0 +1,9 @@
+"""The engine `sequoia` and its verdict on version 6: pysequoia's room (the extra `sequoia`).
+
+Importing it without the extra raises `ImportError`; whoever puts the parts together tells the administrator.
+"""
+
+from relay.openpgp.sequoia.engine import Sequoia
+from relay.openpgp.sequoia.examiner import SequoiaExaminer
+
+__all__ = ["Sequoia", "SequoiaExaminer"]

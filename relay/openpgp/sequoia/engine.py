@@ -1,0 +1,83 @@
+"""The engine in process: Sequoia signs and encrypts (RFC 9580 sections 5.1, 5.13 and 10.3).
+
+Promises what `relay.openpgp.gnupg` promises, with the same checks on what was written: PKESK packets for each
+certificate's usable parts and for nothing else, then one SEIPD packet. Version 1 of it with AES-256, unless every
+certificate asks for version 2; without compression. Whether a key may be used is decided here before Sequoia is asked,
+and the parts that must not be used are cut away: by itself it encrypts to expired and to revoked keys.
+
+What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG seals: then the whole
+message, since it is one. A version 6 certificate is beyond GnuPG: such a message is sealed here or not at all.
+
+It holds the GIL while it works, 0.2 ms for an ordinary mail: whoever calls gives large ones to another process.
+Raises `EngineError`, and `EngineTimeout` where GnuPG took too long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pysequoia
+
+from relay.errors import EngineError, OpenPgpError
+from relay.mail import packets
+from relay.model import Certificate
+from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
+from relay.openpgp.sequoia.edge import Declined, translated
+from relay.openpgp.sequoia.signers import Signer, Signers
+from relay.openpgp.sequoia.trimmed import trimmed
+
+
+class Sequoia:
+    """`ports.Engine` with pysequoia; `home` is the keyring folder, `passphrase` opens its secret keys."""
+
+    def __init__(self, home: Path, timeout: float = 30.0, passphrase: bytes | None = None) -> None:
+        self._signers = Signers(home, passphrase)
+        self._gnupg = GnuPG(home, timeout, passphrase)
+
+    async def prepare(self, signers: Iterable[str]) -> None:
+        """Open these secret keys now, so that a wrong passphrase shows at start."""
+        for fingerprint in signers:
+            await self._signers.get(fingerprint)
+
+    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+        """One message for all `certificates`, signed by `signer`."""
+        recipients = list({certificate.fingerprint: certificate for certificate in certificates}.values())
+        if not 1 <= len(recipients) <= MOST_RECIPIENTS:
+            raise EngineError(f"a message is sealed for 1 to {MOST_RECIPIENTS} keys at a time")
+        signs = await self._signers.get(signer) if signer is not None else None
+        at = time.time()
+        try:
+            message = _encrypted(payload, recipients, signs, at)
+        except (Declined, OpenPgpError) as error:
+            if any(certificate.version != 4 for certificate in recipients):
+                raise EngineError(
+                    "Sequoia does not encrypt to these keys, and GnuPG cannot read one of them"
+                ) from error
+            return await self._gnupg.seal(payload, recipients, signer)
+        _check(message, recipients, at)
+        return message
+
+
+def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
+    cut = [trimmed(certificate, at) for certificate in recipients]
+    with translated("Sequoia does not encrypt to one of these keys"):
+        certs = [pysequoia.Cert.from_bytes(data) for data in cut]
+        return bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
+
+
+def _check(message: bytes, recipients: Sequence[Certificate], at: float) -> None:
+    """Each certificate has a session key packet of a usable part of its own, nobody else has one."""
+    try:
+        *keys, data = packets.walk(message)
+        named = [packets.pkesk_key_id(packets.body(message, packet)) for packet in keys]
+    except (OpenPgpError, ValueError) as error:
+        raise EngineError("what Sequoia wrote is not one whole message") from error
+    if any(packet.tag != packets.PKESK for packet in keys) or data.tag != packets.SEIPD:
+        raise EngineError("Sequoia did not write an encrypted message in the standard's packets")
+    if message[data.body_start] not in {1, 2}:
+        raise EngineError("Sequoia did not write a SEIPD packet of a known version")
+    meant = [{part.key_id for part in certificate.encryption_components(at)} for certificate in recipients]
+    if not all(ids.intersection(named) for ids in meant) or not set().union(*meant).issuperset(named):
+        raise EngineError("Sequoia did not write the session keys for these certificates and no others")
