@@ -31,7 +31,7 @@ class Notifier:
         sender = inbound.envelope.sender
         if sender is None:
             return replies.refused(inbound.id)
-        options = () if sender.is_ascii else ("SMTPUTF8",)
+        options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
         envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
         try:
             (reply,) = await self.outlet.send(envelope, self.notices.compose(kind, inbound, told))

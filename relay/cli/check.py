@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from relay.app import build_outlet, opened_chain, opened_store, passphrase, server_tls
+from relay.app import assure, build_outlet, opened_chain, opened_store
 from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
+from relay.engines import passphrase
 from relay.errors import NextHopError, RelayError
 from relay.keys.cache import Ask
 from relay.model import Address, Outage
@@ -47,14 +48,14 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
 
 async def _check(config: Config) -> list[Finding]:
     looks: list[tuple[str, Callable[[Config], Awaitable[str]]]] = [
-        ("configuration", _configuration),
         ("keyring", _keyring),
         ("store", _store),
         ("signing key", _signing),
         ("next hop", _next_hop),
         ("sources", _sources),
     ]
-    findings: list[Finding] = []
+    assure(config)
+    findings = [Finding("configuration", ok=True, message="ok")]
     for name, look in looks:
         found = await _look(name, look, config)
         cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)
@@ -67,14 +68,6 @@ async def _look(name: str, look: Callable[[Config], Awaitable[str]], config: Con
         return Finding(name, ok=True, message=await look(config))
     except RelayError as error:
         return Finding(name, ok=False, message=str(error) or type(error).__name__)
-
-
-async def _configuration(config: Config) -> str:
-    try:
-        server_tls(config)
-    except OSError as error:
-        raise RelayError("tls: the certificate and the key cannot be used together") from error
-    return "ok"
 
 
 async def _keyring(config: Config) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from relay import events
-from relay.app import build, opened_books
+from relay.app import assure, build, opened_books
 from relay.cli.context import context_of, run
 from relay.config import Config
 from relay.openpgp.call import use_pidfd
@@ -23,6 +23,7 @@ def serve(context: typer.Context) -> None:
 
 
 async def _serve(path: Path, config: Config) -> None:
+    assure(config)
     use_pidfd()
     async with opened_books(config) as books:
         await Service(path, books, await build(config, books)).run()

@@ -66,6 +66,14 @@ def _clear_delivery(config: Config) -> Iterator[Problem]:
         )
 
 
+def _authority_without_tls(config: Config) -> Iterator[Problem]:
+    if config.reinject_ca_file and not config.reinject.starttls:
+        yield (
+            ("reinject_ca_file",),
+            f"nothing is checked over {config.reinject}: write smtp+starttls://, or take reinject_ca_file out",
+        )
+
+
 def _loop(config: Config) -> Iterator[Problem]:
     if any(endpoint.meets(config.reinject) for endpoint in config.listen):
         yield ("reinject",), f"{config.reinject} is where the relay itself listens: name the next hop's address"
@@ -126,6 +134,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"listen"}), _listens_twice),
     (frozenset({"listen", "allow"}), _nobody_allowed),
     (frozenset({"reinject", "plaintext_network"}), _clear_delivery),
+    (frozenset({"reinject", "reinject_ca_file"}), _authority_without_tls),
     (frozenset({"listen", "reinject"}), _loop),
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),

@@ -16,6 +16,7 @@ from relay.config.values import (
     AtLeastOne,
     DatabaseUrl,
     Duration,
+    File,
     Host,
     Listed,
     Place,
@@ -33,6 +34,9 @@ class Config(Section):
     )
     allow: Listed[AllowedNetwork] = setting(["127.0.0.0/8", "::1/128"], "Who may connect.")
     reinject: Where = setting("smtp://127.0.0.1:10026", "The next hop: `smtp://`, `smtp+starttls://`, `lmtp://`.")
+    reinject_ca_file: File | None = setting(
+        None, "Whose certificate the next hop has to show with `smtp+starttls://`, PEM; null: the system's authorities."
+    )
     tls: Tls | None = setting(None, "TLS of the inlet; demanded off the loopback.")
     plaintext_network: bool = setting(default=False, why="Allow SMTP without TLS off the loopback.")
     hostname: Host | None = setting(None, "What the relay calls itself; null: this machine's name.")

@@ -125,7 +125,10 @@ class Notices(Section):
     language: Literal["en", "fr"] = setting("en", "Their language.")
     from_: Mailbox = setting("postmaster@localhost", "Who writes them.", alias="from")
     contact: Text | None = setting(None, "Whom to ask, as it will read: `the IT desk, phone 4321`.")
-    templates: Folder | None = setting(None, "A folder with files that replace the built-in texts.")
+    waits: Duration = setting("5d", "How long a held mail waits: Postfix's `maximal_queue_lifetime`.")
+    templates: Folder | None = setting(
+        None, "A folder with `refused.txt`, `held.txt` or `undelivered.txt` in place of the built-in texts."
+    )
 
 
 class Log(Section):

@@ -114,6 +114,14 @@ def _mailbox(text: str) -> Address:
     return address
 
 
+def _ascii_mailbox(text: str) -> Address:
+    """With its domain in A-labels; servers without SMTPUTF8 take mail from it too."""
+    address = _mailbox(text)
+    if not (address.local.isascii() and address.domain.isascii()):
+        raise ValueError(f"“{text}” cannot be written in ASCII, and not every server takes mail from it")
+    return address if address.is_ascii else Address(f"{address.local}@{address.domain}")
+
+
 def _signer(text: str) -> str:
     """Upper-case fingerprint, or an address as it came."""
     if "@" in text:
@@ -200,7 +208,7 @@ Host = Annotated[str, _text(host_name), Kind("host name")]
 Directory = Annotated[str, _text(directory_url), Kind("URL")]
 Filter = Annotated[str, _text(_ldap_filter), Kind("LDAP filter")]
 AllowedNetwork = Annotated[InstanceOf[IPv4Network] | InstanceOf[IPv6Network], _text(_network), Kind("network")]
-Mailbox = Annotated[InstanceOf[Address], _text(_mailbox), Kind("address")]
+Mailbox = Annotated[InstanceOf[Address], _text(_ascii_mailbox), Kind("address")]
 Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("address pattern")]
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]

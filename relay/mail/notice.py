@@ -1,77 +1,32 @@
 """Notices to a sender: multipart/report (RFC 6522) with a delivery status (RFC 3464), headers only.
 
-Promises that a notice holds, of the original, the From, To, Date and Message-ID fields and nothing else, that
-its first sentence says in plain words what happened and why, and that it cannot be answered by a program
-(`Auto-Submitted: auto-replied`, RFC 3834; the envelope's sender is null).
+Promises that a notice holds, of the original, the From, To, Date and Message-ID fields and nothing else, that its first
+sentence says in plain words what happened and why, and that no program answers it (`Auto-Submitted: auto-replied`,
+RFC 3834; the envelope's sender is null). It is ASCII unless its reader's address is not (RFC 6532, RFC 6533).
 
-The words come from templates (`string.Template`): the first line is the subject, the rest the text. `Template`
-refuses one that names a variable we do not have, or does not say to whom the mail was not sent.
+Its words are templates (`relay.mail.template`); `relay.mail.status` and `relay.mail.returned` write the other parts.
+It is put together as octets, so that nothing an address holds is folded, encoded or read as a header field.
 """
 
 from __future__ import annotations
 
-import string
+import binascii
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email import policy
-from email.message import EmailMessage, Message
+from email.header import Header
 from email.utils import format_datetime, make_msgid
-from enum import StrEnum
 
-from relay.mail import headers
-from relay.mail.words import Language, reason_in
-from relay.model import Inbound, Recipient
+from relay.mail.returned import returned
+from relay.mail.status import Told, delivery_status
+from relay.mail.template import Kind, Template, TemplateError
+from relay.mail.words import Language, because, reason_in
+from relay.model import Address, Inbound
 
-RETURNED = ("from", "to", "date", "message-id")  # DESIGN promise 7: these and no other field
-_MOST_RETURNED = 8192  # octets of one returned field: a To of 10,000 addresses need not come back
+__all__ = ["Kind", "Notices", "Template", "TemplateError", "Told"]
 
-
-class Kind(StrEnum):
-    """What a notice is about; also the name of its template."""
-
-    REFUSED = "refused"
-    HELD = "held"
-    UNDELIVERED = "undelivered"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One recipient the notice speaks of; `status` as in RFC 3463."""
-
-    recipient: Recipient
-    reason: str
-    status: str
-
-
-class TemplateError(ValueError):
-    """The template cannot be filled; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """The words of one kind of notice. Raises `TemplateError` when they cannot be filled."""
-
-    text: str
-
-    VARIABLES = frozenset({"recipients", "to", "date", "contact", "until", "id", "hostname"})
-
-    def __post_init__(self) -> None:
-        parsed = string.Template(self.text)
-        if not parsed.is_valid():
-            raise TemplateError("a $ stands alone: write $$ for a dollar sign")
-        named = set(parsed.get_identifiers())
-        if unknown := sorted(named - self.VARIABLES):
-            raise TemplateError(f"unknown variable ${unknown[0]}; known are {', '.join(sorted(self.VARIABLES))}")
-        if "recipients" not in named:
-            raise TemplateError("the variable $recipients is missing: it says to whom the mail was not sent, and why")
-        if not self.text.partition("\n")[0].strip() or "$" in self.text.partition("\n")[0]:
-            raise TemplateError("the first line is the subject: words without variables")
-
-    def filled(self, values: Mapping[str, str]) -> tuple[str, str]:
-        """Subject and text."""
-        subject, _, text = self.text.partition("\n")
-        return subject.strip(), string.Template(text.lstrip("\n")).substitute(values)
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,75 +44,96 @@ class Notices:
     """How long the front MTA keeps a deferred mail."""
 
     def compose(self, kind: Kind, inbound: Inbound, told: Sequence[Told]) -> bytes:
-        """The whole message, CRLF, for the envelope's sender."""
+        """The whole message, CRLF, for the envelope's sender. Raises `ValueError` where that is null."""
+        sender = inbound.envelope.sender
+        if sender is None:
+            raise ValueError("nobody reads a notice to the null sender")
         until = inbound.received + self.waits
-        subject, text = self.templates[kind].filled(self._values(inbound, told, until))
-        utf8 = inbound.envelope.sender is not None and not inbound.envelope.sender.is_ascii
-        report = EmailMessage(policy.SMTPUTF8 if utf8 else policy.SMTP)
-        report["From"] = f"pgp-relay <{self.sender}>"
-        report["To"] = _address_field(inbound)
-        report["Subject"] = subject
-        report["Date"] = format_datetime(inbound.received)
-        report["Message-ID"] = make_msgid(domain=self.hostname)
-        report["Auto-Submitted"] = "auto-replied"
-        report["MIME-Version"] = "1.0"
-        report["Content-Type"] = "multipart/report; report-type=delivery-status"
-        report.attach(_text_part(text))
-        report.attach(_status_part(self.hostname, inbound, told, None if kind is not Kind.HELD else until))
-        report.attach(_headers_part(inbound))
-        return report.as_bytes()
+        subject, text = self.templates[kind].filled(self._values(kind, inbound, told, until))
+        status = delivery_status(
+            inbound,
+            told,
+            hostname=self.hostname,
+            until=until if kind is Kind.HELD else None,
+            unicode=not sender.is_ascii,
+        )
+        boundary = f"=_{secrets.token_hex(16)}"  # `=_` stands in no quoted-printable text
+        parts = (
+            self._text_part(text),
+            _status_part(status, unicode=not sender.is_ascii),
+            _part(("Content-Type: text/rfc822-headers; charset=utf-8", _QUOTED), _quoted(returned(inbound.content))),
+        )
+        head = self._head(sender, subject, inbound, boundary)
+        return _joined(head, boundary, parts)
 
-    def _values(self, inbound: Inbound, told: Sequence[Told], until: datetime) -> dict[str, str]:
-        lines = [f"  {t.recipient.address}\n      {reason_in(self.language, t.reason)}" for t in told]
+    def _head(self, sender: Address, subject: str, inbound: Inbound, boundary: str) -> str:
+        fields = (
+            f"From: pgp-relay <{self.sender}>",
+            f"To: <{sender}>",
+            f"Subject: {_subject(subject)}",
+            f"Date: {format_datetime(inbound.received)}",
+            f"Message-ID: {make_msgid(domain=self.hostname)}",
+            "Auto-Submitted: auto-replied",
+            "MIME-Version: 1.0",
+            f'Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary="{boundary}"',
+        )
+        return "\r\n".join(fields)
+
+    def _text_part(self, text: str) -> bytes:
+        language = f"Content-Language: {self.language.value}"
+        return _part(("Content-Type: text/plain; charset=utf-8", language, _QUOTED), _quoted(text))
+
+    def _values(self, kind: Kind, inbound: Inbound, told: Sequence[Told], until: datetime) -> dict[str, str]:
+        reasons = ["" if kind is Kind.UNDELIVERED else one.reason for one in told]
+        lines = [
+            f"  {_shown(one.recipient.address)}\n      {reason_in(self.language, reason)}"
+            for one, reason in zip(told, reasons, strict=True)
+        ]
         return {
+            "to": self._named([one.recipient.address for one in told]),
+            "because": because(self.language, reasons),
             "recipients": "\n".join(lines),
-            "to": ", ".join(str(t.recipient.address) for t in told),
-            "date": f"{inbound.received:%Y-%m-%d %H:%M %z}",
             "contact": self.contact or self.language.administrator,
-            "until": f"{until:%Y-%m-%d %H:%M}",
+            "until": self.language.moment(until.astimezone()),
+            "date": self.language.moment(inbound.received.astimezone()),
             "id": inbound.id,
             "hostname": self.hostname,
         }
 
-
-def _address_field(inbound: Inbound) -> str:
-    sender = inbound.envelope.sender
-    return f"<{sender.text}>" if sender else ""
-
-
-def _text_part(text: str) -> EmailMessage:
-    part = EmailMessage(policy.SMTP)
-    part.set_content(text, charset="utf-8", cte="quoted-printable")
-    return part
+    def _named(self, addresses: Sequence[Address]) -> str:
+        shown = [_shown(address) for address in addresses]
+        if len(shown) <= _MOST_NAMED + 1:
+            return self.language.all_of(shown)
+        return self.language.all_of([*shown[:_MOST_NAMED], self.language.others(len(shown) - _MOST_NAMED)])
 
 
-def _status_part(hostname: str, inbound: Inbound, told: Sequence[Told], until: datetime | None) -> EmailMessage:
-    """RFC 3464 sections 2.2 and 2.3."""
-    about = EmailMessage(policy.SMTP)
-    about["Reporting-MTA"] = f"dns; {hostname}"
-    about["X-Pgp-Relay-ID"] = inbound.id
-    about["Arrival-Date"] = format_datetime(inbound.received)
-    groups: list[Message | str] = [about]
-    for one in told:
-        group = EmailMessage(policy.SMTP)
-        kind = "rfc822" if one.recipient.address.is_ascii else "utf-8"
-        group["Final-Recipient"] = f"{kind}; {one.recipient.address}"
-        group["Action"] = "delayed" if until else "failed"
-        group["Status"] = one.status
-        if until:
-            group["Will-Retry-Until"] = format_datetime(until)
-        groups.append(group)
-    part = EmailMessage(policy.SMTP)
-    part["Content-Type"] = "message/delivery-status"
-    part["Content-Description"] = "Delivery report"
-    part.set_payload(groups)
-    return part
+_QUOTED = "Content-Transfer-Encoding: quoted-printable"
 
 
-def _headers_part(inbound: Inbound) -> EmailMessage:
-    head = headers.split(inbound.content)
-    lines = [field.raw[:_MOST_RETURNED].decode("utf-8", "replace") for field in head.fields if field.name in RETURNED]
-    part = EmailMessage(policy.SMTP)
-    text = "".join(line.replace("\r\n", "\n").rstrip("\n") + "\n" for line in lines)
-    part.set_content(text, subtype="rfc822-headers", charset="utf-8", cte="quoted-printable")
-    return part
+def _status_part(status: str, *, unicode: bool) -> bytes:
+    kind = "message/global-delivery-status" if unicode else "message/delivery-status"
+    lines = (f"Content-Type: {kind}", *(("Content-Transfer-Encoding: 8bit",) if unicode else ()))
+    return _part(lines, status.encode())
+
+
+def _part(lines: Sequence[str], content: bytes) -> bytes:
+    return "\r\n".join((*lines, "", "")).encode() + content
+
+
+def _joined(head: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    between = f"\r\n--{boundary}\r\n".encode()
+    return head.encode() + b"\r\n" + b"".join(between + part for part in parts) + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _quoted(text: str) -> bytes:
+    """RFC 2045 section 6.7, lines ended by CRLF."""
+    return binascii.b2a_qp("\r\n".join(text.splitlines()).encode() + b"\r\n", istext=True)
+
+
+def _subject(text: str) -> str:
+    return text if text.isascii() else Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+def _shown(address: Address) -> str:
+    """What cannot be printed, or turns the reading direction, is not shown."""
+    return "".join(c if c.isprintable() else "?" for c in address.text)

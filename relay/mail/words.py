@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from enum import Enum
 
 from relay.model import Why
@@ -18,11 +20,40 @@ class Language(Enum):
         """Whom to ask where no contact is configured."""
         return {"en": "your mail administrator", "fr": "votre service informatique"}[self.value]
 
+    def moment(self, at: datetime) -> str:
+        """Day and time, as people write them."""
+        month = _MONTHS[self].split()[at.month - 1]
+        return f"{at.day} {month} {at.year}{_AT[self]}{at:%H:%M}"
+
+    def all_of(self, names: Sequence[str]) -> str:
+        """`a, b and c`."""
+        *first, last = names
+        return f"{', '.join(first)} {_AND[self]} {last}" if first else last
+
+    def others(self, count: int) -> str:
+        """`7 others`."""
+        return f"{count} {_OTHERS[self]}"
+
+
+_MONTHS = {
+    Language.EN: "January February March April May June July August September October November December",
+    Language.FR: "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+_AT = {Language.EN: ", ", Language.FR: " à "}
+_AND = {Language.EN: "and", Language.FR: "et"}
+_OTHERS = {Language.EN: "others", Language.FR: "autres"}
 
 _OTHER = {
     Language.EN: "the recipient's mail server does not accept it.",
     Language.FR: "le serveur de messagerie du destinataire ne l'accepte pas.",
 }
+
+_SEVERAL = {
+    Language.EN: "these recipients may only get it encrypted, and that is not possible now.",
+    Language.FR: "ces destinataires ne peuvent le recevoir que chiffré, et que c'est impossible pour l'instant.",
+}
+
+_BECAUSE = {Language.EN: "because ", Language.FR: "parce que "}
 
 _EXPIRED = {
     Language.EN: "this person's encryption key has expired; a renewed one is needed.",
@@ -66,3 +97,10 @@ def reason_in(language: Language, reason: str) -> str:
     """The sentence for a decision's reason; what is not about a key is the next hop's refusal."""
     known = next((why for why in Why if reason.startswith(why.value)), None)
     return (_SENTENCES[known] if known else _OTHER)[language]
+
+
+def because(language: Language, reasons: Sequence[str]) -> str:
+    """The end of a notice's first sentence, with its conjunction: the reason where there is one."""
+    each = {reason_in(language, reason) for reason in reasons}
+    one = len(reasons) == 1 or each == {_OTHER[language]}
+    return _BECAUSE[language] + (each.pop() if one else _SEVERAL[language])
