@@ -1,27 +1,33 @@
-"""What every command shares: the configuration file, and how results and faults are told."""
+"""What every command shares: the configuration file, and how results and faults are told.
+
+Results go to standard output, in tables or, with `--json`, for machines; faults go to standard error, a sentence each.
+Colours and progress bars show on a terminal alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from relay.config import Config, load
-from relay.errors import ConfigError, RelayError
 
 T = TypeVar("T")
 
-WIDE = 250  # columns for a table that goes to a file or another program: nothing may be cut
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Row = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,8 @@ class Context:
     path: Path
 
     def config(self) -> Config:
-        """The configuration; a wrong one ends the program with status 2, every fault on a line."""
-        try:
-            return load(self.path)
-        except ConfigError as error:
-            for fault in error.faults:
-                err.print(str(fault), markup=False)
-            raise typer.Exit(2) from None
+        """The configuration; a wrong one raises `ConfigError`, which ends the program with status 2."""
+        return load(self.path)
 
 
 def context_of(context: typer.Context) -> Context:
@@ -49,19 +50,46 @@ def context_of(context: typer.Context) -> Context:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; what is foreseen to fail ends the program with status 1 and one sentence."""
-    try:
-        return asyncio.run(work)
-    except RelayError as error:
-        fail(str(error))
+    """Run to the end."""
+    return asyncio.run(work)
 
 
 def fail(sentence: str, status: int = 1) -> NoReturn:
     """Say why on standard error and end."""
-    err.print(sentence, markup=False)
+    complain(sentence)
     raise typer.Exit(status)
 
 
+def complain(sentence: str) -> None:
+    """A sentence on standard error."""
+    err.print(shown(sentence), markup=False)
+
+
+def say(line: str, style: str | None = None) -> None:
+    """A line on standard output."""
+    out.print(shown(line), markup=False, style=style)
+
+
 def print_json(value: object) -> None:
-    """Machine output: one JSON document, never wrapped or coloured."""
+    """Machine output: one JSON document on a line, never wrapped or coloured."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(header: Row, rows: Sequence[Row], style: Callable[[Row], str | None] = lambda _row: None) -> None:
+    """Columns that line up, one line a row, nothing cut: long lines are left to the terminal and to grep."""
+    if not rows:
+        return
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    say(_line(header, widths), "bold")
+    for row in rows:
+        say(_line(row, widths), style(row))
+
+
+def shown(text: str) -> str:
+    """Without what a terminal would obey: control characters in what came from outside."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _line(cells: Row, widths: Sequence[int]) -> str:
+    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()

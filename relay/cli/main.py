@@ -1,11 +1,15 @@
 """The program `pgp-relay`: the global options and the list of commands.
 
-Exit status: 0 done, 1 some of it failed (told item by item), 2 used wrongly or a wrong configuration.
+Exit status: 0 done, 1 some of it failed (told item by item), 2 used wrongly or a wrong configuration; 130 where a
+person interrupted it. What is foreseen to fail is one sentence. Of what is not, only the type and the place in our
+code are told (`relay.events.unforeseen`): the text of an exception may quote a mail.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +17,8 @@ import typer
 
 from relay import events
 from relay.cli import check, demo, explain, keys, postfix, serve, trace
-from relay.cli.context import Context
+from relay.cli.context import Context, complain
+from relay.errors import ConfigError, RelayError
 
 app = typer.Typer(
     name="pgp-relay",
@@ -38,10 +43,30 @@ def options(
     ] = Path("config.yaml"),
 ) -> None:
     """Keep what all commands share."""
-    events.configure(level="error")  # `serve` says otherwise; standard output is for results
     context.obj = Context(config)
 
 
 def main() -> None:
     """Run the program."""
-    sys.exit(app())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an address may hold what is no UTF-8
+    sys.exit(guarded(app))
+
+
+def guarded(program: Callable[[], object]) -> int:
+    """Run it; the exit status for whatever it raises (typer's own exits pass through)."""
+    try:
+        program()
+    except ConfigError as error:
+        for fault in error.faults:
+            complain(str(fault))
+        return 2
+    except RelayError as error:
+        complain(str(error) or type(error).__name__)
+        return 1
+    except Exception as error:  # noqa: BLE001  the last line of defence: nothing of it is shown
+        told = events.unforeseen(error)
+        complain(f"Unforeseen: {told['error']} in {told['at']}. Please report this line; it holds no content.")
+        return 1
+    return 0
