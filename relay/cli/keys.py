@@ -3,61 +3,82 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from relay.app import opened_store
-from relay.cli.context import context_of, fail, out, print_json, run
+from relay.cli.context import Json, context_of, fail, print_json, run, say
+from relay.cli.generate import generate
 from relay.cli.imports import import_
+from relay.cli.listing import tell, tell_all_of
 from relay.cli.lookup import lookup
-from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
-from relay.engines import passphrase
 from relay.errors import AddressError
+from relay.keys.store import Store
 from relay.mail.armor import enarmor
 from relay.model import Address, Entry
-from relay.openpgp import home, signing
 
 app = typer.Typer(no_args_is_help=True, help="The correspondents' keys, and the relay's own.")
 app.command("import")(import_)
 app.command("lookup")(lookup)
 
-Json = Annotated[bool, typer.Option("--json", help="Machine output.")]
-Selector = Annotated[str, typer.Argument(metavar="ADDRESS|FINGERPRINT")]
+Fingerprint = Annotated[
+    list[str], typer.Argument(metavar="FINGERPRINT", help="In full, its beginning, or a key id; spaces do not count.")
+]
+Selector = Annotated[
+    list[str], typer.Argument(metavar="ADDRESS|FINGERPRINT", help="An address, a fingerprint or a key id.")
+]
 
 
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
-    """List all keys with their verdict."""
-    _print(run(_all(context_of(context).config())), as_json=as_json)
+    """List all keys: whether each is usable, and until when.
+
+    $ pgp-relay keys list
+    """
+    tell(run(_all(context_of(context).config())), as_json=as_json)
 
 
 @app.command()
 def show(context: typer.Context, selector: Selector, *, as_json: Json = False) -> None:
-    """Show the keys of an address, or one key."""
-    entries = run(_selected(context_of(context).config(), selector))
+    """Show the keys of an address, or one key, with user ids and subkeys.
+
+    $ pgp-relay keys show cabinet.lefevre@ville.example
+    """
+    wanted = " ".join(selector)
+    entries = run(_selected(context_of(context).config(), wanted))
     if not entries:
-        fail(f"no key is known for {selector}")
-    _print(entries, as_json=as_json)
+        fail(f"no key is known for {wanted}")
+    if as_json:
+        tell(entries, as_json=True)
+    else:
+        tell_all_of(entries)
 
 
 @app.command()
-def remove(context: typer.Context, fingerprint: str) -> None:
-    """Remove one key."""
-    config = context_of(context).config()
-    entry = run(_one(config, fingerprint))
-    run(_remove(config, entry))
-    out.print(f"removed {entry.certificate.fingerprint}", markup=False)
+def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
+    """Remove one key, and tell whose mail has none now.
+
+    $ pgp-relay keys remove 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    removed, left = run(_remove(context_of(context).config(), " ".join(fingerprint)))
+    if as_json:
+        print_json({"fingerprint": removed, "without_key": left})
+        return
+    say(f"removed {removed}")
+    for address in left:
+        say(f"{address}: no key is left")
 
 
 @app.command()
-def export(context: typer.Context, fingerprint: str) -> None:
-    """Print one key, armored."""
-    entry = run(_one(context_of(context).config(), fingerprint))
+def export(context: typer.Context, fingerprint: Fingerprint) -> None:
+    """Print one key, armored.
+
+    $ pgp-relay keys export 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    entry = run(_found(context_of(context).config(), " ".join(fingerprint)))
     sys.stdout.write(enarmor(entry.certificate.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n"))
 
 
@@ -68,38 +89,37 @@ def expiring(
     *,
     as_json: Json = False,
 ) -> None:
-    """List the keys that are usable now and will not be then; the next to go first."""
+    """List the keys that are usable now and will not be then; the next to go first.
+
+    $ pgp-relay keys expiring --within 60d
+    """
     config = context_of(context).config()
     try:
         seconds = duration(within)
     except ValueError as error:
         fail(f"--within: {error}", status=2)
-    _print(run(_expiring(config, seconds)), as_json=as_json)
+    tell(run(_expiring(config, seconds)), as_json=as_json)
 
 
 @app.command()
-def approve(context: typer.Context, fingerprint: str) -> None:
-    """Use a proposed key from now on, beside the one that was imported."""
-    out.print(f"approved {run(_decide(context_of(context).config(), fingerprint, 'approve'))}", markup=False)
+def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
+    """Use a proposed key from now on, beside the one that was imported.
+
+    $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    say(f"approved {run(_decide(context_of(context).config(), ' '.join(fingerprint), 'approve'))}")
 
 
 @app.command()
-def reject(context: typer.Context, fingerprint: str) -> None:
-    """Take a proposed key out, and do not have it proposed again."""
-    out.print(f"rejected {run(_decide(context_of(context).config(), fingerprint, 'reject'))}", markup=False)
+def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
+    """Take a proposed key out, and do not have it proposed again.
+
+    $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    say(f"rejected {run(_decide(context_of(context).config(), ' '.join(fingerprint), 'reject'))}")
 
 
-@app.command()
-def generate(context: typer.Context, name: str, address: str) -> None:
-    """Make a signing key for the relay; prints its fingerprint and the armored public key."""
-    config = context_of(context).config()
-    try:
-        owner = Address(address)
-    except AddressError as error:
-        fail(str(error), status=2)
-    home.prepare(config.keyring)
-    key = run(signing.generate(config.keyring, name, owner.text, passphrase=passphrase(config)))
-    sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
+app.command("generate")(generate)
 
 
 async def _all(config: Config) -> list[Entry]:
@@ -117,17 +137,25 @@ async def _selected(config: Config, selector: str) -> list[Entry]:
         return await store.certificates.search(selector)
 
 
-async def _one(config: Config, fingerprint: str) -> Entry:
+async def _found(config: Config, fingerprint: str) -> Entry:
     async with opened_store(config) as store:
-        found = await store.certificates.search(fingerprint)
+        return await _one(store, fingerprint)
+
+
+async def _one(store: Store, fingerprint: str) -> Entry:
+    found = await store.certificates.search(fingerprint)
     if len(found) != 1:
         fail(f"{fingerprint}: {'no key has it' if not found else 'several keys begin so, give more digits'}")
     return found[0]
 
 
-async def _remove(config: Config, entry: Entry) -> None:
+async def _remove(config: Config, fingerprint: str) -> tuple[str, list[str]]:
+    """What was removed, and the addresses that no stored key is left for."""
     async with opened_store(config) as store:
-        await store.certificates.remove(entry.certificate.fingerprint)
+        certificate = (await _one(store, fingerprint)).certificate
+        await store.certificates.remove(certificate.fingerprint)
+        bare = [a.text for a in certificate.addresses if not await store.certificates.by_address(a)]
+    return certificate.fingerprint, bare
 
 
 async def _expiring(config: Config, within: float) -> list[Entry]:
@@ -136,49 +164,9 @@ async def _expiring(config: Config, within: float) -> list[Entry]:
 
 
 async def _decide(config: Config, fingerprint: str, verdict: Literal["approve", "reject"]) -> str:
-    entry = await _one(config, fingerprint)
-    found = entry.certificate.fingerprint
     async with opened_store(config) as store:
+        found = (await _one(store, fingerprint)).certificate.fingerprint
         decide = store.certificates.approve if verdict == "approve" else store.certificates.reject
         if not await decide(found):
             fail(f"{found}: is not proposed, there is nothing to {verdict}")
     return found
-
-
-def _print(entries: list[Entry], *, as_json: bool) -> None:
-    objects = [_object(entry) for entry in entries]
-    if as_json:
-        print_json(objects)
-        return
-    table = Table(box=None)
-    for name in ("fingerprint", "addresses", "origin", "expires", "verdict"):
-        table.add_column(name, no_wrap=name == "fingerprint", overflow="fold")
-    for one in objects:
-        verdict = "usable" if one["usable"] else str(one["reason"])
-        verdict += f", weak: {one['reason']}" if one["weak"] and one["usable"] else ""
-        verdict += " (proposed)" if one["proposed"] else ""
-        addresses = one["addresses"]
-        table.add_row(
-            str(one["fingerprint"]),
-            ", ".join(addresses) if isinstance(addresses, list) else "",
-            str(one["origin"]),
-            str(one["expires"] or "never"),
-            verdict,
-        )
-    out.print(table)
-
-
-def _object(entry: Entry) -> dict[str, object]:
-    certificate = entry.certificate
-    why = certificate.unusable(time.time())
-    return {
-        "fingerprint": certificate.fingerprint,
-        "addresses": [address.text for address in certificate.addresses],
-        "origin": entry.origin.value,
-        "created": moment(certificate.primary.created),
-        "expires": moment(certificate.expires),
-        "usable": why is None,
-        "weak": bool(certificate.weaknesses),
-        "reason": why.value if why else ", ".join(certificate.weaknesses) or None,
-        "proposed": entry.proposed,
-    }
