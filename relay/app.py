@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from relay import templates, tls
+from relay import events, templates, tls
 from relay.background import Rounds
 from relay.config import Config
 from relay.deliver import Deliverer
@@ -104,7 +104,8 @@ async def opened_books(config: Config) -> AsyncIterator[Books]:
 
 @asynccontextmanager
 async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
-    """Everything, for commands that look up or send."""
+    """Everything, for commands that look up or send. They log errors alone: standard output is for results."""
+    events.configure(level="error")
     async with opened_books(config) as books:
         parts = await build(config, books)
         try:
@@ -135,7 +136,8 @@ async def build(config: Config, books: Books) -> Parts:
 
 @asynccontextmanager
 async def opened_chain(config: Config) -> AsyncIterator[Chain]:
-    """Keyring and sources, for commands that look up."""
+    """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
+    events.configure(level="error")
     async with opened_store(config) as store:
         chain = build_chain(config, store, build_examiner(config))
         try:
