@@ -1,0 +1,208 @@
+"""What people see of keys that find themselves: the commands, the daily mail, the trace."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from lab.certificates import make_keypair
+from lab.client import Client
+from lab.correspondent import Correspondent
+from lab.known import Known
+from lab.published import Published
+from lab.relay import Relay
+from lab.sink import Sink
+from lab.waiting import wait_for
+from lab.wkd import Exchange
+
+DOMAIN = "ville.example"
+BOB = f"bob@{DOMAIN}"
+
+
+@dataclass
+class Site:
+    relay: Relay
+    sink: Sink
+    wkd: Published
+
+    def json(self, *words: str) -> Any:  # noqa: ANN401  JSON
+        return json.loads(self.relay.run(*words, "--json").stdout)
+
+    def lookup(self, *words: str) -> dict[str, Any]:
+        (answer,) = [a for a in self.json("keys", "lookup", BOB, *words) if a["source"] == "wkd"]
+        return answer
+
+    def configure(self, **settings: object) -> None:
+        self.relay.configure({**self.relay.settings, **settings})
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        wkd = stack.enter_context(Published(DOMAIN))
+        settings = {
+            "reinject": f"smtp://127.0.0.1:{sink.port}",
+            "lookup": {"sources": ["keyring", "ldap", "wkd"], "wkd": wkd.settings},
+            "policy": [{"name": "everyone", "encrypt": "required"}],
+        }
+        yield Site(stack.enter_context(Relay(settings)), sink, wkd)
+
+
+@pytest.fixture
+def person() -> Iterator[Correspondent]:
+    with Correspondent() as made:
+        yield made
+
+
+async def _server_error(exchange: Exchange) -> None:
+    await exchange.answer(b"", "503 Service Unavailable")
+
+
+def test_lookup_tells_each_sources_answer_its_time_and_why(site: Site) -> None:
+    site.wkd.behave(DOMAIN, _server_error)
+    answers = site.json("keys", "lookup", BOB)
+    assert [(a["source"], a["result"]) for a in answers] == [("keyring", "not found"), ("wkd", "unavailable")]
+    first = answers[1]
+    assert (first["method"], first["reason"]) == ("wkd/advanced", "the server reports a fault of its own")
+    key = make_keypair(f"<{BOB}>")
+    site.wkd.behave(DOMAIN, None)
+    site.wkd.publish(BOB, key.public)
+    assert site.lookup()["result"] == "unavailable", "remembered over processes"
+    assert site.lookup()["time"] == first["time"]
+    fresh = site.lookup("--fresh")
+    assert (fresh["result"], fresh["fingerprint"]) == ("found", key.fingerprint)
+    assert [key["origin"] for key in site.json("keys", "list")] == ["wkd"]
+
+
+def test_explain_names_the_method_and_so_does_the_second_time_from_the_store(site: Site) -> None:
+    site.wkd.publish(BOB, make_keypair(f"<{BOB}>").public)
+    for _ in range(2):
+        told = site.json("explain", "--from", "a@here.example", "--to", BOB)
+        assert (told["action"], told["reason"], told["origin"]) == ("seal", "key found: wkd/advanced", "wkd")
+    assert len(site.wkd.asked) == 1
+
+
+def test_a_proposal_is_listed_approved_or_rejected(site: Site, person: Correspondent) -> None:
+    old = person.new_key(f"<{BOB}>", created="20200101T000000", expires="20210101T000000")
+    site.relay.run("keys", "import", "-", content=person.export(old))
+    new = make_keypair(f"<{BOB}>")
+    site.wkd.publish(BOB, new.public)
+    told = site.json("explain", "--from", "a@here.example", "--to", BOB)
+    assert (told["action"], told["fingerprint"], told["reason"]) == ("refuse", old, "the key has expired")
+    listed = {key["fingerprint"]: (key["origin"], key["proposed"]) for key in site.json("keys", "list")}
+    assert listed == {old: ("imported", False), new.fingerprint: ("wkd", True)}
+    assert site.relay.run("keys", "approve", old, check=False).returncode == 1
+    site.relay.run("keys", "approve", new.fingerprint)
+    told = site.json("explain", "--from", "a@here.example", "--to", BOB)
+    assert (told["action"], told["fingerprint"]) == ("seal", new.fingerprint)
+    assert site.relay.run("keys", "reject", new.fingerprint, check=False).returncode == 1
+
+
+def test_a_proposal_that_is_rejected_is_gone_and_not_proposed_again(site: Site, person: Correspondent) -> None:
+    old = person.new_key(f"<{BOB}>", created="20200101T000000", expires="20210101T000000")
+    site.relay.run("keys", "import", "-", content=person.export(old))
+    new = make_keypair(f"<{BOB}>")
+    site.wkd.publish(BOB, new.public)
+    site.lookup()
+    site.relay.run("keys", "reject", new.fingerprint)
+    site.lookup("--fresh")
+    assert [key["fingerprint"] for key in site.json("keys", "list")] == [old]
+
+
+def test_expiring_lists_what_ends_within(site: Site, person: Correspondent) -> None:
+    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261210T000000")
+    later = person.new_key("<later@ville.example>", created="20260101T000000", expires="20270105T000000")
+    site.relay.run("keys", "import", "-", content=person.export(soon, later))
+    assert [key["fingerprint"] for key in site.json("keys", "expiring")] == [soon, later]
+    assert [key["fingerprint"] for key in site.json("keys", "expiring", "--within", "30d")] == [soon]
+    assert site.relay.run("keys", "expiring", "--within", "soon", check=False).returncode == 2
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Keys that expire soon"), ("fr", "Clés qui expirent bientôt")])
+def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
+    site: Site, person: Correspondent, language: str, word: str
+) -> None:
+    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261125T000000")
+    old = person.new_key(f"<{BOB}>", created="20200101T000000", expires="20210101T000000")
+    site.relay.run("keys", "import", "-", content=person.export(soon, old))
+    new = make_keypair(f"<{BOB}>")
+    site.wkd.publish(BOB, new.public)
+    site.lookup()
+    site.configure(notices={"language": language, "contact": "the IT desk <it@here.example>, phone 4321"})
+    site.relay.start()
+    (taken,) = site.sink.wait_for(1)
+    assert (taken.sender, list(taken.recipients)) == ("", ["it@here.example"])
+    mail = email.message_from_bytes(taken.content, policy=email.policy.default)
+    text = mail.get_content()
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "soon@ville.example" in text
+    assert soon in text
+    assert word in text
+    assert f"keys approve {new.fingerprint}" in text
+    site.relay.stop()
+    site.relay.start()
+    site.relay.wait_event("asked")
+    assert len(site.sink.taken) == 1, "not twice, after a restart either"
+
+
+def test_a_contact_without_an_address_gets_no_daily_mail(site: Site, person: Correspondent) -> None:
+    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261125T000000")
+    site.relay.run("keys", "import", "-", content=person.export(soon))
+    site.configure(notices={"contact": "the IT desk, phone 4321"})
+    site.relay.start()
+    site.relay.wait_event("asked")
+    site.relay.stop()
+    assert site.sink.taken == []
+
+
+def test_upkeep_finds_a_revocation_of_an_imported_key_while_nobody_writes(site: Site, person: Correspondent) -> None:
+    key = person.new_key(f"<{BOB}>")
+    site.relay.run("keys", "import", "-", content=person.export(key))
+    person.revoke(key)
+    site.wkd.publish(BOB, person.export(key))
+    site.relay.start()
+    wait_for(lambda: site.json("keys", "list")[0]["reason"] == "the key is revoked", "the revocation counts", 30)
+
+
+def test_upkeep_renews_a_fetched_key_before_it_is_old(site: Site) -> None:
+    key = make_keypair(f"<{BOB}>")
+    site.wkd.publish(BOB, key.public)
+    site.configure(lookup={**site.relay.settings["lookup"], "cache": {"found": "5s"}})
+    site.lookup()
+    site.relay.start()
+    wait_for(lambda: len(site.wkd.asked) > 2, "asked again and again", 30)
+
+
+def test_ldap_without_servers_is_nothing_to_ask(site: Site) -> None:
+    assert [a["source"] for a in site.json("keys", "lookup", BOB)] == ["keyring", "wkd"]
+
+
+def test_who_was_refused_for_want_of_a_key_is_in_the_daily_mail(site: Site) -> None:
+    with Known() as known:
+        known.introduce(site.relay)
+
+    async def send() -> str:
+        async with Client(f"lmtp://127.0.0.1:{site.relay.port}") as client:
+            await client.hello()
+            content = b"From: <doctor@here.example>\r\nSubject: canary\r\n\r\nsecret\r\n"
+            (reply,) = await client.send("doctor@here.example", ["nokey@ville.example"], content)
+        return reply
+
+    site.relay.start()
+    assert asyncio.run(send()).startswith("250"), site.relay.log[-2000:]
+    site.relay.stop()
+    site.configure(notices={"contact": "it@here.example"})
+    site.relay.start()
+    taken = site.sink.wait_for(2)[1]
+    text = email.message_from_bytes(taken.content, policy=email.policy.default).get_content()
+    assert "nokey@ville.example" in text
+    assert "wanted by doctor@here.example; 1 mail(s)" in text
+    assert b"canary" not in taken.content
