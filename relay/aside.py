@@ -21,3 +21,9 @@ async def aside(size: int, work: Callable[P, R], *given: P.args, **named: P.kwar
     if size < LARGE:
         return work(*given, **named)
     return await asyncio.to_thread(work, *given, **named)
+
+
+async def breath(at: int) -> None:
+    """In a loop over thousands of recipients: now and then, whatever else is ready has its turn."""
+    if at % 100 == 99:
+        await asyncio.sleep(0)

@@ -14,6 +14,8 @@ from relay.model import Address, Certificate, Clear, Decision, Envelope, Pass, S
 
 MOST_RECIPIENTS = 200  # of one sealed message: bounds a gpg call and the packets in front of the text
 
+MOST_PASSED = 1000  # of one that is passed on: beyond that Postfix ends the connection (smtpd_recipient_limit)
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -38,8 +40,8 @@ def pack(decisions: Mapping[int, Decision], envelope: Envelope, named: Container
 
 def _passed(decisions: Mapping[int, Decision]) -> Iterator[Parcel]:
     unchanged = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
-    if unchanged:
-        yield Parcel(unchanged)
+    for start in range(0, len(unchanged), MOST_PASSED):
+        yield Parcel(unchanged[start : start + MOST_PASSED])
 
 
 def _sealed(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> Iterator[Parcel]:

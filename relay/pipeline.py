@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from relay import policy, replies
-from relay.aside import aside
+from relay.aside import aside, breath
 from relay.course import Course
 from relay.deliver import Deliverer
 from relay.events import DECIDED, Event, unforeseen
@@ -113,6 +113,7 @@ class Pipeline:
             decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))
             course.decisions[index] = decision
             course.log.info(DECIDED[verb(decision)], recipient=address.text, rule=rule.name, reason=decision.reason)
+            await breath(index)
         self._refuse_by_one_reply(course)
 
     def _refuse_by_one_reply(self, course: Course) -> None:

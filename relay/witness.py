@@ -16,6 +16,9 @@ from relay.events import Event
 from relay.mail import headers
 from relay.model import Decision, Hold, Record, Refuse, Reply, Seal, verb
 
+AT_ONCE = 500
+"""Rows of one write: between two writes other mails have their turn."""
+
 
 class Trail(Protocol):
     """Where the trace is kept."""
@@ -49,11 +52,12 @@ class Witness:
             course.log.error(Event.UNTRACED, rows=len(rows))
 
     async def _write(self, rows: list[Record]) -> None:
-        try:
-            await self._trail.write(rows)
-        except StoreError:
-            self._waiting.extend(rows)
-            raise
+        for start in range(0, len(rows), AT_ONCE):
+            try:
+                await self._trail.write(rows[start : start + AT_ONCE])
+            except StoreError:
+                self._waiting.extend(rows[start:])
+                raise
 
 
 def _record(course: Course, index: int, told: Reply, message_id: str) -> Record:

@@ -32,6 +32,7 @@ from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Or
 NO_SOURCE = "none"
 TOO_SLOW = "no answer within the message's deadline"
 REFRESH = 2.0
+LOCAL_AT_ONCE = 50  # of one message: the lookups of others are not behind ten thousand of these
 
 
 class Certificates(Protocol):
@@ -95,7 +96,8 @@ class Chain:
         if not wanted:
             return {}
         searches = {address: _Search(address, excused) for address, excused in wanted.items()}
-        tasks = {address: asyncio.create_task(self._find(search)) for address, search in searches.items()}
+        turns = asyncio.Semaphore(LOCAL_AT_ONCE)
+        tasks = {address: asyncio.create_task(self._find(search, turns)) for address, search in searches.items()}
         try:
             await asyncio.wait(tasks.values(), timeout=self._timeout)
         finally:
@@ -123,9 +125,10 @@ class Chain:
         if self._close:
             await self._close()
 
-    async def _find(self, search: _Search) -> Lookup:
+    async def _find(self, search: _Search, turns: asyncio.Semaphore) -> Lookup:
         try:
-            await self._look_local(search)
+            async with turns:
+                await self._look_local(search)
             if not isinstance(search.known, Found | Outage):
                 await self._look_further(search)
         except StoreError as error:
