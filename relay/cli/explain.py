@@ -5,34 +5,47 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
 from relay import policy
-from relay.app import opened_parts
-from relay.cli.context import Context, context_of, fail, out, print_json, run
+from relay.app import opened_chain
+from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.times import moment
+from relay.config import Config
 from relay.errors import AddressError
 from relay.facts import Facts
 from relay.mail import headers
 from relay.mail.shape import shape_of
 from relay.model import (
     Address,
+    Clear,
     Decision,
+    Defer,
     Envelope,
     Found,
+    Hold,
     Inbound,
     Lookup,
     NotFound,
     Outage,
+    Pass,
     Recipient,
+    Refuse,
     Seal,
     Unusable,
     verb,
 )
-from relay.policy import Message, Rule
+from relay.policy import Message, Rule, Telling
+
+_TOLD = {
+    Telling.NOTICE: "the sender gets a notice",
+    Telling.REPLY: "the sender is told by the SMTP reply, 550",
+    Telling.NOTHING: "the sender gets no notice",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +78,29 @@ def explain(
         Path | None, typer.Option(help="A mail to judge subject, headers and shape by; - for standard input.")
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Tell what would happen to a mail from A to B, by which rule and why. Nothing is sent."""
+    """Tell what would happen to a mail from A to B, by which rule and why. Nothing is sent.
+
+    Without a message, the mail is taken to be an ordinary one without subject. Status 0 whatever would happen.
+
+    $ pgp-relay explain --from dr.martin@hopital.example --to cabinet.lefevre@ville.example
+    """
+    config = context_of(context).config()
     content = _read(message)
     try:
         envelope = Envelope(None if sender in {"<>", ""} else Address(sender), (Recipient(Address(recipient)),))
     except AddressError as error:
         fail(str(error), status=2)
-    explanation = run(_explain(context_of(context), envelope, content))
+    explanation = run(_explain(config, envelope, content))
     if as_json:
         print_json(explanation.as_json())
         return
     for step in explanation.steps:
-        out.print(step, markup=False)
+        say(step)
 
 
-async def _explain(context: Context, envelope: Envelope, content: bytes) -> Explanation:
-    config = context.config()
+async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
     inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
     facts = Facts(inbound, headers.split(content), shape_of(content))
     recipient = envelope.recipients[0].address
@@ -91,20 +109,20 @@ async def _explain(context: Context, envelope: Envelope, content: bytes) -> Expl
     rule = policy.match(rules, seen)
     lookup: Lookup | None = None
     if policy.needs_key(rule, encrypted_as=facts.encrypted_as):
-        async with opened_parts(config) as (_books, parts):
-            lookup = (await parts.chain.find_all({recipient: rule.excused}))[recipient]
+        async with opened_chain(config) as chain:
+            lookup = (await chain.find_all({recipient: rule.excused}))[recipient]
     decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup)
-    return Explanation(decision, (*_rule_steps(rules, rule, seen), *_key_steps(lookup), _conclusion(decision)))
+    ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]
+    if config.shadow:
+        ending.append("shadow: true, so the mail is passed on unchanged all the same")
+    return Explanation(decision, (*_rule_steps(rules, rule, seen), *_key_steps(lookup), *ending))
 
 
 def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str]:
-    steps = []
-    for rule in rules:
-        if rule is taken:
-            steps.append(f"rule “{rule.name}”: matches (encrypt {rule.encrypt.value})")
-            break
-        steps.append(f"rule “{rule.name}”: no, {policy.why_not(rule, seen)}")
-    return steps
+    passed = tuple(takewhile(lambda rule: rule is not taken, rules))
+    steps = [f"rule “{rule.name}”: no, {policy.why_not(rule, seen)}" for rule in passed]
+    found = "no rule matches" if taken is policy.DEFAULT_RULE else f"rule “{taken.name}”: matches"
+    return [*steps, f"{found}, encrypt: {taken.encrypt.value}"]
 
 
 def _key_steps(lookup: Lookup | None) -> list[str]:
@@ -122,8 +140,25 @@ def _key_steps(lookup: Lookup | None) -> list[str]:
             return [f"keys: {lookup.source} cannot be asked: {lookup.reason}"]
 
 
-def _conclusion(decision: Decision) -> str:
-    return f"{verb(decision)}: {decision.reason}"
+def _conclusion(config: Config, decision: Decision, inbound: Inbound, *, automatic: bool) -> str:
+    told = f"{verb(decision)}: {decision.reason}"
+    match decision:
+        case Seal():
+            signer = config.sign.signer(inbound.envelope.sender) if decision.sign else None
+            subject = "protected" if decision.protect_subject else "in clear"
+            return f"{told}; signed by {signer or 'nobody'}; subject {subject}"
+        case Refuse() | Hold():
+            return f"{told}; {_TOLD[_telling(decision, inbound, automatic=automatic)]}"
+        case Pass() | Clear() | Defer():
+            return told
+        case _ as never:
+            assert_never(never)
+
+
+def _telling(decision: Decision, inbound: Inbound, *, automatic: bool) -> Telling:
+    return policy.telling(
+        decision, sender_null=inbound.envelope.sender is None, notify_never=False, automatic=automatic
+    )
 
 
 def _read(message: Path | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -13,13 +14,15 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from relay import app
-from relay.cli.context import context_of, err, fail, out, print_json, run
+from relay.cli.context import Json, context_of, err, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
 from relay.engines import build_examiner
 from relay.errors import RelayError
 from relay.intake import File, Intake, Outcome, Refusal, Result, exported, survey
 from relay.openpgp import home, signing
+
+STYLES = {Outcome.REFUSED: "red", Outcome.IMPORTED: "green"}
 
 
 @dataclass(slots=True)
@@ -35,33 +38,40 @@ class Report:
         if self.as_json:
             print_json(_object(result))
         elif result.outcome is not Outcome.UNCHANGED:
-            out.print(_line(result), markup=False)
+            say(_line(result), STYLES.get(result.outcome))
 
     def close(self) -> None:
         """The sum; ends the program with status 1 where something was refused."""
         if not self.as_json:
             counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in Outcome)
-            out.print(counted, markup=False)
+            say(counted)
         if self.fates[Outcome.REFUSED] or not self.fates.total():
             raise typer.Exit(1)
 
 
 def import_(
     context: typer.Context,
-    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH…", help="Files, folders, or - .")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")
+    ] = None,
     *,
     gnupg_home: Annotated[Path | None, typer.Option(help="Import the public keys of this GnuPG home.")] = None,
     signing_file: Annotated[
         Path | None, typer.Option("--signing", help="Import a secret key for the relay to sign with.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Import keys, armored or binary, one or a thousand a file. Status 1 when one of them was refused."""
+    """Import keys, armored or binary, one or a thousand a file: imported, updated, unchanged, or refused and why.
+
+    Nothing is ever deleted. Status 1 when one of them was refused.
+
+    $ pgp-relay keys import /root/correspondents/
+    """
     config = context_of(context).config()
     if not (paths or gnupg_home or signing_file):
         fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
     if signing_file:
-        run(_import_secret(config, signing_file))
+        _tell_secret(run(_import_secret(config, signing_file)), as_json=as_json)
     if paths or gnupg_home:
         report = Report(as_json)
         run(_import(config, paths or [], gnupg_home, report))
@@ -83,21 +93,34 @@ async def _import(config: Config, paths: list[str], gnupg_home: Path | None, rep
                 report.tell(result)
 
 
-async def _import_secret(config: Config, file: Path) -> None:
+async def _import_secret(config: Config, file: Path) -> list[str]:
     home.prepare(config.keyring)
     try:
         data = file.read_bytes()  # noqa: ASYNC240  a small file, in a command
     except OSError as error:
         raise RelayError(f"{file}: {error.strerror}") from error
-    for fingerprint in await signing.import_secret(config.keyring, data):
-        out.print(f"signing key {fingerprint}: imported; name it under sign.default", markup=False)
+    return await signing.import_secret(config.keyring, data)
+
+
+def _tell_secret(fingerprints: list[str], *, as_json: bool) -> None:
+    for fingerprint in fingerprints:
+        if as_json:
+            print_json({"signing_key": fingerprint, "result": "imported"})
+        else:
+            say(f"signing key {fingerprint}: imported; name it under sign.default")
 
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
     """A progress bar, on a terminal alone."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # over the bar where both are the terminal; else a file would lose it
+    ) as progress:
         yield progress
 
 

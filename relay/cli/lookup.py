@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from relay.app import opened_chain
-from relay.cli.context import context_of, fail, out, print_json, run
+from relay.cli.context import Json, context_of, fail, print_json, print_table, run
 from relay.cli.times import moment
 from relay.config import Config
 from relay.errors import AddressError
@@ -24,9 +23,12 @@ def lookup(
     address: str,
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, whatever is remembered.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine output.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Ask each source for an address, in their order. What is found counts from now on, as for a mail."""
+    """Ask each source for an address, in their order. What is found counts from now on, as for a mail.
+
+    $ pgp-relay keys lookup --fresh cabinet.lefevre@ville.example
+    """
     try:
         wanted = Address(address)
     except AddressError as error:
@@ -36,10 +38,8 @@ def lookup(
     if as_json:
         print_json(answers)
         return
-    table = Table(*_COLUMNS, box=None)
-    for answer in answers:
-        table.add_row(*("" if answer[name] is None else str(answer[name]) for name in _COLUMNS))
-    out.print(table)
+    rows = [["" if answer[name] is None else str(answer[name]) for name in _COLUMNS] for answer in answers]
+    print_table(_COLUMNS, rows)
 
 
 async def _tell(config: Config, address: Address, ask: Ask) -> list[Told]:

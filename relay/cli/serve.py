@@ -15,7 +15,12 @@ from relay.service import Service
 
 
 def serve(context: typer.Context) -> None:
-    """Run in the foreground. SIGTERM finishes what is in flight; SIGHUP reads the configuration again."""
+    """Run in the foreground. SIGTERM finishes what is in flight; SIGHUP reads the configuration again.
+
+    A configuration that is wrong does not start (status 2), and one that is wrong at SIGHUP changes nothing.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml serve
+    """
     shared = context_of(context)
     config = shared.config()
     events.configure(level=config.log.level, fmt=config.log.format)

@@ -8,14 +8,16 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from relay.app import opened_store
-from relay.cli.context import context_of, fail, out, print_json, run
+from relay.cli.context import Json, Row, context_of, fail, print_json, print_table, run, say, shown
 from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
 from relay.model import Record
+
+_HEADER = ("time", "id", "action", "sender", "recipient", "rule", "reason", "reply")
+_STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
 
 
 def trace(  # noqa: PLR0913  each is an option
@@ -28,12 +30,17 @@ def trace(  # noqa: PLR0913  each is an option
     verify: Annotated[
         bool, typer.Option("--verify", help="Walk the hash chain; status 1 when a row was altered or removed.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Tell what was decided for each recipient, by which rule, and what was answered."""
+    """Tell what was decided for each recipient, by which rule, and what was answered.
+
+    On a terminal a table, elsewhere fields with a tab between them; one object a line with --json.
+
+    $ pgp-relay trace --since 1h --to cabinet.lefevre@ville.example
+    """
     config = context_of(context).config()
     if verify:
-        run(_verify(config))
+        run(_verify(config, as_json=as_json))
         return
     try:
         after = None if since is None else time.time() - duration(since)
@@ -45,40 +52,43 @@ def trace(  # noqa: PLR0913  each is an option
 async def _show(  # noqa: PLR0913  each is an option
     config: Config, since: float | None, sender: str | None, recipient: str | None, id_: str, *, as_json: bool
 ) -> None:
-    table = Table("time", "id", "sender", "recipient", "action", "rule", "reason", "reply", box=None)
+    rows: list[Row] = []
     async with opened_store(config) as store:
         async for record in store.trail.select(since=since, sender=sender, recipient=recipient, id_=id_):
             if as_json:
                 print_json(_object(record))
             elif sys.stdout.isatty():
-                table.add_row(*_cells(record))
+                rows.append(_cells(record))
             else:
-                sys.stdout.write("\t".join(_cells(record)) + "\n")
-    if table.rows:
-        out.print(table)
+                sys.stdout.write("\t".join(shown(cell) for cell in _cells(record)) + "\n")
+    print_table(_HEADER, rows, lambda row: _STYLES.get(row[2]))
 
 
-async def _verify(config: Config) -> None:
+async def _verify(config: Config, *, as_json: bool) -> None:
     async with opened_store(config) as store:
         verdict = await store.trail.verify()
+    newest = {"number": verdict.head.number, "hash": verdict.head.hash.hex()}
+    if as_json:
+        fault = None if verdict.holds else {"row": verdict.number, "fault": verdict.fault}
+        print_json({"holds": verdict.holds, "checked": verdict.checked, "newest": newest, "fault": fault})
+        raise typer.Exit(0 if verdict.holds else 1)
     if not verdict.holds:
         fail(f"row {verdict.number}: {verdict.fault}")
-    out.print(
-        f"{verdict.checked} rows checked, the chain holds; newest: {verdict.head.number} {verdict.head.hash.hex()}"
-    )
+    say(f"{verdict.checked} rows checked, the chain holds; newest: {newest['number']} {newest['hash']}")
 
 
 def _object(record: Record) -> dict[str, object]:
     return {**asdict(record), "time": moment(record.time)}
 
 
-def _cells(record: Record) -> tuple[str, ...]:
+def _cells(record: Record) -> Row:
+    """In the order of `_HEADER`."""
     return (
         moment(record.time) or "",
         record.id,
+        record.action,
         record.sender or "<>",
         record.recipient,
-        record.action,
         record.rule,
         record.reason,
         record.reply,
