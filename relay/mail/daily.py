@@ -130,7 +130,8 @@ class Daily:
         mail["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
         mail["Message-ID"] = make_msgid(domain=self.hostname)
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(self._text(report), charset="utf-8", cte="quoted-printable")
+        text = self._text(report).encode("utf-8", "replace").decode()  # an address may hold octets that are no UTF-8
+        mail.set_content(text, charset="utf-8", cte="quoted-printable")
         return mail.as_bytes()
 
     def _text(self, report: Report) -> str:
