@@ -10,9 +10,10 @@ from relay.config import Config
 from relay.errors import PostfixError
 from relay.postfix import block
 from relay.postfix.folder import copy, postconf, read, replace
-from relay.postfix.settings import CLEANUP, SYSLOG_NAME, TRANSPORT, Settings, settings
+from relay.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Settings, settings
 
 _FILTER = re.compile(rb"(?:content_filter|default_transport)\s*=\s*" + TRANSPORT.encode() + rb":")
+_BOUNCE = re.compile(rb"bounce_size_limit\s*=\s*1\s*$")
 _OVERRIDE = re.compile(rb"receive_override_options\s*=\s*no_address_mappings\s*$")
 _SERVICE = re.compile(rb"(?:%b|%b)\s+unix\s" % (TRANSPORT.encode(), CLEANUP.encode()))
 _SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode() + rb"\s", re.DOTALL)
@@ -76,9 +77,13 @@ def uninstall(folder: Path) -> Done:
 
 def _part(files: dict[str, bytes]) -> dict[str, block.Parted]:
     return {
-        "main.cf": block.part(files["main.cf"], lambda entry: bool(_FILTER.match(entry) or _OVERRIDE.match(entry))),
-        "master.cf": block.part(files["master.cf"], lambda entry: bool(_SERVICE.match(entry) or _SMTPD.match(entry))),
+        "main.cf": block.part(files["main.cf"], _any_of(_FILTER, _OVERRIDE, _BOUNCE)),
+        "master.cf": block.part(files["master.cf"], _any_of(_SERVICE, _SMTPD)),
     }
+
+
+def _any_of(*patterns: re.Pattern[bytes]) -> block.Ours:
+    return lambda entry: any(pattern.match(entry) for pattern in patterns)
 
 
 def _needed(folder: Path, wanted: Settings) -> Settings:
@@ -92,6 +97,8 @@ def _present(explicit: dict[str, str], name: str, value: str) -> bool:
     if name not in explicit:
         return False
     own = explicit[name]
+    if name == HEADERS_ONLY[0]:
+        return True  # theirs to decide: `_notes` tells what it means
     if name != "receive_override_options":
         raise PostfixError(f"main.cf sets “{name} = {own}” already: take that line out first")
     if value not in re.split(r"[\s,]+", own):
@@ -133,6 +140,11 @@ def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
         notes += [f"{name} is set: what it routes passes the relay by." for name in set_]
     if _value(folder, "smtpd_milters") or _value(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: sealing breaks its signature.")
+    limit = _explicit(folder).get(HEADERS_ONLY[0])
+    if limit is not None and limit != HEADERS_ONLY[1]:
+        notes.append(
+            f"{HEADERS_ONLY[0]} is {limit}: a smaller mail that Postfix gives up on is returned whole, in clear."
+        )
     if len(wanted.services) == 1:
         notes.append(f"The relay delivers to {config.reinject}: nothing was put in here to take mail back.")
     return tuple(notes)

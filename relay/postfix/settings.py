@@ -30,6 +30,9 @@ _ONCE = (
 
 Option = tuple[str, str]
 
+HEADERS_ONLY: Option = ("bounce_size_limit", "1")
+"""When Postfix gives up on a mail, the original comes back in clear: its header alone, where it is larger than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -78,6 +81,7 @@ def settings(config: Config, *, egress: bool = False) -> Settings:
         else (("content_filter", filter_), ("receive_override_options", "no_address_mappings"))
     )
     services = (_handing_over(listen, encrypted=config.tls is not None), *_taking_back(config, egress=egress))
+    main = (*main, HEADERS_ONLY)
     return Settings(main, services, str(listen.port) if listen.local else "")
 
 

@@ -169,6 +169,27 @@ def test_what_the_administrator_has_set_is_not_overwritten(
     assert state(folder) == before
 
 
+@pytest.mark.parametrize(("own", "told"), [("1", False), ("20000", True)])
+def test_an_own_size_of_bounces_stays_and_it_is_told_what_it_means(
+    folder: Path, settings: Config, own: str, told: bool
+) -> None:
+    append("main.cf", f"bounce_size_limit = {own}\n")(folder)
+    before = state(folder)
+
+    done = postfix.install(settings, folder)
+
+    assert value(folder, "-h", "bounce_size_limit") == own
+    assert any("bounce_size_limit" in note for note in done.notes) is told
+    assert not postfix.install(settings, folder).changed
+    postfix.uninstall(folder)
+    assert state(folder) == before
+
+
+def test_a_bounce_returns_no_body_where_the_administrator_said_nothing(folder: Path, settings: Config) -> None:
+    postfix.install(settings, folder)
+    assert value(folder, "-h", "bounce_size_limit") == "1"
+
+
 def test_lines_put_in_by_hand_are_left_for_the_hand_that_put_them_there(folder: Path) -> None:
     append("main.cf", "content_filter = pgp-relay:[127.0.0.1]:10025\n")(folder)
 

@@ -6,7 +6,7 @@ import pytest
 from lab.configs import config
 
 from relay.errors import PostfixError
-from relay.postfix.settings import settings
+from relay.postfix.settings import HEADERS_ONLY, settings
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_nothing_takes_mail_back_where_the_relay_delivers_elsewhere(tmp_path: Pa
 def test_where_mail_leaves_there_is_no_content_filter(tmp_path: Path) -> None:
     wanted = settings(config(tmp_path), egress=True)
 
-    assert wanted.main == (("default_transport", "pgp-relay:[127.0.0.1]:10025"),)
+    assert wanted.main == (("default_transport", "pgp-relay:[127.0.0.1]:10025"), HEADERS_ONLY)
