@@ -12,6 +12,7 @@
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
+    ├── ListenError           an address that cannot be listened on
     └── PostfixError          Postfix's configuration cannot be read, or is not ours to change
 
 Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
@@ -86,6 +87,10 @@ class StoreError(RelayError):
 
 class NextHopError(RelayError):
     """The next hop cannot be used now."""
+
+
+class ListenError(RelayError):
+    """An address of `listen` is taken, not ours, or does not resolve."""
 
 
 class PostfixError(RelayError):

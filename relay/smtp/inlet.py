@@ -5,18 +5,20 @@ a client left or a timer ran out: only `stop` ends it, after its grace. `answere
 True when the replies were handed to the client and False when it had left. Whatever `process` raises, the
 client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
 
-`start` raises `OSError` where it cannot listen, `ValueError` for a URL that names no place to listen.
+`start` raises `ListenError` where it cannot listen, `ValueError` for a URL that names no place to listen.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from relay import events, replies
+from relay.errors import ListenError
 from relay.model import Inbound, Reply
 from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
@@ -67,8 +69,12 @@ class Inlet:
         _allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
             raise ValueError(f"{url}: TLS for the inlet is set by tls, not by the scheme")
-        if place.path:
-            return (await self._start_unix(place),)
+        try:
+            return (await self._start_unix(place),) if place.path else await self._start_tcp(place, reuse_port)
+        except OSError as error:
+            raise ListenError(f"{place} cannot be listened on: {_reason(error)}") from error
+
+    async def _start_tcp(self, place: Endpoint, reuse_port: bool) -> tuple[str, ...]:  # noqa: FBT001  as start has it
         server = await asyncio.get_running_loop().create_server(
             lambda: Session(self, lmtp=place.lmtp),
             place.host,
@@ -182,3 +188,9 @@ def _allow_open_files(wanted: int) -> None:
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; a name that does not resolve has a number of another kind."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else "the name does not resolve"

@@ -24,6 +24,7 @@ from lab.tls import Identity
 from structlog.testing import capture_logs
 
 from relay import replies
+from relay.errors import ListenError
 from relay.events import Event
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
@@ -760,7 +761,7 @@ async def test_two_processes_may_share_a_port() -> None:
     async with inlet() as running:
         other = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
         port = urlsplit(running.url).port
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ListenError, match="in use"):
             await other.start(f"lmtp://127.0.0.1:{port}", reuse_port=True)  # the first did not share
         (url,) = await other.start("lmtp://127.0.0.1:0", reuse_port=True)
         third = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
