@@ -11,7 +11,7 @@ import asyncio
 import signal
 from pathlib import Path
 
-from relay import app, config, events, tls
+from relay import app, config, events, systemd
 from relay.app import Books, Parts
 from relay.background import keep_up
 from relay.config import Config
@@ -44,14 +44,17 @@ class Service:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
         listening = [address for url in self._parts.config.listen for address in await inlet.start(str(url))]
         events.log().info(Event.READY, listen=listening)
+        systemd.ready()
         beside = [
             asyncio.create_task(self._reload_on_hangup()),
             asyncio.create_task(keep_up(lambda: self._parts.rounds)),
+            asyncio.create_task(systemd.keep_alive()),
         ]
         await self._stop.wait()
         for task in beside:
             task.cancel()
         events.log().info(Event.STOPPING)
+        systemd.stopping()
         await inlet.stop(GRACE)
         await asyncio.wait(beside)
         await self._parts.close()
@@ -80,14 +83,15 @@ class Service:
             self.answered,
             hostname=app.hostname(settings),
             allow=settings.allow,
-            tls=tls.inlet(settings),
+            tls=app.server_tls(settings),
             bounds=Bounds(max_message_size=settings.max_message_size),
         )
 
     async def _reload_on_hangup(self) -> None:
         while await self._hangup.wait():
             self._hangup.clear()
-            await self._reload()
+            with systemd.reloading():
+                await self._reload()
 
     async def _reload(self) -> None:
         try:
