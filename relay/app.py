@@ -17,7 +17,7 @@ from relay import events, templates, tls
 from relay.background import Rounds
 from relay.config import Config
 from relay.deliver import Deliverer
-from relay.engines import build_examiner, opened_engine
+from relay.engines import build_engine, build_examiner
 from relay.errors import ConfigError, Fault
 from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
@@ -180,4 +180,4 @@ async def _protector(config: Config) -> Protector:
         selector = config.sign.signer(sender)
         return resolved[selector] if selector else None
 
-    return Protector(await opened_engine(config, set(resolved.values())), signer, hostname(config))
+    return Protector(await build_engine(config, set(resolved.values())), signer, hostname(config))

@@ -5,32 +5,77 @@ Raises `ConfigError` where the extra `sequoia` is not installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
+from relay.aside import LARGE, beside
 from relay.config import Config
 from relay.errors import ConfigError, Fault
+from relay.model import Certificate
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.ports import Engine, Examiner
 
+OCTETS_A_KEY = 8192
+"""A recipient costs Sequoia as much as so many octets of text."""
 EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[sequoia]'"
 
 
-def build_engine(config: Config) -> Engine:
-    """What seals."""
-    keys = (config.keyring, config.deadlines.gpg, passphrase(config))
-    if config.engine == "gnupg":
-        return GnuPG(*keys)
-    engine: Engine = _sequoia().Sequoia(*keys)
-    return engine
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What an engine is made of, here or in another process."""
+
+    kind: Literal["gnupg", "sequoia"]
+    home: Path
+    timeout: float
+    passphrase: bytes | None = field(repr=False)
+
+    def engine(self) -> Engine:
+        """A new one."""
+        make = GnuPG if self.kind == "gnupg" else _sequoia().Sequoia
+        engine: Engine = make(self.home, self.timeout, self.passphrase)
+        return engine
 
 
-async def opened_engine(config: Config, signers: Iterable[str]) -> Engine:
-    """The same, with its secret keys opened: a passphrase that is wrong shows at start. Raises `EngineError`."""
-    engine = build_engine(config)
-    if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
-        await engine.prepare(signers)
+class Divided:
+    """`ports.Engine`: ordinary messages are sealed here, large ones and those for many keys in a process beside.
+
+    There the engine is made anew, once, and opens its secret keys itself: the passphrase goes over a pair of
+    unnamed sockets, and no key does.
+    """
+
+    def __init__(self, making: Making) -> None:
+        self._making = making
+        self.here = making.engine()
+
+    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+        """One message for all `certificates`."""
+        if len(payload) + len(certificates) * OCTETS_A_KEY < LARGE:
+            return await self.here.seal(payload, certificates, signer)
+        return await beside(len(payload), sealed_beside, self._making, payload, tuple(certificates), signer)
+
+
+async def sealed_beside(
+    making: Making, payload: bytes, certificates: Sequence[Certificate], signer: str | None
+) -> bytes:
+    """What the process beside does."""
+    return await _made(making).seal(payload, certificates, signer)
+
+
+@lru_cache(maxsize=2)
+def _made(making: Making) -> Engine:
+    return making.engine()
+
+
+async def build_engine(config: Config, signers: Iterable[str]) -> Engine:
+    """What seals, with these secret keys opened: a passphrase that is wrong shows at start. Raises `EngineError`."""
+    engine = Divided(Making(config.engine, config.keyring, config.deadlines.gpg, passphrase(config)))
+    if config.engine == "sequoia" and isinstance(engine.here, _sequoia().Sequoia):
+        await engine.here.prepare(signers)
     return engine
 
 

@@ -22,6 +22,7 @@ BASE = VALUES | {"ports", "mail", "replies", "events"}
 PIPELINE = {
     "pipeline",
     "aside",
+    "helper",
     "course",
     "deliver",
     "facts",

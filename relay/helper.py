@@ -1,0 +1,177 @@
+"""A process beside this one that does what takes long: it has an interpreter lock of its own.
+
+`Helper` starts `python -m relay.helper` and speaks with it over a pair of unnamed sockets, one piece of work at a
+time: a function of the relay and its arguments there, its result or `RelayError` back. Long octets travel beside the
+pickle, as they are: pickling them would hold the very lock that this is about. The process gives way to others
+(nice), hears no signal of a terminal or a service manager, and ends when this one does. All calls block: they
+belong into a thread.
+
+Both ends are one program of one user; nothing that came from outside is ever unpickled. Raises `EngineError` when the
+process broke off, `EngineTimeout` when it did not answer in time: then it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from relay.errors import EngineError, EngineTimeout, RelayError
+
+NICE = 10
+LONG = 1 << 16
+"""Octets from which on they travel beside the pickle."""
+
+_HEAD = struct.Struct("!QI")
+_SIZE = struct.Struct("!Q")
+_TIME = struct.Struct("@ll")
+_SOURCE = Path(__file__).resolve().parents[1]
+
+
+class Helper:
+    """One such process; start it by making one."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  ourselves
+                    [sys.executable, "-P", "-m", "relay.helper", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    env={**os.environ, "PYTHONPATH": str(_SOURCE)},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise EngineError("no process can be started for a large message") from error
+        self._socket = ours
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be given more."""
+        return self._socket.fileno() >= 0 and self._process.poll() is None
+
+    def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401
+        """What `work` returns or raises there."""
+        try:
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, _TIME.pack(int(seconds) + 1, 0))
+            _send(self._socket, (work, given, named))
+            raised, result = _receive(self._socket)
+        except BlockingIOError:
+            self.kill()
+            raise EngineTimeout("a large message took too long") from None
+        except (OSError, EOFError):
+            self.kill()
+            raise EngineError("the process for large messages broke off") from None
+        if raised:
+            raise result
+        return result
+
+    def kill(self) -> None:
+        """End it, whatever it does; more than once does no harm."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.beside: list[bytes] = []
+
+    def persistent_id(self, obj: object) -> int | None:
+        if type(obj) is not bytes or len(obj) < LONG:
+            return None
+        self.beside.append(obj)
+        return len(self.beside) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, beside: list[bytes]) -> None:
+        super().__init__(file)
+        self._beside = beside
+
+    def persistent_load(self, pid: int) -> bytes:
+        return self._beside[pid]
+
+
+def _send(channel: socket.socket, value: object) -> None:
+    file = io.BytesIO()
+    pickler = _Pickler(file)
+    pickler.dump(value)
+    sizes = b"".join(_SIZE.pack(len(octets)) for octets in pickler.beside)
+    channel.sendall(_HEAD.pack(file.tell(), len(pickler.beside)) + sizes + file.getvalue())
+    for octets in pickler.beside:
+        channel.sendall(octets)
+
+
+def _receive(channel: socket.socket) -> Any:  # noqa: ANN401  whatever was sent
+    size, count = _HEAD.unpack(_read(channel, _HEAD.size))
+    sizes = [_SIZE.unpack(_read(channel, _SIZE.size))[0] for _ in range(count)]
+    pickled = _read(channel, size)
+    return _Unpickler(io.BytesIO(pickled), [_read(channel, octets) for octets in sizes]).load()
+
+
+def _read(channel: socket.socket, octets: int) -> bytes:
+    """Exactly so many, in one piece where nothing interrupts."""
+    pieces: list[bytes] = []
+    while octets:
+        piece = channel.recv(octets, socket.MSG_WAITALL)
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        octets -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _serve(channel: socket.socket) -> None:
+    """Until the other end is closed."""
+    with asyncio.Runner() as runner, suppress(EOFError, ConnectionError):
+        while True:
+            work, given, named = _receive(channel)
+            _send(channel, _done(runner, work, given, named))
+            del work, given, named
+
+
+def _done(
+    runner: asyncio.Runner, work: Callable[..., Any], given: tuple[object, ...], named: dict[str, object]
+) -> tuple[bool, object]:
+    try:
+        result = work(*given, **named)
+        return False, runner.run(result) if inspect.iscoroutine(result) else result
+    except RelayError as error:
+        return True, error
+    except Exception as error:  # noqa: BLE001  told at the other end, by its type alone
+        return True, EngineError(f"a large message could not be worked on: {type(error).__name__}")
+
+
+def main() -> None:
+    """The process's side."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
+    os.nice(NICE)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        _serve(channel)
+
+
+if __name__ == "__main__":
+    main()
