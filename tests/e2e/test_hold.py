@@ -1,0 +1,120 @@
+"""A mail held for want of a key: with a real Postfix it waits, is told of once, and leaves by itself.
+
+docs/holding.md tells administrators which settings of Postfix's decide about it; each is shown here.
+"""
+
+from __future__ import annotations
+
+import email
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from lab.readers import READERS
+from lab.sink import Taken
+from lab.way import Way, encrypted_part, way
+
+SENDER = "doctor@front.example"
+BODY = b"Le canari est arriv\xc3\xa9.\r\n"
+POLICY = [
+    {"name": "wait for a key", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
+    {"name": "everyone", "encrypt": "preferred"},
+]
+
+
+def settings(language: str = "en", waits: str = "5d") -> dict[str, object]:
+    return {"policy": POLICY, "notices": {"from": "postmaster@front.example", "language": language, "waits": waits}}
+
+
+@pytest.fixture(params=["lmtp", "smtp"])
+def waiting(request: pytest.FixtureRequest) -> Iterator[Way]:
+    with way(settings(), scheme=request.param) as made:
+        yield made
+
+
+def message(to: str) -> bytes:
+    head = (
+        f"From: Doctor <{SENDER}>\r\nTo: {to}\r\nSubject: findings canari\r\n"
+        "Date: Tue, 24 Nov 2026 10:00:00 +0100\r\nMessage-ID: <h1@front.example>\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    )
+    return head.encode() + BODY
+
+
+def retried(running: Way, times: int) -> None:
+    """Flush until Postfix has been told so often that the mail waits."""
+    running.mta.flush()
+    running.mta.wait_log(r"status=deferred.*Waiting for the recipient's key", times=times)
+
+
+def test_it_is_told_once_that_it_waits_and_leaves_sealed_when_the_key_is_there(waiting: Way) -> None:
+    to = "bob@hold.example"
+    waiting.mta.submit(SENDER, [to], message(to))
+    (notice,) = waiting.sink.wait_for(1)
+    waiting.mta.wait_log("status=deferred.*Waiting for the recipient's key")
+    retried(waiting, 2)
+    retried(waiting, 3)
+    assert len(waiting.sink.taken) == 1
+    assert (notice.sender, list(notice.recipients)) == ("", [SENDER])
+    assert b"canari" not in notice.content
+
+    key = waiting.know(to)[to]
+    waiting.mta.flush()
+
+    _, mail = waiting.mails(2)
+    assert (mail.sender, list(mail.recipients)) == (SENDER, [to])
+    assert READERS["sequoia"](encrypted_part(mail), key.secret, None).endswith(BODY)
+    actions = [line["action"] for line in waiting.relay.trace("--to", to)]
+    assert actions == ["hold", "hold", "hold", "seal"]
+
+
+def test_others_do_not_wait_for_the_one_who_has_no_key(waiting: Way) -> None:
+    held, other = "bob@hold.example", "someone@else.example"
+    waiting.mta.submit(SENDER, [held, other], message(f"{held}, {other}"))
+    mails = waiting.sink.wait_for(2)
+    assert sorted(next(iter(mail.recipients)) for mail in mails) == sorted([SENDER, other])
+    waiting.mta.wait_log("status=deferred")
+    waiting.mta.flush()
+
+    waiting.know(held)
+    waiting.mta.flush()
+
+    mails = waiting.mails(3)
+    assert [list(mail.recipients) for mail in mails].count([other]) == 1
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "It waits until "), ("fr", "Il attend jusqu'au ")])
+def test_the_notice_says_in_the_sites_language_until_when(language: str, said: str) -> None:
+    with way(settings(language, "36h")) as running:
+        running.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))
+        (notice,) = running.sink.wait_for(1)
+        text, status, _ = email.message_from_bytes(notice.content).get_payload()
+        assert said in text.get_payload(decode=True).decode()
+        about, group = status.get_payload()
+        waits = email.utils.parsedate_to_datetime(group["Will-Retry-Until"])
+        assert (waits - email.utils.parsedate_to_datetime(about["Arrival-Date"])).total_seconds() == 36 * 3600
+
+
+def given_up(main: dict[str, str]) -> Taken:
+    """The bounce of a held mail whose time with Postfix is over."""
+    with way(settings(), main={"maximal_queue_lifetime": "2s", "bounce_queue_lifetime": "2s", **main}) as running:
+        running.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))
+        running.mta.wait_log("status=deferred.*Waiting for the recipient's key")
+        time.sleep(2)  # nothing tells that a time is over but the time
+        running.mta.flush()
+        _, bounce = running.mails(2)
+        assert bounce.sender == ""
+        assert b"Undelivered Mail Returned to Sender" in bounce.content
+        return bounce
+
+
+def test_when_postfix_gives_up_its_bounce_carries_headers_and_no_body() -> None:
+    bounce = given_up({})
+    assert b"Content-Type: text/rfc822-headers" in bounce.content
+    assert BODY not in bounce.content
+    assert re.search(rb"450 4\.7\.1 Waiting for\s+the recipient's key", bounce.content)
+
+
+def test_with_postfix_own_default_the_bounce_would_carry_the_whole_mail() -> None:
+    assert BODY in given_up({"bounce_size_limit": "50000"}).content
