@@ -20,7 +20,7 @@ _SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode(
 
 ROUTES = ("transport_maps", "sender_dependent_default_transport_maps", "relay_domains")
 
-RELOAD = "`postfix reload` makes it count."
+RELOAD = "`postfix reload` makes it count, for connections from then on."
 WAITING = "Mail that waits still names the relay; `postsuper -r ALL` would send it as it is, unsealed."
 NOTHING = "Nothing of the relay's stood in there."
 

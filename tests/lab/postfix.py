@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lab.canary import sent
 from lab.ports import free_port
 from lab.waiting import wait_for
 
@@ -61,8 +62,7 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop it and wait until none of its processes is left."""
-        pid_file = self.root / "queue/pid/master.pid"
-        pid = int(pid_file.read_text()) if pid_file.exists() else 0
+        pid = self._master()
         if pid and _group(pid):
             self.command("postfix", "stop")
             wait_for(lambda: not _group(pid), "Postfix has stopped")
@@ -71,9 +71,11 @@ class Postfix:
         shutil.rmtree(self.root)
 
     def reload(self) -> None:
-        """Take up a changed configuration."""
+        """Take up a changed configuration; no smtpd with the old one is left when this returns."""
         self._age()
+        old = {pid for pid in _group(self._master()) if _name(pid) == "smtpd"}
         self.command("postfix", "reload")
+        wait_for(lambda: not old.intersection(_group(self._master())), "every smtpd is of the new configuration")
 
     def command(self, *words: str, text: str = "") -> str:
         """One of Postfix's commands on this instance; what it prints."""
@@ -99,6 +101,7 @@ class Postfix:
         port: int | None = None,
     ) -> str:
         """Send through the front; the queue id. Recipients may carry RCPT parameters; DSN's are allowed."""
+        sent(content)
         with smtplib.SMTP("127.0.0.1", port or self.port, "client.example", timeout=30) as client:
             client.ehlo()
             _accepted(client.mail(sender, list(options)))
@@ -180,6 +183,10 @@ class Postfix:
         words = [f"{name}={value}" for name, value in {**settings, **main}.items()]
         subprocess.run(["postconf", "-c", str(self.folder), "-e", *words], check=True)
 
+    def _master(self) -> int:
+        file = self.root / "queue/pid/master.pid"
+        return int(file.read_text()) if file.exists() else 0
+
     def _age(self) -> None:
         """Postfix's programs wait for two seconds where a file was written just now."""
         for name in ("main.cf", "master.cf"):
@@ -213,3 +220,8 @@ def _group(leader: int) -> list[int]:
             if int(fields[2]) == leader and fields[0] != "Z":
                 members.append(int(entry.name))
     return members
+
+
+def _name(pid: int) -> str:
+    file = Path(f"/proc/{pid}/comm")
+    return file.read_text().strip() if file.exists() else ""
