@@ -20,7 +20,7 @@ _COLUMNS = ("source", "method", "result", "fingerprint", "reason", "seconds", "t
 
 def lookup(
     context: typer.Context,
-    address: str,
+    address: Annotated[str, typer.Argument(help="Whose key is looked for.")],
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, whatever is remembered.")] = False,
     as_json: Json = False,

@@ -1,0 +1,68 @@
+"""The reference of all commands as Markdown, from the program's own words.
+
+`python -m relay.cli.reference > docs/commands.md` writes it; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import typer.main
+
+from relay.cli.main import app
+
+_INTRODUCTION = """# Commands
+
+Written by `python -m relay.cli.reference`.
+
+`pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c`, the environment's `PGP_RELAY_CONFIG` names the
+configuration, or it is `config.yaml` in the current folder. Results go to standard output, for people or (`--json`)
+for machines; what is wrong goes to standard error. Colours and progress bars show on a terminal alone.
+
+| status | means |
+| --- | --- |
+| 0 | done |
+| 1 | some of it failed, told item by item |
+| 2 | used wrongly, or a wrong configuration: every fault with its line |
+| 130 | interrupted (Ctrl-C) |
+"""
+
+Command = Any  # typer carries its own copy of click, whose types it does not offer
+
+
+def commands(group: Command | None = None, path: str = "pgp-relay") -> Iterator[tuple[str, Command]]:
+    """Each command with the words that call it, in the order of `--help`."""
+    root: Command = typer.main.get_command(app) if group is None else group
+    for name, command in root.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def markdown() -> str:
+    """The whole page."""
+    return _INTRODUCTION + "".join(_section(path, command) for path, command in commands())
+
+
+def _section(path: str, command: Command) -> str:
+    *words, example = inspect.cleandoc(command.help).split("\n\n")
+    shown = [f"## {path}", *words, f"```console\n{example}\n```"]
+    rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
+    table = ["\n".join(("| | |", "| --- | --- |", *rows))] if rows else []
+    return "\n" + "\n\n".join([*shown, *table]) + "\n"
+
+
+def _row(parameter: Command) -> str:
+    if parameter.param_type_name == "argument":
+        name = (parameter.metavar or parameter.name.upper()).replace("|", r"\|")  # a table's own mark, even in code
+        return f"| `{name}`{' …' * (parameter.nargs == -1)} | {parameter.help} |"
+    value = "" if parameter.is_flag else f" {parameter.metavar or parameter.opts[-1].lstrip('-').upper()}"
+    return f"| `{', '.join(parameter.opts)}{value}` | {parameter.help} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
