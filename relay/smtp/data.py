@@ -51,14 +51,33 @@ class Body:
         self.discarded = True
         del self._wire[: -len(END) + 1]
 
-    def content(self) -> bytes | None:
-        """The message, dots unstuffed, or None where it was thrown away. Once, after `feed` found the end."""
+    def pieces(self) -> Iterator[bytes]:
+        """The message in slices, dots unstuffed. Once, after `feed` found the end; nothing is kept then."""
         assert self._complete, "the end has not been seen"  # noqa: S101  a caller's mistake, never input
         with memoryview(self._wire) as wire:
-            content = bytes(wire[2:])
+            start = 2
+            while start < len(wire):
+                end = _uncut(wire, start + SLICE)
+                piece = bytes(wire[start:end])
+                yield unstuff(piece) if start == 2 else piece.replace(b"\r\n.", b"\r\n")
+                start = end
         self._wire.clear()
-        content = unstuff(content)
+
+    def content(self) -> bytes | None:
+        """The message, or None where it was thrown away."""
+        return self.checked(b"".join(self.pieces()))
+
+    def checked(self, content: bytes) -> bytes | None:
+        """The joined pieces, or None where the message was thrown away."""
         return None if self.discarded or len(content) > self._limit else content
+
+
+def _uncut(wire: memoryview, at: int) -> int:
+    """Where a slice may end at or soon after `at`: not within CRLF and a dot."""
+    for start in (at - 2, at - 1):
+        if bytes(wire[start : start + 3]) == b"\r\n.":
+            return start + 3
+    return at
 
 
 def unstuff(wire: bytes) -> bytes:
