@@ -19,6 +19,7 @@ from relay.config import Config
 from relay.deliver import Deliverer
 from relay.engines import build_engine, build_examiner
 from relay.errors import ConfigError, Fault
+from relay.housekeeping import Housekeeping
 from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
 from relay.keys.store import Store
@@ -40,6 +41,8 @@ from relay.smtp.outlet import SmtpOutlet
 from relay.witness import Witness
 
 STORE = "store.db"
+LAST_RETRY = 86400.0
+"""Seconds: Postfix tries once more after the time that a mail may wait, and who was served has to be known then too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def hostname(config: Config) -> str:
 async def opened_store(config: Config) -> AsyncIterator[Store]:
     """The store of this configuration, with the keyring folder made ready."""
     home.prepare(config.keyring)
-    store = await Store.open(config.database or config.keyring / STORE)
+    kept = config.notices.waits + LAST_RETRY
+    store = await Store.open(config.database or config.keyring / STORE, ledger_kept=kept)
     try:
         yield store
     finally:
@@ -130,7 +134,8 @@ async def build(config: Config, books: Books) -> Parts:
     )
     upkeep = Upkeep(chain.remotes, books.store.answers, books.store.duties, lifetimes(config))
     reminder = build_reminder(config, books.store, outlet)
-    rounds = Rounds((upkeep.round, reminder.round), upkeep.interval)
+    housekeeping = Housekeeping(books.store.trail, books.store.duties, config.retention)
+    rounds = Rounds((housekeeping.round, upkeep.round, reminder.round), upkeep.interval)
     return Parts(config, chain, outlet, pipeline, rounds)
 
 

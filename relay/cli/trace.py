@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -14,7 +15,10 @@ from relay.cli.context import Json, Row, context_of, fail, print_json, print_tab
 from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
+from relay.keys.store import Link
 from relay.model import Record
+
+T = TypeVar("T")
 
 _HEADER = ("time", "id", "action", "sender", "recipient", "rule", "reason", "reply")
 _STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
@@ -30,6 +34,10 @@ def trace(  # noqa: PLR0913  each is an option
     verify: Annotated[
         bool, typer.Option("--verify", help="Walk the hash chain; status 1 when a row was altered or removed.")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER:HASH", help="With --verify: what the log's last `anchored` line says."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what was decided for each recipient, by which rule, and what was answered.
@@ -39,14 +47,19 @@ def trace(  # noqa: PLR0913  each is an option
     $ pgp-relay trace --since 1h --to cabinet.lefevre@ville.example
     """
     config = context_of(context).config()
-    if verify:
-        run(_verify(config, as_json=as_json))
+    if verify or head:
+        run(_verify(config, _given("--head", Link.parse, head), as_json=as_json))
         return
-    try:
-        after = None if since is None else time.time() - duration(since)
-    except ValueError as error:
-        fail(f"--since: {error}", status=2)
+    age = _given("--since", duration, since)
+    after = None if age is None else time.time() - age
     run(_show(config, after, sender, recipient, id_, as_json=as_json))
+
+
+def _given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", status=2)
 
 
 async def _show(  # noqa: PLR0913  each is an option
@@ -64,9 +77,9 @@ async def _show(  # noqa: PLR0913  each is an option
     print_table(_HEADER, rows, lambda row: _STYLES.get(row[2]))
 
 
-async def _verify(config: Config, *, as_json: bool) -> None:
+async def _verify(config: Config, logged: Link | None, *, as_json: bool) -> None:
     async with opened_store(config) as store:
-        verdict = await store.trail.verify()
+        verdict = await store.trail.verify(logged)
     newest = {"number": verdict.head.number, "hash": verdict.head.hash.hex()}
     if as_json:
         fault = None if verdict.holds else {"row": verdict.number, "fault": verdict.fault}
@@ -74,7 +87,7 @@ async def _verify(config: Config, *, as_json: bool) -> None:
         raise typer.Exit(0 if verdict.holds else 1)
     if not verdict.holds:
         fail(f"row {verdict.number}: {verdict.fault}")
-    say(f"{verdict.checked} rows checked, the chain holds; newest: {newest['number']} {newest['hash']}")
+    say(f"{verdict.checked} rows checked, the chain holds; newest: {verdict.head}")
 
 
 def _object(record: Record) -> dict[str, object]:

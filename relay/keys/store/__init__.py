@@ -20,7 +20,7 @@ from relay.keys.store.certificates import Certificates, Counts
 from relay.keys.store.chain import Link
 from relay.keys.store.database import BUSY_SECONDS, Database
 from relay.keys.store.duties import Duties
-from relay.keys.store.ledger import StoredLedger
+from relay.keys.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.keys.store.migration import migrate
 from relay.keys.store.trail import Trail
 
@@ -54,7 +54,12 @@ class Store:
 
     @classmethod
     async def open(
-        cls, url_or_path: str | Path, *, clock: Callable[[], float] = time.time, busy_seconds: float = BUSY_SECONDS
+        cls,
+        url_or_path: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_seconds: float = BUSY_SECONDS,
+        ledger_kept: float = KEPT_SECONDS,
     ) -> Self:
         """Open, or make, the database; `busy_seconds` is how long a write waits for another process's."""
         database = await Database.open(url_or_path, busy_seconds=busy_seconds)
@@ -66,7 +71,7 @@ class Store:
         return cls(
             database=database,
             certificates=Certificates(database, clock),
-            ledger=StoredLedger(database, clock),
+            ledger=StoredLedger(database, clock, ledger_kept),
             trail=Trail(database),
             answers=Answers(database),
             duties=Duties(database, clock),

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
@@ -26,6 +27,7 @@ _FIELDS = tuple(field.name for field in fields(Record))
 CONTENT = ("number", *_FIELDS, "sender_key", "recipient_key")
 """What a hash covers, in this order."""
 
+_LINK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
 
 
@@ -35,6 +37,14 @@ class Link:
 
     number: int = 0
     hash: bytes = bytes(32)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """As it is written in the log; raises `ValueError` for what is none."""
+        found = _LINK.fullmatch(text)
+        if not found:
+            raise ValueError("a row of the trace is written NUMBER:HASH, as in the log")
+        return cls(int(found[1]), bytes.fromhex(found[2]))
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash.hex()}"

@@ -1,7 +1,7 @@
 """What has been served of transactions that are not finished: `relay.ports.Ledger` in the store.
 
 One row a transaction and recipient, shared by all processes, on disk when `record` returns. Rows older than
-five days no longer count and are taken out: Postfix has given up on such a mail by then.
+`kept` seconds no longer count and are taken out: Postfix has given up on such a mail by then.
 
 Raises `StoreError`: what cannot be read is never "nobody was served".
 """
@@ -38,15 +38,16 @@ class _Line(NamedTuple):
 class StoredLedger:
     """Implements `relay.ports.Ledger`."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS) -> None:
         self._database = database
         self._clock = clock
+        self._kept = kept
         self._pruned = float("-inf")
         self._batch = Batch(database, self._write)
 
     async def served(self, transaction: bytes) -> frozenset[str]:
         """The recipients already served."""
-        values = {"transaction": transaction, "after": self._clock() - KEPT_SECONDS}
+        values = {"transaction": transaction, "after": self._clock() - self._kept}
         return await self._database.read(lambda c: frozenset(c.execute(_SERVED, values).scalars()))
 
     async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
@@ -65,5 +66,5 @@ class StoredLedger:
         if served:
             connection.execute(insert(ledger), served)
         if now - self._pruned >= PRUNED_EVERY:
-            connection.execute(_OLD, {"before": now - KEPT_SECONDS})
+            connection.execute(_OLD, {"before": now - self._kept})
             self._pruned = now
