@@ -11,7 +11,7 @@ import asyncio
 import signal
 from pathlib import Path
 
-from relay import app, config, events, systemd
+from relay import app, config, events, systemd, tls
 from relay.app import Books, Parts
 from relay.background import keep_up
 from relay.config import Config
@@ -83,7 +83,7 @@ class Service:
             self.answered,
             hostname=app.hostname(settings),
             allow=settings.allow,
-            tls=app.server_tls(settings),
+            tls=tls.inlet(settings),
             bounds=Bounds(max_message_size=settings.max_message_size),
         )
 
