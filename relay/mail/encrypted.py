@@ -13,13 +13,16 @@ import re
 from itertools import islice
 
 from relay.errors import OpenPgpError
-from relay.mail import armor, mime, packets
+from relay.mail import armor, cms, mime, packets
+from relay.mail.bare import is_bare, is_bare_armor
 from relay.mail.mime import ContentType, Part
+from relay.mail.opaque import is_opaque
 
 MAX_SESSION_KEYS = 10_000
 MAX_PREAMBLE = 1_000
-MAX_PART_HEAD = 4_096
-MAX_ARMOR_HEADERS = 400
+MAX_ARMOR_HEADERS = 8
+MIN_SESSION_KEY = 42  # what the shortest in use take: Curve25519
+MIN_ENCRYPTED = 41  # a prefix, an empty text, and what protects its integrity
 PEEK = 4_096
 PASSPHRASE = ""
 
@@ -34,7 +37,6 @@ PREAMBLES = frozenset(
 )
 """What clients write before the first part, compared as a whole: nothing can hide beside it."""
 
-_ARMOR_HEADERS = frozenset({b"version", b"comment", b"messageid", b"hash", b"charset"})
 _VERSION_1 = re.compile(rb"\s*version:[ \t]*1\s*", re.IGNORECASE)
 _BEGIN = b"-----BEGIN PGP MESSAGE-----"
 _VERSIONS = {
@@ -42,10 +44,6 @@ _VERSIONS = {
     packets.SEIPD: frozenset({b"\1", b"\2"}),
     packets.AEAD: frozenset({b"\1"}),
 }
-_ENVELOPED = (
-    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03",  # id-envelopedData
-    b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17",  # id-ct-authEnvelopedData
-)
 _SIGNED = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"  # id-signedData
 
 
@@ -57,7 +55,7 @@ def pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bytes:
     if found is None or len(found.parts) != 2 or not nothing_around(content, found):
         raise OpenPgpError("not exactly two parts with nothing around them")
     version, data = found.parts
-    if not all(_is_bare(part) for part in found.parts):
+    if not all(map(is_bare, found.parts)):
         raise OpenPgpError("part headers that say more than what the part is")
     if _kind(version) != "application/pgp-encrypted" or not _VERSION_1.fullmatch(_short(content, version)):
         raise OpenPgpError("the first part is not Version: 1")
@@ -76,8 +74,7 @@ def armored_message(text: bytes) -> bytes:
         raise OpenPgpError("does not begin with an armored message")
     if len(text) - located.end > PEEK or text[located.end :].strip(armor.SPACE):
         raise OpenPgpError("there is text behind the armor")
-    names = {line.partition(b":")[0].strip().lower() for line in located.headers}
-    if not names <= _ARMOR_HEADERS or sum(map(len, located.headers)) > MAX_ARMOR_HEADERS:
+    if len(located.headers) > MAX_ARMOR_HEADERS or not all(map(is_bare_armor, located.headers)):
         raise OpenPgpError("armor headers that may say something")
     return located.block.data
 
@@ -109,28 +106,28 @@ def session_keys(data: bytes) -> tuple[list[str], int]:
 def is_pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bool:
     """Whether it is PGP/MIME and nothing in it can be read."""
     try:
-        session_keys(pgp_mime(content, whole, kind))
+        return _is_opaque(pgp_mime(content, whole, kind))
     except OpenPgpError:
         return False
-    return True
 
 
 def is_inline(content: bytes, leaf: Part) -> bool:
     """Whether the leaf is one armored encrypted message and white space."""
+    if not _kind(leaf).startswith(("text/", "application/")):
+        return False
     begins = mime.octets(content, leaf, PEEK)
     if begins is None or not begins.lstrip(armor.SPACE).startswith(_BEGIN):
         return False
     text = mime.octets(content, leaf)
     try:
-        session_keys(armored_message(text or b""))
+        return _is_opaque(armored_message(text or b""))
     except OpenPgpError:
         return False
-    return True
 
 
 def is_enveloped(content: bytes, leaf: Part) -> bool:
-    """Whether the leaf is CMS enveloped data, told by its content type and not by `smime-type`."""
-    return (_cms(content, leaf) or b"").startswith(_ENVELOPED)
+    """Whether the leaf is CMS enveloped data, told by its structure and not by `smime-type`."""
+    return cms.is_enveloped(mime.octets(content, leaf) or b"")
 
 
 def is_signed_data(content: bytes, leaf: Part) -> bool:
@@ -146,10 +143,15 @@ def nothing_around(content: bytes, found: mime.Parts) -> bool:
     return b" ".join(before.split()).rstrip(b".").lower() in PREAMBLES and not after.strip(armor.SPACE)
 
 
-def _is_bare(part: Part) -> bool:
-    fields = part.head.fields
-    short = sum(len(field.raw) for field in fields) <= MAX_PART_HEAD
-    return short and part.head.separator != b"" and all(field.name.startswith("content-") for field in fields)
+def _is_opaque(data: bytes) -> bool:
+    """Whether it is an encrypted message and not in name alone. Raises `OpenPgpError` where it has not the form."""
+    session_keys(data)
+    for packet in packets.walk(data):
+        body = packets.body(data, packet)
+        shortest = {packets.PKESK: MIN_SESSION_KEY, packets.SKESK: 4}.get(packet.tag, MIN_ENCRYPTED)
+        if len(body) < shortest or not is_opaque(body):
+            return False
+    return True
 
 
 def _kind(part: Part) -> str:

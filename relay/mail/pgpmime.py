@@ -15,17 +15,37 @@ from relay.errors import NotSealed, OpenPgpError
 from relay.mail import armor, encrypted, headers, mime, packets
 from relay.mail.headers import Field, Head
 
-PROTECTED = frozenset(
+CONFIDENTIAL = frozenset(
     {
-        "from", "sender", "reply-to", "to", "cc", "followup-to", "mail-followup-to", "mail-reply-to",
-        "date", "subject", "message-id", "in-reply-to", "references", "comments", "keywords",
-        "thread-topic", "thread-index", "importance", "priority", "sensitivity",
-        "original-subject", "x-original-subject", "summary",
+        "comments", "keywords",  # RFC 9788's baseline
+        "thread-topic", "x-thread-topic",  # Outlook and Exchange: the subject
+        "original-subject", "x-original-subject", "old-subject", "x-old-subject", "x-subject", "x-spam-prev-subject",
+        "resent-subject", "resent-comments", "resent-keywords", "x-title", "x-topic", "x-comment", "x-comments",
+        "summary", "abstract", "x-summary", "x-abstract", "x-description",
+        "x-keywords", "x-mozilla-keys", "x-label", "x-gmail-labels", "msip_labels",  # how people filed it
     }
 )  # fmt: skip
-"""Copied into the payload; trace, DKIM and Bcc fields never are."""
-CONFIDENTIAL = frozenset({"comments", "keywords", "thread-topic", "original-subject", "x-original-subject", "summary"})
-"""Gone outside where the subject is protected: RFC 9788's baseline, and what repeats the subject."""
+"""Gone outside where the subject is protected: what repeats it or sums the mail up."""
+QUOTING = frozenset(
+    {
+        "x-spam-report", "x-spam-details", "x-barracuda-spam-report",  # SpamAssassin: a preview of the content
+        "x-spamd-result", "x-spam-result", "x-rspamd-report",  # rspamd: addresses of links, names of attachments
+        "x-amavis-alert", "x-mailscanner-spamcheck",  # names of attachments
+        "x-attachments", "x-attachment-name", "x-ms-attachment-names",
+        "x-microsoft-antispam-message-info", "x-microsoft-antispam-message-info-original",  # opaque, of the content
+    }
+)  # fmt: skip
+"""Gone outside of every sealed mail: what a filter that saw the content in clear wrote down of it."""
+_QUOTING_FAMILIES = ("x-ms-exchange-antispam-messagedata", "x-ms-exchange-organization-", "x-ms-exchange-forest-")
+"""The same; the last two are what Exchange itself takes out when a mail leaves the organisation."""
+PROTECTED = CONFIDENTIAL | frozenset(
+    {
+        "from", "sender", "reply-to", "to", "cc", "followup-to", "mail-followup-to", "mail-reply-to",
+        "date", "subject", "message-id", "in-reply-to", "references",
+        "thread-index", "importance", "priority", "sensitivity",
+    }
+)  # fmt: skip
+"""Copied into the payload; trace, DKIM and Bcc fields never are, nor what filters wrote."""
 HIDDEN_SUBJECT = b"Subject: [...]\r\n"
 
 _PARAMETERS = b'; protected-headers="v1"; hp="cipher"'
@@ -65,7 +85,7 @@ def sealed(content: bytes, ciphertext: bytes, *, received: bytes, protect_subjec
     """The message that leaves; `ciphertext` is the binary OpenPGP message made of the payload."""
     head = headers.split(content)
     boundary = f"=_pgp-relay_{secrets.token_hex(16)}".encode("ascii")  # "_" is in no armor
-    outer = [field for field in head.fields if not _is_structural(field) and field.name not in headers.BLIND]
+    outer = [field for field in head.fields if not (_is_structural(field) or field.name in headers.BLIND)]
     return b"".join(
         [
             received,
@@ -108,6 +128,8 @@ def _verify_head(head: Head, *, protect_subject: bool) -> None:
         raise NotSealed("not sealed: a Bcc field is left")
     if [name for name in names if name.startswith("content-")] != ["content-type"]:
         raise NotSealed("not sealed: a Content field of the received mail is left outside")
+    if any(map(_quotes, head.fields)):
+        raise NotSealed("not sealed: what a filter wrote of the content is left outside")
     if protect_subject and any(
         field.name in CONFIDENTIAL or (field.name == "subject" and field.raw != HIDDEN_SUBJECT) for field in head.fields
     ):
@@ -125,16 +147,21 @@ def _verify_recipients(named: Sequence[str], recipients: Sequence[Sequence[str]]
         raise NotSealed("not sealed: there are two session keys for one key")
 
 
+def _quotes(field: Field) -> bool:
+    return field.name in QUOTING or field.name.startswith(_QUOTING_FAMILIES)
+
+
 def _is_structural(field: Field) -> bool:
     return field.name.startswith("content-")
 
 
 def _outside(fields: Iterable[Field], *, protect_subject: bool) -> list[bytes]:
     """How the fields stand outside of the protection: the first Subject for all."""
+    shown = [field for field in fields if not _quotes(field)]
     if not protect_subject:
-        return [field.line for field in fields]
+        return [field.line for field in shown]
     lines: list[bytes] = []
-    for field in fields:
+    for field in shown:
         if field.name not in CONFIDENTIAL | {"subject"}:
             lines.append(field.line)
         elif field.name == "subject" and HIDDEN_SUBJECT not in lines:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.mail import encrypted, headers, mime
+from relay.mail.bare import is_bare
 from relay.mail.headers import Head
 from relay.mail.mime import ContentType, Part
 
@@ -98,7 +99,7 @@ class _Survey:
                 self._readable = True
                 continue
             seen += len(found.parts)
-            self._readable |= not encrypted.nothing_around(self._content, found)
+            self._readable |= not (encrypted.nothing_around(self._content, found) and all(map(is_bare, found.parts)))
             waiting.extend((child, depth + 1) for child in reversed(found.parts))
 
     def _flag(self, part: Part, kind: ContentType | None) -> None:

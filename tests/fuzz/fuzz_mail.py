@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from relay.errors import NotSealed, OpenPgpError
 from relay.mail import armor, headers, packets, pgpmime, shape
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
-CIPHERTEXT = b"\xc1\x0c\x03" + b"\xaa" * 8 + b"\x12\x00\x00" + b"\xd2\x15\x01" + bytes(20)
+RANDOM = hashlib.sha512(b"fuzz").digest()
+CIPHERTEXT = b"\xc1\x4a\x03" + b"\xaa" * 8 + b"\x12" + RANDOM + b"\xd2\x41\x01" + RANDOM
 DICTIONARY = Path(__file__).with_name("mail.dict")
 
 

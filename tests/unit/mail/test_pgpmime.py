@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import hashlib
 
 import pytest
 from hypothesis import example, given
@@ -15,7 +16,8 @@ from relay.mail.pgpmime import payload, sealed, verify
 from relay.mail.shape import Protection, shape_of
 
 ALICE, BOB, EVE = "A" * 16, "B" * 16, "E" * 16
-SEIPD = b"\xd2\x15\x01" + bytes(20)
+NOISE = hashlib.sha512(b"ciphertext").digest()
+SEIPD = b"\xd2\x41\x01" + NOISE
 RECEIVED = b"Received: from a\r\n\tby b; now\r\n"
 MAIL = (
     b"Received: from client\r\n"
@@ -45,7 +47,7 @@ MESSY = st.lists(st.sampled_from(LINES.encode("latin-1").split(b"|")), max_size=
 
 
 def pkesk(key_id: str) -> bytes:
-    return b"\xc1\x0c\x03" + bytes.fromhex(key_id) + b"\x12\x00\x00"
+    return b"\xc1\x4a\x03" + bytes.fromhex(key_id) + b"\x12" + NOISE
 
 
 def for_(*key_ids: str) -> bytes:
@@ -361,3 +363,28 @@ def test_every_real_mail_is_sealed_with_its_body_unchanged() -> None:
         verify(message, [[ALICE]], protect_subject=True)
         assert shape_of(message).protection is Protection.ENCRYPTED
     assert not any(headers.faulty(seal(content)) for content in sent().values())
+
+
+REPEATING = ("Thread-Topic", "X-Original-Subject", "X-Spam-Prev-Subject", "Resent-Subject", "Old-Subject", "X-Keywords")
+FILTERS = ("X-Spam-Report", "X-Spamd-Result", "X-Amavis-Alert", "X-MS-Exchange-AntiSpam-MessageData-0")
+
+
+@pytest.mark.parametrize("name", REPEATING)
+def test_a_field_that_repeats_the_subject_is_inside_alone(name: str) -> None:
+    content = f"Subject: positive\r\n{name}:\r\n positive\r\n\r\nbody\r\n".encode()
+    assert b"positive" not in seal(content)
+    assert payload(content, protect_subject=True).count(b"positive") == 2
+    assert b"positive" in seal(content, protect_subject=False)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_a_filter_wrote_of_the_content_never_leaves_in_clear(name: str, *, protect: bool) -> None:
+    content = f"Subject: x\r\n{name.upper()} : Content preview:\r\n\tpositive\r\n\r\nbody\r\n".encode()
+    assert b"positive" not in seal(content, protect_subject=protect)
+    assert payload(content, protect_subject=protect).endswith(b"\r\n\r\nbody\r\n")
+    left = seal(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(
+        b"Subject", b"X-Spam-Report: p\r\nSubject", 1
+    )
+    with pytest.raises(NotSealed, match="filter"):
+        verify(left, [[ALICE]], protect_subject=protect)

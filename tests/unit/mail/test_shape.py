@@ -1,6 +1,7 @@
 """What kind of mail it is. "Already encrypted" is told by structure, and a doubt means: not encrypted."""
 
 import base64
+import hashlib
 import quopri
 
 import pytest
@@ -11,11 +12,14 @@ from lab.corpus import needs_corpus, raw, sent
 from relay.mail.armor import enarmor
 from relay.mail.shape import Protection, Shape, shape_of
 
-PKESK = b"\xc1\x0c\x03" + b"\xab" * 8 + b"\x12\x00\x00"
+NOISE = hashlib.sha512(b"ciphertext").digest()
+PKESK = b"\xc1\x4a\x03" + b"\xab" * 8 + b"\x12" + NOISE
 SKESK = b"\xc3\x04\x04\x09\x00\x08"
-SEIPD = b"\xd2\x15\x01" + bytes(20)
+SEIPD = b"\xd2\x41\x01" + NOISE
 MESSAGE = PKESK + SEIPD
 ARMOR = enarmor(MESSAGE, "MESSAGE")
+PLAIN = b"Content-Type: text/plain\r\n\r\n"
+DESCRIBED = b"PGP/MIME version identification"
 VERSION = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
 DATA = b"Content-Type: application/octet-stream\r\n\r\n"
 ENVELOPED = bytes.fromhex("06092a864886f70d010703")
@@ -56,13 +60,37 @@ def multipart(*parts: bytes, kind: bytes = b"mixed", boundary: bytes = b"m") -> 
     return b"Content-Type: multipart/%b; boundary=%b\r\n\r\n%b--%b--\r\n" % (kind, boundary, body, boundary)
 
 
-def cms(oid: bytes, *, smime_type: bytes = b"enveloped-data", indefinite: bool = False, behind: bytes = b"") -> bytes:
-    inside = oid + bytes(200)
-    der = b"\x30\x80" + inside + b"\0\0" if indefinite else b"\x30\x81" + bytes([len(inside)]) + inside
+def ber(tag: int, *inside: bytes, indefinite: bool = False) -> bytes:
+    content = b"".join(inside)
+    if indefinite:
+        return bytes([tag, 0x80]) + content + b"\0\0"
+    return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
+
+
+def enveloped(  # noqa: PLR0913  each is one thing that may be wrong
+    oid: bytes = ENVELOPED,
+    *,
+    indefinite: bool = False,
+    recipients: tuple[bytes, ...] = (ber(0x30, NOISE),),
+    cipher: bytes = bytes.fromhex("60864801650304012a"),
+    text: bytes = NOISE,
+    more: bytes = b"",
+    behind: bytes = b"",
+) -> bytes:
+    """ContentInfo, as writers of S/MIME make it; with `indefinite` lengths as they stream it."""
+    algorithm = ber(0x30, ber(0x06, cipher), ber(0x04, NOISE[:16]))
+    content = ber(0xA0, ber(0x04, text), ber(0x04, text), indefinite=True) if indefinite else ber(0x80, text)
+    encrypted = ber(0x30, ber(0x06, bytes.fromhex("2a864886f70d010701")), algorithm, content, indefinite=indefinite)
+    mac = ber(0x04, NOISE[:16]) if oid == AUTH_ENVELOPED else b""
+    inside = ber(0x30, b"\x02\x01\x00", ber(0x31, *recipients), encrypted, mac, more, indefinite=indefinite)
+    return ber(0x30, oid, ber(0xA0, inside, indefinite=indefinite), indefinite=indefinite) + behind
+
+
+def cms(data: bytes, *, smime_type: bytes = b"enveloped-data") -> bytes:
     return (
         b"Content-Type: application/pkcs7-mime; smime-type=%b; name=smime.p7m\r\n" % smime_type
         + b"Content-Transfer-Encoding: base64\r\n\r\n"
-        + base64.encodebytes(der + behind).replace(b"\n", b"\r\n")
+        + base64.encodebytes(data).replace(b"\n", b"\r\n")
     )
 
 
@@ -81,8 +109,16 @@ PREAMBLE = b"This is an OpenPGP/MIME encrypted message (RFC 4880 and 3156)\r\n"
         pgp_mime(preamble=PREAMBLE),
         pgp_mime(preamble=b"\r\n \r\n", epilogue=b"\r\n"),
         pgp_mime(enarmor(PKESK * 3 + SKESK + SEIPD, "MESSAGE")),
-        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nVersion: GnuPG v2\r\nComment: x\r\n\r\n", 1)),
-        pgp_mime(version=b"Content-Type: APPLICATION/PGP-Encrypted\r\nContent-Description: v\r\n\r\nversion:1"),
+        pgp_mime(
+            ARMOR.replace(
+                b"-\r\n\r\n", b"-\r\nVersion: GnuPG v2.0.22 (GNU/Linux)\r\nComment: https://gpgtools.org\r\n\r\n", 1
+            )
+        ),
+        pgp_mime(
+            version=b"Content-Type: APPLICATION/PGP-Encrypted\r\nContent-Description: "
+            + DESCRIBED
+            + b"\r\n\r\nversion:1"
+        ),
         pgp_mime(data=DATA.replace(b"\r\n\r\n", b"; name=encrypted.asc\r\nContent-Disposition: inline\r\n\r\n")),
         pgp_mime(
             base64.encodebytes(ARMOR), data=DATA.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
@@ -115,6 +151,19 @@ def test_pgp_mime_is_encrypted(content: bytes) -> None:
         pgp_mime(version=VERSION.replace(b"\r\n\r\n", b"\r\nX-Note: Dear Bob\r\n\r\n")),
         pgp_mime(version=VERSION.replace(b"\r\n\r\n", b"\r\nDear Bob\r\n\r\n")),
         pgp_mime(data=DATA.replace(b"octet-stream", b"pdf")),
+        pgp_mime(data=b"Content-Description: The result is positive\r\n" + DATA),
+        pgp_mime(data=DATA.replace(b"\r\n\r\n", b"; name=result-positive.asc\r\n\r\n")),
+        pgp_mime(data=DATA.replace(b"\r\n\r\n", b"; note=positive\r\n\r\n")),
+        pgp_mime(data=DATA.replace(b"\r\n\r\n", b" (positive)\r\n\r\n")),
+        pgp_mime(data=b"Content-Disposition: inline (positive)\r\n" + DATA),
+        pgp_mime(data=b"Content-Disposition: attachment; filename=result-positive.asc\r\n" + DATA),
+        pgp_mime(data=b"Content-ID: <the result is positive>\r\n" + DATA),
+        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nComment: The result is positive\r\n\r\n", 1)),
+        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nVersion: GnuPG v2 positive\r\n\r\n", 1)),
+        pgp_mime(ARMOR.replace(b"-\r\n\r\n", b"-\r\nComment\r\n\r\n", 1)),
+        multipart(b"Content-Description: positive\r\n" + PLAIN + ARMOR),
+        multipart(b"X-Note: positive\r\n" + PLAIN + ARMOR),
+        b"Content-Type: message/external-body; access-type=x\r\n\r\n" + ARMOR,
         pgp_mime(data=b"Content-Description: " + b"x" * 5000 + b"\r\n" + DATA),
         pgp_mime(data=DATA.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: x-uue\r\n\r\n")),
         pgp_mime(protocol=b"application/pkcs7-mime"),
@@ -138,6 +187,10 @@ def test_pgp_mime_in_which_something_can_be_read_is_not_encrypted(content: bytes
         PKESK + b"\xcb\x10b\x00\x00\x00\x00\x00hello worl",  # a literal
         b"\xcb\x10b\x00\x00\x00\x00\x00hello worl",
         MESSAGE + SEIPD,
+        PKESK + b"\xd2\x01\x01",  # nothing in it
+        PKESK + b"\xd2\xc1\x00\x01" + b"The result is positive. It is. ".ljust(447),
+        b"\xc1\x0c\x03" + bytes(8) + b"\x12\x00\x00" + SEIPD,  # a session key that is none
+        b"\xc1\xc1\x00\x03" + bytes(8) + b"\x01" + b"The result is positive. It is. ".ljust(438) + SEIPD,
         MESSAGE + b"\xcb\x08b\x00\x00\x00\x00\x00hi",  # readable behind the encrypted packet
         MESSAGE + b"hello",
         MESSAGE[:-1],
@@ -157,12 +210,11 @@ def test_armor_around_something_else_is_not_encrypted(message: bytes) -> None:
     assert protection(b"Subject: x\r\n\r\n" + armor) == (Protection.NONE, "")
 
 
-@pytest.mark.parametrize("message", [SKESK + SEIPD, PKESK + b"\xd4\x03\x01\x09\x02", PKESK + b"\xc9\x03abc"])
+@pytest.mark.parametrize("message", [SKESK + SEIPD, PKESK + b"\xd4\x41\x01" + NOISE, PKESK + b"\xc9\x40" + NOISE])
 def test_the_other_encrypted_packets(message: bytes) -> None:
     assert protection(pgp_mime(enarmor(message, "MESSAGE")))[0] is Protection.ENCRYPTED
 
 
-PLAIN = b"Content-Type: text/plain\r\n\r\n"
 QP = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(ARMOR)
 B64 = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64\r\n\r\n" + base64.encodebytes(ARMOR)
 
@@ -217,24 +269,55 @@ def test_one_readable_word_is_not_encrypted(content: bytes) -> None:
     assert protection(content) == (Protection.NONE, "")
 
 
+TEXT = b"The patient has been told of the result by telephone. " * 20
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        enveloped(behind=b"Dear Bob"),
+        enveloped(indefinite=True, behind=b"Dear Bob\0\0"),
+        enveloped(indefinite=True)[:-2] + b"Dear Bob\0\0",
+        enveloped(recipients=()),
+        enveloped(recipients=(ber(0x30, b"nobody"),)),
+        enveloped(cipher=bytes.fromhex("2a864886f70d010701")),
+        enveloped(cipher=bytes.fromhex("2a864886f70d0302")),  # RC2
+        enveloped(text=TEXT),
+        enveloped(indefinite=True, text=TEXT),
+        enveloped(text=b""),
+        enveloped(more=ber(0xA1, b"attributes: " + TEXT)),
+        enveloped(AUTH_ENVELOPED, more=ber(0xA2, TEXT)),
+        ber(0x30, ENVELOPED, TEXT),
+        ber(0x30, ENVELOPED, ber(0xA0, ber(0x04, TEXT))),
+        ber(0x30, ENVELOPED, ber(0xA0, ber(0x30, b"\x02\x01\x00", ber(0x31)))),
+        b"\x30\x80" * 10_000,
+        b"\x30\x80" + b"\x05\x00" * 200_000 + b"\0\0",
+        b"\x30\x84\xff\xff\xff\xff" + NOISE,
+        b"\x30",
+    ],
+)
+def test_cms_that_is_enveloped_in_name_alone(data: bytes) -> None:
+    assert protection(cms(data)) == (Protection.NONE, "")
+
+
 @pytest.mark.parametrize("oid", [ENVELOPED, AUTH_ENVELOPED])
 @pytest.mark.parametrize("indefinite", [False, True])
 def test_enveloped_cms_is_encrypted_whatever_it_calls_itself(oid: bytes, *, indefinite: bool) -> None:
     for name in (b"enveloped-data", b"signed-data"):
-        content = cms(oid, smime_type=name, indefinite=indefinite)
+        content = cms(enveloped(oid, indefinite=indefinite), smime_type=name)
         assert protection(content) == (Protection.ENCRYPTED, "S/MIME")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (cms(SIGNED), (Protection.SIGNED, "S/MIME")),  # says that it is enveloped, and is not
-        (cms(COMPRESSED), (Protection.NONE, "")),
-        (cms(ENVELOPED, behind=b"Dear Bob"), (Protection.NONE, "")),
-        (cms(ENVELOPED) + b"!Dear Bob!", (Protection.NONE, "")),
-        (cms(ENVELOPED).replace(b"base64", b"7bit"), (Protection.NONE, "")),
-        (multipart(cms(ENVELOPED), PLAIN + b"Dear Bob"), (Protection.NONE, "")),
-        (multipart(cms(ENVELOPED)), (Protection.ENCRYPTED, "S/MIME")),  # as some lists wrap it
+        (cms(ber(0x30, SIGNED, NOISE)), (Protection.SIGNED, "S/MIME")),  # says that it is enveloped, and is not
+        (cms(ber(0x30, COMPRESSED, NOISE)), (Protection.NONE, "")),
+        (cms(enveloped(behind=b"Dear Bob")), (Protection.NONE, "")),
+        (cms(enveloped()) + b"!Dear Bob!", (Protection.NONE, "")),
+        (cms(enveloped()).replace(b"base64", b"7bit"), (Protection.NONE, "")),
+        (multipart(cms(enveloped()), PLAIN + b"Dear Bob"), (Protection.NONE, "")),
+        (multipart(cms(enveloped())), (Protection.ENCRYPTED, "S/MIME")),  # as some lists wrap it
     ],
 )
 def test_cms_is_told_by_its_content_type(content: bytes, expected: tuple[Protection, str]) -> None:
@@ -337,7 +420,7 @@ def test_random_octets_are_a_plain_mail(content: bytes) -> None:
 @given(st.data())
 def test_broken_structures_raise_nothing(data: st.DataObject) -> None:
     whole = data.draw(
-        st.sampled_from([pgp_mime(preamble=PREAMBLE), QP, B64, cms(ENVELOPED), multipart(PLAIN + ARMOR, B64)])
+        st.sampled_from([pgp_mime(preamble=PREAMBLE), QP, B64, cms(enveloped()), multipart(PLAIN + ARMOR, B64)])
     )
     start = data.draw(st.integers(0, len(whole)))
     stop = data.draw(st.integers(start, len(whole)))
