@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo test unit lint format image-check lock clean
+.PHONY: help demo test unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -30,6 +30,10 @@ test: $(VENV)/.development ## every test tier that can run here, against the bui
 
 unit: $(VENV)/.development ## the tests without network and GnuPG
 	@$(BIN)/pytest tests/unit
+
+fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that reads outside octets
+	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
+	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_mail.py --seconds 600
 
 lint: $(VENV)/.development ## ruff and mypy
 	$(BIN)/ruff check .
@@ -52,7 +56,7 @@ lock: ## constraints.txt anew, with the newest versions that pyproject.toml admi
 	rm -rf .venv-lock
 
 clean: ## remove what these targets made
-	rm -rf .venv-test .venv-lock dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv-test .venv-lock .venv-fuzz .fuzz dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.python: constraints.txt
 	rm -rf $(VENV)

@@ -1,10 +1,10 @@
-"""Fuzzes what reads outside octets: header blocks, MIME, armor, OpenPGP packets.
+"""Fuzzes what reads outside octets: header blocks, MIME, armor, OpenPGP packets, CMS, SMTP commands, answers of WKD.
 
-    python tests/fuzz/fuzz_mail.py --seconds 600 --corpus tests/fuzz/corpus
+    make fuzz        ten minutes
 
-wants atheris (`pip install atheris`; it is no dependency of the tests). New inputs are written into the corpus; an
-input that breaks a promise is written into the current folder as `crash-…`. `test_replay.py` runs every
-input of the corpus without atheris.
+wants atheris, which `make fuzz` installs where only it is (it is no dependency of the tests). New inputs are written
+into `.fuzz`, and `--merge` adds to the corpus those that reach code no input of it reached; an input that breaks a
+promise is written into the current folder as `crash-…`. `test_replay.py` runs every input of the corpus without atheris.
 """
 
 from __future__ import annotations
@@ -13,14 +13,33 @@ import argparse
 import contextlib
 import hashlib
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from relay.errors import NotSealed, OpenPgpError
-from relay.mail import armor, headers, packets, pgpmime, shape
+from relay.keys.wkd import answer
+from relay.keys.wkd.reason import Failed
+from relay.mail import armor, cms, headers, packets, pgpmime, shape, userid
+from relay.mail.notice import Kind, Notices, Template, Told
+from relay.mail.words import Language
+from relay.model import Address, Envelope, Inbound, Recipient
+from relay.smtp import esmtp
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
 RANDOM = hashlib.sha512(b"fuzz").digest()
 CIPHERTEXT = b"\xc1\x4a\x03" + b"\xaa" * 8 + b"\x12" + RANDOM + b"\xd2\x41\x01" + RANDOM
+ASKED = Address("bob@ville.example")
+SENDER = Address("a@hopital.example")
+RECEIVED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NOTICES = Notices(
+    dict.fromkeys(Kind, Template("Not sent\n\n$recipients\n")),
+    Language.EN,
+    "postmaster@hopital.example",
+    None,
+    "relay.example",
+    timedelta(days=5),
+)
+CORPUS = Path(__file__).with_name("corpus")
 DICTIONARY = Path(__file__).with_name("mail.dict")
 
 
@@ -30,6 +49,10 @@ def check(data: bytes) -> None:
     sealing_keeps_the_body(data)
     packets_tile_the_data(data)
     armor_is_read_or_refused(data)
+    commands_are_read_or_refused(data)
+    an_answer_holds_no_address_but_the_one_asked_for(data)
+    notices_hold_no_other_field(data)
+    assert cms.is_enveloped(data) in {True, False}
     assert shape.shape_of(data) == shape.shape_of(data)
     with contextlib.suppress(NotSealed):
         pgpmime.verify(data, [["A" * 16]])
@@ -76,18 +99,59 @@ def armor_is_read_or_refused(data: bytes) -> None:
     assert armor.dearmor(armor.enarmor(data, "MESSAGE")) == [armor.Block("MESSAGE", data)]
 
 
+def commands_are_read_or_refused(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    with contextlib.suppress(esmtp.Refusal):
+        mail = esmtp.read_mail(text, limit=1000)
+        assert not any(map(_breaks_out, (mail.sender.text if mail.sender else "", *mail.options)))
+    for smtputf8 in (True, False):
+        with contextlib.suppress(esmtp.Refusal):
+            recipient = esmtp.read_recipient(text, smtputf8=smtputf8)
+            assert not any(map(_breaks_out, (recipient.address.text, *recipient.options)))
+            assert recipient.address == Address(recipient.address.text)
+    with contextlib.suppress(esmtp.Refusal):
+        assert not any(map(_breaks_out, sum(esmtp.read_xforward(text), ())))
+
+
+def _breaks_out(word: str) -> bool:
+    """It would be a command of its own, or end the path it stands in, at the next hop."""
+    return any(c < " " or c in "<>\x7f" for c in word) or any("\ud800" <= c <= "\udfff" for c in word)
+
+
+def an_answer_holds_no_address_but_the_one_asked_for(data: bytes) -> None:
+    with contextlib.suppress(Failed):
+        for certificate in answer.certificates(data, ASKED):
+            tags = [packet.tag for packet in packets.walk(certificate)]
+            assert tags[0] == packets.PUBLIC_KEY
+            ids = [packets.body(certificate, p) for p in packets.walk(certificate) if p.tag == 13]
+            assert ids
+            assert {userid.address(userid.decode(one)) for one in ids} == {ASKED}
+
+
+def notices_hold_no_other_field(data: bytes) -> None:
+    told = [Told(Recipient(ASKED), "no key", "5.7.1")]
+    inbound = Inbound("id", Envelope(SENDER, (Recipient(ASKED),)), data, RECEIVED_AT, "::1", "c", "LMTP", False)  # noqa: FBT003
+    notice = NOTICES.compose(Kind.REFUSED, inbound, told)
+    assert not headers.faulty(notice)
+    assert [field.name for field in headers.split(notice).fields].count("subject") == 1
+
+
 def main() -> None:
     """The command."""
     import atheris  # noqa: PLC0415  only who fuzzes has it
 
-    parser = argparse.ArgumentParser(description="fuzz the mail package")
+    parser = argparse.ArgumentParser(description="fuzz what reads outside octets")
     parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("--corpus", type=Path, default=Path(__file__).with_name("corpus"))
+    parser.add_argument("--merge", action="store_true")
     given = parser.parse_args()
-    given.corpus.mkdir(parents=True, exist_ok=True)
+    found = Path(".fuzz")
+    found.mkdir(exist_ok=True)
     atheris.instrument_all()
-    limits = [f"-max_total_time={given.seconds}", "-max_len=4096", "-timeout=10", "-rss_limit_mb=2048"]
-    atheris.Setup([sys.argv[0], *limits, f"-dict={DICTIONARY}", str(given.corpus)], check)
+    limits = ["-max_len=4096", "-timeout=10", "-rss_limit_mb=2048", f"-dict={DICTIONARY}"]
+    if given.merge:
+        atheris.Setup([sys.argv[0], *limits, "-merge=1", str(CORPUS), str(found)], check)
+    else:
+        atheris.Setup([sys.argv[0], *limits, f"-max_total_time={given.seconds}", str(found), str(CORPUS)], check)
     atheris.Fuzz()
 
 
