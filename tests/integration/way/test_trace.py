@@ -1,0 +1,160 @@
+"""The trace from end to end: what one mail of each outcome leaves behind, and that nobody changes it unseen."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from lab.known import KNOWN, UNKNOWN, Known
+from lab.relay import Relay
+from lab.sink import Sink
+
+SENDER = "medecin@hopital.example"
+MAIL = (
+    f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: canary\r\nMessage-ID: <t1@hopital.example>\r\n\r\n"
+    "canary\r\n"
+).encode()
+POLICY = [
+    {"name": "inside", "to": ["*@hopital.example"], "encrypt": "never"},
+    {"name": "wait", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
+    {"name": "must", "to": ["*@must.example"], "encrypt": "required"},
+    {"name": "everyone", "encrypt": "preferred"},
+]
+FIELDS = {
+    *("time", "id", "queue_id", "message_id", "sender", "recipient", "action", "rule", "reason", "fingerprint"),
+    *("signed_by", "reply", "size"),
+}
+EACH = {
+    KNOWN: ("seal", "everyone", "key found: keyring", "250 2.0.0"),
+    UNKNOWN: ("clear", "everyone", "no key is known", "250 2.0.0"),
+    "b@must.example": ("refuse", "must", "no key is known", "250 2.0.0"),
+    "b@hold.example": ("hold", "wait", "no key is known", "450 4.7.1"),
+    "b@hopital.example": ("clear", "inside", "the rule says never", "250 2.0.0"),
+}
+
+
+@dataclass
+class Bench:
+    relay: Relay
+    known: Known
+
+
+@pytest.fixture
+def bench(known: Known) -> Iterator[Bench]:
+    with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "policy": POLICY}) as relay:
+        known.introduce(relay)
+        relay.start()
+        yield Bench(relay, known)
+
+
+def send(relay: Relay, *recipients: str, content: bytes = MAIL) -> None:
+    with smtplib.LMTP("127.0.0.1", relay.port, timeout=60) as client:
+        client.ehlo()
+        client.docmd("XFORWARD", "IDENT=4FQUEUE NAME=client.example")
+        client.mail(SENDER)
+        for recipient in recipients:
+            client.rcpt(recipient)
+        client.data(content)
+        for _ in recipients[1:]:
+            client.getreply()
+
+
+def test_every_decision_is_told_with_all_its_fields_and_no_content(bench: Bench) -> None:
+    send(bench.relay, *EACH)
+    rows = bench.relay.trace()
+    assert [set(row) for row in rows] == [FIELDS] * len(EACH)
+    told = {row["recipient"]: (row["action"], row["rule"], row["reason"], row["reply"]) for row in rows}
+    assert told == EACH
+    for row in rows:
+        assert (row["queue_id"], row["message_id"], row["sender"]) == ("4FQUEUE", "<t1@hopital.example>", SENDER)
+        assert row["size"] == len(MAIL)
+        assert datetime.fromisoformat(row["time"]).tzinfo
+    assert len({row["id"] for row in rows}) == 1
+    (sealed,) = [row for row in rows if row["action"] == "seal"]
+    assert sealed["fingerprint"] == bench.known.fingerprints[0]
+    assert "canary" not in json.dumps(rows)
+
+
+def test_it_is_asked_by_time_sender_recipient_and_id(bench: Bench) -> None:
+    send(bench.relay, KNOWN, UNKNOWN)
+    send(bench.relay, UNKNOWN)
+    trace = bench.relay.trace
+    assert len(trace()) == len(trace("--since", "1h")) == len(trace("--from", SENDER.upper())) == 3
+    assert len(trace("--to", UNKNOWN)) == 2
+    assert len(trace("--id", str(trace("--to", KNOWN)[0]["id"]))) == 2
+    assert trace("--since", "1ms") == trace("--from", "nobody@hopital.example") == trace("--id", "none") == []
+    assert bench.relay.run("trace", "--since", "soon", check=False).returncode == 2
+
+
+def change(relay: Relay, *statements: str) -> None:
+    with closing(sqlite3.connect(relay.keyring / "store.db")) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+CHANGES = {
+    "UPDATE trace SET recipient = 'other@x.example' WHERE number = 2": "row 2: altered",
+    "UPDATE trace SET action = 'clear' WHERE number = 2": "row 2: altered",
+    "DELETE FROM trace WHERE number = 2": "row 2: missing",
+    "DELETE FROM trace WHERE number = 1": "row 1: missing",
+    "DELETE FROM trace WHERE number = 3": "row 3: missing at the end",
+}
+
+
+def test_a_row_that_was_altered_or_taken_out_shows(bench: Bench) -> None:
+    send(bench.relay, UNKNOWN, KNOWN, "b@must.example")
+    assert b"3 rows checked, the chain holds" in bench.relay.run("trace", "--verify").stdout
+    file = bench.relay.keyring / "store.db"
+    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(":memory:")) as whole:
+        database.backup(whole)
+        for statement, told in CHANGES.items():
+            database.execute(statement)
+            database.commit()
+            done = bench.relay.run("trace", "--verify", check=False)
+            assert (done.returncode, done.stderr.decode().strip()) == (1, told)
+            whole.backup(database)
+    assert bench.relay.run("trace", "--verify").returncode == 0
+
+
+def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_log(bench: Bench) -> None:
+    send(bench.relay, UNKNOWN, KNOWN, "b@must.example")
+    bench.relay.stop()
+    bench.relay.start()  # the newest hash is told at every start, and daily
+    logged = anchors(bench.relay, 2)[-1]
+    cut = "UPDATE trace_chain SET number = 2, hash = (SELECT hash FROM trace WHERE number = 2) WHERE name = 'head'"
+    assert bench.relay.run("trace", "--verify", "--head", logged).returncode == 0
+    change(bench.relay, cut, "DELETE FROM trace WHERE number = 3")
+    assert bench.relay.run("trace", "--verify").returncode == 0
+    done = bench.relay.run("trace", "--verify", "--head", logged, check=False)
+    assert (done.returncode, done.stderr.decode().strip()) == (1, "row 3: missing at the end")
+    assert bench.relay.run("trace", "--verify", "--head", "3:abc", check=False).returncode == 2
+
+
+def anchors(relay: Relay, count: int) -> list[str]:
+    deadline = time.monotonic() + 20
+    while len(found := [e["head"] for e in relay.events if e["event"] == "anchored"]) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench) -> None:
+    send(bench.relay, UNKNOWN, KNOWN)
+    bench.relay.stop()
+    bench.relay.configure({**bench.relay.settings, "retention": "1ms"})
+    change(bench.relay, "DELETE FROM duty WHERE name = 'retention'")
+    bench.relay.start()
+    deadline = time.monotonic() + 20
+    while bench.relay.trace():
+        assert time.monotonic() < deadline
+    assert anchors(bench.relay, 2)[-1].startswith("2:")
+    assert b"the chain holds; newest: 2:" in bench.relay.run("trace", "--verify").stdout
+    send(bench.relay, UNKNOWN)
+    assert b"1 rows checked" in bench.relay.run("trace", "--verify").stdout
