@@ -120,14 +120,13 @@ async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
 
 async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
-    notices = build_notices(config)
     chain = build_chain(config, books.store, build_examiner(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),
         lookups=chain,
         maker=Maker(await _protector(config), shadow=config.shadow),
-        deliverer=Deliverer(outlet, Notifier(notices, outlet), books.served),
+        deliverer=build_deliverer(config, books, outlet),
         served=books.served,
         witness=books.witness,
         shadow=config.shadow,
@@ -149,6 +148,13 @@ async def opened_chain(config: Config) -> AsyncIterator[Chain]:
             yield chain
         finally:
             await chain.close()
+
+
+def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:
+    """What sends and notifies."""
+    longest = config.deadlines.next_hop + config.deadlines.final_dot
+    notifier = Notifier(build_notices(config), outlet)
+    return Deliverer(outlet, notifier, books.served, books.witness, longest)
 
 
 def build_outlet(config: Config) -> SmtpOutlet:

@@ -33,6 +33,9 @@ class Course:
     """What the ledger held when the message came."""
     recorded: set[str] = field(default_factory=set)
     """What this attempt wrote into the ledger."""
+    traced: set[int] = field(default_factory=set)
+    """Who has a row in the trace from this attempt."""
+    message_id: str = ""
     began: float = field(default_factory=time.monotonic)
     log: events.Logger = field(init=False)
 
@@ -84,6 +87,10 @@ class Course:
         """Whether a notice about this recipient may be written at all."""
         sender = self.inbound.envelope.sender
         return sender is not None and not self.automatic and not self.recipients[index].notify_never
+
+    def outcomes(self) -> dict[int, Reply]:
+        """What becomes of each recipient: that one was served stays true where one SMTP answer has to say 451."""
+        return {i: self.replies[i] if self.is_accepted(i) else told for i, told in enumerate(self.final_replies())}
 
     def final_replies(self) -> tuple[Reply, ...]:
         """What the client is told, for each recipient; whoever was forgotten is told to come again."""

@@ -1,12 +1,14 @@
 """Room seven: hand over what was made, tell the sender what was not, keep the ledger.
 
-Promises that each recipient's reply says what the next hop said, that whoever was served is in the ledger
-before the next message of the transaction leaves (wherever a retry could serve again), and that a failure
-after the first message does not undo the reply of a recipient who was served.
+Promises that each recipient's reply says what the next hop said, that whoever was served is in the ledger and in
+the trace before the next message of the transaction leaves (wherever a retry could serve again), that a failure
+after the first message does not undo the reply of a recipient who was served, and that nothing is begun that
+could end after the client has given up (Postfix: 1200 s) and sends again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +24,10 @@ from relay.parcels import Parcel
 from relay.policy import Telling
 from relay.ports import Outlet
 from relay.served import Served
+from relay.witness import Witness
 
+ENDS_WITHIN = 1180.0
+"""Seconds from a mail's arrival to the next hop's last answer."""
 _TOLD = "told:"  # a mark in the ledger: the sender knows that this mail is held. No address begins like this
 
 
@@ -33,9 +38,9 @@ class Deliverer:
     outlet: Outlet
     notifier: Notifier
     served: Served
-    start_within: float = 350.0
-    """Seconds from a mail's arrival after which no further message of it is begun: what is begun has to end
-    before Postfix gives up, after 1200 s."""
+    witness: Witness
+    longest: float = 660.0
+    """Seconds the next hop may take for one message: what would end too late is not begun."""
     _unsettled: dict[str, Course] = field(default_factory=dict)
 
     async def deliver(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:
@@ -52,11 +57,22 @@ class Deliverer:
         await self._tell_undelivered(course)
 
     async def _hand_over(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:
-        deadline = course.began + self.start_within
         while made:
             parcel, message = made.pop(0)
-            if time.monotonic() < deadline:
+            if self._in_time(course):
                 await self._send(course, parcel, message)
+
+    def _in_time(self, course: Course) -> bool:
+        return time.monotonic() < course.began + ENDS_WITHIN - self.longest
+
+    async def _tell(self, course: Course, kind: Kind, told: Sequence[Told]) -> Reply:
+        if not self._in_time(course):
+            return replies.next_hop_down(course.inbound.id)
+        try:
+            async with asyncio.timeout_at(course.began + ENDS_WITHIN):
+                return await self.notifier.tell(course, kind, told)
+        except TimeoutError:
+            return replies.next_hop_down(course.inbound.id)
 
     def remember(self, course: Course) -> None:
         """Keep what `settle` will need."""
@@ -75,6 +91,8 @@ class Deliverer:
                 course.log.warning(Event.UNANSWERED, served=len(course.accepted()))
         except StoreError as error:
             course.log.error(Event.FAILED, **unforeseen(error))
+        finally:
+            self.served.end(course.transaction)
 
     def _answer_by_decision(self, course: Course) -> None:
         for index in course.open:
@@ -91,8 +109,9 @@ class Deliverer:
     async def _send(self, course: Course, parcel: Parcel, message: bytes) -> None:
         recipients = tuple(course.recipients[index] for index in parcel.recipients)
         try:
-            given = await self.outlet.send(course.inbound.envelope.only(recipients), message)
-        except NextHopError as error:
+            async with asyncio.timeout_at(course.began + ENDS_WITHIN):
+                given = await self.outlet.send(course.inbound.envelope.only(recipients), message)
+        except (NextHopError, TimeoutError) as error:
             course.log.warning(Event.DEFERRED, recipients=len(recipients), **unforeseen(error))
             course.answer(parcel.recipients, replies.next_hop_down(course.inbound.id))
             return
@@ -111,7 +130,7 @@ class Deliverer:
         refused = {i: d for i in course.open if isinstance(d := course.decisions.get(i), Refuse)}
         if refused:
             told = [Told(course.recipients[i], d.reason, "5.7.1") for i, d in refused.items()]
-            course.answer(refused, await self.notifier.tell(course, Kind.REFUSED, told))
+            course.answer(refused, await self._tell(course, Kind.REFUSED, told))
             await self._record_if_split(course, [i for i in refused if course.replies[i].accepted])
 
     async def _tell_undelivered(self, course: Course) -> None:
@@ -121,7 +140,7 @@ class Deliverer:
         tellable = [i for i in failed if served and course.can_be_told(i)]
         if tellable:
             told = [Told(course.recipients[i], "", failed[i].enhanced) for i in tellable]
-            course.answer(tellable, await self.notifier.tell(course, Kind.UNDELIVERED, told))
+            course.answer(tellable, await self._tell(course, Kind.UNDELIVERED, told))
             await self._record(course, [i for i in tellable if course.replies[i].accepted])
         for index, reply in failed.items():
             course.answer((index,), reply)
@@ -136,7 +155,7 @@ class Deliverer:
         }
         if waiting:
             told = [Told(course.recipients[i], d.reason, "4.7.1") for i, d in waiting.items()]
-            if (await self.notifier.tell(course, Kind.HELD, told)).accepted:
+            if (await self._tell(course, Kind.HELD, told)).accepted:
                 await self._write(course, [_TOLD + course.key(i) for i in waiting])
 
     async def _record_if_split(self, course: Course, indexes: Sequence[int]) -> None:
@@ -145,7 +164,10 @@ class Deliverer:
             await self._record(course, indexes)
 
     async def _record(self, course: Course, indexes: Sequence[int]) -> None:
-        await self._write(course, [course.key(i) for i in indexes if course.key(i) not in course.known])
+        await asyncio.gather(
+            self._write(course, [course.key(i) for i in indexes if course.key(i) not in course.known]),
+            self.witness.testify(course, {i: course.replies[i] for i in indexes}),
+        )
 
     async def _write(self, course: Course, keys: Sequence[str]) -> None:
         if new := [key for key in keys if key not in course.recorded]:

@@ -7,7 +7,7 @@ anything leaves. Deciding alters nothing, making decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,18 +51,17 @@ class Pipeline:
     async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
         """One reply a recipient, in the envelope's order."""
         course = Course(inbound)
-        try:
-            await self._through(course)
-        except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
-            course.log.error(Event.FAILED, **unforeseen(error))
-        told = course.final_replies()
-        await self.witness.testify(course, told)
         self.deliverer.remember(course)
-        return told
+        await _guarded(course, self._through(course))
+        await _guarded(course, self._testify(course))
+        return course.final_replies()
 
     async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
-        """The client got its answers, or left before it could."""
+        """The client got its answers, or left, or the relay stopped, before it could: always called, and last."""
         await self.deliverer.settle(inbound, delivered=delivered)
+
+    async def _testify(self, course: Course) -> None:
+        await self.witness.testify(course, course.outcomes())
 
     async def _through(self, course: Course) -> None:
         inbound = course.inbound
@@ -91,7 +90,9 @@ class Pipeline:
             course.answer(course.everyone, reply)
             return False
         await self.witness.ready()
-        course.transaction = await aside(len(inbound.content), digest, inbound.envelope, inbound.content)
+        transaction = await aside(len(inbound.content), digest, inbound.envelope, inbound.content)
+        await self.served.begin(transaction)
+        course.transaction = transaction
         course.known = await self.served.known(course.transaction)
         served = [index for index in course.everyone if course.key(index) in course.known]
         if served:
@@ -123,6 +124,13 @@ class Pipeline:
         decided = [(index, course.decisions[index]) for index in course.open]
         if any(isinstance(d, Refuse) and course.telling(index, d) is Telling.REPLY for index, d in decided):
             course.answer(course.open, replies.refused(course.inbound.id))
+
+
+async def _guarded(course: Course, step: Awaitable[None]) -> None:
+    try:
+        await step
+    except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
+        course.log.error(Event.FAILED, **unforeseen(error))
 
 
 def _read(inbound: Inbound) -> tuple[headers.Head, Shape, frozenset[Address]]:

@@ -2,11 +2,13 @@
 
 Promises that a recipient once served in a transaction is not served again by this process, even where the
 store breaks in the very moment between the next hop's 250 and the row (DESIGN promise 3). While rows wait to be
-written, every new transaction waits too: `known` raises.
+written, every new transaction waits too: `known` raises. Attempts at the same transaction come one after
+another: a client that lost its connection and sends again at once meets the ledger of the attempt it left.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,6 +16,9 @@ from collections.abc import Sequence
 from relay.errors import StoreError
 from relay.model import Envelope
 from relay.ports import Ledger
+
+PATIENCE = 60.0
+"""Seconds that an attempt waits for another at the same transaction."""
 
 
 def digest(envelope: Envelope, content: bytes) -> bytes:
@@ -30,10 +35,22 @@ class Served:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._unwritten: defaultdict[bytes, set[str]] = defaultdict(set)
+        self._underway: dict[bytes, asyncio.Event] = {}
+
+    async def begin(self, transaction: bytes) -> None:
+        """Return when no other attempt is under way. Raises `TimeoutError`; otherwise `end` has to follow."""
+        async with asyncio.timeout(PATIENCE):
+            while other := self._underway.get(transaction):
+                await other.wait()
+        self._underway[transaction] = asyncio.Event()
+
+    def end(self, transaction: bytes) -> None:
+        """The attempt is over, and the ledger knows its outcome."""
+        self._underway.pop(transaction).set()
 
     async def known(self, transaction: bytes) -> frozenset[str]:
         """Who is served already. Raises `StoreError`: then nobody may be served now."""
-        await self._write_rest()
+        await self.write_rest()
         return await self._ledger.served(transaction)
 
     async def record(self, transaction: bytes, keys: Sequence[str]) -> bool:
@@ -50,7 +67,8 @@ class Served:
         self._drop(transaction, keys)
         await self._ledger.forget(transaction, keys)
 
-    async def _write_rest(self) -> None:
+    async def write_rest(self) -> None:
+        """Write down what had to wait. Raises `StoreError`."""
         for transaction, waiting in list(self._unwritten.items()):
             keys = sorted(waiting)
             await self._ledger.record(transaction, keys)

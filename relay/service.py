@@ -15,7 +15,7 @@ from relay import app, config, events, systemd, tls
 from relay.app import Books, Parts
 from relay.background import keep_up
 from relay.config import Config
-from relay.errors import ConfigError, RelayError
+from relay.errors import ConfigError, RelayError, StoreError
 from relay.events import Event
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
@@ -57,8 +57,17 @@ class Service:
         systemd.stopping()
         await inlet.stop(GRACE)
         await asyncio.wait(beside)
+        await self._write_rest()
         await self._parts.close()
         events.log().info(Event.STOPPED)
+
+    async def _write_rest(self) -> None:
+        """What the store did not take when it was due: the last chance."""
+        try:
+            await self._books.served.write_rest()
+            await self._books.witness.ready()
+        except StoreError as error:
+            events.log().error(Event.UNTRACED, **events.unforeseen(error))
 
     async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
         """The inlet's hook."""

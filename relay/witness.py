@@ -1,4 +1,4 @@
-"""Writes the trace of a message before its answer is given.
+"""Writes the trace of a message before its answer is given, and of a recipient served before the others at once.
 
 Promises that no decision goes untraced for good: rows that the store does not take are kept and written
 first when it is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that
@@ -7,7 +7,7 @@ the next hop took is not answered 451 because its trace has to wait, or it would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.course import Course
@@ -40,12 +40,14 @@ class Witness:
             rows, self._waiting = self._waiting, []
             await self._write(rows)
 
-    async def testify(self, course: Course, told: Sequence[Reply]) -> None:
-        """One row for each recipient that was decided on, with what it is answered."""
-        if not course.decisions:
+    async def testify(self, course: Course, told: Mapping[int, Reply]) -> None:
+        """One row for each of these that was decided on and has none yet, with what it is answered."""
+        due = [index for index in told if index in course.decisions and index not in course.traced]
+        if not due:
             return
-        named = headers.message_id(course.inbound.content)  # once: 10,000 recipients have the same
-        rows = [_record(course, i, told[i], named) for i in course.everyone if i in course.decisions]
+        course.traced.update(due)
+        course.message_id = course.message_id or headers.message_id(course.inbound.content)  # once for 10,000
+        rows = [_record(course, index, told[index]) for index in due]
         try:
             await self._write(rows)
         except StoreError:
@@ -60,14 +62,14 @@ class Witness:
                 raise
 
 
-def _record(course: Course, index: int, told: Reply, message_id: str) -> Record:
+def _record(course: Course, index: int, told: Reply) -> Record:
     inbound, decision = course.inbound, course.decisions[index]
     sender = inbound.envelope.sender
     return Record(
         time=inbound.received.timestamp(),
         id=inbound.id,
         queue_id=inbound.envelope.queue_id,
-        message_id=message_id,
+        message_id=course.message_id,
         sender=sender.text if sender else "",
         recipient=course.recipients[index].address.text,
         action=verb(decision),

@@ -1,8 +1,8 @@
 """The server: listens for LMTP and SMTP, has each message handled once, answers, and stops without losing one.
 
 `process` gets an `Inbound` and returns one reply a recipient, in their order. It is never cancelled because
-a client left or a timer ran out: only `stop` ends it, after its grace. `answered` is called afterwards with
-True when the replies were handed to the client and False when it had left. Whatever `process` raises, the
+a client left or a timer ran out: only `stop` ends it, after its grace. `answered` is always called afterwards: True
+when the replies were handed to the client, False when it had left or was cut off. Whatever `process` raises, the
 client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
 
 `start` raises `ListenError` where it cannot listen, `ValueError` for a URL that names no place to listen.
@@ -157,11 +157,17 @@ class Inlet:
         self._quiet.set()
 
     async def _deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> None:
+        told = False
         try:
-            given = await self._judged(inbound)
-        finally:
-            lease.release()
-        told = await answer(given)
+            try:
+                given = await self._judged(inbound)
+            finally:
+                lease.release()
+            told = await answer(given)
+        finally:  # also where `stop` cut it off: what has been served by then has to be written down
+            await self._conclude(inbound, told)
+
+    async def _conclude(self, inbound: Inbound, told: bool) -> None:  # noqa: FBT001  the hook's own argument
         if not told:
             events.of(inbound).warning(events.Event.UNANSWERED)
         try:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
+from lab.canary import assert_unheard, sent
+
 
 class Client:
     """`async with Client(url) as client: await client.hello(); ...`; the greeting has been read."""
@@ -50,7 +52,9 @@ class Client:
             if not line:
                 return "\n".join(lines)
             lines.append(line.decode().rstrip("\r\n"))
-        return "\n".join(lines)
+        reply = "\n".join(lines)
+        assert_unheard(reply.encode(), "a reply")
+        return reply
 
     async def say(self, command: str | bytes) -> str:
         data = command.encode("utf-8", "surrogateescape") if isinstance(command, str) else command
@@ -81,6 +85,7 @@ class Client:
     async def body(self, content: bytes) -> None:
         """The content with dots stuffed, and the final dot."""
         assert not content or content.endswith(b"\r\n")
+        sent(content)
         await self.write((b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n")
 
     async def starttls(self, context: ssl.SSLContext, name: str = "localhost") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -138,8 +139,13 @@ class FakeLedger:
 class FakeTrail:
     records: list[Record] = field(default_factory=list)
     down: bool = False
+    stall: asyncio.Event | None = None
+    """Not before this."""
 
     async def write(self, records: Sequence[Record]) -> None:
+        if self.stall:
+            stall, self.stall = self.stall, None
+            await stall.wait()
         if self.down:
             raise StoreError("down")
         self.records.extend(records)

@@ -116,6 +116,10 @@ class ScriptedHop:
         self.at: dict[str, Fault | list[Fault]] = {}
         self.commands: list[str] = []
         self.messages: list[Message] = []
+        self.heard: list[tuple[list[str], bytes]] = []
+        """Every content, or the part of it that came, as it stood on the wire: also of what was not taken."""
+        self.takes_unsaid = False
+        """A message counts as taken although its final dot was answered otherwise (RFC 1047)."""
         self.connections = 0
         self.open = 0
         self.most_open = 0
@@ -250,21 +254,30 @@ class _Conversation:
         if not await self.answer("DATA", line, "354 Go"):
             return
         if "body" in self.hop.at:
-            await self.reader.read(1000)
+            self.hop.heard.append((self.state.rcpts, await self.reader.read(1000)))
             await self.answer("body", "", "")
         wire = bytearray(b"\r\n")
-        while not wire.endswith(b"\r\n.\r\n"):
-            wire += await self.reader.readuntil(b"\r\n")
+        try:
+            while not wire.endswith(b"\r\n.\r\n"):
+                wire += await self.reader.readuntil(b"\r\n")
+        finally:
+            self.hop.heard.append((self.state.rcpts, bytes(wire)))
         self.hop.bodies += 1
         self.hop.changed.set()
         content = bytes(wire[:-3]).replace(b"\r\n.", b"\r\n")[2:]
         usual = "\r\n".join(["250 2.0.0 Taken"] * (len(self.state.rcpts) if self.hop.lmtp else 1))
-        if await self.answer(".", "", usual):
-            state, self.state = self.state, _State()
-            message = Message(state.mail, state.rcpts, state.xforward, content, self.number, self.secure)
-            self.hop.messages.append(message)
-            self.hop.changed.set()
+        if self.hop.takes_unsaid:
+            self.keep(content)
+            await self.answer(".", "", usual)
+        elif await self.answer(".", "", usual):
+            self.keep(content)
         self.state = _State()
+
+    def keep(self, content: bytes) -> None:
+        state, self.state = self.state, _State()
+        message = Message(state.mail, state.rcpts, state.xforward, content, self.number, self.secure)
+        self.hop.messages.append(message)
+        self.hop.changed.set()
 
     async def answer(self, step: str, line: str, usual: str) -> bool:
         fault = self.hop._fault(step, line)

@@ -2,7 +2,8 @@
 
 `Relay` is a context manager around the folder; `start` returns once the log says `ready`, `stop` sends SIGTERM and
 wants exit status 0, `kill` is kill -9. `run` calls any other command on the same configuration. `settings` are laid
-over the defaults (the local keyring alone, one rule: sealed where a key is known).
+over the defaults (the local keyring alone, one rule: sealed where a key is known). At the end nothing of a mail that a
+test sent may stand in its folder: not in the log, the store with its trace, what commands printed (`lab.canary`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Self
 
 import yaml
 
+from lab.canary import assert_silent
 from lab.gnupghome import stop_agent
 from lab.ports import free_port
 from lab.waiting import wait_for
@@ -36,6 +38,8 @@ class Relay:
         self.keyring = self.folder / "keyring"
         self.port = free_port()
         self.file = self.folder / "config.yaml"
+        self.path = os.environ["PATH"]
+        """Where it finds gpg."""
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(
             {
@@ -80,6 +84,7 @@ class Relay:
         try:
             if self._process:
                 self.stop()
+            assert_silent(self.folder)
         finally:
             if self.keyring.exists():
                 stop_agent(self.keyring)
@@ -95,7 +100,7 @@ class Relay:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                env={"PATH": self.path, "LANG": "C.UTF-8"},
                 start_new_session=True,
             )
         wait_for(lambda: self._ready() > before or (self._process and self._process.poll() is not None), "ready")
@@ -133,10 +138,12 @@ class Relay:
             input=content,
             capture_output=True,
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            env={"PATH": self.path, "LANG": "C.UTF-8"},
             check=False,
             timeout=100,
         )
+        with (self.folder / "printed").open("ab") as file:
+            file.write(done.stdout + done.stderr)
         if check and done.returncode:
             raise RuntimeError(f"{words}: {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
         return done

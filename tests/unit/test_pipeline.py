@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, certificate, found, inbound
 
+from relay import deliver
 from relay.deliver import Deliverer
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.words import Language
 from relay.making import Maker
-from relay.model import Address, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
+from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.notify import Notifier
 from relay.pipeline import Pipeline
 from relay.policy import Encrypt, Rule, WithoutKey
@@ -36,7 +38,14 @@ NOTICES = Notices(
 class Bench:
     """A pipeline and its surroundings."""
 
-    def __init__(self, *rules: Rule, answers: dict[str, Lookup] | None = None, shadow: bool = False) -> None:
+    def __init__(
+        self,
+        *rules: Rule,
+        answers: dict[str, Lookup] | None = None,
+        shadow: bool = False,
+        longest: float = 660.0,
+    ) -> None:
+        self.longest = longest
         self.lookups = FakeLookups(answers or {})
         self.engine = FakeEngine()
         self.outlet = FakeOutlet()
@@ -47,14 +56,14 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        served = Served(self.ledger)
+        served, witness = Served(self.ledger), Witness(self.trail)
         self.pipeline = Pipeline(
             self.rules,
             self.lookups,
             Maker(Protector(self.engine, lambda _sender: "F" * 40, "relay.example"), shadow=self.shadow),
-            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served),
+            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served, witness, self.longest),
             served,
-            Witness(self.trail),
+            witness,
             shadow=self.shadow,
         )
 
@@ -313,3 +322,87 @@ def test_the_built_in_templates_can_be_filled() -> None:
     for language in Language:
         for kind in Kind:
             Template((folder / language.value / f"{kind.value}.txt").read_text(encoding="utf-8"))
+
+
+async def test_a_client_that_sends_again_while_its_first_attempt_goes_on_waits_and_is_not_served_twice() -> None:
+    bench = Bench(PREFERRED)
+    message, again = inbound(B), inbound(B, id_="id2")
+    entered, leave = asyncio.Event(), asyncio.Event()
+    real = bench.outlet.send
+
+    async def slow(envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        entered.set()
+        await leave.wait()
+        return await real(envelope, content)
+
+    bench.outlet.send = slow  # type: ignore[method-assign]  # the next hop takes its time
+    first = asyncio.create_task(bench.run(message, delivered=False))
+    await entered.wait()
+    second = asyncio.create_task(bench.run(again))
+    await asyncio.sleep(0.01)
+    leave.set()
+    assert (await first, await second) == ([250], [250])
+    assert bench.outlet.served() == [B]
+    assert bench.ledger.all() == set()
+
+
+async def test_the_trace_tells_that_a_recipient_was_served_where_one_smtp_answer_put_all_off() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B), C: Outage("wkd", "timeout")})
+    message = inbound(B, C, single_answer=True)
+    assert await bench.run(message) == [451, 451]
+    bench.lookups.answers = {B: found(B), C: found(C)}
+    assert await bench.run(message) == [250, 250]
+    assert [(r.recipient, r.reply) for r in bench.trail.records] == [
+        (B, "250 2.0.0"),
+        (C, "451 4.3.0"),
+        (C, "250 2.0.0"),
+    ]
+
+
+async def test_a_mail_cut_off_between_two_messages_has_ledger_and_trace_of_the_first() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B)})
+    message = inbound(B, C)
+    real = bench.outlet.send
+
+    async def hanging(envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        if bench.outlet.sent:
+            await asyncio.Event().wait()
+        return await real(envelope, content)
+
+    bench.outlet.send = hanging  # type: ignore[method-assign]  # after the first message
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await bench.pipeline.process(message)
+    assert bench.ledger.all() == {B}
+    assert [(r.recipient, r.reply) for r in bench.trail.records] == [(B, "250 2.0.0")]
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_relay_that_is_stopped_in_mid_mail_writes_down_whom_it_has_served(single: bool) -> None:
+    bench = Bench(PREFERRED)
+    message = inbound(B, single_answer=single)
+    bench.trail.stall = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await bench.pipeline.process(message)
+    await bench.pipeline.answered(message, False)  # noqa: FBT003  the inlet's hook
+    assert await bench.run(message) == [250]
+    assert bench.outlet.served() == [B]
+
+
+async def test_what_would_end_after_the_client_has_given_up_is_not_begun() -> None:
+    bench = Bench(REQUIRED, answers={B: found(B)}, longest=deliver.ENDS_WITHIN)
+    assert await bench.run(inbound(B, C)) == [451, 451]
+    assert bench.outlet.sent == []
+
+
+async def test_what_does_not_end_before_the_client_gives_up_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "ENDS_WITHIN", 0.05)
+    bench = Bench(REQUIRED, answers={B: found(B)}, longest=0.01)
+
+    async def hanging(_envelope: Envelope, _content: bytes) -> tuple[Reply, ...]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    bench.outlet.send = hanging  # type: ignore[method-assign]  # reads, and never answers
+    assert await bench.run(inbound(B, C)) == [451, 451]

@@ -1,0 +1,168 @@
+"""One relay, a next hop and a gpg that fail as they are told, and the proof that nothing came of it.
+
+The people: `ANNA` and `BERTA` have keys; `CARL` has none and gets clear mail by a rule; `RITA` has none and must not
+get any, so that the sender gets a notice; for `HUGO` a mail waits until his key comes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from types import TracebackType
+from typing import Any, Self
+
+from lab.badgpg import BadGpg
+from lab.canary import WORD, assert_unheard
+from lab.certificates import make_keypair
+from lab.mta import Mail, Mta, letter
+from lab.nexthop import Message, ScriptedHop
+from lab.ports import free_port
+from lab.readers import read_sequoia
+from lab.relay import Relay
+from lab.waiting import wait_for
+
+ANNA, BERTA, CARL, RITA, HUGO = (
+    "anna@known.example",
+    "berta@known.example",
+    "carl@open.example",
+    "rita@must.example",
+    "hugo@hold.example",
+)
+POLICY = [
+    {"name": "clear by rule", "to": ["*@open.example"], "encrypt": "preferred"},
+    {"name": "held", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
+    {"name": "everyone", "encrypt": "required"},
+]
+_numbers = itertools.count(1)
+
+
+class Bed:
+    """`with Bed("lmtp") as bed: async with bed.hop() as hop: ...`; one relay for many faults."""
+
+    def __init__(self, scheme: str, settings: Mapping[str, Any] = {}) -> None:
+        self.scheme = scheme
+        self.hop_port = free_port()
+        self.pairs = {address: make_keypair(f"<{address}>") for address in (ANNA, BERTA, HUGO)}
+        deadlines = {"gpg": "3s", "next_hop": "500ms", "final_dot": "500ms"}
+        base = {"reinject": f"smtp://127.0.0.1:{self.hop_port}", "policy": POLICY, "deadlines": deadlines}
+        self.relay = Relay({**base, **settings}, scheme=scheme)
+        self.gpg = BadGpg(self.relay.folder / "bin", make_keypair("<mallory@evil.example>").public)
+        self.relay.path = str(self.gpg.folder)
+
+    def __enter__(self) -> Self:
+        self.know(ANNA, BERTA)
+        self.relay.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.relay.__exit__(kind, error, trace)
+
+    @property
+    def mta(self) -> Mta:
+        """A client of the relay's inlet."""
+        return Mta(f"{self.scheme}://127.0.0.1:{self.relay.port}")
+
+    def know(self, *addresses: str) -> None:
+        """Import their keys."""
+        content = b"".join(self.pairs[address].public for address in addresses)
+        self.relay.run("keys", "import", "-", content=content)
+
+    @asynccontextmanager
+    async def hop(self) -> AsyncIterator[ScriptedHop]:
+        """The next hop, at the port where the relay expects it."""
+        hop = ScriptedHop()
+        await hop.listen(self.hop_port)
+        try:
+            yield hop
+        finally:
+            await hop.stop()
+
+    def letter(self, *recipients: str, hidden: tuple[str, ...] = ()) -> Mail:
+        """A mail that there was not before."""
+        return letter(f"mail{next(_numbers)}", (*recipients, *hidden), named=recipients)
+
+    async def prove(
+        self, hop: ScriptedHop, mail: Mail, answers: list[str], heal: Callable[[], object], *, doubles: int = 0
+    ) -> None:
+        """The first answers are these; once all is well, everyone is served once and nothing clear has left."""
+        first = await self.mta.attempt(mail)
+        assert first == answers, (mail.answers, self.relay.log[-2000:])
+        heal()
+        await self.mta.until_final(mail)
+        self.assert_served(hop, mail, doubles=doubles)
+
+    def assert_served(self, hop: ScriptedHop, mail: Mail, *, doubles: int = 0) -> None:
+        """Each recipient has had what was due to them once (and so many twice, in RFC 1047's window)."""
+        number = _number(mail)
+        assert_nothing_clear(hop)
+        copies = [message for message in hop.messages if _of(message, number)]
+        served = Counter(r for message in copies for r in told_or_sent(message))
+        refused = {r for r in mail.recipients if mail.last(r).startswith("5")}
+        due = {r: 1 for r in mail.recipients if r not in refused}
+        assert set(served) == set(due), (served, mail.answers)
+        assert sum(served.values()) - len(due) == doubles, (served, mail.answers)
+        for message in copies:
+            self._assert_readable(message, mail)
+        wait_for(lambda: not self.ledger(), "the ledger has forgotten what is finished", 5)
+        assert self.traced(number) == {r: mail.last(r)[:1] for r in mail.recipients}
+
+    def _assert_readable(self, message: Message, mail: Mail) -> None:
+        keys = [self.pairs[r] for r in recipients(message) if r in self.pairs]
+        for pair in keys:
+            clear = read_sequoia(message.content, pair.secret, None)
+            assert clear.partition(b"\r\n\r\n")[2] == mail.content.partition(b"\r\n\r\n")[2]
+
+    def ledger(self) -> list[str]:
+        """Whom the ledger holds now."""
+        return [row[0] for row in self.query("SELECT recipient FROM ledger")]
+
+    def traced(self, number: str) -> dict[str, str]:
+        """The class of the last reply that the trace tells of each recipient."""
+        rows = self.query("SELECT recipient, reply FROM trace WHERE message_id LIKE ? ORDER BY number", f"%<{number}@%")
+        return {recipient: reply[:1] for recipient, reply in rows}
+
+    def query(self, text: str, *values: str) -> list[Any]:
+        """Look into the relay's store."""
+        with closing(sqlite3.connect(self.relay.keyring / "store.db")) as store:
+            return store.execute(text, values).fetchall()
+
+
+def recipients(message: Message) -> list[str]:
+    """Of its envelope."""
+    return [re.findall("<(.*?)>", line)[0] for line in message.rcpts]
+
+
+def told_or_sent(message: Message) -> list[str]:
+    """Whom this serves: its recipients, or those whom a notice is about."""
+    if "<>" not in message.mail:
+        return recipients(message)
+    return re.findall(r"(?m)^Final-Recipient: rfc822; ?(\S+?)\r?$", message.content.decode())
+
+
+def is_notice(message: Message) -> bool:
+    return "<>" in message.mail
+
+
+def assert_nothing_clear(hop: ScriptedHop) -> None:
+    """Whatever came to the next hop, also what it did not take: only a copy for CARL alone is clear."""
+    for rcpts, wire in hop.heard:
+        if [re.findall("<(.*?)>", line)[0] for line in rcpts] != [CARL]:
+            assert WORD not in wire, rcpts
+            if b"multipart/report" in wire:
+                assert_unheard(wire, "a notice")
+
+
+def _number(mail: Mail) -> str:
+    found = re.search(rb"Message-ID: <(mail\d+)@", mail.content)
+    assert found
+    return found[1].decode()
+
+
+def _of(message: Message, number: str) -> bool:
+    return f"<{number}@front.example>".encode() in message.content
