@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo test unit fuzz lint format image-check lock clean
+.PHONY: help demo docs test unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -35,6 +35,9 @@ fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that rea
 	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_mail.py --seconds 600
 
+docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 lint: $(VENV)/.development ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,7 +54,7 @@ lock: ## constraints.txt anew, with the newest versions that pyproject.toml admi
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install -q --upgrade pip hatchling
-	.venv-lock/bin/pip install -q --group dev ".[$(EXTRAS)]"
+	.venv-lock/bin/pip install -q --group dev --group docs ".[$(EXTRAS)]"
 	.venv-lock/bin/pip freeze -q --all --exclude pgp-relay --exclude setuptools > constraints.txt
 	rm -rf .venv-lock
 
@@ -69,6 +72,10 @@ $(VENV)/.package: $(VENV)/.python $(SOURCES)
 	$(PIP) wheel -q --no-deps --no-build-isolation -w $(VENV)/wheel .
 	$(PIP) install -q --no-deps --force-reinstall $(VENV)/wheel/*.whl
 	$(PIP) install -q -c constraints.txt $(VENV)/wheel/*.whl
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.python pyproject.toml
+	$(PIP) install -q -c constraints.txt --group docs
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.package .ci/packages
