@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, runtime_checkable
+from weakref import WeakValueDictionary
 
 from relay import events
 from relay.errors import EngineError, StoreError
@@ -112,7 +113,8 @@ class Remote:
         self._memory = memory
         self._whole = whole
         self._widespread = widespread
-        self._asking: dict[str, asyncio.Task[Heard]] = {}
+        self._underway: dict[tuple[str, Ask], asyncio.Task[Heard]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._trouble = Trouble()
 
     @property
@@ -121,14 +123,15 @@ class Remote:
         return self._source.name
 
     async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD) -> Heard:
-        """What it answers for this very address, from memory where that still counts."""
-        try:
-            rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
-            if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask)):
-                return heard
-        except StoreError as error:
-            return Heard(Outage(self.name, str(error)), self._memory.clock())
-        return await self._together(address, rows)
+        """What it answers for this very address, from memory where that still counts.
+
+        One task for all who wait: it goes on when one of them is cancelled.
+        """
+        task = self._underway.get((address.key, ask))
+        if task is None:
+            task = self._underway[address.key, ask] = asyncio.create_task(self._lookup(address, ask))
+            task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
+        return await asyncio.shield(task)
 
     async def method(self, address: Address) -> str:
         """How it was last found there. Raises `StoreError`."""
@@ -142,12 +145,23 @@ class Remote:
 
     async def close(self) -> None:
         """Give up what is under way."""
-        tasks = list(self._asking.values())
+        tasks = list(self._underway.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask) -> Heard | None:
+    async def _lookup(self, address: Address, ask: Ask) -> Heard:
+        begun = self._memory.clock()
+        async with self._turns.setdefault(address.key, asyncio.Lock()):
+            try:
+                rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
+                if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask, begun)):
+                    return heard
+            except StoreError as error:
+                return Heard(Outage(self.name, str(error)), self._memory.clock())
+            return await self._ask(address, rows)
+
+    async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask, begun: float) -> Heard | None:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
         if whole and self._counts(whole):
             if ask is Ask.TO_RENEW:
@@ -155,8 +169,8 @@ class Remote:
             return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
             return None
-        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE:
-            return None
+        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked < begun:
+            return None  # else a mail has asked while this waited for its turn
         lookup = await self._as_lookup(own, address)
         return Heard(lookup, own.asked) if lookup else None
 
@@ -183,14 +197,6 @@ class Remote:
     async def _stored(self, fingerprint: str) -> Certificate | None:
         entry = await self._memory.certificates.by_fingerprint(fingerprint)
         return entry.certificate if entry else None
-
-    async def _together(self, address: Address, rows: dict[str, Answer]) -> Heard:
-        """One task for all who wait: it goes on when one of them is cancelled."""
-        task = self._asking.get(address.key)
-        if task is None:
-            task = self._asking[address.key] = asyncio.create_task(self._ask(address, rows))
-            task.add_done_callback(lambda _: self._asking.pop(address.key, None))
-        return await asyncio.shield(task)
 
     async def _ask(self, address: Address, rows: dict[str, Answer]) -> Heard:
         begun = time.monotonic()

@@ -81,11 +81,11 @@ def read(blob: bytes) -> Certificate:
 
 @dataclass
 class Directory:
-    """A source: what it has for each address, an outage's reason in place of it, or nothing."""
+    """A source: what it has for each address, an outage's reason or another answer in place of it, or nothing."""
 
     name: str
     examiner: Examiner
-    shelf: dict[str, list[bytes] | str] = field(default_factory=dict)
+    shelf: dict[str, list[bytes] | str | Lookup] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     now: float = NOW
     gate: asyncio.Event | None = None
@@ -120,6 +120,8 @@ class Directory:
         held = self.shelf.get(address.key, [])
         if isinstance(held, str):
             return Outage(self.name, held, self.method)
+        if not isinstance(held, list):
+            return held
         read_ = [c for c in await self.examiner.examine(held) if isinstance(c, Certificate)]
         for certificate in read_:
             if certificate.unusable(self.now, address) is None:

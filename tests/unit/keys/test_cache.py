@@ -86,20 +86,45 @@ async def test_an_odd_answer_for_one_address_is_none_of_the_domain(at: Bench) ->
 
 
 async def test_those_who_wait_at_a_domain_learn_of_its_outage_from_the_first(at: Bench) -> None:
+    known = asyncio.Event()
+
+    async def answer(address: Address) -> Outage:
+        await (known if address.key == BOB else asyncio.Event()).wait()
+        return Outage("wkd", DOWN)
+
+    at.wkd._lookup = answer  # type: ignore[method-assign]  # all but the first never get an answer
+    searches = [asyncio.create_task(at.find(address)) for address in (BOB, *(f"u{n}@ville.example" for n in range(99)))]
+    await at.wkd.busy(100)
+    known.set()
+    begun = time.monotonic()
+    assert {type(answer) for answer in await asyncio.gather(*searches)} == {Outage}
+    assert time.monotonic() - begun < 4, "before their own deadline of 5 s"
+    assert at.wkd.at_once == 0, "nobody is still asking"
+
+
+async def test_an_address_is_not_asked_for_again_by_who_looked_just_before_it_was_answered(at: Bench) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+
+    async def at_some_moment(n: int) -> None:
+        await asyncio.sleep(n / 5000)
+        assert isinstance(await at.find(BOB), Found)
+
+    await asyncio.gather(*(at_some_moment(n) for n in range(200)))
+    assert at.wkd.asked == [BOB]
+
+
+async def test_upkeep_and_a_mail_at_the_same_moment_ask_once(at: Bench) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+    await at.find(BOB)
+    at.later(25 * HOUR)
     at.wkd.gate = asyncio.Event()
-    first = asyncio.create_task(at.find(BOB))
+    mail = asyncio.create_task(at.find(BOB))
     await at.wkd.busy(1)
-    at.wkd.shelf[BOB] = DOWN
+    upkeep = asyncio.create_task(at.upkeep.round())
+    await asyncio.sleep(0.1)  # it would be asking by now
     at.wkd.gate.set()
-    at.wkd.gate = None
-
-    async def stuck(_: Address) -> NotFound:
-        await asyncio.Event().wait()
-        return NotFound("wkd")
-
-    at.wkd._lookup = stuck  # type: ignore[method-assign]  # the others never get an answer
-    others = [asyncio.create_task(at.find(f"u{n}@ville.example")) for n in range(100)]
-    assert {type(answer) for answer in await asyncio.gather(first, *others)} == {Outage}
+    await asyncio.gather(mail, upkeep)
+    assert at.wkd.asked == [BOB, BOB]
 
 
 async def test_a_remembered_outage_costs_a_mail_under_five_milliseconds(at: Bench) -> None:

@@ -241,6 +241,15 @@ async def test_a_key_fetched_before_another_was_imported_does_not_follow_it_sile
     assert (await at.entries(BOB))[fpr(2)].proposed
 
 
+async def test_a_key_that_counts_for_another_address_is_not_taken_over_an_imported_one_either(at: Bench) -> None:
+    at.wkd.shelf["team@ville.example"] = [key(2, "team@ville.example")]
+    await at.find("team@ville.example")
+    await at.imported(key(1, BOB, expires=EXPIRED))
+    at.wkd.shelf[BOB] = [key(2, BOB)]
+    for _ in range(2):
+        assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
+
+
 async def test_another_key_is_left_alone_while_the_imported_one_is_usable(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.wkd.shelf[BOB] = [key(2, BOB)]
@@ -338,7 +347,18 @@ async def test_a_fetched_key_with_other_addresses_stays_for_them_when_one_change
     at.later(2 * DAY)
     at.ldap.shelf[BOB] = [key(2, BOB)]
     assert told(await at.find(BOB)) == ("found", fpr(2), "ldap", "ldap/test")
+    at.ldap.shelf["team@ville.example"] = DOWN
+    at.later(2 * DAY)
     assert told(await at.find("team@ville.example")) == ("found", fpr(1), "ldap", "ldap/test")
+
+
+async def test_what_its_directory_disables_is_not_used_though_the_key_itself_is_good(at: Bench) -> None:
+    at.ldap.shelf[BOB] = [key(1, BOB)]
+    await at.find(BOB)
+    at.later(2 * DAY)
+    at.ldap.shelf[BOB] = Unusable(Why.DISABLED, fpr(1), Origin.LDAP, "ldap", "ldap/test")
+    for _ in range(2):
+        assert told(await at.find(BOB)) == ("unusable", Why.DISABLED, fpr(1))
 
 
 async def test_a_revocation_found_at_its_source_counts(at: Bench) -> None:
@@ -470,12 +490,14 @@ async def test_one_messages_deadline_does_not_end_a_lookup_that_another_waits_fo
 
 
 async def test_a_source_that_is_slow_with_news_leaves_the_stored_key_in_use(tmp_path: Path) -> None:
-    async with bench(tmp_path, timeout=0.4) as at:
+    async with bench(tmp_path, timeout=3) as at:
         at.wkd.shelf[BOB] = [key(1, BOB)]
         await at.find(BOB)
         at.later(2 * DAY)
         at.wkd.gate = asyncio.Event()
+        begun = time.monotonic()
         assert told(await at.find(BOB)) == ("found", fpr(1), "wkd", "wkd/test")
+        assert time.monotonic() - begun < 2.5, "half of the message's deadline, and no more"
 
 
 async def test_a_message_at_its_deadline_is_told_what_must_not_be_used(tmp_path: Path) -> None:
