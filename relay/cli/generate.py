@@ -14,7 +14,7 @@ from relay.errors import AddressError
 from relay.model import Address
 from relay.openpgp import home, signing
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f<>@]*\S[^\x00-\x1f\x7f-\x9f<>@]*")
+_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]+")
 
 
 def generate(
