@@ -4,7 +4,7 @@
 
 wants atheris, which `make fuzz` installs where only it is (it is no dependency of the tests). New inputs are written
 into `.fuzz`, and `--merge` adds to the corpus those that reach code no input of it reached; an input that breaks a
-promise is written into the current folder as `crash-…`. `test_replay.py` runs every input of the corpus without atheris.
+promise is written into the current folder as `crash-…`. `test_replay.py` runs all of the corpus without atheris.
 """
 
 from __future__ import annotations
@@ -103,19 +103,22 @@ def commands_are_read_or_refused(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     with contextlib.suppress(esmtp.Refusal):
         mail = esmtp.read_mail(text, limit=1000)
-        assert not any(map(_breaks_out, (mail.sender.text if mail.sender else "", *mail.options)))
+        assert not _breaks_out(mail.sender, *mail.options)
     for smtputf8 in (True, False):
         with contextlib.suppress(esmtp.Refusal):
             recipient = esmtp.read_recipient(text, smtputf8=smtputf8)
-            assert not any(map(_breaks_out, (recipient.address.text, *recipient.options)))
+            assert not _breaks_out(recipient.address, *recipient.options)
             assert recipient.address == Address(recipient.address.text)
     with contextlib.suppress(esmtp.Refusal):
-        assert not any(map(_breaks_out, sum(esmtp.read_xforward(text), ())))
+        assert not _breaks_out(None, *(word for pair in esmtp.read_xforward(text) for word in pair))
 
 
-def _breaks_out(word: str) -> bool:
-    """It would be a command of its own, or end the path it stands in, at the next hop."""
-    return any(c < " " or c in "<>\x7f" for c in word) or any("\ud800" <= c <= "\udfff" for c in word)
+def _breaks_out(address: Address | None, *words: str) -> bool:
+    """At the next hop it would be more than one path, or more than one command."""
+    path = address.text if address else ""
+    return any(c in "<>" for c in path) or any(
+        c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for word in (path, *words) for c in word
+    )
 
 
 def an_answer_holds_no_address_but_the_one_asked_for(data: bytes) -> None:
