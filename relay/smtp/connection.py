@@ -115,6 +115,7 @@ class Connection(SMTPProtocol):
                 if self._replies:
                     return False
                 raise
+            await asyncio.sleep(0)  # a next hop that reads as fast as we write would never let others have their turn
         return True
 
     async def _write(self, data: bytes, timeout: float) -> None:  # noqa: ASYNC109
