@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo docs test unit fuzz lint format image-check lock clean
+.PHONY: help demo docs deb deb-check test unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -37,6 +37,12 @@ fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that rea
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+deb: ## a package for Debian 12, in dist/
+	@.ci/deb
+
+deb-check: deb ## … installed, tried, removed and purged in a fresh Debian
+	@.ci/deb-check
 
 lint: $(VENV)/.development ## ruff and mypy
 	$(BIN)/ruff check .
