@@ -21,7 +21,8 @@ class Bounds:
     max_message_size: int = 50 * 1024 * 1024
     connections: int = 1200
     octets: int = 0
-    """Of all messages being received or handled; 0: a gibibyte, or four of the largest messages."""
+    """Of all messages being received or handled, which take up to five times as much memory in the making; 0: half a
+    gibibyte, or four of the largest messages."""
     recipients: int = 10_000
     """In one transaction."""
     errors: int = 20
@@ -30,13 +31,15 @@ class Bounds:
     """Commands in a row that bring no message, in one connection."""
     idle: float = 300.0
     """Seconds between two commands, or two pieces of a message (RFC 5321 section 4.5.3.2.7)."""
+    idle_when_crowded: float = 10.0
+    """Seconds of silence after which a connection makes room for a new one where all are taken."""
     transfer: float = 600.0
     """Seconds for a whole message: with its handling it stays under the client's 1200."""
 
     @property
     def room(self) -> int:
         """`octets`, or what they are by default: never less than a message needs."""
-        return self.octets or max(1024 * 1024 * 1024, 4 * self.max_message_size)
+        return self.octets or max(512 * 1024 * 1024, 4 * self.max_message_size)
 
 
 def allowed(peer: str, networks: Sequence[Network]) -> bool:
@@ -69,6 +72,10 @@ class Lease:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._held = 0
+
+    def has_room(self, octets: int) -> bool:
+        """Whether so many could be held now. Nothing is: who only announces a message keeps nobody out."""
+        return octets <= self._budget.free
 
     def cover(self, octets: int) -> bool:
         """Hold at least this many; False where there is no room, and nothing is changed then."""

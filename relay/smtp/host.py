@@ -19,6 +19,8 @@ class Dismissable(Protocol):
 
     busy: bool
     """A message is being received or handled."""
+    spoke: float
+    """When the client last got a reply (`time.monotonic`)."""
 
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
         """Say this and close."""

@@ -14,6 +14,7 @@ import asyncio
 import os
 import resource
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -134,11 +135,20 @@ class Inlet:
             return replies.not_allowed()
         if self.stopping:
             return dialogue.CLOSING
-        if len(self._sessions) >= self.bounds.connections:
+        if len(self._sessions) >= self.bounds.connections and not self._make_room():
             events.log().warning(events.Event.CROWDED, peer=peer, connections=len(self._sessions))
             return dialogue.CROWDED
         self._sessions.add(session)
         return None
+
+    def _make_room(self) -> bool:
+        """Take leave of whoever has been silent for longest, so that idle connections keep nobody out."""
+        longest = min((one for one in self._sessions if not one.busy), key=lambda one: one.spoke, default=None)
+        if longest is None or time.monotonic() - longest.spoke < self.bounds.idle_when_crowded:
+            return False
+        self._sessions.discard(longest)
+        longest.dismiss(dialogue.CROWDED, at_once=True)
+        return True
 
     def leave(self, session: Dismissable) -> None:
         """A connection is gone."""

@@ -16,6 +16,7 @@ import contextlib
 import logging
 import re
 import ssl
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -60,6 +61,8 @@ class Session(SMTP):
         self._transaction = Transaction(host.bounds, extended=False)
         self.busy = False
         """A message is being received or handled."""
+        self.spoke = time.monotonic()
+        """When the client last got a reply."""
         self.command_size_limits = defaultdict(lambda: self.command_size_limit)  # aiosmtpd shares one dict
         super().__init__(
             _NoHooks(),
@@ -123,6 +126,7 @@ class Session(SMTP):
 
     async def push(self, status: Any) -> None:  # noqa: ANN401  wider than aiosmtpd's, which has no Reply
         """Write one reply, aiosmtpd's with an enhanced code; too many errors end the connection."""
+        self.spoke = time.monotonic()
         text = dialogue.enhanced(str(status))
         last = self._worn_out(text)
         await super().push(str(last or text))
@@ -259,6 +263,7 @@ class Session(SMTP):
             await self._transact(envelope, lease)
         finally:
             self.busy = False
+            self.spoke = time.monotonic()
             self._idle_commands = 0
         if self._host.stopping:
             self.dismiss(dialogue.CLOSING)
@@ -268,7 +273,7 @@ class Session(SMTP):
         envelope = self._transaction.envelope()
         if arg:
             raise Refusal(dialogue.BAD_ARGUMENT)
-        if not lease.cover(self._transaction.size):
+        if not lease.has_room(self._transaction.size):
             raise Refusal(dialogue.NO_ROOM)
         return envelope
 

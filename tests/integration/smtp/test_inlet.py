@@ -561,6 +561,29 @@ async def test_a_connection_too_many_gets_421_and_the_next_is_welcome() -> None:
     assert [log["event"] for log in logs] == [Event.CROWDED]
 
 
+async def test_a_silent_connection_makes_room_for_a_new_one_and_a_busy_one_does_not() -> None:
+    bounds = Bounds(connections=2, idle_when_crowded=0.0)
+    async with inlet(bounds=bounds) as running, Client(running.url) as busy, Client(running.url) as silent:
+        await busy.hello()
+        await busy.envelope("a@b.example", ["1@x"])
+        await busy.say("DATA")
+        async with Client(running.url) as third:
+            assert third.greeting.startswith("220 ")
+            assert (await silent.reply()).startswith("421 4.7.0 ")
+            await busy.body(MAIL)
+            assert (await busy.reply()).startswith("250 ")
+
+
+async def test_a_message_that_is_only_announced_takes_no_room() -> None:
+    bounds = Bounds(max_message_size=10_000, octets=12_000)
+    async with inlet(bounds=bounds) as running, Client(running.url) as liar, Client(running.url) as client:
+        await liar.hello()
+        await liar.envelope("a@b.example SIZE=10000", ["1@x"])
+        assert (await liar.say("DATA")).startswith("354 ")
+        await client.hello()
+        assert (await client.send("a@b.example SIZE=10000", ["1@x"], b"x" * 8000 + b"\r\n"))[0].startswith("250 ")
+
+
 async def test_mail_goes_on_with_a_thousand_idle_connections_and_a_slow_sender() -> None:
     async with inlet() as running:
         idle = [Client(running.url) for _ in range(1000)]

@@ -26,6 +26,8 @@ def test_nobody_is_allowed_by_no_network() -> None:
 def test_a_budget_is_shared_and_given_back() -> None:
     budget = Budget(100)
     one, two = budget.lease(), budget.lease()
+    assert one.has_room(100)
+    assert not one.has_room(101)
     assert one.cover(60)
     assert not two.cover(50)
     assert two.cover(40)
@@ -40,6 +42,6 @@ def test_a_budget_is_shared_and_given_back() -> None:
 
 
 def test_there_is_always_room_for_the_largest_message() -> None:
-    assert Bounds().room == 1 << 30
+    assert Bounds().room == 1 << 29
     assert Bounds(max_message_size=1 << 31).room >= 1 << 32
     assert Bounds(octets=5).room == 5
