@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from pathlib import Path
 
 import typer
@@ -30,5 +32,15 @@ def serve(context: typer.Context) -> None:
 async def _serve(path: Path, config: Config) -> None:
     assure(config)
     use_pidfd()
-    async with opened_books(config) as books:
-        await Service(path, books, await build(config, books)).run()
+    try:
+        async with opened_books(config) as books:
+            await Service(path, books, await build(config, books)).run()
+    finally:
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(name)
+        signal.signal(name, signal.SIG_IGN)

@@ -1,0 +1,145 @@
+"""`check`, `explain` and `trace`: what an administrator asks before and after a mail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lab.certificates import Keypair, make_keypair
+from lab.client import Client
+from lab.nexthop import ScriptedHop
+from lab.relay import Relay
+
+FROM = "dr.martin@hopital.example"
+KNOWN = "known@ville.example"
+UNKNOWN = "unknown@ville.example"
+CONFIDENTIAL = "From: a\nSubject: =?utf-8?q?Bilan_=5BCONFIDENTIEL=5D?=\n\nBonjour\n"
+POLICY = [
+    {"name": "inside", "to": ["*@hopital.example"], "encrypt": "never"},
+    {"name": "marked", "subject": "[confidentiel]", "encrypt": "required", "without_key": "hold"},
+    {"name": "others", "encrypt": "preferred"},
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Relay]:
+    with Relay({"reinject": "smtp://127.0.0.1:1", "policy": POLICY}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def known(site: Relay) -> Keypair:
+    pair = make_keypair(f"<{KNOWN}>")
+    site.run("keys", "import", "-", content=pair.public)
+    return pair
+
+
+def explained(site: Relay, to: str, content: str | None = None) -> dict[str, Any]:
+    mail = [] if content is None else ["--message", "-"]
+    words = ["explain", "--from", FROM, "--to", to, *mail, "--json"]
+    found: dict[str, Any] = json.loads(site.run(*words, content=(content or "").encode()).stdout)
+    assert list(found) == ["action", "rule", "reason", "fingerprint", "origin", "expires"]
+    return found
+
+
+async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_down(site: Relay) -> None:
+    down = await asyncio.to_thread(site.run, "check", check=False)
+    lines = dict(line.split(": ", 1) for line in down.stdout.decode().splitlines())
+    assert down.returncode == 1
+    assert list(lines) == ["configuration", "keyring", "store", "signing key", "next hop", "sources"]
+    assert lines["next hop"] == "smtp://127.0.0.1:1 does not answer: start it, or set reinject"
+    assert [name for name, told in lines.items() if not told.startswith("ok")] == ["next hop"]
+    async with ScriptedHop() as hop:
+        site.configure({**site.settings, "reinject": hop.url})
+        up = await asyncio.to_thread(site.run, "check", "--json", check=False)
+    assert up.returncode == 0
+    assert all(found["ok"] and set(found) == {"name", "ok", "message"} for found in json.loads(up.stdout))
+    assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"]
+
+
+def test_check_with_a_signing_key_that_is_not_there_says_how_to_make_one(site: Relay) -> None:
+    before = site.settings
+    site.configure({**before, "sign": {"default": "relay@hopital.example"}})
+    try:
+        done = site.run("check", check=False)
+    finally:
+        site.configure(before)
+    assert done.returncode == 1
+    assert b"signing key: the keyring has no secret key relay@hopital.example: pgp-relay keys generate" in done.stdout
+
+
+def test_explain_follows_the_rules_and_the_keys(site: Relay, known: Keypair) -> None:
+    sealed = explained(site, KNOWN)
+    assert (sealed["action"], sealed["rule"], sealed["fingerprint"]) == ("seal", "others", known.fingerprint)
+    assert (sealed["origin"], sealed["reason"]) == ("imported", "key found: keyring")
+    clear = explained(site, UNKNOWN)
+    assert (clear["action"], clear["rule"], clear["reason"], clear["fingerprint"]) == (
+        "clear",
+        "others",
+        "no key is known",
+        None,
+    )
+    held = explained(site, UNKNOWN, CONFIDENTIAL)
+    assert (held["action"], held["rule"]) == ("hold", "marked")
+
+
+def test_explain_reasons_step_by_step_and_sends_and_writes_nothing(site: Relay, known: Keypair) -> None:
+    site.run("keys", "show", KNOWN)
+    steps = site.run("explain", "--from", FROM, "--to", KNOWN).stdout.decode().splitlines()
+    assert steps[:3] == [
+        "rule “inside”: no, the recipient is not *@hopital.example",
+        "rule “marked”: no, the subject does not contain [confidentiel]",
+        "rule “others”: matches, encrypt: preferred",
+    ]
+    assert steps[3].startswith(f"keys: {known.fingerprint} by keyring (imported), expires ")
+    assert steps[4:] == ["seal: key found: keyring; signed by nobody; subject protected"]
+    held = site.run("explain", "--from", FROM, "--to", UNKNOWN, "--message", "-", content=CONFIDENTIAL.encode())
+    assert held.stdout.decode().splitlines()[-1] == "hold: no key is known; the sender gets a notice"
+
+
+TRACE = [
+    *("time", "id", "queue_id", "message_id", "sender", "recipient", "action", "rule", "reason"),
+    *("fingerprint", "signed_by", "reply", "size"),
+]
+
+
+async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site: Relay, known: Keypair) -> None:
+    content = f"From: {FROM}\r\nTo: {KNOWN}\r\nMessage-ID: <1@h>\r\nSubject: Le bilan\r\n\r\nBonjour\r\n".encode()
+    async with ScriptedHop() as hop:
+        site.configure({**site.settings, "reinject": hop.url})
+        await asyncio.to_thread(site.start)
+        async with Client(f"lmtp://127.0.0.1:{site.port}") as client:
+            await client.hello()
+            await client.say("XFORWARD IDENT=4F0A")
+            replies = await client.send(FROM, [KNOWN, "Unknown@Ville.Example"], content)
+        assert all(reply.startswith("250 ") for reply in replies)
+        await asyncio.to_thread(site.stop)
+    lines = site.trace()
+    assert [list(line) for line in lines] == [TRACE, TRACE]
+    by_action = {line["action"]: line for line in lines}
+    sealed, clear = by_action["seal"], by_action["clear"]
+    assert (sealed["fingerprint"], sealed["queue_id"], sealed["message_id"]) == (known.fingerprint, "4F0A", "<1@h>")
+    assert clear["reply"].startswith("250 2.0.0")
+    assert clear["size"] == len(content)
+    assert site.trace("--id", sealed["id"], "--to", UNKNOWN) == [clear]
+    assert site.trace("--since", "1h", "--from", FROM.upper()) == lines
+    assert site.trace("--from", "<>") == []
+    plain = site.run("trace").stdout.decode()
+    assert [line.split("\t")[2] for line in plain.splitlines()] == [line["action"] for line in lines]
+    assert "bilan" not in plain
+
+
+def test_verify_tells_that_the_chain_holds_and_which_row_was_altered(site: Relay) -> None:
+    whole = json.loads(site.run("trace", "--verify", "--json").stdout)
+    assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 2, None)
+    with sqlite3.connect(site.keyring / "store.db") as store:
+        store.execute("UPDATE trace SET action = 'seal' WHERE action = 'clear'")
+    store.close()
+    altered = site.run("trace", "--verify", check=False)
+    assert (altered.returncode, altered.stdout) == (1, b"")
+    assert altered.stderr.startswith(b"row ")
+    assert json.loads(site.run("trace", "--verify", "--json", check=False).stdout)["holds"] is False
