@@ -7,11 +7,12 @@ the place in our code are told. Format is `console` for people or `json` for mac
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -26,6 +27,8 @@ class Event(StrEnum):
     STOPPED = "stopped"
     RELOADED = "reloaded"
     NOT_RELOADED = "not_reloaded"
+    WORKING = "working"
+    WORKER_ENDED = "worker_ended"
     DENIED = "denied"
     CROWDED = "crowded"
     RECEIVED = "received"
@@ -64,6 +67,21 @@ DECIDED = {
 Logger = structlog.stdlib.BoundLogger
 
 
+class _StandardError:
+    """Standard error as it is at each moment. A line it does not take is lost, and no mail with it.
+
+    Who reads it may have gone away; what was decided stands in the trace.
+    """
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def configure(*, level: str = "info", fmt: str = "console") -> None:
     """Set the process's logging up, once."""
     renderer: Any = (
@@ -78,7 +96,7 @@ def configure(*, level: str = "info", fmt: str = "console") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there

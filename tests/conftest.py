@@ -10,6 +10,7 @@ import os
 from collections.abc import Generator
 
 import pytest
+import structlog
 
 
 @pytest.hookimpl(wrapper=True)
@@ -21,3 +22,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
             report.outcome = "failed"
             report.longrepr = f"skipped, and in CI no test may be: {reason}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None, None, None]:
+    """A test that set up the log leaves none to the next one."""
+    yield
+    structlog.reset_defaults()
