@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 from relay.errors import StoreError
 from relay.model import Envelope
@@ -48,6 +49,10 @@ class Served:
         """The attempt is over, and the ledger knows its outcome."""
         self._underway.pop(transaction).set()
 
+    async def prove(self) -> None:
+        """The store takes rows now. Raises `StoreError`."""
+        await self._ledger.forget(b"", ("",))  # nobody's: a write that changes nothing
+
     async def known(self, transaction: bytes) -> frozenset[str]:
         """Who is served already. Raises `StoreError`: then nobody may be served now."""
         await self.write_rest()
@@ -55,12 +60,12 @@ class Served:
 
     async def record(self, transaction: bytes, keys: Sequence[str]) -> bool:
         """Write down; False where that has to wait for the store to come back."""
-        try:
-            await self._ledger.record(transaction, keys)
-        except StoreError:
-            self._unwritten[transaction].update(keys)
-            return False
-        return True
+        if not self._unwritten:  # else the store is away, and each try may wait long for a lock
+            with suppress(StoreError):
+                await self._ledger.record(transaction, keys)
+                return True
+        self._unwritten[transaction].update(keys)
+        return False
 
     async def forget(self, transaction: bytes, keys: Sequence[str]) -> None:
         """They have their final answer. Raises `StoreError`; a row too many only lasts its five days."""

@@ -33,12 +33,18 @@ class Witness:
     def __init__(self, trail: Trail) -> None:
         self._trail = trail
         self._waiting: list[Record] = []
+        self._trying = False
 
     async def ready(self) -> None:
         """Write what still waits. Raises `StoreError` while the store takes no rows."""
+        if self._trying:
+            raise StoreError("rows of the trace wait for the store")
         if self._waiting:
-            rows, self._waiting = self._waiting, []
-            await self._write(rows)
+            rows, self._waiting, self._trying = self._waiting, [], True
+            try:
+                await self._write(rows)
+            finally:
+                self._trying = False
 
     async def testify(self, course: Course, told: Mapping[int, Reply]) -> None:
         """One row for each of these that was decided on and has none yet, with what it is answered."""
@@ -54,6 +60,9 @@ class Witness:
             course.log.error(Event.UNTRACED, rows=len(rows))
 
     async def _write(self, rows: list[Record]) -> None:
+        if self._waiting:  # the store is away, and each try may wait long for a lock
+            self._waiting.extend(rows)
+            raise StoreError("rows of the trace wait for the store")
         for start in range(0, len(rows), AT_ONCE):
             try:
                 await self._trail.write(rows[start : start + AT_ONCE])

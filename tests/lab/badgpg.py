@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _SPOILER = Path(__file__).with_name("spoilt_gpg.py")
@@ -17,9 +18,12 @@ _PROGRAM = """\
 #!/bin/sh
 read way < {folder}/way
 case "$way" in
+  once:*) if /bin/mkdir {folder}/done 2>/dev/null; then way=${{way#once: }}; else way=""; fi ;;
+esac
+case "$way" in
   "") exec {real} "$@" ;;
   exit2) exit 2 ;;
-  hang) exec sleep 1000 ;;
+  hang) exec /bin/sleep 1000 ;;
   killed) kill -KILL $$ ;;
   *) exec {python} -S {spoiler} "$way" {real} {folder}/other.pgp "$@" ;;
 esac
@@ -56,7 +60,9 @@ class BadGpg:
         self.do("")
 
     def do(self, way: str) -> None:
-        """From the next call on; `missing`: there is no such program."""
+        """From the next call on; `missing`: there is no such program; `once: half`: the next call alone."""
+        with suppress(FileNotFoundError):
+            (self.folder / "done").rmdir()
         fresh = self.folder / "way.new"
         fresh.write_text(f"{way}\n")
         fresh.rename(self.folder / "way")

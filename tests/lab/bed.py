@@ -12,11 +12,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from lab.badgpg import BadGpg
-from lab.canary import WORD, assert_unheard
+from lab.canary import WORD, assert_silent, assert_unheard
 from lab.certificates import make_keypair
 from lab.mta import Mail, Mta, letter
 from lab.nexthop import Message, ScriptedHop
@@ -52,6 +53,7 @@ class Bed:
         self.relay = Relay({**base, **settings}, scheme=scheme)
         self.gpg = BadGpg(self.relay.folder / "bin", make_keypair("<mallory@evil.example>").public)
         self.relay.path = str(self.gpg.folder)
+        self.relay.keyring = Path(self.relay.settings.get("keyring", self.relay.keyring))
 
     def __enter__(self) -> Self:
         self.know(ANNA, BERTA)
@@ -62,11 +64,13 @@ class Bed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.relay.__exit__(kind, error, trace)
+        if self.relay.keyring.exists():
+            assert_silent(self.relay.keyring)
 
     @property
     def mta(self) -> Mta:
         """A client of the relay's inlet."""
-        return Mta(f"{self.scheme}://127.0.0.1:{self.relay.port}")
+        return Mta(f"{self.scheme}://127.0.0.1:{self.relay.port}", patience=60)
 
     def know(self, *addresses: str) -> None:
         """Import their keys."""

@@ -1,0 +1,171 @@
+"""The store cannot be used: an outage, never "no key" and never "nobody was served".
+
+A mail that is on its way when the store breaks keeps its true answer: what the next hop took is 250. Every later one
+is 451 until the store is back, and then the rows that had to wait are written first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from lab.bed import ANNA, BERTA, CARL, RITA, Bed
+from lab.mta import Mail
+from lab.nexthop import Say
+
+FAILED = "451 4.3.0"
+OUTAGE = "451 4.4.3"
+OK = "250 2.0.0"
+MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mount and chattr need root")
+
+
+@pytest.fixture(params=["lmtp", "smtp"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def write(bed: Bed, which: str) -> Mail:
+    return bed.letter(ANNA, hidden=(BERTA,)) if which == "two" else bed.letter(*MAILS[which])
+
+
+@contextmanager
+def locked(bed: Bed) -> Iterator[None]:
+    """Another process writes, and does not end."""
+    with closing(sqlite3.connect(bed.relay.keyring / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def test_the_store_is_locked() -> None:
+    """It can still be read: what is on its way is served and remembered; what comes later waits for the store."""
+    with Bed("lmtp") as lmtp, Bed("smtp") as smtp:  # both at once: a write waits 10 s for a lock
+        await asyncio.gather(store_locked(lmtp), store_locked(smtp))
+
+
+async def store_locked(bed: Bed) -> None:
+    async with bed.hop() as hop:
+        mails, later = [write(bed, which) for which in MAILS], [write(bed, which) for which in MAILS]
+        split = bed.letter(CARL, hidden=(BERTA,))
+        hop.at[f"RCPT TO:<{CARL}>"] = Say("452 4.3.1 Out of storage")
+        with locked(bed):
+            attempts = [bed.mta.attempt(mail) for mail in (write(bed, "one"), split)]
+            _, first = await asyncio.gather(*attempts)
+            assert first == (["452 4.3.1", OK] if bed.scheme == "lmtp" else [FAILED, FAILED])
+            hop.at.clear()
+            for given in await asyncio.gather(*(bed.mta.attempt(mail) for mail in [split, *later])):
+                assert FAILED in given
+                assert OK not in given[:1]
+        for mail in [split, *later, *mails]:
+            await bed.mta.until_final(mail)
+        for mail in [split, *later, *mails]:
+            bed.assert_served(hop, mail)
+
+
+@pytest.mark.parametrize("which", MAILS)
+async def test_the_store_is_corrupt(scheme: str, which: str) -> None:
+    """Nothing is looked up, nothing leaves, and the relay can be stopped as ever to put a good store in its place."""
+    with Bed(scheme) as bed:
+        async with bed.hop() as hop:
+            mail = write(bed, which)
+            good = spoil(bed.relay.keyring / "store.db")
+            first = await bed.mta.attempt(mail)
+            assert set(first) <= {FAILED, OUTAGE}, first
+            assert hop.heard == []
+            bed.relay.stop()
+            for leftover in bed.relay.keyring.glob("store.db*"):
+                leftover.unlink()
+            (bed.relay.keyring / "store.db").write_bytes(good)
+            bed.relay.start()
+            await bed.mta.until_final(mail)
+            bed.assert_served(hop, mail)
+
+
+def spoil(store: Path) -> bytes:
+    """Every page of the file but the first becomes noise; what it was."""
+    with closing(sqlite3.connect(store)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = store.read_bytes()
+    with store.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (len(whole) - 4096))
+    return whole
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, where the keyring is to lie."""
+    folder = tmp_path / "keyring"
+    folder.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room."""
+    stuffing = folder / "stuffing"
+    with contextlib.suppress(OSError), stuffing.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    return stuffing
+
+
+@needs_root
+@pytest.mark.parametrize("which", MAILS)
+async def test_the_disk_is_full(scheme: str, small_disk: Path, which: str) -> None:
+    """The first mail whose rows find no room keeps its true answer; the next is put off; later no row is missing."""
+    with Bed(scheme, {"keyring": str(small_disk)}) as bed:
+        async with bed.hop() as hop:
+            stuffing = fill(small_disk)
+            mails = await until_it_shows(bed, which)
+            stuffing.unlink()
+            for mail in mails:
+                await bed.mta.until_final(mail)
+            for mail in mails:
+                bed.assert_served(hop, mail)
+
+
+@needs_root
+@pytest.mark.parametrize("which", MAILS)
+async def test_the_store_is_read_only(scheme: str, which: str) -> None:
+    """As after a crash, when the file system came back read-only: the relay does not start, and says why."""
+    with Bed(scheme) as bed:
+        async with bed.hop() as hop:
+            mail = write(bed, which)
+            bed.relay.kill()
+            with immutable(bed.relay.keyring), pytest.raises(RuntimeError, match="the store"):
+                bed.relay.start()
+            assert await bed.mta.attempt(mail) == [""] * len(mail.recipients)
+            bed.relay.start()
+            await bed.mta.until_final(mail)
+            bed.assert_served(hop, mail)
+
+
+@contextmanager
+def immutable(folder: Path) -> Iterator[None]:
+    files = [str(file) for file in folder.glob("store.db*")]
+    subprocess.run(["chattr", "+i", *files], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", *files], check=True)
+
+
+async def until_it_shows(bed: Bed, which: str) -> list[Mail]:
+    """Mails until one is put off: those before it were answered 250 for good reason."""
+    mails = [write(bed, which)]
+    while (given := await bed.mta.attempt(mails[-1])) == [OK] * len(given):
+        assert len(mails) < 50, "the store takes rows still"
+        mails.append(write(bed, which))
+    assert set(given) == {FAILED}, given
+    return mails
