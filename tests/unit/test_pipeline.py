@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pysequoia
 import pytest
+from lab.certificates import make_keypair
 from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, certificate, found, inbound
 
 from relay import deliver
 from relay.deliver import Deliverer
+from relay.mail import pgpmime
+from relay.mail.armor import dearmor
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.words import Language
 from relay.making import Maker
@@ -295,12 +299,9 @@ async def test_too_many_hops_and_bare_line_ends_are_refused_for_good() -> None:
 
 
 async def test_what_is_encrypted_already_passes_as_it_is() -> None:
-    engine = FakeEngine()
-    from relay.mail import pgpmime  # noqa: PLC0415  only here
-
-    message = inbound(B)
-    cipher = await engine.seal(b"", [certificate(B)], None)
-    content = pgpmime.sealed(message.content, cipher, received=b"", protect_subject=True)
+    key = pysequoia.Cert.from_bytes(make_keypair(f"<{B}>").public)
+    (cipher,) = dearmor(bytes(pysequoia.encrypt(recipients=[key], bytes=b"body")))
+    content = pgpmime.sealed(inbound(B).content, cipher.data, received=b"", protect_subject=True)
     bench = Bench(REQUIRED)
     assert await bench.run(inbound(B, content=content)) == [250]
     assert bench.mails()[0][1].endswith(content)

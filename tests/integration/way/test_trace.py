@@ -101,7 +101,7 @@ def change(relay: Relay, *statements: str) -> None:
 
 CHANGES = {
     "UPDATE trace SET recipient = 'other@x.example' WHERE number = 2": "row 2: altered",
-    "UPDATE trace SET action = 'clear' WHERE number = 2": "row 2: altered",
+    "UPDATE trace SET action = 'pass' WHERE number = 2": "row 2: altered",
     "DELETE FROM trace WHERE number = 2": "row 2: missing",
     "DELETE FROM trace WHERE number = 1": "row 1: missing",
     "DELETE FROM trace WHERE number = 3": "row 3: missing at the end",
