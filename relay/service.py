@@ -37,7 +37,8 @@ class Service:
         self._hangup = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
+        await self._books.served.prove()
         inlet = self._inlet()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._stop.set)

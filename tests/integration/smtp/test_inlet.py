@@ -484,7 +484,7 @@ async def test_a_slow_sender_is_served_while_it_sends_and_not_for_ever() -> None
 
 async def test_a_client_that_does_not_read_its_answers_is_cut_off() -> None:
     async def long(inbound: Inbound) -> tuple[Reply, ...]:
-        return (Reply(250, "2.0.0", "x" * 2000),) * len(inbound.envelope.recipients)
+        return (Reply(250, "2.0.0", "x" * 10_000),) * len(inbound.envelope.recipients)
 
     async with inlet(LMTP, long, bounds=Bounds(idle=0.3)) as running, Client(running.url) as client:
         await client.hello()
