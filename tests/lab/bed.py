@@ -70,7 +70,12 @@ class Bed:
     @property
     def mta(self) -> Mta:
         """A client of the relay's inlet."""
-        return Mta(f"{self.scheme}://127.0.0.1:{self.relay.port}", patience=60)
+        return Mta(self.url, patience=60)
+
+    @property
+    def url(self) -> str:
+        """Where the inlet listens."""
+        return f"{self.scheme}://127.0.0.1:{self.relay.port}"
 
     def know(self, *addresses: str) -> None:
         """Import their keys."""
@@ -100,6 +105,11 @@ class Bed:
         heal()
         await self.mta.until_final(mail)
         self.assert_served(hop, mail, doubles=doubles)
+
+    def surplus(self, hop: ScriptedHop, mail: Mail) -> int:
+        """Copies and notices beyond one for each recipient."""
+        copies = [message for message in hop.messages if _of(message, _number(mail))]
+        return sum(len(told_or_sent(message)) for message in copies) - len(mail.recipients)
 
     def assert_served(self, hop: ScriptedHop, mail: Mail, *, doubles: int = 0) -> None:
         """Each recipient has had what was due to them once (and so many twice, in RFC 1047's window)."""

@@ -118,6 +118,8 @@ class ScriptedHop:
         self.messages: list[Message] = []
         self.heard: list[tuple[list[str], bytes]] = []
         """Every content, or the part of it that came, as it stood on the wire: also of what was not taken."""
+        self.hanging = 0
+        """Conversations that came to a `Hang`."""
         self.takes_unsaid = False
         """A message counts as taken although its final dot was answered otherwise (RFC 1047)."""
         self.connections = 0
@@ -287,6 +289,8 @@ class _Conversation:
                     self.writer.transport.abort()
                 raise _Gone
             case Hang(reading):
+                self.hop.hanging += 1
+                self.hop.changed.set()
                 while reading and await self.reader.read(1 << 16):
                     pass
                 if not reading:

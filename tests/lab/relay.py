@@ -59,6 +59,11 @@ class Relay:
         self.file.write_text(yaml.safe_dump(self.settings, allow_unicode=True))
 
     @property
+    def running(self) -> bool:
+        """It was started, and neither stopped nor killed since."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         assert self._process
         return self._process.pid

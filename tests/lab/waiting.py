@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,3 +18,10 @@ def wait_for(look: Callable[[], T | None], what: str, seconds: float = 30) -> T:
             raise AssertionError(f"not within {seconds:g} s: {what}")
         time.sleep(0.02)
     return found
+
+
+async def until(look: Callable[[], object], seconds: float = 30) -> None:
+    """As `wait_for`, while the test's own servers go on."""
+    async with asyncio.timeout(seconds):
+        while not look():  # noqa: ASYNC110  what is looked at tells nobody
+            await asyncio.sleep(0.01)
