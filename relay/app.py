@@ -38,9 +38,11 @@ from relay.reminder import Reminder
 from relay.served import Served
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
+from relay.turns import Turns
 from relay.witness import Witness
 
 STORE = "store.db"
+TURNS = "turns"
 LAST_RETRY = 86400.0
 """Seconds: Postfix tries once more after the time that a mail may wait, and who was served has to be known then too."""
 
@@ -103,7 +105,11 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
 async def opened_books(config: Config) -> AsyncIterator[Books]:
     """The store with ledger and trace, as the pipeline uses them."""
     async with opened_store(config) as store:
-        yield Books(store, Served(store.ledger), Witness(store.trail))
+        turns = Turns.at(config.keyring / TURNS)
+        try:
+            yield Books(store, Served(store.ledger, turns), Witness(store.trail))
+        finally:
+            turns.close()
 
 
 @asynccontextmanager

@@ -92,7 +92,7 @@ class Deliverer:
         except StoreError as error:
             course.log.error(Event.FAILED, **unforeseen(error))
         finally:
-            self.served.end(course.transaction)
+            self.served.turns.end(course.transaction)
 
     def _answer_by_decision(self, course: Course) -> None:
         for index in course.open:

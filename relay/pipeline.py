@@ -91,7 +91,7 @@ class Pipeline:
             return False
         await self.witness.ready()
         transaction = await aside(len(inbound.content), digest, inbound.envelope, inbound.content)
-        await self.served.begin(transaction)
+        await self.served.turns.begin(transaction)
         course.transaction = transaction
         course.known = await self.served.known(course.transaction)
         served = [index for index in course.everyone if course.key(index) in course.known]

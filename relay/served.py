@@ -2,13 +2,11 @@
 
 Promises that a recipient once served in a transaction is not served again by this process, even where the
 store breaks in the very moment between the next hop's 250 and the row (DESIGN promise 3). While rows wait to be
-written, every new transaction waits too: `known` raises. Attempts at the same transaction come one after
-another: a client that lost its connection and sends again at once meets the ledger of the attempt it left.
+written, every new transaction waits too: `known` raises.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,9 +15,7 @@ from contextlib import suppress
 from relay.errors import StoreError
 from relay.model import Envelope
 from relay.ports import Ledger
-
-PATIENCE = 60.0
-"""Seconds that an attempt waits for another at the same transaction."""
+from relay.turns import Turns
 
 
 def digest(envelope: Envelope, content: bytes) -> bytes:
@@ -31,23 +27,12 @@ def digest(envelope: Envelope, content: bytes) -> bytes:
 
 
 class Served:
-    """A ledger over a ledger."""
+    """A ledger over a ledger; `turns` keeps attempts at one transaction apart."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, turns: Turns) -> None:
         self._ledger = ledger
+        self.turns = turns
         self._unwritten: defaultdict[bytes, set[str]] = defaultdict(set)
-        self._underway: dict[bytes, asyncio.Event] = {}
-
-    async def begin(self, transaction: bytes) -> None:
-        """Return when no other attempt is under way. Raises `TimeoutError`; otherwise `end` has to follow."""
-        async with asyncio.timeout(PATIENCE):
-            while other := self._underway.get(transaction):
-                await other.wait()
-        self._underway[transaction] = asyncio.Event()
-
-    def end(self, transaction: bytes) -> None:
-        """The attempt is over, and the ledger knows its outcome."""
-        self._underway.pop(transaction).set()
 
     async def prove(self) -> None:
         """The store takes rows now. Raises `StoreError`."""

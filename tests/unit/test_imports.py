@@ -31,6 +31,7 @@ PIPELINE = {
     "parcels",
     "protect",
     "served",
+    "turns",
     "witness",
 }
 ADAPTER = BASE | {"config"}

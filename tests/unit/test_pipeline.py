@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from relay.pipeline import Pipeline
 from relay.policy import Encrypt, Rule, WithoutKey
 from relay.protect import Protector
 from relay.served import Served
+from relay.turns import Turns
 from relay.witness import Witness
 
 OK = Reply(250, "2.0.0", "Ok")
@@ -60,7 +62,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        served, witness = Served(self.ledger), Witness(self.trail)
+        served, witness = Served(self.ledger, Turns(os.memfd_create("turns"))), Witness(self.trail)
         self.pipeline = Pipeline(
             self.rules,
             self.lookups,

@@ -1,0 +1,78 @@
+"""One attempt at a transaction at a time, in all processes of this machine.
+
+A client that lost its connection and sends again at once may meet another worker, while the attempt it left is still
+under way: both would ask the ledger before either writes. A lock on one octet of a file, at a place that the
+transaction's digest names, keeps them apart; the kernel takes it back from a process that dies (fcntl(2), open file
+description locks). Nothing is written into the file. Two transactions share a place once in 2^62: then one waits.
+
+`begin` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Self
+
+PATIENCE = 60.0
+"""Seconds that an attempt waits for another at the same transaction."""
+LOOK_AGAIN = 0.05
+"""Seconds between two looks at what another process holds: its end is no event here."""
+
+_FLOCK = struct.Struct("hhqqi")  # l_type, l_whence, l_start, l_len, l_pid: 0 for these locks
+_TAKEN = {errno.EAGAIN, errno.EACCES}
+
+
+class Turns:
+    """`begin`, then `end`; `lock` is a descriptor of the file, and belongs to this from now on."""
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+        self._underway: dict[int, asyncio.Event] = {}
+
+    @classmethod
+    def at(cls, file: Path) -> Self:
+        """The file is made where there is none."""
+        return cls(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    async def begin(self, transaction: bytes) -> None:
+        """Return when no other attempt is under way; then `end` has to follow."""
+        place = _place(transaction)
+        async with asyncio.timeout(PATIENCE):
+            while other := self._underway.get(place):
+                await other.wait()
+            mine = self._underway[place] = asyncio.Event()
+            try:
+                while not self._set(place, fcntl.F_WRLCK):  # noqa: ASYNC110  another process's end is no event
+                    await asyncio.sleep(LOOK_AGAIN)
+            except BaseException:
+                del self._underway[place]
+                mine.set()
+                raise
+
+    def end(self, transaction: bytes) -> None:
+        """The attempt is over, and the ledger knows its outcome."""
+        place = _place(transaction)
+        self._set(place, fcntl.F_UNLCK)
+        self._underway.pop(place).set()
+
+    def close(self) -> None:
+        """Give up all of them."""
+        os.close(self._lock)
+
+    def _set(self, place: int, kind: int) -> bool:
+        try:
+            fcntl.fcntl(self._lock, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, place, 1, 0))
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return False
+            raise
+        return True
+
+
+def _place(transaction: bytes) -> int:
+    return int.from_bytes(transaction[:8]) >> 2
