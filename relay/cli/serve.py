@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def serve(context: typer.Context) -> None:
 
 
 async def _serve(path: Path, config: Config) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash, also of gpg, leaves no mail on the disk
     assure(config)
     use_pidfd()
     try:

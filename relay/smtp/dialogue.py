@@ -41,7 +41,7 @@ NO_SMTPUTF8 = Reply(553, "5.6.7", "The next hop does not take SMTPUTF8")
 BROKE_OFF = Reply(451, "4.4.1", "The next hop broke off")
 
 _STATUS = {"221": "2.0.0", "250": "2.0.0", "500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1"}
-_PLAIN = re.compile(r"(?P<code>\d{3}) (?![245]\.\d{1,3}\.\d{1,3} )(?P<text>.*)")
+_PLAIN = re.compile(r"(?P<code>\d{3}) (?![245]\.\d{1,3}\.\d{1,3} )(?P<text>.*)", re.DOTALL)
 
 
 def enhanced(reply: str) -> str:

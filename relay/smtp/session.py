@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, syntax
@@ -98,6 +99,11 @@ class Session(SMTP):
             self._admitted = False
             self._host.leave(self)
             super().connection_lost(error)
+
+    def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A bare LF ends no command (RFC 5321 section 2.3.8): what stands behind it would be one more."""
+        reader.readuntil = partial(reader.readuntil, b"\r\n")  # type: ignore[method-assign]
+        super()._cb_client_connected(reader, writer)
 
     def eof_received(self) -> bool | None:
         """The client has finished; nobody waits for a reply any more."""

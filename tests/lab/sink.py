@@ -6,6 +6,7 @@ parameters, the XFORWARD attributes and the content, dots unstuffed. `wait_for(n
 
 from __future__ import annotations
 
+import re
 import socketserver
 import threading
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ KEYWORDS = (
     "ENHANCEDSTATUSCODES",
     "XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT",
 )
+
+_PATH = re.compile(r'<(?P<path>(?:"(?:[^"\\]|\\.)*"|[^">])*)>(?P<options>.*)')
 
 
 @dataclass
@@ -168,5 +171,6 @@ class _Dialogue(socketserver.StreamRequestHandler):
 
 def _path(text: str) -> tuple[str, list[str]]:
     """`FROM:<a@b> BODY=8BITMIME` -> the address and the parameters."""
-    path, *options = text.partition(":")[2].strip().split(" ")
-    return path.removeprefix("<").removesuffix(">"), [option for option in options if option]
+    found = _PATH.match(text.partition(":")[2].strip())
+    assert found, text
+    return found["path"], found["options"].split()

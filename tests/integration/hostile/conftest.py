@@ -1,4 +1,4 @@
-"""A correspondent with a key, for the tests of the whole way."""
+"""A correspondent with a key, for attacks on the real relay."""
 
 from __future__ import annotations
 
