@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo docs deb deb-check test unit fuzz lint format image-check lock clean
+.PHONY: help demo docs deb deb-check test unit fuzz volume lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -34,6 +34,9 @@ unit: $(VENV)/.development ## the tests without network and GnuPG
 fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that reads outside octets
 	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_mail.py --seconds 600
+
+volume: $(VENV)/.development ## one mail to 10,000 recipients beside ordinary mail
+	@RECIPIENTS=10000 $(BIN)/pytest -s tests/integration/hostile/test_volume.py -k recipients
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
