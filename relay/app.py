@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from relay import events, templates, tls
 from relay.background import Rounds
@@ -89,12 +90,17 @@ def hostname(config: Config) -> str:
     return config.hostname or socket.getfqdn()
 
 
+def store_place(config: Config) -> str | Path:
+    """The store's URL, or its file."""
+    return config.database or config.keyring / STORE
+
+
 @asynccontextmanager
 async def opened_store(config: Config) -> AsyncIterator[Store]:
     """The store of this configuration, with the keyring folder made ready."""
     home.prepare(config.keyring)
     kept = config.notices.waits + LAST_RETRY
-    store = await Store.open(config.database or config.keyring / STORE, ledger_kept=kept)
+    store = await Store.open(store_place(config), ledger_kept=kept)
     try:
         yield store
     finally:

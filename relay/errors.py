@@ -13,7 +13,8 @@
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
     ├── ListenError           an address that cannot be listened on
-    └── PostfixError          Postfix's configuration cannot be read, or is not ours to change
+    ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
+    └── BackupError           a backup that cannot be written, or may not be restored
 
 Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
 program printed. Adapters translate their library's exceptions into these once, at their edge.
@@ -95,3 +96,7 @@ class ListenError(RelayError):
 
 class PostfixError(RelayError):
     """Postfix's configuration cannot be read or changed; the text says what a person can do."""
+
+
+class BackupError(RelayError):
+    """A backup cannot be written, or is none that may be restored."""

@@ -65,6 +65,12 @@ def complain(sentence: str) -> None:
     err.print(shown(sentence), markup=False)
 
 
+def agreed(question: str) -> bool:
+    """Ask on standard error; anything but `y` or `yes` on standard input, also its end, is a no."""
+    err.print(f"{shown(question)} [y/N] ", end="", markup=False)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def say(line: str, style: str | None = None) -> None:
     """A line on standard output."""
     out.print(shown(line), markup=False, style=style)

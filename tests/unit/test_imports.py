@@ -55,9 +55,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "smtp": ADAPTER,
     "postfix": {"config", "errors"},
 }
-"""What is not named here (app, service, cli) puts the parts together and may import all of them."""
+"""What is not named here (app, service, backup, cli) puts the parts together and may import all of them."""
 
-TOP = {"app": {"service", "cli"}, "service": {"cli"}, "cli": {"__main__"}}
+TOP = {"app": {"service", "backup", "cli"}, "backup": {"cli"}, "service": {"cli"}, "cli": {"__main__"}}
 """… and who alone may import those."""
 
 INSIDE = {"keys": {"keys.store", "keys.ldap", "keys.wkd"}}

@@ -114,6 +114,12 @@ def _url(url_or_path: str | Path) -> URL:
     return url.set(drivername=_DRIVERS[backend])
 
 
+def file_of(url_or_path: str | Path) -> Path | None:
+    """The SQLite file that is meant; None for PostgreSQL."""
+    url = _url(url_or_path)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
 def _make_file(url: URL) -> None:
     # Never opened by us where it exists: closing a second descriptor would drop SQLite's locks (POSIX).
     path = url.database or ""

@@ -28,10 +28,12 @@ RIGHT_USE = {
     "keys approve": ["ABCDEF0123456789"],
     "keys reject": ["ABCDEF0123456789"],
     "keys generate": ["Name", "a@b.example"],
+    "backup": ["nowhere.tar"],
+    "restore": ["config.yaml", "--yes"],
     "postfix show": [],
     "postfix install": ["--config-dir", "nowhere"],
 }
-WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install"}
+WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install", "restore"}
 """They tell of it in other ways, or do not look."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
 
@@ -106,7 +108,7 @@ def test_a_corrupt_store_is_one_sentence_and_status_1(name: str, config: Path, c
     assert done.err == "the store is corrupt, or no database of ours\n"
 
 
-@pytest.mark.parametrize("name", [*WITH_STORE, "keys generate"])
+@pytest.mark.parametrize("name", [*WITH_STORE, "keys generate", "restore"])
 def test_a_keyring_that_others_can_look_into_is_one_sentence(name: str, config: Path, capsys: Capsys) -> None:
     keyring = config.parent / "keyring"
     keyring.mkdir()

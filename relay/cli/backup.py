@@ -1,0 +1,96 @@
+"""`pgp-relay backup` and `restore`: keyring and store as one file, while the relay serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay import backup
+from relay.backup import Contents, Restoring
+from relay.cli.context import Json, agreed, complain, context_of, fail, print_json, run, say
+from relay.config import Config
+
+_POSTGRESQL = (
+    "the store is in PostgreSQL: back it up with pg_dump, restore it with pg_restore, and copy the keyring folder {}"
+)
+
+File = Annotated[Path, typer.Argument(help="The backup.")]
+
+
+def make(context: typer.Context, file: File, *, as_json: Json = False) -> None:
+    """Write secret keys, certificates and trace to a new FILE that its owner alone can read, while the relay serves.
+
+    The configuration and a passphrase file are not in it. An existing FILE is never written over.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml backup /var/lib/pgp-relay/backup-monday.tar
+    """
+    config = context_of(context).config()
+    size, holds = run(backup.make(config, _store(config), file))
+    if as_json:
+        print_json({"file": str(file), "size": size, **_object(holds)})
+    else:
+        say(f"{file}: {_words(holds)}; {size} octets")
+    _warn(holds)
+
+
+def restore(
+    context: typer.Context,
+    file: File,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup in place of what the store has now; a running relay notices within a second.
+
+    Nothing is changed unless all of FILE is sound. Secret keys that were made since stay, and so does the trace where
+    it goes on from the backup's.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml restore /var/lib/pgp-relay/backup-monday.tar
+    """
+    config = context_of(context).config()
+    run(_restore(config, file, yes=yes, as_json=as_json))
+
+
+async def _restore(config: Config, file: Path, *, yes: bool, as_json: bool) -> None:
+    async with backup.read(config, _store(config), file) as found:
+        _warn(found.holds)
+        if not yes and not _agreed(found):
+            fail("nothing was changed")
+        goes_on = await found.apply()
+    if as_json:
+        print_json({"file": str(file), "made": found.made, "trace_kept": goes_on, **_object(found.holds)})
+    else:
+        kept = ", and goes on from there" if goes_on and found.now.rows > found.holds.rows else ""
+        say(f"restored from {found.made}: {_words(found.holds)}{kept}")
+
+
+def _agreed(found: Restoring) -> bool:
+    complain(f"{found.made}: {_words(found.holds)}")
+    complain(f"now: {_words(found.now, secret=False)}")
+    return agreed("Put the backup in place of what the store has now?")
+
+
+def _store(config: Config) -> Path:
+    store = backup.store_file(config)
+    return store if store is not None else fail(_POSTGRESQL.format(config.keyring), status=2)
+
+
+def _warn(holds: Contents) -> None:
+    if holds.fault:
+        complain(f"the trace in the backup does not hold: {holds.fault}")
+
+
+def _words(holds: Contents, *, secret: bool = True) -> str:
+    ours = f"{holds.secret_keys} secret keys, " if secret else ""
+    return f"{ours}{holds.certificates} certificates, the trace up to row {holds.rows}"
+
+
+def _object(holds: Contents) -> dict[str, object]:
+    return {
+        "secret_keys": holds.secret_keys,
+        "certificates": holds.certificates,
+        "trace_rows": holds.rows,
+        "trace_fault": holds.fault or None,
+    }
