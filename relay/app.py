@@ -16,6 +16,7 @@ from pathlib import Path
 
 from relay import events, templates, tls
 from relay.background import Rounds
+from relay.census import Census
 from relay.config import Config
 from relay.deliver import Deliverer
 from relay.engines import build_engine, build_examiner
@@ -146,7 +147,8 @@ async def build(config: Config, books: Books) -> Parts:
     upkeep = Upkeep(chain.remotes, books.store.answers, books.store.duties, lifetimes(config))
     reminder = build_reminder(config, books.store, outlet)
     housekeeping = Housekeeping(books.store.trail, books.store.duties, config.retention)
-    rounds = Rounds((housekeeping.round, upkeep.round, reminder.round), upkeep.interval)
+    census = Census(books.store.certificates)
+    rounds = Rounds((housekeeping.round, census.round, upkeep.round, reminder.round), upkeep.interval)
     return Parts(config, chain, outlet, pipeline, rounds)
 
 

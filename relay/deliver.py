@@ -108,6 +108,7 @@ class Deliverer:
 
     async def _send(self, course: Course, parcel: Parcel, message: bytes) -> None:
         recipients = tuple(course.recipients[index] for index in parcel.recipients)
+        begun = time.monotonic()
         try:
             async with asyncio.timeout_at(course.began + ENDS_WITHIN):
                 given = await self.outlet.send(course.inbound.envelope.only(recipients), message)
@@ -115,6 +116,7 @@ class Deliverer:
             course.log.warning(Event.DEFERRED, recipients=len(recipients), **unforeseen(error))
             course.answer(parcel.recipients, replies.next_hop_down(course.inbound.id))
             return
+        course.log.debug(Event.HANDED, recipients=len(recipients), seconds=round(time.monotonic() - begun, 4))
         for index, reply in zip(parcel.recipients, given, strict=True):
             self._take(course, index, reply)
         await self._record_if_split(course, [i for i in parcel.recipients if course.is_accepted(i)])

@@ -16,6 +16,7 @@ from relay.aside import LARGE, beside
 from relay.config import Config
 from relay.errors import ConfigError, Fault
 from relay.model import Certificate
+from relay.openpgp import signing
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.ports import Engine, Examiner
@@ -77,6 +78,15 @@ async def build_engine(config: Config, signers: Iterable[str]) -> Engine:
     if config.engine == "sequoia" and isinstance(engine.here, _sequoia().Sequoia):
         await engine.here.prepare(signers)
     return engine
+
+
+async def answers(config: Config) -> None:
+    """What signs is still there, as gpg-agent says; without a signing key, that gpg runs. Raises `EngineError`."""
+    selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
+    for selector in selectors:
+        await signing.resolve(config.keyring, selector)
+    if not selectors:
+        await signing.secret_keys(config.keyring)
 
 
 def build_examiner(config: Config) -> Examiner:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import sys
 import traceback
+from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any, TextIO, cast
 
@@ -33,6 +34,7 @@ class Event(StrEnum):
     CROWDED = "crowded"
     RECEIVED = "received"
     REJECTED = "rejected"
+    LOOKED_UP = "looked_up"
     FOUND = "found"
     SEALED = "sealed"
     PASSED = "passed"
@@ -41,8 +43,10 @@ class Event(StrEnum):
     HELD = "held"
     DEFERRED = "deferred"
     SKIPPED = "skipped"
+    HANDED = "handed"
     RELAYED = "relayed"
     NOTICED = "noticed"
+    ANSWERED = "answered"
     UNTRACED = "untraced"
     UNANSWERED = "unanswered"
     FAILED = "failed"
@@ -52,6 +56,8 @@ class Event(StrEnum):
     RENEWED = "renewed"
     PROPOSED = "proposed"
     REMINDED = "reminded"
+    COUNTED = "counted"
+    UNWATCHED = "unwatched"
 
 
 DECIDED = {
@@ -65,6 +71,9 @@ DECIDED = {
 """The word for each decision."""
 
 Logger = structlog.stdlib.BoundLogger
+
+Seen = Callable[[str, Mapping[str, Any]], None]
+"""Is shown each line, its word and its fields, before the log's level leaves some out."""
 
 
 class _StandardError:
@@ -82,8 +91,9 @@ class _StandardError:
             sys.stderr.flush()
 
 
-def configure(*, level: str = "info", fmt: str = "console") -> None:
+def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None) -> None:
     """Set the process's logging up, once."""
+    least = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if fmt == "json"
@@ -92,15 +102,28 @@ def configure(*, level: str = "info", fmt: str = "console") -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            *([_shown_to(seen, least)] if seen else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if seen else least),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
+
+
+def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:
+    levels = logging.getLevelNamesMapping()
+
+    def show(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        seen(fields["event"], fields)
+        if levels[fields["level"].upper()] < least:
+            raise structlog.DropEvent
+        return fields
+
+    return show
 
 
 def log() -> Logger:

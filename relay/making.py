@@ -91,6 +91,7 @@ class Maker:
     async def _make(self, course: Course, parcel: Parcel) -> bytes | None:
         if time.monotonic() > course.began + MADE_WITHIN:
             return None
+        begun = time.monotonic()
         try:
             message = await self.protector.make(course.inbound, parcel)
         except (EngineError, NotSealed) as error:
@@ -101,5 +102,8 @@ class Maker:
         if parcel.sealed:
             signer = self.protector.signer(course.inbound, parcel) or ""
             course.signed_by.update(dict.fromkeys(parcel.recipients, signer))
-            course.log.info(Event.SEALED, recipients=len(parcel.recipients), signer=signer, size=len(message))
+            seconds = round(time.monotonic() - begun, 4)
+            course.log.info(
+                Event.SEALED, recipients=len(parcel.recipients), signer=signer, size=len(message), seconds=seconds
+            )
         return message

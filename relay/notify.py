@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from relay import replies
 from relay.course import Course
 from relay.errors import NextHopError
-from relay.events import Event
+from relay.events import Event, unforeseen
 from relay.mail.notice import Kind, Notices, Told
 from relay.model import Envelope, Recipient, Reply
 from relay.ports import Outlet
@@ -35,7 +35,8 @@ class Notifier:
         envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
         try:
             (reply,) = await self.outlet.send(envelope, self.notices.compose(kind, inbound, told))
-        except NextHopError:
+        except NextHopError as error:
+            course.log.warning(Event.DEFERRED, recipients=len(told), **unforeseen(error))
             return replies.next_hop_down(inbound.id)
         course.log.info(Event.NOTICED, notice=kind.value, recipients=len(told), code=reply.code)
         return replies.delivered(inbound.id) if reply.accepted else replies.notice_refused(inbound.id)

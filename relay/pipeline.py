@@ -7,6 +7,8 @@ anything leaves. Deciding alters nothing, making decides nothing.
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,13 +22,19 @@ from relay.facts import Facts
 from relay.mail import headers
 from relay.mail.shape import Shape, shape_of
 from relay.making import Maker
-from relay.model import Address, Inbound, Lookup, Refuse, Reply, verb
+from relay.model import Address, Found, Inbound, Lookup, NotFound, Outage, Refuse, Reply, Unusable, verb
 from relay.parcels import Parcel, pack
 from relay.policy import Rule, Telling
 from relay.served import Served, digest
 from relay.witness import Witness
 
 MOST_HOPS = 50
+RESULTS: Mapping[type[Lookup], str] = {
+    Found: "found",
+    NotFound: "not found",
+    Unusable: "unusable",
+    Outage: "unavailable",
+}
 
 
 class Lookups(Protocol):
@@ -54,7 +62,10 @@ class Pipeline:
         self.deliverer.remember(course)
         await _guarded(course, self._through(course))
         await _guarded(course, self._testify(course))
-        return course.final_replies()
+        given = course.final_replies()
+        codes = Counter(reply.code for reply in given)
+        course.log.debug(Event.ANSWERED, codes=dict(codes), seconds=round(time.monotonic() - course.began, 4))
+        return given
 
     async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
         """The client got its answers, or left, or the relay stopped, before it could: always called, and last."""
@@ -109,6 +120,8 @@ class Pipeline:
             if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
         }
         found = await self.lookups.find_all(wanted)
+        for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
+            course.log.debug(Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count)
         for index, rule in rules.items():
             address = course.recipients[index].address
             decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))

@@ -15,8 +15,12 @@ from relay import app, config, events, systemd, tls
 from relay.app import Books, Parts
 from relay.background import keep_up
 from relay.config import Config
-from relay.errors import ConfigError, RelayError, StoreError
+from relay.errors import ConfigError, ListenError, RelayError, StoreError
 from relay.events import Event
+from relay.health import Health
+from relay.lookout import Lookout
+from relay.metrics.figures import Standing
+from relay.metrics.observer import Observer
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
@@ -28,17 +32,26 @@ GRACE = 25.0
 class Service:
     """One process that serves."""
 
-    def __init__(self, path: Path, books: Books, parts: Parts) -> None:
+    def __init__(self, path: Path, books: Books, parts: Parts, observer: Observer) -> None:
         self._path = path
         self._books = books
         self._parts = parts
         self._underway: dict[str, Parts] = {}
         self._stop = asyncio.Event()
         self._hangup = asyncio.Event()
+        self._health = Health(lambda: self._parts, books, observer)
+        self._lookout = Lookout(observer, lambda: Standing(len(self._underway), self._health.lacks))
 
     async def run(self) -> None:
         """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
         await self._books.served.prove()
+        await self._lookout.open(self._parts.config)
+        try:
+            await self._serve()
+        finally:
+            await self._lookout.close()
+
+    async def _serve(self) -> None:
         inlet = self._inlet()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._stop.set)
@@ -50,6 +63,8 @@ class Service:
             asyncio.create_task(self._reload_on_hangup()),
             asyncio.create_task(keep_up(lambda: self._parts.rounds)),
             asyncio.create_task(systemd.keep_alive()),
+            asyncio.create_task(self._health.watch()),
+            asyncio.create_task(self._lookout.watch()),
         ]
         await self._stop.wait()
         for task in beside:
@@ -107,11 +122,21 @@ class Service:
         try:
             fresh: Config = await asyncio.to_thread(config.load, self._path)
             parts = await app.build(fresh, self._books)
+            await self._follow(parts)
         except ConfigError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
+        except ListenError as error:
+            events.log().error(Event.NOT_RELOADED, faults=[str(error)])
         except RelayError as error:
             events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
         else:
             old, self._parts = self._parts, parts
             await self._retire(old)
             events.log().info(Event.RELOADED)
+
+    async def _follow(self, parts: Parts) -> None:
+        try:
+            await self._lookout.follow(parts.config)
+        except ListenError:
+            await parts.close()
+            raise

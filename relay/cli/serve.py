@@ -13,6 +13,8 @@ from relay import events
 from relay.app import assure, build, opened_books
 from relay.cli.context import context_of, run
 from relay.config import Config
+from relay.metrics.observer import Observer
+from relay.metrics.tally import Tally
 from relay.openpgp.call import use_pidfd
 from relay.service import Service
 
@@ -26,17 +28,18 @@ def serve(context: typer.Context) -> None:
     """
     shared = context_of(context)
     config = shared.config()
-    events.configure(level=config.log.level, fmt=config.log.format)
-    run(_serve(shared.path, config))
+    observer = Observer(Tally())
+    events.configure(level=config.log.level, fmt=config.log.format, seen=observer)
+    run(_serve(shared.path, config, observer))
 
 
-async def _serve(path: Path, config: Config) -> None:
+async def _serve(path: Path, config: Config, observer: Observer) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash, also of gpg, leaves no mail on the disk
     assure(config)
     use_pidfd()
     try:
         async with opened_books(config) as books:
-            await Service(path, books, await build(config, books)).run()
+            await Service(path, books, await build(config, books), observer).run()
     finally:
         _ignore_signals()
 

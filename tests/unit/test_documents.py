@@ -12,6 +12,7 @@ from relay import replies
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.wkd.reason import Reason as WkdReason
 from relay.mail.notice import Kind
+from relay.metrics.reference import table
 from relay.model import Reply, Why
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,3 +67,12 @@ def test_clinicians_find_the_subject_of_each_notice(kind: Kind) -> None:
     subject = (TEMPLATES / f"{kind.value}.txt").read_text().splitlines()[0]
 
     assert subject in CLINICIENS
+
+
+def test_every_figure_stands_in_the_page_on_monitoring() -> None:
+    assert table() in (ROOT / "docs" / "monitoring.md").read_text(), "python -m relay.metrics.reference"
+
+
+@pytest.mark.parametrize("word", ["starting", "store", "engine", "next_hop", "stopping", "stalled"])
+def test_every_word_of_readyz_is_explained(word: str) -> None:
+    assert f"| `{word}` |" in (ROOT / "docs" / "monitoring.md").read_text()

@@ -54,10 +54,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openpgp": ADAPTER,
     "smtp": ADAPTER,
     "postfix": {"config", "errors"},
+    "metrics": VALUES | {"events", "config"},
 }
 """What is not named here (app, service, backup, cli) puts the parts together and may import all of them."""
 
-TOP = {"app": {"service", "backup", "cli"}, "backup": {"cli"}, "service": {"cli"}, "cli": {"__main__"}}
+TOP = {"app": {"service", "health", "backup", "cli"}, "backup": {"cli"}, "service": {"cli"}, "cli": {"__main__"}}
 """… and who alone may import those."""
 
 INSIDE = {"keys": {"keys.store", "keys.ldap", "keys.wkd"}}

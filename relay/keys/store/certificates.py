@@ -82,6 +82,10 @@ class Certificates:
         """Those that wait for a person, the newest first."""
         return await self._database.read(lambda c: rows.proposed(c, most))
 
+    async def state(self) -> bytes | None:
+        """What tells this state of all certificates from any other; None: nothing was ever stored."""
+        return await self._database.read(rows.token)
+
     async def counts(self) -> Counts:
         """How many there are, of which kind."""
         now = self._clock()
