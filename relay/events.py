@@ -91,8 +91,8 @@ class _StandardError:
             sys.stderr.flush()
 
 
-def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None) -> None:
-    """Set the process's logging up, once."""
+def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None, **always: object) -> None:
+    """Set the process's logging up, once; `always` are fields of every line."""
     least = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -101,6 +101,7 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
     )
     structlog.configure(
         processors=[
+            lambda _logger, _method, line: {**always, **line},
             structlog.processors.add_log_level,
             *([_shown_to(seen, least)] if seen else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,22 +1,17 @@
 """A process beside this one that does what takes long: it has an interpreter lock of its own.
 
 `Helper` starts `python -m relay.helper` and speaks with it over a pair of unnamed sockets, one piece of work at a
-time: a function of the relay and its arguments there, its result or `RelayError` back. Long octets travel beside the
-pickle, as they are: pickling them would hold the very lock that this is about. The process gives way to others
-(nice), hears no signal of a terminal or a service manager, and ends when this one does. All calls block: they
-belong into a thread.
-
-Both ends are one program of one user; nothing that came from outside is ever unpickled. Raises `EngineError` when the
-process broke off, `EngineTimeout` when it did not answer in time: then it is gone.
+time (`relay.wire`): a function of the relay and its arguments there, its result or `RelayError` back. The process gives
+way to others (nice), hears no signal of a terminal or a service manager, and ends when this one does. All calls
+block: they belong into a thread. Raises `EngineError` when the process broke off, `EngineTimeout` when it did not
+answer in time: then it is gone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import io
 import os
-import pickle
 import signal
 import socket
 import struct
@@ -27,14 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from relay import wire
 from relay.errors import EngineError, EngineTimeout, RelayError
 
 NICE = 10
-LONG = 1 << 16
-"""Octets from which on they travel beside the pickle."""
 
-_HEAD = struct.Struct("!QI")
-_SIZE = struct.Struct("!Q")
 _TIME = struct.Struct("@ll")
 _SOURCE = Path(__file__).resolve().parents[1]
 
@@ -74,8 +66,8 @@ class Helper:
         try:
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                 self._socket.setsockopt(socket.SOL_SOCKET, option, _TIME.pack(int(seconds) + 1, 0))
-            _send(self._socket, (work, given, named))
-            raised, result = _receive(self._socket)
+            wire.send(self._socket, (work, given, named))
+            raised, result = wire.receive(self._socket)
         except BlockingIOError:
             self.kill()
             raise EngineTimeout("a large message took too long") from None
@@ -93,62 +85,12 @@ class Helper:
         self._socket.close()
 
 
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.beside: list[bytes] = []
-
-    def persistent_id(self, obj: object) -> int | None:
-        if type(obj) is not bytes or len(obj) < LONG:
-            return None
-        self.beside.append(obj)
-        return len(self.beside) - 1
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, beside: list[bytes]) -> None:
-        super().__init__(file)
-        self._beside = beside
-
-    def persistent_load(self, pid: int) -> bytes:
-        return self._beside[pid]
-
-
-def _send(channel: socket.socket, value: object) -> None:
-    file = io.BytesIO()
-    pickler = _Pickler(file)
-    pickler.dump(value)
-    sizes = b"".join(_SIZE.pack(len(octets)) for octets in pickler.beside)
-    channel.sendall(_HEAD.pack(file.tell(), len(pickler.beside)) + sizes + file.getvalue())
-    for octets in pickler.beside:
-        channel.sendall(octets)
-
-
-def _receive(channel: socket.socket) -> Any:  # noqa: ANN401  whatever was sent
-    size, count = _HEAD.unpack(_read(channel, _HEAD.size))
-    sizes = [_SIZE.unpack(_read(channel, _SIZE.size))[0] for _ in range(count)]
-    pickled = _read(channel, size)
-    return _Unpickler(io.BytesIO(pickled), [_read(channel, octets) for octets in sizes]).load()
-
-
-def _read(channel: socket.socket, octets: int) -> bytes:
-    """Exactly so many, in one piece where nothing interrupts."""
-    pieces: list[bytes] = []
-    while octets:
-        piece = channel.recv(octets, socket.MSG_WAITALL)
-        if not piece:
-            raise EOFError
-        pieces.append(piece)
-        octets -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
 def _serve(channel: socket.socket) -> None:
     """Until the other end is closed."""
     with asyncio.Runner() as runner, suppress(EOFError, ConnectionError):
         while True:
-            work, given, named = _receive(channel)
-            _send(channel, _done(runner, work, given, named))
+            work, given, named = wire.receive(channel)
+            wire.send(channel, _done(runner, work, given, named))
             del work, given, named
 
 

@@ -2,26 +2,27 @@
 
 SIGTERM and SIGINT: no new connection, what is in flight is finished within `GRACE`, exit status 0. SIGHUP: the
 configuration is read again; a wrong one changes nothing and is named in the log. A message keeps the
-configuration it began with. Where the relay listens and where its store is change with a restart only.
+configuration it began with. Where the relay listens, where its store is and how many workers there are
+change with a restart only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
 
-from relay import app, config, events, systemd, tls
+from relay import app, aside, events, systemd, tls
 from relay.app import Books, Parts
 from relay.background import keep_up
 from relay.config import Config
 from relay.errors import ConfigError, ListenError, RelayError, StoreError
 from relay.events import Event
 from relay.health import Health
-from relay.lookout import Lookout
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
 from relay.model import Inbound, Reply
+from relay.openpgp.call import use_pidfd
+from relay.post import Post
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 
@@ -32,15 +33,15 @@ GRACE = 25.0
 class Service:
     """One process that serves."""
 
-    def __init__(self, path: Path, books: Books, parts: Parts, observer: Observer) -> None:
-        self._path = path
+    def __init__(self, books: Books, parts: Parts, post: Post, observer: Observer) -> None:
         self._books = books
         self._parts = parts
+        self._post = post
         self._underway: dict[str, Parts] = {}
         self._stop = asyncio.Event()
         self._hangup = asyncio.Event()
         self._health = Health(lambda: self._parts, books, observer)
-        self._lookout = Lookout(observer, lambda: Standing(len(self._underway), self._health.lacks))
+        self._lookout = post.lookout(observer, lambda: Standing(len(self._underway), self._health.lacks))
 
     async def run(self) -> None:
         """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
@@ -56,16 +57,16 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._stop.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
-        listening = [address for url in self._parts.config.listen for address in await inlet.start(str(url))]
-        events.log().info(Event.READY, listen=listening)
-        systemd.ready()
+        self._post.watch(self._stop, self._hangup)
+        self._post.ready(await self._post.listen(inlet, self._parts.config))
         beside = [
             asyncio.create_task(self._reload_on_hangup()),
-            asyncio.create_task(keep_up(lambda: self._parts.rounds)),
-            asyncio.create_task(systemd.keep_alive()),
+            asyncio.create_task(self._post.keep_alive()),
             asyncio.create_task(self._health.watch()),
             asyncio.create_task(self._lookout.watch()),
         ]
+        if self._post.duties:
+            beside.append(asyncio.create_task(keep_up(lambda: self._parts.rounds)))
         await self._stop.wait()
         for task in beside:
             task.cancel()
@@ -119,9 +120,12 @@ class Service:
                 await self._reload()
 
     async def _reload(self) -> None:
+        self._post.reloaded(changed=await self._renew())
+
+    async def _renew(self) -> bool:
+        """Whether a new configuration counts now."""
         try:
-            fresh: Config = await asyncio.to_thread(config.load, self._path)
-            parts = await app.build(fresh, self._books)
+            parts = await app.build(await self._post.fresh(), self._books)
             await self._follow(parts)
         except ConfigError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
@@ -133,6 +137,8 @@ class Service:
             old, self._parts = self._parts, parts
             await self._retire(old)
             events.log().info(Event.RELOADED)
+            return True
+        return False
 
     async def _follow(self, parts: Parts) -> None:
         try:
@@ -140,3 +146,21 @@ class Service:
         except ListenError:
             await parts.close()
             raise
+
+
+async def serve(settings: Config, post: Post, observer: Observer) -> None:
+    """All of it, until told to stop; a serving process does nothing else."""
+    use_pidfd()
+    try:
+        async with app.opened_books(settings) as books:
+            await Service(books, await app.build(settings, books), post, observer).run()
+    finally:
+        aside.stop()
+        ignore_signals()
+
+
+def ignore_signals() -> None:
+    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(name)
+        signal.signal(name, signal.SIG_IGN)

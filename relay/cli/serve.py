@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
-import signal
 from pathlib import Path
 
 import typer
 
-from relay import events
-from relay.app import assure, build, opened_books
+from relay import events, service
+from relay.app import assure
 from relay.cli.context import context_of, run
 from relay.config import Config
 from relay.metrics.observer import Observer
 from relay.metrics.tally import Tally
-from relay.openpgp.call import use_pidfd
-from relay.service import Service
+from relay.post import Alone
+from relay.workers import supervise
 
 
 def serve(context: typer.Context) -> None:
@@ -36,16 +34,7 @@ def serve(context: typer.Context) -> None:
 async def _serve(path: Path, config: Config, observer: Observer) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash, also of gpg, leaves no mail on the disk
     assure(config)
-    use_pidfd()
-    try:
-        async with opened_books(config) as books:
-            await Service(path, books, await build(config, books), observer).run()
-    finally:
-        _ignore_signals()
-
-
-def _ignore_signals() -> None:
-    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().remove_signal_handler(name)
-        signal.signal(name, signal.SIG_IGN)
+    if config.workers == 1:
+        await service.serve(config, Alone(path), observer)
+    else:
+        await supervise(path, config)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,9 +31,11 @@ from relay.smtp.session import Session
 Process = Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
 Answered = Callable[[Inbound, bool], Awaitable[None]]
 
-_BACKLOG = 512
+BACKLOG = 512
+ONE_A_TURN = 1
+"""Of connections at a shared socket: asyncio takes as many as its backlog at once, which leaves others none."""
 _OTHER_FILES = 256
-_ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
+ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
 
 
 class Inlet:
@@ -64,13 +67,20 @@ class Inlet:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
 
-    async def start(self, url: str, *, reuse_port: bool = False) -> tuple[str, ...]:
-        """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses)."""
+    async def start(
+        self, url: str, *, reuse_port: bool = False, listening: socket.socket | None = None
+    ) -> tuple[str, ...]:
+        """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses).
+
+        `listening` is the place's socket where somebody else has made it, and removes it (`smtp.reserve`).
+        """
         place = Endpoint.parse(url)
         _allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
             raise ValueError(f"{url}: TLS for the inlet is set by tls, not by the scheme")
         try:
+            if listening:
+                return (await self._start_on(place, listening),)
             return (await self._start_unix(place),) if place.path else await self._start_tcp(place, reuse_port)
         except OSError as error:
             raise ListenError(f"{place} cannot be listened on: {_reason(error)}") from error
@@ -80,20 +90,26 @@ class Inlet:
             lambda: Session(self, lmtp=place.lmtp),
             place.host,
             place.port,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             reuse_port=reuse_port,
         )
         self._servers.append(server)
         names = (socket.getsockname() for socket in server.sockets)
         return tuple(str(Endpoint(place.scheme, name[0], name[1])) for name in names)
 
+    async def _start_on(self, place: Endpoint, listening: socket.socket) -> str:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Session(self, lmtp=place.lmtp), sock=listening, backlog=ONE_A_TURN)
+        self._servers.append(server)
+        return str(place)
+
     async def _start_unix(self, place: Endpoint) -> str:
         server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Session(self, lmtp=place.lmtp), place.path, backlog=_BACKLOG
+            lambda: Session(self, lmtp=place.lmtp), place.path, backlog=BACKLOG
         )
         self._servers.append(server)
         self._sockets.append(Path(place.path))
-        Path(place.path).chmod(_ANYONE_HERE)  # noqa: ASYNC240  one system call, at start
+        Path(place.path).chmod(ANYONE_HERE)  # noqa: ASYNC240  one system call, at start
         return str(place)
 
     async def stop(self, grace: float) -> None:

@@ -125,11 +125,33 @@ class Relay:
             raise
         assert status == 0, f"ended with {status}\n{self.log[-3000:]}"
 
+    @property
+    def workers(self) -> dict[int, int]:
+        """Pid of each worker that has said that it works, and has not been seen to end."""
+        pids: dict[int, int] = {}
+        for line in self.events:
+            match line["event"]:
+                case "working":
+                    pids[line["worker"]] = line["pid"]
+                case "worker_ended":
+                    pids.pop(line["worker"], None)
+        return pids
+
     def kill(self) -> None:
         """SIGKILL for it and all it has started; nothing is tidied up."""
         assert self._process
         process, self._process = self._process, None
+        os.kill(process.pid, signal.SIGSTOP)  # it replaces no worker
+        for worker in _children(process.pid):
+            os.kill(worker, signal.SIGKILL)
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+    def kill_alone(self) -> None:
+        """SIGKILL for the process that was started, and for none that it has started."""
+        assert self._process
+        process, self._process = self._process, None
+        process.kill()
         process.wait(10)
 
     def signal(self, number: signal.Signals) -> None:
@@ -163,3 +185,7 @@ class Relay:
 
     def _ready(self) -> int:
         return self.log.count('"ready"')
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -23,6 +23,7 @@ PIPELINE = {
     "pipeline",
     "aside",
     "helper",
+    "wire",
     "course",
     "deliver",
     "facts",
@@ -56,9 +57,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "postfix": {"config", "errors"},
     "metrics": VALUES | {"events", "config"},
 }
-"""What is not named here (app, service, backup, cli) puts the parts together and may import all of them."""
+"""What is not named here (app, service, workers, backup, cli) puts the parts together and may import all of them."""
 
-TOP = {"app": {"service", "health", "backup", "cli"}, "backup": {"cli"}, "service": {"cli"}, "cli": {"__main__"}}
+TOP = {
+    "app": {"service", "health", "backup", "cli"},
+    "backup": {"cli"},
+    "service": {"cli", "worker", "workers"},
+    "workers": {"cli"},
+    "cli": {"__main__"},
+}
 """… and who alone may import those."""
 
 INSIDE = {"keys": {"keys.store", "keys.ldap", "keys.wkd"}}

@@ -1,0 +1,284 @@
+"""`workers: 2` as a site runs it: real processes, on a port and on a socket, that are killed, reloaded and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from lab.bed import ANNA, BERTA, CARL, HUGO, Bed
+from lab.client import Client
+from lab.mta import SENDER
+from lab.nexthop import ScriptedHop, Wait
+from lab.relay import Relay
+from lab.waiting import wait_for
+
+BOTH = {0, 1}
+PATIENT = {"gpg": "30s", "next_hop": "60s", "final_dot": "60s"}
+
+
+POLICY: list[dict[str, Any]] = [
+    {"name": "clear by rule", "to": ["*@open.example"], "encrypt": "preferred"},
+    {"name": "everyone", "encrypt": "required", "refuse_with": "reply"},
+]
+
+
+def new_bed() -> Bed:
+    bed = Bed("lmtp", {"workers": 2, "deadlines": PATIENT, "policy": POLICY})
+    relay = bed.relay
+    relay.configure({**relay.settings, "listen": [*relay.settings["listen"], f"lmtp://{relay.folder}/inlet"]})
+    return bed
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[Bed]:
+    with new_bed() as made:
+        yield made
+
+
+@asynccontextmanager
+async def freshly() -> AsyncIterator[tuple[Bed, ScriptedHop]]:
+    bed = new_bed()
+    await asyncio.to_thread(bed.__enter__)
+    try:
+        async with bed.hop() as hop:
+            yield bed, hop
+    finally:
+        await asyncio.to_thread(bed.__exit__, None, None, None)
+
+
+def working(bed: Bed) -> dict[int, int]:
+    """The pids, once all work."""
+    return wait_for(lambda: found if (found := bed.relay.workers).keys() == BOTH else None, "both work")
+
+
+async def replaced(bed: Bed, number: int, pid: int) -> dict[int, int]:
+    """The pids, once that worker has a successor."""
+    await asyncio.to_thread(wait_for, lambda: bed.relay.workers.get(number, pid) != pid, "replaced")
+    return working(bed)
+
+
+class Ways:
+    """Connections that are kept, at least one to each worker."""
+
+    def __init__(self, bed: Bed, url: str) -> None:
+        self.bed = bed
+        self.url = url
+        self.clients: list[Client] = []
+
+    async def __aenter__(self) -> Self:
+        self.clients = await asyncio.gather(*(Client(self.url).__aenter__() for _ in range(24)))
+        await asyncio.gather(*(client.hello() for client in self.clients))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self.clients:
+            client.drop()
+
+    async def send(self, recipient: str) -> tuple[list[str], Counter[int]]:
+        """One mail over each; the replies, and how many each worker had."""
+        before = len(self._received())
+        mails = [self.bed.letter(recipient) for _ in self.clients]
+        replies = await asyncio.gather(
+            *(client.send(SENDER, [recipient], mail.content) for client, mail in zip(self.clients, mails, strict=True))
+        )
+        return [reply[0] for reply in replies], Counter(line["worker"] for line in self._received()[before:])
+
+    def _received(self) -> list[dict[str, Any]]:
+        return [line for line in self.bed.relay.events if line["event"] == "received"]
+
+
+async def all_say(bed: Bed, recipient: str, code: str) -> None:
+    """Every worker answers so."""
+    async with Ways(bed, bed.url) as ways:
+        replies, workers = await ways.send(recipient)
+    assert {reply[:3] for reply in replies} == {code}
+    assert workers.keys() == BOTH
+
+
+@pytest.mark.parametrize("place", ["port", "socket"])
+async def test_connections_are_shared(bed: Bed, place: str) -> None:
+    url = bed.url if place == "port" else f"lmtp://{bed.relay.folder}/inlet"
+    async with bed.hop(), Ways(bed, url) as ways:
+        replies, workers = await ways.send(CARL)
+
+    assert {reply[:3] for reply in replies} == {"250"}
+    assert workers.keys() == BOTH, workers
+    assert min(workers.values()) > 1, workers
+    bed.relay.run("trace", "--verify")
+
+
+async def test_a_key_counts_in_every_worker_within_a_second(bed: Bed) -> None:
+    async with bed.hop(), Ways(bed, bed.url) as ways:
+        replies, workers = await ways.send(HUGO)
+        assert ({reply[:3] for reply in replies}, workers.keys()) == ({"550"}, BOTH)
+
+        await asyncio.to_thread(bed.know, HUGO)
+        known = time.monotonic()
+        while {reply[:3] for reply in (await ways.send(HUGO))[0]} != {"250"}:
+            assert time.monotonic() < known + 1
+    bed.relay.run("keys", "remove", bed.pairs[HUGO].fingerprint)
+
+
+async def test_the_mail_of_a_worker_that_is_killed_gets_no_250_and_is_served_once_on_the_retry(bed: Bed) -> None:
+    async with bed.hop() as hop:
+        hop.at["DATA"] = Wait(asyncio.Event())
+        mail = bed.letter(ANNA, BERTA, CARL)
+        first = asyncio.create_task(bed.mta.attempt(mail))
+        await hop.until("DATA")
+        number = [line["worker"] for line in bed.relay.events if line["event"] == "received"][-1]
+        before = working(bed)
+
+        os.kill(before[number], signal.SIGKILL)
+
+        assert await first == ["", "", ""]
+        assert not hop.messages
+        del hop.at["DATA"]
+        after = await replaced(bed, number, before[number])
+        assert after[1 - number] == before[1 - number]
+        assert await bed.mta.until_final(mail) == ["250 2.0.0"] * 3
+        bed.assert_served(hop, mail)
+
+
+async def test_a_new_configuration_reaches_all_and_a_wrong_one_nobody(bed: Bed) -> None:
+    right = bed.relay.settings
+    async with bed.hop():
+        await all_say(bed, HUGO, "550")
+        await reload(bed, "reloaded", {"policy": [{"name": "x", "encrypt": "preferred"}]})
+        await all_say(bed, HUGO, "250")
+
+        unreadable = {"policy": [{"name": "x", "encrypt": "perhaps"}]}
+        no_such_key = {"policy": right["policy"], "sign": {"default": "nobody@front.example"}}
+        for wrong in (unreadable, no_such_key):
+            await reload(bed, "not_reloaded", wrong)
+            await all_say(bed, HUGO, "250")
+
+        for number, pid in working(bed).items():
+            os.kill(pid, signal.SIGKILL)
+            await replaced(bed, number, pid)
+        await all_say(bed, HUGO, "250")
+        bed.relay.configure(right)
+        await reload(bed, "reloaded", {})
+        await all_say(bed, HUGO, "550")
+
+
+async def reload(bed: Bed, event: str, settings: Mapping[str, Any]) -> None:
+    """SIGHUP for the supervisor; once it is done."""
+
+    def lines() -> int:
+        return sum(
+            line["event"] == event and (event == "not_reloaded" or "workers" in line) for line in bed.relay.events
+        )
+
+    before = lines()
+    bed.relay.configure({**bed.relay.settings, **settings})
+    bed.relay.signal(signal.SIGHUP)
+    await asyncio.to_thread(wait_for, lambda: lines() > before, event)
+
+
+async def test_what_is_done_beside_mail_is_done_by_one_also_when_that_was_replaced(bed: Bed) -> None:
+    def anchored() -> list[int]:
+        return [line["worker"] for line in bed.relay.events if line["event"] == "anchored"]
+
+    before = await asyncio.to_thread(wait_for, anchored, "an anchor")
+    os.kill(working(bed)[0], signal.SIGKILL)
+    await asyncio.to_thread(wait_for, lambda: len(anchored()) > len(before), "an anchor of its successor")
+    working(bed)
+    assert set(anchored()) == {0}
+
+
+async def test_a_worker_that_keeps_ending_is_put_off_longer_each_time_while_the_other_serves(bed: Bed) -> None:
+    pauses: list[float] = []
+    async with bed.hop():
+        for _ in range(3):
+            ended = sum(line["event"] == "worker_ended" for line in bed.relay.events)
+            os.kill(working(bed)[1], signal.SIGKILL)
+            line = await asyncio.to_thread(
+                wait_for,
+                lambda n=ended: next(iter([e for e in bed.relay.events if e["event"] == "worker_ended"][n:]), None),
+                "its end is told",
+            )
+            assert (line["worker"], line["status"]) == (1, -signal.SIGKILL)
+            pauses.append(line["pause"])
+            mail = bed.letter(ANNA)
+            assert await bed.mta.until_final(mail, every=0.05) == ["250 2.0.0"]
+        working(bed)
+    assert pauses == sorted(set(pauses)), pauses
+    assert pauses[-1] == 2 * pauses[-2] > 0
+
+
+async def test_a_place_that_is_taken_is_a_sentence_and_the_other_goes_on(bed: Bed) -> None:
+    done = await asyncio.to_thread(bed.relay.run, "serve", check=False)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.endswith(f"{bed.url} cannot be listened on: Address already in use\n".encode())
+    async with bed.hop():
+        await all_say(bed, CARL, "250")
+
+
+def test_what_no_worker_can_start_with_is_one_sentence() -> None:
+    with Relay({"workers": 3, "sign": {"default": "nobody@front.example"}}) as relay:
+        done = relay.run("serve", check=False)
+
+        assert done.returncode == 1
+        assert done.stderr.count(b"nobody@front.example") == 1
+        assert b"Traceback" not in done.stderr
+
+
+async def test_without_their_supervisor_workers_finish_and_end_and_sigterm_finishes_what_is_in_flight() -> None:
+    async with freshly() as (bed, hop):
+        await without_supervisor(bed, hop)
+        await asyncio.to_thread(bed.relay.start)
+        await stopped(bed, hop)
+
+
+async def without_supervisor(bed: Bed, hop: ScriptedHop) -> None:
+    go = asyncio.Event()
+    hop.at["."] = Wait(go)
+    mail = bed.letter(ANNA)
+    midway = asyncio.create_task(bed.mta.attempt(mail))
+    await hop.until(".")
+    workers = working(bed).values()
+
+    bed.relay.kill_alone()
+
+    await asyncio.to_thread(bed.relay.wait_event, "stopping")
+    go.set()
+    assert await midway == ["250 2.0.0"]
+    await asyncio.to_thread(wait_for, lambda: not any(map(alive, workers)), "all have ended")
+    bed.assert_served(hop, mail)
+
+
+async def stopped(bed: Bed, hop: ScriptedHop) -> None:
+    go = asyncio.Event()
+    hop.at["."] = Wait(go)
+    mails = [bed.letter(ANNA) for _ in range(8)]
+    midway = [asyncio.create_task(bed.mta.attempt(mail)) for mail in mails]
+    await hop.until(".", 1 + len(mails))
+    before = bed.relay.log.count('"stopping"')
+    stopping = asyncio.create_task(asyncio.to_thread(bed.relay.stop))  # wants status 0
+    await asyncio.to_thread(wait_for, lambda: bed.relay.log.count('"stopping"') == before + 3, "stopping")
+    with pytest.raises(OSError, match=r".+"):
+        await Client(bed.url).__aenter__()
+    assert not any(task.done() for task in midway)
+    go.set()
+    assert [await task for task in midway] == [["250 2.0.0"]] * len(mails)
+    await stopping
+    assert not (bed.relay.folder / "inlet").exists()
+    for mail in mails:
+        bed.assert_served(hop, mail)
+
+
+def alive(pid: int) -> bool:
+    """A zombie is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
