@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from relay import events
-from relay.cli import backup, check, demo, explain, keys, postfix, serve, trace
+from relay.cli import backup, check, demo, explain, keys, postfix, serve, status, trace
 from relay.cli.context import Context, complain
 from relay.errors import ConfigError, RelayError
 
@@ -30,6 +30,7 @@ app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("trace")(trace.trace)
+app.command("status")(status.status)
 app.command("backup")(backup.make)
 app.command("restore")(backup.restore)
 app.command("demo")(demo.demo)

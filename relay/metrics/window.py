@@ -89,6 +89,7 @@ class Window:
             "per_second": round(figures.per_second, 2),
             "in_progress": figures.underway,
             "replies": {reply: figures.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
+            "certificates": {state: figures.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
             "last_seal": figures.value(c.LAST_SEAL) or None,
             "next_hop_failures": figures.value(c.HOP_FAILURES),
             "troubles": [asdict(trouble) for trouble in reversed(figures.tally.troubles.values())],

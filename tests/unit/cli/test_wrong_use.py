@@ -18,6 +18,7 @@ RIGHT_USE = {
     "check": [],
     "explain": ["--from", "a@b.example", "--to", "c@d.example"],
     "trace": [],
+    "status": [],
     "keys import": ["config.yaml"],
     "keys lookup": ["a@b.example"],
     "keys list": [],
@@ -33,7 +34,7 @@ RIGHT_USE = {
     "postfix show": [],
     "postfix install": ["--config-dir", "nowhere"],
 }
-WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install", "restore"}
+WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install", "restore", "status"}
 """They tell of it in other ways, or do not look."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
 

@@ -1,0 +1,152 @@
+"""`pgp-relay status` beside a relay that serves, one that is in trouble, one that was killed, and none."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+from lab.canary import sent
+from lab.known import KNOWN, Known
+from lab.ports import free_port
+from lab.relay import PROGRAM, Relay
+from lab.sink import Sink
+from lab.waiting import wait_for
+
+SENDER = "dr.martin@hopital.example"
+NOTHING = "no relay runs with this configuration: start it (pgp-relay serve, systemctl start pgp-relay)\n"
+NUMBERS = count(1)
+
+
+@dataclass
+class Site:
+    relay: Relay
+    sink: Sink
+
+    def send(self, recipient: str = KNOWN) -> int:
+        content = f"From: {SENDER}\r\nSubject: kanarienvogel7 {next(NUMBERS)}\r\n\r\nkanarienvogel7\r\n".encode()
+        sent(content)
+        with smtplib.LMTP("127.0.0.1", self.relay.port, timeout=30) as client:
+            client.ehlo_or_helo_if_needed()
+            client.mail(SENDER)
+            client.rcpt(recipient)
+            return client.data(content)[0]
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.relay.run("status", "--json", check=False).stdout)
+        return told
+
+
+@pytest.fixture(scope="module")
+def site(known: Known) -> Iterator[Site]:
+    person = known.person
+    made = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    ending = person.new_key("Soon <soon@ville.example>", created=made, expires="10d")
+    with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}"}) as relay:
+        relay.run("keys", "import", "-", content=person.export(*known.fingerprints, ending))
+        relay.start()
+        yield Site(relay, sink)
+
+
+def test_it_tells_what_runs_and_what_it_did(site: Site) -> None:
+    assert site.send() == 250
+
+    told = wait_for(lambda: told if (told := site.status())["certificates"]["usable"] else None, "keys counted")
+
+    assert (told["ready"], told["messages"], told["replies"]["accepted"]) == (True, 1, 1)
+    assert (told["workers"]["alive"], told["in_progress"], told["troubles"]) == (1, 0, [])
+    assert told["started"] <= told["last_seal"]
+    assert told["certificates"] == {"usable": 1, "expiring": 1, "unusable": 0, "proposed": 0}
+    (ending,) = told["expiring"]
+    assert ending["addresses"] == ["soon@ville.example"]
+
+
+def test_for_people_it_is_a_few_lines(site: Site) -> None:
+    done = site.relay.run("status")
+
+    shown = done.stdout.decode()
+    assert [line.split()[0] for line in shown.splitlines()] == ["running", "now", "so", "sealed", "keys", "expiring"]
+    assert "soon@ville.example" in shown
+    assert ", ready" in shown
+
+
+def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Site) -> None:
+    port = free_port()
+    was = site.relay.settings
+    site.relay.configure({**was, "reinject": f"smtp://127.0.0.1:{port}"})
+    site.relay.stop()
+    site.relay.start()
+    try:
+        assert [site.send() for _ in range(3)] == [451, 451, 451]
+
+        done = site.relay.run("status", check=False)
+    finally:
+        site.relay.stop()
+        site.relay.configure(was)
+        site.relay.start()
+
+    assert done.returncode == 1
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].endswith("not ready: the next hop does not answer: start it, or see reinject")
+    (trouble,) = [line for line in lines if line.startswith("trouble")]
+    assert "deferred x3  NextHopError" in trouble
+    assert "@" not in trouble
+
+
+def test_watched_it_tells_again_every_second_until_the_relay_is_gone(site: Site) -> None:
+    command = [PROGRAM, "-c", site.relay.file, "status", "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+        assert watching.stdout
+        first, second = (json.loads(watching.stdout.readline()) for _ in range(2))
+        site.relay.stop()
+        _, complaint = watching.communicate(timeout=60)
+    site.relay.start()
+
+    assert first["started"] == second["started"]
+    assert (watching.returncode, complaint.decode()) == (1, NOTHING)
+
+
+def test_where_nothing_runs_it_says_so_and_makes_nothing() -> None:
+    with Relay() as relay:
+        done = relay.run("status", check=False)
+
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", NOTHING)
+        assert not relay.keyring.exists()
+
+
+def test_a_socket_that_was_left_by_a_killed_relay_is_no_relay() -> None:
+    with Relay() as relay:
+        relay.start()
+        relay.kill()
+
+        done = relay.run("status", check=False)
+
+    assert (done.returncode, done.stderr.decode()) == (1, NOTHING)
+
+
+def test_something_else_behind_the_socket_is_a_sentence() -> None:
+    with Relay() as relay, socket.socket(socket.AF_UNIX) as other:
+        relay.keyring.mkdir(mode=0o700)
+        other.bind(str(relay.keyring / "status.sock"))
+        other.listen()
+
+        def answer() -> None:
+            with other.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        done = relay.run("status", check=False)
+        answering.join()
+
+    assert done.returncode == 1
+    assert done.stderr == b"what answers is no relay of this version: restart it after an upgrade\n"
