@@ -21,9 +21,6 @@ VALUES = {"model", "errors"}
 BASE = VALUES | {"ports", "mail", "replies", "events"}
 PIPELINE = {
     "pipeline",
-    "aside",
-    "helper",
-    "wire",
     "course",
     "deliver",
     "facts",
@@ -35,7 +32,7 @@ PIPELINE = {
     "turns",
     "witness",
 }
-ADAPTER = BASE | {"config"}
+ADAPTER = BASE | {"config", "aside"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -46,7 +43,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mail": VALUES,
     "policy": VALUES,
     "config": VALUES | {"policy"},  # a rule of the file is a rule of the policy
-    **{room: BASE | {"policy"} | PIPELINE for room in PIPELINE},
+    "wire": set(),
+    "helper": VALUES | {"wire"},
+    "aside": VALUES | {"helper"},
+    **{room: BASE | {"policy", "aside"} | PIPELINE for room in PIPELINE},
     "intake": VALUES | {"ports", "mail"},
     "keys": ADAPTER,
     "keys.store": VALUES,

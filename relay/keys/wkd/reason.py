@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from relay.errors import RelayError
+
 
 class Reason(StrEnum):
     """Everything that is neither "no such key" nor an answer. The values are what people read."""
@@ -30,11 +32,11 @@ class Reason(StrEnum):
     EXAMINER = "the certificates cannot be examined now"
 
 
-class Failed(OSError):
+class Failed(RelayError, OSError):
     """The fetch failed for this reason."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
+        super().__init__(reason)
         self.reason = reason
 
 

@@ -5,7 +5,7 @@ by somebody: a 404, an empty answer, an answer without the address, a domain nei
 a direct host that refuses the connection, an address whose domain can be no host name. Everything else that
 is no certificate is an outage, with a `Reason`.
 
-The domain is chosen by whoever writes the mail: see `guard`, `route`, `https` and `answer` for what bounds
+The domain is chosen by whoever writes the mail: see `guard`, `route`, `https`, `reading` and `answer` for what bounds
 it. `timeout` is for all requests of one lookup together; waiting for a free place does not count. `lookup`
 never raises.
 """
@@ -25,6 +25,7 @@ from relay.keys.wkd import answer, names
 from relay.keys.wkd.guard import Guard, IPNetwork
 from relay.keys.wkd.https import Client, Line
 from relay.keys.wkd.location import Location, locations
+from relay.keys.wkd.reading import Reader
 from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
 from relay.keys.wkd.route import Endpoint
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unreadable, Unusable, Why
@@ -56,6 +57,7 @@ class Wkd:
         self._examiner = examiner
         self._timeout = timeout
         self._clock = clock
+        self._reader = Reader(timeout)
         self._names = names.Names(resolve)
         endpoints = {_endpoint(host): _endpoint(target) for host, target in (connect_to or {}).items()}
         self._client = Client(self._names, Guard(tuple(allow_networks)), endpoints, ca_file)
@@ -72,7 +74,8 @@ class Wkd:
             return NotFound(NAME)
         async with self._client.line(address.domain) as line:
             fetched = await self._fetch(line, places)
-        return await self._judge(fetched, address) if isinstance(fetched, _Document) else fetched
+            # still on the line: no domain has more answers in our hands than it has places
+            return await self._judge(fetched, address) if isinstance(fetched, _Document) else fetched
 
     async def close(self) -> None:
         """Lookups under way are to have ended."""
@@ -96,7 +99,7 @@ class Wkd:
 
     async def _judge(self, document: _Document, address: Address) -> Lookup:
         try:
-            blobs = answer.certificates(document.octets, address) if document.octets else []
+            blobs = await self._reader.certificates(document.octets, address) if document.octets else []
             verdicts = await self._examiner.examine(blobs) if blobs else []
         except Failed as error:
             return Outage(NAME, error.reason, document.method)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lab.certificates import SIGNATURE, USER_ID, Keypair, join, make_keypair, split
@@ -26,7 +27,7 @@ from lab.wkd import Behaviour, Exchange
 
 TIMEOUT = 2.0  # of lookup.wkd, in lab.published
 SOON = TIMEOUT + 1.5
-EVERY = 3.0
+EVERY = 1.0
 HONEST = "colleague@honest.example"
 
 
@@ -90,6 +91,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 BAD_TLS = ("self-signed", "expired-tls")
 EVIL = [*BEHAVIOURS, *BAD_TLS]
+SLOW_TO_READ = ("user-ids-in-greek", "user-ids-of-brackets", "empty-signatures")
+"""What is in a megabyte may take seconds to read; each answer has an unsigned user id of the person asked for."""
 
 
 @dataclass
@@ -112,11 +115,13 @@ def honest() -> Keypair:
 def site(honest: Keypair) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
-        wkd = stack.enter_context(Published(*(f"{name}.example" for name in EVIL)))
+        wkd = stack.enter_context(Published(*(f"{name}.example" for name in (*EVIL, *SLOW_TO_READ))))
         for name, behaviour in BEHAVIOURS.items():
             wkd.behave(f"{name}.example", behaviour)
         many = b"".join(make_keypair("<bob@a-thousand-keys.example>").public for _ in range(1000))
         wkd.behave("a-thousand-keys.example", answering(many))
+        for name in SLOW_TO_READ:
+            wkd.behave(f"{name}.example", padded(f"{name}.example", paddings()[name]))
         wkd.server.tls |= {host(name): _bad_tls(wkd, name) for name in BAD_TLS}
         lookup = {"wkd": wkd.settings, "cache": {"unavailable": "0s"}}  # each mail meets it anew
         relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
@@ -132,6 +137,29 @@ def host(name: str) -> str:
 def _bad_tls(wkd: Published, name: str) -> ssl.SSLContext:
     wrong = {"self_signed": True} if name == "self-signed" else {"expired": True}
     return wkd.server.authority.context(host(name), **wrong)
+
+
+def packet(tag: int, body: bytes) -> bytes:
+    return bytes((0xC0 | tag, len(body))) + body
+
+
+def paddings() -> dict[str, bytes]:
+    return {
+        "user-ids-in-greek": b"".join(packet(USER_ID, f"<{n}@λ{n}.ελ>".encode()) for n in range(30_000)),
+        "user-ids-of-brackets": packet(USER_ID, b"<@>" * 60) * 5000,
+        "empty-signatures": packet(SIGNATURE, b"") * 49_000,
+    }
+
+
+def padded(domain: str, padding: bytes) -> Behaviour:
+    """A key with what takes long to read, and the user id asked for, unsigned."""
+    (_, head), *rest = [part for part in split(make_keypair("<nobody@nowhere.example>").public) if part[0] != USER_ID]
+
+    async def behave(exchange: Exchange) -> None:
+        (local,) = parse_qs(urlsplit(exchange.request.target).query)["l"]
+        await exchange.answer(head + padding + packet(USER_ID, f"<{local}@{domain}>".encode()) + join(rest))
+
+    return behave
 
 
 def mail(to: str) -> bytes:
@@ -155,6 +183,24 @@ async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout
     assert len(site.sink.taken) == before, "nothing left, clear or sealed"
 
 
+@pytest.mark.parametrize("name", SLOW_TO_READ)
+async def test_an_answer_that_takes_seconds_to_read_holds_up_no_other_mail(site: Site, name: str) -> None:
+    """Read on the event loop, each of them stopped the whole relay: for 4.6 s the worst."""
+    await send(site.url, HONEST)
+    started = time.monotonic()
+    sending = asyncio.create_task(send(site.url, f"first@{name}.example"))
+    longest = 0.0
+    while not sending.done():
+        begun = time.monotonic()
+        assert (await send(site.url, HONEST)).startswith("250")
+        longest = max(longest, time.monotonic() - begun)
+    reply = await sending
+    took = time.monotonic() - started
+    print(f"{reply[:9]} after {took:.1f} s; an honest mail beside it took {longest:.3f} s at most")
+    assert longest < max(0.5, took / 2)
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
+
+
 async def test_a_key_with_thousands_of_bad_signatures_is_no_way_to_a_clear_mail(site: Site) -> None:
     parts = split(make_keypair("<bob@parking-page.example>").public)
     at = next(index for index, (tag, _) in enumerate(parts) if tag == USER_ID)
@@ -172,16 +218,19 @@ async def test_memory_stays_bounded(site: Site) -> None:
     await send(site.url, HONEST)
     before = _resident(site.relay.pid)
     for _ in range(3):
-        await asyncio.gather(*(send(site.url, f"u{n}@{name}.example") for name in EVIL for n in range(3)))
+        await asyncio.gather(
+            *(send(site.url, f"u{n}@{name}.example") for name in (*EVIL, *SLOW_TO_READ) for n in range(3))
+        )
     grown = _resident(site.relay.pid) - before
     print(f"{before >> 20} MiB and {grown >> 20} more")
     assert grown < 200 << 20
 
 
+@pytest.mark.timeout(300)
 async def test_other_mails_go_on_undisturbed(site: Site) -> None:
-    """p99 of mails to a known key, while five mails a second go to evil domains, and while none do.
+    """p99 of mails to a known key, while up to sixteen mails a second go to evil domains, and while none do.
 
-    Nothing is remembered of an outage here (`unavailable: 0s`), so that each of the five meets the evil anew; the evil
+    Nothing is remembered of an outage here (`unavailable: 0s`), so that each of them meets the evil anew; the evil
     servers' own work is done by the same processors and counts against us.
     """
     await _times(site, 30)
@@ -189,8 +238,8 @@ async def test_other_mails_go_on_undisturbed(site: Site) -> None:
     disturbed: list[float] = []
     for enough in (4, 4, 4):  # more of both where the first do not tell
         for _ in range(enough):  # in turns, so that what else this machine does falls on both
-            quiet += await _times(site, 100)
-            disturbed += await _disturbed_times(site, 100)
+            quiet += await _times(site, 60)
+            disturbed += await _disturbed_times(site, 60)
         ratio = _p99(disturbed) / _p99(quiet)
         if ratio < 1.5:
             break
