@@ -2,6 +2,8 @@
 
 - A fingerprint the store knows is merged with what it knows, whoever reads it: a revocation found anywhere
   counts at once, and so does a renewal. `Learning` sees to that for all that any source has examined.
+- A source speaks for the address it was asked for: no other address joins a certificate by it. Nor does that one
+  where an administrator imported another certificate for it.
 - A certificate the store does not know is stored with its origin and counts from then on, in place of what the
   same source brought for this address before.
 - Where an administrator imported one for the address, nothing else is taken silently: while the imported one
@@ -24,6 +26,7 @@ from relay import events
 from relay.errors import EngineError, StoreError
 from relay.events import Event
 from relay.keys.gather import Gather
+from relay.mail.userids import narrowed
 from relay.model import Address, Certificate, Entry, Found, Origin, Unreadable
 from relay.ports import Examiner
 
@@ -49,6 +52,9 @@ class Certificates(Protocol):
         """Whether a person took it in place of an imported one."""
 
 
+Narrow = Callable[[bytes, Collection[Address]], bytes]
+"""A certificate with the user ids of these addresses alone."""
+
 _Change = tuple[Entry, bytes | None]
 """What to store, and the octets it was made from."""
 
@@ -56,10 +62,17 @@ _Change = tuple[Entry, bytes | None]
 class Keeper:
     """Stores what was fetched."""
 
-    def __init__(self, certificates: Certificates, examiner: Examiner, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        examiner: Examiner,
+        clock: Callable[[], float] = time.time,
+        narrow: Narrow = narrowed,
+    ) -> None:
         self._certificates = certificates
         self._examiner = examiner
         self._clock = clock
+        self._narrow = narrow
         self._changes: Gather[_Change, bool] = Gather(self._store)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -67,7 +80,8 @@ class Keeper:
         """Have this certificate, which a source brought for the address, count where it may."""
         async with self._turn(found.certificate):
             for _ in range(ATTEMPTS):
-                if await self._merged(found.certificate) and await self._kept(found, address):
+                joins = () if await self._stands_before(found, address) else (address,)
+                if await self._merged(found.certificate, joins) and await self._kept(found, address):
                     return
         raise StoreError("another process is changing this key")
 
@@ -131,6 +145,10 @@ class Keeper:
             return Entry(found.certificate, found.origin, int(now), proposed=bool(imported))
         return known if imported else replace(known, proposed=False, updated=int(now))
 
+    async def _stands_before(self, found: Found, address: Address) -> bool:
+        """Whether an administrator imported another certificate for this address."""
+        return bool(_imported(await self._beside(address, found.certificate.fingerprint)))
+
     async def _beside(self, address: Address, fingerprint: str) -> list[Entry]:
         entries = await self._certificates.by_address(address)
         return [e for e in entries if not e.proposed and e.certificate.fingerprint != fingerprint]
@@ -141,16 +159,19 @@ class Keeper:
             if entry.origin is origin and entry.certificate.addresses in ((address,), ()):
                 await self._certificates.remove(entry.certificate.fingerprint)
 
-    async def _merged(self, news: Certificate) -> bool:
+    async def _merged(self, news: Certificate, joins: Collection[Address] = ()) -> bool:
+        """Only addresses that it has already, and those in `joins`, come from the news."""
         known = (await self._certificates.by_fingerprints([news.fingerprint])).get(news.fingerprint)
         if known is None or known.certificate.data == news.data:
             return True
-        merged = await self._examiner.merge(known.certificate.data, news.data)
+        has = {user_id.address for user_id in known.certificate.user_ids if user_id.address}
+        merged = await self._examiner.merge(known.certificate.data, self._narrow(news.data, has.union(joins)))
         if isinstance(merged, Unreadable):
             raise EngineError("two states of one certificate could not be merged")
         if merged.data == known.certificate.data:
             return True
-        entry = replace(known, certificate=merged, updated=int(self._clock()))
+        updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
+        entry = replace(known, certificate=merged, updated=updated)
         stored = await self._changes.do((entry, known.certificate.data))
         if stored:
             events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))

@@ -1,8 +1,9 @@
 """A mail address that normalises itself (RFC 5321 section 4.1.2, RFC 6531, RFC 5891).
 
 Two addresses are equal when they reach the same mailbox as far as this relay is concerned: domains are
-compared as lower-case A-labels, local parts without case (and in Unicode's normal form C), quotes that
-say nothing are dropped. `text` keeps what was received, to the letter: it alone goes to the next hop.
+compared as lower-case A-labels, local parts without case (upper and lower, no more than that) in Unicode's normal
+form C, quotes that say nothing are dropped. `text` keeps what was received, to the letter: it alone goes to the
+next hop.
 
 Raises `AddressError` for what is no address at all; everything else is accepted as it came, because an
 address we find odd may be an address another host accepts.
@@ -50,7 +51,7 @@ class Address:
         if not local or (at and not domain):
             raise AddressError("an address has a local part and a domain")
         normal = normalise_domain(domain) if at else ""
-        folded = unicodedata.normalize("NFC", local).casefold()
+        folded = unicodedata.normalize("NFC", local).lower()  # casefold makes ß ss: another mailbox
         object.__setattr__(self, "local", local)
         object.__setattr__(self, "domain", normal)
         object.__setattr__(self, "key", f"{folded}@{normal}" if at else folded)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.sources import NOW, Directory, Notary, read
+from lab.sources import NOW, Directory, Notary, narrow, read
 from relay.keys.cache import Lifetimes, Memory, Remote
 from relay.keys.chain import Chain, Local
 from relay.keys.keeping import Keeper, Learning
@@ -67,7 +67,7 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
 
     async with await Store.open(folder / "store.db", clock=clock) as store:
         notary = Notary()
-        keeper = Keeper(store.certificates, notary, clock)
+        keeper = Keeper(store.certificates, notary, clock, narrow)
         learning = Learning(notary, keeper)
         directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
         memory = Memory(store.answers, store.certificates, keeper, lifetimes, clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from relay.model import (
@@ -35,6 +35,12 @@ def key(number: int, *addresses: str, expires: float | None = None, revoked: boo
     """One state of the key of this number."""
     state = {"number": number, "addresses": addresses, "expires": expires, "revoked": revoked, "weak": weak}
     return json.dumps(state).encode()
+
+
+def narrow(state: bytes, addresses: Collection[Address]) -> bytes:
+    """As `relay.mail.userids.narrowed` with real ones."""
+    read_ = json.loads(state)
+    return json.dumps({**read_, "addresses": [a for a in read_["addresses"] if Address(a) in addresses]}).encode()
 
 
 def fpr(number: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from relay.errors import ConfigError, EngineError, Fault
 from relay.keys.ldap.directory import Directory, Plan
@@ -17,7 +18,8 @@ from relay.keys.ldap.judge import NAME, judge, read
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, KeySpace
 from relay.keys.ldap.server import Server
-from relay.model import Address, Certificate, Lookup, NotFound, Outage
+from relay.mail.userids import narrowed
+from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unusable, Why
 from relay.ports import Examiner
 
 
@@ -43,11 +45,11 @@ class Ldap:
         try:
             space, entries = await self._find(lambda space: space.address_searches(address))
             holdings = await read(entries, space, self._examiner)
+            return await self._narrowed(judge(address, holdings, space, self._clock()), address)
         except Unavailable as error:
             return Outage(NAME, error.reason)
         except EngineError:
             return Outage(NAME, Reason.EXAMINER)
-        return judge(address, holdings, space, self._clock())
 
     async def by_fingerprint(self, fingerprint: str) -> Certificate | NotFound | Outage:
         """The directory's state of a certificate, usable or not: a revocation is what is looked for, too."""
@@ -67,6 +69,15 @@ class Ldap:
         """End every connection; the source is not used afterwards."""
         for directory in self._directories:
             await directory.close()
+
+    async def _narrowed(self, lookup: Lookup, address: Address) -> Lookup:
+        """What was found without the addresses nobody asked for: who may write one entry speaks for no other."""
+        if not isinstance(lookup, Found) or all(u.address == address for u in lookup.certificate.user_ids):
+            return lookup
+        [verdict] = await self._examiner.examine([narrowed(lookup.certificate.data, {address})])
+        if not isinstance(verdict, Certificate):
+            return Unusable(Why.INVALID, lookup.certificate.fingerprint, lookup.origin, NAME, lookup.method)
+        return replace(lookup, certificate=verdict)
 
     async def _find(self, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:
         failures: list[Unavailable] = []

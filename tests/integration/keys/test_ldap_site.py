@@ -218,3 +218,18 @@ async def test_the_password_stands_in_no_argument_and_no_environment_of_the_work
     assert b"worker.py" in shown
     assert b"geheim" not in shown
     await source.close()
+
+
+async def test_a_key_counts_only_for_the_address_in_whose_entry_it_stands() -> None:
+    """Who may write her own entry put the addressee of other people's mail into her key: it counted for both."""
+    with Slapd() as directory, Correspondent() as person:
+        directory.add_root()
+        fingerprint = person.new_key("Mallory <mallory@example.org>")
+        person.gpg("--quick-add-uid", fingerprint, "Bob <bob@example.org>")
+        directory.add(person_entry("mallory", ["mallory@example.org"], person.export(fingerprint)))
+        site = Site(directory, {})
+        found = await answer(site.server(), "mallory@example.org")
+        assert isinstance(found, Found)
+        assert [str(address) for address in found.certificate.addresses] == ["mallory@example.org"]
+        assert b"bob@" not in found.certificate.data
+        assert await answer(site.server(), "bob@example.org") == NotFound("ldap", "ldap/site")

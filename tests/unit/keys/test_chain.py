@@ -17,7 +17,9 @@ from relay.keys.chain import TOO_SLOW
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 
 BOB = "bob@ville.example"
+MALLORY = "mallory@ville.example"
 EXPIRED = NOW - DAY
+HOUR = 3600
 
 
 @pytest.fixture
@@ -248,6 +250,45 @@ async def test_a_key_that_counts_for_another_address_is_not_taken_over_an_import
     at.wkd.shelf[BOB] = [key(2, BOB)]
     for _ in range(2):
         assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
+
+
+async def test_a_source_that_renews_a_key_brings_it_no_address_that_nobody_asked_for(at: Bench) -> None:
+    """Mallory writes the addressee of other people's mail into her own key, and publishes it where hers is renewed."""
+    await at.imported(key(1, MALLORY))
+    at.ldap.shelf[MALLORY] = at.wkd.shelf[MALLORY] = [key(1, MALLORY, BOB, expires=NOW + DAY)]
+    await at.upkeep.round()
+    assert await at.entries(BOB) == {}
+    assert told(await at.find(BOB)) == ("not found",)
+    assert told(await at.find(MALLORY)) == ("found", fpr(1), "imported", "keyring")
+
+
+async def test_an_imported_key_joins_no_address_for_which_another_was_imported(at: Bench) -> None:
+    """Bob's domain says that Mallory's key, which was imported for her, were his too, and it was the last to change."""
+    await at.imported(key(1, BOB), key(2, MALLORY))
+    at.wkd.shelf[BOB] = [key(2, BOB, expires=NOW + DAY)]
+    at.later(HOUR)
+    await at.upkeep.round()
+    assert told(await at.find(BOB)) == ("found", fpr(1), "imported", "keyring")
+    assert list(await at.entries(BOB)) == [fpr(1)]
+
+
+async def test_a_key_joins_an_address_that_its_source_was_asked_for(at: Bench) -> None:
+    await at.imported(key(1, BOB))
+    at.wkd.shelf["bob@second.example"] = [key(1, "bob@second.example", "bob@third.example")]
+    for _ in range(2):
+        assert told(await at.find("bob@second.example"))[:3] == ("found", fpr(1), "imported")
+    assert await at.entries("bob@third.example") == {}
+
+
+async def test_a_renewal_does_not_make_the_older_of_two_imported_keys_the_newest(at: Bench) -> None:
+    await at.imported(key(1, BOB, expires=NOW + DAY))
+    at.later(HOUR)
+    await at.imported(key(2, BOB))
+    at.wkd.shelf[BOB] = [key(1, BOB, expires=NOW + 9 * DAY)]
+    at.later(HOUR)
+    await at.upkeep.round()
+    assert (await at.entries(BOB))[fpr(1)].certificate.expires == NOW + 9 * DAY
+    assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
 
 
 async def test_another_key_is_left_alone_while_the_imported_one_is_usable(at: Bench) -> None:
