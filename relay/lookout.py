@@ -1,22 +1,29 @@
-"""How a serving process is watched: what it counts, how it stands, and where that is told.
+"""How serving processes are watched: what they count, how they stand, and where that is told.
 
-The only process answers for itself. A worker tells its supervisor every second, which adds the figures of all up
-and answers; where the supervisor does not read, the worker keeps its figures and goes on with mail.
+The only process answers for itself (`Lookout`). A worker reports to its supervisor every second (`Reporter`), which
+adds the figures of all up and answers (`Gatherer`). Reports are datagrams on a pair of unnamed sockets, sent without
+waiting: where the supervisor does not read, a worker keeps its figures, adds to them, and goes on with mail. What a
+worker that was killed had not reported yet, a second's worth, is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 from collections.abc import Callable
-from pathlib import Path
 
+from relay import events
 from relay.config import Config
+from relay.events import Event
 from relay.metrics.figures import Figures, Standing
 from relay.metrics.observer import Observer
+from relay.metrics.tally import Rows, Tally
 from relay.metrics.window import Window
-from relay.openpgp.home import reachable
+from relay.openpgp import home
 
 EVERY = 1.0
+_LARGEST = 1 << 18
 
 
 class Lookout:
@@ -30,7 +37,7 @@ class Lookout:
 
     async def open(self, config: Config) -> None:
         """Answer from now on. Raises `ListenError`."""
-        await self._window.open(reachable(Path(config.keyring)), config.metrics)
+        await self._window.open(home.reachable(config.keyring), config.metrics)
 
     async def follow(self, config: Config) -> None:
         """What a reload changed. Raises `ListenError`; then nothing is."""
@@ -49,3 +56,108 @@ class Lookout:
 
     def _refresh(self) -> None:
         self._figures.hear(0, self._observer.tally.take(), self._standing())
+
+
+class Gatherer:
+    """Of a supervisor: as a `Lookout`, of all its workers."""
+
+    def __init__(self, workers: int, observer: Observer) -> None:
+        self._observer = observer
+        self._figures = Figures(workers)
+        self._window = Window(self._figures, self._refresh)
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in (self._ours, self._theirs):
+            end.settimeout(0)
+
+    @property
+    def descriptor(self) -> int:
+        """What workers report to: one for all."""
+        return self._theirs.fileno()
+
+    async def open(self, config: Config) -> None:
+        """Hear and answer from now on. Raises `ListenError`, `EngineError` for the keyring folder."""
+        home.prepare(config.keyring)
+        await self._window.open(home.reachable(config.keyring), config.metrics)
+        asyncio.get_running_loop().add_reader(self._ours.fileno(), self._hear)
+
+    async def follow(self, config: Config) -> None:
+        """What a reload changed. Raises `ListenError`; then nothing is."""
+        await self._window.move(config.metrics)
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._refresh()
+            self._figures.tick()
+            await asyncio.sleep(EVERY)
+
+    def lost(self, worker: int) -> None:
+        """That one has ended."""
+        self._hear()
+        self._figures.lost(worker)
+
+    async def close(self) -> None:
+        """Hear and tell no more."""
+        asyncio.get_running_loop().remove_reader(self._ours.fileno())
+        await self._window.close()
+        self._ours.close()
+        self._theirs.close()
+
+    def _refresh(self) -> None:
+        self._hear()
+        self._figures.tally.add(self._observer.tally.take())
+
+    def _hear(self) -> None:
+        try:
+            while True:
+                worker, underway, lacks, rows = json.loads(self._ours.recv(_LARGEST))
+                self._figures.hear(worker, Tally.read(rows), Standing(underway, lacks))
+        except BlockingIOError:
+            pass  # all is read
+
+
+class Reporter:
+    """Of a worker, in the place of a `Lookout`."""
+
+    def __init__(self, observer: Observer, standing: Callable[[], Standing], number: int, descriptor: int) -> None:
+        self._observer = observer
+        self._standing = standing
+        self._number = number
+        self._socket = socket.socket(fileno=descriptor) if descriptor >= 0 else None
+
+    async def open(self, _config: Config) -> None:
+        """The supervisor answers."""
+
+    async def follow(self, _config: Config) -> None:
+        """And moves."""
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._report()
+            await asyncio.sleep(EVERY)
+
+    async def close(self) -> None:
+        """What was counted last."""
+        self._report()
+        if self._socket:
+            self._socket.close()
+
+    def _report(self) -> None:
+        """What is not taken now comes again with the next."""
+        pieces = list(self._observer.tally.take().pieces())
+        try:
+            while pieces:
+                self._send(pieces[0])
+                del pieces[0]
+        except BlockingIOError:
+            pass  # it does not read just now
+        except OSError as error:  # it has gone: so does this process
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+        for piece in pieces:
+            self._observer.tally.add(Tally.read(piece))
+
+    def _send(self, rows: Rows) -> None:
+        standing = self._standing()
+        if self._socket:
+            self._socket.send(json.dumps([self._number, standing.underway, standing.lacks, rows]).encode())

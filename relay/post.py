@@ -18,7 +18,7 @@ from pathlib import Path
 from relay import config, events, systemd, wire
 from relay.config import Config
 from relay.events import Event
-from relay.lookout import Lookout
+from relay.lookout import Lookout, Reporter
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
 from relay.smtp.inlet import Inlet
@@ -64,22 +64,6 @@ class Alone:
         """It has tried to use that."""
 
 
-class Unwatched:
-    """In the place of a `Lookout`: nobody asks."""
-
-    async def open(self, config: Config) -> None:
-        """There is nothing to open."""
-
-    async def follow(self, config: Config) -> None:
-        """Nor to move."""
-
-    async def watch(self) -> None:
-        """Nor to tell."""
-
-    async def close(self) -> None:
-        """Nor to close."""
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a worker is told at its start."""
@@ -89,6 +73,8 @@ class Order:
     config: Config
     places: Mapping[str, int]
     """URL to the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
+    figures: int = -1
+    """The descriptor of the socket that figures are reported to; -1: nobody wants them."""
     beat: float = BEAT
 
 
@@ -105,9 +91,9 @@ class Worker:
         """Whether what is done beside mail is its work."""
         return self._order.number == 0
 
-    def lookout(self, _observer: Observer, _standing: Callable[[], Standing]) -> Unwatched:
-        """Its place for figures would be taken by the first of several."""
-        return Unwatched()
+    def lookout(self, observer: Observer, standing: Callable[[], Standing]) -> Reporter:
+        """The supervisor answers for all."""
+        return Reporter(observer, standing, self._order.number, self._order.figures)
 
     async def listen(self, inlet: Inlet, _settings: Config) -> list[str]:
         """Start the inlet on what the supervisor has reserved, whatever the configuration says by now."""

@@ -57,7 +57,7 @@ class Running:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "relay.worker", str(theirs.fileno())),
                     stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno(), *(place for place in order.places.values() if place >= 0)],
+                    pass_fds=[theirs.fileno(), *(d for d in (order.figures, *order.places.values()) if d >= 0)],
                     env={**_environment(), "PYTHONPATH": str(_SOURCE)},
                     start_new_session=True,  # a terminal's Ctrl-C is for the supervisor
                 )

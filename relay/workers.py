@@ -19,8 +19,10 @@ from pathlib import Path
 
 from relay import config, events, systemd
 from relay.config import Config
-from relay.errors import ConfigError, RelayError
+from relay.errors import ConfigError, ListenError, RelayError
 from relay.events import Event
+from relay.lookout import Gatherer
+from relay.metrics.observer import Observer
 from relay.openpgp.call import use_pidfd
 from relay.post import Order
 from relay.running import Running
@@ -38,9 +40,10 @@ _AFTER_GRACE = 5.0
 class Supervisor:
     """Starts, replaces, and stops."""
 
-    def __init__(self, path: Path, settings: Config) -> None:
+    def __init__(self, path: Path, settings: Config, observer: Observer) -> None:
         self._path = path
         self._config = settings
+        self._lookout = Gatherer(settings.workers, observer)
         self._places: dict[str, int] = {}
         self._running: dict[int, Running] = {}
         self._one_configuration = asyncio.Lock()
@@ -54,12 +57,16 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
-        with ExitStack() as stack:
-            self._reserve(stack)
-            try:
-                await self._supervise()
-            finally:
-                await self._end_all()
+        try:
+            await self._lookout.open(self._config)
+            with ExitStack() as stack:
+                self._reserve(stack)
+                try:
+                    await self._supervise()
+                finally:
+                    await self._end_all()
+        finally:
+            await self._lookout.close()
 
     def _reserve(self, stack: ExitStack) -> None:
         for url in self._config.listen:
@@ -77,6 +84,7 @@ class Supervisor:
         systemd.ready()
         beside = [
             *(asyncio.create_task(self._keep(number)) for number in self._running),
+            asyncio.create_task(self._lookout.watch()),
             asyncio.create_task(self._reload_on_hangup()),
             asyncio.create_task(systemd.keep_alive()),
         ]
@@ -98,7 +106,8 @@ class Supervisor:
     async def _start(self, number: int) -> Running:
         """A worker's life begins here."""
         async with self._one_configuration:
-            running = await Running.start(Order(number, self._path, self._config, self._places))
+            order = Order(number, self._path, self._config, self._places, self._lookout.descriptor)
+            running = await Running.start(order)
             self._running[number] = running
         return running
 
@@ -106,6 +115,7 @@ class Supervisor:
         """And is over here; the seconds it lasted."""
         running = self._running.pop(number)
         running.close()
+        self._lookout.lost(number)
         return running.age
 
     async def _keep(self, number: int) -> None:
@@ -142,9 +152,22 @@ class Supervisor:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
             return
         async with self._one_configuration:
+            if not await self._followed(fresh):
+                return
             if await self._usable(fresh):
                 self._config = fresh
                 events.log().info(Event.RELOADED, workers=len(self._running))
+            else:
+                await self._followed(self._config)
+
+    async def _followed(self, fresh: Config) -> bool:
+        """Whether figures are told where that says."""
+        try:
+            await self._lookout.follow(fresh)
+        except ListenError as error:
+            events.log().error(Event.NOT_RELOADED, faults=[str(error)])
+            return False
+        return True
 
     async def _usable(self, fresh: Config) -> bool:
         """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
@@ -184,11 +207,11 @@ class Pauses:
         return 0.0 if self._short < 2 else min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._short - 2, 10))
 
 
-async def supervise(path: Path, settings: Config) -> None:
+async def supervise(path: Path, settings: Config, observer: Observer) -> None:
     """All of it, until told to stop."""
     use_pidfd()
     try:
-        await Supervisor(path, settings).run()
+        await Supervisor(path, settings, observer).run()
     finally:
         ignore_signals()
 

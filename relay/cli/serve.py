@@ -37,4 +37,4 @@ async def _serve(path: Path, config: Config, observer: Observer) -> None:
     if config.workers == 1:
         await service.serve(config, Alone(path), observer)
     else:
-        await supervise(path, config)
+        await supervise(path, config, observer)

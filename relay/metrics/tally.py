@@ -6,18 +6,18 @@ becomes of the worker, and no counter goes backwards. Bounded by what `relay.met
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Self
 
 from relay.metrics.catalogue import Figure
 
 Key = tuple[str, ...]
 """A figure's name and its labels' values; of a histogram also `sum` or the number of the bucket."""
+
+Rows = list[list[Any]]
 
 SUM = "sum"
 MOST_TROUBLES = 20
@@ -79,20 +79,19 @@ class Tally:
         self.counts, self.marks, self.troubles = defaultdict(float), {}, OrderedDict()
         return taken
 
-    def pieces(self) -> Iterator[bytes]:
-        """As octets, in pieces that each stand for themselves."""
-        rows: list[list[Any]] = [["count", *key, value] for key, value in self.counts.items()]
+    def pieces(self) -> Iterator[Rows]:
+        """As rows for JSON, in pieces that each stand for themselves: at least one."""
+        rows: Rows = [["count", *key, value] for key, value in self.counts.items()]
         rows += [["mark", *key, value] for key, value in self.marks.items()]
         rows += [["trouble", t.what, t.details, t.count, t.last] for t in self.troubles.values()]
-        rest = iter(rows)
-        while piece := list(islice(rest, _AT_ONCE)):
-            yield json.dumps(piece).encode()
+        for at in range(0, len(rows) or 1, _AT_ONCE):
+            yield rows[at : at + _AT_ONCE]
 
     @classmethod
-    def read(cls, piece: bytes) -> Self:
+    def read(cls, piece: Rows) -> Self:
         """One of those pieces."""
         tally = cls()
-        for kind, *row in json.loads(piece):
+        for kind, *row in piece:
             match kind:
                 case "count":
                     tally.counts[tuple(row[:-1])] += row[-1]
