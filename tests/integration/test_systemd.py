@@ -54,14 +54,17 @@ def serving(relay: Relay, address: str, **more: str) -> Iterator[subprocess.Pope
         yield process
     finally:
         if process.poll() is None:
-            process.kill()
-        process.wait(10)
+            process.terminate()  # its workers, and a gpg that it has just called, end before the folder goes
+        process.wait(40)
 
 
-@pytest.fixture
-def relay() -> Iterator[Relay]:
-    with Relay() as made:
+@pytest.fixture(params=[1, 2], ids=["alone", "workers"])
+def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
+    with Relay({"workers": request.param}) as made:
         yield made
+
+
+alone = pytest.mark.parametrize("relay", [1], indirect=True)
 
 
 def connects(port: int) -> bool:
@@ -117,6 +120,7 @@ def test_the_watchdog_hears_the_serving_process_and_misses_one_that_stands_still
         heard.wait("WATCHDOG=1")
 
 
+@alone
 def test_a_watchdog_of_another_process_is_not_ours(relay: Relay) -> None:
     address = str(relay.folder / "notify")
     with manager(address) as heard, serving(relay, address, WATCHDOG_USEC="1000", WATCHDOG_PID="1") as process:
@@ -126,6 +130,7 @@ def test_a_watchdog_of_another_process_is_not_ours(relay: Relay) -> None:
         assert heard.next() == ["STOPPING=1"]
 
 
+@alone
 def test_a_manager_that_is_gone_does_not_end_the_relay(relay: Relay) -> None:
     with serving(relay, str(relay.folder / "nobody")) as process:
         relay.wait_event("failed")

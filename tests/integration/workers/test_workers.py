@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -13,14 +14,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from lab.bed import ANNA, BERTA, CARL, HUGO, Bed
+from lab.bed import ANNA, BERTA, CARL, HUGO, Bed, assert_nothing_clear, told_or_sent
 from lab.client import Client
-from lab.mta import SENDER
+from lab.mta import SENDER, Mail, Mta
 from lab.nexthop import ScriptedHop, Wait
+from lab.ports import free_port
 from lab.relay import Relay
 from lab.waiting import wait_for
 
 BOTH = {0, 1}
+SEED = 11
+KILLS = int(os.environ.get("KILLS", "4"))
 PATIENT = {"gpg": "30s", "next_hop": "60s", "final_dot": "60s"}
 
 
@@ -33,7 +37,8 @@ POLICY: list[dict[str, Any]] = [
 def new_bed() -> Bed:
     bed = Bed("lmtp", {"workers": 2, "deadlines": PATIENT, "policy": POLICY})
     relay = bed.relay
-    relay.configure({**relay.settings, "listen": [*relay.settings["listen"], f"lmtp://{relay.folder}/inlet"]})
+    more = [f"lmtp://{relay.folder}/inlet", f"smtp://127.0.0.1:{free_port()}"]
+    relay.configure({**relay.settings, "listen": [bed.url, *more]})
     return bed
 
 
@@ -145,6 +150,60 @@ async def test_the_mail_of_a_worker_that_is_killed_gets_no_250_and_is_served_onc
         assert after[1 - number] == before[1 - number]
         assert await bed.mta.until_final(mail) == ["250 2.0.0"] * 3
         bed.assert_served(hop, mail)
+
+
+async def test_workers_killed_at_random_moments_under_load_lose_nothing_and_double_only_what_was_at_the_next_hop(
+    bed: Bed,
+) -> None:
+    """Of an attempt that broke off, at most what the next hop had just taken comes twice (RFC 1047): counted here."""
+    chance = random.Random(SEED)  # noqa: S311  moments, and the same ones in every run
+    mails: list[Mail] = []
+    ended = asyncio.Event()
+
+    async def keep_sending(mta: Mta) -> None:
+        while not ended.is_set():
+            mail = bed.letter(*chance.choice([(ANNA,), (ANNA, BERTA), (ANNA, CARL), (BERTA, HUGO, CARL)]))
+            mails.append(mail)
+            await mta.until_final(mail, attempts=200, every=0.05)
+
+    lmtp, _, smtp = bed.relay.settings["listen"]
+    async with bed.hop() as hop, asyncio.TaskGroup() as group:
+        for url in (lmtp, smtp) * 3:
+            group.create_task(keep_sending(Mta(url, patience=60)))
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(0, 0.4))
+            number, pid = chance.choice(sorted((await asyncio.to_thread(working, bed)).items()))
+            os.kill(pid, signal.SIGKILL)
+            await replaced(bed, number, pid)
+        ended.set()
+    doubles = [served_beyond(hop, mail) for mail in mails]
+    broken = sum(broke_off(mail) for mail in mails)
+    print(f"{KILLS} kills, {len(mails)} mails, {broken} attempts broke off, {sum(doubles)} recipients served twice")
+    assert broken
+    assert_nothing_clear(hop)
+    bed.relay.run("trace", "--verify")
+
+
+def served_beyond(hop: ScriptedHop, mail: Mail) -> int:
+    """Copies beyond the one for each who was not refused; nobody may be without."""
+    mine = [message for message in hop.messages if mail_of(message.content) == mail_of(mail.content)]
+    copies = Counter(r for message in mine for r in told_or_sent(message))
+    due = {r for r in mail.recipients if mail.last(r).startswith("2")}
+    due -= {HUGO}  # over SMTP its notice answers for him
+    assert due <= copies.keys(), (copies, mail.answers)
+    most = 1 + broke_off(mail)
+    assert all(count <= most for count in copies.values()), (copies, mail.answers)
+    return sum(count - 1 for count in copies.values())
+
+
+def mail_of(content: bytes) -> bytes:
+    """Its number."""
+    return content.partition(b"<mail")[2].partition(b"@")[0]
+
+
+def broke_off(mail: Mail) -> int:
+    """Attempts at it that nobody answered."""
+    return max(answers.count("") for answers in mail.answers.values())
 
 
 async def test_a_new_configuration_reaches_all_and_a_wrong_one_nobody(bed: Bed) -> None:

@@ -1,0 +1,42 @@
+"""One worker's process as its supervisor sees it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from lab.relay import Relay
+
+from relay import config, running
+from relay.errors import RelayError
+from relay.post import Order
+from relay.running import Running
+
+
+def order(relay: Relay, **places: int) -> Order:
+    return Order(1, relay.file, config.load(relay.file), {f"lmtp://127.0.0.1:{relay.port}": -1, **places}, beat=0.1)
+
+
+async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Relay() as relay:
+        worker = await Running.start(order(relay))
+        assert await worker.ready == [f"lmtp://127.0.0.1:{relay.port}"]
+        monkeypatch.setattr(running, "SILENCE", 2.0)
+        assert await worker.reload(config.load(relay.file)) is True
+
+        worker.signal(signal.SIGSTOP)
+
+        assert await worker.process.wait() == -signal.SIGKILL
+        assert await worker.reload(config.load(relay.file)) is None
+        worker.close()
+
+
+async def test_one_that_cannot_serve_says_why(tmp_path: Path) -> None:
+    with Relay() as relay:
+        worker = await Running.start(order(relay, **{f"lmtp://{tmp_path}/nowhere/inlet": -1}))
+
+        with pytest.raises(RelayError, match=r"nowhere/inlet cannot be listened on: No such file or directory$"):
+            await worker.ready
+        assert await worker.process.wait() == 1
+        worker.close()
