@@ -1,7 +1,9 @@
-"""What holds for every test: in CI a test that is skipped has failed, because CI has all that tests need.
+"""What holds for every test.
 
-The one exception is test data beside the repository (`../shared`), which a clone elsewhere does not have; such a
-skip names that folder in its reason.
+In CI a test that is skipped has failed, because CI has all that tests need. The one exception is test data beside the
+repository (`../shared`), which a clone elsewhere does not have; such a skip names that folder in its reason.
+
+A test that has written something of a mail to standard output, standard error or the log has failed (`lab.canary`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,11 @@ from collections.abc import Generator
 
 import pytest
 import structlog
+from lab.canary import Sings, assert_unheard, listen
+
+
+def pytest_configure() -> None:
+    listen()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -21,7 +28,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         if "../shared" not in reason:
             report.outcome = "failed"
             report.longrepr = f"skipped, and in CI no test may be: {reason}"
+    if report.passed:
+        _assert_quiet(report)
     return report
+
+
+def _assert_quiet(report: pytest.TestReport) -> None:
+    for place, text in report.sections:
+        try:
+            assert_unheard(text.encode(errors="surrogateescape"), place)
+        except Sings as error:
+            report.outcome = "failed"
+            report.longrepr = str(error)
 
 
 @pytest.fixture(autouse=True)

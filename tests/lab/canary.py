@@ -1,19 +1,30 @@
 """Nothing of a mail may stand in a log, a trace, a reply or a file of the relay: every test mail is its own canary.
 
-Whatever sends for a test (`lab.client`, `lab.postfix`) calls `sent` with the content; its subject and the lines of its
-body are the canaries, and `WORD`, which tests of faults put into every subject and body. `lab.relay` calls
-`assert_silent` on the relay's folder when it is done: the log of all its runs with what crashed, the store and its
-write-ahead log, what the commands printed, whatever else was left there. `lab.client` has each reply looked at.
+Whatever sends for a test (`lab.client`, `lab.postfix`, `smtplib`) calls `sent` with the content; its subject and the
+lines of its body are the canaries, and `WORD`, which tests of faults put into every subject and body. Where they may
+not be heard, in the whole run of the tests:
+
+- the relay's folder, when `lab.relay` is done with it: the log of all its runs with whatever crashed, the store with
+  the trace, what the commands printed, temporary files (TMPDIR is in there), what else was left;
+- each reply, in `lab.client` and in `smtplib` (`listen`); the log of Postfix, which quotes them;
+- each notice that comes to a sink of the lab (and all that comes to the next hop of `lab.bed`);
+- what a test that passed has written to standard output, standard error and the log of its own process, where parts of
+  the relay run without one of their own (`tests/conftest.py`).
+
+`tests/integration/hostile/test_canary.py` has a relay that sings at each of these places, and sees the test go red.
 """
 
 from __future__ import annotations
 
 import re
+import smtplib
 from pathlib import Path
 
 WORD = b"kanarienvogel7"
 
 _SUBJECT = re.compile(rb"(?mi)^subject:[ \t]*([^\r\n]+(?:\r\n[ \t][^\r\n]+)*)")
+_EOL = re.compile(rb"\r?\n")
+_NOTICE = re.compile(rb"Reporting-MTA: dns; relay\.")
 _SHORTEST = 12
 _MOST = 40
 _known: set[bytes] = {WORD}
@@ -21,7 +32,7 @@ _known: set[bytes] = {WORD}
 
 def sent(content: bytes) -> None:
     """Remember what must be seen nowhere: the subject and some long lines of the body, but for addresses."""
-    head, _, body = content[:200_000].partition(b"\r\n\r\n")
+    head, _, body = _EOL.sub(b"\r\n", content[:200_000]).partition(b"\r\n\r\n")
     lines = [line.strip() for line in body.split(b"\r\n")[: 10 * _MOST]]
     if subject := _SUBJECT.search(head + b"\r\n"):
         lines.insert(0, subject[1].strip())
@@ -33,6 +44,22 @@ def _ordinary(line: bytes) -> bool:
     return b"@" in line or line.startswith(b"--") or b": " in line or len(set(line)) < 6
 
 
+def listen() -> None:
+    """Have smtplib, with which some tests send, tell what it sends and what it is answered."""
+    data, getreply = smtplib.SMTP.data, smtplib.SMTP.getreply
+
+    def telling_data(self: smtplib.SMTP, content: str | bytes) -> tuple[int, bytes]:
+        sent(content.encode("ascii") if isinstance(content, str) else content)
+        return data(self, content)
+
+    def telling_reply(self: smtplib.SMTP) -> tuple[int, bytes]:
+        code, text = getreply(self)
+        assert_unheard(text, "a reply")
+        return code, text
+
+    smtplib.SMTP.data, smtplib.SMTP.getreply = telling_data, telling_reply  # type: ignore[method-assign, assignment]
+
+
 class Sings(Exception):
     """A canary was found where none may be."""
 
@@ -42,6 +69,11 @@ def assert_unheard(data: bytes, where: object) -> None:
     singing = sorted(word for word in _known if word in data)
     if singing:
         raise Sings(f"{where} holds what stood in a mail: {singing[:3]}")
+
+
+def is_notice(content: bytes) -> bool:
+    """A relay of the lab wrote it."""
+    return _NOTICE.search(content[:20_000]) is not None
 
 
 def assert_silent(folder: Path) -> None:

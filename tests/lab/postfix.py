@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.canary import sent
+from lab.canary import assert_unheard, sent
 from lab.ports import free_port
 from lab.waiting import wait_for
 
@@ -68,7 +68,10 @@ class Postfix:
             wait_for(lambda: not _group(pid), "Postfix has stopped")
 
     def remove(self) -> None:
-        shutil.rmtree(self.root)
+        try:
+            assert_unheard(self.log.encode(), "the log of Postfix")
+        finally:
+            shutil.rmtree(self.root)
 
     def reload(self) -> None:
         """Take up a changed configuration; no smtpd with the old one is left when this returns."""

@@ -40,6 +40,9 @@ class Relay:
         self.file = self.folder / "config.yaml"
         self.path = os.environ["PATH"]
         """Where it finds gpg."""
+        self.program: tuple[str | Path, ...] = (PROGRAM,)
+        self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
+        self._temporary.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(
             {
@@ -100,12 +103,12 @@ class Relay:
         before = self._ready()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "-c", self.file, "serve"],
+                [*self.program, "-c", self.file, "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={"PATH": self.path, "LANG": "C.UTF-8"},
+                env={"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)},
                 start_new_session=True,
             )
         wait_for(lambda: self._ready() > before or (self._process and self._process.poll() is not None), "ready")
@@ -161,11 +164,11 @@ class Relay:
     def run(self, *words: str | Path, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Another command of the program."""
         done = subprocess.run(
-            [PROGRAM, "-c", self.file, *words],
+            [*self.program, "-c", self.file, *words],
             input=content,
             capture_output=True,
             cwd=self.folder,
-            env={"PATH": self.path, "LANG": "C.UTF-8"},
+            env={"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)},
             check=False,
             timeout=100,
         )

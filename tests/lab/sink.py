@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from lab.canary import assert_unheard, is_notice
+
 KEYWORDS = (
     "PIPELINING",
     "SIZE",
@@ -51,6 +53,7 @@ class Sink:
     def __init__(self, *, lmtp: bool = False) -> None:
         self._lmtp = lmtp
         self._taken: list[Taken] = []
+        self._notices: list[bytes] = []
         self._arrived = threading.Condition()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -75,6 +78,8 @@ class Sink:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for notice in self._notices:
+            assert_unheard(notice, "a notice")
 
     def wait_for(self, count: int, seconds: float = 30) -> list[Taken]:
         """The first mails, as soon as there are so many."""
@@ -91,6 +96,8 @@ class Sink:
     def keep(self, mail: Taken) -> None:
         with self._arrived:
             self._taken.append(mail)
+            if is_notice(mail.content):
+                self._notices.append(mail.content)
             self._arrived.notify_all()
 
     @property

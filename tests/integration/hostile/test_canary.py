@@ -1,0 +1,171 @@
+"""A relay that tells what stands in a mail, at each place where nothing of it may be: the lab hears it everywhere.
+
+The relay is the real one with one function replaced in its process, as a careless change would do it.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lab.canary import Sings, assert_unheard, is_notice
+from lab.client import Client
+from lab.relay import Relay
+from lab.sink import Sink
+
+SENDER, TO = "medecin@hopital.example", "someone@ville.example"
+SUBJECT, LINE = "Findings of Mrs Durand", "The biopsy shows nothing unusual."
+MAIL = f"From: {SENDER}\r\nTo: {TO}\r\nSubject: {SUBJECT}\r\n\r\n{LINE}\r\nNothing to be afraid of.\r\n".encode()
+INSIDE = {
+    "subject in the log": """
+        of = events.of
+        events.of = lambda inbound: of(inbound).bind(subject=inbound.content.decode().split("\\r\\n")[2])
+    """,
+    "body on standard error": """
+        of = events.of
+        events.of = lambda inbound: print(inbound.content.decode(), file=sys.stderr) or of(inbound)
+    """,
+    "an exception's text": """
+        def process(self, inbound):
+            raise ValueError(inbound.content.decode())
+        pipeline.Pipeline.process = process
+        events.unforeseen = lambda error: {"error": repr(error)}
+    """,
+    "a crash": """
+        def of(inbound):
+            sys.excepthook(ValueError, ValueError(inbound.content.decode()), None)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        events.of = of
+    """,
+    "line of the body in the trace": """
+        headers.message_id = lambda content: content.decode().split("\\r\\n")[4]
+    """,
+    "temporary file": """
+        of = events.of
+        def leaving(inbound):
+            with open(tempfile.mkstemp()[1], "wb") as file:
+                file.write(inbound.content)
+            return of(inbound)
+        events.of = leaving
+    """,
+}
+IN_A_REPLY = """
+        judged = Inlet._judged
+        async def telling(self, inbound):
+            given = await judged(self, inbound)
+            return tuple(Reply(r.code, r.enhanced, inbound.content.decode().split("\\r\\n")[4]) for r in given)
+        Inlet._judged = telling
+"""
+IN_A_NOTICE = """
+        returned._READ = {**returned._READ, "Subject": str}
+"""
+
+
+def singing(code: str) -> tuple[str, ...]:
+    """The program with this done to it."""
+    lines = "\n".join(line[8:] for line in code.splitlines())
+    preface = """
+import os, signal, sys, tempfile
+from relay import events, pipeline
+from relay.cli.main import main
+from relay.mail import headers, returned
+from relay.model import Reply
+from relay.smtp.inlet import Inlet
+"""
+    return (sys.executable, "-c", f"{preface}\n{lines}\nmain()")
+
+
+def settings(sink: Sink) -> dict[str, object]:
+    rule = {"name": "everyone", "encrypt": "required"}
+    return {"reinject": f"smtp://127.0.0.1:{sink.port}", "policy": [rule]}
+
+
+def send(relay: Relay) -> None:
+    with smtplib.LMTP("127.0.0.1", relay.port, timeout=30) as client:
+        client.sendmail(SENDER, [TO], MAIL)
+
+
+def test_a_relay_that_keeps_it_to_itself_is_heard_nowhere() -> None:
+    with Sink() as sink, Relay(settings(sink)) as relay:
+        relay.start()
+        send(relay)
+        relay.trace()
+        (notice,) = sink.wait_for(1)
+        assert is_notice(notice.content)
+
+
+@pytest.mark.parametrize("where", INSIDE)
+def test_what_sings_in_its_folder_is_heard(where: str) -> None:
+    with pytest.raises(Sings, match=r"Findings of Mrs Durand|biopsy"):
+        one_mail_through(singing(INSIDE[where]), crashes=where == "a crash")
+
+
+def one_mail_through(program: tuple[str, ...], *, crashes: bool = False) -> None:
+    with Sink() as sink, Relay(settings(sink)) as relay:
+        relay.program = program
+        relay.start()
+        if not crashes:
+            send(relay)
+            return
+        with pytest.raises((OSError, smtplib.SMTPException)):
+            send(relay)
+        relay.kill()
+        assert not [*relay.folder.rglob("core*")]
+
+
+def test_what_a_command_prints_is_heard() -> None:
+    with pytest.raises(Sings, match="biopsy"):
+        one_command(f"print({LINE!r})")
+
+
+def one_command(code: str) -> None:
+    with Sink() as sink, Relay(settings(sink)) as relay:
+        relay.start()
+        send(relay)
+        relay.program = (sys.executable, "-c", code)
+        relay.run("trace")
+
+
+async def test_what_sings_in_a_reply_is_heard_by_every_client() -> None:
+    with Sink() as sink, Relay(settings(sink)) as relay:
+        relay.program = singing(IN_A_REPLY)
+        relay.start()
+        async with Client(relay.settings["listen"][0]) as client:
+            await client.hello()
+            with pytest.raises(Sings, match="a reply"):
+                await client.send(SENDER, [TO], MAIL)
+        with pytest.raises(Sings, match="a reply"):
+            send(relay)
+
+
+def test_what_sings_in_a_notice_is_heard() -> None:
+    with pytest.raises(Sings, match="a notice"):
+        one_notice(singing(IN_A_NOTICE))
+
+
+def one_notice(program: tuple[str, ...]) -> None:
+    with Relay() as relay, Sink() as sink:
+        relay.configure({**relay.settings, **settings(sink)})
+        relay.program = program
+        relay.start()
+        send(relay)
+        assert sink.wait_for(1)
+
+
+def test_what_a_test_prints_itself_is_heard(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2]
+    (tmp_path / "conftest.py").write_text((folder / "conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text(
+        "import sys\nfrom lab.canary import WORD\n\n\n"
+        "def test_out() -> None:\n    print(WORD.decode())\n\n\n"
+        "def test_error() -> None:\n    print(WORD.decode(), file=sys.stderr)\n\n\n"
+        "def test_nothing() -> None:\n    print('all is well')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={folder}", tmp_path]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False, timeout=60)
+    assert b"2 failed, 1 passed" in done.stdout, done.stdout
+    with pytest.raises(Sings):
+        assert_unheard(done.stdout, "what pytest says of it")
