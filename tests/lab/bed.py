@@ -1,4 +1,4 @@
-"""One relay, a next hop and a gpg that fail as they are told, and the proof that nothing came of it.
+"""One relay with both inlets, a next hop and a gpg that fail as they are told, and the proof that nothing came of it.
 
 The people: `ANNA` and `BERTA` have keys; `CARL` has none and gets clear mail by a rule; `RITA` has none and must not
 get any, so that the sender gets a notice; for `HUGO` a mail waits until his key comes.
@@ -6,6 +6,7 @@ get any, so that the sender gets a notice; for `HUGO` a mail waits until his key
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import sqlite3
@@ -25,6 +26,8 @@ from lab.ports import free_port
 from lab.readers import read_sequoia
 from lab.relay import Relay
 from lab.waiting import wait_for
+from relay.model import Address, Envelope
+from relay.served import digest
 
 ANNA, BERTA, CARL, RITA, HUGO = (
     "anna@known.example",
@@ -42,15 +45,21 @@ _numbers = itertools.count(1)
 
 
 class Bed:
-    """`with Bed("lmtp") as bed: async with bed.hop() as hop: ...`; one relay for many faults."""
+    """`with Bed() as bed: async with bed.hop() as hop: ...`; one relay for many faults. `over` chooses the inlet."""
 
-    def __init__(self, scheme: str, settings: Mapping[str, Any] = {}) -> None:
-        self.scheme = scheme
+    def __init__(self, settings: Mapping[str, Any] = {}) -> None:
+        self.scheme = "lmtp"
         self.hop_port = free_port()
+        self.ports = {"lmtp": free_port(), "smtp": free_port()}
         self.pairs = {address: make_keypair(f"<{address}>") for address in (ANNA, BERTA, HUGO)}
         deadlines = {"gpg": "3s", "next_hop": "500ms", "final_dot": "500ms"}
-        base = {"reinject": f"smtp://127.0.0.1:{self.hop_port}", "policy": POLICY, "deadlines": deadlines}
-        self.relay = Relay({**base, **settings}, scheme=scheme)
+        base = {
+            "listen": [f"{scheme}://127.0.0.1:{port}" for scheme, port in self.ports.items()],
+            "reinject": f"smtp://127.0.0.1:{self.hop_port}",
+            "policy": POLICY,
+            "deadlines": deadlines,
+        }
+        self.relay = Relay({**base, **settings})
         self.gpg = BadGpg(self.relay.folder / "bin", make_keypair("<mallory@evil.example>").public)
         self.relay.path = str(self.gpg.folder)
         self.relay.keyring = Path(self.relay.settings.get("keyring", self.relay.keyring))
@@ -67,6 +76,12 @@ class Bed:
         if self.relay.keyring.exists():
             assert_silent(self.relay.keyring)
 
+    def over(self, scheme: str) -> Bed:
+        """The same relay, by way of that inlet."""
+        same = copy.copy(self)
+        same.scheme = scheme
+        return same
+
     @property
     def mta(self) -> Mta:
         """A client of the relay's inlet."""
@@ -75,7 +90,7 @@ class Bed:
     @property
     def url(self) -> str:
         """Where the inlet listens."""
-        return f"{self.scheme}://127.0.0.1:{self.relay.port}"
+        return f"{self.scheme}://127.0.0.1:{self.ports[self.scheme]}"
 
     def know(self, *addresses: str) -> None:
         """Import their keys."""
@@ -111,8 +126,11 @@ class Bed:
         copies = [message for message in hop.messages if _of(message, _number(mail))]
         return sum(len(told_or_sent(message)) for message in copies) - len(mail.recipients)
 
-    def assert_served(self, hop: ScriptedHop, mail: Mail, *, doubles: int = 0) -> None:
-        """Each recipient has had what was due to them once (and so many twice, in RFC 1047's window)."""
+    def assert_served(self, hop: ScriptedHop, mail: Mail, *, doubles: int = 0, forgotten: bool = True) -> None:
+        """Each recipient has had what was due to them once (and so many twice, in RFC 1047's window).
+
+        Then the ledger forgets the mail; one killed between its answer and that moment does so after five days.
+        """
         number = _number(mail)
         assert_nothing_clear(hop)
         copies = [message for message in hop.messages if _of(message, number)]
@@ -123,7 +141,8 @@ class Bed:
         assert sum(served.values()) - len(due) == doubles, (served, mail.answers)
         for message in copies:
             self._assert_readable(message, mail)
-        wait_for(lambda: not self.ledger(), "the ledger has forgotten what is finished", 5)
+        if forgotten:
+            wait_for(lambda: not self.ledger(mail), "the ledger has forgotten what is finished", 20)
         assert self.traced(number) == {r: mail.last(r)[:1] for r in mail.recipients}
 
     def _assert_readable(self, message: Message, mail: Mail) -> None:
@@ -132,16 +151,17 @@ class Bed:
             clear = read_sequoia(message.content, pair.secret, None)
             assert clear.partition(b"\r\n\r\n")[2] == mail.content.partition(b"\r\n\r\n")[2]
 
-    def ledger(self) -> list[str]:
-        """Whom the ledger holds now."""
-        return [row[0] for row in self.query("SELECT recipient FROM ledger")]
+    def ledger(self, mail: Mail) -> list[str]:
+        """Whom the ledger holds now as served with this mail."""
+        key = digest(Envelope(Address(mail.sender), ()), mail.content)
+        return [row[0].decode() for row in self.query("SELECT recipient FROM ledger WHERE digest = ?", key)]
 
     def traced(self, number: str) -> dict[str, str]:
         """The class of the last reply that the trace tells of each recipient."""
         rows = self.query("SELECT recipient, reply FROM trace WHERE message_id LIKE ? ORDER BY number", f"%<{number}@%")
         return {recipient: reply[:1] for recipient, reply in rows}
 
-    def query(self, text: str, *values: str) -> list[Any]:
+    def query(self, text: str, *values: str | bytes) -> list[Any]:
         """Look into the relay's store."""
         with closing(sqlite3.connect(self.relay.keyring / "store.db")) as store:
             return store.execute(text, values).fetchall()

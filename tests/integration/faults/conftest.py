@@ -1,4 +1,4 @@
-"""One relay for all tests of a file, behind either inlet."""
+"""One relay for all tests of a file, by way of either inlet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import pytest
 from lab.bed import Bed
 
 
-@pytest.fixture(scope="module", params=["lmtp", "smtp"])
-def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
-    with Bed(request.param) as made:
+@pytest.fixture(scope="module")
+def shared_bed() -> Iterator[Bed]:
+    with Bed() as made:
         yield made
+
+
+@pytest.fixture(params=["lmtp", "smtp"])
+def bed(request: pytest.FixtureRequest, shared_bed: Bed) -> Bed:
+    return shared_bed.over(request.param)

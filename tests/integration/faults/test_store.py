@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from lab.bed import ANNA, BERTA, CARL, RITA, Bed
 from lab.mta import Mail
-from lab.nexthop import Say
+from lab.nexthop import Say, ScriptedHop
 
 FAILED = "451 4.3.0"
 OUTAGE = "451 4.4.3"
@@ -28,13 +28,24 @@ MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mount and chattr need root")
 
 
-@pytest.fixture(params=["lmtp", "smtp"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def write(bed: Bed, which: str) -> Mail:
     return bed.letter(ANNA, hidden=(BERTA,)) if which == "two" else bed.letter(*MAILS[which])
+
+
+def each_by_each(bed: Bed) -> list[tuple[Bed, Mail]]:
+    """A mail of each kind by way of each inlet."""
+    return [(bed.over(scheme), write(bed, which)) for scheme in ("lmtp", "smtp") for which in MAILS]
+
+
+async def attempt_all(sent: list[tuple[Bed, Mail]]) -> list[list[str]]:
+    return await asyncio.gather(*(bed.mta.attempt(mail) for bed, mail in sent))
+
+
+async def all_end_well(hop: ScriptedHop, sent: list[tuple[Bed, Mail]]) -> None:
+    for bed, mail in sent:
+        await bed.mta.until_final(mail)
+    for bed, mail in sent:
+        bed.assert_served(hop, mail)
 
 
 @contextmanager
@@ -48,46 +59,35 @@ def locked(bed: Bed) -> Iterator[None]:
 
 async def test_the_store_is_locked() -> None:
     """It can still be read: what is on its way is served and remembered; what comes later waits for the store."""
-    with Bed("lmtp") as lmtp, Bed("smtp") as smtp:  # both at once: a write waits 10 s for a lock
-        await asyncio.gather(store_locked(lmtp), store_locked(smtp))
-
-
-async def store_locked(bed: Bed) -> None:
-    async with bed.hop() as hop:
-        mails, later = [write(bed, which) for which in MAILS], [write(bed, which) for which in MAILS]
-        split = bed.letter(CARL, hidden=(BERTA,))
-        hop.at[f"RCPT TO:<{CARL}>"] = Say("452 4.3.1 Out of storage")
-        with locked(bed):
-            attempts = [bed.mta.attempt(mail) for mail in (write(bed, "one"), split)]
-            _, first = await asyncio.gather(*attempts)
-            assert first == (["452 4.3.1", OK] if bed.scheme == "lmtp" else [FAILED, FAILED])
-            hop.at.clear()
-            for given in await asyncio.gather(*(bed.mta.attempt(mail) for mail in [split, *later])):
-                assert FAILED in given
-                assert OK not in given[:1]
-        for mail in [split, *later, *mails]:
-            await bed.mta.until_final(mail)
-        for mail in [split, *later, *mails]:
-            bed.assert_served(hop, mail)
-
-
-@pytest.mark.parametrize("which", MAILS)
-async def test_the_store_is_corrupt(scheme: str, which: str) -> None:
-    """Nothing is looked up, nothing leaves, and the relay can be stopped as ever to put a good store in its place."""
-    with Bed(scheme) as bed:
+    with Bed() as bed:
         async with bed.hop() as hop:
-            mail = write(bed, which)
+            split = [(bed.over(scheme), bed.letter(CARL, hidden=(BERTA,))) for scheme in ("lmtp", "smtp")]
+            later = each_by_each(bed)[1::2]  # each kind once: every write waits 10 s for the lock
+            hop.at[f"RCPT TO:<{CARL}>"] = Say("452 4.3.1 Out of storage")
+            with locked(bed):
+                assert await attempt_all(split) == [["452 4.3.1", OK], [FAILED, FAILED]]
+                hop.at.clear()
+                for given in await attempt_all([*split, *later]):
+                    assert FAILED in given
+                    assert OK not in given[:1]
+            await all_end_well(hop, [*split, *later])
+
+
+async def test_the_store_is_corrupt() -> None:
+    """Nothing is looked up, nothing leaves, and the relay can be stopped as ever to put a good store in its place."""
+    with Bed() as bed:
+        async with bed.hop() as hop:
+            sent = each_by_each(bed)
             good = spoil(bed.relay.keyring / "store.db")
-            first = await bed.mta.attempt(mail)
-            assert set(first) <= {FAILED, OUTAGE}, first
+            for first in await attempt_all(sent):
+                assert set(first) <= {FAILED, OUTAGE}, first
             assert hop.heard == []
             bed.relay.stop()
             for leftover in bed.relay.keyring.glob("store.db*"):
                 leftover.unlink()
             (bed.relay.keyring / "store.db").write_bytes(good)
             bed.relay.start()
-            await bed.mta.until_final(mail)
-            bed.assert_served(hop, mail)
+            await all_end_well(hop, sent)
 
 
 def spoil(store: Path) -> bytes:
@@ -121,34 +121,30 @@ def fill(folder: Path) -> Path:
 
 
 @needs_root
-@pytest.mark.parametrize("which", MAILS)
-async def test_the_disk_is_full(scheme: str, small_disk: Path, which: str) -> None:
+async def test_the_disk_is_full(small_disk: Path) -> None:
     """The first mail whose rows find no room keeps its true answer; the next is put off; later no row is missing."""
-    with Bed(scheme, {"keyring": str(small_disk)}) as bed:
+    with Bed({"keyring": str(small_disk)}) as bed:
         async with bed.hop() as hop:
-            stuffing = fill(small_disk)
-            mails = await until_it_shows(bed, which)
-            stuffing.unlink()
-            for mail in mails:
-                await bed.mta.until_final(mail)
-            for mail in mails:
-                bed.assert_served(hop, mail)
+            for over, mail in each_by_each(bed):
+                stuffing = fill(small_disk)
+                mails = await until_it_shows(over, mail)
+                stuffing.unlink()
+                await all_end_well(hop, [(over, each) for each in mails])
 
 
 @needs_root
-@pytest.mark.parametrize("which", MAILS)
-async def test_the_store_is_read_only(scheme: str, which: str) -> None:
+async def test_the_store_is_read_only() -> None:
     """As after a crash, when the file system came back read-only: the relay does not start, and says why."""
-    with Bed(scheme) as bed:
+    with Bed() as bed:
         async with bed.hop() as hop:
-            mail = write(bed, which)
+            sent = each_by_each(bed)
             bed.relay.kill()
             with immutable(bed.relay.keyring), pytest.raises(RuntimeError, match="the store"):
                 bed.relay.start()
-            assert await bed.mta.attempt(mail) == [""] * len(mail.recipients)
+            for first in await attempt_all(sent):
+                assert set(first) == {""}
             bed.relay.start()
-            await bed.mta.until_final(mail)
-            bed.assert_served(hop, mail)
+            await all_end_well(hop, sent)
 
 
 @contextmanager
@@ -161,9 +157,9 @@ def immutable(folder: Path) -> Iterator[None]:
         subprocess.run(["chattr", "-i", *files], check=True)
 
 
-async def until_it_shows(bed: Bed, which: str) -> list[Mail]:
-    """Mails until one is put off: those before it were answered 250 for good reason."""
-    mails = [write(bed, which)]
+async def until_it_shows(bed: Bed, mail: Mail) -> list[Mail]:
+    """Mails like this one until one is put off: those before it were answered 250 for good reason."""
+    mails, which = [mail], next(name for name, people in MAILS.items() if people == mail.recipients)
     while (given := await bed.mta.attempt(mails[-1])) == [OK] * len(given):
         assert len(mails) < 50, "the store takes rows still"
         mails.append(write(bed, which))
