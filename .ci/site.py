@@ -25,8 +25,8 @@ TOP = {
     "keyring/README.md": "keyring.md",
 }
 FIRST = [
-    *("index", "installation", "configuration", "commands", "keys", "operation", "troubleshooting", "failures"),
-    *("monitoring", "fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
+    *("index", "installation", "configuration", "commands", "keys", "directories", "operation", "troubleshooting"),
+    *("failures", "monitoring", "fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
     *("contributing", "changelog"),
 ]
 

@@ -17,6 +17,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
 from pathlib import Path
 from typing import Any, Self
 
+from relay.aside import aside
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, Search
 from relay.keys.ldap.server import Server
@@ -82,10 +83,11 @@ class Connection:
             raise Unavailable(Reason.BROKEN) from error
         except ValueError as error:  # longer than MAX_LINE
             raise Unavailable(Reason.TOO_MUCH) from error
-        return _answer(line)
+        return await aside(len(line), answer, line)
 
 
-def _answer(line: bytes) -> tuple[Entry, ...]:
+def answer(line: bytes) -> tuple[Entry, ...]:
+    """What a line of the worker's says. Raises `Unavailable`."""
     if not line.endswith(b"\n"):
         raise Unavailable(Reason.BROKEN)
     try:

@@ -14,17 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
+from relay.aside import aside
 from relay.errors import EngineError, OpenPgpError
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
 from relay.mail.armor import dearmor, is_armored
-from relay.mail.packets import split_certificates
+from relay.mail.packets import split_certificates, walk
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Unusable, Why
 from relay.ports import Examiner
 
 NAME = "ldap"
 MAX_CERTIFICATES = 100
+MAX_PACKETS = 10_000
+TINY_PACKETS = 16
+"""An octet of tiny packets takes as long to read as so many of a mail."""
 _TRUE = {b"1", b"true"}
 
 
@@ -38,14 +43,14 @@ class Holdings:
 
 async def read(entries: Sequence[Entry], space: KeySpace, examiner: Examiner) -> Holdings:
     """The certificates in these entries."""
-    blobs: list[tuple[bytes, bool]] = []
-    unreadable = False
+    values: list[tuple[bytes, bool]] = []
     for entry in entries:
         disabled = any(value.strip().lower() in _TRUE for value in entry.get(DISABLED, ()))
-        for value in entry.get(space.attribute.partition(";")[0].lower(), ()):
-            found = _split(value)
-            unreadable |= not found
-            blobs += [(blob, disabled) for blob in found]
+        values += [(value, disabled) for value in entry.get(space.attribute.partition(";")[0].lower(), ())]
+    octets = sum(len(value) for value, _ in values)
+    found = await aside(TINY_PACKETS * octets, certificates, [value for value, _ in values])
+    unreadable = not all(found)
+    blobs = [(blob, off) for (_, off), several in zip(values, found, strict=True) for blob in several]
     if len(blobs) > MAX_CERTIFICATES:  # to leave some out could be to leave a revocation out
         raise Unavailable(Reason.TOO_MUCH)
     verdicts = await examiner.examine([blob for blob, _ in blobs]) if blobs else []
@@ -85,16 +90,22 @@ async def _merge(known: Certificate | None, news: Certificate, examiner: Examine
     return replace(merged, disabled=known.disabled or news.disabled)
 
 
-def _split(value: bytes) -> list[bytes]:
-    """The transferable public keys in a value; none where it holds anything else."""
-    try:
-        if not is_armored(value):
-            return split_certificates(value)
-        return [
-            certificate
-            for block in dearmor(value)
-            if block.kind == "PUBLIC KEY BLOCK"
-            for certificate in split_certificates(block.data)
-        ]
-    except OpenPgpError:
-        return []  # read as "unreadable" by the caller
+def certificates(values: Sequence[bytes]) -> list[list[bytes]]:
+    """The transferable public keys in each value; none where it holds anything else. Raises `Unavailable`."""
+    found, left = [], MAX_PACKETS
+    for value in values:
+        try:
+            data = _binary(value)
+            left -= sum(1 for _ in islice(walk(data), left + 1))
+            found.append(split_certificates(data) if left >= 0 else [])
+        except OpenPgpError:
+            found.append([])  # read as "unreadable" by the caller
+        if left < 0:
+            raise Unavailable(Reason.TOO_MUCH)
+    return found
+
+
+def _binary(value: bytes) -> bytes:
+    if not is_armored(value):
+        return value
+    return b"".join(block.data for block in dearmor(value) if block.kind == "PUBLIC KEY BLOCK")

@@ -30,5 +30,5 @@ class Unavailable(RelayError):
     """A directory gave no answer; never leaves this package."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
+        super().__init__(reason)
         self.reason = reason

@@ -14,15 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lab.certificates import SIGNATURE, USER_ID, Keypair, join, make_keypair, split
-from lab.client import Client
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
+from lab.timed import most_resident, p99, send, times
 from lab.wkd import Behaviour, Exchange
 
 TIMEOUT = 2.0  # of lookup.wkd, in lab.published
@@ -162,17 +161,6 @@ def padded(domain: str, padding: bytes) -> Behaviour:
     return behave
 
 
-def mail(to: str) -> bytes:
-    return f"From: <a@here.example>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe clear body\r\n".encode()
-
-
-async def send(url: str, address: str) -> str:
-    async with Client(url) as client:
-        await client.hello()
-        (reply,) = await client.send("a@here.example", [address], mail(address))
-    return reply
-
-
 @pytest.mark.parametrize("name", EVIL)
 async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout(site: Site, name: str) -> None:
     before = len(site.sink.taken)
@@ -216,12 +204,12 @@ async def test_a_key_with_thousands_of_bad_signatures_is_no_way_to_a_clear_mail(
 
 async def test_memory_stays_bounded(site: Site) -> None:
     await send(site.url, HONEST)
-    before = _resident(site.relay.pid)
+    before = most_resident(site.relay.pid)
     for _ in range(3):
         await asyncio.gather(
             *(send(site.url, f"u{n}@{name}.example") for name in (*EVIL, *SLOW_TO_READ) for n in range(3))
         )
-    grown = _resident(site.relay.pid) - before
+    grown = most_resident(site.relay.pid) - before
     print(f"{before >> 20} MiB and {grown >> 20} more")
     assert grown < 200 << 20
 
@@ -233,19 +221,19 @@ async def test_other_mails_go_on_undisturbed(site: Site) -> None:
     Nothing is remembered of an outage here (`unavailable: 0s`), so that each of them meets the evil anew; the evil
     servers' own work is done by the same processors and counts against us.
     """
-    await _times(site, 30)
+    await times(site.url, HONEST, 30)
     quiet: list[float] = []
     disturbed: list[float] = []
     for enough in (4, 4, 4):  # more of both where the first do not tell
         for _ in range(enough):  # in turns, so that what else this machine does falls on both
-            quiet += await _times(site, 60)
+            quiet += await times(site.url, HONEST, 60)
             disturbed += await _disturbed_times(site, 60)
-        ratio = _p99(disturbed) / _p99(quiet)
+        ratio = p99(disturbed) / p99(quiet)
         if ratio < 1.5:
             break
-    for name, times in (("without", quiet), ("with", disturbed)):
-        median = statistics.median(times)
-        print(f"{name} evil domains: p99 {_p99(times) * 1000:.1f} ms, median {median * 1000:.1f} ms")
+    for name, taken in (("without", quiet), ("with", disturbed)):
+        median = statistics.median(taken)
+        print(f"{name} evil domains: p99 {p99(taken) * 1000:.1f} ms, median {median * 1000:.1f} ms")
     print(f"ratio of p99: {ratio:.2f}")
     assert ratio < 1.5
     assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
@@ -254,11 +242,11 @@ async def test_other_mails_go_on_undisturbed(site: Site) -> None:
 async def _disturbed_times(site: Site, count: int) -> list[float]:
     stop = asyncio.Event()
     evil = [asyncio.create_task(_evil_mails(site, name, n / len(EVIL), stop)) for n, name in enumerate(EVIL)]
-    times = await _times(site, count)
+    taken = await times(site.url, HONEST, count)
     stop.set()
     replies = [reply for sent in await asyncio.gather(*evil) for reply in sent]
     assert {reply[:9] for reply in replies} == {"451 4.4.3"}
-    return times
+    return taken
 
 
 async def _evil_mails(site: Site, name: str, turn: float, stop: asyncio.Event) -> list[str]:
@@ -277,25 +265,3 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
-
-
-async def _times(site: Site, count: int) -> list[float]:
-    times = []
-    async with Client(site.url) as client:
-        await client.hello()
-        for _ in range(count):
-            begun = time.perf_counter()
-            (reply,) = await client.send("a@here.example", [HONEST], mail(HONEST))
-            times.append(time.perf_counter() - begun)
-            assert reply.startswith("250"), reply
-    return times
-
-
-def _p99(times: list[float]) -> float:
-    return sorted(times)[int(len(times) * 0.99)]
-
-
-def _resident(pid: int) -> int:
-    """The most it has ever held, in octets."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10

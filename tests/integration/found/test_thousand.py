@@ -15,6 +15,7 @@ from lab.client import Client
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
+from lab.timed import mail, send
 from lab.wkd import Exchange
 
 DOMAIN = "ville.example"
@@ -42,17 +43,6 @@ def site() -> Iterator[Site]:
         relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
         relay.start()
         yield Site(relay, sink, wkd)
-
-
-def mail(to: str) -> bytes:
-    return f"From: <a@here.example>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe clear body\r\n".encode()
-
-
-async def send(url: str, address: str) -> str:
-    async with Client(url) as client:
-        await client.hello()
-        (reply,) = await client.send("a@here.example", [address], mail(address))
-    return reply
 
 
 async def send_all(url: str, addresses: list[str]) -> dict[str, str]:

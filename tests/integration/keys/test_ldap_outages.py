@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
 import pytest
+from lab.badldap import (
+    Handler,
+    accepts_the_bind_then_half_an_entry,
+    accepts_the_bind_then_never_stops,
+    resets,
+    says_nothing,
+    talks_nonsense,
+)
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd, free_port
 
 from relay.keys.ldap import Ldap, Reason, Server, Unavailable
@@ -26,8 +32,6 @@ pytest.importorskip("bonsai")
 BOB = Address("bob@example.org")
 NOBODY = NotFound("ldap", "ldap/site")
 TIMEOUT = 0.6
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def site(url: str, *, timeout: float = 5.0, starttls: bool = False, ca_file: Path | None = None) -> Server:
@@ -65,43 +69,6 @@ async def listening(handler: Handler) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-
-
-async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while await reader.read(1024):
-        pass
-    writer.close()
-
-
-async def resets(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.close()
-
-
-async def talks_nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    writer.close()
-
-
-async def accepts_the_bind_then_never_stops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1024)
-    writer.write(bytes.fromhex("300c02010161070a010004000400"))
-    await reader.read(1024)
-    entry = bytes.fromhex("3018020102641304046f753d78300b3009040161310404026b6b")
-    while not writer.is_closing():
-        writer.write(entry * 5000)
-        try:
-            await writer.drain()
-        except ConnectionError:
-            return
-
-
-async def accepts_the_bind_then_half_an_entry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1024)
-    writer.write(bytes.fromhex("300c02010161070a010004000400"))
-    await reader.read(1024)
-    writer.write(bytes.fromhex("3018020102641304046f753d78"))
-    await says_nothing(reader, writer)
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,17 @@ def test_every_default_of_a_rule_is_the_default() -> None:
     assert shown == bare
 
 
+def test_the_examples_of_the_page_on_directories_are_configurations(tmp_path: Path) -> None:
+    for name in ("authorities.pem", "hopital-ca.pem", "ldap-password"):
+        (tmp_path / name).write_text("x")
+    page = (ROOT / "docs" / "directories.md").read_text("utf-8")
+    examples = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 5
+    for example in examples:
+        needed = "" if "policy:" in example else "policy: []\n"
+        parse((needed + example).encode(), tmp_path / "config.yaml")
+
+
 def test_every_key_stands_in_it() -> None:
     values = yaml.safe_load(TEXT)
     for path, _ in every_key():

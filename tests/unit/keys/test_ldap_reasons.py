@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from relay.keys.ldap.connection import WORKER, _answer
+from relay.keys.ldap.connection import WORKER, answer
 from relay.keys.ldap.reason import Reason, Unavailable
 
 pytest.importorskip("bonsai")
@@ -68,9 +68,9 @@ def test_every_reason_is_a_sentence_without_outside_text() -> None:
 )
 def test_whatever_the_worker_prints_is_an_answer_or_a_reason(line: bytes, reason: Reason) -> None:
     with pytest.raises(Unavailable) as raised:
-        _answer(line)
+        answer(line)
     assert raised.value.reason is reason
 
 
 def test_an_answer_is_entries_of_octets() -> None:
-    assert _answer(b'{"entries": [{"key": ["AP8="]}]}\n') == ({"key": (b"\x00\xff",)},)
+    assert answer(b'{"entries": [{"key": ["AP8="]}]}\n') == ({"key": (b"\x00\xff",)},)

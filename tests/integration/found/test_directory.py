@@ -1,0 +1,176 @@
+"""A directory that means harm or is broken, through the real relay process: 451, and other mails go on.
+
+The relay speaks with a real slapd through a front that turns evil. What each of them can do is shown at the source
+itself (`tests/integration/keys/test_ldap_outages.py`); here is what comes of it for mail, under a rule that would send
+clear where no key exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from lab.badldap import EVIL, Front
+from lab.certificates import Keypair, make_keypair
+from lab.relay import Relay
+from lab.sink import Sink
+from lab.slapd import PEOPLE, Slapd
+from lab.timed import most_resident, p99, send, times
+
+TIMEOUT = 3.0
+SOON = TIMEOUT + 4
+ROOM = 150 << 20
+HONEST = "colleague@known.example"
+CAROL = "carol@ville.example"
+HUGE, TINY = "huge@ville.example", "tiny@ville.example"
+
+
+@dataclass
+class Site:
+    relay: Relay
+    sink: Sink
+    directory: Slapd
+    front: Front
+    carol: Keypair
+
+    @property
+    def url(self) -> str:
+        return f"lmtp://127.0.0.1:{self.relay.port}"
+
+
+def person(address: str, key: bytes) -> str:
+    name = address.partition("@")[0]
+    return (
+        f"dn: cn={name},{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: sitePgpKey\ncn: {name}\nsn: {name}\n"
+        f"mail: {address}\nsiteKey:: {base64.b64encode(key).decode()}\n\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        directory = stack.enter_context(Slapd())
+        directory.add_root()
+        carol = make_keypair(f"<{CAROL}>")
+        large = person(HUGE, bytes(5 << 20)) + person(TINY, b"\xce\x00" * 1_500_000)
+        directory.add(person(CAROL, carol.public) + large)
+        front = stack.enter_context(Front(directory.port))
+        server = {"url": f"ldap://127.0.0.1:{front.port}", "base": PEOPLE, "filter": "(mail={address})"}
+        server |= {"attribute": "siteKey", "timeout": f"{TIMEOUT:g}s"}
+        lookup = {"sources": ["keyring", "ldap"], "ldap": [server], "cache": {"unavailable": "0s", "not_found": "0s"}}
+        relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
+        relay.run("keys", "import", "-", content=make_keypair(f"<{HONEST}>").public)
+        relay.start()
+        asyncio.run(send(f"lmtp://127.0.0.1:{relay.port}", HONEST))  # the first takes longer
+        yield Site(relay, sink, directory, front, carol)
+
+
+@pytest.fixture(autouse=True)
+def good_again(site: Site) -> Iterator[None]:
+    yield
+    site.front.behave(None, site.directory.port)
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken), "clear"
+
+
+async def beside(site: Site, address: str) -> tuple[str, float, float]:
+    """The answer for this address, how long it took, and the longest that a mail to a known key took meanwhile."""
+    before = most_resident(site.relay.pid)
+    begun = time.monotonic()
+    sending = asyncio.create_task(send(site.url, address))
+    longest = 0.0
+    while not sending.done():
+        (taken,) = await times(site.url, HONEST, 1)
+        longest = max(longest, taken)
+    assert most_resident(site.relay.pid) - before < ROOM
+    return await sending, time.monotonic() - begun, longest
+
+
+@pytest.mark.parametrize("name", EVIL)
+async def test_an_evil_directory_is_an_outage_that_holds_up_nobody_else(site: Site, name: str) -> None:
+    site.front.behave(EVIL[name])
+    reply, took, longest = await beside(site, f"{name.replace(' ', '-')}@ville.example")
+    most = most_resident(site.relay.pid) >> 20
+    print(f"{reply[:9]} after {took:.2f} s; {most} MiB at most; a mail beside it took {longest:.3f} s at most")
+    assert reply.startswith("451 4.4.3"), reply
+    assert took < SOON
+    assert longest < max(1, took / 2)
+
+
+async def test_a_directory_that_hangs_in_the_middle_of_its_life_is_an_outage_until_it_goes_on(site: Site) -> None:
+    site.directory.freeze()
+    try:
+        reply, took, _ = await beside(site, "frozen@ville.example")
+    finally:
+        site.directory.thaw()
+    assert reply.startswith("451 4.4.3"), reply
+    assert took < SOON
+
+
+async def test_a_directory_that_refers_elsewhere_is_an_outage_and_nobody_goes_there(site: Site) -> None:
+    met: list[asyncio.StreamWriter] = []
+
+    async def elsewhere(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(writer)
+        writer.close()
+
+    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as trap:
+        there = f"ldap://127.0.0.1:{trap.sockets[0].getsockname()[1]}"
+        with Slapd(settings=f"referral {there}", suffix="dc=other,dc=org") as referring:
+            referring.add_root()
+            site.front.behave(None, referring.port)
+            reply, took, _ = await beside(site, "referred@ville.example")
+    assert reply.startswith("451 4.4.3"), reply
+    assert took < SOON
+    assert met == []
+
+
+async def test_an_answer_that_is_too_large_is_an_outage_for_that_address_alone(site: Site) -> None:
+    reply, took, longest = await beside(site, HUGE)
+    assert reply.startswith("451 4.4.3"), reply
+    reply, took_tiny, longest_tiny = await beside(site, TINY)
+    assert reply.startswith("451 4.4.3"), reply
+    assert max(longest, longest_tiny) < max(1, (took + took_tiny) / 2)
+    assert (await send(site.url, CAROL)).startswith("250")
+
+
+@pytest.mark.timeout(300)
+async def test_other_mails_go_on_undisturbed(site: Site) -> None:
+    """p99 of mails to a known key while four mails a second meet an evil directory, and while none does."""
+    quiet: list[float] = []
+    disturbed: list[float] = []
+    ratio = 0.0
+    for _ in range(3):  # more of both where the first do not tell
+        for handler in EVIL.values():
+            site.front.behave(None)
+            quiet += await times(site.url, HONEST, 25)
+            site.front.behave(handler)
+            disturbed += await _disturbed(site, 25)
+        ratio = p99(disturbed) / p99(quiet)
+        if ratio < 1.5:
+            break
+    for name, taken in (("good", quiet), ("evil", disturbed)):
+        print(f"{name}: p99 {p99(taken) * 1000:.1f} ms, median {statistics.median(taken) * 1000:.1f} ms")
+    print(f"ratio of p99: {ratio:.2f}")
+    assert ratio < 1.5
+
+
+async def _disturbed(site: Site, count: int) -> list[float]:
+    stop = asyncio.Event()
+
+    async def one_after_the_other(number: int) -> None:
+        while not stop.is_set():
+            assert (await send(site.url, f"d{number}@ville.example")).startswith("451 4.4.3")
+            await asyncio.sleep(0.25)  # for resets and the like: else a thousand a second
+
+    evil = [asyncio.create_task(one_after_the_other(n)) for n in range(4)]
+    taken = await times(site.url, HONEST, count)
+    stop.set()
+    await asyncio.gather(*evil)
+    return taken
