@@ -74,11 +74,12 @@ def import_(
         _tell_secret(run(_import_secret(config, signing_file)), as_json=as_json)
     if paths or gnupg_home:
         report = Report(as_json)
-        run(_import(config, paths or [], gnupg_home, report))
+        run(import_keys(config, paths or [], gnupg_home, report))
         report.close()
 
 
-async def _import(config: Config, paths: list[str], gnupg_home: Path | None, report: Report) -> None:
+async def import_keys(config: Config, paths: list[str], gnupg_home: Path | None, report: Report) -> None:
+    """Import them all, and tell each."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(app.opened_store(config))
         files: list[File | Refusal] = list(survey(paths))

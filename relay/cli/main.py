@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from relay import events
-from relay.cli import backup, check, demo, explain, keys, postfix, serve, status, trace
+from relay.cli import backup, check, demo, explain, keys, migrate, postfix, serve, status, trace
 from relay.cli.context import Context, complain
 from relay.errors import ConfigError, RelayError
 
@@ -36,6 +36,7 @@ app.command("restore")(backup.restore)
 app.command("demo")(demo.demo)
 app.add_typer(keys.app, name="keys")
 app.add_typer(postfix.app, name="postfix")
+app.add_typer(migrate.app, name="migrate")
 
 
 @app.callback()

@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openpgp": ADAPTER,
     "smtp": ADAPTER,
     "postfix": {"config", "errors"},
+    "leaving": {"errors"},
     "metrics": VALUES | {"events", "config"},
 }
 """What is not named here (app, service, workers, backup, cli) puts the parts together and may import all of them."""

@@ -1,0 +1,85 @@
+"""`pgp-relay migrate …`: from another program to this one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.cli.context import Json, agreed, context_of, fail, print_json, run, say
+from relay.cli.imports import Report, import_keys
+from relay.config import load, parse
+from relay.errors import ConfigError, RelayError
+from relay.leaving import zeyple as leaving
+
+app = typer.Typer(no_args_is_help=True, help="Leave another program for this one.")
+
+
+@app.callback()
+def options() -> None:
+    """Keep `zeyple` a word of its own while it is the only one."""
+
+
+@app.command()
+def zeyple(  # noqa: PLR0913  each is an option
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Zeyple's configuration.")],
+    *,
+    gnupg_home: Annotated[
+        Path | None, typer.Option(help="Its GnuPG home, where [gpg] home is not it (a copy that the relay can read).")
+    ] = None,
+    keyring: Annotated[
+        Path | None, typer.Option(help="The relay's keyring folder; else that of the configuration, or beside it.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write over an existing configuration without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write config.yaml (--config) out of Zeyple's, import its keys, and say what will differ.
+
+    Zeyple's files stay as they are, and twice is the same as once.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml migrate zeyple /etc/zeyple.conf
+    """
+    target = context_of(context).path
+    found = leaving.read(file)
+    text = leaving.config(found, (keyring or _keyring(target)).absolute())
+    config = parse(text.encode(), target)
+    written = _write(target, text, yes=yes)
+    report = Report(as_json)
+    run(import_keys(config, [], gnupg_home or found.home, report))
+    if as_json:
+        print_json({"config": str(target), "written": written, "notes": found.notes})
+    else:
+        say(f"{target}: {'written' if written else 'as it was'}")
+        for note in found.notes:
+            say(f"- {note}")
+    report.close()
+
+
+def _keyring(target: Path) -> Path:
+    """Where the configuration that is there has it."""
+    try:
+        return load(target).keyring
+    except ConfigError:
+        return target.parent / "keyring"
+
+
+def _write(target: Path, text: str, *, yes: bool) -> bool:
+    """Whether it had to be."""
+    try:
+        if target.exists():
+            if target.read_text(encoding="utf-8", errors="replace") == text:
+                return False
+            if not yes and not agreed(f"{target} is there already. Write over it?"):
+                fail("nothing was changed")
+        descriptor, aside = tempfile.mkstemp(dir=target.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(descriptor, 0o644)
+        Path(aside).replace(target)
+    except OSError as error:
+        raise RelayError(f"{target} cannot be written: {error.strerror}") from error
+    return True
