@@ -138,7 +138,7 @@ async def build(config: Config, books: Books) -> Parts:
     pipeline = Pipeline(
         rules=config.rules(),
         lookups=chain,
-        maker=Maker(await _protector(config), shadow=config.shadow),
+        maker=Maker(await _protector(config)),
         deliverer=build_deliverer(config, books, outlet),
         served=books.served,
         witness=books.witness,

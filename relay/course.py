@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from relay import events, replies
-from relay.model import Decision, Inbound, Recipient, Reply
+from relay.model import Address, Decision, Inbound, Recipient, Reply
 from relay.policy import Telling, telling
 
 
@@ -20,10 +20,14 @@ class Course:
     """The way of one message."""
 
     inbound: Inbound
+    shadow: bool = False
+    """What is decided and sealed is traced alone, and the mail is passed on unchanged."""
     transaction: bytes = b""
     """Its digest in the ledger; empty while the ledger was not asked."""
     automatic: bool = False
     """It was written by a program: no notice about it (RFC 3834 section 2)."""
+    named: frozenset[Address] = frozenset()
+    """Who stands in To and Cc."""
     decisions: dict[int, Decision] = field(default_factory=dict)
     replies: dict[int, Reply] = field(default_factory=dict)
     undelivered: dict[int, Reply] = field(default_factory=dict)
@@ -40,7 +44,7 @@ class Course:
     log: events.Logger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.log = events.of(self.inbound)
+        self.log = events.of(self.inbound).bind(shadow=True) if self.shadow else events.of(self.inbound)
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

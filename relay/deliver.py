@@ -20,7 +20,7 @@ from relay.events import Event, unforeseen
 from relay.mail.notice import Kind, Told
 from relay.model import Defer, Hold, Inbound, Refuse, Reply
 from relay.notify import Notifier
-from relay.parcels import Parcel
+from relay.parcels import Parcel, unchanged
 from relay.policy import Telling
 from relay.ports import Outlet
 from relay.served import Served
@@ -52,8 +52,8 @@ class Deliverer:
         await self._tell_held(course)
 
     async def deliver_unchanged(self, course: Course, message: bytes) -> None:
-        """Shadow mode: whatever was decided, everyone gets this."""
-        await self._hand_over(course, [(Parcel(course.open), message)])
+        """Shadow mode: whatever was decided, everyone gets this. What the next hop refuses is told all the same."""
+        await self._hand_over(course, [(parcel, message) for parcel in unchanged(course.open)])
         await self._tell_undelivered(course)
 
     async def _hand_over(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:

@@ -64,7 +64,6 @@ class Maker:
     """Makes what leaves."""
 
     protector: Protector
-    shadow: bool = False
     room: Room = field(default_factory=Room)
 
     async def make_all(self, course: Course, parcels: Sequence[Parcel], share: Share) -> list[tuple[Parcel, bytes]]:
@@ -84,7 +83,7 @@ class Maker:
     def _has_room(self, course: Course, parcel: Parcel, share: Share) -> bool:
         if share.take(len(course.inbound.content) * 3 // 2):  # armor makes four octets of three
             return True
-        if not self.shadow:
+        if not course.shadow:
             course.answer(parcel.recipients, replies.too_many_copies(course.inbound.id))
         return False
 
@@ -96,7 +95,7 @@ class Maker:
             message = await self.protector.make(course.inbound, parcel)
         except (EngineError, NotSealed) as error:
             course.log.error(Event.FAILED, recipients=len(parcel.recipients), **unforeseen(error))
-            if not self.shadow:
+            if not course.shadow:
                 course.answer(parcel.recipients, replies.failed(course.inbound.id))
             return None
         if parcel.sealed:

@@ -7,7 +7,7 @@ everyone else gets one of their own, so that no packet of it tells of another re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.model import Address, Certificate, Clear, Decision, Envelope, Pass, Seal
@@ -35,13 +35,14 @@ class Parcel:
 
 def pack(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> tuple[Parcel, ...]:
     """The messages that these decisions make, sealed ones first."""
-    return (*_sealed(decisions, envelope, named), *_passed(decisions))
+    passed = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
+    return (*_sealed(decisions, envelope, named), *unchanged(passed))
 
 
-def _passed(decisions: Mapping[int, Decision]) -> Iterator[Parcel]:
-    unchanged = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
-    for start in range(0, len(unchanged), MOST_PASSED):
-        yield Parcel(unchanged[start : start + MOST_PASSED])
+def unchanged(indexes: Sequence[int]) -> Iterator[Parcel]:
+    """The messages that pass a mail on as it is."""
+    for start in range(0, len(indexes), MOST_PASSED):
+        yield Parcel(tuple(indexes[start : start + MOST_PASSED]))
 
 
 def _sealed(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> Iterator[Parcel]:

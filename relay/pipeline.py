@@ -21,8 +21,8 @@ from relay.events import DECIDED, Event, unforeseen
 from relay.facts import Facts
 from relay.mail import headers
 from relay.mail.shape import Shape, shape_of
-from relay.making import Maker
-from relay.model import Address, Found, Inbound, Lookup, NotFound, Outage, Refuse, Reply, Unusable, verb
+from relay.making import Maker, Share
+from relay.model import Address, Defer, Found, Inbound, Lookup, NotFound, Outage, Refuse, Reply, Seal, Unusable, verb
 from relay.parcels import Parcel, pack
 from relay.policy import Rule, Telling
 from relay.served import Served, digest
@@ -58,7 +58,7 @@ class Pipeline:
 
     async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
         """One reply a recipient, in the envelope's order."""
-        course = Course(inbound)
+        course = Course(inbound, self.shadow)
         self.deliverer.remember(course)
         await _guarded(course, self._through(course))
         await _guarded(course, self._testify(course))
@@ -75,21 +75,38 @@ class Pipeline:
         await self.witness.testify(course, course.outcomes())
 
     async def _through(self, course: Course) -> None:
-        inbound = course.inbound
         if not await self._receive(course):
             return
-        head, shape, named = await aside(len(inbound.content), _read, inbound)
-        facts = Facts(inbound, head, shape)
-        course.automatic = shape.automatic
-        await self._decide(course, facts)
-        decisions = {index: course.decisions[index] for index in course.open}
+        if course.shadow:
+            await _guarded(course, self._rehearse(course))
+            message = await self.maker.protector.make(course.inbound, Parcel(course.open))
+            await self.deliverer.deliver_unchanged(course, message)
+            return
+        await self._judge(course)
         with self.maker.room.share() as share:
-            made = await self.maker.make_all(course, pack(decisions, inbound.envelope, named), share)
-            if self.shadow:
-                message = await self.maker.protector.make(inbound, Parcel(course.open))
-                await self.deliverer.deliver_unchanged(course, message)
-            else:
-                await self.deliverer.deliver(course, made)
+            await self.deliverer.deliver(course, await self._make(course, share))
+
+    async def _rehearse(self, course: Course) -> None:
+        """Shadow mode: all that would be done, up to what leaves. Whatever fails here stops no mail."""
+        await self._judge(course)
+        try:
+            with self.maker.room.share() as share:
+                await self._make(course, share)
+        finally:
+            for index, decision in course.decisions.items():
+                if isinstance(decision, Seal) and index not in course.signed_by:
+                    course.decisions[index] = Defer(decision.rule, "it could not be sealed")
+
+    async def _judge(self, course: Course) -> None:
+        inbound = course.inbound
+        head, shape, named = await aside(len(inbound.content), _read, inbound)
+        course.automatic = shape.automatic
+        course.named = named
+        await self._decide(course, Facts(inbound, head, shape))
+
+    async def _make(self, course: Course, share: Share) -> list[tuple[Parcel, bytes]]:
+        decisions = {index: course.decisions[index] for index in course.open}
+        return await self.maker.make_all(course, pack(decisions, course.inbound.envelope, course.named), share)
 
     async def _receive(self, course: Course) -> bool:
         inbound = course.inbound
@@ -132,7 +149,7 @@ class Pipeline:
 
     def _refuse_by_one_reply(self, course: Course) -> None:
         """One SMTP answer that has to say 550 says it for all: then nothing of this mail may leave."""
-        if not course.inbound.single_answer or self.shadow:
+        if not course.inbound.single_answer or course.shadow:
             return
         decided = [(index, course.decisions[index]) for index in course.open]
         if any(isinstance(d, Refuse) and course.telling(index, d) is Telling.REPLY for index, d in decided):

@@ -88,6 +88,7 @@ def _record(course: Course, index: int, told: Reply) -> Record:
         signed_by=course.signed_by.get(index, ""),
         reply=f"{told.code} {told.enhanced}",
         size=len(inbound.content),
+        shadow=course.shadow,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, TypeVar
 
@@ -21,6 +22,7 @@ from relay.model import Record
 T = TypeVar("T")
 
 _HEADER = ("time", "id", "action", "sender", "recipient", "rule", "reason", "reply")
+_ACTIONS = ("seal", "pass", "clear", "refuse", "hold", "defer")
 _STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
 
 
@@ -38,11 +40,15 @@ def trace(  # noqa: PLR0913  each is an option
         str | None,
         typer.Option(metavar="NUMBER:HASH", help="With --verify: what the log's last `anchored` line says."),
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Tell what was decided for each recipient, by which rule, and what was answered.
 
-    On a terminal a table, elsewhere fields with a tab between them; one object a line with --json.
+    On a terminal a table, elsewhere fields with a tab between them; one object a line with --json. What was decided in
+    shadow mode (then the mail was passed on unchanged) is marked.
 
     $ pgp-relay trace --since 1h --to cabinet.lefevre@ville.example
     """
@@ -52,7 +58,8 @@ def trace(  # noqa: PLR0913  each is an option
         return
     age = _given("--since", duration, since)
     after = None if age is None else time.time() - age
-    run(_show(config, after, sender, recipient, id_, as_json=as_json))
+    tell = _sum_up if summary else _show
+    run(tell(config, after, sender, recipient, id_, as_json=as_json))
 
 
 def _given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
@@ -74,7 +81,31 @@ async def _show(  # noqa: PLR0913  each is an option
                 rows.append(_cells(record))
             else:
                 sys.stdout.write("\t".join(shown(cell) for cell in _cells(record)) + "\n")
-    print_table(_HEADER, rows, lambda row: _STYLES.get(row[2]))
+    print_table(_HEADER, rows, lambda row: _STYLES.get(row[2].partition(" ")[0]))
+
+
+async def _sum_up(  # noqa: PLR0913  each is an option
+    config: Config, since: float | None, sender: str | None, recipient: str | None, id_: str, *, as_json: bool
+) -> None:
+    async with opened_store(config) as store:
+        sums = await store.trail.summary(since=since, sender=sender, recipient=recipient, id_=id_)
+    counts: defaultdict[tuple[str, str, bool], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_ACTIONS, 0))
+    for found in sums:
+        for key in (found.rule, found.domain, found.shadow), ("", "", found.shadow):
+            counts[key][found.action] = counts[key].get(found.action, 0) + found.mails
+    if as_json:
+        for (rule, domain, shadow), numbers in counts.items():
+            if rule:
+                print_json({"rule": rule, "domain": domain, "shadow": shadow, **numbers})
+        return
+    ordered = sorted(counts.items(), key=lambda item: (item[0][2], not item[0][0], *item[0]))
+    print_table(("rule", "domain", "mode", *_ACTIONS), [_sum(*key, numbers) for key, numbers in ordered])
+
+
+def _sum(rule: str, domain: str, shadow: bool, numbers: Mapping[str, int]) -> Row:  # noqa: FBT001  a key of the table
+    """The row without a rule is that of all together."""
+    mode = "shadow" if shadow else "live"
+    return (rule or "all", domain, mode, *(str(numbers[action]) for action in _ACTIONS))
 
 
 async def _verify(config: Config, logged: Link | None, *, as_json: bool) -> None:
@@ -91,7 +122,8 @@ async def _verify(config: Config, logged: Link | None, *, as_json: bool) -> None
 
 
 def _object(record: Record) -> dict[str, object]:
-    return {**asdict(record), "time": moment(record.time)}
+    told = {**asdict(record), "time": moment(record.time)}
+    return told if record.shadow else {name: value for name, value in told.items() if name != "shadow"}
 
 
 def _cells(record: Record) -> Row:
@@ -99,7 +131,7 @@ def _cells(record: Record) -> Row:
     return (
         moment(record.time) or "",
         record.id,
-        record.action,
+        f"{record.action} (shadow)" if record.shadow else record.action,
         record.sender or "<>",
         record.recipient,
         record.rule,

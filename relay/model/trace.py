@@ -37,6 +37,8 @@ class Record:
     signed_by: str
     reply: str
     size: int
+    shadow: bool = False
+    """Decided in shadow mode: the mail was passed on unchanged."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

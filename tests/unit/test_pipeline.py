@@ -19,7 +19,7 @@ from relay.mail import pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.words import Language
-from relay.making import Maker
+from relay.making import Maker, Room
 from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.notify import Notifier
 from relay.pipeline import Pipeline
@@ -66,7 +66,7 @@ class Bench:
         self.pipeline = Pipeline(
             self.rules,
             self.lookups,
-            Maker(Protector(self.engine, lambda _sender: "F" * 40, "relay.example"), shadow=self.shadow),
+            Maker(Protector(self.engine, lambda _sender: "F" * 40, "relay.example")),
             Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served, witness, self.longest),
             served,
             witness,
@@ -317,7 +317,59 @@ async def test_shadow_mode_decides_seals_and_traces_but_passes_all_unchanged() -
     assert to == [B, C]
     assert content.endswith(inbound(B).content)
     assert len(bench.engine.payloads) == 1
-    assert [r.action for r in bench.trail.records] == ["seal", "refuse"]
+    assert [(r.action, r.reply, r.shadow) for r in bench.trail.records] == [
+        ("seal", "250 2.0.0", True),
+        ("refuse", "250 2.0.0", True),
+    ]
+
+
+@pytest.mark.parametrize("broken", ["the engine fails", "the engine breaks", "the lookups break", "no room"])
+async def test_nothing_that_fails_in_shadow_mode_stops_a_mail(broken: str) -> None:
+    bench = Bench(REQUIRED, answers={B: found(B), D: found(D)}, shadow=True)
+    bench.engine.fail = broken == "the engine fails"
+    if broken == "the engine breaks":
+        bench.engine.payloads = None  # type: ignore[assignment]  # so that it raises what nobody foresaw
+    if broken == "the lookups break":
+        bench.lookups.answers = None  # type: ignore[assignment]  # likewise
+    if broken == "no room":
+        bench.pipeline = replace(bench.pipeline, maker=replace(bench.pipeline.maker, room=Room(0)))
+    assert await bench.run(inbound(B, C, D)) == [250, 250, 250]
+    ((to, content),) = bench.mails()
+    assert to == [B, C, D]
+    assert content.endswith(inbound(B).content)
+    assert bench.notices() == []
+    told = [(r.recipient, r.action, r.reason) for r in bench.trail.records]
+    last = (D, "seal", "key found: keyring") if broken == "no room" else (D, "defer", "it could not be sealed")
+    failed = [(B, "defer", "it could not be sealed"), (C, "refuse", "no key is known"), last]
+    assert told == ([] if broken == "the lookups break" else failed)
+
+
+@pytest.mark.parametrize("single_answer", [False, True])
+async def test_shadow_mode_refuses_and_holds_nobody_and_writes_no_notice(*, single_answer: bool) -> None:
+    hold = Rule(name="hold", encrypt=Encrypt.REQUIRED, without_key=WithoutKey.HOLD)
+    for rules in ((hold,), (replace(REQUIRED, by_reply=True),), (REQUIRED,)):
+        bench = Bench(*rules, shadow=True)
+        assert await bench.run(inbound(B, C, single_answer=single_answer)) == [250, 250]
+        assert [to for to, _ in bench.mails()] == [[B, C]]
+        assert bench.notices() == []
+        assert {r.action for r in bench.trail.records} <= {"hold", "refuse"}
+
+
+async def test_shadow_mode_gives_no_next_hop_more_recipients_than_it_takes_at_once() -> None:
+    bench = Bench(REQUIRED, shadow=True)
+    many = [f"r{i}@there.example" for i in range(2500)]
+    assert set(await bench.run(inbound(*many))) == {250}
+    assert [len(to) for to, _ in bench.mails()] == [1000, 1000, 500]
+
+
+async def test_what_the_next_hop_says_is_the_answer_in_shadow_mode_too() -> None:
+    bench = Bench(REQUIRED, shadow=True)
+    bench.outlet.answer = lambda envelope, _: tuple(
+        Reply(550, "5.1.1", "unknown") if r.address.text == C else OK for r in envelope.recipients
+    )
+    assert await bench.run(inbound(B, C)) == [250, 550]
+    bench.outlet.down = True
+    assert await bench.run(inbound(B, id_="id2")) == [451]
 
 
 def test_the_built_in_templates_can_be_filled() -> None:

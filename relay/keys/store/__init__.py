@@ -22,7 +22,7 @@ from relay.keys.store.database import BUSY_SECONDS, Database
 from relay.keys.store.duties import Duties
 from relay.keys.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.keys.store.migration import migrate
-from relay.keys.store.trail import Trail
+from relay.keys.store.trail import Sum, Trail
 
 __all__ = [
     "Answer",
@@ -36,6 +36,7 @@ __all__ = [
     "Result",
     "Store",
     "StoredLedger",
+    "Sum",
     "Trail",
     "Verdict",
 ]

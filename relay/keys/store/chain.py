@@ -24,8 +24,8 @@ ANCHOR = "anchor"
 HEAD = "head"
 
 _FIELDS = tuple(field.name for field in fields(Record))
-CONTENT = ("number", *_FIELDS, "sender_key", "recipient_key")
-"""What a hash covers, in this order."""
+CONTENT = ("number", *_FIELDS[:-1], "sender_key", "recipient_key", "shadow")
+"""What a hash covers, in this order; `shadow` came later, and is covered where it is true."""
 
 _LINK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
@@ -76,7 +76,8 @@ def append(connection: Connection, records: Sequence[Record]) -> None:
     link = ends(connection).head
     rows = []
     for record in records:
-        content = [link.number + 1, *astuple(record), address_key(record.sender), address_key(record.recipient)]
+        *told, shadow = astuple(record)
+        content = [link.number + 1, *told, address_key(record.sender), address_key(record.recipient), shadow]
         link = Link(link.number + 1, linked(link.hash, content))
         rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash})
     connection.execute(insert(trace), rows)
@@ -85,7 +86,8 @@ def append(connection: Connection, records: Sequence[Record]) -> None:
 
 def linked(previous: bytes, content: Sequence[Any]) -> bytes:
     """The hash of a row after the one with hash `previous`."""
-    canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    covered = content[:-1] if content[-1] is False else content
+    canonical = json.dumps(covered, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(previous + canonical.encode("ascii")).digest()
 
 

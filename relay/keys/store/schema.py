@@ -117,6 +117,7 @@ trace = Table(
     Column("sender_key", Text, nullable=False),
     Column("recipient_key", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("shadow", Boolean, nullable=False),
 )
 
 chain = Table(
@@ -165,4 +166,6 @@ _SECOND = (
     "CREATE TABLE duty (name TEXT NOT NULL PRIMARY KEY, until DOUBLE PRECISION NOT NULL, done DOUBLE PRECISION)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = ("ALTER TABLE trace ADD COLUMN shadow BOOLEAN NOT NULL DEFAULT FALSE",)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

@@ -8,11 +8,12 @@ Raises `StoreError`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, func, select
 
 from relay.keys.store import audit, chain
 from relay.keys.store.audit import Verdict
@@ -25,6 +26,23 @@ from relay.model import Record
 PAGE = 1000
 
 _ALL = select(*(trace.c[name] for name in chain.CONTENT), trace.c.hash)
+# What one mail keeps over its retries: its Message-ID, or what the front MTA calls it.
+_MAIL = case(
+    (trace.c.message_id != "", trace.c.message_id), (trace.c.queue_id != "", trace.c.queue_id), else_=trace.c.id
+)
+_COUNTS = select(
+    trace.c.rule, trace.c.recipient_key, trace.c.action, trace.c.shadow, func.count(_MAIL.distinct()).label("mails")
+)
+
+
+class Sum(NamedTuple):
+    """So many mails to that domain had that decision by that rule."""
+
+    rule: str
+    domain: str
+    action: str
+    shadow: bool
+    mails: int
 
 
 class Trail:
@@ -46,12 +64,26 @@ class Trail:
         self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
     ) -> AsyncIterator[Record]:
         """Those that match, oldest first. Read page by page: no lock is held meanwhile."""
-        wanted = _matching(since, sender, recipient, id_)
+        wanted = _ALL.where(*_matching(since, sender, recipient, id_))
         after = 0
         while rows := await self._database.read(partial(_page, wanted=wanted, after=after)):
             for row in rows:
                 yield chain.record(row)
             after = rows[-1].number
+
+    async def summary(
+        self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
+    ) -> list[Sum]:
+        """How many mails had which decision, by rule, recipient's domain and whether it was in shadow mode.
+
+        A mail that came several times (one that is held) counts once for each decision.
+        """
+        wanted = _COUNTS.where(*_matching(since, sender, recipient, id_)).group_by(*_COUNTS.selected_columns[:-1])
+        groups = await self._database.read(lambda c: c.execute(wanted).all())
+        sums: Counter[tuple[str, str, str, bool]] = Counter()
+        for rule, address, action, shadow, count in groups:
+            sums[rule, address.rpartition("@")[2], action, shadow] += count
+        return [Sum(*key, count) for key, count in sorted(sums.items())]
 
     async def verify(self, logged: Link | None = None) -> Verdict:
         """Walk the chain from the anchor to the head; `logged` is a link that the log told of."""
@@ -72,15 +104,17 @@ class Trail:
 
 
 # Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
-def _matching(since: float | None, sender: str | None, recipient: str | None, id_: str) -> Select[Any]:
-    wanted = _ALL
+def _matching(
+    since: float | None, sender: str | None, recipient: str | None, id_: str
+) -> Iterator[ColumnElement[bool]]:
     if since is not None:
-        wanted = wanted.where(trace.c.time >= since)
+        yield trace.c.time >= since
     if sender is not None:
-        wanted = wanted.where(trace.c.sender_key == chain.address_key(sender))
+        yield trace.c.sender_key == chain.address_key(sender)
     if recipient is not None:
-        wanted = wanted.where(trace.c.recipient_key == chain.address_key(recipient))
-    return wanted.where(trace.c.id == id_) if id_ else wanted
+        yield trace.c.recipient_key == chain.address_key(recipient)
+    if id_:
+        yield trace.c.id == id_
 
 
 def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:

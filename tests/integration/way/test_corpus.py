@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from lab import corpus
 from lab.client import Client
+from lab.corpus import ended, without_bcc
 from lab.known import KNOWN, UNKNOWN, Known
 from lab.nexthop import ScriptedHop
 from lab.relay import Relay
@@ -43,11 +44,6 @@ async def test_every_message_of_the_corpus_is_sealed_passed_or_refused_and_never
     assert form == "as it lies there" or counts["sealed"] > len(messages) * 0.9
 
 
-def ended(content: bytes) -> bytes:
-    """A message ends with CRLF on the wire, however the file ends."""
-    return content if content.endswith(b"\r\n") else content + b"\r\n"
-
-
 def address(command: str) -> str:
     """Of `RCPT TO:<…>`."""
     return command[command.index("<") + 1 : command.index(">")]
@@ -69,9 +65,3 @@ def judge(name: str, content: bytes, recipient: str, reply: str, arrived: dict[s
     payload = known.decrypt(mail)
     assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :], name
     return "sealed"
-
-
-def without_bcc(content: bytes) -> bytes:
-    head = headers.split(content)
-    kept = b"".join(field.raw for field in head.fields if field.name not in {"bcc", "resent-bcc"})
-    return kept + content[sum(len(field.raw) for field in head.fields) :]

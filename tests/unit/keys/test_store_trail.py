@@ -10,7 +10,7 @@ from relay.keys.store import Link, Store
 from relay.model import Record
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
-    size, sender_key, recipient_key, hash FROM trace WHERE number = 20"""
+    size, sender_key, recipient_key, hash, shadow FROM trace WHERE number = 20"""
 
 
 def record(number: int, **changed: object) -> Record:
@@ -86,6 +86,9 @@ async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
         ("UPDATE trace SET id = x'00ff' WHERE number = 7", 7, "altered"),
         ("UPDATE trace SET time = 9e999 WHERE number = 7", 7, "altered"),
         ("UPDATE trace SET hash = 'text' WHERE number = 7", 7, "altered"),
+        ("UPDATE trace SET shadow = 1 WHERE number = 7", 7, "altered"),
+        ("UPDATE trace SET shadow = 'x' WHERE number = 7", 7, "altered"),
+        ("UPDATE trace SET shadow = 0 WHERE number = 20", 20, "altered"),
         ("DELETE FROM trace WHERE number = 7", 7, "missing"),
         ("DELETE FROM trace WHERE number <= 7", 1, "missing"),
         ("DELETE FROM trace WHERE number >= 19", 19, "missing at the end"),
@@ -101,7 +104,8 @@ async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
 async def test_the_first_row_that_was_altered_or_removed_is_told(
     store: Store, statement: str, number: int, fault: str
 ) -> None:
-    await _fill(store, 20)
+    await _fill(store, 19)
+    await store.trail.write([record(20, shadow=True)])
     await _sql(store, statement)
     verdict = await store.trail.verify()
     assert (verdict.number, verdict.fault) == (number, fault)
