@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -53,7 +53,7 @@ def measure(engine: str, rounds: int, mails: int) -> dict[str, object]:
     quiet: list[float] = []
     busy: list[float] = []
     large = 0
-    with relay(engine) as port:
+    with relay(engine) as (port, _):
         small(port, 30)
         with heavy(port) as count:  # the first large mail starts what large mails need
             while not count.value:
@@ -163,8 +163,8 @@ def _send_large(port: int, count: Synchronized[int]) -> None:
 
 
 @contextmanager
-def relay(engine: str) -> Iterator[int]:
-    """The port of a relay that knows `ADDRESS` and signs."""
+def relay(engine: str, program: Sequence[str] = PROGRAM) -> Iterator[tuple[int, int]]:
+    """Port and process id of a relay that knows `ADDRESS` and signs; `program` serves."""
     folder = Path(tempfile.mkdtemp(prefix="pb", dir="/tmp"))  # a short path: gpg-agent's socket
     port, sink = _free_port(), _free_port()
     settings = {
@@ -187,10 +187,10 @@ def relay(engine: str) -> Iterator[int]:
         subprocess.run([*command, "keys", "import", "-"], input=_certificate(folder), check=True, capture_output=True)
         file.write_text(json.dumps({**settings, "sign": {"default": "bench@hopital.example"}}))
         next_hop.start()
-        processes.append(subprocess.Popen([*command, "serve"]))
+        processes.append(subprocess.Popen([*program, "-c", str(file), "serve"]))
         _await(sink)
         _await(port)
-        yield port
+        yield port, processes[0].pid
     finally:
         for process in reversed(processes):
             process.send_signal(signal.SIGTERM)
