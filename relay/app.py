@@ -174,7 +174,7 @@ def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:
 def build_outlet(config: Config) -> SmtpOutlet:
     """The next hop."""
     timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
-    return SmtpOutlet(str(config.reinject), hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))
+    return SmtpOutlet(config.reinject, hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))
 
 
 def build_notices(config: Config) -> Notices:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay import config, events, systemd, wire
-from relay.config import Config
+from relay.config import Config, Endpoint
 from relay.events import Event
 from relay.lookout import Lookout, Reporter
 from relay.metrics.figures import Standing
@@ -42,7 +42,7 @@ class Alone:
 
     async def listen(self, inlet: Inlet, settings: Config) -> list[str]:
         """Start the inlet everywhere; the places."""
-        return [address for url in settings.listen for address in await inlet.start(str(url))]
+        return [address for place in settings.listen for address in await inlet.start(place)]
 
     def ready(self, listening: Sequence[str]) -> None:
         """It serves."""
@@ -71,8 +71,8 @@ class Order:
     number: int
     path: Path
     config: Config
-    places: Mapping[str, int]
-    """URL to the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
+    places: Mapping[Endpoint, int]
+    """To the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
     figures: int = -1
     """The descriptor of the socket that figures are reported to; -1: nobody wants them."""
     beat: float = BEAT
@@ -98,11 +98,11 @@ class Worker:
     async def listen(self, inlet: Inlet, _settings: Config) -> list[str]:
         """Start the inlet on what the supervisor has reserved, whatever the configuration says by now."""
         listening: list[str] = []
-        for url, descriptor in self._order.places.items():
+        for place, descriptor in self._order.places.items():
             if descriptor < 0:
-                listening += await inlet.start(url, reuse_port=True)
+                listening += await inlet.start(place, reuse_port=True)
             else:
-                listening += await inlet.start(url, listening=Shared(fileno=descriptor))
+                listening += await inlet.start(place, listening=Shared(fileno=descriptor))
         return listening
 
     def ready(self, listening: Sequence[str]) -> None:

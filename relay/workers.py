@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from relay import config, events, systemd
-from relay.config import Config
+from relay.config import Config, Endpoint
 from relay.errors import ConfigError, ListenError, RelayError
 from relay.events import Event
 from relay.lookout import Gatherer
@@ -44,7 +44,7 @@ class Supervisor:
         self._path = path
         self._config = settings
         self._lookout = Gatherer(settings.workers, observer)
-        self._places: dict[str, int] = {}
+        self._places: dict[Endpoint, int] = {}
         self._running: dict[int, Running] = {}
         self._one_configuration = asyncio.Lock()
         """No worker starts while others are given a new one."""
@@ -69,11 +69,11 @@ class Supervisor:
             await self._lookout.close()
 
     def _reserve(self, stack: ExitStack) -> None:
-        for url in self._config.listen:
-            place = Reserved(str(url))
-            stack.callback(place.release)
-            shared = place.shared
-            self._places |= dict.fromkeys(place.urls, shared.fileno() if shared else -1)
+        for place in self._config.listen:
+            reserved = Reserved(place)
+            stack.callback(reserved.release)
+            shared = reserved.shared
+            self._places |= dict.fromkeys(reserved.places, shared.fileno() if shared else -1)
 
     async def _supervise(self) -> None:
         starting = asyncio.create_task(self._start_all())

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
+from relay.config import Endpoint
 from relay.errors import RelayError
 from relay.model import Inbound, Reply
 from relay.openpgp.home import private_folder
@@ -55,7 +56,7 @@ async def sink() -> AsyncIterator[tuple[int, Caught]]:
         pass
 
     inlet = Inlet(take, answered, hostname="sink.example", allow=(ip_network("127.0.0.0/8"),))
-    (address,) = await inlet.start("smtp://127.0.0.1:0")
+    (address,) = await inlet.start(Endpoint("smtp", "127.0.0.1"))
     try:
         yield int(address.rpartition(":")[2]), caught
     finally:

@@ -22,8 +22,8 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
+from relay.config import Endpoint
 from relay.errors import NextHopError
-from relay.smtp.endpoint import Endpoint
 
 Said = SMTPResponse
 """A reply of the next hop: `code` and `message`, its lines joined by LF."""

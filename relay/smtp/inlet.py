@@ -5,7 +5,7 @@ a client left or a timer ran out: only `stop` ends it, after its grace. `answere
 when the replies were handed to the client, False when it had left or was cut off. Whatever `process` raises, the
 client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
 
-`start` raises `ListenError` where it cannot listen, `ValueError` for a URL that names no place to listen.
+`start` raises `ListenError` where it cannot listen, `ValueError` for a place that is only delivered to.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from relay import events, replies
+from relay.config import Endpoint
 from relay.errors import ListenError
 from relay.model import Inbound, Reply
 from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
-from relay.smtp.endpoint import Endpoint
 from relay.smtp.host import Answer, Dismissable
 from relay.smtp.session import Session
 
@@ -68,16 +68,15 @@ class Inlet:
         self._quiet = asyncio.Event()
 
     async def start(
-        self, url: str, *, reuse_port: bool = False, listening: socket.socket | None = None
+        self, place: Endpoint, *, reuse_port: bool = False, listening: socket.socket | None = None
     ) -> tuple[str, ...]:
         """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses).
 
         `listening` is the place's socket where somebody else has made it, and removes it (`smtp.reserve`).
         """
-        place = Endpoint.parse(url)
         _allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
-            raise ValueError(f"{url}: TLS for the inlet is set by tls, not by the scheme")
+            raise ValueError(f"{place}: TLS for the inlet is set by tls, not by the scheme")
         try:
             if listening:
                 return (await self._start_on(place, listening),)

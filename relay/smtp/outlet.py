@@ -1,7 +1,7 @@
 """The client: hands one message to the next hop and tells what became of each recipient.
 
 `smtp://`, `smtp+starttls://` (TLS with the certificate checked, or nothing is sent) and `lmtp://`, also over a
-unix socket; see `relay.smtp.endpoint`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
+unix socket; see `relay.config.place`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
 said. Connections are kept. One that the next hop had closed meanwhile is replaced, without an error and
 without a second copy: only while nothing of the message has been sent.
 
@@ -15,26 +15,26 @@ from __future__ import annotations
 
 import ssl
 
+from relay.config import Endpoint
 from relay.model import Envelope, Reply
 from relay.smtp.connection import Connection, Timeouts, connect
-from relay.smtp.endpoint import Endpoint
 from relay.smtp.handover import Handover, Stale
 from relay.smtp.pool import Pool
 
 
 class SmtpOutlet:
-    """The next hop at `url`."""
+    """The next hop at `place`."""
 
     def __init__(
         self,
-        url: str,
+        place: Endpoint,
         *,
         hostname: str,
         timeouts: Timeouts | None = None,
         tls: ssl.SSLContext | None = None,
         pool_size: int = 20,
     ) -> None:
-        self._place = Endpoint.parse(url)
+        self._place = place
         self._hostname = hostname
         self._timeouts = timeouts or Timeouts()
         self._tls = tls or ssl.create_default_context()  # checks the name and the chain

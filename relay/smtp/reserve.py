@@ -5,7 +5,7 @@ them, and a port that somebody else has is told at start, where several processe
 share it without a word. A unix socket is made here once, listened on, and handed to the others: a second bind would
 replace the first.
 
-Raises `ListenError` with a sentence for a person, `ValueError` for a URL that names no place to listen.
+Raises `ListenError` with a sentence for a person.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from relay.config import Endpoint
 from relay.errors import ListenError
-from relay.smtp.endpoint import Endpoint
 from relay.smtp.inlet import ANYONE_HERE, BACKLOG
 
 
 class Reserved:
-    """The places of one `listen` URL."""
+    """The places of one `listen`."""
 
-    def __init__(self, url: str) -> None:
-        self._place = Endpoint.parse(url)
+    def __init__(self, place: Endpoint) -> None:
+        self._place = place
         self._sockets: list[socket.socket] = []
         try:
             if self._place.path:
@@ -44,12 +44,12 @@ class Reserved:
         return self._sockets[0] if self._place.path else None
 
     @property
-    def urls(self) -> tuple[str, ...]:
+    def places(self) -> tuple[Endpoint, ...]:
         """What to listen on: with the port that was found where 0 was asked for."""
         if self._place.path:
-            return (str(self._place),)
+            return (self._place,)
         names = (reserved.getsockname() for reserved in self._sockets)
-        return tuple(str(Endpoint(self._place.scheme, name[0], name[1])) for name in names)
+        return tuple(Endpoint(self._place.scheme, name[0], name[1]) for name in names)
 
     def release(self) -> None:
         """Give it back; a socket's file is removed."""

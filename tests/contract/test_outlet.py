@@ -9,6 +9,7 @@ import pytest
 from lab.nexthop import Drop, Say, ScriptedHop
 from lab.tls import Identity, make_identity
 
+from relay.config import Endpoint
 from relay.errors import NextHopError
 from relay.model import Address, Envelope, Recipient
 from relay.ports import Outlet
@@ -40,7 +41,7 @@ async def hop(request: pytest.FixtureRequest, identity: Identity, tmp_path: Path
 @pytest.fixture
 async def outlet(hop: ScriptedHop, identity: Identity) -> AsyncIterator[Outlet]:
     outlet = SmtpOutlet(
-        hop.url, hostname="relay.example", tls=identity.client(), timeouts=Timeouts(step=2, final_dot=2)
+        Endpoint.parse(hop.url), hostname="relay.example", tls=identity.client(), timeouts=Timeouts(step=2, final_dot=2)
     )
     yield outlet
     await outlet.close()

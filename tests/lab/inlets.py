@@ -6,10 +6,11 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from relay import replies
+from relay.config import Endpoint
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
@@ -39,6 +40,13 @@ class Running:
             await self.inlet._quiet.wait()
 
 
+def place_of(url: str) -> Endpoint:
+    """As the configuration reads it, and port 0 for a free one."""
+    if not url.endswith(":0"):
+        return Endpoint.parse(url)
+    return replace(Endpoint.parse(f"{url[:-1]}1"), port=0)
+
+
 def take(inbound: Inbound) -> tuple[Reply, ...]:
     """250 for each."""
     return tuple(replies.delivered(inbound.id) for _ in inbound.envelope.recipients)
@@ -64,7 +72,7 @@ async def inlet(  # noqa: PLR0913  as many as the inlet has
         running.news.set()
 
     running = Running(Inlet(handle, answered, hostname="relay.example", allow=allow, tls=tls, bounds=bounds))
-    (running.url,) = await running.inlet.start(url)
+    (running.url,) = await running.inlet.start(place_of(url))
     try:
         yield running
     finally:

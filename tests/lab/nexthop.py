@@ -3,7 +3,7 @@
     async with ScriptedHop() as hop:                    # accepts everything
         hop.at["RCPT TO:<bob@x.example>"] = Say("550 5.1.1 No such user")
         hop.at["."] = Drop()
-        ... SmtpOutlet(hop.url, hostname="relay.example") ...
+        ... SmtpOutlet(Endpoint.parse(hop.url), hostname="relay.example") ...
         assert hop.messages[0].content == b"..."
 
 `at` maps a step to what happens there. A step is `connect`, a verb (`EHLO`, `LHLO`, `STARTTLS`, `XFORWARD`, `MAIL`,

@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 import pytest
 from aiosmtpd.smtp import SMTP
 from lab.client import Client
-from lab.inlets import inlet, take
+from lab.inlets import inlet, place_of, take
 from lab.tls import Identity
 from structlog.testing import capture_logs
 
 from relay import replies
+from relay.config import Endpoint
 from relay.errors import ListenError
 from relay.events import Event
 from relay.model import Inbound, Reply
@@ -518,7 +519,7 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
         raise ValueError("secret")
 
     server = Inlet(process, answered, hostname="relay.example", allow=(ip_network("127.0.0.0/8"),))
-    (url,) = await server.start(LMTP)
+    (url,) = await server.start(place_of(LMTP))
     with capture_logs() as logs:
         async with Client(url) as client:
             await client.hello()
@@ -783,20 +784,19 @@ async def test_a_unix_socket_serves_and_is_gone_afterwards(tmp_path: Path) -> No
 async def test_two_processes_may_share_a_port() -> None:
     async with inlet() as running:
         other = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
-        port = urlsplit(running.url).port
+        taken = Endpoint.parse(running.url)
         with pytest.raises(ListenError, match="in use"):
-            await other.start(f"lmtp://127.0.0.1:{port}", reuse_port=True)  # the first did not share
-        (url,) = await other.start("lmtp://127.0.0.1:0", reuse_port=True)
+            await other.start(taken, reuse_port=True)  # the first did not share
+        (url,) = await other.start(Endpoint("lmtp", "127.0.0.1"), reuse_port=True)
         third = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
-        assert await third.start(url, reuse_port=True) == (url,)
+        assert await third.start(Endpoint.parse(url), reuse_port=True) == (url,)
         await other.stop(0)
         await third.stop(0)
 
 
-@pytest.mark.parametrize("url", ["smtp+starttls://127.0.0.1:0", "http://x", "lmtp://"])
-async def test_a_place_that_cannot_be_listened_on_is_a_value_error(url: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        async with inlet(url):
+async def test_a_place_that_cannot_be_listened_on_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="not by the scheme"):
+        async with inlet("smtp+starttls://127.0.0.1:0"):
             pass
 
 

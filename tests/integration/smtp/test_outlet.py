@@ -12,6 +12,7 @@ import pytest
 from lab.nexthop import EXTENSIONS, Drop, Hang, Say, ScriptedHop, Wait
 from lab.tls import Identity, make_identity
 
+from relay.config import Endpoint
 from relay.errors import NextHopError
 from relay.model import Address, Envelope, Recipient
 from relay.smtp.connection import Timeouts
@@ -25,7 +26,7 @@ QUICK = Timeouts(step=0.2, final_dot=0.4)
 async def delivering(hop: ScriptedHop, **options: Any) -> AsyncIterator[SmtpOutlet]:  # noqa: ANN401  passed on
     options.setdefault("timeouts", Timeouts(step=3, final_dot=3))
     async with hop:
-        outlet = SmtpOutlet(hop.url, hostname="relay.example", **options)
+        outlet = SmtpOutlet(Endpoint.parse(hop.url), hostname="relay.example", **options)
         yield outlet
         await outlet.close()
 
@@ -257,8 +258,8 @@ async def test_a_reply_without_an_end_is_given_up_before_it_fills_the_memory() -
     left = asyncio.Event()
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    outlet = SmtpOutlet(url, hostname="relay.example", timeouts=Timeouts(step=60))
+    place = Endpoint("smtp", "127.0.0.1", server.sockets[0].getsockname()[1])
+    outlet = SmtpOutlet(place, hostname="relay.example", timeouts=Timeouts(step=60))
     async with asyncio.timeout(2):
         with pytest.raises(NextHopError):
             await outlet.send(envelope(), MAIL)
@@ -422,7 +423,9 @@ async def test_starttls_is_demanded_and_checked(identity: Identity) -> None:
 async def test_without_starttls_nothing_is_sent(identity: Identity) -> None:
     hop = ScriptedHop()
     async with hop:
-        outlet = SmtpOutlet(f"smtp+starttls://127.0.0.1:{hop.port}", hostname="relay.example", tls=identity.client())
+        outlet = SmtpOutlet(
+            Endpoint("smtp+starttls", "127.0.0.1", hop.port), hostname="relay.example", tls=identity.client()
+        )
         with pytest.raises(NextHopError, match="STARTTLS"):
             await outlet.send(envelope(), MAIL)
         assert [c.split(" ")[0] for c in hop.commands] == ["EHLO"]
@@ -493,7 +496,7 @@ async def test_sending_50_mb_takes_no_copy_of_it() -> None:
 
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     content = b".dots and text\r\n" * 3_125_000
-    outlet = SmtpOutlet(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", hostname="relay.example")
+    outlet = SmtpOutlet(Endpoint("smtp", "127.0.0.1", server.sockets[0].getsockname()[1]), hostname="relay.example")
     tracemalloc.start()
     given = await outlet.send(envelope(), content)
     peak = tracemalloc.get_traced_memory()[1]

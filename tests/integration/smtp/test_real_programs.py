@@ -16,6 +16,7 @@ from lab.ports import free_port
 from lab.postfix import Postfix
 from lab.waiting import wait_for
 
+from relay.config import Endpoint
 from relay.errors import NextHopError
 from relay.model import Address, Envelope, Inbound, Recipient, Reply
 from relay.smtp.outlet import SmtpOutlet
@@ -29,7 +30,7 @@ needs_postfix = pytest.mark.skipif(not shutil.which("postfix"), reason="Postfix 
 
 @asynccontextmanager
 async def passing(url: str, hop_url: str) -> AsyncIterator[Running]:
-    outlet = SmtpOutlet(hop_url, hostname="relay.example")
+    outlet = SmtpOutlet(Endpoint.parse(hop_url), hostname="relay.example")
 
     async def process(inbound: Inbound) -> tuple[Reply, ...]:
         return await outlet.send(inbound.envelope, inbound.content)
@@ -52,7 +53,7 @@ async def run(*words: str, code: int = 0) -> str:
 async def listening(url: str) -> None:
     for _ in range(200):
         try:
-            return await SmtpOutlet(url, hostname="relay.example").probe()
+            return await SmtpOutlet(Endpoint.parse(url), hostname="relay.example").probe()
         except NextHopError:
             await asyncio.sleep(0.02)
     raise AssertionError(f"nobody listens on {url}")
@@ -144,7 +145,7 @@ async def test_postfix_as_client_retries_the_deferred_recipient_alone() -> None:
 async def test_postfix_as_next_hop_learns_the_front_queue_id() -> None:
     async with ScriptedHop() as end:
         with Postfix(relayhost=end.port, main={"smtpd_authorized_xforward_hosts": "127.0.0.0/8"}) as postfix:
-            outlet = SmtpOutlet(f"smtp://127.0.0.1:{postfix.port}", hostname="relay.example")
+            outlet = SmtpOutlet(Endpoint("smtp", "127.0.0.1", postfix.port), hostname="relay.example")
             recipient = Recipient(Address("c@d.example"), ("NOTIFY=FAILURE", "ORCPT=rfc822;BoB@d.example"))
             envelope = Envelope(
                 Address("a@b.example"),
