@@ -16,7 +16,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo docs deb deb-check test unit fuzz volume lint format image-check lock clean
+BENCH ?=
+
+.PHONY: bench bench-quick help demo docs deb deb-check test unit fuzz volume lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -37,6 +39,12 @@ fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that rea
 
 volume: $(VENV)/.development ## one mail to 10,000 recipients beside ordinary mail
 	@RECIPIENTS=10000 $(BIN)/pytest -s tests/integration/hostile/test_volume.py -k recipients
+
+bench: $(VENV)/.bench ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results (twenty minutes)
+	@$(BIN)/python bench/measure.py $(BENCH)
+
+bench-quick: $(VENV)/.bench ## … the same in two minutes
+	@$(BIN)/python bench/measure.py --quick --name quick $(BENCH)
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -63,7 +71,7 @@ lock: ## constraints.txt anew, with the newest versions that pyproject.toml admi
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install -q --upgrade pip hatchling
-	.venv-lock/bin/pip install -q --group dev --group docs ".[$(EXTRAS)]"
+	.venv-lock/bin/pip install -q --group dev --group docs --group bench ".[$(EXTRAS)]"
 	.venv-lock/bin/pip freeze -q --all --exclude pgp-relay --exclude setuptools > constraints.txt
 	rm -rf .venv-lock
 
@@ -85,6 +93,10 @@ $(VENV)/.package: $(VENV)/.python $(SOURCES)
 
 $(VENV)/.docs: $(VENV)/.python pyproject.toml
 	$(PIP) install -q -c constraints.txt --group docs
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.development
+	$(PIP) install -q -c constraints.txt --group bench
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.package .ci/packages

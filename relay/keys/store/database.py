@@ -5,7 +5,9 @@ deadline never leaves half a transaction behind. Reads see one statement's snaps
 transaction each and one at a time over all processes, so that what a write reads is what it changes.
 
 On SQLite `synchronous` is FULL: WAL's usual NORMAL loses the last commits when the power fails, and a ledger
-entry lost there is a mail sent twice. Commits are shared by those who wait (`relay.keys.store.batch`).
+entry lost there is a mail sent twice. Commits are shared by those who wait (`relay.keys.store.batch`). SQLite has
+threads, each piece of work whole in one of them: a driver that crosses to its thread and back for every statement
+cost more than SQLite itself.
 
 Raises `StoreError`, and nothing else.
 """
@@ -14,13 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -34,14 +36,64 @@ BUSY_SECONDS = 10.0
 """How long a write waits for another process's."""
 READERS = 4
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
+_READING: dict[str, Any] = {
+    "pool_size": READERS,
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+}
 _ONE_WRITER = 0x7067702D  # any number: the advisory lock that is PostgreSQL's BEGIN IMMEDIATE
+
+
+class _Side(Protocol):
+    """Either of the ways to the database: the readers', the writer's."""
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """In a connection of this side, to its end."""
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+
+
+class _Threads:
+    """SQLite."""
+
+    def __init__(self, engine: Engine, *, size: int, transactions: bool) -> None:
+        self._engine = engine
+        self._open = engine.begin if transactions else engine.connect
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="store")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        with self._open() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
+
+
+class _Tasks:
+    """PostgreSQL, whose driver is asynchronous."""
+
+    def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
+        self._engine = engine
+        self._open = engine.begin if transactions else engine.connect
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        async with self._open() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
 
 
 class Database:
     """Made by `open`; `read` and `write` until `close`."""
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(self, reader: _Side, writer: _Side) -> None:
         self._reader = reader
         self._writer = writer
         self._running: set[asyncio.Future[Any]] = set()
@@ -55,7 +107,7 @@ class Database:
         with translated():
             if sqlite:
                 await asyncio.to_thread(_make_file, url)
-            database = cls(*_engines(url, sqlite=sqlite, busy_seconds=busy_seconds))
+            database = cls(*(_threads if sqlite else _tasks)(url, busy_seconds))
         try:
             if sqlite:
                 await database.read(_use_wal)
@@ -66,29 +118,23 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run reading work; statements commit by themselves."""
-        return await self._finish(self._read(work))
+        return await self._finish(self._run(self._reader, work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work as one transaction; on disk when this returns, not done at all when it raises."""
-        return await self._finish(self._write(work))
+        return await self._finish(self._run(self._writer, work))
 
     async def close(self) -> None:
         """Let what runs finish, then release every connection and thread."""
         self._closed = True
         await asyncio.gather(*self._running, return_exceptions=True)
         with translated():
-            await self._reader.dispose()
-            await self._writer.dispose()
+            await self._reader.close()
+            await self._writer.close()
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
+    async def _run(self, side: _Side, work: Callable[[Connection], T]) -> T:
         with translated():
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(work)
-
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        with translated():
-            async with self._writer.begin() as connection:
-                return await connection.run_sync(work)
+            return await side.run(work)
 
     def _finish(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
         if self._closed:
@@ -126,28 +172,26 @@ def _make_file(url: URL) -> None:
     if not path.startswith("file:") and not Path(path).exists():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    # Tried here first: a connection that fails leaves aiosqlite's thread behind, to trip over a closed event loop.
-    (database,), options = url.get_dialect()().create_connect_args(url)
-    sqlite3.connect(database, uri=options.get("uri", False)).close()
 
 
-def _engines(url: URL, *, sqlite: bool, busy_seconds: float) -> tuple[AsyncEngine, AsyncEngine]:
-    times = {"timeout": busy_seconds} | ({} if sqlite else {"command_timeout": busy_seconds})
-    shared: dict[str, Any] = {
-        "connect_args": times,
-        "hide_parameters": True,
-        "pool_pre_ping": not sqlite,
-        "pool_timeout": 2 * busy_seconds,
-        "max_overflow": 0,
-    }
-    reader = create_async_engine(
-        url, pool_size=READERS, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **shared
-    )
-    writer = create_async_engine(url, pool_size=1, **shared)
-    if sqlite:
-        event.listen(writer.sync_engine, "connect", _prepare_writer)
-    event.listen(writer.sync_engine, "begin", _begin_immediate if sqlite else _begin_alone)
-    return reader, writer
+def _threads(url: URL, busy_seconds: float) -> tuple[_Side, _Side]:
+    shared = {"connect_args": {"timeout": busy_seconds}, **_pool(busy_seconds)}
+    reader, writer = create_engine(url, **_READING, **shared), create_engine(url, pool_size=1, **shared)
+    event.listen(writer, "connect", _prepare_writer)
+    event.listen(writer, "begin", _begin_immediate)
+    return _Threads(reader, size=READERS, transactions=False), _Threads(writer, size=1, transactions=True)
+
+
+def _tasks(url: URL, busy_seconds: float) -> tuple[_Side, _Side]:
+    times = {"timeout": busy_seconds, "command_timeout": busy_seconds}
+    shared = {"connect_args": times, "pool_pre_ping": True, **_pool(busy_seconds)}
+    reader, writer = create_async_engine(url, **_READING, **shared), create_async_engine(url, pool_size=1, **shared)
+    event.listen(writer.sync_engine, "begin", _begin_alone)
+    return _Tasks(reader, transactions=False), _Tasks(writer, transactions=True)
+
+
+def _pool(busy_seconds: float) -> dict[str, Any]:
+    return {"hide_parameters": True, "pool_timeout": 2 * busy_seconds, "max_overflow": 0}
 
 
 def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:

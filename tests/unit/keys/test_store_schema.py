@@ -101,6 +101,6 @@ async def test_a_url_that_names_no_store_is_refused_without_repeating_it(url: st
 async def test_a_path_and_a_url_name_the_same_store(tmp_path: Path) -> None:
     async with await Store.open(tmp_path / "s.db") as store:
         await store.ledger.record(b"t", ["a"])
-    for url in (f"sqlite:///{tmp_path}/s.db", f"sqlite+aiosqlite:///{tmp_path}/s.db", str(tmp_path / "s.db")):
+    for url in (f"sqlite:///{tmp_path}/s.db", f"sqlite+pysqlite:///{tmp_path}/s.db", str(tmp_path / "s.db")):
         async with await Store.open(url) as store:
             assert await store.ledger.served(b"t") == {"a"}

@@ -1,0 +1,36 @@
+"""The relay's inlet alone, in front of nothing: `python bench/inlet.py PORT` takes every mail and forgets it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from ipaddress import ip_network
+
+from relay.model import Inbound, Reply
+from relay.smtp.bounds import Bounds
+from relay.smtp.inlet import Inlet
+
+TAKEN = Reply(250, "2.0.0", "forgotten")
+
+
+async def process(inbound: Inbound) -> tuple[Reply, ...]:
+    return (TAKEN,) * len(inbound.envelope.recipients)
+
+
+async def answered(_inbound: Inbound, _delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
+    pass
+
+
+async def main(port: int) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    allow = [ip_network("127.0.0.0/8")]
+    inlet = Inlet(process, answered, hostname="inlet.example", allow=allow, bounds=Bounds())
+    await inlet.start(f"smtp://127.0.0.1:{port}")
+    await stop.wait()
+    await inlet.stop(5)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,147 @@
+"""A run's figures for people: a table as text, in Markdown for the documents, and a chart as PNG.
+
+python bench/report.py RESULTS.json    prints the tables that stand in docs/performance.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+BASE = "pass-through, 1 process"
+SIZES = {10_000: "10 KB", 1_000_000: "1 MB", 20_000_000: "20 MB"}
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """All of it, in the columns of a terminal."""
+    return "\n\n".join(f"{title}\n{_columns(rows)}" for title, rows in _tables(result) if len(rows) > 1) + "\n"
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The same as tables of Markdown."""
+    return "\n".join(f"### {title}\n\n{_markdown(rows)}\n" for title, rows in _tables(result) if len(rows) > 1)
+
+
+def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
+    yield "The run", [["", ""], *([name, str(value)] for name, value in result["what"].items())]
+    yield "Targets", [["what", "target", "measured", ""], *map(_target, result["targets"])]
+    yield "Throughput, cost and latency", [_HEADS, *_matrix(result["matrix"])]
+    yield (
+        "gpg alone, with the relay's flags",
+        [
+            ["size", "calls/s", "CPU ms"],
+            *([SIZES[r["size"]], f"{r['mails_a_second']:g}", f"{r['cpu_ms']:g}"] for r in result["raw_gpg"]),
+        ],
+    )
+    yield (
+        "Postfix on both sides",
+        [
+            ["size", "program", "mails/s", "ratio"],
+            *(
+                [SIZES[r["size"]], r["program"], f"{r['mails_a_second']:g}", f"{r['ratio']:g}"]
+                for r in result["postfix"]
+            ),
+        ],
+    )
+    yield (
+        "Memory for one 20 MB mail",
+        [
+            ["program", "idle MB", "peak above MB", "times its size"],
+            *(
+                [r["program"], *(f"{r[key]:g}" for key in ("idle_mb", "above_mb", "times_its_size"))]
+                for r in result["memory"]
+            ),
+        ],
+    )
+    yield (
+        "10 KB beside 20 MB, one worker",
+        [
+            ["engine", "quiet p99 ms", "busy p99 ms", "ratio"],
+            *(
+                [r["engine"], *(f"{r[key]:g}" for key in ("quiet_p99_ms", "busy_p99_ms", "ratio_p99"))]
+                for r in result["large_beside_small"]
+            ),
+        ],
+    )
+
+
+_HEADS = ["size", "sessions", "protocol", "program", "mails/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms"]
+
+
+def _target(row: Row) -> list[str]:
+    return [row["what"], row["target"], f"{row['measured']:g}", "met" if row["met"] else "**missed**"]
+
+
+def _matrix(rows: Sequence[Row]) -> Iterable[list[str]]:
+    base = {_place(row): row for row in rows if row["program"] == BASE}
+    for row in rows:
+        beside = base[_place(row)]
+        yield [
+            SIZES[row["size"]],
+            str(row["sessions"]),
+            row["protocol"].upper(),
+            row["program"],
+            f"{row['mails_a_second']:g}",
+            _ratio(row, beside, "mails_a_second"),
+            f"{row['cpu_ms']:g}",
+            _ratio(row, beside, "cpu_ms"),
+            f"{row['p50_ms']:g}",
+            f"{row['p99_ms']:g}",
+        ]
+
+
+def _place(row: Row) -> tuple[int, int, str]:
+    return row["size"], row["sessions"], row["protocol"]
+
+
+def _ratio(row: Row, base: Row, key: str) -> str:
+    return f"{row[key] / base[key]:.2f}" if base[key] else "-"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])
+
+
+def chart(result: Mapping[str, Any], file: Path) -> None:
+    """Mails a second beside the pass-through, and processor time a mail, for each size."""
+    import matplotlib as mpl  # noqa: PLC0415  the group `bench`: who only wants the table need not have it
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    rows = [row for row in result["matrix"] if row["protocol"] == "lmtp"]
+    middle = sorted({row["sessions"] for row in rows})[len({row["sessions"] for row in rows}) // 2]
+    rows = [row for row in rows if row["sessions"] == middle]
+    sizes = sorted({row["size"] for row in rows})
+    figure, axes = plt.subplots(2, len(sizes), figsize=(4 * len(sizes), 7), squeeze=False)
+    for at, size in enumerate(sizes):
+        shown = [row for row in rows if row["size"] == size]
+        for axis, key, word in zip(
+            axes[:, at], ("mails_a_second", "cpu_ms"), ("mails/s", "CPU ms a mail"), strict=True
+        ):
+            bars = axis.barh([row["program"] for row in shown], [row[key] for row in shown], color="#4477aa")
+            axis.bar_label(bars, fmt="{:.3g}", padding=2)
+            axis.invert_yaxis()
+            axis.margins(x=0.2)
+            axis.set_title(f"{SIZES[size]}, {middle} sessions: {word}", fontsize=10)
+            if at:
+                axis.set_yticklabels([])
+    figure.tight_layout()
+    figure.savefig(file, dpi=90)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    print(markdown(json.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,281 @@
+"""The nine targets, and what the inlet costs: each a ratio of two things measured in turns in this run."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import bothsides
+import large_beside_small
+import load
+import pysequoia
+import store
+import subjects
+from lab.ports import free_port
+from processes import Family
+from rawgpg import RawGpg
+
+SMALL, LARGE = 10_000, 20_000_000
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is there to measure with."""
+
+    plan: Any
+    folder: Path
+    stock: Path
+    relays: Mapping[str, subjects.Subject]
+    """One worker each, by engine."""
+    sink: int
+
+
+def measure(bench: Bench, matrix: Sequence[Row], memory: Sequence[Row]) -> dict[str, object]:
+    """All of them, with what they were made of."""
+    plan, folder = bench.plan, bench.folder
+    large = LARGE in plan.sizes
+    raw = raw_gpg(folder, plan)
+    postfix = both_sides(bench.stock, plan) if plan.rounds > 1 else []
+    rows = [
+        gnupg_over_raw(bench),
+        two_workers(matrix),
+        *(_target(f"postfix-{row['program']}", row["ratio"]) for row in postfix if row["size"] == SMALL and _ours(row)),
+        *([large_wall(bench)] if large else []),
+        *(_target(f"memory-{row['program'].split(', ')[1]}", row["times_its_size"]) for row in memory if _single(row)),
+        *([store_size(folder, plan)] if plan.rounds > 1 else []),
+        *(fifty_recipients(bench, engine) for engine in ("gnupg", "sequoia")),
+        importing(folder, plan),
+        *([inlet()] if large else []),
+    ]
+    beside = [large_beside_small.measure(engine, 2, 100) for engine in ("gnupg", "sequoia") if plan.rounds > 2]
+    return {"raw_gpg": raw, "postfix": postfix, "targets": [row for row in rows if row], "large_beside_small": beside}
+
+
+TARGETS: dict[str, tuple[str, str, float]] = {
+    "gnupg-raw": ("`gnupg`, 10 KB: CPU of a mail / CPU of one raw gpg call", "at most", 1.2),
+    "workers": ("`sequoia`, 2 workers, 10 KB: mails a second / pass-through with 2 processes", "at least", 0.8),
+    "postfix-sequoia": ("Postfix on both sides, `sequoia`: mails a second / pass-through", "at least", 0.95),
+    "postfix-gnupg": ("Postfix on both sides, `gnupg`: mails a second / pass-through", "at least", 0.5),
+    "large": ("20 MB, `sequoia`: wall / (smtp-sink receives + pysequoia seals + aiosmtplib sends)", "at most", 1.3),
+    "memory-gnupg": ("peak memory of a 20 MB mail above idle / its size, `gnupg`", "at most", 5),
+    "memory-sequoia": ("peak memory of a 20 MB mail above idle / its size, `sequoia`", "at most", 5),
+    "store": ("CPU of a mail with 100,000 certificates in the store / with 10", "at most", 1.05),
+    "fifty-gnupg": ("50 recipients in To, 1 MB, `gnupg`: CPU / with 1 recipient", "at most", 1.5),
+    "fifty-sequoia": ("50 recipients in To, 1 MB, `sequoia`: CPU / with 1 recipient", "at most", 1.5),
+    "import": ("`keys import` of 10,000 certificates: wall / `gpg --show-keys`", "at most", 3),
+    "inlet": ("the inlet receives 20 MB: CPU / (smtp-sink's + one copy)", "at most", 1.5),
+}
+
+
+def _target(key: str, measured: float, **parts: object) -> dict[str, object]:
+    words, way, bound = TARGETS[key]
+    met = measured <= bound if way == "at most" else measured >= bound
+    return {
+        "key": key,
+        "what": words,
+        "target": f"{way} {bound:g}",
+        "measured": round(measured, 2),
+        "met": met,
+        **parts,
+    }
+
+
+def _turns(rounds: int, *each: Callable[[], float]) -> list[float]:
+    """The median of each, A B A B."""
+    taken = [[one() for one in each] for _ in range(rounds)]
+    return [statistics.median(column) for column in zip(*taken, strict=True)]
+
+
+def cpu_ms(program: subjects.Subject, mails: int, *, size: int = SMALL, sessions: int = 10) -> float:
+    before = program.family.seconds()
+    run = load.run(program.ports["lmtp"], lmtp=True, size=size, sessions=sessions, mails=mails)
+    return (program.family.seconds() - before) / (run.mails + run.extra) * 1000
+
+
+def raw_gpg(folder: Path, plan: Any) -> list[dict[str, object]]:  # noqa: ANN401
+    """Gpg alone, at each size."""
+    raw, rows = RawGpg(folder / "raw", subjects.real(load.KNOWN)), []
+    try:
+        for size in plan.sizes:
+            calls = max(2, int(plan.seconds * 60)) if size == SMALL else 3
+            rows.append({"size": size, **{k: round(v, 2) for k, v in raw.run(_content(folder, size), calls).items()}})
+    finally:
+        raw.close()
+    return rows
+
+
+def _content(folder: Path, size: int) -> Path:
+    file = folder / f"content-{size}"
+    file.write_bytes(b"Content-Type: text/plain\r\n\r\n" + (b"X" * 78 + b"\r\n") * (size // 80))
+    return file
+
+
+def gnupg_over_raw(bench: Bench) -> dict[str, object]:
+    mails = max(5, int(100 * bench.plan.seconds))
+    raw = RawGpg(bench.folder / "raw-again", subjects.real(load.KNOWN))
+    try:
+        content = _content(bench.folder, SMALL)
+        ours, theirs = _turns(
+            bench.plan.rounds,
+            partial(cpu_ms, bench.relays["gnupg"], mails),
+            lambda: raw.run(content, mails)["cpu_ms"],
+        )
+    finally:
+        raw.close()
+    return _target("gnupg-raw", ours / theirs, relay_cpu_ms=round(ours, 2), gpg_cpu_ms=round(theirs, 2))
+
+
+def two_workers(matrix: Sequence[Row]) -> dict[str, object] | None:
+    """Of the matrix: the middle number of sessions, LMTP."""
+    chosen = [row for row in matrix if row["size"] == SMALL and row["protocol"] == "lmtp"]
+    middle = sorted({row["sessions"] for row in chosen})[len({row["sessions"] for row in chosen}) // 2]
+    rates = {row["program"]: row["mails_a_second"] for row in chosen if row["sessions"] == middle}
+    ours, theirs = rates.get("relay, sequoia, 2 workers"), rates["pass-through, 2 processes"]
+    return _target("workers", ours / theirs, relay=ours, pass_through=theirs) if ours else None
+
+
+def both_sides(stock: Path, plan: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    rows = []
+    for size, mails in ((SMALL, max(3, int(60 * plan.seconds))), (1_000_000, 10), (LARGE, 2)):
+        if size in plan.sizes:
+            rounds = plan.rounds if size == SMALL else 1
+            rows += bothsides.measure(stock, size=size, rounds=rounds, mails=mails, seconds=3 * plan.seconds)
+    return rows
+
+
+def _ours(row: Row) -> bool:
+    return row["program"] != bothsides.PASSTHROUGH
+
+
+def _single(row: Row) -> bool:
+    return row["program"].startswith("relay") and row["program"].endswith("1 worker")
+
+
+def large_wall(bench: Bench) -> dict[str, object]:
+    """The relay's wall time beside that of its three parts, each alone."""
+    content = _content(bench.folder, LARGE).read_bytes()
+    key = pysequoia.Tsk.generate("Alone <alone@ville.example>")
+    certificate, signer = key.extract_certificate(), key.signer()
+
+    def seal() -> bytes:
+        return bytes(pysequoia.encrypt(content, recipients=[certificate], signer=signer, armor=True))
+
+    sealed = seal().replace(b"\n", b"\r\n")
+    send = partial(load.source, size=LARGE)
+    whole, *parts = _turns(
+        bench.plan.rounds,
+        lambda: send(bench.relays["sequoia"].ports["lmtp"], lmtp=True),
+        lambda: send(bench.sink, lmtp=False),
+        lambda: _seconds(seal),
+        lambda: asyncio.run(_sent(bench.sink, sealed)),
+    )
+    names = ("receive_s", "seal_s", "send_s")
+    alone = dict(zip(names, (round(part, 3) for part in parts), strict=True))
+    return _target("large", whole / sum(parts), relay_s=round(whole, 3), **alone)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+async def _sent(port: int, message: bytes) -> float:
+    async with aiosmtplib.SMTP(hostname=load.HOST, port=port, start_tls=False) as client:
+        begun = time.perf_counter()
+        await client.sendmail(load.SENDER, [load.KNOWN], message)
+        return time.perf_counter() - begun
+
+
+def store_size(folder: Path, plan: Any) -> dict[str, object]:  # noqa: ANN401
+    """One recipient, whose certificate both have."""
+    mails = max(3, int(200 * plan.seconds))
+    with ExitStack() as stack:
+        onward, _ = stack.enter_context(load.sink())
+        few, many = (
+            stack.enter_context(subjects.relay(onward, "sequoia", subjects.stocked(folder / f"of-{count}", count)))
+            for count in (10, plan.many)
+        )
+        costs = _turns(max(plan.rounds, 1), partial(_one_recipient, few, mails), partial(_one_recipient, many, mails))
+    lookups = {str(count): asyncio.run(store.lookup(folder, count))["read"] for count in (10, plan.many)}
+    few_ms, many_ms = costs
+    return _target(
+        "store", many_ms / few_ms, few_cpu_ms=round(few_ms, 2), many_cpu_ms=round(many_ms, 2), lookup_us=lookups
+    )
+
+
+def _one_recipient(program: subjects.Subject, mails: int) -> float:
+    before = program.family.seconds()
+    load.source(program.ports["lmtp"], "-m", str(mails), lmtp=True, size=SMALL, sessions=min(10, mails))
+    return (program.family.seconds() - before) / mails * 1000
+
+
+def fifty_recipients(bench: Bench, engine: str) -> dict[str, object]:
+    """All named in To: one message sealed for all of them."""
+    mails, program = max(2, int(6 * bench.plan.seconds)), bench.relays[engine]
+
+    def cost(file: Path, recipients: int) -> float:
+        before = program.family.seconds()
+        options = ("-F", str(file), "-r", str(recipients), "-m", str(mails))
+        load.source(program.ports["lmtp"], *options, lmtp=True)
+        return (program.family.seconds() - before) / mails * 1000
+
+    few, many = (_named(bench.folder, count) for count in (1, 50))
+    cost(few, 1)
+    one, fifty = _turns(bench.plan.rounds, partial(cost, few, 1), partial(cost, many, 50))
+    return _target(f"fifty-{engine}", fifty / one, one_cpu_ms=round(one, 1), fifty_cpu_ms=round(fifty, 1))
+
+
+def _named(folder: Path, count: int) -> Path:
+    """A message of 1 MB with so many in To, as smtp-source numbers them."""
+    names = [load.KNOWN, *(f"{number}{load.KNOWN}" for number in range(2, 51))][:count]
+    head = f"From: <{load.SENDER}>\nTo: " + ",\n ".join(names) + "\n\n"
+    file = folder / f"to-{count}"
+    file.write_text(head + ("X" * 78 + "\n") * (1_000_000 // 80))
+    return file
+
+
+def importing(folder: Path, plan: Any) -> dict[str, object]:  # noqa: ANN401
+    place = folder / "importing"
+    place.mkdir()
+    told: dict[str, Any] = asyncio.run(store.importing(place, plan.imported))
+    return _target("import", told["ratio"], **{k: v for k, v in told.items() if k != "ratio"})
+
+
+def inlet(rounds: int = 3, mails: int = 3) -> dict[str, object]:
+    """20 MB mails into the inlet alone and into smtp-sink; processor time of each."""
+    port = free_port()
+    with ExitStack() as stack:
+        sink, pid = stack.enter_context(load.sink())
+        ours = Family(stack.enter_context(subjects.script("inlet.py", str(port), ports=[port])))
+
+        def cost(family: Family, at: int) -> float:
+            before = family.seconds()
+            load.source(at, "-m", str(mails), lmtp=False, size=LARGE)
+            return (family.seconds() - before) / mails * 1000
+
+        cost(ours, port)
+        mine, theirs, copy = _turns(rounds, partial(cost, ours, port), partial(cost, Family(pid), sink), _copy_ms)
+    return _target(
+        "inlet",
+        mine / (theirs + copy),
+        inlet_cpu_ms=round(mine, 1),
+        sink_cpu_ms=round(theirs, 1),
+        copy_ms=round(copy, 1),
+    )
+
+
+def _copy_ms() -> float:
+    octets = bytearray(b"x" * LARGE)
+    before = time.process_time()
+    bytes(octets)
+    return (time.process_time() - before) * 1000

@@ -1,0 +1,37 @@
+"""The benchmark runs: each of its parts once, with counts that say nothing about speed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(300)  # seconds on a quiet machine
+def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench/measure.py", "--smoke", "--name", "smoke", "--results", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads((tmp_path / "smoke.json").read_text())
+    assert {row["program"] for row in told["matrix"]} == {
+        "pass-through, 1 process",
+        "pass-through, 2 processes",
+        "relay, gnupg, 1 worker",
+        "relay, sequoia, 1 worker",
+    }
+    assert all(row["mails_a_second"] > 0 and row["p99_ms"] >= row["p50_ms"] > 0 for row in told["matrix"])
+    assert all(row["cpu_ms"] > 0 for row in told["raw_gpg"])
+    assert {"gnupg-raw", "fifty-sequoia", "import"} <= {row["key"] for row in told["targets"]}
+    for row in told["targets"]:
+        assert f"{row['measured']:g}" in done.stdout
