@@ -25,7 +25,17 @@ TOP = {
     "keyring/README.md": "keyring.md",
 }
 FIRST = [
-    *("index", "installation", "configuration", "commands", "keys", "directories", "operation", "troubleshooting"),
+    *(
+        "index",
+        "installation",
+        "configuration",
+        "commands",
+        "keys",
+        "directories",
+        "operations",
+        "zeyple",
+        "troubleshooting",
+    ),
     *("failures", "monitoring", "fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
     *("contributing", "changelog"),
 ]
