@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick help demo docs deb deb-check test unit fuzz volume lint format image-check lock clean
+.PHONY: bench bench-quick help demo docs deb deb-check transcript test unit fuzz volume lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -52,8 +52,11 @@ docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing 
 deb: ## a package for Debian 12, in dist/
 	@.ci/deb
 
-deb-check: deb ## … installed, tried, removed and purged in a fresh Debian
+deb-check: deb ## … installed as docs/installation.md says in a fresh Debian with Postfix, upgraded, removed and purged
 	@.ci/deb-check
+
+transcript: deb ## docs/transcript.md, from the same
+	@.ci/deb-check --write
 
 lint: $(VENV)/.development ## ruff and mypy
 	$(BIN)/ruff check .

@@ -25,18 +25,9 @@ TOP = {
     "keyring/README.md": "keyring.md",
 }
 FIRST = [
-    *(
-        "index",
-        "installation",
-        "configuration",
-        "commands",
-        "keys",
-        "directories",
-        "operations",
-        "zeyple",
-        "troubleshooting",
-    ),
-    *("failures", "monitoring", "fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
+    *("index", "installation", "transcript", "postfix", "configuration", "policies", "commands", "screens", "keys"),
+    *("directories", "holding", "migration", "operations", "monitoring", "troubleshooting", "failures", "performance"),
+    *("fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
     *("contributing", "changelog"),
 ]
 

@@ -7,6 +7,7 @@ code are told (`relay.events.unforeseen`): the text of an exception may quote a 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -19,6 +20,10 @@ from relay import events
 from relay.cli import backup, check, demo, explain, keys, migrate, postfix, serve, status, trace
 from relay.cli.context import Context, complain
 from relay.errors import ConfigError, RelayError
+
+# Where the configuration is looked for when nothing names it.
+HERE = Path("config.yaml")
+MACHINE = Path("/etc/pgp-relay/config.yaml")
 
 app = typer.Typer(
     name="pgp-relay",
@@ -43,11 +48,12 @@ app.add_typer(migrate.app, name="migrate")
 def options(
     context: typer.Context,
     config: Annotated[
-        Path, typer.Option("--config", "-c", envvar="PGP_RELAY_CONFIG", help="The configuration file.")
-    ] = Path("config.yaml"),
+        Path | None, typer.Option("--config", "-c", envvar="PGP_RELAY_CONFIG", help="The configuration file.")
+    ] = None,
 ) -> None:
     """Keep what all commands share."""
-    context.obj = Context(config)
+    there = (file for file in (HERE, MACHINE) if os.access(file, os.F_OK))  # the folder may be closed to this user
+    context.obj = Context(config or next(there, HERE))
 
 
 def main() -> None:

@@ -19,8 +19,9 @@ _INTRODUCTION = """# Commands
 Written by `python -m relay.cli.reference`.
 
 `pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c`, the environment's `PGP_RELAY_CONFIG` names the
-configuration, or it is `config.yaml` in the current folder. Results go to standard output, for people or (`--json`)
-for machines; what is wrong goes to standard error. Colours and progress bars show on a terminal alone.
+configuration, or it is `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`. Results go to standard
+output, for people or (`--json`) for machines; what is wrong goes to standard error. Colours and progress bars show on a
+terminal alone.
 
 | status | means |
 | --- | --- |

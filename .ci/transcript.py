@@ -1,0 +1,94 @@
+"""The commands of an installation page as a script, and what the script printed as a page.
+
+`transcript.py script PAGE` writes a script for bash, which runs the page's root commands one after another in one
+shell and stops at the first that fails. `transcript.py page PRINTED` makes the transcript of what it printed.
+`transcript.py same OLD NEW` compares two transcripts, less what differs every time: ids, hashes, times, versions.
+"""
+# ruff: noqa: INP001  a script
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+MARK = "\x1e"  # stands between a command and what it printed, and before a heading
+HEAD = """# The ten-minute install, as it went
+
+Written by `make transcript`: the commands of [Installation](installation.md) on a fresh Debian 12, with systemd and
+Postfix. What `apt` prints is left out.
+"""
+CHANGING = {
+    r"\b[0-9A-F]{40}\b": "FINGERPRINT",
+    r"\b[0-9A-F]{16}\b": "KEYID",
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?": "TIME",
+    r"\d{4}-\d\d-\d\d": "DAY",
+    r"[A-Z][a-z]{2},? (\d{1,2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]{2} +\d{1,2}) \d\d:\d\d:\d\d( \d{4} UTC)?": "TIME",
+    r"\d+\.\d s\b": "SECONDS",
+    r"\b[0-9A-Z]{15}\b": "ID",
+    r'boundary="[^"]*"': "boundary",
+    r"<[^@<>\s]+@(?=mx\.)": "<ID@",
+    r" {2,}": " ",
+}
+
+
+def commands(page: str) -> Iterator[tuple[str, str]]:
+    """Each root command of the page, with the heading it stands under."""
+    heading, shell = "", False
+    for line in page.splitlines():
+        if line.startswith("```"):
+            shell = line == "```console"
+        elif line.startswith("## "):
+            heading = line[3:]
+        elif shell and line.startswith("# "):
+            yield heading, line[2:]
+
+
+def script(page: str) -> str:
+    """What bash runs."""
+    lines, last = ["set -uo pipefail"], ""
+    for heading, command in commands(page):
+        if heading != last:
+            lines.append(f"printf '%s\\n' {shlex.quote(f'{MARK}## {heading}')}")
+        last = heading
+        quiet = " >~/apt.log 2>&1" if command.startswith("apt ") else ""
+        lines.append(f"printf '%s\\n' {shlex.quote(f'{MARK}# {command}')}")
+        lines.append(f"{{ {command}\n}}{quiet} || {{ echo failed with status $? >&2; exit 1; }}")
+    return "\n".join([*lines, ""])
+
+
+def transcript(printed: str) -> str:
+    """The page."""
+    parts = [HEAD]
+    for piece in printed.split(MARK)[1:]:
+        if piece.startswith("## "):
+            parts.append(piece.rstrip())
+        else:
+            parts.append(f"```console\n{piece.rstrip()}\n```")
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def lasting(page: str) -> list[str]:
+    """Its lines, with names for what differs every time, and without the inside of armor."""
+    page = re.sub(r"(-----BEGIN PGP [^\n]*\n).*?(-----END PGP)", r"\1\2", page, flags=re.DOTALL)
+    for pattern, name in CHANGING.items():
+        page = re.sub(pattern, name, page)
+    return page.splitlines()
+
+
+def main(what: str, *files: str) -> int:
+    """Run it."""
+    texts = [Path(file).read_text(encoding="utf-8") for file in files]
+    if what == "same":
+        difference = list(difflib.unified_diff(*map(lasting, texts), *files, lineterm=""))
+        sys.stdout.writelines(f"{line}\n" for line in difference)
+        return 1 if difference else 0
+    sys.stdout.write({"script": script, "page": transcript}[what](texts[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
