@@ -6,7 +6,8 @@ the store before it is answered (`relay.keys.keeping`). An outage that concerns 
 directory (LDAP) is remembered for all of it and ends at once what else is under way there. `lookup` never raises:
 a store that cannot be used is an outage.
 
-A key that must not be used counts as long as none: its owner may renew it any hour.
+A key that must not be used counts as long as none: its owner may renew it any hour. While its source is down it stays
+what is known: an outage that a rule excuses would make of it "no key", and of that a clear mail.
 """
 
 from __future__ import annotations
@@ -159,16 +160,21 @@ class Remote:
                     return heard
             except StoreError as error:
                 return Heard(Outage(self.name, str(error)), self._memory.clock())
-            return await self._ask(address, rows)
+            heard = await self._ask(address, rows)
+            known = rows.get(address.key)
+            if ask is not Ask.NOW and isinstance(heard.lookup, Outage) and known and known.result is Result.UNUSABLE:
+                return Heard(self._unusable(known), known.asked)
+            return heard
 
     async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask, begun: float) -> Heard | None:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
-        if whole and self._counts(whole):
+        down = whole is not None and self._counts(whole)
+        if whole and down and not (own and own.result is Result.UNUSABLE):
             if ask is Ask.TO_RENEW:
                 await self._write(address, Outage(self.name, whole.reason, whole.method), rows)
             return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
-            return None
+            return Heard(self._unusable(own), own.asked) if own and down else None
         if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked < begun:
             return None  # else a mail has asked while this waited for its turn
         lookup = await self._as_lookup(own, address)
@@ -187,12 +193,15 @@ class Remote:
             case Result.UNAVAILABLE:
                 return Outage(self.name, row.reason, row.method)
             case Result.UNUSABLE:
-                return Unusable(Why(row.reason), row.fingerprint, origin, self.name, row.method, row.expires)
+                return self._unusable(row)
             case Result.FOUND:
                 certificate = await self._stored(row.fingerprint)
                 if certificate is None or certificate.unusable(self._memory.clock(), address):
                     return None
                 return Found(certificate, origin, self.name, row.method)
+
+    def _unusable(self, row: Answer) -> Unusable:
+        return Unusable(Why(row.reason), row.fingerprint, Origin(self.name), self.name, row.method, row.expires)
 
     async def _stored(self, fingerprint: str) -> Certificate | None:
         entry = await self._memory.certificates.by_fingerprint(fingerprint)
@@ -219,7 +228,10 @@ class Remote:
     async def _write(self, address: Address, lookup: Lookup, rows: dict[str, Answer]) -> None:
         answer = _answer(self.name, address.key, self._memory.clock(), lookup)
         before = rows.get(address.key)
-        if before and before.fingerprint and isinstance(lookup, Outage):
+        if before and before.result is Result.UNUSABLE and isinstance(lookup, Outage):
+            lives = self._memory.lifetimes
+            answer = replace(before, asked=answer.asked - lives.not_found + lives.unavailable)  # asked again as soon
+        elif before and before.fingerprint and isinstance(lookup, Outage):
             answer = replace(answer, fingerprint=before.fingerprint, method=before.method)
         whole = [replace(answer, address=self._whole(address))] if self._concerns_all(lookup) else []
         await self._memory.answers.put([answer, *whole])

@@ -169,7 +169,8 @@ class Chain:
 
     async def _look_further(self, search: _Search) -> None:
         for remote in self._remotes:
-            heard, address = await self._ask(remote, search.address, Ask.WHEN_OLD)
+            excused = remote.name in search.excused
+            heard, address = await self._ask(remote, search.address, Ask.WHEN_OLD, excused=excused)
             match heard.lookup:
                 case Found() as found:
                     judged = await self._taken(found, address)
@@ -179,16 +180,17 @@ class Chain:
                     search.note(judged)
                 case Unusable() as unusable:
                     search.note(unusable)
-                case Outage() as outage if remote.name not in search.excused:
+                case Outage() as outage if not excused:
                     search.note(outage)
                     return
                 case _:
                     pass
 
-    async def _ask(self, remote: Remote, address: Address, ask: Ask) -> tuple[Heard, Address]:
+    async def _ask(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Heard, Address]:
         """The exact address first; the answer, and for which of the two it was given."""
         heard = await remote.lookup(address, ask)
-        if isinstance(heard.lookup, NotFound) and (untagged := address.untagged):
+        none_there = isinstance(heard.lookup, NotFound) or (excused and isinstance(heard.lookup, Outage))
+        if none_there and (untagged := address.untagged):
             return await remote.lookup(untagged, ask), untagged
         return heard, address
 

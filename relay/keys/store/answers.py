@@ -128,7 +128,8 @@ def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str]]:
 
 
 def _prune(connection: Connection, before: float, most: int) -> None:
-    connection.execute(delete(answers).where(answers.c.asked < before))
+    over = and_(answers.c.asked < before, answers.c.result != Result.UNUSABLE.value)  # which is not to be forgotten
+    connection.execute(delete(answers).where(over))
     too_many = connection.execute(select(func.count()).select_from(answers)).scalar_one() - most
     if too_many > 0:
         last = select(answers.c.asked).order_by(answers.c.asked).offset(too_many - 1).limit(1).scalar_subquery()

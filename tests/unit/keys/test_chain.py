@@ -98,6 +98,26 @@ async def test_an_excused_outage_in_memory_is_excused_too(at: Bench) -> None:
     assert told(await at.find(BOB, "wkd")) == ("not found",)
 
 
+@pytest.mark.parametrize("outage", [DOWN, ODD])
+@pytest.mark.parametrize("address", [BOB, "bob+tag@ville.example"])
+async def test_an_excused_outage_makes_no_clear_mail_of_a_key_that_is_known_to_be_revoked(
+    at: Bench, outage: str, address: str
+) -> None:
+    """The domain's outage took the place of what was known of the key, and the rule made "no key" of that."""
+    at.wkd.shelf[BOB] = [key(1, BOB, revoked=True)]
+    revoked = ("unusable", Why.REVOKED, fpr(1))
+    assert told(await at.find(address, "wkd")) == revoked
+    at.wkd.shelf = dict.fromkeys([BOB, address, "carol@ville.example"], outage)
+    assert told(await at.find("carol@ville.example", "wkd")) == ("not found",)
+    for _ in range(5):
+        assert told(await at.find(address, "wkd")) == revoked
+        at.later(DAY)
+        await at.upkeep.round()
+    at.wkd.shelf = {BOB: [key(1, BOB)]}
+    at.later(601)
+    assert told(await at.find(address, "wkd"))[:2] == ("found", fpr(1))
+
+
 async def test_no_source_at_all(tmp_path: Path) -> None:
     async with bench(tmp_path, order=()) as at:
         assert told(await at.find(BOB)) == ("not found",)
@@ -507,12 +527,12 @@ async def test_an_address_that_many_mails_want_is_asked_for_once(at: Bench) -> N
 
 
 async def test_what_does_not_answer_within_the_messages_deadline_is_an_outage(tmp_path: Path) -> None:
-    async with bench(tmp_path, timeout=0.2) as at:
+    async with bench(tmp_path, timeout=1) as at:
         at.wkd.gate = asyncio.Event()
         at.ldap.shelf["carol@ville.example"] = [key(2, "carol@ville.example")]
         begun = time.monotonic()
         found = await at.chain.find_all({Address(BOB): frozenset(), Address("carol@ville.example"): frozenset()})
-        assert 0.15 < time.monotonic() - begun < 2
+        assert 0.9 < time.monotonic() - begun < 4
         assert told(found[Address(BOB)]) == ("outage", "lookup", TOO_SLOW)
         assert told(found[Address("carol@ville.example")]) == ("found", fpr(2), "ldap", "ldap/test")
 
