@@ -7,6 +7,7 @@ import signal
 import sys
 from ipaddress import ip_network
 
+from relay.config import Endpoint
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
@@ -27,7 +28,7 @@ async def main(port: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     allow = [ip_network("127.0.0.0/8")]
     inlet = Inlet(process, answered, hostname="inlet.example", allow=allow, bounds=Bounds())
-    await inlet.start(f"smtp://127.0.0.1:{port}")
+    await inlet.start(Endpoint.parse(f"smtp://127.0.0.1:{port}"))
     await stop.wait()
     await inlet.stop(5)
 

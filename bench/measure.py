@@ -60,7 +60,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(sizes=(10_000, 20_000_000), sessions=(1, 10), protocols=("lmtp",), rounds=2, seconds=0.5, imported=1000)
+QUICK = Plan(sessions=(1, 10), protocols=("lmtp",), rounds=2, seconds=0.5, imported=2000)
 SMOKE = Plan((10_000,), (2,), ("lmtp",), 1, 0.01, certificates=60, many=60, imported=20, first=2, workers=(1,))
 
 
@@ -127,7 +127,7 @@ def cell(
     """One row a program: the programs take turns."""
     rates: dict[str, float] = {}
     rounds: dict[str, list[dict[str, float]]] = {program.name: [] for program in programs}
-    for _ in range(plan.rounds if size * sessions < 500_000_000 else 1):
+    for _ in range(plan.rounds if size * sessions < 200_000_000 else 1):
         for program in programs:
             wanted = int(rates.get(program.name, 0) * plan.seconds) or (plan.first if size <= 10_000 else 2)
             mails = max(2, min(wanted, _most(size, plan)))

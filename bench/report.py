@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
+BEGIN, END = "<!-- figures: made by bench/report.py -->", "<!-- end of figures -->"
 BASE = "pass-through, 1 process"
 SIZES = {10_000: "10 KB", 1_000_000: "1 MB", 20_000_000: "20 MB"}
 
@@ -143,5 +144,12 @@ def chart(result: Mapping[str, Any], file: Path) -> None:
     plt.close(figure)
 
 
+def put(result: Mapping[str, Any], document: Path) -> None:
+    """The tables in place of those that stand there."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    document.write_text(f"{before}{BEGIN}\n\n{markdown(result)}\n{END}{after}")
+
+
 if __name__ == "__main__":
-    print(markdown(json.loads(Path(sys.argv[1]).read_text())))
+    put(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))

@@ -54,7 +54,7 @@ def measure(bench: Bench, matrix: Sequence[Row], memory: Sequence[Row]) -> dict[
         *([store_size(folder, plan)] if plan.rounds > 1 else []),
         *(fifty_recipients(bench, engine) for engine in ("gnupg", "sequoia")),
         importing(folder, plan),
-        *([inlet()] if large else []),
+        inlet(plan),
     ]
     beside = [large_beside_small.measure(engine, 2, 100) for engine in ("gnupg", "sequoia") if plan.rounds > 2]
     return {"raw_gpg": raw, "postfix": postfix, "targets": [row for row in rows if row], "large_beside_small": beside}
@@ -251,9 +251,9 @@ def importing(folder: Path, plan: Any) -> dict[str, object]:  # noqa: ANN401
     return _target("import", told["ratio"], **{k: v for k, v in told.items() if k != "ratio"})
 
 
-def inlet(rounds: int = 3, mails: int = 3) -> dict[str, object]:
+def inlet(plan: Any) -> dict[str, object]:  # noqa: ANN401
     """20 MB mails into the inlet alone and into smtp-sink; processor time of each."""
-    port = free_port()
+    port, mails = free_port(), plan.rounds
     with ExitStack() as stack:
         sink, pid = stack.enter_context(load.sink())
         ours = Family(stack.enter_context(subjects.script("inlet.py", str(port), ports=[port])))
@@ -264,7 +264,7 @@ def inlet(rounds: int = 3, mails: int = 3) -> dict[str, object]:
             return (family.seconds() - before) / mails * 1000
 
         cost(ours, port)
-        mine, theirs, copy = _turns(rounds, partial(cost, ours, port), partial(cost, Family(pid), sink), _copy_ms)
+        mine, theirs, copy = _turns(plan.rounds, partial(cost, ours, port), partial(cost, Family(pid), sink), _copy_ms)
     return _target(
         "inlet",
         mine / (theirs + copy),

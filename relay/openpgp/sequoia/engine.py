@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pysequoia
@@ -27,6 +28,9 @@ from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
 from relay.openpgp.sequoia.edge import Declined, translated
 from relay.openpgp.sequoia.signers import Signer, Signers
 from relay.openpgp.sequoia.trimmed import trimmed
+
+REMEMBERED = 1000
+"""Certificates; some kilobytes each."""
 
 
 class Sequoia:
@@ -63,8 +67,14 @@ class Sequoia:
 def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
     cut = [trimmed(certificate, at) for certificate in recipients]
     with translated("Sequoia does not encrypt to one of these keys"):
-        certs = [pysequoia.Cert.from_bytes(data) for data in cut]
+        certs = [_read(data) for data in cut]
         return bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read(certificate: bytes) -> pysequoia.Cert:
+    """Reading takes half as long as encrypting to it; what is remembered is named by its very octets."""
+    return pysequoia.Cert.from_bytes(certificate)
 
 
 def _check(message: bytes, recipients: Sequence[Certificate], at: float) -> None:

@@ -1,0 +1,18 @@
+"""A certificate that was sealed for a moment ago is not read again; one with other octets is another."""
+
+from __future__ import annotations
+
+import pysequoia
+
+from relay.openpgp.sequoia.engine import _read
+
+
+def test_a_certificate_is_read_once_and_another_is_another() -> None:
+    key = pysequoia.Tsk.generate("Bob <bob@example.org>").extract_certificate()
+    other = bytes(pysequoia.Tsk.generate("Bob <bob@example.org>").extract_certificate())
+
+    first = _read(bytes(key))
+
+    assert _read(bytes(key)) is first
+    assert _read(other) is not first
+    assert _read(other).fingerprint != first.fingerprint
