@@ -21,6 +21,7 @@ from relay.config import Config
 from relay.deliver import Deliverer
 from relay.engines import build_engine, build_examiner
 from relay.errors import ConfigError, Fault
+from relay.events import Event
 from relay.housekeeping import Housekeeping
 from relay.keys.assembly import build_chain, lifetimes
 from relay.keys.chain import Chain
@@ -133,6 +134,8 @@ async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
 
 async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
+    if config.shadow:
+        events.log().warning(Event.SHADOW)
     chain = build_chain(config, books.store, build_examiner(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(

@@ -26,6 +26,7 @@ class Event(StrEnum):
     READY = "ready"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    SHADOW = "shadow"
     RELOADED = "reloaded"
     NOT_RELOADED = "not_reloaded"
     WORKING = "working"

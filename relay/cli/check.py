@@ -55,7 +55,8 @@ async def _check(config: Config) -> list[Finding]:
         ("sources", _sources),
     ]
     assure(config)
-    findings = [Finding("configuration", ok=True, message="ok")]
+    shadow = ", shadow: true: every mail is passed on unchanged" if config.shadow else ""
+    findings = [Finding("configuration", ok=True, message=f"ok{shadow}")]
     for name, look in looks:
         found = await _look(name, look, config)
         cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)

@@ -64,6 +64,7 @@ async def test_the_ledger_and_the_trace_are_shared(store: Store, server: Postgre
         await other.ledger.forget(b"\0t", ["1\udcfc"])
     assert len(await store.ledger.served(b"\0t")) == 19
     assert (await store.trail.verify()).checked == 3000
+    assert await store.trail.summary(since=1490.0) == [("r", "x", "seal", False, 10)], "each mail counts once"
     assert await store.trail.prune(10.0) == 10
     assert (await store.trail.verify()).checked == 2990
 

@@ -80,6 +80,8 @@ async def test_an_engine_that_fails_stops_no_mail_in_shadow_mode_and_is_told(kno
             known.introduce(relay)
             relay.path = "/nowhere"  # no gpg there
             relay.start()
+            assert relay.wait_event("shadow")["level"] == "warning"
+            assert b"configuration: ok, shadow: true: every mail" in relay.run("check", check=False).stdout
             async with Client(relay.settings["listen"][0]) as client:
                 await client.hello()
                 (reply,) = await client.send(SENDER, [KNOWN], MAIL)
