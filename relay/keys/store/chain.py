@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from relay.errors import AddressError
 from relay.keys.store.schema import chain, trace
@@ -28,7 +28,11 @@ CONTENT = ("number", *_FIELDS[:-1], "sender_key", "recipient_key", "shadow")
 """What a hash covers, in this order; `shadow` came later, and is covered where it is true."""
 
 _LINK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
 _BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
+_MOVE = update(chain).where(chain.c.name == bindparam("end")).values(number=bindparam("to"), hash=bindparam("with"))
+_BEGIN = insert(chain)
+_APPEND = insert(trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ def ends(connection: Connection) -> Ends:
 
 def note(connection: Connection, name: str, link: Link) -> None:
     """Move one end."""
-    connection.execute(delete(chain).where(chain.c.name == name))
-    connection.execute(insert(chain), {"name": name, "number": link.number, "hash": link.hash})
+    if not connection.execute(_MOVE, {"end": name, "to": link.number, "with": link.hash}).rowcount:
+        connection.execute(_BEGIN, {"name": name, "number": link.number, "hash": link.hash})
 
 
 def append(connection: Connection, records: Sequence[Record]) -> None:
@@ -80,7 +84,7 @@ def append(connection: Connection, records: Sequence[Record]) -> None:
         content = [link.number + 1, *told, address_key(record.sender), address_key(record.recipient), shadow]
         link = Link(link.number + 1, linked(link.hash, content))
         rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash})
-    connection.execute(insert(trace), rows)
+    connection.execute(_APPEND, rows)
     note(connection, HEAD, link)
 
 
