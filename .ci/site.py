@@ -26,7 +26,7 @@ TOP = {
 }
 FIRST = [
     *("index", "installation", "transcript", "postfix", "configuration", "policies", "commands", "screens", "keys"),
-    *("directories", "holding", "migration", "operations", "monitoring", "troubleshooting", "failures", "performance"),
+    *("directories", "holding", "zeyple", "operations", "monitoring", "troubleshooting", "failures", "performance"),
     *("fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
     *("contributing", "changelog"),
 ]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from relay import replies
+from relay.cli.reference import commands
+from relay.config import parse
+from relay.errors import ConfigError
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.wkd.reason import Reason as WkdReason
 from relay.mail.notice import Kind
@@ -76,3 +81,55 @@ def test_every_figure_stands_in_the_page_on_monitoring() -> None:
 @pytest.mark.parametrize("word", ["starting", "store", "engine", "next_hop", "stopping", "stalled"])
 def test_every_word_of_readyz_is_explained(word: str) -> None:
     assert f"| `{word}` |" in (ROOT / "docs" / "monitoring.md").read_text()
+
+
+def pages() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Each call of the program in a console block, also behind another: `… | runuser … -- pgp-relay keys list`."""
+    for page in pages():
+        blocks = re.findall(r"^ *```console\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        for line in re.sub(r"\$\(.*?\)", "SUBSTITUTED", "".join(blocks)).splitlines():
+            for call in re.findall(r"(?:^ *[$#] |[|&] | -- )((?:python -m relay|pgp-relay) [^|&]*)", line):
+                yield page.name, re.split(r"\s(?:>|<|2>)|  +#", call)[0]
+
+
+COMMAND_LINES = sorted(set(command_lines()))
+
+
+def test_command_lines_were_found() -> None:
+    assert len(COMMAND_LINES) > 40
+
+
+@pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
+def test_every_command_line_of_the_documents_can_be_typed(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    words = words[3:] if words[0] == "python" else words[1:]
+    known = dict(commands())
+    words = words[2:] if words[:1] == ["-c"] else words
+    name = next((n for n in (2, 1) if " ".join(["pgp-relay", *words[:n]]) in known), 0)
+    assert name, f"{page}: no such command"
+    path = " ".join(["pgp-relay", *words[:name]])
+    known[path].make_context(path, words[name:])  # raises where an option or an argument is wrong
+
+
+OTHERS = ("scrape_configs:", "livenessProbe:")  # Prometheus' and Kubernetes' own
+
+
+def configurations() -> Iterator[tuple[str, str]]:
+    for page in pages():
+        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            if not block.startswith(OTHERS):
+                yield page.name, block
+
+
+@pytest.mark.parametrize(("page", "text"), list(configurations()))
+def test_every_configuration_of_the_documents_has_keys_that_exist(page: str, text: str) -> None:
+    whole = text if re.search(r"^policy:", text, re.MULTILINE) else f"{text}\npolicy: []\n"
+    try:
+        parse(whole.encode(), Path("/etc/pgp-relay/config.yaml"))
+    except ConfigError as error:  # files that this machine has not are no fault of the page
+        faults = [fault.message for fault in error.faults if "unknown" in fault.message.lower()]
+        assert faults == [], page
