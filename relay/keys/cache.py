@@ -130,7 +130,7 @@ class Remote:
         """
         task = self._underway.get((address.key, ask))
         if task is None:
-            task = self._underway[address.key, ask] = asyncio.create_task(self._lookup(address, ask))
+            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask))
             task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
         return await asyncio.shield(task)
 
@@ -151,6 +151,30 @@ class Remote:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _answered(self, address: Address, ask: Ask) -> Heard:
+        """For a mail, what is known of a key is the answer while its source is down."""
+        heard = await self._lookup(address, ask)
+        if ask is not Ask.WHEN_OLD or not isinstance(heard.lookup, Outage):
+            return heard
+        try:
+            row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
+            known = await self._known(row, address) if row else None
+        except StoreError:
+            return heard  # an outage, this one or that
+        return Heard(known, row.asked) if row and known else heard
+
+    async def _known(self, row: Answer, address: Address) -> Found | Unusable | None:
+        if row.result is Result.UNUSABLE:
+            return self._unusable(row)
+        entry = await self._memory.certificates.by_fingerprint(row.fingerprint) if row.fingerprint else None
+        if entry is None or entry.proposed:
+            return None
+        origin, certificate = Origin(self.name), entry.certificate
+        why = certificate.unusable(self._memory.clock(), address)
+        if why is None:
+            return Found(certificate, origin, self.name, row.method)
+        return Unusable(why, row.fingerprint, origin, self.name, row.method, certificate.expires)
+
     async def _lookup(self, address: Address, ask: Ask) -> Heard:
         begun = self._memory.clock()
         async with self._turns.setdefault(address.key, asyncio.Lock()):
@@ -160,21 +184,16 @@ class Remote:
                     return heard
             except StoreError as error:
                 return Heard(Outage(self.name, str(error)), self._memory.clock())
-            heard = await self._ask(address, rows)
-            known = rows.get(address.key)
-            if ask is not Ask.NOW and isinstance(heard.lookup, Outage) and known and known.result is Result.UNUSABLE:
-                return Heard(self._unusable(known), known.asked)
-            return heard
+            return await self._ask(address, rows)
 
     async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask, begun: float) -> Heard | None:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
-        down = whole is not None and self._counts(whole)
-        if whole and down and not (own and own.result is Result.UNUSABLE):
+        if whole and self._counts(whole):
             if ask is Ask.TO_RENEW:
                 await self._write(address, Outage(self.name, whole.reason, whole.method), rows)
             return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
-            return Heard(self._unusable(own), own.asked) if own and down else None
+            return None
         if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked < begun:
             return None  # else a mail has asked while this waited for its turn
         lookup = await self._as_lookup(own, address)
@@ -195,17 +214,15 @@ class Remote:
             case Result.UNUSABLE:
                 return self._unusable(row)
             case Result.FOUND:
-                certificate = await self._stored(row.fingerprint)
-                if certificate is None or certificate.unusable(self._memory.clock(), address):
+                entry = await self._memory.certificates.by_fingerprint(row.fingerprint)
+                if entry is None or entry.certificate.unusable(self._memory.clock(), address):
                     return None
-                return Found(certificate, origin, self.name, row.method)
+                if entry.proposed and not await self._memory.keeper.guard(address, entry.certificate):
+                    return None  # the imported one has gone: this one counts once it is found again
+                return Found(entry.certificate, origin, self.name, row.method)
 
     def _unusable(self, row: Answer) -> Unusable:
         return Unusable(Why(row.reason), row.fingerprint, Origin(self.name), self.name, row.method, row.expires)
-
-    async def _stored(self, fingerprint: str) -> Certificate | None:
-        entry = await self._memory.certificates.by_fingerprint(fingerprint)
-        return entry.certificate if entry else None
 
     async def _ask(self, address: Address, rows: dict[str, Answer]) -> Heard:
         begun = time.monotonic()

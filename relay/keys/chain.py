@@ -27,7 +27,7 @@ from typing import Protocol
 from relay.errors import StoreError
 from relay.keys.cache import Ask, Heard, Remote
 from relay.keys.keyring import Keyring
-from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
+from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 
 NO_SOURCE = "none"
 TOO_SLOW = "no answer within the message's deadline"
@@ -197,7 +197,10 @@ class Chain:
     async def _taken(self, found: Found, address: Address) -> Lookup:
         """As the store has it now: merged, perhaps weak, perhaps only proposed (then nothing new is known)."""
         entry = await self._local.certificates.by_fingerprint(found.certificate.fingerprint)
-        if entry is None or entry.proposed:
+        if entry is None:  # a person rejected it: that is not "no key"
+            fingerprint = found.certificate.fingerprint
+            return Unusable(Why.DISABLED, fingerprint, found.origin, found.source, found.method)
+        if entry.proposed:
             return NotFound(found.source, found.method)
         if self._local.listed and entry.origin is not Origin.IMPORTED:
             beside = await self._local.keyring.lookup(address)

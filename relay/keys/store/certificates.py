@@ -106,7 +106,7 @@ class Certificates:
 
         Where `known` is given (fingerprint -> octets, for those that were in the store when the entries were
         made), an entry whose row another process changed meanwhile is left out and returned: merge again.
-        A proposed entry that was rejected before is left out; any other lifts the rejection.
+        A fetched entry that was rejected before is left out; importing it lifts the rejection.
         """
         return await self._change(lambda c: rows.upsert(c, entries, known))
 

@@ -116,7 +116,7 @@ def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str,
     outdated = [] if known is None else _outdated(connection, latest, known)
     for entry in outdated:
         del latest[entry.certificate.fingerprint]
-    for fingerprint in _rejected(connection, [f for f, entry in latest.items() if entry.proposed]):
+    for fingerprint in _rejected(connection, [f for f, entry in latest.items() if entry.origin is not Origin.IMPORTED]):
         del latest[fingerprint]
     if latest:
         _replace(connection, latest)

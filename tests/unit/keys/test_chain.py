@@ -244,6 +244,44 @@ async def test_a_proposal_that_is_rejected_does_not_come_back(at: Bench) -> None
     assert list(await at.entries(BOB)) == [fpr(1)]
 
 
+async def test_a_rejected_key_is_not_used_once_the_imported_one_is_removed_and_is_not_no_key_either(at: Bench) -> None:
+    await at.imported(key(1, BOB, expires=EXPIRED))
+    at.wkd.shelf[BOB] = [key(2, BOB)]
+    await at.find(BOB)
+    await at.store.certificates.reject(fpr(2))
+    await at.store.certificates.remove(fpr(1))
+    for _ in range(2):
+        assert told(await at.find(BOB)) == ("unusable", Why.DISABLED, fpr(2))
+        assert await at.entries(BOB) == {}
+        at.later(2 * DAY)
+    await at.imported(key(2, BOB))
+    assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
+
+
+async def test_removing_the_imported_key_makes_no_clear_mail_while_a_proposal_waits(at: Bench) -> None:
+    """What was remembered of the other key named one that was only proposed: "no key", for up to a day."""
+    await at.imported(key(1, BOB, expires=EXPIRED))
+    at.wkd.shelf[BOB] = [key(2, BOB)]
+    await at.find(BOB)
+    await at.store.certificates.remove(fpr(1))
+    assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+
+
+@pytest.mark.parametrize("outage", [DOWN, ODD])
+async def test_where_the_keyring_is_not_listed_an_excused_outage_passes_over_no_key_either(
+    tmp_path: Path, outage: str
+) -> None:
+    async with bench(tmp_path, listed=False) as at:
+        at.wkd.shelf[BOB] = [key(1, BOB, expires=NOW + 3 * DAY)]
+        assert told(await at.find(BOB, "wkd"))[:2] == ("found", fpr(1))
+        at.wkd.shelf[BOB] = outage
+        for _ in range(2):
+            at.later(1.2 * DAY)
+            assert told(await at.find(BOB, "wkd"))[:2] == ("found", fpr(1))
+        at.later(DAY)
+        assert told(await at.find(BOB, "wkd")) == ("unusable", Why.EXPIRED, fpr(1))
+
+
 async def test_a_proposal_counts_once_the_imported_key_is_removed(at: Bench) -> None:
     await at.imported(key(1, BOB, expires=EXPIRED))
     at.wkd.shelf[BOB] = [key(2, BOB)]
