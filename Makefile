@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick help demo docs deb deb-check transcript test unit fuzz volume lint format image-check lock clean
+.PHONY: bench bench-quick help demo docs deb deb-check transcript test unit fuzz volume dashboard-picture lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -57,6 +57,10 @@ deb-check: deb ## … installed as docs/installation.md says in a fresh Debian w
 
 transcript: deb ## docs/transcript.md, from the same
 	@.ci/deb-check --write
+
+dashboard-picture: $(VENV)/.development ## docs/pictures/dashboard.png: the dashboard's queries, answered by a real Prometheus
+	$(PIP) install -q -c constraints.txt --group bench
+	$(BIN)/python bench/dashboard_picture.py docs/pictures/dashboard.png
 
 lint: $(VENV)/.development ## ruff and mypy
 	$(BIN)/ruff check .
