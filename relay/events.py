@@ -2,7 +2,8 @@
 
 Fields are ids, addresses, rule names, reasons from our own words, counts and times. No subject, no body, no
 header value, no text of another program, no exception's text: of what was not foreseen only the type and
-the place in our code are told. Format is `console` for people or `json` for machines, on standard error.
+the place in our code are told. Format is `console` for people or `json` for machines, on standard error,
+with priorities where systemd's journal reads it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from relay import journal
 from relay.model import Inbound
 
 
@@ -107,6 +109,7 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
             *([_shown_to(seen, least)] if seen else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
+            *([journal.with_priority] if journal.reads_standard_error() else []),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if seen else least),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),

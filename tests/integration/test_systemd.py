@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -138,3 +139,20 @@ def test_a_manager_that_is_gone_does_not_end_the_relay(relay: Relay) -> None:
         assert connects(relay.port)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("read_by_the_journal", [True, False])
+def test_lines_have_a_priority_where_the_journal_reads_them_and_nowhere_else(
+    relay: Relay, read_by_the_journal: bool
+) -> None:
+    log = relay.folder / "log"
+    log.touch()
+    place = log.stat()
+    stream = f"{place.st_dev}:{place.st_ino + (not read_by_the_journal)}"
+    with serving(relay, str(relay.folder / "nobody"), JOURNAL_STREAM=stream):
+        wait_for(lambda: '"ready"' in relay.log and '"failed"' in relay.log, "ready, with nobody to tell", 90)
+
+    levels = {"info": "<6>{", "error": "<3>{", "debug": "<7>{"} if read_by_the_journal else {}
+    for line in relay.log.splitlines():
+        level = json.loads(line[line.index("{") :])["level"]
+        assert line.startswith(levels.get(level, "{")), line

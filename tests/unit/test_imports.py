@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors"},
     "ports": {"model"},
     "replies": {"model"},
-    "events": {"model"},
+    "events": {"model", "journal"},
+    "journal": set(),
     "mail": VALUES,
     "policy": VALUES,
     "config": VALUES | {"policy"},  # a rule of the file is a rule of the policy
