@@ -9,13 +9,15 @@ import pytest
 from lab.relay import Relay
 
 from relay import config, running
+from relay.config import Endpoint
 from relay.errors import RelayError
 from relay.post import Order
 from relay.running import Running
 
 
-def order(relay: Relay, **places: int) -> Order:
-    return Order(1, relay.file, config.load(relay.file), {f"lmtp://127.0.0.1:{relay.port}": -1, **places}, beat=0.1)
+def order(relay: Relay, *more: str) -> Order:
+    places = {Endpoint.parse(url): -1 for url in (f"lmtp://127.0.0.1:{relay.port}", *more)}
+    return Order(1, relay.file, config.load(relay.file), places, beat=0.1)
 
 
 async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +36,7 @@ async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkey
 
 async def test_one_that_cannot_serve_says_why(tmp_path: Path) -> None:
     with Relay() as relay:
-        worker = await Running.start(order(relay, **{f"lmtp://{tmp_path}/nowhere/inlet": -1}))
+        worker = await Running.start(order(relay, f"lmtp://{tmp_path}/nowhere/inlet"))
 
         with pytest.raises(RelayError, match=r"nowhere/inlet cannot be listened on: No such file or directory$"):
             await worker.ready

@@ -18,13 +18,12 @@ from lab.bed import ANNA, BERTA, CARL, HUGO, Bed, assert_nothing_clear, told_or_
 from lab.client import Client
 from lab.mta import SENDER, Mail, Mta
 from lab.nexthop import ScriptedHop, Wait
-from lab.ports import free_port
 from lab.relay import Relay
 from lab.waiting import wait_for
 
 BOTH = {0, 1}
 SEED = 11
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = int(os.environ.get("KILLS", "3"))
 PATIENT = {"gpg": "30s", "next_hop": "60s", "final_dot": "60s"}
 
 
@@ -35,10 +34,9 @@ POLICY: list[dict[str, Any]] = [
 
 
 def new_bed() -> Bed:
-    bed = Bed("lmtp", {"workers": 2, "deadlines": PATIENT, "policy": POLICY})
+    bed = Bed({"workers": 2, "deadlines": PATIENT, "policy": POLICY})
     relay = bed.relay
-    more = [f"lmtp://{relay.folder}/inlet", f"smtp://127.0.0.1:{free_port()}"]
-    relay.configure({**relay.settings, "listen": [bed.url, *more]})
+    relay.configure({**relay.settings, "listen": [*relay.settings["listen"], f"lmtp://{relay.folder}/inlet"]})
     return bed
 
 
@@ -166,10 +164,9 @@ async def test_workers_killed_at_random_moments_under_load_lose_nothing_and_doub
             mails.append(mail)
             await mta.until_final(mail, attempts=200, every=0.05)
 
-    lmtp, _, smtp = bed.relay.settings["listen"]
     async with bed.hop() as hop, asyncio.TaskGroup() as group:
-        for url in (lmtp, smtp) * 3:
-            group.create_task(keep_sending(Mta(url, patience=60)))
+        for scheme in ("lmtp", "smtp") * 3:
+            group.create_task(keep_sending(bed.over(scheme).mta))
         for _ in range(KILLS):
             await asyncio.sleep(chance.uniform(0, 0.4))
             number, pid = chance.choice(sorted((await asyncio.to_thread(working, bed)).items()))
@@ -318,7 +315,7 @@ async def without_supervisor(bed: Bed, hop: ScriptedHop) -> None:
 async def stopped(bed: Bed, hop: ScriptedHop) -> None:
     go = asyncio.Event()
     hop.at["."] = Wait(go)
-    mails = [bed.letter(ANNA) for _ in range(8)]
+    mails = [bed.letter(ANNA) for _ in range(4)]
     midway = [asyncio.create_task(bed.mta.attempt(mail)) for mail in mails]
     await hop.until(".", 1 + len(mails))
     before = bed.relay.log.count('"stopping"')
