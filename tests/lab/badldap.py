@@ -120,7 +120,7 @@ class Front:
         assert task
         self._open.add(task)
         try:
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, asyncio.CancelledError):  # `behave` ends it
                 await (self._handler or self._through)(reader, writer)
         finally:
             self._open.discard(task)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from lab.certificates import Keypair, make_keypair
 from lab.relay import Relay
 from lab.sink import Sink
 from lab.slapd import PEOPLE, Slapd
-from lab.timed import most_resident, p99, send, times
+from lab.timed import most_resident, send, times
 
 TIMEOUT = 3.0
 SOON = TIMEOUT + 4
@@ -138,39 +137,3 @@ async def test_an_answer_that_is_too_large_is_an_outage_for_that_address_alone(s
     assert reply.startswith("451 4.4.3"), reply
     assert max(longest, longest_tiny) < max(1, (took + took_tiny) / 2)
     assert (await send(site.url, CAROL)).startswith("250")
-
-
-@pytest.mark.timeout(300)
-async def test_other_mails_go_on_undisturbed(site: Site) -> None:
-    """p99 of mails to a known key while four mails a second meet an evil directory, and while none does."""
-    quiet: list[float] = []
-    disturbed: list[float] = []
-    ratio = 0.0
-    for _ in range(3):  # more of both where the first do not tell
-        for handler in EVIL.values():
-            site.front.behave(None)
-            quiet += await times(site.url, HONEST, 25)
-            site.front.behave(handler)
-            disturbed += await _disturbed(site, 25)
-        ratio = p99(disturbed) / p99(quiet)
-        if ratio < 1.5:
-            break
-    for name, taken in (("good", quiet), ("evil", disturbed)):
-        print(f"{name}: p99 {p99(taken) * 1000:.1f} ms, median {statistics.median(taken) * 1000:.1f} ms")
-    print(f"ratio of p99: {ratio:.2f}")
-    assert ratio < 1.5
-
-
-async def _disturbed(site: Site, count: int) -> list[float]:
-    stop = asyncio.Event()
-
-    async def one_after_the_other(number: int) -> None:
-        while not stop.is_set():
-            assert (await send(site.url, f"d{number}@ville.example")).startswith("451 4.4.3")
-            await asyncio.sleep(1)  # those that fail at once, too
-
-    evil = [asyncio.create_task(one_after_the_other(n)) for n in range(4)]
-    taken = await times(site.url, HONEST, count)
-    stop.set()
-    await asyncio.gather(*evil)
-    return taken
