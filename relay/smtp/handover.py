@@ -43,6 +43,8 @@ class Handover:
         if accepted:
             for at, reply in zip(accepted, await self._sent(content, len(accepted)), strict=True):
                 given[at] = reply
+            if not any(reply.accepted for reply in given):
+                await self._reset()  # Postfix's end-of-data restrictions leave the transaction open (RFC 5321 4.1.1.4)
         return tuple(given)
 
     async def _introduced(self, size: int) -> list[Reply]:
@@ -87,7 +89,7 @@ class Handover:
         return [refusal if reply.accepted else reply for reply in given]
 
     async def _reset(self) -> None:
-        """Nothing was sent: leave the connection as it was, or leave it."""
+        """Nothing was taken: leave the connection as it was, or leave it."""
         with contextlib.suppress(NextHopError):
             if (await self._connection.ask("RSET", self._timeouts.step)).code != 250:
                 self._connection.abandon()

@@ -8,7 +8,8 @@
 
 `at` maps a step to what happens there. A step is `connect`, a verb (`EHLO`, `LHLO`, `STARTTLS`, `XFORWARD`, `MAIL`,
 `RCPT`, `DATA`, `RSET`, `QUIT`), `.` for the final dot, `body` for the middle of the content (after its first
-octets), or the beginning of a command line, which goes before its verb. A list of faults is used up one a time;
+octets), or the beginning of a command line, which goes before its verb. A message that it refuses leaves the
+transaction open, as Postfix's smtpd_end_of_data_restrictions do: RSET ends it. A list of faults is used up one a time;
 anything else stays.
 """
 
@@ -236,6 +237,8 @@ class _Conversation:
                 await self.answer(verb, line, "220 2.0.0 Go")
                 await self.writer.start_tls(self.hop.tls)  # type: ignore[arg-type]  # announced where it is set
                 self.secure = True
+            case "MAIL" if self.state.mail:
+                await self.answer("503", "", "503 5.5.1 Error: nested MAIL command")
             case "RSET":
                 self.state = _State()
                 await self.answer(verb, line, "250 2.0.0 Ok")
@@ -273,7 +276,8 @@ class _Conversation:
             await self.answer(".", "", usual)
         elif await self.answer(".", "", usual):
             self.keep(content)
-        self.state = _State()
+        if self.hop.lmtp:
+            self.state = _State()
 
     def keep(self, content: bytes) -> None:
         state, self.state = self.state, _State()

@@ -134,6 +134,17 @@ async def test_after_a_refused_message_the_connection_is_reset_and_kept() -> Non
         assert verbs == ["EHLO", "XFORWARD", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "DATA"]
 
 
+@pytest.mark.parametrize("refusal", ["451 4.3.0 Not now", "554 5.7.1 Never"])
+async def test_what_a_refused_final_dot_leaves_open_does_not_refuse_the_next_message(refusal: str) -> None:
+    """Postfix's smtpd_end_of_data_restrictions do: "503 nested MAIL command", and that mail was bounced."""
+    hop = ScriptedHop()
+    async with delivering(hop) as outlet:
+        hop.at["."] = [Say(refusal)]
+        assert (await outlet.send(envelope(), MAIL))[0].code == int(refusal[:3])
+        assert (await outlet.send(envelope(), MAIL))[0].accepted
+        assert hop.connections == 1
+
+
 async def test_never_more_connections_than_the_pool_has_room_for() -> None:
     hop = ScriptedHop()
     go = asyncio.Event()
