@@ -82,6 +82,10 @@ lock: ## constraints.txt anew, with the newest versions that pyproject.toml admi
 	.venv-lock/bin/pip freeze -q --all --exclude pgp-relay --exclude setuptools > constraints.txt
 	rm -rf .venv-lock
 
+.PHONY: soak
+soak: $(VENV)/.development ## 5,000 messages while the relay is killed, and gpg and the next hop fail, at random (root)
+	PYTHONPATH=tests $(BIN)/python -m lab.soak --messages 5000
+
 clean: ## remove what these targets made
 	rm -rf .venv-test .venv-lock .venv-fuzz .fuzz dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

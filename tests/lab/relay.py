@@ -100,7 +100,7 @@ class Relay:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
-        before = self._ready()
+        before = self._size()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.program, "-c", self.file, "serve"],
@@ -111,7 +111,7 @@ class Relay:
                 env={"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)},
                 start_new_session=True,
             )
-        wait_for(lambda: self._ready() > before or (self._process and self._process.poll() is not None), "ready")
+        wait_for(lambda: self._ready(before) or (self._process and self._process.poll() is not None), "ready")
         if self._process.poll() is not None:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
 
@@ -186,8 +186,14 @@ class Relay:
         """The first line of the log with that word, as soon as it is there."""
         return wait_for(lambda: next((e for e in self.events if e["event"] == name), None), f"{name} logged", seconds)
 
-    def _ready(self) -> int:
-        return self.log.count('"ready"')
+    def _size(self) -> int:
+        file = self.folder / "log"
+        return file.stat().st_size if file.exists() else 0
+
+    def _ready(self, since: int) -> bool:
+        with (self.folder / "log").open("rb") as file:
+            file.seek(since)
+            return b'"ready"' in file.read()
 
 
 def _children(pid: int) -> list[int]:

@@ -1,0 +1,76 @@
+"""A Postfix policy server (Postfix's SMTPD_POLICY_README) in a bad mood: some requests are put off, at random.
+
+`with Moody(random.Random(7)) as moody: moody.upset(postfix, "127.0.0.1:10026")`: that smtpd then puts off some
+recipients and some whole messages, and closes some connections. It refuses nothing for good.
+"""
+
+from __future__ import annotations
+
+import random
+import socketserver
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from lab.postfix import Postfix
+
+MOODS = {"dunno": 90, "451 4.3.0 Not now": 7, "421 4.3.2 Good-bye": 3}
+
+
+class Moody:
+    """Serves from threads; `answers` counts what it said."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._lock = threading.Lock()
+        self.answers: Counter[str] = Counter()
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def upset(self, mta: Postfix, service: str) -> None:
+        """Ask here for every recipient and at every final dot of that service."""
+        ask = f"check_policy_service,inet:127.0.0.1:{self._server.server_address[1]}"
+        for name, value in {
+            "smtpd_recipient_restrictions": f"{ask},permit_mynetworks,reject",
+            "smtpd_end_of_data_restrictions": ask,
+        }.items():
+            mta.command("postconf", "-P", f"{service}/inet/{name}={value}")
+        mta.reload()
+
+    def draw(self) -> str:
+        with self._lock:
+            (answer,) = self._chance.choices(list(MOODS), list(MOODS.values()))
+            self.answers[answer[:3]] += 1
+        return answer
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self, moody: Moody) -> None:
+        super().__init__(("127.0.0.1", 0), _Dialogue)
+        self.moody = moody
+
+
+class _Dialogue(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        """One request a block of lines, which an empty one ends."""
+        while line := self.rfile.readline():
+            if line == b"\n":
+                self.wfile.write(f"action={self.server.moody.draw()}\n\n".encode())
