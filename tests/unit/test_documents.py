@@ -96,6 +96,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
                 yield page.name, re.split(r"\s(?:>|<|2>)|  +#", call)[0]
 
 
+KNOWN = dict(commands())
 COMMAND_LINES = sorted(set(command_lines()))
 
 
@@ -107,12 +108,11 @@ def test_command_lines_were_found() -> None:
 def test_every_command_line_of_the_documents_can_be_typed(page: str, line: str) -> None:
     words = shlex.split(line, comments=True)
     words = words[3:] if words[0] == "python" else words[1:]
-    known = dict(commands())
     words = words[2:] if words[:1] == ["-c"] else words
-    name = next((n for n in (2, 1) if " ".join(["pgp-relay", *words[:n]]) in known), 0)
+    name = next((n for n in (2, 1) if " ".join(["pgp-relay", *words[:n]]) in KNOWN), 0)
     assert name, f"{page}: no such command"
     path = " ".join(["pgp-relay", *words[:name]])
-    known[path].make_context(path, words[name:])  # raises where an option or an argument is wrong
+    KNOWN[path].make_context(path, words[name:])  # raises where an option or an argument is wrong
 
 
 OTHERS = ("scrape_configs:", "livenessProbe:")  # Prometheus' and Kubernetes' own

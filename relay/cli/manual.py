@@ -1,0 +1,64 @@
+"""The manual page pgp-relay(1), from the program's own words, as the reference in docs/commands.md is.
+
+`python -m relay.cli.manual` writes it to standard output; the Debian package installs it. Every line of text is guarded
+against being taken for a request of roff.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+from relay.cli.reference import commands
+
+_HEAD = r""".TH PGP\-RELAY 1 "" "pgp-relay {version}"
+.SH NAME
+pgp\-relay \- an SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail
+.SH SYNOPSIS
+.B pgp\-relay
+[\fB\-c\fR \fIconfig.yaml\fR] \fICOMMAND\fR
+.SH DESCRIPTION
+Without \fB\-c\fR, the environment's \fBPGP_RELAY_CONFIG\fR names the configuration, or it is config.yaml in the
+current folder, or /etc/pgp\-relay/config.yaml, which names every key with its default and its reason.
+.SH COMMANDS
+"""
+_TAIL = r""".SH EXIT STATUS
+0: done. 1: some of it failed, told item by item. 2: used wrongly, or a wrong configuration. 130: interrupted.
+.SH FILES
+/etc/pgp\-relay/config.yaml, /var/lib/pgp\-relay/keyring
+.SH SEE ALSO
+.BR postconf (5),
+.BR gpg (1)
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = (line for path, command in commands() for line in _section(path, command))
+    return _HEAD.format(version=version("pgp-relay")) + "\n".join(parts) + "\n" + _TAIL
+
+
+def _section(path: str, command: Any) -> Iterator[str]:  # noqa: ANN401  typer does not offer click's types
+    *words, example = inspect.cleandoc(command.help).split("\n\n")
+    yield f'.SS "{_text(path)}"'
+    for paragraph in words:
+        yield _text(paragraph)
+        yield ".PP"
+    for parameter in command.params:
+        if parameter.name != "help":
+            argument = parameter.param_type_name == "argument"
+            names = [parameter.metavar or parameter.name.upper()] if argument else parameter.opts
+            yield f".TP\n\\fB{_text(', '.join(names))}\\fR\n{_text(parameter.help)}"
+    yield f".PP\n.EX\n{_text(example)}\n.EE"
+
+
+def _text(words: str) -> str:
+    escaped = words.replace("\\", r"\e").replace("-", r"\-")
+    return "\n".join(rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
