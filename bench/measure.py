@@ -54,13 +54,15 @@ class Plan:
     certificates: int = 10_000
     many: int = 100_000
     imported: int = 10_000
+    at_once: int = 1 << 40
+    """Octets of messages that are sent at the same time, at most: quick runs leave out what is more."""
     first: int = 50
     """Small mails in the first round, when nothing is known of a program's pace."""
     workers: tuple[int, ...] = (1, 2)
 
 
 FULL = Plan()
-QUICK = Plan(sessions=(1, 10), protocols=("lmtp",), rounds=2, seconds=0.5, imported=2000)
+QUICK = Plan((10_000, 20_000_000), (1, 10), ("lmtp",), rounds=2, seconds=0.3, imported=2000, at_once=100_000_000)
 SMOKE = Plan((10_000,), (2,), ("lmtp",), 1, 0.01, certificates=60, many=60, imported=20, first=2, workers=(1,))
 
 
@@ -116,6 +118,8 @@ def cells(programs: Sequence[Subject], plan: Plan) -> Iterator[dict[str, object]
     """The matrix, cell by cell."""
     for size in plan.sizes:
         for sessions in plan.sessions:
+            if size * sessions > plan.at_once:
+                continue
             for protocol in plan.protocols:
                 yield from cell(programs, plan, size=size, sessions=sessions, protocol=protocol)
                 _say(f"{NAMES[size]}, {sessions} sessions, {protocol}")
