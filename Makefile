@@ -40,10 +40,10 @@ fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that rea
 volume: $(VENV)/.development ## one mail to 10,000 recipients beside ordinary mail
 	@RECIPIENTS=10000 $(BIN)/pytest -s tests/integration/hostile/test_volume.py -k recipients
 
-bench: $(VENV)/.bench ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results (twenty minutes)
+bench: $(VENV)/.bench ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results
 	@$(BIN)/python bench/measure.py $(BENCH)
 
-bench-quick: $(VENV)/.bench ## … the same in two minutes
+bench-quick: $(VENV)/.bench ## … fewer sizes, sessions and rounds
 	@$(BIN)/python bench/measure.py --quick --name quick $(BENCH)
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error

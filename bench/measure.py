@@ -68,7 +68,7 @@ SMOKE = Plan((10_000,), (2,), ("lmtp",), 1, 0.01, certificates=60, many=60, impo
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="two minutes: fewer sizes, sessions and rounds")
+    options.add_argument("--quick", action="store_true", help="fewer sizes, sessions and rounds")
     options.add_argument("--smoke", action="store_true", help="seconds: shows that it works, and nothing else")
     options.add_argument("--results", type=Path, default=ROOT / "bench/results", help="folder for the results")
     options.add_argument("--name", default="", help="of the files; the machine's day by default")
