@@ -55,7 +55,7 @@ async def is_whole(file: Path) -> None:
         (old,) = await store.certificates.by_address(Address("old@example.org"))
         assert old.certificate.unusable(NOW) is Why.REVOKED
         assert await store.certificates.by_address(Address("rex@example.org")) == []
-        await store.certificates.upsert([entry(certificate("rex", data=b"rex"), proposed=True)])
+        await store.certificates.upsert([entry(certificate("rex", data=b"rex"), origin=Origin.WKD)])
         assert await store.certificates.by_address(Address("rex@example.org")) == [], "it stays rejected"
         assert await store.ledger.served(b"transaction") == {"b@ville.example"}
         assert [(r.id, r.shadow) async for r in store.trail.select()] == [(f"id{n}", False) for n in (3, 4, 5)]
