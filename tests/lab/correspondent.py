@@ -5,9 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+
+def in_days(days: float) -> str:
+    """So long from now, as GnuPG reads it."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%dT%H%M%S")
 
 
 class Correspondent:

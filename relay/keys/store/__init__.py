@@ -16,6 +16,7 @@ from typing import Self
 from relay.errors import StoreError
 from relay.keys.store.answers import Answer, Answers, Due, DueTimes, Result
 from relay.keys.store.audit import Verdict
+from relay.keys.store.batch import Batch
 from relay.keys.store.certificates import Certificates, Counts
 from relay.keys.store.chain import Link
 from relay.keys.store.database import BUSY_SECONDS, Database
@@ -69,11 +70,12 @@ class Store:
         except StoreError:
             await database.close()
             raise
+        batch = Batch(database)  # one for both: who was served, and the trace of it, are written together
         return cls(
             database=database,
             certificates=Certificates(database, clock),
-            ledger=StoredLedger(database, clock, ledger_kept),
-            trail=Trail(database),
+            ledger=StoredLedger(database, batch, clock, ledger_kept),
+            trail=Trail(database, batch),
             answers=Answers(database),
             duties=Duties(database, clock),
         )

@@ -76,7 +76,7 @@ class Answers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batch = Batch(database, _write)
+        self._batch = Batch(database)
 
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
         """The rows there are, by name."""
@@ -86,7 +86,7 @@ class Answers:
 
     async def put(self, rows: Sequence[Answer]) -> None:
         """Store them in place of what stood there."""
-        await self._batch.add(rows)
+        await self._batch.add(_write, rows)
 
     async def drop(self, source: str, name: str) -> None:
         """Forget one row."""

@@ -38,12 +38,14 @@ class _Line(NamedTuple):
 class StoredLedger:
     """Implements `relay.ports.Ledger`."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS) -> None:
+    def __init__(
+        self, database: Database, batch: Batch, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS
+    ) -> None:
         self._database = database
         self._clock = clock
         self._kept = kept
         self._pruned = float("-inf")
-        self._batch = Batch(database, self._write)
+        self._batch = batch
 
     async def served(self, transaction: bytes) -> frozenset[str]:
         """The recipients already served."""
@@ -52,11 +54,11 @@ class StoredLedger:
 
     async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """Write down that these are served; on disk when it returns."""
-        await self._batch.add([_Line(transaction, recipient, served=True) for recipient in recipients])
+        await self._batch.add(self._write, [_Line(transaction, recipient, served=True) for recipient in recipients])
 
     async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer."""
-        await self._batch.add([_Line(transaction, recipient, served=False) for recipient in recipients])
+        await self._batch.add(self._write, [_Line(transaction, recipient, served=False) for recipient in recipients])
 
     def _write(self, connection: Connection, lines: Sequence[_Line]) -> None:
         last = {(line.transaction, line.recipient): line.served for line in lines}

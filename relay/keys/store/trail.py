@@ -48,13 +48,13 @@ class Sum(NamedTuple):
 class Trail:
     """Writes, reads, checks and prunes the trace."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, batch: Batch) -> None:
         self._database = database
-        self._batch = Batch(database, chain.append)
+        self._batch = batch
 
     async def write(self, records: Sequence[Record]) -> None:
         """Append; on disk when it returns."""
-        await self._batch.add(records)
+        await self._batch.add(chain.append, records)
 
     async def head(self) -> Link:
         """The newest row's number and hash, for the log."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lab.certificates import make_keypair
 from lab.client import Client
-from lab.correspondent import Correspondent
+from lab.correspondent import Correspondent, in_days
 from lab.known import Known
 from lab.published import Published
 from lab.relay import Relay
@@ -118,8 +118,8 @@ def test_a_proposal_that_is_rejected_is_gone_and_not_proposed_again(site: Site, 
 
 
 def test_expiring_lists_what_ends_within(site: Site, person: Correspondent) -> None:
-    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261210T000000")
-    later = person.new_key("<later@ville.example>", created="20260101T000000", expires="20270105T000000")
+    soon = person.new_key("<soon@ville.example>", expires=in_days(15))
+    later = person.new_key("<later@ville.example>", expires=in_days(45))
     site.relay.run("keys", "import", "-", content=person.export(soon, later))
     assert [key["fingerprint"] for key in site.json("keys", "expiring")] == [soon, later]
     assert [key["fingerprint"] for key in site.json("keys", "expiring", "--within", "30d")] == [soon]
@@ -130,7 +130,7 @@ def test_expiring_lists_what_ends_within(site: Site, person: Correspondent) -> N
 def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
     site: Site, person: Correspondent, language: str, word: str
 ) -> None:
-    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261125T000000")
+    soon = person.new_key("<soon@ville.example>", expires=in_days(0.5))
     old = person.new_key(f"<{BOB}>", created="20200101T000000", expires="20210101T000000")
     site.relay.run("keys", "import", "-", content=person.export(soon, old))
     new = make_keypair(f"<{BOB}>")
@@ -154,7 +154,7 @@ def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
 
 
 def test_a_contact_without_an_address_gets_no_daily_mail(site: Site, person: Correspondent) -> None:
-    soon = person.new_key("<soon@ville.example>", created="20260101T000000", expires="20261125T000000")
+    soon = person.new_key("<soon@ville.example>", expires=in_days(0.5))
     site.relay.run("keys", "import", "-", content=person.export(soon))
     site.configure(notices={"contact": "the IT desk, phone 4321"})
     site.relay.start()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from lab.correspondent import Correspondent
+from lab.correspondent import Correspondent, in_days
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
@@ -25,7 +25,7 @@ from lab.waiting import wait_for
 DOMAIN = "ville.example"
 FETCHED, IMPORTED, ALIAS = f"fetched@{DOMAIN}", f"imported@{DOMAIN}", f"alias@{DOMAIN}"
 OTHER = "imported@elsewhere.example"
-SOON, LATER = "20270101T000000", "20300101T000000"
+SOON, LATER = in_days(40), in_days(1500)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.errors import StoreError
 from relay.keys.store import Link, Store
 from relay.model import Record
 
@@ -186,3 +187,14 @@ async def test_many_callers_share_commits_and_one_chain(store: Store) -> None:
 async def test_nothing_to_write_writes_nothing(store: Store) -> None:
     await store.trail.write([])
     assert await store.trail.head() == Link()
+
+
+@pytest.mark.parametrize("missing", ["ledger", "trace"])
+async def test_who_was_served_and_the_trace_of_it_are_both_on_disk_or_neither_is(store: Store, missing: str) -> None:
+    """A relay killed between two commits left a recipient who was served, and of whom the trace knew nothing."""
+    await _sql(store, f"CREATE TRIGGER full BEFORE INSERT ON {missing} BEGIN SELECT RAISE(ABORT, 'full'); END")
+    both = store.ledger.record(b"t", ["b@x"]), store.trail.write([record(1)])
+    assert [type(told) for told in await asyncio.gather(*both, return_exceptions=True)] == [StoreError] * 2
+    await _sql(store, "DROP TRIGGER full")
+    assert await store.ledger.served(b"t") == frozenset()
+    assert [row async for row in store.trail.select()] == []
