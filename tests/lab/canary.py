@@ -25,6 +25,7 @@ WORD = b"kanarienvogel7"
 _SUBJECT = re.compile(rb"(?mi)^subject:[ \t]*([^\r\n]+(?:\r\n[ \t][^\r\n]+)*)")
 _EOL = re.compile(rb"\r?\n")
 _NOTICE = re.compile(rb"Reporting-MTA: dns; relay\.")
+_SYNTAX = re.compile(rb"[\w-]+[:=][\w.\"/;-]*")
 _SHORTEST = 12
 _MOST = 40
 _known: set[bytes] = {WORD}
@@ -40,8 +41,14 @@ def sent(content: bytes) -> None:
 
 
 def _ordinary(line: bytes) -> bool:
-    """What stands in any log: an address, a boundary, a field, one character over and over."""
-    return b"@" in line or line.startswith(b"--") or b": " in line or len(set(line)) < 6
+    """What stands in any log or notice: an address, a boundary, a field or its name, one character over and over."""
+    return (
+        b"@" in line
+        or line.startswith(b"--")
+        or b": " in line
+        or _SYNTAX.fullmatch(line) is not None
+        or len(set(line)) < 6
+    )
 
 
 def listen() -> None:

@@ -294,8 +294,7 @@ async def test_two_thousand_certificates_cost_less_than_three_times_a_plain_list
     verdicts = await GnuPGExaminer().examine(blobs)
     took = time.monotonic() - begun
     assert all(isinstance(verdict, Certificate) for verdict in verdicts)
-    assert took < 3 * plain
-    assert took * 5 < 60  # ten thousand
+    assert took < 3 * plain  # what ten thousand take: bench/store.py
 
 
 async def test_a_sequoia_key_with_a_date_is_read() -> None:
