@@ -138,7 +138,7 @@ async def attempt(client: Client, recipients: list[str], content: bytes) -> list
 
 
 @pytest.mark.timeout(300)
-async def test_ten_thousand_recipients_each_get_their_answer_and_what_is_theirs(bench: Bench) -> None:
+async def test_very_many_recipients_each_get_their_answer_and_what_is_theirs(bench: Bench) -> None:
     hidden, named = 20, 80
     unknown = RECIPIENTS - hidden - named
     keys = make_certificates(hidden + named)
