@@ -123,14 +123,15 @@ class Remote:
         """The source's."""
         return self._source.name
 
-    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD) -> Heard:
+    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD, since: float | None = None) -> Heard:
         """What it answers for this very address, from memory where that still counts.
 
-        One task for all who wait: it goes on when one of them is cancelled.
+        One task for all who wait: it goes on when one of them is cancelled. What was answered `since` then (seconds
+        since the epoch, by default now) is not renewed.
         """
         task = self._underway.get((address.key, ask))
         if task is None:
-            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask))
+            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask, since))
             task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
         return await asyncio.shield(task)
 
@@ -151,9 +152,9 @@ class Remote:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answered(self, address: Address, ask: Ask) -> Heard:
+    async def _answered(self, address: Address, ask: Ask, since: float | None) -> Heard:
         """For a mail, what is known of a key is the answer while its source is down."""
-        heard = await self._lookup(address, ask)
+        heard = await self._lookup(address, ask, since or self._memory.clock())
         if ask is not Ask.WHEN_OLD or not isinstance(heard.lookup, Outage):
             return heard
         try:
@@ -175,8 +176,7 @@ class Remote:
             return Found(certificate, origin, self.name, row.method)
         return Unusable(why, row.fingerprint, origin, self.name, row.method, certificate.expires)
 
-    async def _lookup(self, address: Address, ask: Ask) -> Heard:
-        begun = self._memory.clock()
+    async def _lookup(self, address: Address, ask: Ask, begun: float) -> Heard:
         async with self._turns.setdefault(address.key, asyncio.Lock()):
             try:
                 rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from lab.chains import DOWN, ODD, Bench, bench
-from lab.sources import DAY, NOW, fpr, key
+from lab.sources import DAY, NOW, fpr, key, read
 
 from relay.keys.cache import Lifetimes
 from relay.keys.store import Answer, Result
 from relay.keys.upkeep import AT_ONCE, DUTY, MOST
-from relay.model import Found, Origin, Unusable
+from relay.model import Entry, Found, Origin, Unusable
 
 BOB = "bob@ville.example"
 HOUR = 3600
@@ -117,6 +117,20 @@ async def test_few_lookups_at_once_so_that_mails_find_the_way_free(at: Bench) ->
     at.wkd.gate.set()
     await round_
     assert (at.wkd.most_at_once, len(at.wkd.asked)) == (AT_ONCE, 20)
+
+
+async def test_a_key_that_a_mail_is_just_fetching_is_not_asked_for_once_more(at: Bench) -> None:
+    await at.imported(key(1, "a@ville.example"), key(2, "b@ville.example"))
+    await at.store.certificates.upsert([Entry(read(key(3, BOB)), Origin("wkd"), int(at.time))])
+    at.wkd.gate = asyncio.Event()
+    round_ = asyncio.create_task(at.upkeep.round())
+    await at.wkd.busy(AT_ONCE)
+    at.later(1)
+    await at.store.answers.put([Answer("wkd", BOB, at.time, Result.FOUND, "wkd/advanced", fpr(3))])
+    at.later(1)
+    at.wkd.gate.set()
+    await round_
+    assert at.wkd.asked == ["a@ville.example", "b@ville.example"]
 
 
 async def test_one_process_at_a_time(at: Bench, tmp_path: Path) -> None:
