@@ -8,11 +8,8 @@ be used.
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from relay import events, templates, tls
 from relay.background import Rounds
@@ -33,30 +30,14 @@ from relay.mail.words import Language
 from relay.making import Maker
 from relay.model import Address
 from relay.notify import Notifier
-from relay.openpgp import home, signing
+from relay.opened import Books
+from relay.openpgp import signing
 from relay.pipeline import Pipeline
 from relay.ports import Outlet
 from relay.protect import Protector
 from relay.reminder import Reminder
-from relay.served import Served
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
-from relay.turns import Turns
-from relay.witness import Witness
-
-STORE = "store.db"
-TURNS = "turns"
-LAST_RETRY = 86400.0
-"""Seconds: Postfix tries once more after the time that a mail may wait, and who was served has to be known then too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What outlives a reload: the store and what is kept in memory beside it."""
-
-    store: Store
-    served: Served
-    witness: Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,46 +73,6 @@ def hostname(config: Config) -> str:
     return config.hostname or socket.getfqdn()
 
 
-def store_place(config: Config) -> str | Path:
-    """The store's URL, or its file."""
-    return config.database or config.keyring / STORE
-
-
-@asynccontextmanager
-async def opened_store(config: Config) -> AsyncIterator[Store]:
-    """The store of this configuration, with the keyring folder made ready."""
-    home.prepare(config.keyring)
-    kept = config.notices.waits + LAST_RETRY
-    store = await Store.open(store_place(config), ledger_kept=kept)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def opened_books(config: Config) -> AsyncIterator[Books]:
-    """The store with ledger and trace, as the pipeline uses them."""
-    async with opened_store(config) as store:
-        turns = Turns.at(config.keyring / TURNS)
-        try:
-            yield Books(store, Served(store.ledger, turns), Witness(store.trail))
-        finally:
-            turns.close()
-
-
-@asynccontextmanager
-async def opened_parts(config: Config) -> AsyncIterator[tuple[Books, Parts]]:
-    """Everything, for commands that look up or send. They log errors alone: standard output is for results."""
-    events.configure(level="error")
-    async with opened_books(config) as books:
-        parts = await build(config, books)
-        try:
-            yield books, parts
-        finally:
-            await parts.close()
-
-
 async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
     if config.shadow:
@@ -153,18 +94,6 @@ async def build(config: Config, books: Books) -> Parts:
     census = Census(books.store.certificates)
     rounds = Rounds((housekeeping.round, census.round, upkeep.round, reminder.round), upkeep.interval)
     return Parts(config, chain, outlet, pipeline, rounds)
-
-
-@asynccontextmanager
-async def opened_chain(config: Config) -> AsyncIterator[Chain]:
-    """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
-    events.configure(level="error")
-    async with opened_store(config) as store:
-        chain = build_chain(config, store, build_examiner(config))
-        try:
-            yield chain
-        finally:
-            await chain.close()
 
 
 def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:

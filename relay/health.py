@@ -10,10 +10,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from relay.app import Books, Parts
+from relay.app import Parts
 from relay.engines import answers
 from relay.errors import NextHopError, RelayError
 from relay.metrics.observer import Observer
+from relay.opened import Books
 
 EVERY = 10.0
 SOON = 3.0

@@ -12,7 +12,7 @@ import asyncio
 import signal
 
 from relay import app, aside, events, systemd, tls
-from relay.app import Books, Parts
+from relay.app import Parts
 from relay.background import keep_up
 from relay.config import Config
 from relay.errors import ConfigError, ListenError, RelayError, StoreError
@@ -21,6 +21,7 @@ from relay.health import Health
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
 from relay.model import Inbound, Reply
+from relay.opened import Books, opened_books
 from relay.openpgp.call import use_pidfd
 from relay.post import Post
 from relay.smtp.bounds import Bounds
@@ -152,7 +153,7 @@ async def serve(settings: Config, post: Post, observer: Observer) -> None:
     """All of it, until told to stop; a serving process does nothing else."""
     use_pidfd()
     try:
-        async with app.opened_books(settings) as books:
+        async with opened_books(settings) as books:
             await Service(books, await app.build(settings, books), post, observer).run()
     finally:
         aside.stop()

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from relay.app import opened_store, store_place
 from relay.backup import archive
 from relay.config import Config
 from relay.errors import BackupError, StoreError
 from relay.keys.store import Store, snapshot
+from relay.opened import opened_store, store_place
 from relay.openpgp import home, moving
 
 STORE = "store.db"

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from relay.app import assure, build_outlet, opened_chain, opened_store
+from relay.app import assure, build_outlet
 from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
 from relay.engines import passphrase
 from relay.errors import NextHopError, RelayError
 from relay.keys.cache import Ask
 from relay.model import Address, Outage
+from relay.opened import opened_chain, opened_store
 from relay.openpgp import home, signing
 
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address

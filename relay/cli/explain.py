@@ -12,7 +12,6 @@ from typing import Annotated, assert_never
 import typer
 
 from relay import policy
-from relay.app import opened_chain
 from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
@@ -39,6 +38,7 @@ from relay.model import (
     Unusable,
     verb,
 )
+from relay.opened import opened_chain
 from relay.policy import Message, Rule, Telling
 
 _TOLD = {

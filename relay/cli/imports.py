@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from relay import app
+from relay import opened
 from relay.cli.context import Json, context_of, err, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
@@ -81,7 +81,7 @@ def import_(
 async def import_keys(config: Config, paths: list[str], gnupg_home: Path | None, report: Report) -> None:
     """Import them all, and tell each."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(app.opened_store(config))
+        store = await stack.enter_async_context(opened.opened_store(config))
         files: list[File | Refusal] = list(survey(paths))
         if gnupg_home:
             files.append(await stack.enter_async_context(exported(gnupg_home)))

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from relay.app import opened_store
 from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.generate import generate
 from relay.cli.imports import import_
@@ -19,6 +18,7 @@ from relay.errors import AddressError
 from relay.keys.store import Store
 from relay.mail.armor import enarmor
 from relay.model import Address, Entry
+from relay.opened import opened_store
 
 app = typer.Typer(no_args_is_help=True, help="The correspondents' keys, and the relay's own.")
 app.command("import")(import_)

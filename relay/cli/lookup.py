@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from relay.app import opened_chain
 from relay.cli.context import Json, context_of, fail, print_json, print_table, run
 from relay.cli.times import moment
 from relay.config import Config
@@ -14,6 +13,7 @@ from relay.errors import AddressError
 from relay.keys.cache import Ask
 from relay.keys.chain import Told
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable
+from relay.opened import opened_chain
 
 _COLUMNS = ("source", "method", "result", "fingerprint", "reason", "seconds", "time")
 

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from relay import events
-from relay.cli import backup, check, demo, explain, keys, migrate, postfix, serve, status, trace
+from relay.cli.commands import Commands
 from relay.cli.context import Context, complain
 from relay.errors import ConfigError, RelayError
 
@@ -27,21 +27,11 @@ MACHINE = Path("/etc/pgp-relay/config.yaml")
 
 app = typer.Typer(
     name="pgp-relay",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="An SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail.",
 )
-app.command("serve")(serve.serve)
-app.command("check")(check.check)
-app.command("explain")(explain.explain)
-app.command("trace")(trace.trace)
-app.command("status")(status.status)
-app.command("backup")(backup.make)
-app.command("restore")(backup.restore)
-app.command("demo")(demo.demo)
-app.add_typer(keys.app, name="keys")
-app.add_typer(postfix.app, name="postfix")
-app.add_typer(migrate.app, name="migrate")
 
 
 @app.callback()

@@ -12,13 +12,13 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from relay.app import opened_store
 from relay.cli.context import Json, context_of, fail, out, print_json, run, say, shown
 from relay.cli.listing import as_object
 from relay.cli.times import moment
 from relay.config import Config
 from relay.errors import RelayError
 from relay.metrics.asking import ask
+from relay.opened import opened_store
 from relay.openpgp.home import reachable
 
 SOON = 30 * 24 * 3600.0

@@ -11,13 +11,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from relay.app import opened_store
 from relay.cli.context import Json, Row, context_of, fail, print_json, print_table, run, say, shown
 from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
 from relay.keys.store import Link
 from relay.model import Record
+from relay.opened import opened_store
 
 T = TypeVar("T")
 

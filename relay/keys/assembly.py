@@ -7,6 +7,7 @@ authorities that cannot be used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from relay.config import Config
 from relay.config.parts import LdapServer
@@ -19,6 +20,9 @@ from relay.keys.keyring import Keyring
 from relay.keys.store import Store
 from relay.model import Address
 from relay.ports import Examiner
+
+if TYPE_CHECKING:
+    from relay.keys.wkd.source import Wkd
 
 # Of one address alone are the answers that were understood, and a server that refuses to say.
 _DIRECTORY_DOWN = frozenset(ldap.Reason) - {
@@ -104,9 +108,11 @@ def _server(keys: LdapServer) -> ldap.Server:
     )
 
 
-def _wkd(config: Config, examiner: Examiner) -> wkd.Wkd:
+def _wkd(config: Config, examiner: Examiner) -> Wkd:
+    from relay.keys.wkd.source import Wkd  # noqa: PLC0415  loads aiohttp: for those who ask it
+
     keys = config.lookup.wkd
-    return wkd.Wkd(
+    return Wkd(
         examiner,
         timeout=keys.timeout,
         ca_file=keys.ca_file,

@@ -20,39 +20,22 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from relay.errors import StoreError
 from relay.keys.store.fault import translated
+from relay.keys.store.side import READERS, READING, Side, pool
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process's."""
-READERS = 4
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
-_READING: dict[str, Any] = {
-    "pool_size": READERS,
-    "isolation_level": "AUTOCOMMIT",
-    "skip_autocommit_rollback": True,
-}
-_ONE_WRITER = 0x7067702D  # any number: the advisory lock that is PostgreSQL's BEGIN IMMEDIATE
-
-
-class _Side(Protocol):
-    """Either of the ways to the database: the readers', the writer's."""
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """In a connection of this side, to its end."""
-
-    async def close(self) -> None:
-        """Release connections and threads."""
 
 
 class _Threads:
@@ -75,25 +58,10 @@ class _Threads:
         self._engine.dispose()
 
 
-class _Tasks:
-    """PostgreSQL, whose driver is asynchronous."""
-
-    def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
-        self._engine = engine
-        self._open = engine.begin if transactions else engine.connect
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        async with self._open() as connection:
-            return await connection.run_sync(work)
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
 class Database:
     """Made by `open`; `read` and `write` until `close`."""
 
-    def __init__(self, reader: _Side, writer: _Side) -> None:
+    def __init__(self, reader: Side, writer: Side) -> None:
         self._reader = reader
         self._writer = writer
         self._running: set[asyncio.Future[Any]] = set()
@@ -132,7 +100,7 @@ class Database:
             await self._reader.close()
             await self._writer.close()
 
-    async def _run(self, side: _Side, work: Callable[[Connection], T]) -> T:
+    async def _run(self, side: Side, work: Callable[[Connection], T]) -> T:
         with translated():
             return await side.run(work)
 
@@ -174,24 +142,18 @@ def _make_file(url: URL) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
-def _threads(url: URL, busy_seconds: float) -> tuple[_Side, _Side]:
-    shared = {"connect_args": {"timeout": busy_seconds}, **_pool(busy_seconds)}
-    reader, writer = create_engine(url, **_READING, **shared), create_engine(url, pool_size=1, **shared)
+def _threads(url: URL, busy_seconds: float) -> tuple[Side, Side]:
+    shared = {"connect_args": {"timeout": busy_seconds}, **pool(busy_seconds)}
+    reader, writer = create_engine(url, **READING, **shared), create_engine(url, pool_size=1, **shared)
     event.listen(writer, "connect", _prepare_writer)
     event.listen(writer, "begin", _begin_immediate)
     return _Threads(reader, size=READERS, transactions=False), _Threads(writer, size=1, transactions=True)
 
 
-def _tasks(url: URL, busy_seconds: float) -> tuple[_Side, _Side]:
-    times = {"timeout": busy_seconds, "command_timeout": busy_seconds}
-    shared = {"connect_args": times, "pool_pre_ping": True, **_pool(busy_seconds)}
-    reader, writer = create_async_engine(url, **_READING, **shared), create_async_engine(url, pool_size=1, **shared)
-    event.listen(writer.sync_engine, "begin", _begin_alone)
-    return _Tasks(reader, transactions=False), _Tasks(writer, transactions=True)
+def _tasks(url: URL, busy_seconds: float) -> tuple[Side, Side]:
+    from relay.keys.store.postgresql import sides  # noqa: PLC0415  loads the ORM, which SQLite does not need
 
-
-def _pool(busy_seconds: float) -> dict[str, Any]:
-    return {"hide_parameters": True, "pool_timeout": 2 * busy_seconds, "max_overflow": 0}
+    return sides(url, busy_seconds)
 
 
 def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
@@ -203,10 +165,6 @@ def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_alone(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_WRITER})")
 
 
 def _use_wal(connection: Connection) -> None:

@@ -20,11 +20,12 @@ from lab.paper import PaperExaminer, certificate
 from lab.wkd import Behaviour, Exchange, WkdServer
 
 from relay.errors import ConfigError
-from relay.keys.wkd import Reason, Wkd, route
+from relay.keys.wkd import Reason, route
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.names import Names, Resolve
 from relay.keys.wkd.reason import Failed
 from relay.keys.wkd.route import Route
+from relay.keys.wkd.source import Wkd
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 
 BOB = Address("bob@example.org")

@@ -15,8 +15,8 @@ from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.paper import CERTIFICATION, packet, signature
 from lab.wkd import Exchange, WkdServer
 
-from relay.keys.wkd import Wkd
 from relay.keys.wkd.location import locations
+from relay.keys.wkd.source import Wkd
 from relay.mail import armor
 from relay.model import Address, Found, Lookup, NotFound, Unusable, Why
 from relay.openpgp.examine import GnuPGExaminer

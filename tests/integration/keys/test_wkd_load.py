@@ -12,7 +12,8 @@ import pytest
 from lab.paper import PaperExaminer, certificate
 from lab.wkd import Behaviour, Exchange, WkdServer
 
-from relay.keys.wkd import Reason, Wkd
+from relay.keys.wkd import Reason
+from relay.keys.wkd.source import Wkd
 from relay.model import Address, Found, NotFound, Outage
 
 
