@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from relay.cli.commands import PLACES
 
+PROGRAM = Path(sys.executable).with_name("pgp-relay")
 LONG_TO_LOAD = {"aiohttp", "aiosmtpd", "aiosmtplib", "asyncpg", "prometheus_client", "pysequoia", "sqlalchemy.orm"}
 NEEDED = {"backup": set[str](), "keys": set[str](), "trace": set[str](), "serve": LONG_TO_LOAD - {"sqlalchemy.orm"}}
 
@@ -32,5 +34,5 @@ def test_help_loads_none_of_what_commands_are_made_of() -> None:
 
 def test_the_shells_completion_still_knows_them_all() -> None:
     asked = {"_PGP_RELAY_COMPLETE": "complete_bash", "COMP_WORDS": "pgp-relay keys app", "COMP_CWORD": "2"}
-    done = subprocess.run([sys.executable, "-m", "relay"], capture_output=True, check=False, env=os.environ | asked)
+    done = subprocess.run([PROGRAM], capture_output=True, check=False, env=os.environ | asked)
     assert done.stdout.split() == [b"approve"]
