@@ -1,8 +1,8 @@
 """The engine: GnuPG signs and encrypts (RFC 9580 sections 5.1, 5.13.1 and 10.3).
 
 Promises: one message, encrypted to exactly the certificates given and to nobody else, binary, as PKESK
-packets and one SEIPDv1 packet, without compression. The certificates' own bytes are handed to gpg
-(`--recipient-file`): GnuPG's keyring holds none of them and is not searched. gpg refuses what is revoked or
+packets and one SEIPDv1 packet, without compression. The certificates are handed to gpg (`--recipient-file`), cut down
+to the subkeys that may be used: GnuPG's keyring holds none of them and is not searched. gpg refuses what is revoked or
 expired at that moment, whatever was decided before. A message counts only when gpg exits with 0, says that
 it encrypted (and signed), and what it wrote has that very shape; part of a message is never returned.
 
@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from relay.mail import packets
 from relay.model import Certificate
 from relay.openpgp import call
 from relay.openpgp.home import reachable
+from relay.openpgp.trimmed import trimmed
 
 MOST_RECIPIENTS = 200
 SEIPD = 18
@@ -48,7 +50,8 @@ class GnuPG:
 
     async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
         """One message for all `certificates`, signed by `signer`."""
-        recipients = list({certificate.fingerprint: certificate.data for certificate in certificates}.values())
+        unique = {certificate.fingerprint: certificate for certificate in certificates}
+        recipients = _cut(unique.values())
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
             raise EngineError(f"a message is sealed for 1 to {MOST_RECIPIENTS} keys at a time")
         if signer is not None and not _FINGERPRINT.fullmatch(signer):
@@ -72,6 +75,13 @@ class GnuPG:
                 most=len(payload) + len(payload) // 8 + _OVERHEAD + _OVERHEAD_A_RECIPIENT * len(recipients),
                 passing=[*keys, *passphrase],
             )
+
+
+def _cut(certificates: Iterable[Certificate]) -> list[bytes]:
+    try:
+        return [trimmed(certificate, time.time()) for certificate in certificates]
+    except OpenPgpError as error:
+        raise EngineError("a certificate that cannot be read") from error
 
 
 def default_parallel() -> int:

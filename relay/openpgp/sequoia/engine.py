@@ -27,10 +27,7 @@ from relay.model import Certificate
 from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
 from relay.openpgp.sequoia.edge import Declined, translated
 from relay.openpgp.sequoia.signers import Signer, Signers
-from relay.openpgp.sequoia.trimmed import trimmed
-
-REMEMBERED = 1000
-"""Certificates; some kilobytes each."""
+from relay.openpgp.trimmed import ORDINARY, REMEMBERED, trimmed
 
 
 class Sequoia:
@@ -67,14 +64,18 @@ class Sequoia:
 def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
     cut = [trimmed(certificate, at) for certificate in recipients]
     with translated("Sequoia does not encrypt to one of these keys"):
-        certs = [_read(data) for data in cut]
+        certs = [_remembered(data) if len(data) <= ORDINARY else _read(data) for data in cut]
         return bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _read(certificate: bytes) -> pysequoia.Cert:
-    """Reading takes half as long as encrypting to it; what is remembered is named by its very octets."""
     return pysequoia.Cert.from_bytes(certificate)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(certificate: bytes) -> pysequoia.Cert:
+    """Reading takes half as long as encrypting to it; what is remembered is named by its very octets."""
+    return _read(certificate)
 
 
 def _check(message: bytes, recipients: Sequence[Certificate], at: float) -> None:
