@@ -9,6 +9,7 @@ with priorities where systemd's journal reads it.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 import traceback
@@ -76,7 +77,9 @@ DECIDED = {
 Logger = structlog.stdlib.BoundLogger
 
 Seen = Callable[[str, Mapping[str, Any]], None]
-"""Is shown each line, its word and its fields, before the log's level leaves some out."""
+"""Is shown each line, its level and its fields (`event` is its word), before the log's level leaves some out."""
+
+_JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for every line
 
 
 class _StandardError:
@@ -98,15 +101,15 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
     """Set the process's logging up, once; `always` are fields of every line."""
     least = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(lambda line, **_: _JSON.encode(line))
         if fmt == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=10)
     )
     structlog.configure(
         processors=[
-            lambda _logger, _method, line: {**always, **line},
-            structlog.processors.add_log_level,
+            *([lambda _logger, _method, line: {**always, **line}] if always else []),
             *([_shown_to(seen, least)] if seen else []),
+            structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
             *([journal.with_priority] if journal.reads_standard_error() else []),
@@ -122,9 +125,9 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
 def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:
     levels = logging.getLevelNamesMapping()
 
-    def show(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        seen(fields["event"], fields)
-        if levels[fields["level"].upper()] < least:
+    def show(_: object, level: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        seen(level, fields)
+        if levels[level.upper()] < least:
             raise structlog.DropEvent
         return fields
 

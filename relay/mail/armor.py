@@ -33,6 +33,7 @@ _TAIL = 1_000  # where a checksum is looked for
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
 _CRC24 = anycrc.Model("CRC24-OPENPGP")  # section 6.1.1
+_ROW = re.compile(rb".{1,%d}" % COLUMNS)
 _ROW_FORMAT = struct.Struct(f"{COLUMNS}s" * _ROWS)
 
 
@@ -84,7 +85,7 @@ def pieces(data: bytes, kind: str) -> Iterator[bytes]:
         if len(encoded) == COLUMNS * _ROWS:
             yield b"\r\n".join(_ROW_FORMAT.unpack(encoded))
         else:
-            yield b"\r\n".join(encoded[row : row + COLUMNS] for row in range(0, len(encoded), COLUMNS))
+            yield b"\r\n".join(_ROW.findall(encoded))
         yield b"\r\n"
     yield b"=%b" % binascii.b2a_base64(_CRC24.calc(data).to_bytes(3, "big")).replace(b"\n", b"\r\n")
     yield b"-----END PGP %b-----\r\n" % label

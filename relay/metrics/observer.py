@@ -48,8 +48,9 @@ class Observer:
             Event.NOT_RELOADED: lambda _: tally.mark(c.RELOADED, 0),
         }
 
-    def __call__(self, event: str, fields: Fields) -> None:
-        """One line of the log, with its `level`."""
+    def __call__(self, level: str, fields: Fields) -> None:
+        """One line of the log."""
+        event = fields["event"]
         if event in _ACTIONS and "rule" in fields:
             self.tally.count(c.RECIPIENTS, _ACTIONS[Event(event)], fields["rule"])
         elif event == Event.DEFERRED:
@@ -57,7 +58,7 @@ class Observer:
             self.tally.count(c.HOP_FAILURES)
         elif see := self._see.get(event):
             see(fields)
-        if fields.get("level") in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
+        if level in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
             self.tally.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
 
     def next_hop(self, *, up: bool) -> None:

@@ -121,8 +121,11 @@ class Connection(SMTPProtocol):
     async def _write(self, data: bytes, timeout: float) -> None:  # noqa: ASYNC109
         try:
             self.write(data)
-            async with asyncio.timeout(timeout):
-                await self._drain_helper()
+            if self._ended:
+                raise Broken("the connection ended before the command")
+            if self._paused:
+                async with asyncio.timeout(timeout):
+                    await self._drain_helper()
         except TimeoutError:
             self.abandon()
             raise NextHopError("the next hop does not read") from None
@@ -131,6 +134,16 @@ class Connection(SMTPProtocol):
 
     async def reply(self, timeout: float) -> Said:  # noqa: ASYNC109
         """The next reply. 421 is the next hop going away, whatever it answers."""
+        if not self._replies:
+            await self._answered(timeout)
+        self._awaited -= 1
+        given = self._replies.popleft()
+        if given.code == 421:
+            self.abandon()
+            raise Broken("the next hop is closing")
+        return given
+
+    async def _answered(self, timeout: float) -> None:  # noqa: ASYNC109
         try:
             async with asyncio.timeout(timeout):
                 while not self._replies:
@@ -141,12 +154,6 @@ class Connection(SMTPProtocol):
         except TimeoutError:
             self.abandon()
             raise NextHopError("no answer in time") from None
-        self._awaited -= 1
-        given = self._replies.popleft()
-        if given.code == 421:
-            self.abandon()
-            raise Broken("the next hop is closing")
-        return given
 
     async def ask(self, command: str, timeout: float) -> Said:  # noqa: ASYNC109
         """One command, one reply."""

@@ -61,7 +61,7 @@ def test_a_line_moves_its_figure_and_holds_nothing_from_outside(
 ) -> None:
     observer = Observer(Tally())
 
-    observer(word, {**OUTSIDE, **fields, "level": "error"})
+    observer("error", {**OUTSIDE, **fields, "event": word})
 
     tally = observer.tally
     assert tally.counts[key] == more
@@ -77,16 +77,16 @@ def test_every_counter_is_moved_by_a_line() -> None:
 
 def test_the_next_hop_is_down_after_a_failure_and_up_after_a_mail() -> None:
     observer = Observer(Tally())
-    observer(Event.DEFERRED, {"recipients": 1})
+    observer("warning", {"event": Event.DEFERRED, "recipients": 1})
     assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (True, 0)
 
-    observer(Event.HANDED, {"seconds": 1.0})
+    observer("debug", {"event": Event.HANDED, "seconds": 1.0})
     assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (False, 1)
 
 
 def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
     observer = Observer(Tally())
-    observer(Event.DEFERRED, {"rule": "everyone"})
+    observer("info", {"event": Event.DEFERRED, "rule": "everyone"})
 
     assert not observer.next_hop_down
 
