@@ -62,16 +62,17 @@ dashboard-picture: $(VENV)/.development ## docs/pictures/dashboard.png: the dash
 	$(PIP) install -q -c constraints.txt --group bench
 	$(BIN)/python bench/dashboard_picture.py docs/pictures/dashboard.png
 
-lint: $(VENV)/.development ## ruff and mypy
+lint: $(VENV)/.development ## ruff, mypy and hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile examples/compose/*/Dockerfile
 
 format: $(VENV)/.development ## let ruff write the code's layout
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-image-check: ## build the Dockerfile without a container engine, and run the relay in it (root)
+image-check: ## build the Dockerfile, run the relay in it, and examples/compose by its page (root)
 	@.ci/image
 
 lock: ## constraints.txt anew, with the newest versions that pyproject.toml admits
