@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -12,6 +13,7 @@ from typing import Annotated, assert_never
 import typer
 
 from relay import policy
+from relay.cli import asked
 from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
@@ -25,17 +27,13 @@ from relay.model import (
     Decision,
     Defer,
     Envelope,
-    Found,
     Hold,
     Inbound,
     Lookup,
-    NotFound,
-    Outage,
     Pass,
     Recipient,
     Refuse,
     Seal,
-    Unusable,
     verb,
 )
 from relay.opened import opened_chain
@@ -108,14 +106,17 @@ async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explan
     rules = config.rules()
     rule = policy.match(rules, seen)
     lookup: Lookup | None = None
+    keys: Iterable[str] = ["keys: not looked up"]
     if policy.needs_key(rule, encrypted_as=facts.encrypted_as):
         async with opened_chain(config) as chain:
-            lookup = (await chain.find_all({recipient: rule.excused}))[recipient]
+            lookup, told = await chain.reason(recipient, rule.excused)
+        remotes = [remote.name for remote in chain.remotes]
+        keys = asked.steps(told, lookup, recipient, sources=remotes, excused=rule.excused)
     decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup)
     ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]
     if config.shadow:
         ending.append("shadow: true, so the mail is passed on unchanged all the same")
-    return Explanation(decision, (*_rule_steps(rules, rule, seen), *_key_steps(lookup), *ending))
+    return Explanation(decision, (*_rule_steps(rules, rule, seen), *keys, *ending))
 
 
 def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str]:
@@ -123,21 +124,6 @@ def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str
     steps = [f"rule “{rule.name}”: no, {policy.why_not(rule, seen)}" for rule in passed]
     found = "no rule matches" if taken is policy.DEFAULT_RULE else f"rule “{taken.name}”: matches"
     return [*steps, f"{found}, encrypt: {taken.encrypt.value}"]
-
-
-def _key_steps(lookup: Lookup | None) -> list[str]:
-    match lookup:
-        case None:
-            return ["keys: not looked up"]
-        case Found():
-            end = moment(lookup.certificate.expires) or "never"
-            return [f"keys: {lookup.certificate.fingerprint} by {lookup.method} ({lookup.origin.value}), expires {end}"]
-        case NotFound():
-            return ["keys: no source knows one"]
-        case Unusable():
-            return [f"keys: {lookup.fingerprint} by {lookup.source}, not used: {lookup.why.value}"]
-        case Outage():
-            return [f"keys: {lookup.source} cannot be asked: {lookup.reason}"]
 
 
 def _conclusion(config: Config, decision: Decision, inbound: Inbound, *, automatic: bool) -> str:

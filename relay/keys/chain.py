@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from relay.errors import StoreError
@@ -31,6 +31,7 @@ from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Or
 
 NO_SOURCE = "none"
 TOO_SLOW = "no answer within the message's deadline"
+TOO_SLOW_NOW = "no answer at once"
 REFRESH = 2.0
 LOCAL_AT_ONCE = 50  # of one message: the lookups of others are not behind ten thousand of these
 
@@ -51,12 +52,20 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one source says, for people: when it said so, and how long that took now."""
+    """What one source says, for people: when it said so, when it was asked for now, and how long that took."""
 
     source: str
     lookup: Lookup
     asked: float
+    begun: float
     seconds: float
+    judged: Lookup | None = None
+    """What the store makes of a certificate that was found, where the search asked for it."""
+
+    @property
+    def remembered(self) -> bool:
+        """It was said before it was asked for now."""
+        return self.asked < self.begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,13 @@ class Chain:
         """The answer for each address; the value names the sources whose outage a rule excuses."""
         if not wanted:
             return {}
+        return {address: answer for address, (answer, _) in (await self._find_all(wanted)).items()}
+
+    async def reason(self, address: Address, excused: frozenset[str]) -> tuple[Lookup, list[Told]]:
+        """As `find_all` for one address, and what each source said that was asked for it, in that order."""
+        return (await self._find_all({address: excused}))[address]
+
+    async def _find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, tuple[Lookup, list[Told]]]:
         searches = {address: _Search(address, excused) for address, excused in wanted.items()}
         turns = asyncio.Semaphore(LOCAL_AT_ONCE)
         tasks = {address: asyncio.create_task(self._find(search, turns)) for address, search in searches.items()}
@@ -103,19 +119,16 @@ class Chain:
         finally:
             for task in tasks.values():
                 task.cancel()
-        return {address: _result(tasks[address], search) for address, search in searches.items()}
+        return {address: (_result(tasks[address], search), search.told) for address, search in searches.items()}
 
     async def tell(self, address: Address, ask: Ask = Ask.WHEN_OLD) -> list[Told]:
         """What each source says, one after the other and none left out."""
         told = []
         if self._local.listed:
-            begun, now = time.monotonic(), time.time()
-            known = await self._local.keyring.lookup(address)
-            told.append(Told(self._local.keyring.name, known, now, time.monotonic() - begun))
+            told.append(await self._tell_local(address))
         for remote in self._remotes:
-            begun = time.monotonic()
-            heard, _ = await self._ask(remote, address, ask)
-            told.append(Told(remote.name, heard.lookup, heard.asked, time.monotonic() - begun))
+            answer, _ = await self._tell(remote, address, ask)
+            told.append(answer)
         return told
 
     async def close(self) -> None:
@@ -138,7 +151,9 @@ class Chain:
     async def _look_local(self, search: _Search) -> None:
         if not self._local.listed:
             return
-        known = search.known = await self._local.keyring.lookup(search.address)
+        told = await self._tell_local(search.address)
+        search.told.append(told)
+        known = search.known = told.lookup
         if not isinstance(known, Found) or known.origin is Origin.IMPORTED:
             return
         if await self._guarded(search, known):
@@ -152,10 +167,13 @@ class Chain:
         """A fetched certificate: from memory as long as that counts, then from its source."""
         wanted = _address_of(known.certificate, search.address)
         search.known = replace(known, source=remote.name, method=await remote.method(wanted))
+        now, begun = time.time(), time.monotonic()
         try:
             heard = await asyncio.wait_for(remote.lookup(wanted), self._refresh)
         except TimeoutError:
+            search.told.append(Told(remote.name, Outage(remote.name, TOO_SLOW_NOW), now, now, self._refresh))
             return
+        search.told.append(Told(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun))
         match heard.lookup:
             case Unusable(fingerprint=fingerprint) if fingerprint == known.certificate.fingerprint:
                 search.known = heard.lookup
@@ -170,10 +188,12 @@ class Chain:
     async def _look_further(self, search: _Search) -> None:
         for remote in self._remotes:
             excused = remote.name in search.excused
-            heard, address = await self._ask(remote, search.address, Ask.WHEN_OLD, excused=excused)
-            match heard.lookup:
+            told, address = await self._tell(remote, search.address, Ask.WHEN_OLD, excused=excused)
+            search.told.append(told)
+            match told.lookup:
                 case Found() as found:
                     judged = await self._taken(found, address)
+                    search.told[-1] = replace(told, judged=judged)
                     if isinstance(judged, Found):
                         search.known = judged
                         return
@@ -185,6 +205,16 @@ class Chain:
                     return
                 case _:
                     pass
+
+    async def _tell_local(self, address: Address) -> Told:
+        now, begun = time.time(), time.monotonic()
+        known = await self._local.keyring.lookup(address)
+        return Told(self._local.keyring.name, known, now, now, time.monotonic() - begun)
+
+    async def _tell(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Told, Address]:
+        now, begun = time.time(), time.monotonic()
+        heard, spoken_of = await self._ask(remote, address, ask, excused=excused)
+        return Told(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun), spoken_of
 
     async def _ask(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Heard, Address]:
         """The exact address first; the answer, and for which of the two it was given."""
@@ -222,6 +252,7 @@ class _Search:
     address: Address
     excused: frozenset[str]
     known: Lookup = NotFound(NO_SOURCE)  # noqa: RUF009  frozen
+    told: list[Told] = field(default_factory=list)
 
     def note(self, news: Lookup) -> None:
         """What must not be used is told rather than what came after it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -95,8 +96,14 @@ def test_explain_reasons_step_by_step_and_sends_and_writes_nothing(site: Relay, 
         "rule “marked”: no, the subject does not contain [confidentiel]",
         "rule “others”: matches, encrypt: preferred",
     ]
-    assert steps[3].startswith(f"keys: {known.fingerprint} by keyring (imported), expires ")
-    assert steps[4:] == ["seal: key found: keyring; signed by nobody; subject protected"]
+    source, certificate, keys, conclusion = steps[3:]
+    assert re.fullmatch(rf"keyring: has {known.fingerprint} \(0\.\d+ s\); usable: the search ends", source)
+    assert re.fullmatch(
+        rf"certificate: made \S+; expires \S+; encrypts with \w{{16}} \(\w+\); has a user id with {KNOWN}; not weak",
+        certificate,
+    )
+    assert keys.startswith(f"keys: {known.fingerprint} by keyring (imported), expires ")
+    assert conclusion == "seal: key found: keyring; signed by nobody; subject protected"
     held = site.run("explain", "--from", FROM, "--to", UNKNOWN, "--message", "-", content=CONFIDENTIAL.encode())
     assert held.stdout.decode().splitlines()[-1] == "hold: no key is known; the sender gets a notice"
 

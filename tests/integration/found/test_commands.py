@@ -6,6 +6,7 @@ import asyncio
 import email
 import email.policy
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from lab.known import Known
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
+from lab.slapd import Slapd
 from lab.waiting import wait_for
 from lab.wkd import Exchange
 
@@ -88,6 +90,38 @@ def test_explain_names_the_method_and_so_does_the_second_time_from_the_store(sit
         told = site.json("explain", "--from", "a@here.example", "--to", BOB)
         assert (told["action"], told["reason"], told["origin"]) == ("seal", "key found: wkd/advanced", "wkd")
     assert len(site.wkd.asked) == 1
+
+
+def test_explain_names_each_source_asked_its_method_time_and_why_it_stopped_there(site: Site) -> None:
+    key = make_keypair(f"<{BOB}>")
+    with Slapd() as directory:
+        directory.add_root()
+        directory.add_server_info()
+        server = {"url": f"ldap://127.0.0.1:{directory.port}"}
+        site.configure(lookup={**site.relay.settings["lookup"], "ldap": [server]})
+        site.wkd.publish(BOB, key.public)
+        told = site.relay.run("explain", "--from", "a@here.example", "--to", BOB).stdout.decode().splitlines()
+        again = site.relay.run("explain", "--from", "a@here.example", "--to", BOB).stdout.decode().splitlines()
+        assert f"gpgMailbox={BOB}" in directory.log
+    took = r"\(\d+\.\d{3} s\)"
+    for line, pattern in zip(
+        told,
+        [
+            "rule “everyone”: matches, encrypt: required",
+            rf"keyring: has no key {took}; the next one is asked",
+            rf"ldap/gpgMailbox: has no key {took}; the next one is asked",
+            rf"wkd/advanced: has {key.fingerprint} {took}; usable: the search ends",
+            rf"certificate: made \S+; expires \S+; encrypts with \S+ \(\w+\); has a user id with {BOB}; not weak",
+            rf"keys: {key.fingerprint} by wkd/advanced \(wkd\), expires \S+",
+            "seal: key found: wkd/advanced; signed by nobody; subject protected",
+        ],
+        strict=True,
+    ):
+        assert re.fullmatch(pattern, line), line
+    assert re.fullmatch(
+        rf"wkd/advanced: has {key.fingerprint} \(remembered from \S+\); usable: the search ends", again[2]
+    )
+    assert again[3] == "not asked: ldap"
 
 
 def test_a_proposal_is_listed_approved_or_rejected(site: Site, person: Correspondent) -> None:
