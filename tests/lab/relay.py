@@ -18,10 +18,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import yaml
 
+from lab import nursery
 from lab.canary import assert_silent
 from lab.gnupghome import stop_agent
 from lab.ports import free_port
@@ -40,10 +41,11 @@ class Relay:
         self.file = self.folder / "config.yaml"
         self.path = os.environ["PATH"]
         """Where it finds gpg."""
-        self.program: tuple[str | Path, ...] = (PROGRAM,)
+        self.program: tuple[str | Path, ...] = ()
+        """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.nursery`)."""
         self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
         self._temporary.mkdir()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | nursery.Child | None = None
         self.configure(
             {
                 "listen": [f"{scheme}://127.0.0.1:{self.port}"],
@@ -102,18 +104,26 @@ class Relay:
         """Start it and wait until it serves."""
         before = self._size()
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.program, "-c", self.file, "serve"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)},
-                start_new_session=True,
-            )
+            self._process = self._begin(log)
         wait_for(lambda: self._ready(before) or (self._process and self._process.poll() is not None), "ready")
         if self._process.poll() is not None:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
+
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
+        words = ["-c", self.file, "serve"]
+        with Path(os.devnull).open("rb") as nothing:
+            if not self.program:
+                files = (nothing.fileno(), log.fileno(), log.fileno())
+                return nursery.start(words, files=files, cwd=self.folder, env=self._environment)
+            return subprocess.Popen(
+                [*self.program, *words],
+                stdin=nothing,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self._environment,
+                start_new_session=True,
+            )
 
     def stop(self) -> None:
         """SIGTERM; it finishes what is in flight and ends with 0."""
@@ -163,20 +173,29 @@ class Relay:
 
     def run(self, *words: str | Path, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Another command of the program."""
-        done = subprocess.run(
-            [*self.program, "-c", self.file, *words],
-            input=content,
-            capture_output=True,
-            cwd=self.folder,
-            env={"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)},
-            check=False,
-            timeout=100,
-        )
+        done = self._finish(["-c", self.file, *words], content)
         with (self.folder / "printed").open("ab") as file:
             file.write(done.stdout + done.stderr)
         if check and done.returncode:
             raise RuntimeError(f"{words}: {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
         return done
+
+    def _finish(self, words: list[str | Path], content: bytes) -> subprocess.CompletedProcess[bytes]:
+        if not self.program:
+            return nursery.run(words, content=content, cwd=self.folder, env=self._environment, timeout=100)
+        return subprocess.run(
+            [*self.program, *words],
+            input=content,
+            capture_output=True,
+            cwd=self.folder,
+            env=self._environment,
+            check=False,
+            timeout=100,
+        )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)}
 
     def trace(self, *words: str) -> list[dict[str, Any]]:
         """`trace --json`."""

@@ -15,7 +15,7 @@ from typing import Any
 from lab.certificates import Keypair, make_keypair
 from lab.ports import free_port
 from lab.postfix import Postfix
-from lab.relay import Relay
+from lab.relay import PROGRAM, Relay
 from lab.sink import Sink, Taken
 
 
@@ -55,6 +55,7 @@ def way(
     """Start everything, and leave nothing behind."""
     back = free_port()
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
+        relay.program = (PROGRAM,)
         mta = Postfix(relayhost=sink.port, main=main)
         try:
             relay.run("postfix", "install", "--config-dir", mta.folder, *(["--egress"] if egress else []))
