@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick help demo docs deb deb-check transcript test unit fuzz volume dashboard-picture lint format image-check lock clean
+.PHONY: bench bench-quick help demo docs deb deb-check transcript screens test unit fuzz volume dashboard-picture lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -57,6 +57,9 @@ deb-check: deb ## … installed as docs/installation.md says in a fresh Debian w
 
 transcript: deb ## docs/transcript.md, from the same
 	@.ci/deb-check --write
+
+screens: $(VENV)/.development ## docs/screens.md: what the program shows on a terminal
+	PYTHONPATH=tests $(BIN)/python -m lab.screens docs/screens.md
 
 dashboard-picture: $(VENV)/.development ## docs/pictures/dashboard.png: the dashboard's queries, answered by a real Prometheus
 	$(PIP) install -q -c constraints.txt --group bench

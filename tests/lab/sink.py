@@ -122,12 +122,19 @@ class _Dialogue(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self._mail = Taken()
         self._say("220 sink.example ready")
-        while line := self.rfile.readline():
+        while line := self._line():
             verb, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\r\n").partition(" ")
             if verb.upper() == "QUIT":
                 self._say("221 2.0.0 bye")
                 return
             self._command(verb.upper(), rest)
+
+    def _line(self) -> bytes:
+        """Empty at the end, which is there too for a client that says nothing for a minute."""
+        try:
+            return self.rfile.readline()
+        except TimeoutError:
+            return b""
 
     def _command(self, verb: str, rest: str) -> None:
         match verb:

@@ -1,0 +1,189 @@
+"""docs/screens.md: what the program shows on a terminal, taken from the program: `make screens`.
+
+    python -m lab.screens FILE.md
+
+A relay with a Web Key Directory, a next hop and keys in every state handles a mail of each kind; then each command is
+run on a pseudoterminal. The page has a package's paths and ports in the place of a test's. `lasting` is what stays the
+same when it is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from itertools import groupby
+from pathlib import Path
+
+from lab.client import Client
+from lab.correspondent import Correspondent, in_days
+from lab.ports import free_port
+from lab.published import Published
+from lab.relay import PROGRAM, Relay
+from lab.sink import Sink
+
+DOCTOR = "dr.martin@hopital.example"
+KNOWN, ENDING, OVER = "cabinet.lefevre@ville.example", "dr.roux@ville.example", "labo@ville.example"
+PUBLISHED, NEW, AWAY = "centre@clinique.example", "nouveau@ville.example", "garde@loin.example"
+POLICY = [
+    {"name": "inside the hospital", "to": ["*@hopital.example"], "encrypt": "never"},
+    {"name": "marked confidential", "subject": "[confidentiel]", "encrypt": "required", "without_key": "hold"},
+    {"name": "everyone else", "encrypt": "preferred"},
+]
+MAILS = [
+    (KNOWN, "Compte rendu de lundi", "250 "),
+    ("dr.petit@hopital.example", "Planning de garde", "250 "),
+    (PUBLISHED, "Compte rendu de mardi", "250 "),
+    (OVER, "Compte rendu de jeudi", "250 "),
+    (NEW, "[confidentiel] Compte rendu", "450 "),
+    (AWAY, "Compte rendu de samedi", "451 "),
+    ("secretariat@ville.example", "Horaires d'ouverture", "250 "),
+]
+DEMO = "One mail, from end to end"
+PAGE: list[tuple[str, str, list[str]]] = [
+    ("Is everything there?", "One line for each thing that the relay needs: ok, or what to do.", ["check"]),
+    (
+        "How is it doing?",
+        "`--watch` shows it live. Status 1 where nothing runs, or what runs is not ready.",
+        ["status"],
+    ),
+    (
+        "What would happen to a mail, and why?",
+        "Each rule up to the one that matches, each source that was asked, the certificate, the decision.",
+        [f"explain --from {DOCTOR} --to {address}" for address in (PUBLISHED, OVER, AWAY)],
+    ),
+    (
+        "What happened?",
+        "A line for each recipient; never a word of content.",
+        ["trace", "trace --summary", "trace --verify"],
+    ),
+    ("Whose keys are there?", "Usable or not, and why; how each came.", ["keys list", f"keys show {KNOWN}"]),
+    ("Where does a key come from?", "What each source answers, in their order.", [f"keys lookup {PUBLISHED}"]),
+    (DEMO, "With nothing but the package: a relay in a temporary folder.", ["demo"]),
+]
+HEAD = """# Screens
+
+What the program shows on a terminal, written by `make screens` from a relay at work: seven mails have come. A test
+makes it anew and compares. Elsewhere than on a terminal tables are fields with a tab between them; `--json` is for
+machines.
+"""
+CHANGING = {
+    r"\b[0-9A-F]{40}\b": "FINGERPRINT",
+    r"\b[0-9A-F]{16}\b": "KEYID",
+    r"\b[0-9a-f]{64}\b": "HASH",
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?)?": "TIME",
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}": "TIME",
+    r"\b[0-9A-Z]{15}\b": "ID",
+    r"(?<= )\d+\.\d+(?= +\S*TIME|\s*$)|\d+\.\d+ s\b|\d+(\.\d+)?(?= messages a second)|(?<=\()\d\.\d{3} s": "FIGURE",
+    r'(boundary=)"[^"]*"|--=[\w=-]+': "boundary",
+    r"<[^@<>\s]+@": "<ID@",
+    r"\d+(?= usable)": "FIGURE",  # a key that came with a mail is counted within a minute
+    r'("size": )\d+|\d+ lines more': "FIGURE",
+    r" {2,}": " ",
+}
+
+
+def page(*, demo: bool = True) -> str:
+    """All of it; the demo has a test of its own."""
+    return HEAD + "".join(f"\n{section}" for section in _sections(demo=demo))
+
+
+def lasting(text: str) -> list[str]:
+    """Its lines, with names for what differs each time, and without the inside of armor."""
+    text = re.sub(r"(-----BEGIN PGP [^\n]*\n).*?([^\n]*-----END PGP)", r"\1\2", text, flags=re.DOTALL)
+    for pattern, name in CHANGING.items():
+        text = re.sub(pattern, name, text, flags=re.MULTILINE)
+    return [line for _, lines in groupby(text.splitlines(), _row) for line in sorted(lines)]
+
+
+def _row(line: str) -> str | object:
+    """Rows that stand in the order of their fingerprints belong together."""
+    return "row" if line.startswith("FINGERPRINT ") else object()
+
+
+def _sections(*, demo: bool) -> Iterator[str]:
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink())
+        wkd = stack.enter_context(Published("ville.example", "clinique.example"))
+        nobody = {"openpgpkey.loin.example:443": f"127.0.0.1:{free_port()}"}
+        lookup = {**wkd.settings, "connect_to": {**wkd.settings["connect_to"], **nobody}}
+        relay = stack.enter_context(
+            Relay(
+                {
+                    "reinject": f"smtp://127.0.0.1:{sink.port}",
+                    "lookup": {"sources": ["keyring", "wkd"], "wkd": lookup},
+                    "policy": POLICY,
+                    "notices": {"from": "postmaster@hopital.example"},
+                }
+            )
+        )
+        _keys(stack.enter_context(Correspondent()), relay, wkd)
+        relay.start()
+        stack.callback(relay.stop)
+        asyncio.run(_mails(relay))
+        for heading, words, commands in PAGE if demo else PAGE[:-1]:
+            screens = "\n".join(
+                f"```console\n$ pgp-relay {line}\n{_shown(relay, sink, line)}\n```\n" for line in commands
+            )
+            yield f"## {heading}\n\n{words}\n\n{screens}" if words else f"## {heading}\n\n{screens}"
+
+
+def _keys(person: Correspondent, relay: Relay, wkd: Published) -> None:
+    two_years = in_days(730)
+    made = [
+        person.new_key(f"Cabinet Lefèvre <{KNOWN}>", expires=two_years),
+        person.new_key(f"Dr Roux <{ENDING}>", expires=in_days(20)),
+        person.new_key(f"Laboratoire <{OVER}>", created="20200101T000000", expires="20210101T000000"),
+    ]
+    relay.run("keys", "import", "-", content=person.export(*made))
+    wkd.publish(PUBLISHED, person.export(person.new_key(f"Centre <{PUBLISHED}>", expires=two_years)))
+
+
+async def _mails(relay: Relay) -> None:
+    async with Client(f"lmtp://127.0.0.1:{relay.port}") as client:
+        await client.hello()
+        for number, (to, subject, answer) in enumerate(MAILS):
+            head = f"From: {DOCTOR}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{number}@hopital.example>\r\n\r\n"
+            (reply,) = await client.send(DOCTOR, [to], head.encode() + b"Bonjour.\r\n")
+            assert reply.startswith(answer), (to, reply)
+
+
+def _shown(relay: Relay, sink: Sink, line: str) -> str:
+    """What one command shows, with a site's paths and ports."""
+    text = _on_a_terminal(relay, line.split(" "))
+    site = {
+        str(relay.file): "/etc/pgp-relay/config.yaml",
+        str(relay.folder): "/var/lib/pgp-relay",
+        f":{relay.port}": ":10025",
+        f":{sink.port}": ":10026",
+    }
+    for here, there in site.items():
+        text = text.replace(here, there)
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
+
+
+def _on_a_terminal(relay: Relay, words: list[str]) -> str:
+    terminal, theirs = pty.openpty()
+    environment = {"PATH": relay.path, "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
+    with closing(os.fdopen(terminal, "rb", buffering=0)) as screen:
+        process = subprocess.Popen(
+            [PROGRAM, "-c", relay.file, *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment
+        )
+        os.close(theirs)
+        octets = b""
+        try:
+            while piece := screen.read(65536):
+                octets += piece
+        except OSError:  # how a terminal ends whose other side is closed
+            pass
+    assert process.wait(60) in {0, 1}
+    return octets.decode().replace("\r\n", "\n")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
