@@ -42,7 +42,7 @@ def once(mta: Postfix, size: int, mails: int) -> float:
     """Mails a second, from the first command to the empty queue."""
     begun = time.perf_counter()
     sessions = min(SESSIONS, mails)
-    load.source(mta.port, "-N", "-m", str(mails), lmtp=False, size=size, sessions=sessions)
+    load.send(mta.port, lmtp=False, size=size, sessions=sessions, mails=mails)
     while not mta.is_empty():
         time.sleep(0.02)
     return mails / (time.perf_counter() - begun)

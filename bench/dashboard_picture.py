@@ -27,6 +27,7 @@ mpl.use("Agg")
 
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -47,7 +48,7 @@ POLICY = [
 COLUMNS = 4
 _UNITS = {"reqps": "a second", "s": "seconds", "percentunit": "share", "bytes": "MB"}
 _numbers = count(1)
-_chance = random.Random(7)  # noqa: S311  a draw of recipients
+_chance = random.SystemRandom()
 
 
 async def main(file: Path, seconds: float) -> None:
@@ -122,7 +123,7 @@ def _draw(prometheus: Prometheus, start: float, end: float, file: Path) -> None:
     figure.savefig(file, dpi=70)
 
 
-def _line(place: Any, series: dict[str, Any], legend: str, unit: str) -> None:  # noqa: ANN401  matplotlib's
+def _line(place: Axes, series: dict[str, Any], legend: str, unit: str) -> None:
     times = [datetime.fromtimestamp(at, UTC) for at, _ in series["values"]]
     values = [float(value) / (1e6 if unit == "bytes" else 1) for _, value in series["values"]]
     for name, value in series["metric"].items():

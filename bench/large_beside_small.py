@@ -15,26 +15,28 @@ import base64
 import json
 import multiprocessing
 import os
-import shutil
-import signal
 import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-SMALL, LARGE = 10_000, 20_000_000
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import subjects
+from lab.ports import free_port
+from load import KNOWN, Probe, await_port
+from plan import LARGE, SMALL
+from subjects import Subject
+
 PAUSE = 0.01
-ADDRESS = "known@ville.example"
-HEAD = f"From: a@hopital.example\r\nTo: {ADDRESS}\r\nSubject: bench\r\nMIME-Version: 1.0\r\n".encode()
+HEAD = f"From: a@hopital.example\r\nTo: {KNOWN}\r\nSubject: bench\r\nMIME-Version: 1.0\r\n".encode()
 _SINK = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"}
-PROGRAM = (sys.executable, "-m", "relay")
 
 
 def main() -> None:
@@ -53,7 +55,8 @@ def measure(engine: str, rounds: int, mails: int) -> dict[str, object]:
     quiet: list[float] = []
     busy: list[float] = []
     large = 0
-    with relay(engine) as (port, _):
+    with relay(engine) as subject:
+        port = subject.ports["lmtp"]
         small(port, 30)
         with heavy(port) as count:  # the first large mail starts what large mails need
             while not count.value:
@@ -99,43 +102,12 @@ def content(size: int) -> bytes:
     return HEAD + b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + raw
 
 
-class Client:
-    """An LMTP connection that is kept."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb")
-        self._reply()
-        self._say(b"LHLO bench.example")
-
-    def send(self, wire: bytes) -> None:
-        """One mail, dots stuffed, with its final dot."""
-        for line in (b"MAIL FROM:<a@hopital.example>", f"RCPT TO:<{ADDRESS}>".encode(), b"DATA"):
-            self._say(line)
-        self._socket.sendall(wire)
-        self._demand(b"2")
-
-    def _say(self, line: bytes) -> None:
-        self._socket.sendall(line + b"\r\n")
-        self._demand(b"23")
-
-    def _demand(self, classes: bytes) -> None:
-        if (reply := self._reply())[:1] not in classes:
-            raise SystemExit(reply)
-
-    def _reply(self) -> bytes:
-        while (line := self._file.readline())[3:4] == b"-":
-            pass
-        return line
-
-
 def small(port: int, mails: int) -> list[float]:
     """Seconds from MAIL to the last reply, for each."""
-    client, wire, taken = Client(port), content(SMALL) + b".\r\n", []
+    client, wire, taken = Probe(port, lmtp=True, size=0), content(SMALL) + b".\r\n", []
     for _ in range(mails):
         begun = time.perf_counter()
-        client.send(wire)
+        client.send(KNOWN, wire)
         taken.append(time.perf_counter() - begun)
         time.sleep(PAUSE)
     return taken
@@ -156,49 +128,27 @@ def heavy(port: int) -> Iterator[Synchronized[int]]:
 
 
 def _send_large(port: int, count: Synchronized[int]) -> None:
-    client, wire = Client(port), content(LARGE) + b".\r\n"
+    client, wire = Probe(port, lmtp=True, size=0), content(LARGE) + b".\r\n"
     while True:
-        client.send(wire)
+        client.send(KNOWN, wire)
         count.value += 1
 
 
 @contextmanager
-def relay(engine: str, program: Sequence[str] = PROGRAM) -> Iterator[tuple[int, int]]:
-    """Port and process id of a relay that knows `ADDRESS` and signs; `program` serves."""
-    folder = Path(tempfile.mkdtemp(prefix="pb", dir="/tmp"))  # a short path: gpg-agent's socket
-    port, sink = _free_port(), _free_port()
-    settings = {
-        "listen": [f"lmtp://127.0.0.1:{port}"],
-        "reinject": f"smtp://127.0.0.1:{sink}",
-        "lookup": {"sources": ["keyring"]},
-        "policy": [{"name": "everyone", "encrypt": "required"}],
-        "engine": engine,
-        "log": {"level": "error"},
-    }
-    file = folder / "config.yaml"
-    file.write_text(json.dumps(settings))
-    processes: list[subprocess.Popen[bytes]] = []
+def relay(engine: str, *program: str | Path, certificates: int = 1) -> Iterator[Subject]:
+    """One that knows `KNOWN`, or more, in front of a next hop with a thread a connection; `program` serves."""
+    sink = free_port()
     next_hop = multiprocessing.Process(target=_next_hop, args=(sink,))
-    command = [*PROGRAM, "-c", str(file)]
+    next_hop.start()
     try:
-        subprocess.run(
-            [*command, "keys", "generate", "Bench", "bench@hopital.example"], check=True, capture_output=True
-        )
-        subprocess.run([*command, "keys", "import", "-"], input=_certificate(folder), check=True, capture_output=True)
-        file.write_text(json.dumps({**settings, "sign": {"default": "bench@hopital.example"}}))
-        next_hop.start()
-        processes.append(subprocess.Popen([*program, "-c", str(file), "serve"]))
-        _await(sink)
-        _await(port)
-        yield port, processes[0].pid
+        await_port(sink)
+        with TemporaryDirectory(prefix="pb", dir="/tmp") as folder:
+            stock = subjects.stocked(Path(folder, "stock"), certificates)
+            with subjects.relay(sink, engine, stock, program=program) as subject:
+                yield subject
     finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(40)
         next_hop.terminate()
-        for home in (folder / "keyring", folder / "other"):
-            subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        next_hop.join()
 
 
 def _next_hop(port: int) -> None:
@@ -225,31 +175,6 @@ def _take(connection: socket.socket) -> None:
             while not end.endswith(b"\r\n.\r\n"):
                 end = (end + connection.recv(1 << 18))[-5:]
             connection.sendall(b"250 2.0.0 Ok\r\n")
-
-
-def _certificate(folder: Path) -> bytes:
-    home = folder / "other"
-    home.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--passphrase", ""]
-    subprocess.run([*gpg, "--quick-generate-key", f"<{ADDRESS}>", "future-default"], check=True, capture_output=True)
-    return subprocess.run([*gpg, "--export"], check=True, capture_output=True).stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await(port: int) -> None:
-    for _ in range(400):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("it does not start")
 
 
 if __name__ == "__main__":

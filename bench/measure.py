@@ -2,10 +2,11 @@
 
     python bench/measure.py [--quick | --smoke] [--results FOLDER]
 
-The matrix: bare pass-through with one and two processes, the relay with each engine, for 10 KB, 1 MB and 20 MB, with
-1, 10 and 50 sessions, over LMTP and SMTP, from Postfix's smtp-source into its smtp-sink. Then raw gpg alone, a real
-Postfix on both sides, and the nine targets (`targets`). The programs run at once and take turns, A, B, A, B: what
-else runs on the machine meets each alike; a cell is the median of its rounds. Ratios are what to look at.
+The matrix: bare pass-through, the relay with each engine, for 10 KB, 1 MB and 20 MB, with 1, 10 and 50 sessions, over
+LMTP and SMTP, from Postfix's smtp-source into its smtp-sink; over LMTP each of them with two processes as well. Then
+raw gpg alone, a real Postfix on both sides, and the nine targets (`targets`). The programs run at once and take turns,
+A, B, A, B: what else runs on the machine meets each alike; a cell is the median of its rounds, latencies are those of
+all rounds together. Ratios are what to look at.
 
 Writes JSON, a table and a chart (`report`) into the results folder.
 """
@@ -20,50 +21,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import chart
 import load
 import report
 import subjects
 import targets
+from plan import FULL, LARGE, NAMES, QUICK, SMOKE, Plan
 from processes import peak
 from subjects import Subject
 
 ROOT = Path(__file__).parents[1]
 ENGINES = ("gnupg", "sequoia")
-NAMES = {10_000: "10 KB", 1_000_000: "1 MB", 20_000_000: "20 MB"}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    sizes: tuple[int, ...] = tuple(NAMES)
-    sessions: tuple[int, ...] = (1, 10, 50)
-    protocols: tuple[str, ...] = ("lmtp", "smtp")
-    rounds: int = 3
-    seconds: float = 1.0
-    """For one program in one round, about; large mails take longer."""
-    certificates: int = 10_000
-    many: int = 100_000
-    imported: int = 10_000
-    at_once: int = 1 << 40
-    """Octets of messages that are sent at the same time, at most: quick runs leave out what is more."""
-    first: int = 50
-    """Small mails in the first round, when nothing is known of a program's pace."""
-    workers: tuple[int, ...] = (1, 2)
-
-
-FULL = Plan()
-QUICK = Plan((10_000, 20_000_000), (1, 10), ("lmtp",), rounds=2, seconds=0.3, imported=2000, at_once=100_000_000)
-SMOKE = Plan((10_000,), (2,), ("lmtp",), 1, 0.01, certificates=60, many=60, imported=20, first=2, workers=(1,))
+HUNDREDTH = 100
+"""Latencies of which one in a hundred can be told."""
 
 
 def main() -> None:
@@ -82,7 +62,7 @@ def main() -> None:
     file.write_text(json.dumps(result, indent=1) + "\n")
     print(report.text(result))
     if not chosen.smoke:
-        report.chart(result, file.with_suffix(".png"))
+        chart.draw(result, file.with_suffix(".png"))
     print(f"written to {file}")
 
 
@@ -94,11 +74,12 @@ def measure(plan: Plan) -> dict[str, object]:
         _say("the store is filled")
         with ExitStack() as stack:
             programs = [stack.enter_context(one) for one in _programs(onward, stock, plan.workers)]
-            relays = {engine: program for engine in ENGINES for program in programs if program.name == _single(engine)}
-            memory = [weigh(program) for program in programs if 20_000_000 in plan.sizes]
+            memory = [weigh(program) for program in programs if LARGE in plan.sizes]
+            _say("memory is measured")
             matrix = list(cells(programs, plan))
-            bench = targets.Bench(plan, folder, stock, relays, onward)
-            return {"matrix": matrix, "memory": memory, **targets.measure(bench, matrix, memory)}
+            by_name = {program.name: program for program in programs}
+            bench = targets.Bench(plan, folder, stock, by_name, onward, _say)
+            return {"matrix": matrix, "memory": memory, **targets.measure(bench, memory)}
 
 
 def _programs(onward: int, stock: Path, workers: tuple[int, ...]) -> Iterator[AbstractContextManager[Subject]]:
@@ -110,10 +91,6 @@ def _programs(onward: int, stock: Path, workers: tuple[int, ...]) -> Iterator[Ab
             yield subjects.relay(onward, engine, stock, workers=count)
 
 
-def _single(engine: str) -> str:
-    return f"relay, {engine}, 1 worker"
-
-
 def cells(programs: Sequence[Subject], plan: Plan) -> Iterator[dict[str, object]]:
     """The matrix, cell by cell."""
     for size in plan.sizes:
@@ -121,7 +98,8 @@ def cells(programs: Sequence[Subject], plan: Plan) -> Iterator[dict[str, object]
             if size * sessions > plan.at_once:
                 continue
             for protocol in plan.protocols:
-                yield from cell(programs, plan, size=size, sessions=sessions, protocol=protocol)
+                these = [one for one in programs if protocol == "lmtp" or one.processes == 1]
+                yield from cell(these, plan, size=size, sessions=sessions, protocol=protocol)
                 _say(f"{NAMES[size]}, {sessions} sessions, {protocol}")
 
 
@@ -129,51 +107,78 @@ def cell(
     programs: Sequence[Subject], plan: Plan, *, size: int, sessions: int, protocol: str
 ) -> Iterator[dict[str, object]]:
     """One row a program: the programs take turns."""
-    rates: dict[str, float] = {}
-    rounds: dict[str, list[dict[str, float]]] = {program.name: [] for program in programs}
-    for _ in range(plan.rounds if size * sessions < 200_000_000 else 1):
+    rounds: dict[str, list[Round]] = {program.name: [] for program in programs}
+    for _ in range(plan.times(size, sessions)):
         for program in programs:
-            wanted = int(rates.get(program.name, 0) * plan.seconds) or (plan.first if size <= 10_000 else 2)
-            mails = max(2, min(wanted, _most(size, plan)))
-            told = once(program, protocol, size=size, sessions=sessions, mails=mails)
-            rates[program.name] = told["mails_a_second"]
-            rounds[program.name].append(told)
+            before = rounds[program.name]
+            mails = plan.mails(size, sessions, before[-1]["mails_a_second"] if before else 0)
+            before.append(once(program, protocol, size=size, sessions=sessions, mails=mails))
     for name, each in rounds.items():
-        middle = {key: round(statistics.median(one[key] for one in each), 2) for key in each[0]}
-        yield {"program": name, "size": size, "sessions": sessions, "protocol": protocol, **middle, "rounds": len(each)}
+        yield {"program": name, "size": size, "sessions": sessions, "protocol": protocol, **_middle(each)}
 
 
-def _most(size: int, plan: Plan) -> int:
-    """No more than recipients with keys, or than fits into a second of anybody's."""
-    return min(20_000_000 // size * 2, plan.certificates, subjects.REAL) - 10 if size <= 1_000_000 else 2
+class Round(TypedDict):
+    """What one round found."""
+
+    mails_a_second: float
+    cpu_ms: float
+    mails: int
+    latencies: list[float]
 
 
-def once(program: Subject, protocol: str, *, size: int, sessions: int, mails: int) -> dict[str, float]:
+def once(program: Subject, protocol: str, *, size: int, sessions: int, mails: int) -> Round:
     """One run."""
     before = program.family.seconds()
     run = load.run(program.ports[protocol], lmtp=protocol == "lmtp", size=size, sessions=sessions, mails=mails)
     cpu = (program.family.seconds() - before) / (run.mails + run.extra)
-    ordered = sorted(run.latencies)
     return {
         "mails_a_second": run.mails / run.seconds,
         "cpu_ms": cpu * 1000,
-        "p50_ms": ordered[len(ordered) // 2] * 1000,
-        "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000,
-        "mails": run.mails,
-        "timed": len(ordered),
+        "mails": run.mails + run.extra,
+        "latencies": run.latencies,
     }
 
 
-def weigh(program: Subject, size: int = 20_000_000) -> dict[str, object]:
-    """Peak memory for one large mail, above what is there when nothing goes on."""
+def _middle(rounds: Sequence[Round]) -> dict[str, object]:
+    """Medians; of latencies the p99 only where there are enough."""
+    ordered = sorted(latency * 1000 for each in rounds for latency in each["latencies"])
+    enough = len(ordered) >= HUNDREDTH
+    return {
+        "mails_a_second": round(statistics.median(each["mails_a_second"] for each in rounds), 2),
+        "cpu_ms": round(statistics.median(each["cpu_ms"] for each in rounds), 2),
+        "p50_ms": round(statistics.median(ordered), 2),
+        "p99_ms": round(statistics.quantiles(ordered, n=100, method="inclusive")[98], 2) if enough else None,
+        "slowest_ms": round(ordered[-1], 2),
+        "timed": len(ordered),
+        "mails": sum(each["mails"] for each in rounds),
+        "rounds": len(rounds),
+    }
+
+
+def weigh(program: Subject) -> dict[str, object]:
+    """Peak memory for a 20 MB mail above what is there when nothing goes on, and for a second one.
+
+    Some small mails come first, and some of 200 KB, which start the processes for large mails, so that idle is idle.
+    """
+    for size in (10_000, 200_000):
+        load.source(program.ports["lmtp"], "-m", "5", lmtp=True, size=size)
+    time.sleep(1)
+    told = {}
     with peak(program.family) as seen:
-        load.source(program.ports["lmtp"], "-m", "1", lmtp=True, size=size)
+        load.source(program.ports["lmtp"], "-m", "1", lmtp=True, size=LARGE)
+        time.sleep(1)
+        told["left_mb"] = round((program.family.octets(program.family.agents()) - seen.idle) / 1e6, 1)
+    with peak(program.family) as again:
+        load.source(program.ports["lmtp"], "-m", "1", lmtp=True, size=LARGE)
     return {
         "program": program.name,
-        "size": size,
+        "size": LARGE,
         "idle_mb": round(seen.idle / 1e6, 1),
         "above_mb": round(seen.above / 1e6, 1),
-        "times_its_size": round(seen.above / size, 2),
+        "times_its_size": round(seen.above / LARGE, 2),
+        **told,
+        "second_times_its_size": round((again.octets - seen.idle) / LARGE, 2),
+        "looks": seen.looks,
     }
 
 
@@ -185,13 +190,13 @@ def _what(begun: datetime, plan: Plan) -> dict[str, object]:
         "machine": model[0].partition(": ")[2] if model else platform.machine(),
         "processors": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
-        "load_at_begin": round(os.getloadavg()[0], 1),
+        "load at begin, 1 and 15 minutes": "{:.1f}, {:.1f}".format(*os.getloadavg()[::2]),
         "python": platform.python_version(),
         "gpg": _output("gpg", "--version").splitlines()[0].split()[-1],
         "postfix": _output("postconf", "-h", "mail_version").strip(),
         **{name: version(name) for name in ("pysequoia", "aiosmtpd", "aiosmtplib", "sqlalchemy")},
         "commit": _output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip(),
-        "rounds": plan.rounds,
+        "rounds": f"{plan.rounds} of the matrix, {plan.turns} of the targets",
     }
 
 
@@ -201,7 +206,7 @@ def _output(*words: str) -> str:
 
 
 def _say(what: str) -> None:
-    print(f"{datetime.now().strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)  # noqa: DTZ005  for who waits
+    print(f"{time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)  # for who waits
 
 
 if __name__ == "__main__":

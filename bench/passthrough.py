@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
-from contextlib import suppress
+import subprocess
+import sys
 from functools import partial
 
 import aiosmtplib
@@ -59,14 +59,14 @@ def main() -> None:
     options.add_argument("--processes", type=int, default=1)
     chosen = options.parse_args()
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-    children = [pid for _ in range(chosen.processes - 1) if (pid := os.fork())]
-    if len(children) < chosen.processes - 1:
-        children = []
-    asyncio.run(serve(chosen.lmtp, chosen.smtp, chosen.next))
-    for child in children:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGTERM)
-            os.waitpid(child, 0)
+    again = [sys.executable, *sys.argv, "--processes=1"]
+    others = [subprocess.Popen(again) for _ in range(chosen.processes - 1)]
+    try:
+        asyncio.run(serve(chosen.lmtp, chosen.smtp, chosen.next))
+    finally:
+        for other in others:
+            other.terminate()
+            other.wait()
 
 
 if __name__ == "__main__":

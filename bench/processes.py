@@ -1,8 +1,9 @@
 """What processes cost: processor time and memory of a program with all it has started (proc(5)).
 
 A child's processor time counts while it runs and, once it was reaped, in its parent's sums, so the total never jumps.
-gpg-agent is nobody's child: it is found by the home on its command line. Memory is resident memory, and what memory
-files (memfd_create(2)) hold, which is no process's; sampled, so a peak of under a few milliseconds may be missed.
+gpg-agent is nobody's child: it is found by the home on its command line. Memory is the resident memory of all of them
+(pages that two share count twice) and what memory files (memfd_create(2)) hold, which is no process's; sampled, so a
+peak of under a few milliseconds may be missed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,32 +30,39 @@ class Family:
 
     def members(self) -> list[int]:
         """All that live now."""
-        children: defaultdict[int, list[int]] = defaultdict(list)
-        found = []
-        for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
-            if stat := _stat(pid):
-                children[int(stat[1])].append(pid)
-                if self.home and stat[-1] == "gpg-agent" and str(self.home) in _command(pid):
-                    found.append(pid)
-        queue = [self.leader]
+        return [*self.agents(), *self.descendants()]
+
+    def agents(self) -> list[int]:
+        """The home's."""
+        everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return [pid for pid in everybody if self.home and _name(pid) == "gpg-agent" and str(self.home) in _command(pid)]
+
+    def descendants(self) -> list[int]:
+        """The program and what it started."""
+        found, queue = [], [self.leader]
         while queue:
             found.append(pid := queue.pop())
-            queue += children[pid]
+            queue += _children(pid)
         return found
 
     def seconds(self) -> float:
         """Of processor time so far, with children, living or reaped."""
         return sum(map(spent, self.members()))
 
-    def octets(self, members: list[int] | None = None) -> int:
+    def settle(self) -> None:
+        """Return when it does nothing: at its start the relay counts all certificates, once."""
+        before = -1.0
+        while self.seconds() > before + 0.02:
+            before = self.seconds()
+            time.sleep(1)
+
+    def octets(self, agents: Sequence[int]) -> int:
         """Of memory now."""
         files: dict[int, int] = {}
-        total, leader = 0, _command(self.leader)
-        for pid in members or self.members():
-            if pid != self.leader and _command(pid) == leader:
-                continue  # forked, and not yet the program it will be: its memory is its parent's
+        total = 0
+        for pid in (*agents, *self.descendants()):
             with suppress(*GONE):
-                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+                total += _resident(pid)
                 files.update(_memory_files(pid))
         return total + sum(files.values())
 
@@ -67,17 +74,39 @@ def spent(pid: int) -> float:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields behind the name, which is put last."""
+    """The fields behind the name."""
     try:
-        head, _, tail = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except GONE:
         return None
-    return [*tail.split(), head.partition("(")[2]]
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Of all its threads."""
+    with suppress(*GONE):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            yield from map(int, (thread / "children").read_text().split())
+
+
+def _resident(pid: int) -> int:
+    """Octets; none for what vfork(2) has just made: it still is in its parent's memory."""
+    stat = _stat(pid)
+    if stat is None or _command(pid) == _command(int(stat[1])):
+        return 0
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def _name(pid: int) -> str:
+    return _read(f"/proc/{pid}/comm").rstrip()
 
 
 def _command(pid: int) -> str:
+    return _read(f"/proc/{pid}/cmdline").replace("\0", " ")
+
+
+def _read(file: str) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return Path(file).read_text()
     except GONE:
         return ""
 
@@ -96,6 +125,7 @@ class Peak:
     def __init__(self, idle: int) -> None:
         self.idle = idle
         self.octets = idle
+        self.looks = 0
 
     @property
     def above(self) -> int:
@@ -106,14 +136,13 @@ class Peak:
 @contextmanager
 def peak(family: Family) -> Iterator[Peak]:
     """Watch while the block runs."""
-    seen, ended = Peak(family.octets()), threading.Event()
+    agents, ended = family.agents(), threading.Event()
+    seen = Peak(family.octets(agents))
 
     def watch() -> None:
-        members, looked = family.members(), time.monotonic()
         while not ended.wait(0.002):
-            if time.monotonic() > looked + 0.02:
-                members, looked = family.members(), time.monotonic()
-            seen.octets = max(seen.octets, family.octets(members))
+            seen.looks += 1
+            seen.octets = max(seen.octets, family.octets(agents))
 
     thread = threading.Thread(target=watch)
     thread.start()

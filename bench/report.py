@@ -1,6 +1,6 @@
-"""A run's figures for people: a table as text, in Markdown for the documents, and a chart as PNG.
+"""A run's figures for people: a table as text, and in Markdown for the documents.
 
-python bench/report.py RESULTS.json    prints the tables that stand in docs/performance.md
+python bench/report.py RESULTS.json docs/performance.md    puts the tables in place of those that stand there
 """
 
 from __future__ import annotations
@@ -51,11 +51,8 @@ def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
     yield (
         "Memory for one 20 MB mail",
         [
-            ["program", "idle MB", "peak above MB", "times its size"],
-            *(
-                [r["program"], *(f"{r[key]:g}" for key in ("idle_mb", "above_mb", "times_its_size"))]
-                for r in result["memory"]
-            ),
+            ["program", "idle MB", "peak above MB", "times its size", "second mail", "left MB"],
+            *([r["program"], *(f"{r[key]:g}" for key in _MEMORY)] for r in result["memory"]),
         ],
     )
     yield (
@@ -70,7 +67,8 @@ def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
     )
 
 
-_HEADS = ["size", "sessions", "protocol", "program", "mails/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms"]
+_MEMORY = ("idle_mb", "above_mb", "times_its_size", "second_times_its_size", "left_mb")
+_HEADS = ["size", "sessions", "protocol", "program", "mails/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms", "timed"]
 
 
 def _target(row: Row) -> list[str]:
@@ -91,7 +89,8 @@ def _matrix(rows: Sequence[Row]) -> Iterable[list[str]]:
             f"{row['cpu_ms']:g}",
             _ratio(row, beside, "cpu_ms"),
             f"{row['p50_ms']:g}",
-            f"{row['p99_ms']:g}",
+            f"{row['p99_ms']:g}" if row["p99_ms"] else "-",
+            str(row["timed"]),
         ]
 
 
@@ -113,35 +112,6 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
     head, *body = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])
-
-
-def chart(result: Mapping[str, Any], file: Path) -> None:
-    """Mails a second beside the pass-through, and processor time a mail, for each size."""
-    import matplotlib as mpl  # noqa: PLC0415  the group `bench`: who only wants the table need not have it
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    rows = [row for row in result["matrix"] if row["protocol"] == "lmtp"]
-    middle = sorted({row["sessions"] for row in rows})[len({row["sessions"] for row in rows}) // 2]
-    rows = [row for row in rows if row["sessions"] == middle]
-    sizes = sorted({row["size"] for row in rows})
-    figure, axes = plt.subplots(2, len(sizes), figsize=(4 * len(sizes), 7), squeeze=False)
-    for at, size in enumerate(sizes):
-        shown = [row for row in rows if row["size"] == size]
-        for axis, key, word in zip(
-            axes[:, at], ("mails_a_second", "cpu_ms"), ("mails/s", "CPU ms a mail"), strict=True
-        ):
-            bars = axis.barh([row["program"] for row in shown], [row[key] for row in shown], color="#4477aa")
-            axis.bar_label(bars, fmt="{:.3g}", padding=2)
-            axis.invert_yaxis()
-            axis.margins(x=0.2)
-            axis.set_title(f"{SIZES[size]}, {middle} sessions: {word}", fontsize=10)
-            if at:
-                axis.set_yticklabels([])
-    figure.tight_layout()
-    figure.savefig(file, dpi=90)
-    plt.close(figure)
 
 
 def put(result: Mapping[str, Any], document: Path) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +19,13 @@ import pysequoia
 from lab.ports import free_port
 from lab.relay import Relay
 from lab.synthetic import certificate, entry
-from load import HOST, KNOWN, await_port
+from load import HOST, KNOWN, PEOPLE, await_port
 from processes import Family
 
 from relay.intake import Intake, survey
 from relay.keys.store import Store
 from relay.openpgp.examine import GnuPGExaminer
 
-REAL = 2000
-"""Certificates that mails are sealed for; mails' recipients are numbered up to here at most."""
 LARGEST = "300MiB"  # fifty messages of 20 MB at once find room
 SIGNER = "bench@hopital.example"
 POLICY = [
@@ -44,6 +42,7 @@ class Subject:
     name: str
     ports: dict[str, int]
     family: Family = field(compare=False)
+    processes: int = 1
 
 
 @contextmanager
@@ -52,7 +51,7 @@ def passthrough(onward: int, processes: int = 1, lmtp: int | None = None) -> Ite
     ports = {"lmtp": lmtp or free_port(), "smtp": free_port()}
     words = [f"--lmtp={ports['lmtp']}", f"--smtp={ports['smtp']}", f"--next={onward}", f"--processes={processes}"]
     with script("passthrough.py", *words, ports=ports.values()) as pid:
-        yield Subject(f"pass-through, {_processes(processes)}", ports, Family(pid))
+        yield Subject(f"pass-through, {_processes(processes)}", ports, Family(pid), processes)
 
 
 @contextmanager
@@ -69,12 +68,16 @@ def script(name: str, *words: str, ports: Iterable[int]) -> Iterator[int]:
 
 
 @contextmanager
-def relay(onward: int, engine: str, stock: Path, *, workers: int = 1, name: str = "") -> Iterator[Subject]:
-    """`pgp-relay serve`."""
+def relay(
+    onward: int, engine: str, stock: Path, *, workers: int = 1, program: Sequence[str | Path] = ()
+) -> Iterator[Subject]:
+    """`pgp-relay serve`, or another program with its words."""
     with prepared(onward, engine, stock, workers=workers) as (running, ports):
+        running.program = tuple(program) or running.program
         running.start()
         family = Family(running.pid, running.keyring)
-        yield Subject(name or f"relay, {engine}, {_workers(workers)}", ports, family)
+        family.settle()
+        yield Subject(f"relay, {engine}, {_workers(workers)}", ports, family, workers)
 
 
 @contextmanager
@@ -116,7 +119,7 @@ def stocked(folder: Path, certificates: int) -> Path:
 
 async def _stock(folder: Path, count: int) -> None:
     """Real ones are imported with their verdicts; those that no mail is for need not be real."""
-    names = [KNOWN, *(f"{number}{KNOWN}" for number in range(1, min(count, REAL)))]
+    names = [KNOWN, *(f"{number}{KNOWN}" for number in range(1, min(count, PEOPLE)))]
     file = folder.parent / "certificates.pgp"
     file.write_bytes(b"".join(real(name) for name in names))
     async with await Store.open(folder / "store.db") as store:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from large_beside_small import SMALL, Client, content, relay
+from large_beside_small import relay
+from load import PEOPLE, Probe
+from plan import SMALL
+from subjects import Subject
 
 CLIENTS = 20
 WITHOUT = """
@@ -32,24 +33,36 @@ async def nothing(*_):
 Witness.testify = nothing
 main()
 """
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Side:
     """One of the two relays, and what its rounds found."""
 
-    port: int
-    pid: int
+    subject: Subject
     rates: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
 
     def round(self, seconds: float) -> None:
         """Load it for so long."""
-        began, spent = time.monotonic(), processor(self.pid)
-        sent = load(self.port, began + seconds)
+        began, spent = time.monotonic(), self.subject.family.seconds()
+        sent = self.load(seconds)
         self.rates.append(sent / (time.monotonic() - began))
-        self.costs.append((processor(self.pid) - spent) / sent * 1000)
+        self.costs.append((self.subject.family.seconds() - spent) / sent * 1000)
+
+    def load(self, seconds: float) -> int:
+        """Mails taken in so long."""
+        until, port = time.monotonic() + seconds, self.subject.ports["lmtp"]
+
+        def send(_number: int) -> int:
+            probe, count = Probe(port, lmtp=True, size=SMALL), 0
+            while time.monotonic() < until:
+                probe.timed()
+                count += 1
+            return count
+
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            return sum(threads.map(send, range(CLIENTS)))
 
 
 def main() -> None:
@@ -65,10 +78,11 @@ def main() -> None:
 
 
 def measure(engine: str, rounds: int, seconds: float) -> dict[str, object]:
-    with relay(engine) as traced, relay(engine, (sys.executable, "-c", WITHOUT)) as untraced:
-        sides = Side(*traced), Side(*untraced)
+    untracing = (sys.executable, "-c", WITHOUT)
+    with relay(engine, certificates=PEOPLE) as traced, relay(engine, *untracing, certificates=PEOPLE) as untraced:
+        sides = Side(traced), Side(untraced)
         for side in sides:
-            load(side.port, time.monotonic() + 1)  # what the first mails start
+            side.load(1)  # what the first mails start
         for number in range(rounds):
             for side in sides if number % 2 else reversed(sides):
                 side.round(seconds)
@@ -99,32 +113,6 @@ def _sentence(told: dict[str, object]) -> str:
         "{throughput_ratio}); {with_trace_cpu_ms} ms of processor a message, {without_trace_cpu_ms} without (x "
         "{cpu_ratio}), medians of {rounds} rounds".format(**told)
     )
-
-
-def load(port: int, until: float) -> int:
-    """Mails taken until then."""
-    counts = [0] * CLIENTS
-    wire = content(SMALL) + b".\r\n"
-
-    def send(number: int) -> None:
-        client = Client(port)
-        while time.monotonic() < until:
-            client.send(wire)
-            counts[number] += 1
-
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts)
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time of a process, those it has waited for, and its children."""
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(map(int, stat[11:15])) / _TICK + sum(processor(int(child)) for child in children)
 
 
 if __name__ == "__main__":
