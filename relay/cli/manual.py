@@ -1,7 +1,6 @@
 """The manual page pgp-relay(1), from the program's own words, as the reference in docs/commands.md is.
 
-`python -m relay.cli.manual` writes it to standard output; the Debian package installs it. Every line of text is guarded
-against being taken for a request of roff.
+`python -m relay.cli.manual` writes it to standard output; the Debian package installs it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from relay.cli.reference import commands
+from relay.config.manual import roff
 
 _HEAD = r""".TH PGP\-RELAY 1 "" "pgp-relay {version}"
 .SH NAME
@@ -30,6 +30,7 @@ _TAIL = r""".SH EXIT STATUS
 .SH FILES
 /etc/pgp\-relay/config.yaml, /var/lib/pgp\-relay/keyring
 .SH SEE ALSO
+.BR pgp\-relay\-config (5),
 .BR postconf (5),
 .BR gpg (1)
 """
@@ -43,21 +44,16 @@ def page() -> str:
 
 def _section(path: str, command: Any) -> Iterator[str]:  # noqa: ANN401  typer does not offer click's types
     *words, example = inspect.cleandoc(command.help).split("\n\n")
-    yield f'.SS "{_text(path)}"'
+    yield f'.SS "{roff(path)}"'
     for paragraph in words:
-        yield _text(paragraph)
+        yield roff(paragraph)
         yield ".PP"
     for parameter in command.params:
         if parameter.name != "help":
             argument = parameter.param_type_name == "argument"
             names = [parameter.metavar or parameter.name.upper()] if argument else parameter.opts
-            yield f".TP\n\\fB{_text(', '.join(names))}\\fR\n{_text(parameter.help)}"
-    yield f".PP\n.EX\n{_text(example)}\n.EE"
-
-
-def _text(words: str) -> str:
-    escaped = words.replace("\\", r"\e").replace("-", r"\-")
-    return "\n".join(rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
+            yield f".TP\n\\fB{roff(', '.join(names))}\\fR\n{roff(parameter.help)}"
+    yield f".PP\n.EX\n{roff(example)}\n.EE"
 
 
 if __name__ == "__main__":

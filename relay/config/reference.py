@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -37,12 +37,24 @@ with a wrong configuration. Relative paths begin in the folder of the file.
 _PLAIN: Mapping[object, str] = {bool: "true or false", int: "number", str: "text", NoneType: "null"}
 
 
+class Key(NamedTuple):
+    """What people are told of a key, in Markdown."""
+
+    name: str
+    kind: str
+    default: str
+    why: str
+
+
+def keys() -> Iterator[Key]:
+    """All of them, in their order."""
+    for path, field in every_key():
+        yield Key(_dotted(path), _type(field), _default(field), field.description or "")
+
+
 def markdown() -> str:
     """The whole page."""
-    rows = (
-        f"| `{_dotted(path)}` | {_type(field)} | {_default(field)} | {field.description} |"
-        for path, field in every_key()
-    )
+    rows = (f"| `{key.name}` | {key.kind} | {key.default} | {key.why} |" for key in keys())
     return _INTRODUCTION + "\n".join(rows) + "\n"
 
 

@@ -1,0 +1,65 @@
+"""The manual page pgp-relay-config(5), from the model's own words, as the reference in docs/configuration.md is.
+
+`python -m relay.config.manual` writes it to standard output; the Debian package installs it. `roff` guards every line
+of text, here and in pgp-relay(1), against being taken for a request of roff.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from relay.config.reference import Key, keys
+
+_HEAD = r""".TH PGP\-RELAY\-CONFIG 5 "" "pgp-relay {version}"
+.SH NAME
+pgp\-relay\-config \- config.yaml of pgp\-relay, key by key
+.SH DESCRIPTION
+One YAML document. Only \fBpolicy\fR and what is marked needed has to be given. Unknown keys, impossible combinations
+and files that cannot be read are all named at once, with their lines: nothing starts with a wrong configuration.
+.PP
+Durations are a number and ms, s, m, h, d or w. Sizes are octets, or with kB, MB, GB, KiB, MiB, GiB. Relative paths
+begin in the folder of the file. SIGHUP has a relay at work read it again; it keeps the old one where the new is wrong.
+.SH KEYS
+"""
+_TAIL = r""".SH EXAMPLE
+.EX
+policy:
+  \- name: inside the hospital
+    to: ["*@hopital.example"]
+    encrypt: never
+  \- name: everyone else
+    encrypt: preferred
+.EE
+.SH FILES
+/etc/pgp\-relay/config.yaml
+.SH SEE ALSO
+.BR pgp\-relay (1)
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return _HEAD.format(version=version("pgp-relay")) + "".join(_lines()) + _TAIL
+
+
+def roff(words: str) -> str:
+    """Text as it stands."""
+    escaped = words.replace("\\", r"\e").replace("-", r"\-")
+    return "\n".join(rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
+
+
+def _lines() -> Iterator[str]:
+    for key in keys():
+        yield f".TP\n\\fB{roff(key.name)}\\fR\n{roff(_plain(key))}\n"
+
+
+def _plain(key: Key) -> str:
+    default = {"": "", "*needed*": " Needed."}.get(key.default, f" Default: {key.default}.")
+    return re.sub(r"`", "", f"{key.kind[:1].upper()}{key.kind[1:]}.{default} {key.why}")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
