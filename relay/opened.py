@@ -47,7 +47,7 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
     """The store of this configuration, with the keyring folder made ready."""
     home.prepare(config.keyring)
     kept = config.notices.waits + LAST_RETRY
-    store = await Store.open(store_place(config), ledger_kept=kept)
+    store = await Store.open(store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept)
     try:
         yield store
     finally:

@@ -1,6 +1,6 @@
 """The running relay: listens, reloads, and stops without losing what is in flight.
 
-SIGTERM and SIGINT: no new connection, what is in flight is finished within `GRACE`, exit status 0. SIGHUP: the
+SIGTERM and SIGINT: no new connection, what is in flight is finished within `deadlines.stop`, exit status 0. SIGHUP: the
 configuration is read again; a wrong one changes nothing and is named in the log. A message keeps the
 configuration it began with. Where the relay listens, where its store is and how many workers there are
 change with a restart only.
@@ -26,9 +26,6 @@ from relay.openpgp.call import use_pidfd
 from relay.post import Post
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
-
-GRACE = 25.0
-"""Seconds; service managers wait 30 and more before they kill."""
 
 
 class Service:
@@ -73,7 +70,7 @@ class Service:
             task.cancel()
         events.log().info(Event.STOPPING)
         systemd.stopping()
-        await inlet.stop(GRACE)
+        await inlet.stop(self._parts.config.deadlines.stop)
         await asyncio.wait(beside)
         await self._write_rest()
         await self._parts.close()

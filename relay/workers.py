@@ -26,7 +26,7 @@ from relay.metrics.observer import Observer
 from relay.openpgp.call import use_pidfd
 from relay.post import Order
 from relay.running import Running
-from relay.service import GRACE, ignore_signals
+from relay.service import ignore_signals
 from relay.smtp.reserve import Reserved
 
 STEADY = 30.0
@@ -34,7 +34,7 @@ STEADY = 30.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
-_AFTER_GRACE = 5.0
+_AFTER_STOP = 5.0
 
 
 class Supervisor:
@@ -187,7 +187,7 @@ class Supervisor:
             worker.signal(signal.SIGTERM)
         waiting = [asyncio.create_task(worker.process.wait()) for worker in running]
         if waiting:
-            await asyncio.wait(waiting, timeout=GRACE + _AFTER_GRACE)
+            await asyncio.wait(waiting, timeout=self._config.deadlines.stop + _AFTER_STOP)
         for worker in running:
             worker.signal(signal.SIGKILL)
             await worker.process.wait()

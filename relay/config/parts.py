@@ -42,6 +42,8 @@ class Deadlines(Section):
     gpg: Duration = setting("30s", "One call of gpg; a large message gets more by its size.")
     next_hop: Duration = setting("60s", "Each step of the next hop: connecting, EHLO, MAIL, RCPT, DATA.")
     final_dot: Duration = setting("600s", "The next hop's answer to the whole message (RFC 5321 section 4.5.3.2.6).")
+    store: Duration = setting("10s", "The store, while another process writes.")
+    stop: Duration = setting("25s", "What is in flight at a stop; the service manager has to wait longer.")
 
 
 class Sign(Section):

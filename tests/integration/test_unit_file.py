@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.service import GRACE
+from relay.config.parts import Deadlines
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "examples" / "systemd" / "pgp-relay.service"
@@ -43,7 +43,7 @@ def test_mail_and_gpg_agent_keep_their_sockets(family: str) -> None:
 
 
 def test_systemd_waits_longer_than_the_relay_needs_to_stop() -> None:
-    assert float(values("TimeoutStopSec")[0]) > GRACE
+    assert float(values("TimeoutStopSec")[0]) > Deadlines().stop
 
 
 def test_the_passphrase_is_where_the_configuration_is_told_to_look() -> None:

@@ -41,6 +41,7 @@ POLICY = [
     {"name": "held", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
     {"name": "everyone", "encrypt": "required"},
 ]
+DEADLINES = {"gpg": "3s", "next_hop": "500ms", "final_dot": "500ms"}
 _numbers = itertools.count(1)
 
 
@@ -52,12 +53,11 @@ class Bed:
         self.hop_port = free_port()
         self.ports = {"lmtp": free_port(), "smtp": free_port()}
         self.pairs = {address: make_keypair(f"<{address}>") for address in (ANNA, BERTA, HUGO)}
-        deadlines = {"gpg": "3s", "next_hop": "500ms", "final_dot": "500ms"}
         base = {
             "listen": [f"{scheme}://127.0.0.1:{port}" for scheme, port in self.ports.items()],
             "reinject": f"smtp://127.0.0.1:{self.hop_port}",
             "policy": POLICY,
-            "deadlines": deadlines,
+            "deadlines": DEADLINES,
         }
         self.relay = Relay({**base, **settings})
         self.gpg = BadGpg(self.relay.folder / "bin", make_keypair("<mallory@evil.example>").public)

@@ -28,7 +28,7 @@ STEPS = [
     *((step, 2) for step in ("MAIL", ".")),
 ]
 SEED = 7
-PATIENT = {"gpg": "30s", "next_hop": "100s", "final_dot": "100s"}
+PATIENT = {"gpg": "30s", "next_hop": "100s", "final_dot": "100s", "stop": "5s"}
 
 
 @pytest.fixture(scope="module")
