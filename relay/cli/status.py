@@ -36,6 +36,8 @@ _TO_DO = {
 }
 
 Told = Mapping[str, Any]
+Expiring = Sequence[Told] | str
+"""Keys that end soon, or why that cannot be told."""
 
 
 def status(
@@ -71,7 +73,7 @@ async def _once(config: Config, *, as_json: bool) -> Told | None:
 async def _watch(config: Config, *, as_json: bool) -> Told | None:
     """Until the relay is gone."""
     live = Live(console=out, auto_refresh=False) if sys.stdout.isatty() and not as_json else None
-    keys: Sequence[Told] | None = None
+    keys: Expiring = ()
     read = float("-inf")
     if live:
         live.start()
@@ -105,19 +107,20 @@ def _print(told: Told) -> None:
         say(line)
 
 
-def _whole(told: Told, expiring: Sequence[Told] | None) -> Told:
+def _whole(told: Told, expiring: Expiring) -> Told:
     times = {name: moment(told[name]) for name in ("started", "last_seal")}
     troubles = [{**trouble, "last": moment(trouble["last"])} for trouble in told["troubles"]]
-    return {**told, **times, "ready": not told["lacks"], "troubles": troubles, "expiring": expiring}
+    unread = expiring if isinstance(expiring, str) else None
+    keys = {"expiring": None if unread else expiring, "unread": unread}
+    return {**told, **times, "ready": not told["lacks"], "troubles": troubles, **keys}
 
 
-async def _expiring(config: Config) -> Sequence[Told] | None:
-    """Keys that end soon; None where the store cannot be read, which `lacks` tells as well."""
+async def _expiring(config: Config) -> Expiring:
     try:
         async with opened_store(config) as store:
             entries = [entry for entry in await store.certificates.expiring(SOON) if not entry.proposed]
-    except RelayError:
-        return None
+    except RelayError as error:
+        return str(error)
     return [as_object(entry) for entry in entries]
 
 
@@ -139,15 +142,14 @@ def lines(told: Told) -> Iterator[str]:
         f"keys      {keys['usable']:g} usable, {keys['expiring']:g} expiring within 30 days, "
         f"{keys['unusable']:g} unusable, {keys['proposed']:g} to approve"
     )
-    yield from _expiring_lines(told["expiring"])
+    yield from _expiring_lines(told["expiring"] or ())
+    if told["unread"]:
+        yield f"expiring  not told: {told['unread']}"
     for trouble in told["troubles"][:MOST_SHOWN]:
         yield f"trouble   {trouble['last']}  {trouble['what']} x{trouble['count']}  {trouble['details']}".rstrip()
 
 
-def _expiring_lines(expiring: Sequence[Told] | None) -> Iterator[str]:
-    if expiring is None:
-        yield "expiring  the store cannot be read: pgp-relay check"
-        return
+def _expiring_lines(expiring: Sequence[Told]) -> Iterator[str]:
     for key in expiring[:MOST_SHOWN]:
         yield f"expiring  {key['expires']}  {', '.join(key['addresses'])}  {key['fingerprint']}"
     if len(expiring) > MOST_SHOWN:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import pwd
 import shutil
 import stat
 import tempfile
@@ -90,12 +91,23 @@ def _check(path: Path) -> None:
     if not stat.S_ISDIR(facts.st_mode):
         raise EngineError(f"{path} is not a folder")
     if facts.st_uid != os.geteuid():
-        raise EngineError(f"the keyring folder {path} belongs to another user: chown it to the one who runs the relay")
+        raise EngineError(_of_another(path, facts.st_uid))
     if not facts.st_mode & 0o077:
         return
     if any(entry.name not in _HARMLESS for entry in path.iterdir()):
         raise EngineError(f"others can look into the keyring folder {path}, and it is not empty: chmod 700 it")
     path.chmod(0o700)
+
+
+def _of_another(path: Path, uid: int) -> str:
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"#{uid}"
+    return (
+        f"the keyring folder {path} belongs to another user: run this as that user (runuser -u {user} -- …), "
+        "or chown it to the one who runs the relay"
+    )
 
 
 def _remove(private: Path, owner: int) -> None:

@@ -35,14 +35,40 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 """How long a write waits for another process's."""
 
+TAKEN_AWAY = "the store's file was taken away or replaced: put it back, or restart the relay"
+
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class _File:
+    """The file that was opened. SQLite goes on with one that was taken away or replaced, and what it writes is lost."""
+
+    def __init__(self, path: str) -> None:
+        self._path = "" if path.startswith("file:") else path
+        self._opened = self._identity()
+
+    def check(self) -> None:
+        """Raises `StoreError` where the path leads to no file, or to another."""
+        try:
+            there = self._identity()
+        except OSError:
+            there = None
+        if there != self._opened:
+            raise StoreError(TAKEN_AWAY)
+
+    def _identity(self) -> tuple[int, int] | None:
+        if not self._path:
+            return None
+        facts = os.stat(self._path)  # noqa: PTH116  before every piece of work
+        return facts.st_dev, facts.st_ino
 
 
 class _Threads:
     """SQLite."""
 
-    def __init__(self, engine: Engine, *, size: int, transactions: bool) -> None:
+    def __init__(self, engine: Engine, file: _File, *, size: int, transactions: bool) -> None:
         self._engine = engine
+        self._file = file
         self._open = engine.begin if transactions else engine.connect
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="store")
 
@@ -50,6 +76,7 @@ class _Threads:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     def _run(self, work: Callable[[Connection], T]) -> T:
+        self._file.check()
         with self._open() as connection:
             return work(connection)
 
@@ -147,7 +174,8 @@ def _threads(url: URL, busy_seconds: float) -> tuple[Side, Side]:
     reader, writer = create_engine(url, **READING, **shared), create_engine(url, pool_size=1, **shared)
     event.listen(writer, "connect", _prepare_writer)
     event.listen(writer, "begin", _begin_immediate)
-    return _Threads(reader, size=READERS, transactions=False), _Threads(writer, size=1, transactions=True)
+    file = _File(url.database or "")
+    return _Threads(reader, file, size=READERS, transactions=False), _Threads(writer, file, size=1, transactions=True)
 
 
 def _tasks(url: URL, busy_seconds: float) -> tuple[Side, Side]:

@@ -90,6 +90,20 @@ async def test_the_store_is_corrupt() -> None:
             await all_end_well(hop, sent)
 
 
+async def test_its_file_is_taken_away() -> None:
+    """As by somebody who puts an older one in its place: SQLite would go on with a file that nobody sees any more."""
+    with Bed() as bed:
+        async with bed.hop() as hop:
+            sent = each_by_each(bed)
+            store = bed.relay.keyring / "store.db"
+            away = store.rename(store.with_name("away"))
+            for first in await attempt_all(sent):
+                assert set(first) <= {FAILED, OUTAGE}, first
+            assert hop.heard == []
+            away.rename(store)
+            await all_end_well(hop, sent)
+
+
 def spoil(store: Path) -> bytes:
     """Every page of the file but the first becomes noise; what it was."""
     with closing(sqlite3.connect(store)) as other:

@@ -122,6 +122,24 @@ async def test_an_engine_that_cannot_start_is_told_until_it_can(site: Site) -> N
     await site.says("/readyz", 200, "ready")
 
 
+async def test_a_store_that_was_taken_away_is_told_and_mail_waits_until_it_is_back(site: Site) -> None:
+    hop = ScriptedHop()
+    await hop.listen(site.hop)
+    store = site.relay.keyring / "store.db"
+    away = store.with_name("away")
+    try:
+        store.rename(away)
+        assert (await site.send(KNOWN))[0].startswith("451 4.")
+        await site.says("/readyz", 503, "store")
+        assert ask(site.metrics, "/healthz") == (200, "alive\n")
+
+        away.rename(store)
+        await site.says("/readyz", 200, "ready")
+        assert (await site.send(KNOWN))[0].startswith("250 ")
+    finally:
+        await hop.stop()
+
+
 @pytest.mark.parametrize(
     ("request_line", "status"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import smtplib
 import socket
 import subprocess
@@ -99,6 +100,19 @@ def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Si
     (trouble,) = [line for line in lines if line.startswith("trouble")]
     assert "deferred x3  NextHopError" in trouble
     assert "@" not in trouble
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask another user's relay")
+def test_root_who_asks_another_users_relay_is_told_as_whom_to_ask(site: Site) -> None:
+    os.chown(site.relay.keyring, 65534, -1)
+    try:
+        done = site.relay.run("status")
+    finally:
+        os.chown(site.relay.keyring, 0, -1)
+    (line,) = [line for line in done.stdout.decode().splitlines() if line.startswith("expiring")]
+    assert line.startswith("expiring  not told: the keyring folder ")
+    assert "belongs to another user: run this as that user (runuser -u nobody -- …)" in line
+    assert site.status()["unread"] is None
 
 
 def test_watched_it_tells_again_every_second_until_the_relay_is_gone(site: Site) -> None:
