@@ -31,6 +31,8 @@ class _Waiting:
 
 LARGEST = 2000
 """Items in one transaction, so that other processes get their turn."""
+TURNS = 10
+"""Turns of the event loop that a commit waits for company: no time at all where the loop has nothing else to do."""
 
 
 class Batch:
@@ -55,6 +57,8 @@ class Batch:
         taken: list[_Waiting] = []
         try:
             while self._waiting:
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
                 taken = self._take()
                 await self._commit(taken)
         finally:

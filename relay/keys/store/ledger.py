@@ -9,11 +9,13 @@ Raises `StoreError`: what cannot be read is never "nobody was served".
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from relay.keys.gather import Gather
 from relay.keys.store.batch import Batch
 from relay.keys.store.database import Database
 from relay.keys.store.schema import ledger
@@ -21,8 +23,8 @@ from relay.keys.store.schema import ledger
 KEPT_SECONDS = 5 * 24 * 3600.0
 PRUNED_EVERY = 3600.0
 
-_SERVED = select(ledger.c.recipient).where(
-    ledger.c.digest == bindparam("transaction"), ledger.c.recorded > bindparam("after")
+_SERVED = select(ledger.c.digest, ledger.c.recipient).where(
+    ledger.c.digest.in_(bindparam("transactions", expanding=True)), ledger.c.recorded > bindparam("after")
 )
 _ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
 _OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
@@ -46,11 +48,11 @@ class StoredLedger:
         self._kept = kept
         self._pruned = float("-inf")
         self._batch = batch
+        self._asked: Gather[bytes, frozenset[str]] = Gather(self._served)
 
     async def served(self, transaction: bytes) -> frozenset[str]:
-        """The recipients already served."""
-        values = {"transaction": transaction, "after": self._clock() - self._kept}
-        return await self._database.read(lambda c: frozenset(c.execute(_SERVED, values).scalars()))
+        """The recipients already served; those who ask at the same moment share a look at the store."""
+        return await self._asked.do(transaction)
 
     async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """Write down that these are served; on disk when it returns."""
@@ -59,6 +61,13 @@ class StoredLedger:
     async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer."""
         await self._batch.add(self._write, [_Line(transaction, recipient, served=False) for recipient in recipients])
+
+    async def _served(self, transactions: Sequence[bytes]) -> list[frozenset[str]]:
+        values = {"transactions": transactions, "after": self._clock() - self._kept}
+        found: defaultdict[bytes, set[str]] = defaultdict(set)
+        for digest, recipient in await self._database.read(lambda c: c.execute(_SERVED, values).all()):
+            found[bytes(digest)].add(recipient)
+        return [frozenset(found[transaction]) for transaction in transactions]
 
     def _write(self, connection: Connection, lines: Sequence[_Line]) -> None:
         last = {(line.transaction, line.recipient): line.served for line in lines}
