@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 from relay import events
 from relay.errors import EngineError, StoreError
 from relay.events import Event
-from relay.keys.gather import Gather
+from relay.keys.store import Gather
 from relay.mail.userids import narrowed
 from relay.model import Address, Certificate, Entry, Found, Origin, Unreadable
 from relay.ports import Examiner

@@ -21,6 +21,7 @@ from relay.keys.store.certificates import Certificates, Counts
 from relay.keys.store.chain import Link
 from relay.keys.store.database import BUSY_SECONDS, Database
 from relay.keys.store.duties import Duties
+from relay.keys.store.gather import Gather
 from relay.keys.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.keys.store.migration import migrate
 from relay.keys.store.trail import Sum, Trail
@@ -33,6 +34,7 @@ __all__ = [
     "Due",
     "DueTimes",
     "Duties",
+    "Gather",
     "Link",
     "Result",
     "Store",

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from relay.keys.gather import Gather
 from relay.keys.store.batch import Batch
 from relay.keys.store.database import Database
+from relay.keys.store.gather import Gather
 from relay.keys.store.schema import ledger
 
 KEPT_SECONDS = 5 * 24 * 3600.0
