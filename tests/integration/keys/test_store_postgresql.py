@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import asyncpg
 import pytest
+from lab.earlier import is_whole
 from lab.postgresql import PostgreSQL, postgresql, programs
 from lab.synthetic import NOW, certificate, entry
 
 from relay.errors import StoreError
 from relay.keys.keyring import Keyring
 from relay.keys.store import Store
+from relay.keys.store.schema import STEPS
 from relay.model import Address, Found, Outage, Record
 
 PROGRAMS = programs()
+DUMPS = Path(__file__).with_name("schemas")
+EARLIER = range(1, len(STEPS))
 pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
 BOB = Address("bob@example.org")
 
@@ -37,6 +43,34 @@ async def store(server: PostgreSQL) -> AsyncIterator[Store]:
 async def test_stores_that_open_an_empty_database_together_do_not_collide(server: PostgreSQL) -> None:
     stores = await asyncio.gather(*(Store.open(server.url) for _ in range(4)))
     await asyncio.gather(*(store.close() for store in stores))
+
+
+def test_there_is_a_dump_of_every_earlier_version() -> None:
+    assert sorted(path.name for path in DUMPS.iterdir()) == [f"postgresql-{version}.sql" for version in EARLIER]
+
+
+@pytest.mark.parametrize("version", EARLIER)
+async def test_a_store_of_every_earlier_version_becomes_ours_with_all_that_is_in_it(
+    version: int, server: PostgreSQL
+) -> None:
+    url = await written_by(version, server)
+    async with await Store.open(url, clock=lambda: NOW) as store:
+        await is_whole(store)
+    async with await Store.open(url, clock=lambda: NOW) as store:
+        versions = await store.database.read(lambda c: c.exec_driver_sql("SELECT version FROM schema_version").all())
+    assert versions == [(len(STEPS),)]
+
+
+async def written_by(version: int, server: PostgreSQL) -> str:
+    """A database of its own with the dump (by pg_dump, of one that the program of that time filled); its URL."""
+    asking = await asyncpg.connect(server.url)
+    await asking.execute(f"CREATE DATABASE earlier{version}")
+    await asking.close()
+    url = f"{server.url.rpartition('/')[0]}/earlier{version}"
+    filling = await asyncpg.connect(url)
+    await filling.execute((DUMPS / f"postgresql-{version}.sql").read_text("utf-8"))
+    await filling.close()
+    return url
 
 
 async def test_certificates_are_stored_found_approved_rejected_and_removed(store: Store) -> None:

@@ -15,12 +15,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lab.synthetic import NOW, certificate, entry
+from lab.earlier import is_whole
+from lab.synthetic import NOW
 
 from relay.errors import StoreError
-from relay.keys.store import Answer, Result, Store
+from relay.keys.store import Store
 from relay.keys.store.schema import STEPS
-from relay.model import Address, Origin, Record, Why
 
 DUMPS = Path(__file__).with_name("schemas")
 EARLIER = range(1, len(STEPS))
@@ -45,28 +45,10 @@ def written_by(version: int, folder: Path) -> Path:
     return file
 
 
-async def is_whole(file: Path) -> None:
-    """All that was in it is there, in this version's words, and it goes on from there."""
+async def becomes_ours(file: Path) -> None:
+    """Whole, and noted as of this version."""
     async with await Store.open(file, clock=lambda: NOW) as store:
-        (bob,) = await store.certificates.by_address(Address("bob@example.org"))
-        assert bob == entry(certificate("bob", data=b"bob"))
-        (ida,) = await store.certificates.by_address(Address("ida@example.org"))
-        assert (ida.origin, ida.certificate.expires) == (Origin.WKD, 1_900_000_000)
-        (old,) = await store.certificates.by_address(Address("old@example.org"))
-        assert old.certificate.unusable(NOW) is Why.REVOKED
-        assert await store.certificates.by_address(Address("rex@example.org")) == []
-        await store.certificates.upsert([entry(certificate("rex", data=b"rex"), origin=Origin.WKD)])
-        assert await store.certificates.by_address(Address("rex@example.org")) == [], "it stays rejected"
-        assert await store.ledger.served(b"transaction") == {"b@ville.example"}
-        assert [(r.id, r.shadow) async for r in store.trail.select()] == [(f"id{n}", False) for n in (3, 4, 5)]
-        await store.trail.write(
-            [Record(NOW, "new", "", "", "a", "b", "seal", "r", "w", "", "", "250 2.0.0", 1, shadow=True)]
-        )
-        verdict = await store.trail.verify()
-        assert (verdict.holds, verdict.checked, verdict.head.number) == (True, 4, 6)
-        answer = Answer("wkd", "new@example.org", NOW, Result.NOT_FOUND)
-        await store.answers.put([answer])
-        assert await store.duties.take("upkeep", 60.0)
+        await is_whole(store)
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT version FROM schema_version").fetchall() == [(len(STEPS),)]
@@ -88,7 +70,7 @@ def test_there_is_a_dump_of_every_earlier_version() -> None:
 async def test_a_store_of_every_earlier_version_becomes_ours_with_all_that_is_in_it(
     version: int, tmp_path: Path
 ) -> None:
-    await is_whole(written_by(version, tmp_path))
+    await becomes_ours(written_by(version, tmp_path))
 
 
 @pytest.mark.parametrize("version", EARLIER)
@@ -97,7 +79,7 @@ async def test_an_upgrade_that_was_killed_midway_is_done_at_the_next_start(versi
     kill_midway(file)
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT version FROM schema_version").fetchall() == [(version,)]
-    await is_whole(file)
+    await becomes_ours(file)
 
 
 async def test_a_store_from_the_future_is_refused_with_a_sentence_and_left_as_it_is(tmp_path: Path) -> None:
