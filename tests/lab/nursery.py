@@ -63,11 +63,16 @@ class Child:
         return self.returncode
 
 
-def start(words: Sequence[str | Path], *, files: tuple[int, int, int], cwd: Path, env: Mapping[str, str]) -> Child:
-    """`pgp-relay WORDS` in a session of its own; `files` become its standard input, output and error."""
+def start(
+    words: Sequence[str | Path], *, files: tuple[int, int, int], cwd: Path, env: Mapping[str, str], altered: str = ""
+) -> Child:
+    """`pgp-relay WORDS` in a session of its own; `files` become its standard input, output and error.
+
+    `altered` is Python that is run before it, as a careless change to the program.
+    """
     end, theirs = os.pipe()
     try:
-        asked = pickle.dumps(([str(word) for word in words], str(cwd), dict(env)))
+        asked = pickle.dumps(([str(word) for word in words], str(cwd), dict(env), altered))
         channel = _nursery()
         socket.send_fds(channel, [asked], [*files, theirs])
         return Child(int(channel.recv(_LARGEST)), end)
@@ -156,9 +161,9 @@ def _tell(descriptor: int, pid: int, end: int) -> None:
     os.close(end)
 
 
-def _become(asked: tuple[list[str], str, dict[str, str]], files: list[int]) -> None:
+def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int]) -> None:
     """The program, as if it had just been started."""
-    words, folder, environment = asked
+    words, folder, environment, altered = asked
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
@@ -170,6 +175,7 @@ def _become(asked: tuple[list[str], str, dict[str, str]], files: list[int]) -> N
         os.close(file)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  as the interpreter makes them
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    exec(altered, {})  # noqa: S102  from the test that started this process
 
 
 def _load() -> None:

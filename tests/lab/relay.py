@@ -43,6 +43,8 @@ class Relay:
         """Where it finds gpg."""
         self.program: tuple[str | Path, ...] = ()
         """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.nursery`)."""
+        self.altered = ""
+        """Python that is run in `serve` before it begins."""
         self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
         self._temporary.mkdir()
         self._process: subprocess.Popen[bytes] | nursery.Child | None = None
@@ -114,7 +116,7 @@ class Relay:
         with Path(os.devnull).open("rb") as nothing:
             if not self.program:
                 files = (nothing.fileno(), log.fileno(), log.fileno())
-                return nursery.start(words, files=files, cwd=self.folder, env=self._environment)
+                return nursery.start(words, files=files, cwd=self.folder, env=self._environment, altered=self.altered)
             return subprocess.Popen(
                 [*self.program, *words],
                 stdin=nothing,

@@ -106,7 +106,7 @@ def test_anybody_may_run_it(temporary: Path) -> None:
     """… from a copy that they can read: where these tests run, root's home may not be one."""
     copy = temporary / "copy"
     source = Path(relay.__file__).parent
-    shutil.copytree(source, copy / "relay", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, copy / "relay")
     path = f"{copy}:{Path(pytest.__file__).parents[1]}"
     command = [*AS_NOBODY, readable_python(), "-P"]
     text = demo(temporary, command, PYTHONPATH=path, HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1")

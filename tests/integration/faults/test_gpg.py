@@ -73,6 +73,7 @@ async def signing(*, passphrase: str = "", expires: str = "never") -> AsyncItera
     word = bed.relay.folder / "passphrase"
     word.write_text(f"{passphrase}\n")
     bed.relay.keyring.mkdir(mode=0o700)
+    (bed.relay.keyring / "gpg-agent.conf").write_text("s2k-count 65536\n")  # or a passphrase takes a second
     made = gpg(
         bed.relay.keyring,
         *("--pinentry-mode", "loopback", "--passphrase", passphrase),
