@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick help demo docs deb deb-check transcript screens test unit fuzz volume dashboard-picture lint format image-check lock clean
+.PHONY: bench bench-quick help demo docs deb deb-check transcript screens test unit fuzz dashboard-picture lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -36,9 +36,6 @@ unit: $(VENV)/.development ## the tests without network and GnuPG
 fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that reads outside octets
 	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_mail.py --seconds 600
-
-volume: $(VENV)/.development ## one mail to 10,000 recipients beside ordinary mail
-	@RECIPIENTS=10000 $(BIN)/pytest -s tests/integration/hostile/test_volume.py -k recipients
 
 bench: $(VENV)/.bench ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results
 	@$(BIN)/python bench/measure.py $(BENCH)
