@@ -3,20 +3,18 @@
     python -m lab.screens FILE.md
 
 A relay with a Web Key Directory, a next hop and keys in every state handles a mail of each kind; then each command is
-run on a pseudoterminal. The page has a package's paths and ports in the place of a test's. `lasting` is what stays the
-same when it is made again.
+called with a terminal before it. The page has a package's paths and ports in the place of a test's. `lasting` is what
+stays the same when it is made again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
+import io
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from itertools import groupby
 from pathlib import Path
 
@@ -24,8 +22,9 @@ from lab.client import Client
 from lab.correspondent import Correspondent, in_days
 from lab.ports import free_port
 from lab.published import Published
-from lab.relay import PROGRAM, Relay
+from lab.relay import Relay
 from lab.sink import Sink
+from relay.cli.main import app, guarded
 
 DOCTOR = "dr.martin@hopital.example"
 KNOWN, ENDING, OVER = "cabinet.lefevre@ville.example", "dr.roux@ville.example", "labo@ville.example"
@@ -167,22 +166,20 @@ def _shown(relay: Relay, sink: Sink, line: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def _on_a_terminal(relay: Relay, words: list[str]) -> str:
-    terminal, theirs = pty.openpty()
-    environment = {"PATH": relay.path, "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
-    with closing(os.fdopen(terminal, "rb", buffering=0)) as screen:
-        process = subprocess.Popen(
-            [PROGRAM, "-c", relay.file, *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment
-        )
-        os.close(theirs)
-        octets = b""
+    with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen):
         try:
-            while piece := screen.read(65536):
-                octets += piece
-        except OSError:  # how a terminal ends whose other side is closed
-            pass
-    assert process.wait(60) in {0, 1}
-    return octets.decode().replace("\r\n", "\n")
+            status = guarded(lambda: app(["-c", str(relay.file), *words], prog_name="pgp-relay"))
+        except SystemExit as end:
+            status = end.code
+    text = screen.getvalue()
+    assert status in {None, 0, 1}, text
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 if __name__ == "__main__":
