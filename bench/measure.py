@@ -158,10 +158,10 @@ def _middle(rounds: Sequence[Round]) -> dict[str, object]:
 def weigh(program: Subject) -> dict[str, object]:
     """Peak memory for a 20 MB mail above what is there when nothing goes on, and for a second one.
 
-    Some small mails come first, and some of 200 KB, which start the processes for large mails, so that idle is idle.
+    Small mails come first, and mails of 200 KB, which start the processes for large mails, so that idle is idle.
     """
     for size in (10_000, 200_000):
-        load.source(program.ports["lmtp"], "-m", "5", lmtp=True, size=size)
+        load.source(program.ports["lmtp"], "-m", "8", lmtp=True, size=size, sessions=8)
     time.sleep(1)
     told = {}
     with peak(program.family) as seen:

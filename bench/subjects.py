@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pysequoia
 from lab.ports import free_port
-from lab.relay import Relay
+from lab.relay import PROGRAM, Relay
 from lab.synthetic import certificate, entry
 from load import HOST, KNOWN, PEOPLE, await_port
 from processes import Family
@@ -96,6 +96,7 @@ def prepared(onward: int, engine: str, stock: Path, *, workers: int = 1) -> Iter
         }
     )
     with running:
+        running.program = (PROGRAM,)
         running.run("keys", "generate", "Bench", SIGNER)
         shutil.copy(stock, running.keyring / "store.db")
         running.configure({**running.settings, "sign": {"default": SIGNER}})

@@ -137,4 +137,5 @@ async def _protector(config: Config) -> Protector:
         selector = config.sign.signer(sender)
         return resolved[selector] if selector else None
 
-    return Protector(await build_engine(config, set(resolved.values())), signer, hostname(config))
+    engine, beside = await build_engine(config, set(resolved.values()))
+    return Protector(engine, signer, hostname(config), beside)

@@ -5,24 +5,22 @@ Raises `ConfigError` where the extra `sequoia` is not installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from relay.aside import LARGE, beside
+from relay.aside import beside
 from relay.config import Config
 from relay.errors import ConfigError, Fault
-from relay.model import Certificate
 from relay.openpgp import signing
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.ports import Engine, Examiner
+from relay.protect import Beside, Order, sealed
 
-OCTETS_A_KEY = 8192
-"""A recipient costs Sequoia as much as so many octets of text."""
 EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[sequoia]'"
 
 
@@ -42,42 +40,32 @@ class Making:
         return engine
 
 
-class Divided:
-    """`ports.Engine`: ordinary messages are sealed here, large ones and those for many keys in a process beside.
+async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, Beside]:
+    """What seals here, and what has large messages sealed in a process beside.
 
     There the engine is made anew, once, and opens its secret keys itself: the passphrase goes over a pair of
-    unnamed sockets, and no key does.
+    unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows at start.
+    Raises `EngineError`.
     """
+    making = Making(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
+    engine = making.engine()
+    if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
+        await engine.prepare(signers)
 
-    def __init__(self, making: Making) -> None:
-        self._making = making
-        self.here = making.engine()
+    async def elsewhere(order: Order) -> bytes:
+        return await beside(len(order.content), sealed_beside, making, order)
 
-    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
-        """One message for all `certificates`."""
-        if len(payload) + len(certificates) * OCTETS_A_KEY < LARGE:
-            return await self.here.seal(payload, certificates, signer)
-        return await beside(len(payload), sealed_beside, self._making, payload, tuple(certificates), signer)
+    return engine, elsewhere
 
 
-async def sealed_beside(
-    making: Making, payload: bytes, certificates: Sequence[Certificate], signer: str | None
-) -> bytes:
-    """What the process beside does."""
-    return await _made(making).seal(payload, certificates, signer)
+def sealed_beside(making: Making, order: Order) -> Awaitable[bytes]:
+    """What the process beside does. The order is its coroutine's alone."""
+    return sealed(_made(making), order)
 
 
 @lru_cache(maxsize=2)
 def _made(making: Making) -> Engine:
     return making.engine()
-
-
-async def build_engine(config: Config, signers: Iterable[str]) -> Engine:
-    """What seals, with these secret keys opened: a passphrase that is wrong shows at start. Raises `EngineError`."""
-    engine = Divided(Making(config.engine, config.keyring, config.deadlines.gpg, passphrase(config)))
-    if config.engine == "sequoia" and isinstance(engine.here, _sequoia().Sequoia):
-        await engine.here.prepare(signers)
-    return engine
 
 
 async def answers(config: Config) -> None:

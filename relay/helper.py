@@ -24,6 +24,7 @@ from typing import Any
 
 from relay import wire
 from relay.errors import EngineError, EngineTimeout, RelayError
+from relay.heap import return_large
 
 NICE = 10
 
@@ -89,16 +90,15 @@ def _serve(channel: socket.socket) -> None:
     """Until the other end is closed."""
     with asyncio.Runner() as runner, suppress(EOFError, ConnectionError):
         while True:
-            work, given, named = wire.receive(channel)
-            wire.send(channel, _done(runner, work, given, named))
-            del work, given, named
+            wire.send(channel, _done(runner, channel))
 
 
-def _done(
-    runner: asyncio.Runner, work: Callable[..., Any], given: tuple[object, ...], named: dict[str, object]
-) -> tuple[bool, object]:
+def _done(runner: asyncio.Runner, channel: socket.socket) -> tuple[bool, object]:
+    """The next piece of work. What it was given is a coroutine's alone: it can let go of it."""
+    work, given, named = wire.receive(channel)
     try:
         result = work(*given, **named)
+        del given, named
         return False, runner.run(result) if inspect.iscoroutine(result) else result
     except RelayError as error:
         return True, error
@@ -111,6 +111,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     os.nice(NICE)
+    return_large()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         _serve(channel)
 

@@ -8,17 +8,39 @@ nothing may leave.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from relay.aside import aside
+from relay.aside import LARGE, aside
 from relay.mail import headers, pgpmime
 from relay.model import Address, Inbound
 from relay.parcels import Parcel
 from relay.ports import Engine
 
+OCTETS_A_KEY = 8192
+"""A recipient costs an engine as much as so many octets of text."""
+
 Signers = Callable[[Address | None], str | None]
 """The fingerprint of the secret key that signs for a sender; None: unsigned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a sealed mail is made of."""
+
+    content: bytes
+    parcel: Parcel
+    received: bytes
+    signer: str | None
+
+    @property
+    def weight(self) -> int:
+        """What it costs, as octets."""
+        return len(self.content) + len(self.parcel.certificates) * OCTETS_A_KEY
+
+
+Beside = Callable[[Order], Awaitable[bytes]]
+"""Has an order carried out in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +50,8 @@ class Protector:
     engine: Engine
     signers: Signers
     hostname: str
+    beside: Beside | None = None
+    """For large orders; None: they are carried out here."""
 
     def signer(self, inbound: Inbound, parcel: Parcel) -> str | None:
         """Who signs this parcel."""
@@ -38,17 +62,23 @@ class Protector:
         received = headers.received_field(inbound, self.hostname)
         if not parcel.sealed:
             return await aside(len(inbound.content), headers.passed_on, inbound.content, received)
-        protect, size = parcel.protect_subject, len(inbound.content)
-        payload = await aside(size, pgpmime.payload, inbound.content, protect_subject=protect)
-        ciphertext = await self.engine.seal(payload, parcel.certificates, self.signer(inbound, parcel))
-        del payload
-        return await aside(size, _checked, inbound.content, ciphertext, received, parcel)
+        order = Order(inbound.content, parcel, received, self.signer(inbound, parcel))
+        if self.beside and order.weight >= LARGE:
+            return await self.beside(order)
+        return await sealed(self.engine, order)
 
 
-def _checked(content: bytes, ciphertext: bytes, received: bytes, parcel: Parcel) -> bytes:
-    protect = parcel.protect_subject
-    message = pgpmime.sealed(content, ciphertext, received=received, protect_subject=protect)
+async def sealed(engine: Engine, order: Order) -> bytes:
+    """The sealed mail. Each form that a large one goes through is let go as soon as the next is there."""
+    parcel, received, signer = order.parcel, order.received, order.signer
+    head = headers.split(order.content)
+    payload = pgpmime.payload(order.content, protect_subject=parcel.protect_subject)
+    del order
+    ciphertext = await engine.seal(payload, parcel.certificates, signer)
+    del payload
+    message = pgpmime.sealed(head, ciphertext, received=received, protect_subject=parcel.protect_subject)
+    del ciphertext
     now = time.time()
     meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in parcel.certificates]
-    pgpmime.verify(message, meant, protect_subject=protect)
+    pgpmime.verify(message, meant, protect_subject=parcel.protect_subject)
     return message

@@ -18,6 +18,7 @@ from relay.config import Config
 from relay.errors import ConfigError, ListenError, RelayError, StoreError
 from relay.events import Event
 from relay.health import Health
+from relay.heap import return_large
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
 from relay.model import Inbound, Reply
@@ -149,6 +150,7 @@ class Service:
 async def serve(settings: Config, post: Post, observer: Observer) -> None:
     """All of it, until told to stop; a serving process does nothing else."""
     use_pidfd()
+    return_large()
     try:
         async with opened_books(settings) as books:
             await Service(books, await app.build(settings, books), post, observer).run()

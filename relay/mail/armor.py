@@ -56,7 +56,7 @@ class Located(NamedTuple):
 
 def is_armored(data: bytes) -> bool:
     """Whether a block begins somewhere, at the start of a line."""
-    return next(_beginnings(data), None) is not None
+    return next(_beginnings(data, 0, len(data)), None) is not None
 
 
 def dearmor(data: bytes) -> list[Block]:
@@ -64,9 +64,13 @@ def dearmor(data: bytes) -> list[Block]:
     return [located.block for located in locate(data)]
 
 
-def locate(data: bytes) -> Iterator[Located]:
-    """Every block and where it stands. The frame of a cleartext signature is no block: its text is skipped."""
-    return (_read(data, begin) for begin in _beginnings(data) if begin[1] != b"SIGNED MESSAGE")
+def locate(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Located]:
+    """Every block in `data[start:end]`, and where it stands in `data`.
+
+    The frame of a cleartext signature is no block: its text is skipped.
+    """
+    end = len(data) if end is None else end
+    return (_read(data, begin, end) for begin in _beginnings(data, start, end) if begin[1] != b"SIGNED MESSAGE")
 
 
 def enarmor(data: bytes, kind: str) -> bytes:
@@ -91,30 +95,30 @@ def pieces(data: bytes, kind: str) -> Iterator[bytes]:
     yield b"-----END PGP %b-----\r\n" % label
 
 
-def _beginnings(data: bytes) -> Iterator[re.Match[bytes]]:
-    at = data.find(_BEGIN)
+def _beginnings(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
+    at = data.find(_BEGIN, start, end)
     while at >= 0:
-        match = _BEGIN_LINE.match(data, at)
-        if match and (at == 0 or data[at - 1] in b"\r\n"):
+        match = _BEGIN_LINE.match(data, at, end)
+        if match and (at == start or data[at - 1] in b"\r\n"):
             yield match
-        at = data.find(_BEGIN, at + 1)
+        at = data.find(_BEGIN, at + 1, end)
 
 
-def _read(data: bytes, begin: re.Match[bytes]) -> Located:
-    headers, at = _headers(data, begin.end())
+def _read(data: bytes, begin: re.Match[bytes], end: int) -> Located:
+    headers, at = _headers(data, begin.end(), end)
     mark = b"-----END PGP %b-----" % begin[1]
-    end = data.find(mark, at)
-    if end < 0 or data[end - 1] not in b"\r\n":
+    last = data.find(mark, at, end)
+    if last < 0 or data[last - 1] not in b"\r\n":
         raise OpenPgpError("the armor is cut off: its last line is missing")
-    block = Block(begin[1].decode("ascii"), _decode(data, at, end))
-    return Located(block, begin.start(), end + len(mark), headers)
+    block = Block(begin[1].decode("ascii"), _decode(data, at, last))
+    return Located(block, begin.start(), last + len(mark), headers)
 
 
-def _headers(data: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
+def _headers(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
     """The armor headers, and where the base64 begins: after the first empty line."""
     headers: list[bytes] = []
     while len(headers) <= MAX_HEADERS:
-        line = _LINE.match(data, at, at + MAX_HEADER_LINE)
+        line = _LINE.match(data, at, min(at + MAX_HEADER_LINE, end))
         if not line:
             break
         at = line.end()

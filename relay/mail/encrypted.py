@@ -59,20 +59,25 @@ def pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bytes:
         raise OpenPgpError("part headers that say more than what the part is")
     if _kind(version) != "application/pgp-encrypted" or not _VERSION_1.fullmatch(_short(content, version)):
         raise OpenPgpError("the first part is not Version: 1")
+    if _kind(data) != "application/octet-stream":
+        raise OpenPgpError("the second part is not application/octet-stream")
+    if mime.encoding(data.head) in mime.IDENTITY:
+        return armored_message(content, data.start, data.end)
     text = mime.octets(content, data)
-    if _kind(data) != "application/octet-stream" or text is None:
+    if text is None:
         raise OpenPgpError("the second part is not application/octet-stream")
     return armored_message(text)
 
 
-def armored_message(text: bytes) -> bytes:
-    """The data of one armored message with nothing but white space around it."""
-    if not text[:PEEK].lstrip(armor.SPACE).startswith(_BEGIN):
+def armored_message(text: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """The data of one armored message with nothing but white space around it in `text[start:end]`."""
+    end = len(text) if end is None else end
+    if not text[start : min(start + PEEK, end)].lstrip(armor.SPACE).startswith(_BEGIN):
         raise OpenPgpError("does not begin with an armored message")
-    located = next(armor.locate(text), None)
-    if located is None or text[: located.start].strip(armor.SPACE):
+    located = next(armor.locate(text, start, end), None)
+    if located is None or text[start : located.start].strip(armor.SPACE):
         raise OpenPgpError("does not begin with an armored message")
-    if len(text) - located.end > PEEK or text[located.end :].strip(armor.SPACE):
+    if end - located.end > PEEK or text[located.end : end].strip(armor.SPACE):
         raise OpenPgpError("there is text behind the armor")
     if len(located.headers) > MAX_ARMOR_HEADERS or not all(map(is_bare_armor, located.headers)):
         raise OpenPgpError("armor headers that may say something")

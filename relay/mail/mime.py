@@ -22,6 +22,8 @@ MAX_CONTENT_TYPE = 16_384
 MAX_PART_HEAD = 65_536
 MAX_PARTS = 1_000
 MAX_LOOKALIKES = 10_000
+IDENTITY = frozenset({"7bit", "8bit", "binary"})
+"""Transfer encodings that change nothing (RFC 2045 section 6.2)."""
 
 _SPACE = rb"(?:[ \t\r\n]|\([^()\\]*+\))*+"
 _TOKEN = rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]++"
@@ -133,7 +135,7 @@ def octets(content: bytes, part: Part, limit: int | None = None) -> bytes | None
     end = part.end if limit is None else min(part.end, part.start + limit)
     body = content[part.start : end]
     match encoding(part.head):
-        case "7bit" | "8bit" | "binary":
+        case one if one in IDENTITY:
             return body
         case "quoted-printable":
             return binascii.a2b_qp(body)

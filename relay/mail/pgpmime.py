@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 
 from relay.errors import NotSealed, OpenPgpError
 from relay.mail import armor, encrypted, headers, mime, packets
@@ -81,12 +82,12 @@ def payload(content: bytes, *, protect_subject: bool) -> bytes:
     return b"".join([*lines, memoryview(content)[head.body_start :]])
 
 
-def sealed(content: bytes, ciphertext: bytes, *, received: bytes, protect_subject: bool) -> bytes:
-    """The message that leaves; `ciphertext` is the binary OpenPGP message made of the payload."""
-    head = headers.split(content)
+def sealed(head: Head, ciphertext: bytes, *, received: bytes, protect_subject: bool) -> bytes:
+    """The message that leaves; `head` is the received one's, `ciphertext` the OpenPGP message made of the payload."""
     boundary = f"=_pgp-relay_{secrets.token_hex(16)}".encode("ascii")  # "_" is in no armor
     outer = [field for field in head.fields if not (_is_structural(field) or field.name in headers.BLIND)]
-    return b"".join(
+    message = BytesIO()  # a large one is written once, where a join would have it twice
+    message.writelines(
         [
             received,
             *_outside(outer, protect_subject=protect_subject),
@@ -96,10 +97,11 @@ def sealed(content: bytes, ciphertext: bytes, *, received: bytes, protect_subjec
             b"\r\n",
             _VERSION_PART % boundary,
             _DATA_PART % boundary,
-            *armor.pieces(ciphertext, "MESSAGE"),
-            b"\r\n--%b--\r\n" % boundary,
         ]
     )
+    message.writelines(armor.pieces(ciphertext, "MESSAGE"))
+    message.write(b"\r\n--%b--\r\n" % boundary)
+    return message.getvalue()
 
 
 def verify(message: bytes, recipients: Sequence[Sequence[str]], *, protect_subject: bool = False) -> None:

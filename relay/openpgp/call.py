@@ -74,13 +74,12 @@ async def run(
 
     `passing` are the descriptors it may open.
     """
-    with ExitStack() as stack:
-        source = stack.enter_context(memory(content))
-        output, status = stack.enter_context(_sink(most)), stack.enter_context(_sink(MOST_STATUS))
+    with _sink(most) as output, _sink(MOST_STATUS) as status:
         command = [_PROGRAM, "--homedir", str(home), "--options", str(OPTIONS), *_ALWAYS]
         command += ["--status-fd", str(status), *arguments]
-        process = await _start(command, source, output, (*passing, status))
-        code = await _finish(process, seconds)
+        with memory(content) as source:
+            process = await _start(command, source, output, (*passing, status))
+            code = await _finish(process, seconds)
         return Result(code, _written(output), tuple(_lines(_written(status))))
 
 

@@ -74,7 +74,7 @@ def sealing_keeps_the_body(data: bytes) -> None:
     for protect in (True, False):
         inside = pgpmime.payload(data, protect_subject=protect)
         assert inside[headers.split(inside).body_start :] == body
-        message = pgpmime.sealed(data, CIPHERTEXT, received=RECEIVED, protect_subject=protect)
+        message = pgpmime.sealed(headers.split(data), CIPHERTEXT, received=RECEIVED, protect_subject=protect)
         pgpmime.verify(message, [["A" * 16]], protect_subject=protect)
         assert shape.shape_of(message).protection is shape.Protection.ENCRYPTED
 

@@ -30,7 +30,7 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
         "relay, gnupg, 1 worker",
         "relay, sequoia, 1 worker",
     }
-    assert all(row["mails_a_second"] > 0 and row["p99_ms"] >= row["p50_ms"] > 0 for row in told["matrix"])
+    assert all(row["mails_a_second"] > 0 and row["slowest_ms"] >= row["p50_ms"] > 0 for row in told["matrix"])
     assert all(row["cpu_ms"] > 0 for row in told["raw_gpg"])
     assert {"gnupg-raw", "fifty-sequoia", "import", "inlet"} <= {row["key"] for row in told["targets"]}
     for row in told["targets"]:

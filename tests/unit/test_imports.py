@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": VALUES,
     "config": VALUES | {"policy"},  # a rule of the file is a rule of the policy
     "wire": set(),
-    "helper": VALUES | {"wire"},
+    "heap": set(),
+    "helper": VALUES | {"wire", "heap"},
     "aside": VALUES | {"helper"},
     **{room: BASE | {"policy", "aside"} | PIPELINE for room in PIPELINE},
     "intake": VALUES | {"ports", "mail"},

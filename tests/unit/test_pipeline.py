@@ -15,7 +15,7 @@ from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail
 
 from relay import deliver
 from relay.deliver import Deliverer
-from relay.mail import pgpmime
+from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.words import Language
@@ -303,7 +303,7 @@ async def test_too_many_hops_and_bare_line_ends_are_refused_for_good() -> None:
 async def test_what_is_encrypted_already_passes_as_it_is() -> None:
     key = pysequoia.Cert.from_bytes(make_keypair(f"<{B}>").public)
     (cipher,) = dearmor(bytes(pysequoia.encrypt(recipients=[key], bytes=b"body")))
-    content = pgpmime.sealed(inbound(B).content, cipher.data, received=b"", protect_subject=True)
+    content = pgpmime.sealed(headers.split(inbound(B).content), cipher.data, received=b"", protect_subject=True)
     bench = Bench(REQUIRED)
     assert await bench.run(inbound(B, content=content)) == [250]
     assert bench.mails()[0][1].endswith(content)

@@ -60,7 +60,7 @@ def body_of(content: bytes) -> bytes:
 
 def seal(content: bytes = MAIL, ciphertext: bytes | None = None, *, protect_subject: bool = True) -> bytes:
     ciphertext = for_(ALICE) if ciphertext is None else ciphertext
-    return sealed(content, ciphertext, received=RECEIVED, protect_subject=protect_subject)
+    return sealed(headers.split(content), ciphertext, received=RECEIVED, protect_subject=protect_subject)
 
 
 def test_the_payload_of_a_mail() -> None:

@@ -1,0 +1,26 @@
+"""Memory that is freed goes back to the system.
+
+glibc takes a block of its own from the system for what is large, but with each one that is freed it raises what it
+calls large: after a few messages of 20 MB it holds several times as much that nobody uses. `return_large` fixes its
+thresholds (mallopt(3)); elsewhere than with glibc it does nothing. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+
+LARGE = 1 << 20
+"""Above what asyncio reads at once: a system call for each block is worth it only for large ones."""
+KEPT = 8 << 20
+"""Of small blocks, at the heap's end."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def return_large() -> None:
+    """From now on, in this process."""
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, LARGE)
+        mallopt(_TRIM_THRESHOLD, KEPT)
