@@ -13,11 +13,13 @@ from collections.abc import Generator
 
 import pytest
 import structlog
-from lab.canary import Sings, assert_unheard, listen
+from lab.canary import Sings, assert_unheard, listen, overhear
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
     listen()
+    overhear(captured=config.getoption("capture") != "no")
 
 
 @pytest.hookimpl(wrapper=True)

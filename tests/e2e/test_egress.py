@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from lab.canary import is_notice, take
 from lab.certificates import Keypair
 from lab.known import is_sealed
 from lab.readers import READERS
@@ -41,6 +42,8 @@ def house() -> Iterator[Path]:
         (folder / "spool").mkdir()
         (folder / "spool").chmod(0o1777)
         yield folder
+        for mailbox in (folder / "spool").iterdir():
+            take(mailbox)
     finally:
         shutil.rmtree(folder)
 
@@ -113,9 +116,8 @@ def test_local_mail_does_not_meet_the_relay(egress: tuple[Way, Keypair, Path]) -
     before = made.relay.trace()
     sent(made, "news@front.example")
     made.mta.wait_empty()
-    (mail,) = (folder / "spool" / "news" / "new").iterdir()
-    assert BODY.replace(b"\r\n", b"\n") in mail.read_bytes()
-    mail.unlink()
+    (mail,) = take(folder / "spool" / "news")
+    assert BODY.replace(b"\r\n", b"\n") in mail
     assert made.relay.trace() == before
     assert made.sink.taken == []
 
@@ -123,8 +125,7 @@ def test_local_mail_does_not_meet_the_relay(egress: tuple[Way, Keypair, Path]) -
 def test_one_mail_for_inside_and_outside_goes_both_ways(egress: tuple[Way, Keypair, Path]) -> None:
     made, key, folder = egress
     sealed_once(made, key, "many@front.example")
-    (mail,) = (folder / "spool" / "news" / "new").iterdir()
-    mail.unlink()
+    assert len(take(folder / "spool" / "news")) == 1
 
 
 def test_a_refusal_is_told_to_a_sender_in_the_house() -> None:
@@ -132,8 +133,9 @@ def test_a_refusal_is_told_to_a_sender_in_the_house() -> None:
     with house() as folder, way({"policy": policy}, egress=True, main=local(folder)) as made:
         made.mta.submit("news@front.example", [OUTSIDE], MAIL.encode() + BODY)
         made.mta.wait_empty()
-        (notice,) = (folder / "spool" / "news" / "new").iterdir()
-        assert b"was not sent" in notice.read_bytes()
+        (notice,) = take(folder / "spool" / "news")
+        assert b"was not sent" in notice
+        assert is_notice(notice)
         assert made.sink.taken == []
 
 

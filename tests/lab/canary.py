@@ -7,9 +7,10 @@ not be heard, in the whole run of the tests:
 - the relay's folder, when `lab.relay` is done with it: the log of all its runs with whatever crashed, the store with
   the trace, what the commands printed, temporary files (TMPDIR is in there), what else was left;
 - each reply, in `lab.client` and in `smtplib` (`listen`); the log of Postfix, which quotes them;
-- each notice that comes to a sink of the lab (and all that comes to the next hop of `lab.bed`);
+- each notice that comes to a sink of the lab or to a mailbox (and all that comes to the next hop of `lab.bed`);
 - what a test that passed has written to standard output, standard error and the log of its own process, where parts of
-  the relay run without one of their own (`tests/conftest.py`).
+  the relay run without one of their own (`tests/conftest.py`); what it has read of that itself (`capsys`); and with
+  `pytest -s`, which captures nothing, whatever it prints.
 
 `tests/integration/hostile/test_canary.py` has a relay that sings at each of these places, and sees the test go red.
 """
@@ -18,7 +19,11 @@ from __future__ import annotations
 
 import re
 import smtplib
+import sys
 from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
 
 WORD = b"kanarienvogel7"
 
@@ -67,6 +72,39 @@ def listen() -> None:
     smtplib.SMTP.data, smtplib.SMTP.getreply = telling_data, telling_reply  # type: ignore[method-assign, assignment]
 
 
+def overhear(*, captured: bool) -> None:
+    """Hear what tests take out of what they have printed, and, where nothing is captured, what they print."""
+    readouterr = pytest.CaptureFixture.readouterr
+
+    def heard(self: pytest.CaptureFixture[Any]) -> Any:  # noqa: ANN401  text or octets
+        said = readouterr(self)
+        for text in said:
+            assert_unheard(text if isinstance(text, bytes) else _octets(text), "what the test has read of its output")
+        return said
+
+    pytest.CaptureFixture.readouterr = heard  # type: ignore[method-assign]
+    if not captured:
+        sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)  # type: ignore[assignment]
+
+
+class _Heard:
+    """A stream of this process; what sings is not written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        assert_unheard(_octets(text), "what the test prints")
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the stream's
+        return getattr(self._stream, name)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
 class Sings(Exception):
     """A canary was found where none may be."""
 
@@ -81,6 +119,17 @@ def assert_unheard(data: bytes, where: object) -> None:
 def is_notice(content: bytes) -> bool:
     """A relay of the lab wrote it."""
     return _NOTICE.search(content[:20_000]) is not None
+
+
+def take(mailbox: Path) -> list[bytes]:
+    """The mails in this maildir, which is emptied; a notice among them says nothing."""
+    files = sorted((mailbox / "new").iterdir())
+    mails = [file.read_bytes() for file in files]
+    for file, mail in zip(files, mails, strict=True):
+        file.unlink()
+        if is_notice(mail):
+            assert_unheard(mail, "a notice")
+    return mails
 
 
 def assert_silent(folder: Path) -> None:

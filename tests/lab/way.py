@@ -55,7 +55,7 @@ def way(
     """Start everything, and leave nothing behind."""
     back = free_port()
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
-        relay.program = (PROGRAM,)
+        relay.program = (PROGRAM,)  # all that makes it run starts from nothing
         mta = Postfix(relayhost=sink.port, main=main)
         try:
             relay.run("postfix", "install", "--config-dir", mta.folder, *(["--egress"] if egress else []))
@@ -63,6 +63,7 @@ def way(
                 relay.run("keys", "generate", "Relay", "relay@front.example")
                 relay.configure({**relay.settings, "sign": {"default": "relay@front.example"}})
             relay.start()
+            relay.program = ()
             mta.start()
             yield Way(mta, relay, sink)
         finally:

@@ -154,18 +154,30 @@ def one_notice(altered: str) -> None:
         assert sink.wait_for(1)
 
 
-def test_what_a_test_prints_itself_is_heard(tmp_path: Path) -> None:
+@pytest.mark.parametrize("capture", ["fd", "no"])
+def test_what_a_test_prints_itself_is_heard(tmp_path: Path, capture: str) -> None:
     folder = Path(__file__).parents[2]
     (tmp_path / "conftest.py").write_text((folder / "conftest.py").read_text())
     (tmp_path / "test_it.py").write_text(
         "import sys\nfrom lab.canary import WORD\n\n\n"
         "def test_out() -> None:\n    print(WORD.decode())\n\n\n"
         "def test_error() -> None:\n    print(WORD.decode(), file=sys.stderr)\n\n\n"
+        "def test_read(capsys) -> None:\n    print(WORD.decode())\n    capsys.readouterr()\n\n\n"
         "def test_nothing() -> None:\n    print('all is well')\n"
     )
     plain = [word for plugin in ("cacheprovider", "xdist", "hypothesispytest") for word in ("-p", f"no:{plugin}")]
-    command = [sys.executable, "-m", "pytest", "-q", *plain, "-o", f"pythonpath={folder}", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        *plain,
+        f"--capture={capture}",
+        "-o",
+        f"pythonpath={folder}",
+        tmp_path,
+    ]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False, timeout=60)
-    assert b"2 failed, 1 passed" in done.stdout, done.stdout
+    assert b"3 failed, 1 passed" in done.stdout, done.stdout
     with pytest.raises(Sings):
         assert_unheard(done.stdout, "what pytest says of it")
