@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab.canary import Sings, assert_unheard, is_notice
+from lab.canary import WORD, Sings, assert_unheard, is_notice, take
 from lab.client import Client
 from lab.relay import Relay
 from lab.sink import Sink
@@ -154,6 +154,15 @@ def one_notice(altered: str) -> None:
         assert sink.wait_for(1)
 
 
+def test_what_sings_in_a_notice_that_came_to_a_mailbox_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1").write_bytes(b"Reporting-MTA: dns; relay.example\n\n" + WORD)
+    with pytest.raises(Sings, match="a notice"):
+        take(tmp_path)
+    (tmp_path / "new" / "2").write_bytes(b"Subject: a mail of somebody's\n\n" + WORD)
+    assert len(take(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("capture", ["fd", "no"])
 def test_what_a_test_prints_itself_is_heard(tmp_path: Path, capture: str) -> None:
     folder = Path(__file__).parents[2]
@@ -166,17 +175,8 @@ def test_what_a_test_prints_itself_is_heard(tmp_path: Path, capture: str) -> Non
         "def test_nothing() -> None:\n    print('all is well')\n"
     )
     plain = [word for plugin in ("cacheprovider", "xdist", "hypothesispytest") for word in ("-p", f"no:{plugin}")]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        *plain,
-        f"--capture={capture}",
-        "-o",
-        f"pythonpath={folder}",
-        tmp_path,
-    ]
+    options = [*plain, f"--capture={capture}", "-o", f"pythonpath={folder}"]
+    command = [sys.executable, "-m", "pytest", "-q", *options, tmp_path]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False, timeout=60)
     assert b"3 failed, 1 passed" in done.stdout, done.stdout
     with pytest.raises(Sings):
