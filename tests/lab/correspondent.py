@@ -13,7 +13,12 @@ from typing import Self
 
 def in_days(days: float) -> str:
     """So long from now, as GnuPG reads it."""
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%dT%H%M%S")
+    return in_seconds(days * 86400)
+
+
+def in_seconds(seconds: float) -> str:
+    """Likewise."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%S")
 
 
 class Correspondent:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from lab.correspondent import Correspondent, in_days
+from lab.correspondent import Correspondent, in_days, in_seconds
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
 from lab.slapd import PASSWORD, SUFFIX, Slapd
 from lab.timed import send
 from lab.waiting import wait_for
+
+from relay.keys.upkeep import EARLY, MARGIN
 
 DOMAIN = "ville.example"
 FETCHED, IMPORTED, ALIAS = f"fetched@{DOMAIN}", f"imported@{DOMAIN}", f"alias@{DOMAIN}"
@@ -124,3 +127,23 @@ def test_a_revocation_that_one_mails_lookup_finds_counts_for_the_next_mail_to_an
     site.person.revoke(key)
     site.wkd.publish("third@ville.example", site.person.export(key))
     assert [site.send("third@ville.example"), site.send(IMPORTED), site.send(ALIAS)] == ["refused"] * 3
+
+
+def test_a_fetched_key_is_asked_for_once_more_before_its_time_ends(site: Site) -> None:
+    """Nobody writes, the answer is not old yet, and the owner has prolonged the key: no mail will meet the old one."""
+    lookup = {**site.relay.settings["lookup"], "sources": ["wkd"], "cache": {"found": "1m"}}
+    site.relay.configure({**site.relay.settings, "lookup": lookup})
+    site.relay.start()
+    key = site.person.new_key(f"<{FETCHED}>", expires=in_seconds(MARGIN + 10))
+    site.wkd.publish(FETCHED, site.person.export(key))
+    assert site.send(FETCHED) == "sealed"
+    asked, before = time.monotonic(), site.keys()[key]["expires"]
+    site.prolong(key)
+    site.wkd.publish(FETCHED, site.person.export(key))
+
+    site.wait_renewed(key, None)
+
+    assert time.monotonic() - asked < EARLY * 60, "before the answer was old"
+    assert before < site.keys()[key]["expires"]
+    assert site.wkd.asked == ["fetched"] * 2
+    assert site.send(FETCHED) == "sealed"
