@@ -136,9 +136,11 @@ class Pipeline:
             for index, rule in rules.items()
             if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
         }
+        begun = time.monotonic()
         found = await self.lookups.find_all(wanted)
+        seconds = round(time.monotonic() - begun, 4)
         for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
-            course.log.debug(Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count)
+            course.log.debug(Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count, seconds=seconds)
         for index, rule in rules.items():
             address = course.recipients[index].address
             decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))
