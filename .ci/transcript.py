@@ -38,7 +38,7 @@ CHANGING = {
 def commands(page: str) -> Iterator[tuple[str, str]]:
     """Each root command of the page, with the heading it stands under."""
     heading, shell = "", False
-    for line in page.splitlines():
+    for line in map(str.strip, page.splitlines()):  # a list indents its blocks
         if line.startswith("```"):
             shell = line == "```console"
         elif line.startswith("## "):
