@@ -1,9 +1,12 @@
-"""Someone outside whose key the relay knows, and reading what was sealed for them with their own GnuPG."""
+"""Someone outside whose key the relay knows, and who reads what was sealed for them with other software than GnuPG."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import TracebackType
 from typing import Self
+
+import pysequoia
 
 from lab.correspondent import Correspondent
 from lab.relay import Relay
@@ -39,7 +42,13 @@ class Known:
     def decrypt(self, mail: bytes) -> bytes:
         """The payload of a sealed mail."""
         start = mail.index(BEGIN)
-        return self.person.gpg("--decrypt", data=mail[start : mail.index(END, start) + len(END)])
+        armored = mail[start : mail.index(END, start) + len(END)]
+        return bytes(pysequoia.decrypt(armored, decryptor=self._decryptor).bytes)
+
+    @cached_property
+    def _decryptor(self) -> pysequoia.PyDecryptor:
+        secret = self.person.gpg("--export-secret-keys", self.fingerprints[0])
+        return pysequoia.Tsk.from_bytes(secret).decryptor()
 
 
 def is_sealed(mail: bytes) -> bool:
