@@ -3,10 +3,10 @@
     python bench/measure.py [--quick | --smoke] [--results FOLDER]
 
 The matrix: bare pass-through, the relay with each engine, for 10 KB, 1 MB and 20 MB, with 1, 10 and 50 sessions, over
-LMTP and SMTP, from Postfix's smtp-source into its smtp-sink; over LMTP each of them with two processes as well. Then
-raw gpg alone, a real Postfix on both sides, and the nine targets (`targets`). The programs run at once and take turns,
-A, B, A, B: what else runs on the machine meets each alike; a cell is the median of its rounds, latencies are those of
-all rounds together. Ratios are what to look at.
+LMTP and SMTP, from Postfix's smtp-source into its smtp-sink; over LMTP each of them with two processes as well (but for
+50 mails of 20 MB at once). Then raw gpg alone, a real Postfix on both sides, and the nine targets (`targets`). The
+programs run at once and take turns, A, B, A, B: what else runs on the machine meets each alike; a cell is the median
+of its rounds, latencies are those of all rounds together. Ratios are what to look at.
 
 Writes JSON, a table and a chart (`report`) into the results folder.
 """
@@ -98,7 +98,7 @@ def cells(programs: Sequence[Subject], plan: Plan) -> Iterator[dict[str, object]
             if size * sessions > plan.at_once:
                 continue
             for protocol in plan.protocols:
-                these = [one for one in programs if protocol == "lmtp" or one.processes == 1]
+                these = [one for one in programs if plan.compares(one.processes, size, sessions, protocol)]
                 yield from cell(these, plan, size=size, sessions=sessions, protocol=protocol)
                 _say(f"{NAMES[size]}, {sessions} sessions, {protocol}")
 

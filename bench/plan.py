@@ -16,10 +16,10 @@ class Plan:
     sessions: tuple[int, ...] = (1, 10, 50)
     protocols: tuple[str, ...] = ("lmtp", "smtp")
     rounds: int = 3
-    """Of the matrix; where mails of 20 MB come in ten sessions or more it is one."""
+    """Of the matrix; one where mails of 20 MB come in ten sessions or more."""
     turns: int = 5
     """Of each target."""
-    seconds: float = 2.0
+    seconds: float = 1.5
     """For one program in one round, about; large mails take longer."""
     certificates: int = 10_000
     many: int = 100_000
@@ -35,6 +35,10 @@ class Plan:
         if size == LARGE:
             return max(2, sessions)
         return max(sessions, int(pace * self.seconds) or (self.first if size == SMALL else 10))
+
+    def compares(self, processes: int, size: int, sessions: int, protocol: str) -> bool:
+        """Whether a program of so many processes has a row in that cell."""
+        return processes == 1 or (protocol == "lmtp" and size * sessions < 50 * LARGE)
 
     def times(self, size: int, sessions: int) -> int:
         """Rounds of one cell."""

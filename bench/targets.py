@@ -285,7 +285,7 @@ def _named(folder: Path, count: int) -> Path:
 def importing(folder: Path, plan: Plan) -> dict[str, object]:
     place = folder / "importing"
     place.mkdir()
-    told: dict[str, Any] = asyncio.run(store.importing(place, plan.imported))
+    told: dict[str, Any] = asyncio.run(store.importing(place, plan.imported, again=False))
     return _target("import", told.pop("ratio"), **told)
 
 
