@@ -113,12 +113,12 @@ class Pipeline:
         course.log.info(
             Event.RECEIVED, size=len(inbound.content), recipients=len(course.recipients), protocol=inbound.protocol
         )
-        if reply := await aside(len(inbound.content), _unacceptable, inbound):
-            course.log.warning(Event.REJECTED, code=reply.code, status=reply.enhanced)
-            course.answer(course.everyone, reply)
+        transaction = await aside(len(inbound.content), _admitted, inbound)
+        if isinstance(transaction, Reply):
+            course.log.warning(Event.REJECTED, code=transaction.code, status=transaction.enhanced)
+            course.answer(course.everyone, transaction)
             return False
         await self.witness.ready()
-        transaction = await aside(len(inbound.content), digest, inbound.envelope, inbound.content)
         await self.served.turns.begin(transaction)
         course.transaction = transaction
         course.known = await self.served.known(course.transaction)
@@ -168,6 +168,11 @@ async def _guarded(course: Course, step: Awaitable[None]) -> None:
 def _read(inbound: Inbound) -> tuple[headers.Head, Shape, frozenset[Address]]:
     head = headers.split(inbound.content)
     return head, shape_of(inbound.content), headers.named_recipients(head)
+
+
+def _admitted(inbound: Inbound) -> bytes | Reply:
+    """What names its transaction, or why it is not taken."""
+    return _unacceptable(inbound) or digest(inbound.envelope, inbound.content)
 
 
 def _unacceptable(inbound: Inbound) -> Reply | None:
