@@ -29,8 +29,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
+os.nice(5)  # starting takes a tenth of a second of a processor, and a broken directory has many started
 
-import bonsai  # after the line above
+import bonsai  # noqa: E402  after the lines above
 
 MEMORY = 512 << 20
 MAX_OCTETS = 4 << 20  # of all values in one answer

@@ -10,20 +10,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 
 import pytest
-from lab.badldap import EVIL, Front
+from lab.badldap import EVIL, Front, Handler
 from lab.certificates import Keypair, make_keypair
 from lab.relay import Relay
 from lab.sink import Sink
 from lab.slapd import PEOPLE, Slapd
-from lab.timed import most_resident, send, times
+from lab.timed import UNDISTURBED, most_resident, p99_beside, send, set_within, times
 
 TIMEOUT = 3.0
 SOON = TIMEOUT + 4
+EVERY = 0.6
+"""Seconds between three mails to people in the evil directory and the next three."""
 ROOM = 150 << 20
 HONEST = "colleague@known.example"
 CAROL = "carol@ville.example"
@@ -53,6 +56,20 @@ def person(address: str, key: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
+    with made(unavailable="0s") as site:
+        yield site
+
+
+@pytest.fixture
+def remembering() -> Iterator[Site]:
+    """It asks again after two seconds, where a site's relay does after sixty."""
+    with made(unavailable="2s") as site:
+        yield site
+
+
+@contextmanager
+def made(unavailable: str) -> Iterator[Site]:
+    """`unavailable`: for how long an outage of the directory is remembered."""
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
         directory = stack.enter_context(Slapd())
@@ -63,7 +80,8 @@ def site() -> Iterator[Site]:
         front = stack.enter_context(Front(directory.port))
         server = {"url": f"ldap://127.0.0.1:{front.port}", "base": PEOPLE, "filter": "(mail={address})"}
         server |= {"attribute": "siteKey", "timeout": f"{TIMEOUT:g}s"}
-        lookup = {"sources": ["keyring", "ldap"], "ldap": [server], "cache": {"unavailable": "0s", "not_found": "0s"}}
+        lookup = {"sources": ["keyring", "ldap"], "ldap": [server]}
+        lookup["cache"] = {"unavailable": unavailable, "not_found": "0s"}
         relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
         relay.run("keys", "import", "-", content=make_keypair(f"<{HONEST}>").public)
         relay.start()
@@ -100,6 +118,34 @@ async def test_an_evil_directory_is_an_outage_that_holds_up_nobody_else(site: Si
     assert reply.startswith("451 4.4.3"), reply
     assert took < SOON
     assert longest < max(1, took / 2)
+
+
+@pytest.mark.timeout(300)
+async def test_other_mails_go_on_undisturbed_beside_an_evil_directory(remembering: Site) -> None:
+    """p99 of mails to a known key, while others wait for a directory that turns evil in one way after the other."""
+    kinds = cycle(EVIL.items())
+    ratio = await p99_beside(remembering.url, HONEST, lambda: _disturbed(remembering, kinds))
+    assert ratio < UNDISTURBED
+    assert not any(b"the clear body" in taken.content for taken in remembering.sink.taken)
+
+
+@asynccontextmanager
+async def _disturbed(site: Site, kinds: Iterator[tuple[str, Handler]]) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+
+    async def disturb() -> None:
+        while not stop.is_set():
+            name, behaviour = next(kinds)
+            site.front.behave(behaviour)
+            asked = [f"{name.replace(' ', '-')}{number}@ville.example" for number in range(3)]
+            assert {reply[:9] for reply in await asyncio.gather(*(send(site.url, a) for a in asked))} == {"451 4.4.3"}
+            await set_within(stop, EVERY)
+
+    disturbing = asyncio.create_task(disturb())
+    yield
+    stop.set()
+    await disturbing
+    site.front.behave(None, site.directory.port)
 
 
 async def test_a_directory_that_hangs_in_the_middle_of_its_life_is_an_outage_until_it_goes_on(site: Site) -> None:

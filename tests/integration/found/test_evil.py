@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-import statistics
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,7 +20,7 @@ from lab.certificates import SIGNATURE, USER_ID, Keypair, join, make_keypair, sp
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
-from lab.timed import most_resident, p99, send, times
+from lab.timed import UNDISTURBED, most_resident, p99_beside, send, set_within
 from lab.wkd import Behaviour, Exchange
 
 TIMEOUT = 2.0  # of lookup.wkd, in lab.published
@@ -221,47 +220,25 @@ async def test_other_mails_go_on_undisturbed(site: Site) -> None:
     Nothing is remembered of an outage here (`unavailable: 0s`), so that each of them meets the evil anew; the evil
     servers' own work is done by the same processors and counts against us.
     """
-    await times(site.url, HONEST, 30)
-    quiet: list[float] = []
-    disturbed: list[float] = []
-    for enough in (4, 4, 4):  # more of both where the first do not tell
-        for _ in range(enough):  # in turns, so that what else this machine does falls on both
-            quiet += await times(site.url, HONEST, 60)
-            disturbed += await _disturbed_times(site, 60)
-        ratio = p99(disturbed) / p99(quiet)
-        if ratio < 1.5:
-            break
-    for name, taken in (("without", quiet), ("with", disturbed)):
-        median = statistics.median(taken)
-        print(f"{name} evil domains: p99 {p99(taken) * 1000:.1f} ms, median {median * 1000:.1f} ms")
-    print(f"ratio of p99: {ratio:.2f}")
-    assert ratio < 1.5
+    assert await p99_beside(site.url, HONEST, lambda: _disturbed(site)) < UNDISTURBED
     assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
 
 
-async def _disturbed_times(site: Site, count: int) -> list[float]:
+@asynccontextmanager
+async def _disturbed(site: Site) -> AsyncIterator[None]:
     stop = asyncio.Event()
     evil = [asyncio.create_task(_evil_mails(site, name, n / len(EVIL), stop)) for n, name in enumerate(EVIL)]
-    taken = await times(site.url, HONEST, count)
+    yield
     stop.set()
     replies = [reply for sent in await asyncio.gather(*evil) for reply in sent]
     assert {reply[:9] for reply in replies} == {"451 4.4.3"}
-    return taken
 
 
 async def _evil_mails(site: Site, name: str, turn: float, stop: asyncio.Event) -> list[str]:
     """One after the other, the domains in turn; a mail that Postfix tries again would come after minutes."""
     replies = []
     wait = turn * EVERY
-    while not await _set_within(stop, wait):
+    while not await set_within(stop, wait):
         replies.append(await send(site.url, f"u{len(replies)}@{name}.example"))
         wait = EVERY
     return replies
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
