@@ -1,6 +1,6 @@
 """What the sources said of one address, in words: each that was asked, its time, and what the search made of it.
 
-Pure. The order is that of the search (`relay.keys.chain`), whose rules these words repeat: a test goes through each.
+The order is that of the search (`relay.keys.chain`), whose rules these words repeat: a test goes through each.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _then(answer: Told, excused: frozenset[str], *, last: bool, stored: bool) ->
     onward = "no source is left" if last else "the next one is asked"
     match answer.lookup:
         case Found() as found:
-            return _of_found(found, answer.judged, onward)
+            return _of_found(found, answer.judged, onward, last=last)
         case NotFound():
             return "what is stored stays in use" if stored else onward
         case Unusable():
@@ -66,7 +66,7 @@ def _then(answer: Told, excused: frozenset[str], *, last: bool, stored: bool) ->
             return "an outage is never “no key”: the search ends"
 
 
-def _of_found(found: Found, judged: Lookup | None, onward: str) -> str:
+def _of_found(found: Found, judged: Lookup | None, onward: str, *, last: bool) -> str:
     match judged:
         case NotFound():
             return f"only proposed beside the key that was imported (pgp-relay keys approve): {onward}"
@@ -75,7 +75,8 @@ def _of_found(found: Found, judged: Lookup | None, onward: str) -> str:
         case Found(certificate=certificate) if certificate.fingerprint != found.certificate.fingerprint:
             return f"the imported {certificate.fingerprint} wins over it"
         case _ if found.source == KEYRING and found.origin is not Origin.IMPORTED:
-            return f"usable; {found.origin.value} brought it, and is asked whether it still has it"
+            again = "the search ends" if last else "it is asked whether it still has it"
+            return f"usable, brought by {found.origin.value}: {again}"
         case _:
             return "usable: the search ends"
 

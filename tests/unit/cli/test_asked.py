@@ -25,6 +25,14 @@ async def at(tmp_path: Path) -> AsyncIterator[Bench]:
         yield made
 
 
+async def test_a_key_whose_source_is_not_asked_any_more_ends_the_search(at: Bench, tmp_path: Path) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB)]
+    await told(at)
+
+    async with bench(tmp_path, order=("ldap",)) as later:
+        assert (await told(later))[0] == f"keyring: has {fpr(1)}; usable, brought by wkd: the search ends"
+
+
 async def told(at: Bench, *excused: str) -> list[str]:
     """The lines without their times."""
     address, excuses = Address(BOB), frozenset(excused)
@@ -64,7 +72,7 @@ async def test_a_key_that_a_source_brought_before_is_asked_for_again(at: Bench) 
     await told(at)
 
     assert (await told(at))[:3] == [
-        f"keyring: has {fpr(1)}; usable; wkd brought it, and is asked whether it still has it",
+        f"keyring: has {fpr(1)}; usable, brought by wkd: it is asked whether it still has it",
         f"wkd/test: has {fpr(1)}; usable: the search ends",
         "not asked: ldap",
     ]
