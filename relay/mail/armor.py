@@ -14,9 +14,11 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple
 
 import anycrc
+import pybase64
 
 from relay.errors import OpenPgpError
 
@@ -30,6 +32,7 @@ _BEGIN_LINE = re.compile(rb"-----BEGIN PGP ([A-Z0-9 ,/]{1,40})-----[ \t]*(?:\r\n
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 _CHECKSUM = re.compile(rb"(?:\A|[\r\n])[ \t]*=[A-Za-z0-9+/]{1,4}={0,2}\Z")
 _TAIL = 1_000  # where a checksum is looked for
+_WINDOW = 1 << 20
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
 _CRC24 = anycrc.Model("CRC24-OPENPGP")  # section 6.1.1
@@ -85,13 +88,13 @@ def pieces(data: bytes, kind: str) -> Iterator[bytes]:
     view = memoryview(data)
     step = _ROW_OCTETS * _ROWS
     for at in range(0, len(data), step):
-        encoded = binascii.b2a_base64(view[at : at + step], newline=False)
+        encoded = pybase64.b64encode(view[at : at + step])
         if len(encoded) == COLUMNS * _ROWS:
             yield b"\r\n".join(_ROW_FORMAT.unpack(encoded))
         else:
             yield b"\r\n".join(_ROW.findall(encoded))
         yield b"\r\n"
-    yield b"=%b" % binascii.b2a_base64(_CRC24.calc(data).to_bytes(3, "big")).replace(b"\n", b"\r\n")
+    yield b"=%b\r\n" % pybase64.b64encode(_CRC24.calc(data).to_bytes(3, "big"))
     yield b"-----END PGP %b-----\r\n" % label
 
 
@@ -131,16 +134,30 @@ def _headers(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
 
 
 def _decode(data: bytes, start: int, end: int) -> bytes:
-    """The base64 of `data[start:end]`, without a copy: whatever the lenient decoder skipped shows in the count."""
+    """The base64 of `data[start:end]`, without a copy of it all."""
     tail = max(start, end - _TAIL)
     last = data[tail:end].rstrip(SPACE)
     checksum = _CHECKSUM.search(last)  # \A: of no data at all; in longer data the search begins inside a line of base64
     end = tail + (checksum.start() if checksum else len(last))
-    try:
-        decoded = binascii.a2b_base64(memoryview(data)[start:end])
-    except binascii.Error as error:
-        raise OpenPgpError("the armor is not base64") from error
-    digits = end - start - sum(data.count(space, start, end) for space in (b"\r", b"\n", b" ", b"\t"))
-    if digits != (len(decoded) + 2) // 3 * 4:
-        raise OpenPgpError("the armor is not base64")
-    return decoded
+    decoded = BytesIO()
+    decoded.writelines(_decoded(data, start, end))
+    return decoded.getvalue()
+
+
+def _decoded(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Window by window; padding ends it."""
+    left, padded = b"", False
+    for at in range(start, end, _WINDOW):
+        digits = left + data[at : min(at + _WINDOW, end)].translate(None, SPACE)
+        whole = len(digits) - len(digits) % 4
+        if padded and digits:
+            break
+        try:
+            yield pybase64.b64decode(memoryview(digits)[:whole], validate=True)
+        except binascii.Error as error:
+            raise OpenPgpError("the armor is not base64") from error
+        left, padded = digits[whole:], digits.endswith(b"=")
+    else:
+        if not left:
+            return
+    raise OpenPgpError("the armor is not base64")

@@ -80,6 +80,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "aiosmtpd": ("aiosmtpd", {"smtp"}),
     "aiosmtplib": ("aiosmtplib", {"smtp"}),
     "anycrc": ("anycrc", {"mail"}),
+    "pybase64": ("pybase64", {"mail"}),
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),

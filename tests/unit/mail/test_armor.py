@@ -1,6 +1,7 @@
 """ASCII armor: what is written is read back, and what is broken is told."""
 
 import base64
+import binascii
 import contextlib
 from pathlib import Path
 
@@ -92,6 +93,22 @@ def test_a_checksum_never_decides(checksum: bytes) -> None:
 def test_broken_armor_is_told(text: bytes) -> None:
     with pytest.raises(OpenPgpError):
         dearmor(text)
+
+
+def test_padding_in_the_middle_of_long_base64_is_told() -> None:
+    window = (b"A" * ((1 << 20) - 2)) + b"=="
+    assert dearmor(HELLO.replace(b"aGVs\nbG8=", window))[0].data == bytes((1 << 20) // 4 * 3 - 2)
+    with pytest.raises(OpenPgpError):
+        dearmor(HELLO.replace(b"aGVs\nbG8=", window + b"aGVs"))
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b" \t\r\n"])
+@pytest.mark.parametrize("columns", [5, 64, 76, 1 << 20])
+def test_long_base64_in_lines_of_any_length_is_read(columns: int, ending: bytes) -> None:
+    data = bytes(range(256)) * 6000
+    digits = binascii.b2a_base64(data, newline=False)
+    text = ending.join(digits[at : at + columns] for at in range(0, len(digits), columns))
+    assert dearmor(HELLO.replace(b"aGVs\nbG8=", text))[0].data == data
 
 
 @pytest.mark.parametrize("text", [b"", b"text", b"> " + HELLO, b"-----BEGIN PGP MESSAGE----- and more\n"])
