@@ -1,7 +1,7 @@
 """Every SMTP reply the relay gives: the one place with codes (RFC 5321, RFC 3463).
 
 Texts say what the client may know and the id under which the log tells the rest. They hold no content,
-no exception and nothing that another program wrote.
+no exception and nothing that another program wrote. Those without an id are given to commands that never became a mail.
 """
 
 from __future__ import annotations
@@ -9,6 +9,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.model import Reply
+
+OK = Reply(250, "2.0.0", "Ok")
+SENDER_OK = Reply(250, "2.1.0", "Ok")
+RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
+CANNOT_VERIFY = Reply(252, "2.5.0", "Not verified here")
+GO_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+
+CLOSING = Reply(421, "4.3.2", "Closing: the relay stops")
+TIMEOUT = Reply(421, "4.4.2", "Timeout")
+CROWDED = Reply(421, "4.7.0", "Too many connections")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message")
+NO_ROOM = Reply(452, "4.3.1", "Too much in hand, try again later")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
+
+NOT_HERE = Reply(500, "5.5.1", "Not in this protocol")
+BAD_ARGUMENT = Reply(501, "5.5.4", "Bad argument")
+BAD_SENDER = Reply(501, "5.1.7", "Bad sender address syntax")
+BAD_RECIPIENT = Reply(501, "5.1.3", "Bad recipient address syntax")
+HELLO_FIRST = Reply(503, "5.5.1", "Say hello first")
+NESTED_MAIL = Reply(503, "5.5.1", "A transaction is in progress")
+MAIL_FIRST = Reply(503, "5.5.1", "MAIL comes first")
+RECIPIENT_FIRST = Reply(503, "5.5.1", "RCPT comes first")
+TLS_ALREADY = Reply(503, "5.5.1", "TLS is in use")
+TLS_FIRST = Reply(530, "5.7.0", "STARTTLS comes first")
+NEEDS_SMTPUTF8 = Reply(553, "5.6.7", "SMTPUTF8 is needed for this address")
+UNKNOWN_PARAMETER = Reply(555, "5.5.4", "Unknown parameter")
+
+NO_SMTPUTF8 = Reply(553, "5.6.7", "The next hop does not take SMTPUTF8")
+BROKE_OFF = Reply(451, "4.4.1", "The next hop broke off")
 
 
 def delivered(id_: str) -> Reply:

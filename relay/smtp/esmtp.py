@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from relay import replies
 from relay.errors import AddressError, RelayError
 from relay.model import Address, Recipient, Reply
-from relay.smtp import dialogue
 
 XFORWARD_NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 
@@ -45,20 +44,20 @@ class Mail:
 
 def read_mail(argument: str, *, limit: int) -> Mail:
     """Read `FROM:<path> parameters`; `limit` is the largest message taken."""
-    path, options = _split(argument, "FROM", dialogue.BAD_SENDER)
+    path, options = _split(argument, "FROM", replies.BAD_SENDER)
     values = _judged(options, _MAIL)
     smtputf8 = "SMTPUTF8" in values
     size = int(values.get("SIZE") or 0)
     if size > limit:
         raise Refusal(replies.too_large(limit))
-    sender = _address(path, dialogue.BAD_SENDER, smtputf8=smtputf8) if path else None
+    sender = _address(path, replies.BAD_SENDER, smtputf8=smtputf8) if path else None
     return Mail(sender, tuple(option for option in options if option[:5].upper() != "SIZE="), size, smtputf8)
 
 
 def read_recipient(argument: str, *, smtputf8: bool) -> Recipient:
     """Read `TO:<path> parameters`; `smtputf8` is what MAIL asked for."""
-    path, options = _split(argument, "TO", dialogue.BAD_RECIPIENT)
-    address = _address(path, dialogue.BAD_RECIPIENT, smtputf8=smtputf8)
+    path, options = _split(argument, "TO", replies.BAD_RECIPIENT)
+    address = _address(path, replies.BAD_RECIPIENT, smtputf8=smtputf8)
     _judged(options, _RCPT_UTF8 if smtputf8 else _RCPT)
     return Recipient(address, options)
 
@@ -67,7 +66,7 @@ def read_xforward(argument: str) -> tuple[tuple[str, str], ...]:
     """Read `NAME=value …`; the values stay in xtext."""
     pairs = tuple((name, value) for name, _, value in (word.partition("=") for word in argument.split()))
     if not pairs or not all(name.upper() in XFORWARD_NAMES and _xforward_value(value) for name, value in pairs):
-        raise Refusal(dialogue.BAD_ARGUMENT)
+        raise Refusal(replies.BAD_ARGUMENT)
     return pairs
 
 
@@ -80,7 +79,7 @@ def _split(argument: str, verb: str, bad: Reply) -> tuple[str, tuple[str, ...]]:
 
 def _address(path: str, bad: Reply, *, smtputf8: bool) -> Address:
     if not path.isascii() and not smtputf8:
-        raise Refusal(dialogue.NEEDS_SMTPUTF8)
+        raise Refusal(replies.NEEDS_SMTPUTF8)
     try:
         path.encode()  # what was no UTF-8 came as surrogates
         return Address(path)
@@ -96,12 +95,12 @@ def _judged(options: tuple[str, ...], known: dict[str, Judge]) -> dict[str, str 
     for option in options:
         match = _PARAMETER.fullmatch(option)
         if match is None:
-            raise Refusal(dialogue.BAD_ARGUMENT)
+            raise Refusal(replies.BAD_ARGUMENT)
         name = match["name"].upper()
         if name not in known:
-            raise Refusal(dialogue.UNKNOWN_PARAMETER)
+            raise Refusal(replies.UNKNOWN_PARAMETER)
         if name in values or not known[name](match["value"]):
-            raise Refusal(dialogue.BAD_ARGUMENT)
+            raise Refusal(replies.BAD_ARGUMENT)
         values[name] = match["value"]
     return values
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from relay import replies
 from relay.errors import NextHopError
 from relay.model import Envelope, Reply
-from relay.smtp import commands, dialogue
+from relay.smtp import commands
 from relay.smtp.connection import Broken, Connection, Said, Timeouts
 from relay.smtp.data import stuffed
 
@@ -37,7 +37,7 @@ class Handover:
     async def run(self, content: bytes) -> tuple[Reply, ...]:
         """One reply a recipient. Raises `NextHopError`, of which `Stale` left the message untouched."""
         if commands.needs_smtputf8(self._envelope) and "smtputf8" not in self._connection.extensions:
-            return (dialogue.NO_SMTPUTF8,) * len(self._envelope.recipients)
+            return (replies.NO_SMTPUTF8,) * len(self._envelope.recipients)
         given = await self._introduced(len(content))
         accepted = [at for at, reply in enumerate(given) if reply.accepted]
         if accepted:
@@ -117,7 +117,7 @@ class Handover:
         try:
             return _last(await self._connection.reply(max(0.001, left)))
         except NextHopError:
-            return dialogue.BROKE_OFF
+            return replies.BROKE_OFF
 
 
 def _own(given: Said) -> Reply:

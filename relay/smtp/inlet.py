@@ -23,7 +23,6 @@ from relay import events, replies
 from relay.config import Endpoint
 from relay.errors import ListenError
 from relay.model import Inbound, Reply
-from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
 from relay.smtp.host import Answer, Dismissable
 from relay.smtp.session import Session
@@ -120,7 +119,7 @@ class Inlet:
             path.unlink(missing_ok=True)
         for session in tuple(self._sessions):
             if not session.busy:
-                session.dismiss(dialogue.CLOSING)
+                session.dismiss(replies.CLOSING)
         try:
             async with asyncio.timeout(grace):
                 await self._until_quiet()
@@ -138,7 +137,7 @@ class Inlet:
             delivery.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
         for session in tuple(self._sessions):
-            session.dismiss(dialogue.CLOSING, at_once=True)
+            session.dismiss(replies.CLOSING, at_once=True)
         await self._until_quiet()
 
     # What a session asks (`host.Host`)
@@ -149,10 +148,10 @@ class Inlet:
             events.log().warning(events.Event.DENIED, peer=peer)
             return replies.not_allowed()
         if self.stopping:
-            return dialogue.CLOSING
+            return replies.CLOSING
         if len(self._sessions) >= self.bounds.connections and not self._make_room():
             events.log().warning(events.Event.CROWDED, peer=peer, connections=len(self._sessions))
-            return dialogue.CROWDED
+            return replies.CROWDED
         self._sessions.add(session)
         return None
 
@@ -162,7 +161,7 @@ class Inlet:
         if longest is None or time.monotonic() - longest.spoke < self.bounds.idle_when_crowded:
             return False
         self._sessions.discard(longest)
-        longest.dismiss(dialogue.CROWDED, at_once=True)
+        longest.dismiss(replies.CROWDED, at_once=True)
         return True
 
     def leave(self, session: Dismissable) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from relay import replies
 from relay.model import Reply
-from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds, Lease
 from relay.smtp.data import SLICE, Body
 
@@ -36,7 +35,7 @@ async def receive(
     if rest and not reader.at_eof():
         reader.feed_data(rest)  # its buffer is empty: these come next
     if not room:
-        return dialogue.NO_ROOM
+        return replies.NO_ROOM
     content = body.checked(await _joined(body))
     return replies.too_large(bounds.max_message_size) if content is None else content
 

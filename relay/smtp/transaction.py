@@ -6,8 +6,8 @@ of the next transaction and belong before MAIL (Postfix's XFORWARD_README). Rais
 
 from __future__ import annotations
 
+from relay import replies
 from relay.model import Address, Envelope, Recipient, Reply
-from relay.smtp import dialogue
 from relay.smtp.bounds import Bounds
 from relay.smtp.esmtp import Refusal, read_mail, read_recipient, read_xforward
 
@@ -31,39 +31,39 @@ class Transaction:
     def xforward(self, argument: str) -> Reply:
         """Take attributes; one said again counts as said last."""
         if self.open:
-            raise Refusal(dialogue.NESTED_MAIL)
+            raise Refusal(replies.NESTED_MAIL)
         for name, value in read_xforward(argument):
             self._xforward[name.upper()] = (name, value)
-        return dialogue.OK
+        return replies.OK
 
     def mail(self, argument: str) -> Reply:
         """Take the sender."""
         if self.open:
-            raise Refusal(dialogue.NESTED_MAIL)
+            raise Refusal(replies.NESTED_MAIL)
         mail = read_mail(argument, limit=self._bounds.max_message_size)
         self._demand_extended(parameters=bool(mail.options or mail.size))
         self._sender, self._options = mail.sender, mail.options
         self.size, self.smtputf8 = mail.size, mail.smtputf8
         self.open = True
-        return dialogue.SENDER_OK
+        return replies.SENDER_OK
 
     def recipient(self, argument: str) -> Reply:
         """Take a recipient; said twice, it is two."""
         if not self.open:
-            raise Refusal(dialogue.MAIL_FIRST)
+            raise Refusal(replies.MAIL_FIRST)
         if len(self._recipients) >= self._bounds.recipients:
-            raise Refusal(dialogue.TOO_MANY_RECIPIENTS)
+            raise Refusal(replies.TOO_MANY_RECIPIENTS)
         recipient = read_recipient(argument, smtputf8=self.smtputf8)
         self._demand_extended(parameters=bool(recipient.options))
         self._recipients.append(recipient)
-        return dialogue.RECIPIENT_OK
+        return replies.RECIPIENT_OK
 
     def envelope(self) -> Envelope:
         """What DATA goes with."""
         if not self._recipients:
-            raise Refusal(dialogue.RECIPIENT_FIRST if self.open else dialogue.MAIL_FIRST)
+            raise Refusal(replies.RECIPIENT_FIRST if self.open else replies.MAIL_FIRST)
         return Envelope(self._sender, tuple(self._recipients), self._options, tuple(self._xforward.values()))
 
     def _demand_extended(self, *, parameters: bool) -> None:
         if parameters and not self._extended:
-            raise Refusal(dialogue.UNKNOWN_PARAMETER)
+            raise Refusal(replies.UNKNOWN_PARAMETER)

@@ -31,7 +31,7 @@ ARGUMENTS = {"id_": ID, "limit": 4711}
 
 
 def own_replies() -> Iterator[Reply]:
-    """Each reply whose words are ours; those built from other replies or from the next hop's come after."""
+    """Each reply to a mail whose words are ours; those built from other replies or from the next hop's come after."""
     for _, make in inspect.getmembers(replies, inspect.isfunction):
         parameters = inspect.signature(make).parameters
         if (
@@ -54,7 +54,7 @@ def test_every_reply_is_explained(reply: Reply) -> None:
 def test_no_reply_was_overlooked() -> None:
     source = inspect.getsource(replies)
 
-    assert len(list(own_replies())) >= source.count("Reply(") - source.count("Reply(code") > 10
+    assert len(list(own_replies())) >= source.count("return Reply(") - source.count("Reply(code") > 10
 
 
 @pytest.mark.parametrize("reason", [*WkdReason, *LdapReason])

@@ -173,6 +173,9 @@ async def test_rejected_is_not_proposed_again_but_may_be_imported(store: Store) 
     assert await _found(store, "bob@example.org")
     assert not await store.certificates.reject(bob.fingerprint), "an imported one is not rejected away"
     assert await _found(store, "bob@example.org")
+    await store.certificates.remove(bob.fingerprint)
+    await store.certificates.upsert([proposed])
+    assert await _found(store, "bob@example.org"), "its import has lifted the rejection"
 
 
 async def test_expiring_tells_the_next_to_go_first_and_no_dead_ones(store: Store) -> None:

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from relay import replies
 from relay.model import Reply
-from relay.smtp import dialogue
 from relay.smtp.ids import new_id
+from relay.smtp.line import enhanced
 
 
 @pytest.mark.parametrize(
@@ -23,13 +24,13 @@ from relay.smtp.ids import new_id
     ],
 )
 def test_every_reply_but_greetings_has_an_enhanced_code(plain: str, expected: str) -> None:
-    assert dialogue.enhanced(plain) == expected
+    assert enhanced(plain) == expected
 
 
-def test_the_dialogues_own_replies_are_replies() -> None:
-    own = [value for value in vars(dialogue).values() if isinstance(value, Reply)]
+def test_the_replies_to_commands_have_one_of_their_own() -> None:
+    own = [value for value in vars(replies).values() if isinstance(value, Reply)]
     assert len(own) > 20
-    assert all(dialogue.enhanced(str(reply)) == str(reply) for reply in own)
+    assert all(enhanced(str(reply)) == str(reply) for reply in own)
 
 
 def test_ids_are_short_unique_and_sort_by_time() -> None:
