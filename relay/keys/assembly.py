@@ -86,10 +86,11 @@ def lifetimes(config: Config) -> Lifetimes:
 
 def build_chain(config: Config, store: Store, examiner: Examiner) -> Chain:
     """Keyring and sources, as the configuration has them."""
-    keeper = Keeper(store.certificates, examiner)
+    listed = KEYRING in config.lookup.sources
+    keeper = Keeper(store.certificates, examiner, imported_first=listed)
     found = Sources(config, Learning(examiner, keeper))
     memory = Memory(store.answers, store.certificates, keeper, lifetimes(config))
-    local = Local(build_keyring(config, store), store.certificates, keeper, KEYRING in config.lookup.sources)
+    local = Local(build_keyring(config, store), store.certificates, keeper, listed)
     return Chain(local, found.remotes(memory), config.lookup.timeout, found.close)
 
 

@@ -8,7 +8,7 @@
   same source brought for this address before.
 - Where an administrator imported one for the address, nothing else is taken silently: while the imported one
   is usable another is left alone, and once it is not, another is stored as proposed. What a person approved
-  stays approved.
+  stays approved. Where the keyring is not among the sources, what was imported does not stand before anything.
 
 Raises `StoreError`, and `EngineError` where two states cannot be merged.
 """
@@ -68,7 +68,10 @@ class Keeper:
         examiner: Examiner,
         clock: Callable[[], float] = time.time,
         narrow: Narrow = narrowed,
+        *,
+        imported_first: bool = True,
     ) -> None:
+        self._imported_first = imported_first
         self._certificates = certificates
         self._examiner = examiner
         self._clock = clock
@@ -97,7 +100,9 @@ class Keeper:
         It was fetched before the administrator imported another.
         """
         fingerprint = certificate.fingerprint
-        if not _imported(await self._beside(address, fingerprint)) or await self._certificates.is_approved(fingerprint):
+        if not self._imported(await self._beside(address, fingerprint)) or await self._certificates.is_approved(
+            fingerprint
+        ):
             return False
         known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
         if known is not None and known.origin is not Origin.IMPORTED and not known.proposed:
@@ -120,7 +125,7 @@ class Keeper:
         fingerprint = found.certificate.fingerprint
         known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
         beside = await self._beside(address, fingerprint)
-        entry = await self._entry(known, found, address, _imported(beside))
+        entry = await self._entry(known, found, address, self._imported(beside))
         if entry is None:
             return True
         if entry != known:
@@ -147,11 +152,15 @@ class Keeper:
 
     async def _stands_before(self, found: Found, address: Address) -> bool:
         """Whether an administrator imported another certificate for this address."""
-        return bool(_imported(await self._beside(address, found.certificate.fingerprint)))
+        return bool(self._imported(await self._beside(address, found.certificate.fingerprint)))
 
     async def _beside(self, address: Address, fingerprint: str) -> list[Entry]:
         entries = await self._certificates.by_address(address)
         return [e for e in entries if not e.proposed and e.certificate.fingerprint != fingerprint]
+
+    def _imported(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that stand before what sources bring."""
+        return [entry for entry in entries if self._imported_first and entry.origin is Origin.IMPORTED]
 
     async def _replace(self, beside: Sequence[Entry], origin: Origin, address: Address) -> None:
         """What the same source brought for this address alone before is over."""
@@ -210,10 +219,6 @@ class Learning:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the examiner does."""
         return await self._examiner.merge(known, news)
-
-
-def _imported(entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.origin is Origin.IMPORTED]
 
 
 def _tell_proposed(entry: Entry, address: Address) -> None:

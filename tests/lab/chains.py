@@ -67,7 +67,7 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
 
     async with await Store.open(folder / "store.db", clock=clock) as store:
         notary = Notary()
-        keeper = Keeper(store.certificates, notary, clock, narrow)
+        keeper = Keeper(store.certificates, notary, clock, narrow, imported_first=listed)
         learning = Learning(notary, keeper)
         directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
         memory = Memory(store.answers, store.certificates, keeper, lifetimes, clock)

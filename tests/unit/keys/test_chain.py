@@ -516,6 +516,34 @@ async def test_where_the_keyring_is_not_listed_only_what_sources_bring_counts(tm
         assert len(at.wkd.asked) == 2
 
 
+@pytest.mark.parametrize("expires", [None, EXPIRED])
+async def test_where_the_keyring_is_not_listed_an_imported_key_makes_no_clear_mail_of_what_a_source_brings(
+    tmp_path: Path, expires: float | None
+) -> None:
+    """The source's key was proposed beside an expired imported one that did not count: "no key", and a clear mail."""
+    async with bench(tmp_path, listed=False) as at:
+        await at.imported(key(1, BOB, expires=expires))
+        at.wkd.shelf[BOB] = [key(2, BOB)]
+        for _ in range(2):
+            assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+        assert len(at.wkd.asked) == 1
+    async with bench(tmp_path) as at:  # listed again, it stands before the other
+        at.wkd.shelf[BOB] = [key(2, BOB)]
+        here = ("found", fpr(1), "imported", "keyring") if expires is None else ("unusable", Why.EXPIRED, fpr(1))
+        for _ in range(2):
+            assert told(await at.find(BOB)) == here
+
+
+async def test_where_the_keyring_is_listed_no_more_what_was_proposed_counts(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await at.imported(key(1, BOB, expires=EXPIRED))
+        at.wkd.shelf[BOB] = [key(2, BOB)]
+        assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
+    async with bench(tmp_path, listed=False) as at:
+        at.wkd.shelf[BOB] = [key(2, BOB)]
+        assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+
+
 # Addresses
 
 
