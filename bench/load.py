@@ -1,9 +1,9 @@
 """Load: Postfix's smtp-source, connections of our own that look at their watch, and Postfix's smtp-sink behind.
 
-smtp-source tells no latencies, so of N sessions one in five is ours, which sends the same messages and times each from
-MAIL to the last reply; with one session ours sends after smtp-source has ended. Connections are kept. Each mail names
-its recipient in To. smtp-source sends all of its mails to one recipient, so there are several of it, up to nine, each
-for another one of `PEOPLE`. Raises `SystemExit` where a mail is not taken.
+smtp-source tells no latencies, so of N sessions one in five is ours (of 20 MB: one), which sends the same messages and
+times each from MAIL to the last reply; with one session ours sends after smtp-source has ended. Connections are kept.
+Each mail names its recipient in To. smtp-source sends all of its mails to one recipient, so there are several of it, up
+to nine, each for another one of `PEOPLE`. Raises `SystemExit` where a mail is not taken.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lab.ports import free_port
+from plan import LARGE
 
 HOST = "127.0.0.1"
 SENDER = "doctor@hopital.example"
@@ -56,8 +57,8 @@ def run(port: int, *, lmtp: bool, size: int, sessions: int, mails: int) -> Run:
         probe = Probe(port, lmtp=lmtp, size=size)
         own = [probe.timed() for _ in range(max(1, int(mails * ALONE)))]
         return Run(mails, seconds, own, extra=len(own))
-    ours = max(1, sessions // 5)
-    theirs = max(mails - mails // 5, sessions - ours)
+    ours = max(1, sessions // 5) if size < LARGE else 1
+    theirs = max(mails - mails * ours // sessions, sessions - ours)
     begun = time.perf_counter()
     with _sources(port, lmtp=lmtp, size=size, sessions=sessions - ours, mails=theirs) as processes:
         own = _timed(ours, processes, partial(Probe, port, lmtp=lmtp, size=size))

@@ -27,7 +27,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -55,31 +55,36 @@ def main() -> None:
     chosen = options.parse_args()
     plan = SMOKE if chosen.smoke else QUICK if chosen.quick else FULL
     begun = datetime.now(UTC)
-    result = {"what": _what(begun, plan), **measure(plan)}
-    result["what"]["minutes"] = round((datetime.now(UTC) - begun).total_seconds() / 60, 1)
     chosen.results.mkdir(exist_ok=True)
     file = chosen.results / f"{chosen.name or begun.strftime('%Y-%m-%d')}.json"
-    file.write_text(json.dumps(result, indent=1) + "\n")
+    what = _what(begun, plan)
+    result: dict[str, Any] = {"what": what}
+    try:
+        measure(plan, result)
+    finally:  # what was measured is kept where something breaks off
+        what["minutes"] = round((datetime.now(UTC) - begun).total_seconds() / 60, 1)
+        file.write_text(json.dumps(result, indent=1) + "\n")
     print(report.text(result))
     if not chosen.smoke:
         chart.draw(result, file.with_suffix(".png"))
     print(f"written to {file}")
 
 
-def measure(plan: Plan) -> dict[str, object]:
-    """Everything of this plan."""
+def measure(plan: Plan, result: dict[str, Any]) -> None:
+    """Everything of this plan, into `result`."""
     with tempfile.TemporaryDirectory(prefix="pb", dir="/tmp") as name, load.sink() as (onward, _):
         folder = Path(name)
         stock = subjects.stocked(folder / "stock", plan.certificates)
         _say("the store is filled")
         with ExitStack() as stack:
             programs = [stack.enter_context(one) for one in _programs(onward, stock, plan.workers)]
-            memory = [weigh(program) for program in programs if LARGE in plan.sizes]
+            result["memory"] = [weigh(program) for program in programs if LARGE in plan.sizes]
             _say("memory is measured")
-            matrix = list(cells(programs, plan))
+            result["matrix"] = []
+            for row in cells(programs, plan):
+                result["matrix"].append(row)
             by_name = {program.name: program for program in programs}
-            bench = targets.Bench(plan, folder, stock, by_name, onward, _say)
-            return {"matrix": matrix, "memory": memory, **targets.measure(bench, memory)}
+            targets.measure(targets.Bench(plan, folder, stock, by_name, onward, _say), result)
 
 
 def _programs(onward: int, stock: Path, workers: tuple[int, ...]) -> Iterator[AbstractContextManager[Subject]]:

@@ -18,14 +18,15 @@ from relay.openpgp.call import _ALWAYS, OPTIONS
 
 
 class RawGpg:
-    """A home with a signing key, and a certificate; `close` stops its agent."""
+    """A home with a signing key, and certificates; `close` stops its agent."""
 
-    def __init__(self, home: Path, certificate: bytes) -> None:
+    def __init__(self, home: Path, *certificates: bytes) -> None:
         home.mkdir(mode=0o700)
         self._home = home
         self._signer = secret_key(home)
-        self._certificate = home / "certificate.pgp"
-        self._certificate.write_bytes(certificate)
+        self._certificates = [home / f"certificate-{number}.pgp" for number in range(len(certificates))]
+        for file, certificate in zip(self._certificates, certificates, strict=True):
+            file.write_bytes(certificate)
         self._agent = agent_of(home)
 
     def close(self) -> None:
@@ -34,7 +35,8 @@ class RawGpg:
     def run(self, content: Path, calls: int) -> dict[str, float]:
         """So many calls."""
         words = ["gpg", "--homedir", str(self._home), "--options", str(OPTIONS), *_ALWAYS, "--lock-never"]
-        words += ["--local-user", self._signer, "--sign", f"--recipient-file={self._certificate}", "--encrypt"]
+        words += [f"--recipient-file={certificate}" for certificate in self._certificates]
+        words += ["--local-user", self._signer, "--sign", "--encrypt"]
         before, begun = self._seconds(), time.perf_counter()
         for _ in range(calls):
             with content.open("rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -46,23 +46,28 @@ class Bench:
         return self.programs[f"relay, {engine}, 1 worker"]
 
 
-def measure(bench: Bench, memory: Sequence[Row]) -> dict[str, object]:
+def measure(bench: Bench, result: dict[str, Any]) -> None:
     """All of them, with what they were made of."""
-    plan, folder = bench.plan, bench.folder
-    raw = raw_gpg(folder, plan)
-    postfix = both_sides(bench.stock, plan) if plan.rounds > 1 else []
-    bench.say("Postfix on both sides")
-    rows = [
-        *(_target(f"postfix-{row['program']}", row["ratio"]) for row in postfix if row["size"] == SMALL and _ours(row)),
-        *(_target(f"memory-{row['program'].split(', ')[1]}", row["times_its_size"]) for row in memory if _single(row)),
+    plan = bench.plan
+    rows = result["targets"] = [
+        _target(f"memory-{row['program'].split(', ')[1]}", row["times_its_size"])
+        for row in result["memory"]
+        if _single(row)
     ]
+    result["raw_gpg"] = raw_gpg(bench.folder, plan)
     for each in _measures(bench):
         rows.append(each())
         bench.say(str(rows[-1]["key"]))
-    beside = [large_beside_small.measure(engine, 2, 100) for engine in ENGINES if plan.rounds > 2]
-    order = list(TARGETS)
-    rows.sort(key=lambda row: order.index(str(row["key"])))
-    return {"raw_gpg": raw, "postfix": postfix, "targets": rows, "large_beside_small": beside}
+    result["postfix"] = both_sides(bench.stock, plan) if plan.rounds > 1 else []
+    rows += [
+        _target(f"postfix-{row['program']}", row["ratio"])
+        for row in result["postfix"]
+        if row["size"] == SMALL and _ours(row)
+    ]
+    rows.sort(key=lambda row: list(TARGETS).index(str(row["key"])))
+    bench.say("Postfix on both sides")
+    engines = ENGINES if plan.rounds > 2 else ()
+    result["large_beside_small"] = [large_beside_small.measure(engine, 2, 100) for engine in engines]
 
 
 def _measures(bench: Bench) -> Iterator[Callable[[], dict[str, object]]]:
@@ -270,7 +275,20 @@ def fifty_recipients(bench: Bench, engine: str) -> dict[str, object]:
     few, many = (_named(bench.folder, count) for count in (1, 50))
     cost(few, 1)
     one, fifty = _turns(bench.plan.turns, partial(cost, few, 1), partial(cost, many, 50))
-    return _target(f"fifty-{engine}", fifty / one, one_cpu_ms=round(one, 1), fifty_cpu_ms=round(fifty, 1))
+    parts = {"one_cpu_ms": round(one, 1), "fifty_cpu_ms": round(fifty, 1)}
+    return _target(f"fifty-{engine}", fifty / one, **parts, **(_gpg_for_fifty(bench) if engine == "gnupg" else {}))
+
+
+def _gpg_for_fifty(bench: Bench) -> dict[str, float]:
+    """What gpg alone needs for one and for fifty, 1 MB."""
+    content, costs = _content(bench.folder, MIDDLE), {}
+    for count in (1, 50):
+        raw = RawGpg(bench.folder / f"raw-{count}", *(subjects.real(load.KNOWN) for _ in range(count)))
+        try:
+            costs[f"gpg_alone_for_{count}_cpu_ms"] = round(raw.run(content, 5)["cpu_ms"], 1)
+        finally:
+            raw.close()
+    return costs
 
 
 def _named(folder: Path, count: int) -> Path:
