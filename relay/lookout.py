@@ -26,14 +26,13 @@ EVERY = 1.0
 _LARGEST = 1 << 18
 
 
-class Lookout:
-    """Of the only process: `open`, `watch` beside the mail, `close`."""
+class _Watch:
+    """What is told through a window, and looked at every second."""
 
-    def __init__(self, observer: Observer, standing: Callable[[], Standing]) -> None:
+    def __init__(self, observer: Observer, figures: Figures) -> None:
         self._observer = observer
-        self._standing = standing
-        self._figures = Figures()
-        self._window = Window(self._figures, self._refresh)
+        self._figures = figures
+        self._window = Window(figures, self._refresh)
 
     async def open(self, config: Config) -> None:
         """Answer from now on. Raises `ListenError`."""
@@ -55,16 +54,25 @@ class Lookout:
         await self._window.close()
 
     def _refresh(self) -> None:
+        raise NotImplementedError
+
+
+class Lookout(_Watch):
+    """Of the only process: `open`, `watch` beside the mail, `close`."""
+
+    def __init__(self, observer: Observer, standing: Callable[[], Standing]) -> None:
+        super().__init__(observer, Figures())
+        self._standing = standing
+
+    def _refresh(self) -> None:
         self._figures.hear(0, self._observer.tally.take(), self._standing())
 
 
-class Gatherer:
+class Gatherer(_Watch):
     """Of a supervisor: as a `Lookout`, of all its workers."""
 
     def __init__(self, workers: int, observer: Observer) -> None:
-        self._observer = observer
-        self._figures = Figures(workers)
-        self._window = Window(self._figures, self._refresh)
+        super().__init__(observer, Figures(workers))
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self._ours, self._theirs):
             end.settimeout(0)
@@ -77,19 +85,8 @@ class Gatherer:
     async def open(self, config: Config) -> None:
         """Hear and answer from now on. Raises `ListenError`, `EngineError` for the keyring folder."""
         home.prepare(config.keyring)
-        await self._window.open(home.reachable(config.keyring), config.metrics)
+        await super().open(config)
         asyncio.get_running_loop().add_reader(self._ours.fileno(), self._hear)
-
-    async def follow(self, config: Config) -> None:
-        """What a reload changed. Raises `ListenError`; then nothing is."""
-        await self._window.move(config.metrics)
-
-    async def watch(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._refresh()
-            self._figures.tick()
-            await asyncio.sleep(EVERY)
 
     def lost(self, worker: int) -> None:
         """That one has ended."""
@@ -99,7 +96,7 @@ class Gatherer:
     async def close(self) -> None:
         """Hear and tell no more."""
         asyncio.get_running_loop().remove_reader(self._ours.fileno())
-        await self._window.close()
+        await super().close()
         self._ours.close()
         self._theirs.close()
 

@@ -21,6 +21,7 @@ from relay.events import Event
 from relay.lookout import Lookout, Reporter
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
+from relay.signals import Signals
 from relay.smtp.inlet import Inlet
 from relay.smtp.reserve import Shared
 
@@ -49,8 +50,8 @@ class Alone:
         events.log().info(Event.READY, listen=listening)
         systemd.ready()
 
-    def watch(self, stop: asyncio.Event, hangup: asyncio.Event) -> None:
-        """Signals alone say what to do."""
+    def watch(self, signals: Signals) -> None:
+        """Nobody else says what to do."""
 
     async def keep_alive(self) -> None:
         """Until cancelled: say that it serves."""
@@ -110,17 +111,17 @@ class Worker:
         events.log().info(Event.WORKING, pid=os.getpid())
         self.tell(ready=list(listening))
 
-    def watch(self, stop: asyncio.Event, hangup: asyncio.Event) -> None:
+    def watch(self, signals: Signals) -> None:
         """Hear the supervisor: a new configuration; without it there is nothing left to do but to finish and end."""
         loop = asyncio.get_running_loop()
 
         def hear() -> None:
             try:
                 self._config = wire.receive(self._channel)
-                hangup.set()
+                signals.hangup.set()
             except (OSError, EOFError):
                 loop.remove_reader(self._channel.fileno())
-                stop.set()
+                signals.stop.set()
 
         loop.add_reader(self._channel.fileno(), hear)
 

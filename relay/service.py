@@ -9,7 +9,6 @@ change with a restart only.
 from __future__ import annotations
 
 import asyncio
-import signal
 
 from relay import app, aside, events, systemd, tls
 from relay.app import Parts
@@ -25,6 +24,7 @@ from relay.model import Inbound, Reply
 from relay.opened import Books, opened_books
 from relay.openpgp.call import use_pidfd
 from relay.post import Post
+from relay.signals import Signals, ignore_signals
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 
@@ -37,8 +37,7 @@ class Service:
         self._parts = parts
         self._post = post
         self._underway: dict[str, Parts] = {}
-        self._stop = asyncio.Event()
-        self._hangup = asyncio.Event()
+        self._signals = Signals()
         self._health = Health(lambda: self._parts, books, observer)
         self._lookout = post.lookout(observer, lambda: Standing(len(self._underway), self._health.lacks))
 
@@ -53,20 +52,18 @@ class Service:
 
     async def _serve(self) -> None:
         inlet = self._inlet()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, self._stop.set)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hangup.set)
-        self._post.watch(self._stop, self._hangup)
+        self._signals.listen()
+        self._post.watch(self._signals)
         self._post.ready(await self._post.listen(inlet, self._parts.config))
         beside = [
-            asyncio.create_task(self._reload_on_hangup()),
+            asyncio.create_task(self._signals.reload_with(self._reload)),
             asyncio.create_task(self._post.keep_alive()),
             asyncio.create_task(self._health.watch()),
             asyncio.create_task(self._lookout.watch()),
         ]
         if self._post.duties:
             beside.append(asyncio.create_task(keep_up(lambda: self._parts.rounds)))
-        await self._stop.wait()
+        await self._signals.stop.wait()
         for task in beside:
             task.cancel()
         events.log().info(Event.STOPPING)
@@ -112,12 +109,6 @@ class Service:
             bounds=Bounds(max_message_size=settings.max_message_size),
         )
 
-    async def _reload_on_hangup(self) -> None:
-        while await self._hangup.wait():
-            self._hangup.clear()
-            with systemd.reloading():
-                await self._reload()
-
     async def _reload(self) -> None:
         self._post.reloaded(changed=await self._renew())
 
@@ -157,10 +148,3 @@ async def serve(settings: Config, post: Post, observer: Observer) -> None:
     finally:
         aside.stop()
         ignore_signals()
-
-
-def ignore_signals() -> None:
-    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().remove_signal_handler(name)
-        signal.signal(name, signal.SIG_IGN)

@@ -26,7 +26,7 @@ from relay.metrics.observer import Observer
 from relay.openpgp.call import use_pidfd
 from relay.post import Order
 from relay.running import Running
-from relay.service import ignore_signals
+from relay.signals import Signals, ignore_signals
 from relay.smtp.reserve import Reserved
 
 STEADY = 30.0
@@ -48,15 +48,11 @@ class Supervisor:
         self._running: dict[int, Running] = {}
         self._one_configuration = asyncio.Lock()
         """No worker starts while others are given a new one."""
-        self._stop = asyncio.Event()
-        self._hangup = asyncio.Event()
+        self._signals = Signals()
 
     async def run(self) -> None:
         """Until told to stop."""
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
+        self._signals.listen()
         try:
             await self._lookout.open(self._config)
             with ExitStack() as stack:
@@ -77,7 +73,7 @@ class Supervisor:
 
     async def _supervise(self) -> None:
         starting = asyncio.create_task(self._start_all())
-        await _either(starting, self._stop)
+        await _either(starting, self._signals.stop)
         if starting.cancelled():
             return
         events.log().info(Event.READY, listen=starting.result(), workers=len(self._running))
@@ -85,10 +81,10 @@ class Supervisor:
         beside = [
             *(asyncio.create_task(self._keep(number)) for number in self._running),
             asyncio.create_task(self._lookout.watch()),
-            asyncio.create_task(self._reload_on_hangup()),
+            asyncio.create_task(self._signals.reload_with(self._reload)),
             asyncio.create_task(systemd.keep_alive()),
         ]
-        await self._stop.wait()
+        await self._signals.stop.wait()
         events.log().info(Event.STOPPING)
         systemd.stopping()
         for task in beside:
@@ -138,12 +134,6 @@ class Supervisor:
             events.log().error(Event.FAILED, worker=number, reason=str(error))
         except Exception as error:  # noqa: BLE001  the edge: it is tried again, whatever went wrong
             events.log().error(Event.FAILED, worker=number, **events.unforeseen(error))
-
-    async def _reload_on_hangup(self) -> None:
-        while await self._hangup.wait():
-            self._hangup.clear()
-            with systemd.reloading():
-                await self._reload()
 
     async def _reload(self) -> None:
         try:
