@@ -19,7 +19,7 @@ from lab.client import Client
 from lab.mta import SENDER, Mail, Mta
 from lab.nexthop import ScriptedHop, Wait
 from lab.relay import Relay
-from lab.waiting import until, wait_for
+from lab.waiting import wait_for
 
 BOTH = {0, 1}
 SEED = 11
@@ -116,32 +116,6 @@ async def test_connections_are_shared(bed: Bed, place: str) -> None:
     assert workers.keys() == BOTH, workers
     assert min(workers.values()) > 1, workers
     bed.relay.run("trace", "--verify")
-
-
-async def test_connections_that_wait_when_both_wake_are_shared(bed: Bed) -> None:
-    """asyncio takes as many at once as its backlog: the first to wake took all of them, and had to serve them alone."""
-    pids = working(bed).values()
-    before = {pid: sockets(pid) for pid in pids}
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    clients = [Client(f"lmtp://{bed.relay.folder}/inlet") for _ in range(300)]
-    greeted = [asyncio.create_task(client.__aenter__()) for client in clients]
-    try:
-        await until(lambda: all(hasattr(client, "writer") for client in clients))  # the kernel has taken them
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-    await asyncio.gather(*greeted)
-    taken = [sockets(pid) - before[pid] for pid in pids]
-    for client in clients:
-        client.drop()
-    assert sum(taken) == len(clients)
-    assert min(taken) > 10, taken
-
-
-def sockets(pid: int) -> int:
-    """How many it has open."""
-    return sum(str(file.readlink()).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
 async def test_a_key_counts_in_every_worker_within_a_second(bed: Bed) -> None:
