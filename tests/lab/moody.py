@@ -10,38 +10,25 @@ import random
 import socketserver
 import threading
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 from lab.postfix import Postfix
+from lab.serving import Server, Serving
 
 MOODS = {"dunno": 90, "451 4.3.0 Not now": 7, "421 4.3.2 Good-bye": 3}
 
 
-class Moody:
+class Moody(Serving):
     """Serves from threads; `answers` counts what it said."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._lock = threading.Lock()
         self.answers: Counter[str] = Counter()
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server(self))
 
     def upset(self, mta: Postfix, service: str) -> None:
         """Ask here for every recipient and at every final dot of that service."""
-        ask = f"check_policy_service,inet:127.0.0.1:{self._server.server_address[1]}"
+        ask = f"check_policy_service,inet:127.0.0.1:{self.port}"
         for name, value in {
             "smtpd_recipient_restrictions": f"{ask},permit_mynetworks,reject",
             "smtpd_end_of_data_restrictions": ask,
@@ -56,13 +43,9 @@ class Moody:
         return answer
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 100
-
+class _Server(Server):
     def __init__(self, moody: Moody) -> None:
-        super().__init__(("127.0.0.1", 0), _Dialogue)
+        super().__init__(_Dialogue)
         self.moody = moody
 
 

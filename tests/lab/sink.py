@@ -11,9 +11,9 @@ import socketserver
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
 
 from lab.canary import assert_unheard, is_notice
+from lab.serving import Server, Serving
 
 KEYWORDS = (
     "PIPELINING",
@@ -47,7 +47,7 @@ class Taken:
         return self.content.partition(b"\r\n\r\n")[2]
 
 
-class Sink:
+class Sink(Serving):
     """`with Sink() as sink: ...; (mail,) = sink.wait_for(1)`."""
 
     def __init__(self, *, lmtp: bool = False) -> None:
@@ -55,12 +55,7 @@ class Sink:
         self._taken: list[Taken] = []
         self._notices: list[bytes] = []
         self._arrived = threading.Condition()
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+        super().__init__(_Server(self))
 
     @property
     def taken(self) -> list[Taken]:
@@ -68,16 +63,10 @@ class Sink:
         with self._arrived:
             return list(self._taken)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         for notice in self._notices:
             assert_unheard(notice, "a notice")
 
@@ -105,13 +94,9 @@ class Sink:
         return self._lmtp
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 100
-
+class _Server(Server):
     def __init__(self, sink: Sink) -> None:
-        super().__init__(("127.0.0.1", 0), _Dialogue)
+        super().__init__(_Dialogue)
         self.sink = sink
 
 
