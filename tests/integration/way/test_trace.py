@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-import smtplib
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
+from lab import decided
+from lab.decided import SENDER, Bench, deciding
 from lab.known import KNOWN, UNKNOWN, Known
 from lab.relay import Relay
-from lab.sink import Sink
 
-SENDER = "medecin@hopital.example"
 MAIL = (
     f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: canary\r\nMessage-ID: <t1@hopital.example>\r\n\r\n"
     "canary\r\n"
 ).encode()
-POLICY = [
-    {"name": "inside", "to": ["*@hopital.example"], "encrypt": "never"},
-    {"name": "wait", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
-    {"name": "must", "to": ["*@must.example"], "encrypt": "required"},
-    {"name": "everyone", "encrypt": "preferred"},
-]
 FIELDS = {
     *("time", "id", "queue_id", "message_id", "sender", "recipient", "action", "rule", "reason", "fingerprint"),
     *("signed_by", "reply", "size"),
@@ -40,30 +32,14 @@ EACH = {
 }
 
 
-@dataclass
-class Bench:
-    relay: Relay
-    known: Known
-
-
 @pytest.fixture
 def bench(known: Known) -> Iterator[Bench]:
-    with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "policy": POLICY}) as relay:
-        known.introduce(relay)
-        relay.start()
-        yield Bench(relay, known)
+    with deciding(known) as made:
+        yield made
 
 
 def send(relay: Relay, *recipients: str, content: bytes = MAIL) -> None:
-    with smtplib.LMTP("127.0.0.1", relay.port, timeout=60) as client:
-        client.ehlo()
-        client.docmd("XFORWARD", "IDENT=4FQUEUE NAME=client.example")
-        client.mail(SENDER)
-        for recipient in recipients:
-            client.rcpt(recipient)
-        client.data(content)
-        for _ in recipients[1:]:
-            client.getreply()
+    decided.send(relay, *recipients, content=content)
 
 
 def test_every_decision_is_told_with_all_its_fields_and_no_content(bench: Bench) -> None:
