@@ -7,6 +7,7 @@ sites of their own, `sitePgpKey`: an auxiliary class with a binary attribute of 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 import signal
@@ -229,3 +230,13 @@ class Slapd:
             f'database mdb\nmaxsize 67108864\nsuffix "{self.suffix}"\nrootdn "cn=admin,{self.suffix}"\n'
             f"rootpw {PASSWORD}\ndirectory {self.folder}/data\n"
         )
+
+
+def person_entry(name: str, mails: list[str], *keys: bytes) -> str:
+    """Somebody in a site's own schema, with these keys on the entry."""
+    values = "".join(f"siteKey:: {base64.b64encode(key).decode()}\n" for key in keys)
+    addresses = "".join(f"mail: {mail}\n" for mail in mails)
+    return (
+        f"dn: cn={name},{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: sitePgpKey\ncn: {name}\nsn: {name}\n"
+        f"{addresses}{values}\n"
+    )

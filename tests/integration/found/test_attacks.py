@@ -7,7 +7,6 @@ relay process, under rules that would send clear where no key exists; the trace 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from lab.certificates import USER_ID, make_keypair, split
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
-from lab.slapd import PEOPLE, Slapd
+from lab.slapd import PEOPLE, Slapd, person_entry
 from lab.timed import send
 from lab.wkd import Exchange
 
@@ -107,11 +106,7 @@ def test_who_writes_an_entry_of_the_directory_speaks_for_no_other_address(site: 
     """Her own entry held a key with the addressee of other people's mail in a second user id: it was taken for both."""
     mallory, victim = f"mallory@{DOMAIN}", f"victim@{DOMAIN}"
     key = make_keypair(f"<{mallory}>", f"<{victim}>")
-    value = base64.b64encode(key.public).decode()
-    site.directory.add(
-        f"dn: cn=mallory,{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: sitePgpKey\ncn: mallory\nsn: mallory\n"
-        f"mail: {mallory}\nsiteKey:: {value}\n\n"
-    )
+    site.directory.add(person_entry("mallory", [mallory], key.public))
     site.send(mallory, victim)
     assert site.decided(mallory, victim) == [("seal", key.fingerprint), ("refuse", "")]
 

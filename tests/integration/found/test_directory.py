@@ -8,7 +8,6 @@ clear where no key exists.
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -20,7 +19,7 @@ from lab.badldap import EVIL, Front, Handler
 from lab.certificates import Keypair, make_keypair
 from lab.relay import Relay
 from lab.sink import Sink
-from lab.slapd import PEOPLE, Slapd
+from lab.slapd import PEOPLE, Slapd, person_entry
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send, set_within, times
 
 TIMEOUT = 3.0
@@ -46,14 +45,6 @@ class Site:
         return f"lmtp://127.0.0.1:{self.relay.port}"
 
 
-def person(address: str, key: bytes) -> str:
-    name = address.partition("@")[0]
-    return (
-        f"dn: cn={name},{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: sitePgpKey\ncn: {name}\nsn: {name}\n"
-        f"mail: {address}\nsiteKey:: {base64.b64encode(key).decode()}\n\n"
-    )
-
-
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with made(unavailable="0s") as site:
@@ -75,8 +66,8 @@ def made(unavailable: str) -> Iterator[Site]:
         directory = stack.enter_context(Slapd())
         directory.add_root()
         carol = make_keypair(f"<{CAROL}>")
-        large = person(HUGE, bytes(5 << 20)) + person(TINY, b"\xce\x00" * 1_500_000)
-        directory.add(person(CAROL, carol.public) + large)
+        large = person_entry("huge", [HUGE], bytes(5 << 20)) + person_entry("tiny", [TINY], b"\xce\x00" * 1_500_000)
+        directory.add(person_entry("carol", [CAROL], carol.public) + large)
         front = stack.enter_context(Front(directory.port))
         server = {"url": f"ldap://127.0.0.1:{front.port}", "base": PEOPLE, "filter": "(mail={address})"}
         server |= {"attribute": "siteKey", "timeout": f"{TIMEOUT:g}s"}

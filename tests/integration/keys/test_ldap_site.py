@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab.correspondent import Correspondent
-from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd
+from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd, person_entry
 
 from relay.keys.ldap import Ldap, Reason, Server
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable, Why
@@ -27,15 +26,6 @@ class Site:
     def server(self, **settings: str | None) -> Server:
         known = {"base": PEOPLE, "filter": "(&(objectClass=person)(mail={address}))", "attribute": "siteKey"}
         return Server(self.directory.url, **(known | settings))  # type: ignore[arg-type] # strings alone
-
-
-def person_entry(name: str, mails: list[str], *keys: bytes) -> str:
-    values = "".join(f"siteKey:: {base64.b64encode(key).decode()}\n" for key in keys)
-    addresses = "".join(f"mail: {mail}\n" for mail in mails)
-    return (
-        f"dn: cn={name},{PEOPLE}\nobjectClass: inetOrgPerson\nobjectClass: sitePgpKey\ncn: {name}\nsn: {name}\n"
-        f"{addresses}{values}\n"
-    )
 
 
 @pytest.fixture(scope="module")
