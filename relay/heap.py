@@ -10,8 +10,9 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
-LARGE = 1 << 20
-"""Above what asyncio reads at once: a system call for each block is worth it only for large ones."""
+LARGE = 384 * 1024
+"""Above what asyncio reads at once (256 KiB), which would cost a system call each; below the slices of a large message
+(`relay.smtp.data`), of which fifty at once left the heap full of holes."""
 KEPT = 8 << 20
 """Of small blocks, at the heap's end."""
 

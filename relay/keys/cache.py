@@ -123,15 +123,15 @@ class Remote:
         """The source's."""
         return self._source.name
 
-    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD, since: float | None = None) -> Heard:
+    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD, seen: float | None = None) -> Heard:
         """What it answers for this very address, from memory where that still counts.
 
-        One task for all who wait: it goes on when one of them is cancelled. What was answered `since` then (seconds
-        since the epoch, by default now) is not renewed.
+        One task for all who wait: it goes on when one of them is cancelled. `TO_RENEW` renews what was
+        `seen`, an answer of that time or none: another answer has come meanwhile, and is as new.
         """
         task = self._underway.get((address.key, ask))
         if task is None:
-            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask, since))
+            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask, seen))
             task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
         return await asyncio.shield(task)
 
@@ -152,9 +152,9 @@ class Remote:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answered(self, address: Address, ask: Ask, since: float | None) -> Heard:
+    async def _answered(self, address: Address, ask: Ask, seen: float | None) -> Heard:
         """For a mail, what is known of a key is the answer while its source is down."""
-        heard = await self._lookup(address, ask, since or self._memory.clock())
+        heard = await self._lookup(address, ask, seen)
         if ask is not Ask.WHEN_OLD or not isinstance(heard.lookup, Outage):
             return heard
         try:
@@ -176,17 +176,19 @@ class Remote:
             return Found(certificate, origin, self.name, row.method)
         return Unusable(why, row.fingerprint, origin, self.name, row.method, certificate.expires)
 
-    async def _lookup(self, address: Address, ask: Ask, begun: float) -> Heard:
+    async def _lookup(self, address: Address, ask: Ask, seen: float | None) -> Heard:
         async with self._turns.setdefault(address.key, asyncio.Lock()):
             try:
                 rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
-                if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask, begun)):
+                if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask, seen)):
                     return heard
             except StoreError as error:
                 return Heard(Outage(self.name, str(error)), self._memory.clock())
             return await self._ask(address, rows)
 
-    async def _remembered(self, address: Address, rows: dict[str, Answer], ask: Ask, begun: float) -> Heard | None:
+    async def _remembered(
+        self, address: Address, rows: dict[str, Answer], ask: Ask, seen: float | None
+    ) -> Heard | None:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
         if whole and self._counts(whole):
             if ask is Ask.TO_RENEW:
@@ -194,8 +196,8 @@ class Remote:
             return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
             return None
-        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked < begun:
-            return None  # else a mail has asked while this waited for its turn
+        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked == seen:
+            return None  # else a mail has asked in between
         lookup = await self._as_lookup(own, address)
         return Heard(lookup, own.asked) if lookup else None
 

@@ -77,9 +77,9 @@ class Upkeep:
             margin=MARGIN,
         )
         due = await self._answers.due(remote.name, times=times, limit=MOST)
-        await asyncio.gather(*(self._renew_one(remote, one, now) for one in due))
+        await asyncio.gather(*(self._renew_one(remote, one) for one in due))
 
-    async def _renew_one(self, remote: Remote, due: Due, since: float) -> None:
+    async def _renew_one(self, remote: Remote, due: Due) -> None:
         async with self._free:
             try:
                 address = Address(due.address)
@@ -88,6 +88,6 @@ class Upkeep:
             if address is None or address.key != due.address:  # a local part that is not written as it is stored
                 await self._answers.put([Answer(remote.name, due.address, self._clock(), Result.NOT_FOUND)])
                 return
-            heard = await remote.lookup(address, Ask.TO_RENEW, since)
+            heard = await remote.lookup(address, Ask.TO_RENEW, due.asked)
             if due.origin is Origin.IMPORTED and not isinstance(heard.lookup, Outage):
                 await remote.renew(due.fingerprint)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 END = b"\r\n.\r\n"
-SLICE = 256 * 1024
+SLICE = 512 * 1024
 _STUFFED_AT_WORST = 4 / 3  # CRLF.. is the stuffed form of CRLF.
 
 

@@ -55,6 +55,8 @@ class Due:
     address: str
     fingerprint: str
     origin: Origin
+    asked: float | None
+    """When it was last answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Answers:
         """Who is to be asked for again at this source; the longest ago first."""
         wanted = _due(source, times).limit(limit)
         rows = await self._database.read(lambda c: c.execute(wanted).all())
-        return [Due(row.address, row.fingerprint, Origin(row.origin)) for row in rows]
+        return [Due(row.address, row.fingerprint, Origin(row.origin), row.asked) for row in rows]
 
     async def prune(self, before: float, most: int = MOST_ROWS) -> None:
         """Take out what was asked before, and the oldest that are too many."""
@@ -111,14 +113,14 @@ def _write(connection: Connection, rows: Sequence[Answer]) -> None:
     connection.execute(insert(answers), [{**asdict(row), "result": row.result.value} for row in latest.values()])
 
 
-def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str]]:
+def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | None]]:
     """Fetched certificates at their own source, imported ones at every source."""
     row, key = answers.c, certificates.c
     asked_here = and_(row.source == source, row.address == addresses.c.address)
     unanswered = and_(row.result == Result.UNAVAILABLE.value, row.asked < times.unanswered)
     ends = and_(key.expires < times.ending, row.asked < key.expires - times.margin)
     return (
-        select(addresses.c.address, key.fingerprint, key.origin)
+        select(addresses.c.address, key.fingerprint, key.origin, row.asked)
         .join_from(addresses, certificates, key.fingerprint == addresses.c.fingerprint)
         .join(answers, asked_here, isouter=True)
         .where(key.proposed.is_(False), key.origin.in_((Origin.IMPORTED.value, source)))

@@ -119,15 +119,15 @@ async def test_few_lookups_at_once_so_that_mails_find_the_way_free(at: Bench) ->
     assert (at.wkd.most_at_once, len(at.wkd.asked)) == (AT_ONCE, 20)
 
 
-async def test_a_key_that_a_mail_is_just_fetching_is_not_asked_for_once_more(at: Bench) -> None:
+@pytest.mark.parametrize("asked", [NOW - 1, NOW + 1], ids=["stored after", "asked after"])
+async def test_a_key_that_a_mail_is_just_fetching_is_not_asked_for_once_more(at: Bench, asked: float) -> None:
     await at.imported(key(1, "a@ville.example"), key(2, "b@ville.example"))
     await at.store.certificates.upsert([Entry(read(key(3, BOB)), Origin("wkd"), int(at.time))])
     at.wkd.gate = asyncio.Event()
     round_ = asyncio.create_task(at.upkeep.round())
     await at.wkd.busy(AT_ONCE)
-    at.later(1)
-    await at.store.answers.put([Answer("wkd", BOB, at.time, Result.FOUND, "wkd/advanced", fpr(3))])
-    at.later(1)
+    at.later(2)
+    await at.store.answers.put([Answer("wkd", BOB, asked, Result.FOUND, "wkd/advanced", fpr(3))])
     at.wkd.gate.set()
     await round_
     assert at.wkd.asked == ["a@ville.example", "b@ville.example"]

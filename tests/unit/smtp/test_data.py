@@ -73,7 +73,7 @@ def test_what_is_stuffed_is_read_back(content: bytes) -> None:
 @pytest.mark.parametrize("shift", range(-5, 6))
 @pytest.mark.parametrize("around", [b"\r\n.\r\n", b"\r\n..", b"\r\n.a", b"\r\n"])
 def test_a_dot_where_slices_meet_is_stuffed_once(around: bytes, shift: int) -> None:
-    content = (b"x" * (SLICE + shift) + around + b"y" * 10).ljust(2 * SLICE, b"z") + b"\r\n"
+    content = (b"x" * (SLICE + shift) + around + b"y" * 10).ljust(SLICE * 3 // 2, b"z") + b"\r\n"
     wire = b"".join(stuffed(content))
     assert wire == b".".join([content.replace(b"\r\n.", b"\r\n.."), b"\r\n"])
     assert read([wire]) == (content, b"")
