@@ -103,6 +103,7 @@ class _Server(Server):
 class _Dialogue(socketserver.StreamRequestHandler):
     server: _Server
     timeout = 60
+    disable_nagle_algorithm = True  # or the second of two replies waits 40 ms for the first one's ACK
 
     def handle(self) -> None:
         self._mail = Taken()
