@@ -37,10 +37,10 @@ fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that rea
 	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_mail.py --seconds 600
 
-bench: $(VENV)/.bench ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results
+bench: $(VENV)/.development ## what the relay costs beside the bare minimum; JSON, table and chart in bench/results
 	@$(BIN)/python bench/measure.py $(BENCH)
 
-bench-quick: $(VENV)/.bench ## … fewer sizes, sessions and rounds
+bench-quick: $(VENV)/.development ## … fewer sizes, sessions and rounds
 	@$(BIN)/python bench/measure.py --quick --name quick $(BENCH)
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
@@ -59,7 +59,6 @@ screens: $(VENV)/.development ## docs/screens.md: what the program shows on a te
 	PYTHONPATH=tests $(BIN)/python -m lab.screens docs/screens.md
 
 dashboard-picture: $(VENV)/.development ## docs/pictures/dashboard.png: the dashboard's queries, answered by a real Prometheus
-	$(PIP) install -q -c constraints.txt --group bench
 	$(BIN)/python bench/dashboard_picture.py docs/pictures/dashboard.png
 
 lint: $(VENV)/.development ## ruff, mypy and hadolint
@@ -107,11 +106,7 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 	$(PIP) install -q -c constraints.txt --group docs
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.development
-	$(PIP) install -q -c constraints.txt --group bench
-	@touch $@
-
 $(VENV)/.development: $(VENV)/.package .ci/packages
 	@.ci/system > /dev/null
-	$(PIP) install -q -c constraints.txt --group dev "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
+	$(PIP) install -q -c constraints.txt --group dev --group bench "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
 	@touch $@

@@ -130,7 +130,7 @@ async def test_a_key_that_a_mail_is_just_fetching_is_not_asked_for_once_more(at:
     await at.store.answers.put([Answer("wkd", BOB, asked, Result.FOUND, "wkd/advanced", fpr(3))])
     at.wkd.gate.set()
     await round_
-    assert at.wkd.asked == ["a@ville.example", "b@ville.example"]
+    assert sorted(at.wkd.asked) == ["a@ville.example", "b@ville.example"]
 
 
 async def test_one_process_at_a_time(at: Bench, tmp_path: Path) -> None:
