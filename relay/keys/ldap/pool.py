@@ -43,6 +43,7 @@ class Pool:
         self._slots = asyncio.Semaphore(size)
         self._kept: dict[Session, asyncio.TimerHandle] = {}
         self._closed = False
+        self._opening = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -55,7 +56,12 @@ class Pool:
                     if error.reason is not Reason.BROKEN:
                         raise
                     self._end_all()  # what killed this one, a restart of the server, killed the others
-            return await self._use(await self._open(), work)
+            return await self._use(await self._opened(), work)
+
+    async def _opened(self) -> Session:
+        """One after the other: where the server is down the first one tells, and the others need not start."""
+        async with self._opening:
+            return await self._open()
 
     async def close(self) -> None:
         """End what is kept, and wait for all that was ended."""

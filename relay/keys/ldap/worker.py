@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
-os.nice(5)  # starting takes a tenth of a second of a processor, and a broken directory has many started
+os.nice(10)  # starting takes a tenth of a second of a processor, and a broken directory has many started
 
 import bonsai  # noqa: E402  after the lines above
 

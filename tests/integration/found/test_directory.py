@@ -53,8 +53,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def remembering() -> Iterator[Site]:
-    """It asks again after two seconds, where a site's relay does after sixty."""
-    with made(unavailable="2s") as site:
+    """It asks again after five seconds, where a site's relay does after sixty."""
+    with made(unavailable="5s") as site:
         yield site
 
 
