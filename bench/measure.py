@@ -24,7 +24,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -53,10 +52,8 @@ def main() -> None:
     options.add_argument("--smoke", action="store_true", help="seconds: shows that it works, and nothing else")
     options.add_argument("--results", type=Path, default=ROOT / "bench/results", help="folder for the results")
     options.add_argument("--name", default="", help="of the files; the machine's day by default")
-    options.add_argument("--at-once", type=int, metavar="OCTETS", help="leave out where more is sent at the same time")
     chosen = options.parse_args()
     plan = SMOKE if chosen.smoke else QUICK if chosen.quick else FULL
-    plan = replace(plan, at_once=min(plan.at_once, chosen.at_once or plan.at_once))
     begun = datetime.now(UTC)
     chosen.results.mkdir(exist_ok=True)
     file = chosen.results / f"{chosen.name or begun.strftime('%Y-%m-%d')}.json"
