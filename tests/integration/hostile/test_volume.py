@@ -158,7 +158,7 @@ async def test_ten_thousand_recipients_each_get_their_answer_and_what_is_theirs(
     print(f"{RECIPIENTS} recipients: {seconds:.1f} s, {(peak(bench.relay.pid) - before) / MIB:.0f} MiB more")
     assert seconds < 120
     assert peak(bench.relay.pid) - before < 300 * MIB
-    assert ordinary.slowest < max(SLOWEST, seconds / 2)
+    assert ordinary.slowest < max(SLOWEST, seconds / 4)
     mails = [mail for mail in bench.sink.taken if b"ordinary" not in mail.content]
     got = Counter(address for mail in mails for address in mail.recipients)
     assert got == Counter(recipients)

@@ -137,7 +137,7 @@ async def test_a_remembered_outage_costs_a_mail_under_five_milliseconds(at: Benc
         took.append(time.perf_counter() - begun)
     took.sort()
     print(f"median {took[100] * 1000:.2f} ms, p95 {took[190] * 1000:.2f} ms")
-    assert took[20] < 0.005, "the quickest tenth: what else this machine does falls on the others"
+    assert took[100] < 0.005
 
 
 async def test_an_outage_keeps_how_a_key_was_found(at: Bench) -> None:
