@@ -13,7 +13,7 @@ from collections.abc import Callable
 from relay import replies
 from relay.model import Reply
 from relay.smtp.bounds import Bounds, Lease
-from relay.smtp.data import SLICE, Body
+from relay.smtp.data import Body
 
 
 async def receive(
@@ -36,15 +36,5 @@ async def receive(
         reader.feed_data(rest)  # its buffer is empty: these come next
     if not room:
         return replies.NO_ROOM
-    content = body.checked(await _joined(body))
+    content = body.content()
     return replies.too_large(bounds.max_message_size) if content is None else content
-
-
-async def _joined(body: Body) -> bytes:
-    """The message, slice by slice, so that other connections have their turn while it is a large one."""
-    pieces: list[bytes] = []
-    for piece in body.pieces():
-        pieces.append(piece)
-        if len(piece) >= SLICE:
-            await asyncio.sleep(0)
-    return await asyncio.to_thread(b"".join, pieces) if len(pieces) > 4 else b"".join(pieces)

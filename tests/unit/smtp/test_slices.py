@@ -1,4 +1,4 @@
-"""A large message is put together slice by slice: cuts must not show."""
+"""A large message is sent slice by slice: cuts must not show."""
 
 from __future__ import annotations
 
