@@ -131,7 +131,7 @@ class Remote:
         """
         task = self._underway.get((address.key, ask))
         if task is None:
-            task = self._underway[address.key, ask] = asyncio.create_task(self._answered(address, ask, seen))
+            task = self._underway[address.key, ask] = asyncio.create_task(self._lookup(address, ask, seen))
             task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
         return await asyncio.shield(task)
 
@@ -152,16 +152,10 @@ class Remote:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answered(self, address: Address, ask: Ask, seen: float | None) -> Heard:
+    async def _still_known(self, address: Address, heard: Heard) -> Heard:
         """For a mail, what is known of a key is the answer while its source is down."""
-        heard = await self._lookup(address, ask, seen)
-        if ask is not Ask.WHEN_OLD or not isinstance(heard.lookup, Outage):
-            return heard
-        try:
-            row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
-            known = await self._known(row, address) if row else None
-        except StoreError:
-            return heard  # an outage, this one or that
+        row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
+        known = await self._known(row, address) if row else None
         return Heard(known, row.asked) if row and known else heard
 
     async def _known(self, row: Answer, address: Address) -> Found | Unusable | None:
@@ -178,13 +172,17 @@ class Remote:
 
     async def _lookup(self, address: Address, ask: Ask, seen: float | None) -> Heard:
         async with self._turns.setdefault(address.key, asyncio.Lock()):
+            heard = None
             try:
                 rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
-                if ask is not Ask.NOW and (heard := await self._remembered(address, rows, ask, seen)):
-                    return heard
+                if ask is not Ask.NOW:
+                    heard = await self._remembered(address, rows, ask, seen)
+                heard = heard or await self._ask(address, rows)
+                if ask is Ask.WHEN_OLD and isinstance(heard.lookup, Outage) and _names_a_key(rows.get(address.key)):
+                    return await self._still_known(address, heard)
             except StoreError as error:
-                return Heard(Outage(self.name, str(error)), self._memory.clock())
-            return await self._ask(address, rows)
+                return heard or Heard(Outage(self.name, str(error)), self._memory.clock())
+            return heard
 
     async def _remembered(
         self, address: Address, rows: dict[str, Answer], ask: Ask, seen: float | None
@@ -266,6 +264,10 @@ class Remote:
             reason=answer.reason,
             seconds=round(seconds, 3),
         )
+
+
+def _names_a_key(row: Answer | None) -> bool:
+    return row is not None and (row.result is Result.UNUSABLE or bool(row.fingerprint))
 
 
 def _answer(source: str, address: str, asked: float, lookup: Lookup) -> Answer:

@@ -35,3 +35,24 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
     assert {"gnupg-raw", "fifty-sequoia", "import", "inlet"} <= {row["key"] for row in told["targets"]}
     for row in told["targets"]:
         assert f"{row['measured']:g}" in done.stdout
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
+def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
+    """p99 of 10 KB mails while 20 MB mails are sealed stays under three times its quiet value, with one worker."""
+    words = [engine, "--rounds", "2", "--mails", "200", "--json"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench/large_beside_small.py", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    print(done.stdout)
+    told = json.loads(done.stdout)
+    assert told["large_mails"] > 5
+    assert told["small_mails"] == 400
+    assert told["ratio_p99"] < 3

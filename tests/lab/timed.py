@@ -15,7 +15,7 @@ from lab.client import Client
 
 SENDER = "a@here.example"
 UNDISTURBED = 1.5
-BATCHES = 5
+ROUNDS, LOOKS = 5, 4
 
 
 def mail(to: str) -> bytes:
@@ -54,23 +54,23 @@ async def p99_beside(url: str, address: str, disturbance: Disturbance) -> float:
     """How many times its quiet value the p99 of mails to this address is; under `UNDISTURBED` they go on as before.
 
     Taken in turns, so that what else this machine does falls on both, by a process of its own, so that what evil
-    servers do in this one does not. What holds mails up does so in every batch, what else the machine does in some:
-    the first batch that is undisturbed tells.
+    servers do in this one does not. All that were taken count; more are taken while too few tell clearly.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:
         measure = partial(asyncio.get_running_loop().run_in_executor, apart, _times, url, address, 60)
         await measure()
-        ratios = []
-        while len(ratios) < BATCHES and min(ratios, default=UNDISTURBED) >= UNDISTURBED:
-            quiet: list[float] = []
-            beside: list[float] = []
-            for _ in range(4):
+        quiet: list[float] = []
+        beside: list[float] = []
+        for _ in range(LOOKS):
+            for _ in range(ROUNDS):
                 quiet += await measure()
                 async with disturbance():
                     beside += await measure()
-            ratios.append(p99(beside) / p99(quiet))
-            print(f"p99 {p99(quiet) * 1000:.1f} ms, disturbed {p99(beside) * 1000:.1f} ms: {ratios[-1]:.2f} times")
-    return min(ratios)
+            ratio = p99(beside) / p99(quiet)
+            print(f"p99 {p99(quiet) * 1000:.1f} ms, disturbed {p99(beside) * 1000:.1f} ms: {ratio:.2f} times")
+            if ratio < UNDISTURBED:
+                break
+    return ratio
 
 
 def _times(url: str, address: str, count: int) -> list[float]:

@@ -22,6 +22,13 @@ from relay.model import Origin
 
 MOST_ROWS = 100_000
 
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
+_WANTED = select(answers).where(
+    answers.c.source == bindparam("at"), answers.c.address.in_(bindparam("names", expanding=True))
+)
+_ONE = delete(answers).where(answers.c.source == bindparam("at"), answers.c.address == bindparam("name"))
+_NEW = insert(answers)
+
 
 class Result(StrEnum):
     """What a source can say."""
@@ -82,8 +89,8 @@ class Answers:
 
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
         """The rows there are, by name."""
-        wanted = select(answers).where(answers.c.source == source, answers.c.address.in_(names))
-        found = await self._database.read(lambda c: c.execute(wanted).all())
+        values = {"at": source, "names": list(names)}
+        found = await self._database.read(lambda c: c.execute(_WANTED, values).all())
         return {row.address: Answer(**{**row._mapping, "result": Result(row.result)}) for row in found}  # noqa: SLF001  SQLAlchemy's public name for it
 
     async def put(self, rows: Sequence[Answer]) -> None:
@@ -92,8 +99,7 @@ class Answers:
 
     async def drop(self, source: str, name: str) -> None:
         """Forget one row."""
-        gone = delete(answers).where(answers.c.source == source, answers.c.address == name)
-        await self._database.write(lambda c: c.execute(gone))
+        await self._database.write(lambda c: c.execute(_ONE, {"at": source, "name": name}))
 
     async def due(self, source: str, *, times: DueTimes, limit: int) -> list[Due]:
         """Who is to be asked for again at this source; the longest ago first."""
@@ -108,9 +114,8 @@ class Answers:
 
 def _write(connection: Connection, rows: Sequence[Answer]) -> None:
     latest = {(row.source, row.address): row for row in rows}
-    one = delete(answers).where(answers.c.source == bindparam("at"), answers.c.address == bindparam("name"))
-    connection.execute(one, [{"at": source, "name": name} for source, name in latest])
-    connection.execute(insert(answers), [{**asdict(row), "result": row.result.value} for row in latest.values()])
+    connection.execute(_ONE, [{"at": source, "name": name} for source, name in latest])
+    connection.execute(_NEW, [{**asdict(row), "result": row.result.value} for row in latest.values()])
 
 
 def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | None]]:

@@ -27,6 +27,7 @@ _SERVED = select(ledger.c.digest, ledger.c.recipient).where(
     ledger.c.digest.in_(bindparam("transactions", expanding=True)), ledger.c.recorded > bindparam("after")
 )
 _ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
+_NEW = insert(ledger)
 _OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
 
 
@@ -75,7 +76,7 @@ class StoredLedger:
         now = self._clock()
         served = [{"digest": d, "recipient": r, "recorded": now} for (d, r), is_served in last.items() if is_served]
         if served:
-            connection.execute(insert(ledger), served)
+            connection.execute(_NEW, served)
         if now - self._pruned >= PRUNED_EVERY:
             connection.execute(_OLD, {"before": now - self._kept})
             self._pruned = now

@@ -111,6 +111,7 @@ async def test_an_evil_directory_is_an_outage_that_holds_up_nobody_else(site: Si
     assert longest < max(1, took / 2)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 async def test_other_mails_go_on_undisturbed_beside_an_evil_directory(remembering: Site) -> None:
     """p99 of mails to a known key, while others wait for a directory that turns evil in one way after the other."""

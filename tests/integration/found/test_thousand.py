@@ -74,6 +74,7 @@ async def test_a_thousand_mails_to_a_thousand_new_addresses_of_one_domain(site: 
     assert all(b"multipart/encrypted" in taken.content for taken in site.sink.taken)
 
 
+@pytest.mark.alone
 async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_once_when_it_is(site: Site) -> None:
     async def never(_: Exchange) -> None:
         await asyncio.Event().wait()
@@ -100,10 +101,10 @@ async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_on
     later = [await send(site.url, f"u{n}@{DOMAIN}") for n in range(100, 150)]
     each = (time.monotonic() - begun) / 50
     looking = each_took()[mails:]
-    cost = sorted(looking)[5]  # a machine that does other work stalls most of them, and makes none quicker
+    cost = statistics.median(looking)
     print(
         f"first hundred {took_first:.1f} s; later {each * 1000:.1f} ms a mail, connection and trace and all, of which "
-        f"looking up {cost * 1000:.1f} ms where nothing stalled it; median {statistics.median(looking) * 1000:.1f} ms"
+        f"looking up {cost * 1000:.1f} ms"
     )
     assert len(looking) == 50
     assert cost < 0.005, looking

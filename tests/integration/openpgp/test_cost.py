@@ -65,15 +65,13 @@ async def seconds(engine: GnuPG, certificates: list[Certificate], signer: str) -
     return taken
 
 
+@pytest.mark.alone
 async def test_calls_at_the_same_time_do_not_stall_each_other(home: tuple[Path, str], octets: bytes) -> None:
     """The 99th of a hundred takes less than three times the median; GnuPG's own locks made it wait for seconds."""
     certificates = await judged(octets)
-    ratios: list[float] = []
-    while not ratios or (min(ratios) >= 3 and len(ratios) < 4):  # what else runs here stalls one too
-        taken = await seconds(GnuPG(home[0], parallel=AT_ONCE), certificates, home[1])
-        ratios.append(statistics.quantiles(taken, n=100, method="inclusive")[98] / statistics.median(taken))
+    taken = await seconds(GnuPG(home[0], parallel=AT_ONCE), certificates, home[1])
 
-    assert min(ratios) < 3, ratios
+    assert statistics.quantiles(taken, n=100, method="inclusive")[98] / statistics.median(taken) < 3, sorted(taken)
 
 
 def descriptors() -> int:
