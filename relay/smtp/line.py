@@ -28,6 +28,8 @@ logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addr
 
 _STATUS = {"221": "2.0.0", "250": "2.0.0", "500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1"}
 _PLAIN = re.compile(r"(?P<code>\d{3}) (?![245]\.\d{1,3}\.\d{1,3} )(?P<text>.*)", re.DOTALL)
+_MOST_HELD = 50
+"""Replies that are held back for the next one; then they go out, and other connections have their turn."""
 _PROTOCOL_ERRORS = frozenset({"500", "502", "503", "530", "555"})
 
 
@@ -48,6 +50,7 @@ class Line(SMTP):
         """A message is being received or handled."""
         self.spoke = time.monotonic()
         """When the client last got a reply."""
+        self._held: list[str] = []
         self.command_size_limits = defaultdict(lambda: self.command_size_limit)  # aiosmtpd shares one dict
         super().__init__(
             _NoHooks(),
@@ -120,18 +123,29 @@ class Line(SMTP):
         else:
             transport.close()
 
-    async def push(self, status: Any) -> None:  # noqa: ANN401  wider than aiosmtpd's, which has no Reply
-        """Write one reply, aiosmtpd's with an enhanced code; too many errors end the connection."""
+    async def push(self, status: Any, *, can_wait: bool = False) -> None:  # noqa: ANN401  wider than aiosmtpd's
+        """Write one reply, aiosmtpd's with an enhanced code; too many errors end the connection.
+
+        One that `can_wait` goes out together with that to the next command, where that has come already
+        (RFC 2920 section 3.2): one packet, and one waking of the client, for all the recipients it named at once.
+        """
         self.spoke = time.monotonic()
         text = enhanced(str(status))
         last = self._worn_out(text)
+        goes_on = last is None and can_wait and b"\r\n" in self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
+        if goes_on and len(self._held) < _MOST_HELD:
+            self._held.append(text)
+            return
         await self.say(str(last or text))
+        if goes_on:
+            await asyncio.sleep(0)
         if last is not None:
             self._writer.close()
 
     async def say(self, text: str) -> None:
-        """Write this as it is."""
-        await super().push(text)
+        """Write this as it is, behind what was held back."""
+        held, self._held = self._held, []
+        await super().push("\r\n".join([*held, text]))
 
     def _worn_out(self, text: str) -> Reply | None:
         self._errors += text[:3] in _PROTOCOL_ERRORS

@@ -132,7 +132,7 @@ class Session(Line):
             reply = command()
         except Refusal as refusal:
             reply = refusal.reply
-        await self.push(reply)
+        await self.push(reply, can_wait=True)
 
     def _ready(self) -> None:
         if self._host.tls is not None and not self._secure:

@@ -356,6 +356,26 @@ async def test_pipelined_transactions_are_answered_in_order() -> None:
         assert [inbound.content for inbound in running.got] == [b"message 1\r\n", b"message 2\r\n"]
 
 
+async def test_replies_to_commands_that_came_together_go_out_together() -> None:
+    async with inlet() as running, Client(running.url) as client:
+        await client.hello()
+        recipients = b"".join(b"RCPT TO:<%d@x>\r\n" % n for n in range(20))
+        await client.write(b"MAIL FROM:<a@b>\r\n" + recipients + b"RCPT nobody\r\nDATA\r\n")
+        given = (await client.reader.read(1 << 16)).splitlines()
+        assert [line[:3] for line in given] == [*[b"250"] * 21, b"501", b"354"]
+
+
+async def test_whoever_names_thousands_of_recipients_at_once_keeps_nobody_waiting() -> None:
+    async with inlet() as running, Client(running.url) as many, Client(running.url) as other:
+        await many.hello()
+        await other.hello()
+        recipients = b"".join(b"RCPT TO:<%d@x>\r\n" % n for n in range(2000))
+        await many.write(b"MAIL FROM:<a@b>\r\n" + recipients)
+        assert (await other.say("NOOP")).startswith("250 ")
+        assert many.reader._buffer.count(b"\r\n") < 1000  # type: ignore[attr-defined]
+        assert {(await many.reply())[:3] for _ in range(2001)} == {"250"}
+
+
 @pytest.mark.parametrize("end", [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\x00\n.\r\n"])
 async def test_smuggling_a_second_message_yields_one_message(end: bytes) -> None:
     evil = b"one" + end + b"MAIL FROM:<evil@x>\r\nRCPT TO:<victim@y>\r\nDATA\r\ntwo\r\n"
