@@ -17,7 +17,7 @@ from relay.config import Config
 from relay.errors import ConfigError, ListenError, RelayError, StoreError
 from relay.events import Event
 from relay.health import Health
-from relay.heap import return_large
+from relay.heap import return_large, settle
 from relay.metrics.figures import Standing
 from relay.metrics.observer import Observer
 from relay.model import Inbound, Reply
@@ -52,6 +52,7 @@ class Service:
 
     async def _serve(self) -> None:
         inlet = self._inlet()
+        settle()
         self._signals.listen()
         self._post.watch(self._signals)
         self._post.ready(await self._post.listen(inlet, self._parts.config))
