@@ -10,7 +10,9 @@ from lab.timed import send
 
 COUNTING = """
 import atexit, gc, json, pathlib
-atexit.register(lambda: pathlib.Path("collected").write_text(json.dumps([gc.get_freeze_count(), len(gc.get_objects())])))
+def tell():
+    pathlib.Path("collected").write_text(json.dumps([gc.get_freeze_count(), len(gc.get_objects())]))
+atexit.register(tell)
 """
 
 
