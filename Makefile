@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick help demo docs deb deb-check transcript screens test unit fuzz dashboard-picture lint format image-check lock clean
+.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test unit fuzz dashboard-picture lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -43,6 +43,9 @@ bench: $(VENV)/.development ## what the relay costs beside the bare minimum; JSO
 
 bench-quick: $(VENV)/.development ## … fewer sizes, sessions and rounds
 	@$(BIN)/python bench/measure.py --quick --name quick $(BENCH)
+
+bench-where: $(VENV)/.development ## where the time goes, by py-spy, into docs/performance.md
+	@$(BIN)/python bench/where.py --page docs/performance.md
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

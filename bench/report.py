@@ -24,7 +24,7 @@ def text(result: Mapping[str, Any]) -> str:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The same as tables of Markdown."""
-    return "\n".join(f"### {title}\n\n{_markdown(rows)}\n" for title, rows in _tables(result) if len(rows) > 1)
+    return "\n".join(f"### {title}\n\n{table(rows)}\n" for title, rows in _tables(result) if len(rows) > 1)
 
 
 def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
@@ -109,17 +109,18 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """One of Markdown; the first row is its head."""
     head, *body = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])
 
 
-def put(result: Mapping[str, Any], document: Path) -> None:
-    """The tables in place of those that stand there."""
-    before, _, rest = document.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{markdown(result)}\n{END}{after}")
+def put(tables: str, document: Path, begin: str, end: str) -> None:
+    """In place of what stands there between these two lines."""
+    before, _, rest = document.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{tables}\n{end}{after}")
 
 
 if __name__ == "__main__":
-    put(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
+    put(markdown(json.loads(Path(sys.argv[1]).read_text())), Path(sys.argv[2]), BEGIN, END)
