@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from lab.certificates import Keypair
 from lab.gnupghome import gpg
 from lab.readers import READERS
 from lab.sink import Taken
@@ -21,6 +24,7 @@ HEADER = (
 )
 BODY = "Le résultat est arrivé.\r\n.dots\r\n\r\nFrom here on  \r\n".encode() + b"z" * 1500 + b"\r\n"
 
+KINDS = ("known", "unknown", "must")
 POLICY = [
     {"name": "must", "to": ["*@must.example"], "encrypt": "required"},
     {"name": "everyone", "encrypt": "preferred"},
@@ -50,9 +54,12 @@ def of(mails: list[Taken], recipient: str) -> Taken:
 
 
 def received_lines(mail: Taken, sent: bytes) -> list[str]:
-    """What stands in front of what was sent; everything else must be as it was sent."""
+    """The Received fields in front of what was sent; nothing else may stand there, and the rest is as it was sent."""
     assert mail.content.endswith(sent)
-    return re.findall(r"(?m)^Received: .*(?:\n[ \t].*)*", mail.content.removesuffix(sent).decode())
+    added = mail.content.removesuffix(sent).decode()
+    lines = re.findall(r"(?m)^Received: .*\n(?:[ \t].*\n)*", added)
+    assert "".join(lines) == added
+    return lines
 
 
 def test_a_mail_for_a_known_key_arrives_sealed_and_others_software_reads_it(whole: Way) -> None:
@@ -93,30 +100,83 @@ def test_under_required_an_unknown_recipient_gets_nothing_and_the_sender_a_notic
 
 
 def test_one_mail_for_two_of_each_kind_one_of_them_bcc_is_told_apart_for_each(whole: Way) -> None:
-    known, hidden = "named@known.example", "hidden@known.example"
-    unknown = ["named@unknown.example", "hidden@unknown.example"]
-    keys = whole.know(known, hidden)
-    sent = message(f"{known}, {unknown[0]}", extra=f"Bcc: {hidden}, {unknown[1]}\r\n")
+    known, unknown, must = ([f"{who}@{kind}.example" for who in ("named", "hidden")] for kind in KINDS)
+    keys = whole.know(*known)
+    to = ", ".join(people[0] for people in (known, unknown, must))
+    bcc = f"Bcc: {', '.join(people[1] for people in (known, unknown, must))}\r\n"
 
-    whole.mta.submit(SENDER, [known, hidden, *unknown], sent)
+    whole.mta.submit(SENDER, [*known, *unknown, *must], message(to, "six", bcc))
 
-    mails = whole.mails(3)
-    assert sorted(sorted(mail.recipients) for mail in mails) == sorted([[known], [hidden], sorted(unknown)])
+    mails = whole.mails(4)
+    assert whole.mta.queue() == []
+    notice = of(mails, SENDER)
+    served = Counter(recipient for mail in mails for recipient in mail.recipients)
+    assert served == Counter([SENDER, *known, *unknown])
     assert not any(re.search(rb"(?mi)^(Resent-)?Bcc:|^(From|To|Cc): .*hidden", mail.content) for mail in mails)
-    assert of(mails, unknown[0]).body == BODY
-    for mine, other in ((known, hidden), (hidden, known)):
-        sealed = encrypted_part(of(mails, mine))
-        assert READERS["sequoia"](sealed, keys[mine].secret, None).endswith(BODY)
+    assert_sealed_for_each_alone(mails, known, keys)
+    for recipient in unknown:
+        assert len(received_lines(of(mails, recipient), message(to, "six"))) == 3
+    assert_tells_of(notice, must)
+    mine = [line for line in whole.relay.trace() if line["message_id"] == "<six@front.example>"]
+    assert sorted((line["recipient"], line["action"]) for line in mine) == sorted(
+        (recipient, action)
+        for people, action in ((known, "seal"), (unknown, "clear"), (must, "refuse"))
+        for recipient in people
+    )
+
+
+def assert_sealed_for_each_alone(mails: list[Taken], people: list[str], keys: dict[str, Keypair]) -> None:
+    """Each has a copy that the other cannot read, with the body as it was sent and no Bcc field."""
+    for mine, other in (people, people[::-1]):
+        mail = of(mails, mine)
+        assert list(mail.recipients) == [mine]
+        clear = READERS["sequoia"](encrypted_part(mail), keys[mine].secret, None)
+        assert clear.partition(b"\r\n\r\n")[2] == BODY
+        assert not re.search(rb"(?mi)^(Resent-)?Bcc:|hidden", clear)
         with pytest.raises(subprocess.CalledProcessError):
-            READERS["sequoia"](sealed, keys[other].secret, None)
+            READERS["sequoia"](encrypted_part(mail), keys[other].secret, None)
 
 
-def test_the_null_sender_stays_null(whole: Way) -> None:
-    whole.know("null@known.example")
+def assert_tells_of(notice: Taken, people: list[str]) -> None:
+    """It names these and nobody else but its reader; what is below is the To that the sender wrote."""
+    assert (notice.sender, list(notice.recipients)) == ("", [SENDER])
+    assert not re.search(rb"sultat|Findings", notice.content)
+    text, status, headers = email.message_from_bytes(notice.content).get_payload()
+    _, *groups = status.get_payload()
+    assert sorted(group["Final-Recipient"] for group in groups) == sorted(f"rfc822; {person}" for person in people)
+    said = text.get_payload(decode=True).decode()
+    assert set(re.findall(r"[\w.]+@(?:known|unknown|must)\.example", said)) == set(people)
+    assert "hidden" not in headers.get_payload()
 
-    whole.mta.submit("", ["null@known.example", "null@unknown.example"], message("null@known.example"))
 
-    assert [mail.sender for mail in whole.mails(2)] == ["", ""]
+def test_the_null_sender_stays_null_on_a_sealed_and_on_a_clear_copy(whole: Way) -> None:
+    known, unknown = "null@known.example", "null@unknown.example"
+    key = whole.know(known)[known]
+    sent = message(f"{known}, {unknown}", "null")
+
+    whole.mta.submit("", [known, unknown], sent)
+
+    mails = whole.mails(2)
+    assert [(mail.sender, len(mail.recipients)) for mail in mails] == [("", 1), ("", 1)]
+    assert READERS["sequoia"](encrypted_part(of(mails, known)), key.secret, None).endswith(b"\r\n\r\n" + BODY)
+    assert len(received_lines(of(mails, unknown), sent)) == 3
+
+
+@pytest.mark.parametrize("others", [[], ["other@known.example", "other@unknown.example"]], ids=["alone", "of three"])
+def test_what_is_refused_to_the_null_sender_is_told_to_nobody(whole: Way, others: list[str]) -> None:
+    """Over SMTP the one answer is 550 then, and nothing of this mail leaves."""
+    must = f"null{len(others)}@must.example"
+    whole.know("other@known.example")
+
+    whole.mta.submit("", [*others, must], message(must, f"null{len(others)}"))
+
+    served = others if whole.relay.settings["listen"][0].startswith("lmtp:") else []
+    mails = whole.mails(len(served))
+    assert sorted((mail.sender, *mail.recipients) for mail in mails) == [("", other) for other in served]
+    (line,) = whole.relay.trace("--to", must)
+    assert (line["sender"], line["action"], line["rule"]) == ("", "refuse", "must")
+    assert line["reply"].startswith("550 5.7.1")
+    assert whole.mta.queue() == []
 
 
 def test_dsn_parameters_and_the_queue_id_come_through(whole: Way) -> None:
