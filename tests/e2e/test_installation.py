@@ -22,8 +22,9 @@ def message(to: str, body: bytes = b"Bonjour.\r\n") -> bytes:
     return f"{head}Message-ID: <1@front.example>\r\n\r\n".encode() + body
 
 
-def files(mta: Postfix) -> list[bytes]:
-    return [(mta.folder / name).read_bytes() for name in ("main.cf", "master.cf")]
+def files(mta: Postfix) -> dict[str, tuple[bytes, int]]:
+    """Every file of the configuration folder: its octets and its mode."""
+    return {path.name: (path.read_bytes(), path.stat().st_mode) for path in mta.folder.iterdir()}
 
 
 def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
@@ -32,6 +33,9 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
         before = files(mta)
         mta.submit(SENDER, ["one@other.example"], message("one@other.example"))
         relay.run("postfix", "install", "--config-dir", mta.folder)
+        once = files(mta)
+        relay.run("postfix", "install", "--config-dir", mta.folder)
+        assert files(mta) == once != before
         mta.reload()
         mta.submit(SENDER, ["two@other.example"], message("two@other.example"))  # the relay is not there yet: it waits
         mta.wait_log(r"status=deferred.*Connection refused")

@@ -88,6 +88,7 @@ def test_notmuch_shows_subject_body_attachment_and_a_good_signature(inbox: Inbox
     text, attached = parts["text/plain"], parts["text/csv"]
     assert text["content"].strip() == TEXT.strip()
     assert attached["filename"] == "résultats.csv"
+    assert attached["content"] == ATTACHED
 
 
 @pytest.mark.parametrize("reader", sorted(READERS))
