@@ -28,8 +28,9 @@ demo: $(VENV)/.package ## one mail through the relay, shown as sent, as received
 	@$(BIN)/pgp-relay demo
 
 test: $(VENV)/.development ## every test tier that can run here, against the built package
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TIERS)
-	@$(BIN)/pytest -m alone $(TIERS) || [ $$? = 5 ] # where no test of these tiers is one
+	@tiers="$(TIERS)"; \
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $$tiers; \
+	$(BIN)/pytest -m alone $$tiers || [ $$? = 5 ] # where no test of these tiers is one
 
 unit: $(VENV)/.development ## the tests without network and GnuPG
 	@$(BIN)/pytest tests/unit

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 from relay import replies
 from relay.config import Endpoint
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
+from relay.smtp.outlet import SmtpOutlet
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -27,6 +29,10 @@ class Running:
     got: list[Inbound] = field(default_factory=list)
     told: list[bool] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
 
     async def until(self, *, got: int = 0, told: int = 0) -> None:
         while len(self.got) < got or len(self.told) < told:
@@ -77,3 +83,16 @@ async def inlet(  # noqa: PLR0913  as many as the inlet has
         yield running
     finally:
         await running.inlet.stop(grace)
+
+
+@asynccontextmanager
+async def passing(url: str, hop_url: str) -> AsyncIterator[Running]:
+    """Inlet -> outlet, nothing between."""
+    outlet = SmtpOutlet(Endpoint.parse(hop_url), hostname="relay.example")
+
+    async def process(inbound: Inbound) -> tuple[Reply, ...]:
+        return await outlet.send(inbound.envelope, inbound.content)
+
+    async with inlet(url, process) as running:
+        yield running
+    await outlet.close()

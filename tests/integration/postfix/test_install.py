@@ -66,7 +66,7 @@ def carriage_returns(folder: Path) -> None:
 
 def private(folder: Path) -> None:
     (folder / "main.cf").chmod(0o600)
-    os.chown(folder / "main.cf", os.getuid(), 1)
+    os.chown(folder / "main.cf", -1, 1 if os.geteuid() == 0 else max([os.getgid(), *os.getgroups()]))
 
 
 ODD: dict[str, Callable[[Path], None]] = {
