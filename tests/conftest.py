@@ -4,6 +4,8 @@ In CI a test that is skipped has failed, because CI has all that tests need. The
 repository (`../shared`), which a clone elsewhere does not have; such a skip names that folder in its reason.
 
 A test that has written something of a mail to standard output, standard error or the log has failed (`lab.canary`).
+
+What a test has counted is shown at the end of a run in which it passed: `record_property("counted", text)`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lab.canary import Sings, assert_unheard, listen, overhear
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian has Postfix's programs, and a user's PATH ends before
     listen()
     overhear(captured=config.getoption("capture") != "no")
 
@@ -33,6 +36,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.passed:
         _assert_quiet(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "counted":
+                terminalreporter.write_line(f"Counted: {value}")
 
 
 def _assert_quiet(report: pytest.TestReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from lab import corpus
@@ -22,7 +23,7 @@ SENDER = "medecin@hopital.example"
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["as it lies there", "with CRLF"])
 async def test_every_message_of_the_corpus_is_sealed_passed_or_refused_and_never_altered(
-    form: str, known: Known
+    form: str, known: Known, record_property: Callable[[str, object], None]
 ) -> None:
     found = corpus.raw() if form == "as it lies there" else corpus.sent()
     messages = {name: ended(content) for name, content in found.items()}
@@ -39,7 +40,7 @@ async def test_every_message_of_the_corpus_is_sealed_passed_or_refused_and_never
                     arrived = {address(rcpt): m.content for m in hop.messages[before:] for rcpt in m.rcpts}
                     for recipient, reply in zip((KNOWN, UNKNOWN), replies, strict=True):
                         counts[judge(name, content, recipient, reply, arrived, known)] += 1
-    print(f"\n{form}: {len(messages)} messages to 2 recipients each: {dict(counts)}")
+    record_property("counted", f"the corpus {form}: {len(messages)} messages to 2 recipients each: {dict(counts)}")
     assert counts.total() == 2 * len(messages)
     assert form == "as it lies there" or counts["sealed"] > len(messages) * 0.9
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,7 @@ from relay.mail import headers
 from relay.mail.shape import Protection, shape_of
 
 SENDER = "medecin@hopital.example"
+LONG_LINE = b"x" * 1_000_000 + b"\r\n"
 
 texts = st.binary(max_size=60).map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))
 types = st.sampled_from(
@@ -47,7 +49,7 @@ lines = st.one_of(
     texts.map(lambda raw: raw + b"\r\n"),
     st.sampled_from([b".\r\n", b"..\r\n", b"-----BEGIN PGP MESSAGE-----\r\n", b"--x\r\n", b"--x--\r\n", b"\r\n"]),
     st.sampled_from([b"bare\nlf\r\n", b"bare\rcr\r\n", b"nul\0\r\n"]),
-    st.just(b"x" * 1_000_000 + b"\r\n"),
+    st.just(LONG_LINE),
 )
 messages = st.builds(
     lambda head, empty, body: b"".join([*head, empty, *body]) or b"\r\n",
@@ -73,11 +75,26 @@ def bench(known: Known) -> Iterator[Bench]:
             yield Bench(known, sink, client)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(content=messages)
 def test_what_leaves_is_sealed_with_its_body_intact_or_passed_byte_for_byte_or_refused(
-    bench: Bench, content: bytes
+    bench: Bench, record_property: Callable[[str, object], None]
 ) -> None:
+    counts: Counter[str] = Counter()
+
+    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(content=messages)
+    def each(content: bytes) -> None:
+        became = judge(bench, content)
+        counts[became] += 1
+        counts[f"{became}, with a line of 1 MB"] += LONG_LINE in content
+
+    each()
+    record_property("counted", f"made-up messages to somebody with a key: {dict(counts)}")
+    assert counts["sealed"] >= 30
+    assert counts["sealed, with a line of 1 MB"] >= 5
+
+
+def judge(bench: Bench, content: bytes) -> str:
+    """What became of the copy for the one with a key; asserts that both copies are what they may be."""
     before = len(bench.sink.taken)
     refused = refusals(bench.client, content)
     arrived = {to: mail.content for mail in bench.sink.taken[before:] for to in mail.recipients}
@@ -86,11 +103,14 @@ def test_what_leaves_is_sealed_with_its_body_intact_or_passed_byte_for_byte_or_r
     assert bool(refused) == headers.faulty(content)
     if UNKNOWN in arrived:
         assert passed(arrived[UNKNOWN]) == without_bcc(content)
-    if KNOWN in arrived and passed(arrived[KNOWN]) == without_bcc(content):
+    if KNOWN not in arrived:
+        return "refused"
+    if passed(arrived[KNOWN]) == without_bcc(content):
         assert shape_of(content).protection is Protection.ENCRYPTED
-    elif KNOWN in arrived:
-        payload = bench.known.decrypt(arrived[KNOWN])
-        assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :]
+        return "passed"
+    payload = bench.known.decrypt(arrived[KNOWN])
+    assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :]
+    return "sealed"
 
 
 def refusals(client: smtplib.LMTP, content: bytes) -> dict[str, int]:
