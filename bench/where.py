@@ -2,9 +2,9 @@
 
     python bench/where.py [--page docs/performance.md]
 
-LMTP, one worker with all it starts; ten sessions of 10 KB, one of 20 MB. A sample counts where its thread works, and for
-the first of `PARTS` that one of its frames belongs to. gpg itself is another program and in no column. `--page` puts the
-table in place of the one that stands there.
+LMTP, one worker with all it starts; ten sessions of 10 KB, one of 20 MB. A sample counts where its thread works, and
+for the first of `PARTS` that one of its frames belongs to. gpg itself is another program and in no column. `--page`
+puts the table in place of the one that stands there.
 """
 
 from __future__ import annotations
