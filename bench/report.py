@@ -30,6 +30,7 @@ def markdown(result: Mapping[str, Any]) -> str:
 def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
     yield "The run", [["", ""], *([name, str(value)] for name, value in result["what"].items())]
     yield "Targets", [["what", "target", "measured", ""], *map(_target, result["targets"])]
+    yield "Looking one certificate up", [["certificates in the store", "µs", "ratio"], *_lookups(result["targets"])]
     yield "Throughput, cost and latency", [_HEADS, *_matrix(result["matrix"])]
     yield (
         "gpg alone, with the relay's flags",
@@ -73,6 +74,13 @@ _HEADS = ["size", "sessions", "protocol", "program", "mails/s", "ratio", "CPU ms
 
 def _target(row: Row) -> list[str]:
     return [row["what"], row["target"], f"{row['measured']:g}", "met" if row["met"] else "**missed**"]
+
+
+def _lookups(targets: Sequence[Row]) -> Iterable[list[str]]:
+    """What one takes, read from the database, and how many times what it takes among the fewest."""
+    took = next((row.get("lookup_us", {}) for row in targets if row["key"] == "store"), {})
+    for count, microseconds in took.items():
+        yield [f"{int(count):,}", f"{microseconds:g}", f"{microseconds / next(iter(took.values())):.2f}"]
 
 
 def _matrix(rows: Sequence[Row]) -> Iterable[list[str]]:

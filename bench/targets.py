@@ -249,8 +249,7 @@ def store_size(folder: Path, plan: Plan) -> dict[str, object]:
         ]
         _turns(1, *each)
         few_ms, many_ms = _turns(plan.turns, *each)
-    counts = (10, plan.many) if plan.rounds > 2 else ()
-    lookups = {str(count): asyncio.run(store.lookup(folder, count))["read"] for count in counts}
+    lookups = {str(count): asyncio.run(store.lookup(folder, count))["read"] for count in (10, plan.many)}
     return _target(
         "store", many_ms / few_ms, few_cpu_ms=round(few_ms, 2), many_cpu_ms=round(many_ms, 2), lookup_us=lookups
     )

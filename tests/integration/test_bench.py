@@ -35,6 +35,10 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
     assert {"gnupg-raw", "fifty-sequoia", "import", "inlet"} <= {row["key"] for row in told["targets"]}
     for row in told["targets"]:
         assert f"{row['measured']:g}" in done.stdout
+    (lookups,) = [row["lookup_us"] for row in told["targets"] if row["key"] == "store"]
+    assert list(lookups) == ["10", "600"]
+    for microseconds in lookups.values():
+        assert f" {microseconds:g} " in done.stdout.partition("Looking one certificate up")[2]
 
 
 @pytest.mark.alone
