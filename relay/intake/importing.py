@@ -1,4 +1,4 @@
-"""Judges what was read and stores it, a few hundred certificates at a time.
+"""Judges what was read and stores it, a few hundred certificates at a time; meanwhile the next are judged.
 
 A fingerprint the store knows is merged with what it knows, so that nothing known is lost; where another
 process changed it meanwhile, it is merged again. Raises `EngineError` when the OpenPGP software itself fails
@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Protocol
 
@@ -22,12 +25,22 @@ from relay.ports import Examiner
 
 BATCH = 400
 BATCH_OCTETS = 32 << 20
+AHEAD = 2
+"""Batches that the judge has at a time, so that there is work for it while one that it is done with is stored."""
 ATTEMPTS = 5
 
 Progress = Callable[[int, int], None]
 """Octets done, octets in all files."""
 
 _Judged = tuple[Offer, Certificate]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    found: Sequence[Offer | Refusal]
+    verdicts: Mapping[int, Certificate | Unreadable]
+    """Of each offer, by its id."""
+    done: int
 
 
 class Certificates(Protocol):
@@ -53,27 +66,53 @@ class Intake:
     ) -> AsyncIterator[Result]:
         """The fate of everything in these files, in their order; each is stored when it is told."""
         total = sum(file.size for file in files if isinstance(file, File))
-        reading = read(files, stdin or sys.stdin.buffer)
-        while batch := await asyncio.to_thread(_batch, reading):
-            for result in await self._import([found for found, _ in batch]):
-                yield result
-            if progress:
-                progress(batch[-1][1], total)
+        async with aclosing(self._judged(read(files, stdin or sys.stdin.buffer))) as batches:
+            async for batch in batches:
+                for result in await self._import(batch):
+                    yield result
+                if progress:
+                    progress(batch.done, total)
         if progress:
             progress(total, total)
 
-    async def _import(self, batch: Sequence[Offer | Refusal]) -> list[Result]:
-        offers = [found for found in batch if isinstance(found, Offer)]
+    async def _judged(self, reading: Iterator[Read]) -> AsyncGenerator[_Batch, None]:
+        """All batches in their order, the next ones ahead of who takes them."""
+        ahead: deque[asyncio.Task[_Batch]] = deque()
+        try:
+            while True:
+                while len(ahead) < AHEAD and (batch := await asyncio.to_thread(_batch, reading)):
+                    ahead.append(asyncio.create_task(self._judge(batch)))
+                if not ahead:
+                    return
+                yield await ahead.popleft()
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _judge(self, batch: Sequence[Read]) -> _Batch:
+        offers = [found for found, _ in batch if isinstance(found, Offer)]
         verdicts = await self._examiner.examine([offer.data for offer in offers])
-        results = {id(found): refused(found) for found in batch if isinstance(found, Refusal)}
+        return _Batch(
+            [found for found, _ in batch],
+            {id(offer): verdict for offer, verdict in zip(offers, verdicts, strict=True)},
+            batch[-1][1],
+        )
+
+    async def _import(self, batch: _Batch) -> list[Result]:
+        results: dict[int, Result] = {}
         judged: list[_Judged] = []
-        for offer, verdict in zip(offers, verdicts, strict=True):
+        for found in batch.found:
+            if isinstance(found, Refusal):
+                results[id(found)] = refused(found)
+                continue
+            verdict = batch.verdicts[id(found)]
             if isinstance(verdict, Unreadable):
-                results[id(offer)] = refused(offer, verdict.reason)
+                results[id(found)] = refused(found, verdict.reason)
             else:
-                judged.append((offer, verdict))
+                judged.append((found, verdict))
         results |= await self._store(judged)
-        return [results[id(found)] for found in batch]
+        return [results[id(found)] for found in batch.found]
 
     async def _store(self, judged: Sequence[_Judged]) -> dict[int, Result]:
         results: dict[int, Result] = {}

@@ -3,9 +3,10 @@
 Promises: one verdict for each blob, in order, and none that another blob of the same call could spoil: each
 is a file of its own to gpg. A certificate comes back as gpg itself would store it, in canonical packet order
 (a revocation that stood after the subkeys counts), with self-signatures alone, without the parts whose
-signatures do not hold. One call of gpg both normalises and judges, in a home that is made for it and thrown
-away (`--import-options import-export,import-show`); many certificates share a call, and calls run in
-parallel. No agent is started, nothing is fetched.
+signatures do not hold; gpg looks for the place of a signature only where it is not plain (`order`). One call
+of gpg both normalises and judges, in a home that is made for it and thrown away (`--import-options
+import-export,import-show`); many certificates share a call, and calls run in parallel. No agent is started,
+nothing is fetched.
 
 What gpg need not see at all, `screen` turns away. Raises `EngineError` and `EngineTimeout` when gpg itself
 fails: an outage, never a verdict on a certificate.
@@ -27,6 +28,7 @@ from relay.model import Certificate, Unreadable
 from relay.openpgp import call
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
+from relay.openpgp.order import in_order, same
 from relay.openpgp.screen import MOST_OCTETS, certificate_fingerprint, screen
 from relay.openpgp.usable import certificate, listings
 
@@ -42,6 +44,7 @@ _THROWAWAY = (
     "pgp",
 )  # `always` has no trustdb, which revocations need
 _NORMALISE = "import-export,import-show,self-sigs-only"
+_AS_IT_STANDS = f"{_NORMALISE},no-repair-keys"
 
 Verdict = Certificate | Unreadable
 
@@ -63,8 +66,8 @@ class GnuPGExaminer:
                     verdicts[blob] = unreadable
                 case name:
                     readable[blob] = name
-        for found in await asyncio.gather(*(self._judge(batch) for batch in _batches(readable))):
-            verdicts.update(found)
+        verdicts |= await self._as_they_stand(readable)
+        verdicts |= await self._each({blob: name for blob, name in readable.items() if blob not in verdicts})
         return [verdicts[blob] for blob in blobs]
 
     async def merge(self, known: bytes, news: bytes) -> Verdict:
@@ -88,31 +91,42 @@ class GnuPGExaminer:
         [verdict] = await self.examine([exported.output])
         return verdict
 
-    async def _judge(self, batch: dict[bytes, str]) -> dict[bytes, Verdict]:
+    async def _as_they_stand(self, readable: dict[bytes, str]) -> dict[bytes, Verdict]:
+        """Of those in order; where gpg has anything to change, it is left to be put in order."""
+        judged = await self._each({b: name for b, name in readable.items() if in_order(b)}, _AS_IT_STANDS)
+        return {b: found for b, found in judged.items() if isinstance(found, Certificate) and same(b, found.data)}
+
+    async def _each(self, readable: dict[bytes, str], options: str = _NORMALISE) -> dict[bytes, Verdict]:
+        verdicts: dict[bytes, Verdict] = {}
+        for found in await asyncio.gather(*(self._judge(batch, options) for batch in _batches(readable))):
+            verdicts.update(found)
+        return verdicts
+
+    async def _judge(self, batch: dict[bytes, str], options: str) -> dict[bytes, Verdict]:
         """The verdicts; where gpg breaks off, on each half."""
         async with self._turns:
-            found = await self._normalise(list(batch))
+            found = await self._normalise(list(batch), options)
         if found is not None:
             return {blob: found.get(name, _NOTHING_LEFT) for blob, name in batch.items()}
         if len(batch) == 1:
             return dict.fromkeys(batch, await self._blame())
         half = len(batch) // 2
         items = list(batch.items())
-        return await self._judge(dict(items[:half])) | await self._judge(dict(items[half:]))
+        return await self._judge(dict(items[:half]), options) | await self._judge(dict(items[half:]), options)
 
     async def _blame(self) -> Unreadable:
         """It is the certificate's fault where gpg works without it."""
         async with self._turns:
-            if await self._normalise([]) is None:
+            if await self._normalise([], _NORMALISE) is None:
                 raise EngineError("gpg does not read certificates")
         return Unreadable("GnuPG breaks off when it reads this key.")
 
-    async def _normalise(self, blobs: Sequence[bytes]) -> dict[str, Verdict] | None:
+    async def _normalise(self, blobs: Sequence[bytes], options: str) -> dict[str, Verdict] | None:
         """By fingerprint; None where gpg did not come to its end."""
         size = sum(map(len, blobs))
         with _throwaway_home() as home, call.memories(blobs) as fds:
             async with call.tap(2 * size + _LISTING) as exported:
-                arguments = ["--output", call.name(exported.fd), "--import-options", _NORMALISE, "--import"]
+                arguments = ["--output", call.name(exported.fd), "--import-options", options, "--import"]
                 passing = [*fds, exported.fd]
                 result = await self._call(home, *arguments, *map(call.name, fds), passing=passing, weight=len(blobs))
                 canonical = await exported.read()

@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from relay.intake import Intake, Outcome, Result, survey
 from relay.keys.store import Store
 from relay.mail import packets
 from relay.mail.armor import enarmor
-from relay.model import Address, Certificate, Origin, Unreadable
+from relay.model import Address, Certificate, Entry, Origin, Unreadable
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 20
 
@@ -290,6 +290,60 @@ async def test_progress_never_goes_back_and_ends_at_the_whole(store: Store, tmp_
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (total, total)
     assert len(seen) > 5
+
+
+class Noting(FakeExaminer):
+    """Says when it was given the second batch; perhaps it is down from then on."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self.second = asyncio.Event()
+        self._breaks = breaks
+        self._given = 0
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        self._given += 1
+        if self._given == 2:
+            self.second.set()
+            self.down = self._breaks
+        return await super().examine(blobs)
+
+
+async def test_the_next_are_judged_while_some_are_stored(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.intake.importing.BATCH", 1)
+    examiner, upsert = Noting(), store.certificates.upsert
+
+    async def slow(entries: Sequence[Entry], known: Mapping[str, bytes]) -> list[Entry]:
+        async with asyncio.timeout(10):
+            await examiner.second.wait()
+        return await upsert(entries, known)
+
+    monkeypatch.setattr(store.certificates, "upsert", slow)
+    results = await _run(store, "-", stdin=key("a") + key("b") + key("c") + key("a"), examiner=examiner)
+    assert [(r.number, r.outcome.value) for r in results] == [
+        (1, "imported"),
+        (2, "imported"),
+        (3, "imported"),
+        (4, "unchanged"),
+    ]
+
+
+async def test_what_was_judged_before_the_software_failed_is_stored_and_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.intake.importing.BATCH", 1)
+    intake = Intake(Noting(breaks=True), store.certificates)
+    told: list[Result] = []
+
+    async def tell() -> None:
+        async for result in intake.run(survey(["-"]), stdin=io.BytesIO(key("a") + key("b") + key("c"))):
+            told.append(result)  # noqa: PERF401  kept where it fails
+
+    with pytest.raises(EngineError):
+        await tell()
+    assert [(r.number, r.outcome) for r in told] == [(1, Outcome.IMPORTED)]
+    assert await _known(store, "a")
+    assert (await store.certificates.counts()).total == 1
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing goes on"
 
 
 async def test_software_that_fails_is_no_verdict_on_a_key(store: Store) -> None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +12,7 @@ import pytest
 from lab.certificates import Keypair, fingerprint, join, make_keypair, split
 from lab.correspondent import Correspondent
 from lab.relay import PROGRAM, Relay
+from lab.terminal import on_a_terminal
 
 FIELDS = ["fingerprint", "addresses", "origin", "created", "expires", "usable", "weak", "reason", "proposed"]
 BOB = "Bob@Ville.example"
@@ -157,31 +153,6 @@ def test_generate_prints_the_fingerprint_and_the_public_key_and_check_signs_with
         assert found["signing key"]["message"].startswith("ok, 1 made a signature")
 
 
-def on_a_terminal(words: list[str | Path], *, stdout: int | None = None) -> str:
-    """What a terminal of 80 columns would show; perhaps standard output goes elsewhere."""
-    ours, theirs = pty.openpty()
-    shown: list[bytes] = []
-
-    def read() -> None:
-        with suppress(OSError):  # EIO: the other side is closed
-            while octets := os.read(ours, 65536):
-                shown.append(octets)
-
-    reading = threading.Thread(target=read)
-    with subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout or theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-    ):
-        os.close(theirs)
-        reading.start()
-    reading.join()
-    os.close(ours)
-    return b"".join(shown).decode()
-
-
 def test_a_progress_bar_shows_on_a_terminal_alone_and_keeps_the_results_in_their_file(
     site: Relay, zoo: Zoo, tmp_path: Path
 ) -> None:
@@ -190,14 +161,14 @@ def test_a_progress_bar_shows_on_a_terminal_alone_and_keeps_the_results_in_their
         shown = on_a_terminal(
             [PROGRAM, "-c", site.file, "keys", "import", zoo.folder / "bob.pgp"], stdout=results.fileno()
         )
-    assert "importing" in shown
+    assert "importing" in shown.text
     told = (tmp_path / "results").read_text()
     assert told.startswith(f"{zoo.folder}/bob.pgp: imported {zoo.bob.fingerprint}")
     assert told.endswith("1 imported, 0 updated, 0 unchanged, 0 refused\n")
 
 
 def test_a_table_on_a_narrow_terminal_cuts_no_fingerprint(site: Relay, zoo: Zoo) -> None:
-    shown = on_a_terminal([PROGRAM, "-c", site.file, "keys", "list"])
+    shown = on_a_terminal([PROGRAM, "-c", site.file, "keys", "list"]).text
     assert zoo.bob.fingerprint in shown
     assert "\x1b[" in shown, "a terminal has colours"
     assert b"\x1b" not in site.run("keys", "list").stdout

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import time
@@ -13,6 +14,7 @@ from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.errors import EngineError
+from relay.intake import splitting as intake
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
 from relay.openpgp import examine as module
@@ -148,6 +150,48 @@ async def test_verdicts_come_in_the_order_of_the_blobs_over_many_batches() -> No
     blobs = make_certificates(module.BATCH * 2 + 7)
     verdicts = await GnuPGExaminer().examine(blobs)
     assert [certificate(verdict).fingerprint for verdict in verdicts] == [fingerprint(blob) for blob in blobs]
+
+
+async def told_calls(blobs: list[bytes], folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Examine them: the options of each call of gpg that read them."""
+    fake(folder, f'echo "$@" >> {folder}/calls\nexec {shutil.which("gpg")} "$@"')
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+        assert all(isinstance(verdict, Certificate) for verdict in await GnuPGExaminer().examine(blobs))
+    calls = (folder / "calls").read_text().splitlines()
+    (folder / "calls").unlink()
+    return [re.findall(r"--import-options (\S+)", call)[0] for call in calls]
+
+
+async def test_signatures_that_stand_in_their_places_are_verified_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gpg took nearly twice as long for ten thousand: it verified each a second time, to find where it belongs."""
+    [ordinary, other], pair = make_certificates(2), make_keypair("Bob <bob@example.org>")
+    misplaced = pair.public + pair.revocation
+    once, placed = "import-export,import-show,self-sigs-only,no-repair-keys", "import-export,import-show,self-sigs-only"
+    assert await told_calls([ordinary, other], tmp_path, monkeypatch) == [once]
+    assert await told_calls([misplaced], tmp_path, monkeypatch) == [placed]
+    *parts, (tag, binding) = split(other)
+    forged = join([*parts, (tag, binding[:-1] + bytes([binding[-1] ^ 1]))])
+    assert await told_calls([ordinary, forged], tmp_path, monkeypatch) == [once, placed]
+
+
+@needs_certs
+async def test_where_signatures_stand_makes_no_difference_to_any_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is judged as it stands is judged as if gpg had put it in order."""
+    blobs = [blob for file in sorted(CERTS.rglob("*")) if file.is_file() for blob in certificates_in(octets(file))]
+    blobs += make_certificates(20)
+    quick = await GnuPGExaminer().examine(blobs)
+    plain = [module.in_order(blob) for blob in blobs]
+    monkeypatch.setattr(module, "in_order", lambda _blob: False)
+    assert quick == await GnuPGExaminer().examine(blobs)
+    print(f"{sum(plain)} of {len(blobs)} stand in order")
+    assert 20 < sum(plain) < len(blobs)
+
+
+def certificates_in(content: bytes) -> list[bytes]:
+    return [found.data for found in intake.split("", content) if isinstance(found, intake.Offer)]
 
 
 async def test_two_states_of_one_key_are_judged_apart() -> None:

@@ -1,0 +1,66 @@
+"""Ten thousand correspondents at once: `keys import` on a terminal, as an administrator calls it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pysequoia
+import pytest
+from lab.certificates import fingerprint, join, make_keypair, split
+from lab.relay import PROGRAM, Relay
+from lab.terminal import on_a_terminal
+
+from relay.mail.armor import enarmor
+
+COUNT = 10_000
+SECONDS = 60
+EXPIRED, REVOKED = "the key has expired", "the key is revoked"
+
+
+def made(number: int) -> tuple[bytes, str | None]:
+    """A certificate, and why it is not usable: one in ten has expired, one in ten is revoked."""
+    name = f"Person {number} <person{number}@ville.example>"
+    match number % 10:
+        case 3:
+            return bytes(pysequoia.Tsk.generate(name, validity_seconds=1).extract_certificate()), EXPIRED
+        case 7:
+            pair = make_keypair(name)
+            primary, *rest = split(pair.public)
+            return join([primary, (2, pair.revocation), *rest]), REVOKED
+        case _:
+            return make_keypair(name).public, None
+
+
+def percents(shown: str) -> list[int]:
+    """Where the bar stood, each time it stood elsewhere."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    return [int(told) for told in dict.fromkeys(re.findall(r"importing \D*(\d+)%", plain))]
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(240)  # making and listing them included
+def test_ten_thousand_certificates_are_imported_and_each_judged_in_less_than_a_minute(
+    site: Relay, tmp_path: Path
+) -> None:
+    expected = {fingerprint(blob): (blob, why) for blob, why in map(made, range(COUNT))}
+    file = tmp_path / "all.asc"
+    file.write_bytes(enarmor(b"".join(blob for blob, _ in expected.values()), "PUBLIC KEY BLOCK"))
+
+    begun = time.monotonic()
+    shown, status = on_a_terminal([PROGRAM, "-c", site.file, "keys", "import", file])
+    took = time.monotonic() - begun
+    steps = percents(shown)
+    print(f"{COUNT} certificates in {took:.1f} s; the bar at {steps}")
+
+    assert status == 0, shown[-2000:]
+    assert f"{COUNT} imported, 0 updated, 0 unchanged, 0 refused" in shown
+    assert shown.count(f"not usable: {EXPIRED}") == shown.count(f"not usable: {REVOKED}") == COUNT // 10
+    assert steps == sorted(steps)
+    assert len(steps) > 10
+    listed = {key["fingerprint"]: key for key in json.loads(site.run("keys", "list", "--json").stdout)}
+    assert {name: key["reason"] for name, key in listed.items()} == {name: why for name, (_, why) in expected.items()}
+    assert sum(key["usable"] for key in listed.values()) == COUNT * 8 // 10
+    assert took < SECONDS
