@@ -41,9 +41,7 @@ class Known:
 
     def decrypt(self, mail: bytes) -> bytes:
         """The payload of a sealed mail."""
-        start = mail.index(BEGIN)
-        armored = mail[start : mail.index(END, start) + len(END)]
-        return bytes(pysequoia.decrypt(armored, decryptor=self._decryptor).bytes)
+        return bytes(pysequoia.decrypt(armored(mail), decryptor=self._decryptor).bytes)
 
     @cached_property
     def _decryptor(self) -> pysequoia.PyDecryptor:
@@ -53,3 +51,9 @@ class Known:
 
 def is_sealed(mail: bytes) -> bool:
     return b"multipart/encrypted" in mail.partition(b"\r\n\r\n")[0] and BEGIN in mail
+
+
+def armored(mail: bytes) -> bytes:
+    """The message in a sealed mail."""
+    start = mail.index(BEGIN)
+    return mail[start : mail.index(END, start) + len(END)]

@@ -8,11 +8,45 @@ from pathlib import Path
 import pytest
 
 from relay.mail import armor, packets
+from relay.model import Address, Why
 from relay.openpgp.weakness import fingerprint
 
 CERTS = Path(__file__).resolve().parents[2].parent / "shared" / "certs"
 
 needs_certs = pytest.mark.skipif(not CERTS.is_dir(), reason="../shared/certs is not there")
+
+VERSION_3 = "This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it."
+VERSION_6 = "This is a key of version 6, which GnuPG cannot read; with engine: sequoia it can be used."
+
+WHY_NOT: dict[str, Why | str] = {
+    "bre-samples/john.pgp": VERSION_3,
+    "autocrypt/alice@autocrypt.example.pub.asc": Why.EXPIRED,
+    "autocrypt/bob@autocrypt.example.pub.asc": Why.EXPIRED,
+    "autocrypt/carol@autocrypt.example.pub.asc": Why.EXPIRED,
+    "rpgp-interop/gnupg-v1-002.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/gnupg-v1-004.asc": Why.SUBKEY_REVOKED,
+    "rpgp-interop/openkeychain-001.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/subkey-001.asc": Why.SUBKEY_REVOKED,
+    "rpgp-interop/uid-001.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/uid-002.asc": Why.NO_ENCRYPTION,
+    "rpgp-interop/uid-003.asc": Why.NO_ENCRYPTION,
+    "rpgp-rfc9580/v6-25519-annex-a-4/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-ed25519-x448/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-ed448-x448/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-legacy_illegal/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-nistp/tsk.asc": VERSION_6,
+    "rpgp-rfc9580/v6-rsa/tsk.asc": VERSION_6,
+    "rnp-validity/alice-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/alice-sign-sub-exp-pub.asc": Why.EXPIRED,
+    "rnp-validity/alice-sign-sub-pub.pgp": Why.NO_ENCRYPTION,
+    "rnp-validity/basil-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/claus-pub.asc": Why.NO_ENCRYPTION,
+    "rnp-validity/alice-rev.pgp": "This is OpenPGP data, but does not begin with a public key.",
+}
+"""Why GnuPG does not encrypt to it, as the relay says it; what is not named here is usable."""
+
+FORGED = {Address("bad@user.id")}
+"""Stands in a user id that its key never signed."""
 
 _SECRET_TO_PUBLIC = {packets.SECRET_KEY: packets.PUBLIC_KEY, packets.SECRET_SUBKEY: 14}
 
@@ -81,4 +115,4 @@ def _public_length(body: bytes) -> int:
     return at
 
 
-__all__ = ["CERTS", "Row", "fingerprint", "needs_certs", "octets", "public_half", "table"]
+__all__ = ["CERTS", "FORGED", "WHY_NOT", "Row", "fingerprint", "needs_certs", "octets", "public_half", "table"]

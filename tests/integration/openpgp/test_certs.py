@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab.gnupghome import gnupg_home, gpg
-from lab.shared import CERTS, Row, needs_certs, octets, public_half, table
+from lab.shared import CERTS, FORGED, WHY_NOT, Row, needs_certs, octets, public_half, table
 
 from relay.errors import EngineError
 from relay.mail import packets
@@ -19,37 +19,6 @@ from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 pytestmark = needs_certs
-
-VERSION_3 = "This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it."
-VERSION_6 = "This is a key of version 6, which GnuPG cannot read; with engine: sequoia it can be used."
-
-WHY_NOT: dict[str, Why | str] = {
-    "bre-samples/john.pgp": VERSION_3,
-    "autocrypt/alice@autocrypt.example.pub.asc": Why.EXPIRED,
-    "autocrypt/bob@autocrypt.example.pub.asc": Why.EXPIRED,
-    "autocrypt/carol@autocrypt.example.pub.asc": Why.EXPIRED,
-    "rpgp-interop/gnupg-v1-002.asc": Why.NO_ENCRYPTION,
-    "rpgp-interop/gnupg-v1-004.asc": Why.SUBKEY_REVOKED,
-    "rpgp-interop/openkeychain-001.asc": Why.NO_ENCRYPTION,
-    "rpgp-interop/subkey-001.asc": Why.SUBKEY_REVOKED,
-    "rpgp-interop/uid-001.asc": Why.NO_ENCRYPTION,
-    "rpgp-interop/uid-002.asc": Why.NO_ENCRYPTION,
-    "rpgp-interop/uid-003.asc": Why.NO_ENCRYPTION,
-    "rpgp-rfc9580/v6-25519-annex-a-4/tsk.asc": VERSION_6,
-    "rpgp-rfc9580/v6-ed25519-x448/tsk.asc": VERSION_6,
-    "rpgp-rfc9580/v6-ed448-x448/tsk.asc": VERSION_6,
-    "rpgp-rfc9580/v6-legacy_illegal/tsk.asc": VERSION_6,
-    "rpgp-rfc9580/v6-nistp/tsk.asc": VERSION_6,
-    "rpgp-rfc9580/v6-rsa/tsk.asc": VERSION_6,
-    "rnp-validity/alice-pub.asc": Why.NO_ENCRYPTION,
-    "rnp-validity/alice-sign-sub-exp-pub.asc": Why.EXPIRED,
-    "rnp-validity/alice-sign-sub-pub.pgp": Why.NO_ENCRYPTION,
-    "rnp-validity/basil-pub.asc": Why.NO_ENCRYPTION,
-    "rnp-validity/claus-pub.asc": Why.NO_ENCRYPTION,
-    "rnp-validity/alice-rev.pgp": "This is OpenPGP data, but does not begin with a public key.",
-}
-
-FORGED = {Address("bad@user.id")}
 
 WEAK = {
     "bre-samples/carol.pgp": ("DSA of 3072 bits", "ElGamal of 3072 bits"),
