@@ -8,11 +8,14 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
+from relay.cli.bounded import bounded
 from relay.errors import RelayError
 
 DOCTOR = "dr.martin@hopital.example"
 COLLEAGUE = "cabinet.lefevre@ville.example"
 RELAY = "relais@hopital.example"
+SECONDS = 60.0
+"""For one call of gpg."""
 
 
 def letter() -> EmailMessage:
@@ -71,10 +74,10 @@ class Recipient:
     def _gpg(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         command = ["gpg", "--homedir", str(self.home), "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
         try:
-            return subprocess.run(  # noqa: S603  fixed arguments, no shell
-                [*command, *arguments], input=given, capture_output=True, check=True, timeout=60
-            )
+            done = bounded([*command, *arguments], SECONDS, given)
+            done.check_returncode()
         except FileNotFoundError as error:
             raise RelayError("gpg is not found: install GnuPG (apt-get install gnupg)") from error
         except subprocess.SubprocessError as error:
             raise RelayError("gpg did not do what the demo needs of it") from error
+        return done

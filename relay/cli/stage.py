@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
+from relay.cli.bounded import bounded
 from relay.config import Endpoint
 from relay.errors import RelayError
 from relay.model import Inbound, Reply
@@ -25,6 +26,8 @@ from relay.replies import delivered
 from relay.smtp.inlet import Inlet
 
 READY_WITHIN = 20.0
+STOPPED_WITHIN = 30.0
+"""Seconds for a program that was told to end."""
 HOMES = ("correspondent", "keyring")
 
 Caught = asyncio.Queue[Inbound]
@@ -37,10 +40,20 @@ def folder() -> Iterator[Path]:
     try:
         yield place
     finally:
-        for home in HOMES:
-            if (place / home).exists() and shutil.which("gpgconf"):
-                subprocess.run(["gpgconf", "--homedir", str(place / home), "--kill", "all"], check=False)  # noqa: S603, S607  fixed arguments
-        shutil.rmtree(place, ignore_errors=True)  # an agent that ends removes its sockets at the same moment
+        try:
+            for home in HOMES:
+                if (place / home).exists() and shutil.which("gpgconf"):
+                    _stop_agents(place / home)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)  # an agent that ends removes its sockets at the same moment
+
+
+def _stop_agents(home: Path) -> None:
+    command = ["gpgconf", "--homedir", str(home), "--kill", "all"]
+    try:
+        bounded(command, STOPPED_WITHIN)
+    except subprocess.TimeoutExpired as error:
+        raise RelayError("gpg-agent was told to end and did not: gpgconf hangs") from error
 
 
 @asynccontextmanager
@@ -77,9 +90,19 @@ async def serving(config: Path) -> AsyncIterator[int]:
     except TimeoutError:
         raise RelayError(f"nothing came within {READY_WITHIN:g} s") from None
     finally:
-        if process.returncode is None:
-            process.terminate()
+        await _stop(process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """It ends when it is told to, or it is killed."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.communicate(), STOPPED_WITHIN)
+    except TimeoutError:
+        process.kill()
         await process.communicate()
+        raise RelayError(f"the relay did not stop within {STOPPED_WITHIN:g} s") from None
 
 
 async def _ready(process: asyncio.subprocess.Process) -> int:

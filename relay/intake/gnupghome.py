@@ -1,16 +1,18 @@
 """The public keys of a GnuPG home, as gpg itself exports them (`keys import --gnupg-home`).
 
 The home is read and nothing in it changes. gpg gets an explicit home, a clean environment, no terminal and
-ten minutes; the export goes into a temporary file that is gone at the end. Failure is a `Refusal`.
+ten minutes, after which it is killed with what it started; the export goes into a temporary file that is gone at
+the end. Failure is a `Refusal`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from relay.intake.folders import LARGEST_FILE, File
@@ -47,7 +49,7 @@ async def _export(home: Path, path: Path) -> bool:
     nothing = asyncio.subprocess.DEVNULL
     try:
         gpg = await asyncio.create_subprocess_exec(
-            "gpg", *arguments, stdin=nothing, stdout=nothing, stderr=nothing, env=environment
+            "gpg", *arguments, stdin=nothing, stdout=nothing, stderr=nothing, env=environment, start_new_session=True
         )
     except OSError:
         return False
@@ -57,7 +59,8 @@ async def _export(home: Path, path: Path) -> bool:
         return False
     finally:
         if gpg.returncode is None:
-            gpg.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(gpg.pid, signal.SIGKILL)
             await gpg.wait()
 
 

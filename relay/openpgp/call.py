@@ -35,6 +35,8 @@ from relay.errors import EngineError, EngineTimeout
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
+DRAINED_WITHIN = 10.0
+"""Seconds for the rest of what stands in a pipe, once gpg has ended."""
 
 _PROGRAM = "gpg"
 _ALWAYS = ("--batch", "--no-tty", "--no-verbose", "--quiet", "--fixed-list-mode", "--with-colons")
@@ -126,10 +128,17 @@ class Tap:
         return b"".join(chunks)
 
     async def read(self) -> bytes:
-        """All that was written; once, after the call has ended."""
+        """All that was written; once, after the call has ended.
+
+        Raises `EngineTimeout` where something that gpg started still holds the other end.
+        """
         os.close(self.fd)
         self.fd = -1
-        return await self._collected
+        try:
+            async with asyncio.timeout(DRAINED_WITHIN):
+                return await self._collected
+        except TimeoutError as error:
+            raise EngineTimeout("gpg has ended, and what it wrote has not") from error
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,19 @@ def agent_of(home: Path) -> int | None:
     ask = ["gpg-connect-agent", "--homedir", str(home), "--no-autostart", "GETINFO pid", "/bye"]
     answer = subprocess.run(ask, capture_output=True, check=False).stdout.split()
     return int(answer[1]) if len(answer) > 1 and answer[0] == b"D" else None
+
+
+@contextmanager
+def mute_agent(home: Path) -> Iterator[None]:
+    """Where its agent listens, somebody does who never answers."""
+    stop_agent(home)
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(home / "S.gpg-agent"))
+        mute.listen()
+        try:
+            yield
+        finally:
+            (home / "S.gpg-agent").unlink()
 
 
 def _await_end(process: int) -> None:

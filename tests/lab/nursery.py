@@ -80,12 +80,18 @@ def start(
         os.close(theirs)
 
 
-def run(
-    words: Sequence[str | Path], *, content: bytes, cwd: Path, env: Mapping[str, str], timeout: float
+def run(  # noqa: PLR0913  as `start`
+    words: Sequence[str | Path],
+    *,
+    content: bytes,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float,
+    altered: str = "",
 ) -> subprocess.CompletedProcess[bytes]:
     """To its end, with this on its standard input."""
     with _unnamed(content) as given, _unnamed() as out, _unnamed() as err:
-        child = start(words, files=(given.fileno(), out.fileno(), err.fileno()), cwd=cwd, env=env)
+        child = start(words, files=(given.fileno(), out.fileno(), err.fileno()), cwd=cwd, env=env, altered=altered)
         try:
             status = child.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -44,7 +44,7 @@ class Relay:
         self.program: tuple[str | Path, ...] = ()
         """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.nursery`)."""
         self.altered = ""
-        """Python that is run in `serve` before it begins."""
+        """Python that is run in `serve` and in commands before they begin."""
         self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
         self._temporary.mkdir()
         self._process: subprocess.Popen[bytes] | nursery.Child | None = None
@@ -184,7 +184,9 @@ class Relay:
 
     def _finish(self, words: list[str | Path], content: bytes) -> subprocess.CompletedProcess[bytes]:
         if not self.program:
-            return nursery.run(words, content=content, cwd=self.folder, env=self._environment, timeout=100)
+            return nursery.run(
+                words, content=content, cwd=self.folder, env=self._environment, timeout=100, altered=self.altered
+            )
         return subprocess.run(
             [*self.program, *words],
             input=content,

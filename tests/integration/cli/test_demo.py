@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.hanging import running
 from lab.waiting import wait_for
 
 import relay
@@ -68,19 +69,6 @@ def assert_told(text: str) -> None:
     for step in STEPS:
         at = text.find(step, at) + 1
         assert at, step
-
-
-def running(folder: Path) -> list[str]:
-    """The processes that name this folder on their command line."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            found += [words.decode()] if str(folder).encode() in words else []
-    return found
 
 
 def test_it_tells_every_step_and_leaves_nothing(temporary: Path) -> None:

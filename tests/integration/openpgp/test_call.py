@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab.certificates import Keypair, make_certificates, make_keypair
-from lab.gnupghome import generate, gnupg_home, gpg, secret_key, stop_agent
+from lab.gnupghome import generate, gnupg_home, gpg, mute_agent, secret_key, stop_agent
 from lab.readers import read_gnupg
 
 from relay.errors import EngineError, EngineTimeout
@@ -197,13 +196,8 @@ async def test_an_agent_that_cannot_start_is_an_error(home: Path, certificates: 
 
 async def test_an_agent_that_does_not_answer_is_a_timeout(home: Path, certificates: list[Certificate]) -> None:
     signer = secret_key(home)
-    stop_agent(home)
-    with socket.socket(socket.AF_UNIX) as mute:
-        mute.bind(str(home / "S.gpg-agent"))
-        mute.listen()
-        with pytest.raises(EngineTimeout):
-            await seal(home, certificates, signer, within=0.5)
-    (home / "S.gpg-agent").unlink()
+    with mute_agent(home), pytest.raises(EngineTimeout):
+        await seal(home, certificates, signer, within=0.5)
     assert await seal(home, certificates, signer)
 
 

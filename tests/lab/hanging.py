@@ -1,0 +1,46 @@
+"""A program of GnuPG's that hangs, with a child that does too, in the real one's place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lab.waiting import wait_for
+
+_PROGRAM = """\
+#!/bin/bash
+case " $* " in *"{on}"*) ;; *) exec {real} "$@" ;; esac
+touch {folder}/hung
+trap '' TERM INT HUP
+tail -f {folder}/{name} &
+while :; do wait; done
+"""
+
+
+class Hanging:
+    """It hangs where its arguments hold `on`, and else is the real one; `folder`, not there yet, belongs into PATH."""
+
+    def __init__(self, folder: Path, on: str = "", name: str = "gpg") -> None:
+        self.folder = folder
+        folder.mkdir()
+        real = shutil.which(name)
+        (folder / name).write_text(_PROGRAM.format(on=on, real=real, folder=folder, name=name))
+        (folder / name).chmod(0o755)
+
+    def assert_met_and_gone(self) -> None:
+        """It was called and hung, and nothing of it is left."""
+        assert (self.folder / "hung").exists()
+        wait_for(lambda: not running(self.folder), "gpg and its child have ended", 10)
+
+
+def running(folder: Path) -> list[str]:
+    """The processes that name this folder on their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found += [words.decode()] if str(folder).encode() in words else []
+    return found
