@@ -36,8 +36,8 @@ import load
 import report
 import subjects
 import targets
+from lab.processes import peak
 from plan import FULL, LARGE, NAMES, QUICK, SMOKE, Plan
-from processes import peak
 from subjects import Subject
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from lab.gnupghome import agent_of, secret_key, stop_agent
-from processes import spent
+from lab.processes import spent
 
 from relay.openpgp.call import _ALWAYS, OPTIONS
 

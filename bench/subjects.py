@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pysequoia
 from lab.ports import free_port
+from lab.processes import Family
 from lab.relay import PROGRAM, Relay
 from lab.synthetic import certificate, entry
 from load import HOST, KNOWN, PEOPLE, await_port
-from processes import Family
 
 from relay.intake import Intake, survey
 from relay.keys.store import Store

@@ -20,8 +20,8 @@ import pysequoia
 import store
 import subjects
 from lab.ports import free_port
+from lab.processes import Family
 from plan import LARGE, MIDDLE, SMALL, Plan
-from processes import Family
 from rawgpg import RawGpg
 
 ENGINES = ("gnupg", "sequoia")
