@@ -90,6 +90,7 @@ def test_a_private_key_is_refused_with_a_hint_and_kept_nowhere(site: Relay, zoo:
     result, reason = zoo.fate("private.pgp")
     assert (result, reason.partition(":")[0]) == ("refused", "This is a private key")
     assert "keys generate" in reason
+    assert "--signing" in reason
     assert not list(site.keyring.glob("private-keys-v1.d/*"))
 
 
