@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from relay.intake.folders import LARGEST_FILE, STDIN, File, unreadable
 from relay.intake.result import Offer, Refusal
-from relay.intake.splitting import Contents, split
+from relay.intake.splitting import BEGIN, Contents, split
 
 _MAPPED = 16 << 20
 
@@ -27,23 +27,26 @@ def read(files: Sequence[File | Refusal], stdin: BinaryIO) -> Iterator[Read]:
             yield file, before
             continue
         within = 0
-        for found in _certificates(file, stdin):
-            if isinstance(found, Offer):
-                within += len(found.data) * 4 // 3  # as if armored: the bar may run ahead, never beyond the file
+        for found, octets in _certificates(file, stdin):
+            within += octets
             yield found, before + min(within, file.size)
         before += file.size
 
 
-def _certificates(file: File, stdin: BinaryIO) -> Iterator[Offer | Refusal]:
+def _certificates(file: File, stdin: BinaryIO) -> Iterator[Read]:
+    """What is in it, and how many of its octets that took."""
     try:
         contents = _contents(file, stdin)
     except OSError as error:
-        yield Refusal(file.place, 0, unreadable(error))
+        yield Refusal(file.place, 0, unreadable(error)), 0
         return
     if len(contents) > LARGEST_FILE:
-        yield Refusal(file.place, 0, "This is larger than 1 GiB: split it.")
-    else:
-        yield from split(file.place, contents)
+        yield Refusal(file.place, 0, "This is larger than 1 GiB: split it."), 0
+        return
+    armored = contents.find(BEGIN) >= 0
+    for found in split(file.place, contents):
+        octets = len(found.data) if isinstance(found, Offer) else 0
+        yield found, octets * 4 // 3 if armored else octets
 
 
 def _contents(file: File, stdin: BinaryIO) -> Contents:

@@ -22,7 +22,7 @@ EMPTY = "This is empty."
 
 Contents = bytes | mmap.mmap
 
-_BEGIN = b"-----BEGIN PGP "
+BEGIN = b"-----BEGIN PGP "
 _PRIVATE = (
     "This is a private key: import the public key alone (gpg --export). A key for the relay to sign with is made "
     "with `keys generate`, or brought along with `keys import --signing`."
@@ -79,11 +79,11 @@ def _as_octets(contents: Contents) -> Contents:
 
 
 def _beginnings(text: Contents) -> Iterator[int]:
-    at = text.find(_BEGIN)
+    at = text.find(BEGIN)
     while at >= 0:
         if at == 0 or text[at - 1 : at] in {b"\n", b"\r"}:
             yield at
-        at = text.find(_BEGIN, at + 1)
+        at = text.find(BEGIN, at + 1)
 
 
 def _armored(text: bytes) -> Iterator[bytes | str]:

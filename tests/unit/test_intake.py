@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,6 +290,18 @@ async def test_progress_never_goes_back_and_ends_at_the_whole(store: Store, tmp_
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (total, total)
     assert len(seen) > 5
+
+
+@pytest.mark.parametrize("written", [bytes, armored], ids=["binary", "armored"])
+async def test_the_bar_of_a_binary_file_stood_at_its_end_for_the_last_quarter(
+    store: Store, tmp_path: Path, written: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "keys").write_bytes(written(b"".join(key(f"k{n}") for n in range(800))))
+    seen: list[float] = []
+    intake = Intake(FakeExaminer(), store.certificates)
+    async for _ in intake.run(survey([tmp_path / "keys"]), progress=lambda done, total: seen.append(done / total)):
+        pass
+    assert seen == pytest.approx([0.5, 1, 1], abs=0.05)
 
 
 class Noting(FakeExaminer):

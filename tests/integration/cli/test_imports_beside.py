@@ -14,7 +14,7 @@ from lab.nexthop import ScriptedHop
 from lab.relay import PROGRAM, Relay
 
 FROM = "dr.martin@hopital.example"
-KNOWN, NEW = "person0@ville.example", "person599@ville.example"
+KNOWN, NEW = "person0@ville.example", "person449@ville.example"
 REQUIRED = [{"name": "required", "encrypt": "required", "refuse_with": "reply"}]
 
 
@@ -41,10 +41,10 @@ async def imported(relay: Relay, file: Path) -> Counter[tuple[str, str]]:
 
 
 async def test_two_imports_and_a_relay_that_serves_do_not_disturb_each_other(tmp_path: Path) -> None:
-    blobs = make_certificates(600, "ville.example")
+    blobs = make_certificates(450, "ville.example")
     names = [fingerprint(blob) for blob in blobs]
-    (tmp_path / "one.pgp").write_bytes(b"".join(blobs[1:400]))
-    (tmp_path / "other.pgp").write_bytes(b"".join(blobs[200:]))
+    (tmp_path / "one.pgp").write_bytes(b"".join(blobs[1:300]))
+    (tmp_path / "other.pgp").write_bytes(b"".join(blobs[150:]))
     async with ScriptedHop() as hop:
         with Relay({"reinject": hop.url, "policy": REQUIRED}) as relay:
             relay.program = (PROGRAM,)
@@ -72,6 +72,6 @@ async def test_two_imports_and_a_relay_that_serves_do_not_disturb_each_other(tmp
         assert b"BEGIN PGP MESSAGE" in message.content
         assert b"Bonjour" not in message.content
     assert told == Counter(
-        {("imported", name): 1 for name in names[1:]} | {("unchanged", name): 1 for name in names[200:400]}
+        {("imported", name): 1 for name in names[1:]} | {("unchanged", name): 1 for name in names[150:300]}
     )
     assert sorted(listed) == sorted(names)
