@@ -8,9 +8,11 @@ with priorities where systemd's journal reads it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
@@ -97,6 +99,15 @@ class _StandardError:
             sys.stderr.flush()
 
 
+def _let_go() -> None:
+    """Drop what nobody takes: at the end Python would try once more, fail, and make 120 of the exit status."""
+    with contextlib.suppress(ValueError):  # it is closed
+        try:
+            sys.stderr.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None, **always: object) -> None:
     """Set the process's logging up, once; `always` are fields of every line."""
     least = logging.getLevelNamesMapping()[level.upper()]
@@ -118,6 +129,7 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
+    atexit.register(_let_go)
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
 

@@ -194,7 +194,8 @@ def remade(backup: Path, folder: Path, *statements: str) -> Path:
     with tarfile.open(backup) as tar:
         for member in tar:
             if member.name != archive.MANIFEST and not (folder / member.name).exists():
-                tar.extract(member, folder, filter="data")
+                (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / member.name).write_bytes(tar.extractfile(member).read())  # type: ignore[union-attr]  # a file
     with closing(sqlite3.connect(folder / "store.db", isolation_level=None)) as store:
         for statement in statements:
             store.execute(statement)

@@ -28,7 +28,8 @@ def test_mail_goes_on_when_the_reader_of_the_log_has_gone(scheme: str, known: Kn
         known.introduce(relay)
         reader, writer = os.pipe()
         command = [sys.executable, "-m", "relay", "-c", str(relay.file), "serve"]
-        process = subprocess.Popen(command, stderr=writer, cwd=relay.folder)
+        environment = {"PATH": os.environ["PATH"]}  # not PYTHONUNBUFFERED: with it nothing is left for the end
+        process = subprocess.Popen(command, stderr=writer, cwd=relay.folder, env=environment)
         os.close(writer)
         try:
             wait_for(lambda: answers(relay.port), "it listens")
