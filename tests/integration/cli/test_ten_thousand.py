@@ -25,13 +25,17 @@ def made(number: int) -> tuple[bytes, str | None]:
     name = f"Person {number} <person{number}@ville.example>"
     match number % 10:
         case 3:
-            return bytes(pysequoia.Tsk.generate(name, validity_seconds=1).extract_certificate()), EXPIRED
+            return public(name, validity_seconds=1), EXPIRED
         case 7:
             pair = make_keypair(name)
             primary, *rest = split(pair.public)
             return join([primary, (2, pair.revocation), *rest]), REVOKED
         case _:
-            return make_keypair(name).public, None
+            return public(name), None
+
+
+def public(name: str, validity_seconds: int | None = None) -> bytes:
+    return bytes(pysequoia.Tsk.generate(name, validity_seconds=validity_seconds).extract_certificate())
 
 
 def percents(shown: str) -> list[int]:
