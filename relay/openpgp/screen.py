@@ -2,7 +2,9 @@
 
 Pure. Bounds octets and packets, so that what a stranger's server answers costs no more than an ordinary key,
 and makes sure that each blob is whole packets of one transferable public key (RFC 9580 section 10.1).
-Only version 4 goes on: GnuPG reads no version 6, and version 3 is not safe (its fingerprints can be forged).
+Only version 4 goes on: GnuPG reads no version 6, and version 3 is not safe (its fingerprints can be forged). Of a
+version 4 key of an algorithm that it does not know, GnuPG lists no user id: it would be stored as nobody's, with a
+reason that is not the true one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from relay.openpgp.weakness import fingerprint
 
 MOST_OCTETS = 4 << 20
 MOST_PACKETS = 20_000
+
+_BEYOND_GNUPG = {27: "Ed25519", 28: "Ed448"}
+"""What a primary key may be of (RFC 9580 section 9.1) and GnuPG does not know; 22 is the Ed25519 that it does."""
 
 
 def screen(blob: bytes) -> str | Unreadable:
@@ -38,9 +43,12 @@ def certificate_fingerprint(blob: bytes) -> str:
 
 
 def _of_version(blob: bytes) -> str | Unreadable:
-    match next(iter(_primary(blob)), 0):
+    body = _primary(blob)
+    match next(iter(body), 0):
+        case 4 if body[5:6] and (name := _BEYOND_GNUPG.get(body[5])):
+            return Unreadable(f"This is a key of RFC 9580's {name} (algorithm {body[5]}), which GnuPG cannot read.")
         case 4:
-            return certificate_fingerprint(blob)
+            return fingerprint(body)
         case 2 | 3:
             return Unreadable("This is a key of version 3, made by PGP 2: it is not safe, and GnuPG does not use it.")
         case version:

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from lab.certificates import Keypair, join, make_keypair, split
 from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
+from lab.modern import make_modern_keypair
 from lab.paper import CERTIFICATION, packet, signature
 from lab.wkd import Exchange, WkdServer
 
 from relay.keys.wkd.location import locations
 from relay.keys.wkd.source import Wkd
 from relay.mail import armor
-from relay.model import Address, Found, Lookup, NotFound, Unusable, Why
+from relay.model import Address, Found, Lookup, NotFound, Origin, Unusable, Why
 from relay.openpgp.examine import GnuPGExaminer
 
 WKS_CLIENT = Path("/usr/lib/gnupg/gpg-wks-client")
@@ -102,6 +103,11 @@ async def test_a_directory_written_by_sequoia_has_only_the_queried_user_id_left(
     assert await lookup(server, Address("nobody@example.org"), "example.org" if direct else HOST) == NotFound(
         "wkd", "wkd/direct" if direct else "wkd/advanced"
     )
+
+
+async def test_a_key_of_an_algorithm_that_gnupg_does_not_know_is_unusable_and_not_no_key(server: WkdServer) -> None:
+    pair = make_modern_keypair("Joe <joe.doe@example.org>")
+    assert await lookup_in(server, pair.public) == Unusable(Why.INVALID, "", Origin.WKD, "wkd", "wkd/advanced")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="port 443 and a private /etc/hosts need root")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +12,12 @@ import pysequoia
 import pytest
 from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key
+from lab.modern import EDDSA, make_modern_keypair
 from lab.readers import READERS
+from lab.relay import Relay
 from lab.shared import CERTS, needs_certs, octets
 
-from relay.model import Certificate
+from relay.model import Address, Certificate, Why
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
@@ -65,3 +70,43 @@ async def test_the_drafts_sample_keys(relay: tuple[Path, str, bytes], name: str,
     samples = CERTS / "bre-samples"
     message = await sealed(relay, octets(samples / f"{name}.pgp"))
     assert READERS[reader](message, octets(samples / f"{name}-secret.pgp"), relay[2]) == PAYLOAD
+
+
+# Version 4 with RFC 9580's own Ed25519 and X25519 (algorithms 27 and 25): a key that Sequoia of today reads
+
+
+@pytest.fixture(scope="module")
+def modern() -> Keypair:
+    return make_modern_keypair("Modern <modern@example.org>")
+
+
+def sealed_by_sequoia(pair: Keypair) -> bytes:
+    return bytes(pysequoia.encrypt(PAYLOAD, recipients=[pysequoia.Cert.from_bytes(pair.public)], armor=False))
+
+
+def test_sequoia_of_today_encrypts_to_a_modern_key_and_reads_it(modern: Keypair) -> None:
+    decryptor = pysequoia.Tsk.from_bytes(modern.secret).decryptor()
+    assert bytes(pysequoia.decrypt(sealed_by_sequoia(modern), decryptor=decryptor).bytes) == PAYLOAD
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_readers_of_this_system_know_no_modern_key(modern: Keypair, reader: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        READERS[reader](sealed_by_sequoia(modern), modern.secret, None)
+
+
+@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
+def test_a_modern_key_was_imported_as_nobody_s(modern: Keypair, engine: str) -> None:
+    """GnuPG lists it without its user ids: it was stored, for no address, as one without a valid self-signature."""
+    with Relay({"reinject": "smtp://127.0.0.1:1", "engine": engine}) as relay:
+        done = relay.run("keys", "import", "-", "--json", content=modern.public, check=False)
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["result"]) == (1, "refused")
+        assert told["reason"] == "This is a key of RFC 9580's Ed25519 (algorithm 27), which GnuPG cannot read."
+        assert json.loads(relay.run("keys", "list", "--json").stdout or "[]") == []
+
+
+async def test_a_modern_subkey_is_none_to_encrypt_to() -> None:
+    [verdict] = await GnuPGExaminer().examine([make_modern_keypair("M <m@example.org>", EDDSA).public])
+    assert isinstance(verdict, Certificate)
+    assert verdict.unusable(time.time(), Address("m@example.org")) is Why.NO_ENCRYPTION

@@ -24,6 +24,8 @@ def test_a_certificate_is_named_by_its_fingerprint() -> None:
         (b"\xc6\x06\x02\x00\x00\x00\x00\x01", "version 3"),
         (b"\xc6\x06\x05\x00\x00\x00\x00\x01", "version 5"),
         (b"\xc6\x06\x06\x00\x00\x00\x00\x01", "version 6"),
+        (b"\xc6\x06\x04\x00\x00\x00\x00\x1b", "Ed25519 (algorithm 27), which GnuPG cannot read"),
+        (b"\xc6\x06\x04\x00\x00\x00\x00\x1c", "Ed448 (algorithm 28), which GnuPG cannot read"),
         (b"\xc6\x00", "version 0"),
         (b"\xcd\x03bob", "does not begin with a public key"),
     ],
