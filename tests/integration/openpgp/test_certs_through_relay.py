@@ -25,7 +25,7 @@ from lab.sink import Sink, Taken
 
 from relay.keys.store.cache import FRESH_SECONDS
 from relay.mail import armor, packets, userid
-from relay.model import Address
+from relay.model import Address, Why
 
 pytestmark = needs_certs
 
@@ -38,6 +38,11 @@ POLICY = [
 SECRET = b"La glycemie du patient est elevee."
 USER_ID = 13
 NOT_A_KEY = {"rnp-validity/alice-rev.pgp": "This is a signature and no key."}
+REVOKED = {
+    "rnp-validity/case6/pubring.gpg": Why.REVOKED,
+    "rnp-validity/case7/pubring.gpg": Why.SUBKEY_REVOKED,
+}
+"""Not in the table, where no primary key is revoked; what their authors say (`cases.txt`)."""
 NAMELESS = "This key has no user id: nothing says whose it is."
 """Sequoia reads those of version 6: one has a user id, without an address, and the others have none."""
 
@@ -73,6 +78,11 @@ class Fate:
 def addresses(row: Row) -> set[Address]:
     """In its user ids, as they stand."""
     return {address for text in user_ids(row) if (address := userid.address(text))} - FORGED
+
+
+def everything() -> list[Row]:
+    rows = table()
+    return rows + [Row(file, 1, "", gpg22=False) for file in REVOKED if rows]
 
 
 def user_ids(row: Row) -> list[str]:
@@ -159,7 +169,7 @@ def fates(engine: str) -> dict[str, Fate]:
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", **settings}) as relay:
         relay.start()
         sweep = Sweep(relay, sink)
-        for group in groups(table()):
+        for group in groups(everything()):
             found |= sweep.through(group)
         traced = {line["message_id"]: line for line in relay.trace()}
     for fate in found.values():
@@ -168,14 +178,14 @@ def fates(engine: str) -> dict[str, Fate]:
     return found
 
 
-rows = pytest.mark.parametrize("row", table(), ids=lambda row: row.file)
+rows = pytest.mark.parametrize("row", everything(), ids=lambda row: row.file)
 
 
 def told_of(row: Row, engine: str) -> str | None:
     """The reason, in the command's words."""
     if engine == "sequoia" and "/v6-" in row.file:
         return None if user_ids(row) else NAMELESS
-    why = {**WHY_NOT, **NOT_A_KEY}.get(row.file)
+    why = {**WHY_NOT, **NOT_A_KEY, **REVOKED}.get(row.file)
     return None if why is None else str(why)
 
 
@@ -230,8 +240,9 @@ def test_mail_to_the_others_is_refused_or_held_and_the_reason_is_that_of_the_imp
 
 def test_the_sweep_met_what_it_is_there_for(fates: dict[str, Fate]) -> None:
     """Most rows have an address, and each of the three outcomes was seen."""
-    assert set(fates) == {row.file for row in table()}
+    assert set(fates) == {row.file for row in everything()}
     actions = [mailed.traced["action"] for fate in fates.values() for mailed in fate.mails.values()]
     print({action: actions.count(action) for action in set(actions)})
     assert set(actions) == {"seal", "refuse", "hold"}
+    assert all(fates[file].mails for file in REVOKED)
     assert sum(bool(fate.mails) for fate in fates.values()) > len(fates) * 2 / 3
