@@ -12,7 +12,7 @@ _PROGRAM = """\
 case " $* " in *"{on}"*) ;; *) exec {real} "$@" ;; esac
 touch {folder}/hung
 trap '' TERM INT HUP
-tail -f {folder}/{name} &
+tail -f {folder}/{name} > /dev/null &
 while :; do wait; done
 """
 
