@@ -12,16 +12,17 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
 import pytest
-from lab.paper import PaperExaminer, certificate
+from lab.paper import PaperExaminer, certificate, user_id
 from lab.wkd import Behaviour, Exchange, WkdServer
 
 from relay.errors import ConfigError
 from relay.keys.wkd import Reason, route
-from relay.keys.wkd.guard import Guard
+from relay.keys.wkd.guard import Guard, IPNetwork
 from relay.keys.wkd.names import Names, Resolve
 from relay.keys.wkd.reason import Failed
 from relay.keys.wkd.route import Route
@@ -51,12 +52,14 @@ async def source(
     resolve: Resolve = nowhere,
     timeout: float = TIMEOUT,  # noqa: ASYNC109 - the source's setting
     connect_to: dict[str, str] | None = None,
+    allow_networks: Sequence[IPNetwork] = (),
 ) -> AsyncIterator[Wkd]:
     wkd = Wkd(
         PaperExaminer(),
         timeout=timeout,
         ca_file=server.ca_file,
         connect_to=server.connect_to(*(hosts or (HOST,))) if connect_to is None else connect_to,
+        allow_networks=allow_networks,
         resolve=resolve,
     )
     try:
@@ -275,6 +278,36 @@ async def test_size_is_bounded_in_memory_and_on_the_wire(
         tracemalloc.stop()
 
 
+def with_its_length(body: bytes) -> bytes:
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def in_chunks(body: bytes) -> bytes:
+    chunks = [body[at : at + 4096] for at in range(0, len(body), 4096)]
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
+    return b"Transfer-Encoding: chunked\r\n\r\n" + framed
+
+
+def to_the_end_of_the_connection(body: bytes) -> bytes:
+    return b"Connection: close\r\n\r\n" + body
+
+
+@pytest.mark.parametrize("framed", [with_its_length, in_chunks, to_the_end_of_the_connection])
+async def test_a_body_of_one_mib_is_read_and_one_octet_more_is_not(
+    server: WkdServer, framed: Callable[[bytes], bytes]
+) -> None:
+    key = certificate("bob@example.org")
+    for size in (1 << 20, (1 << 20) + 1):
+        body = key + user_id("x" * (size - len(key) - len(user_id(""))))
+        assert len(body) == size
+        found = await outcome(server, sending(b"HTTP/1.1 200 OK\r\n" + framed(body)), timeout=10)
+        if size == 1 << 20:
+            assert isinstance(found, Found)
+            assert found.certificate.data == key
+        else:
+            assert found == outage(Reason.SIZE)
+
+
 # Redirects
 
 ELSEWHERE = [
@@ -304,6 +337,19 @@ async def test_redirects_without_end_are_three(server: WkdServer, suffix: str) -
 
     assert await outcome(server, behave) == outage(Reason.REDIRECT)
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("times", [3, 4])
+async def test_three_redirects_are_followed_and_a_fourth_is_not(server: WkdServer, times: int) -> None:
+    async def behave(exchange: Exchange) -> None:
+        if len(server.requests) <= times:
+            await exchange.redirect(f"/{len(server.requests)}")
+        else:
+            await exchange.answer(certificate("bob@example.org"))
+
+    found = await outcome(server, behave)
+    assert isinstance(found, Found) if times == 3 else found == outage(Reason.REDIRECT)
+    assert [request.target for request in server.requests[1:]] == ["/1", "/2", "/3"]
 
 
 @pytest.mark.parametrize(
@@ -380,6 +426,26 @@ async def test_a_second_answer_of_the_name_service_is_judged_again() -> None:
         await way.resolve("example.org", 443)
     assert caught.value.reason is Reason.ADDRESS
     names.close()
+
+
+@pytest.mark.parametrize(("inside", "met"), [("127.0.0.1", False), ("::1", False), ("127.0.0.1", True), ("::1", True)])
+async def test_a_connection_that_goes_elsewhere_than_the_name_service_said_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, *, met: bool
+) -> None:
+    """The answer is public and passes; what is handed on to be connected to is not. Where it is allowed, it is met."""
+
+    def public(_: str, family: socket.AddressFamily) -> list[str]:
+        return ["93.184.216.34"] if family == socket.AF_INET else []
+
+    async with WkdServer(tmp_path, inside) as server:
+        result = route._result  # between the two looks of the guard
+        monkeypatch.setattr(route, "_result", lambda host, _, __: result(host, inside, server.port))
+        server.behaviours[HOST] = answering(certificate("bob@example.org"))
+        allowed = [ip_network(inside)] if met else []
+        async with source(server, connect_to={}, resolve=public, timeout=SOON, allow_networks=allowed) as wkd:
+            found = await wkd.lookup(BOB)
+        assert isinstance(found, Found) if met else found == outage(Reason.ADDRESS)
+        assert (server.connections, len(server.requests)) == ((1, 1) if met else (0, 0))
 
 
 async def test_private_addresses_among_public_ones_are_left_out() -> None:
