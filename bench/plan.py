@@ -1,4 +1,4 @@
-"""How much is measured: the whole matrix in about 25 minutes of two quiet processors, or less of it."""
+"""How much is measured: the whole matrix in about 20 minutes of two quiet processors, or less of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What is measured: the relay with each engine as it runs at a site, and the bare pass-through.
 
 A `Subject` runs until its block ends. A relay signs with ed25519, has a policy, writes its trace and its log (to a
-file), and has a store full of real certificates (cv25519), made once for all of them (`stocked`).
+file), and has a full store: real certificates (cv25519) of the recipients, and others that only fill it, made once for
+all of them (`stocked`).
 """
 
 from __future__ import annotations
