@@ -1,10 +1,10 @@
 """A source that is asked over the network, with its memory: `Remote`.
 
-Promises: what it answered counts for as long as `Lifetimes` say, in every process and over restarts; an address
-is asked once at a time, however many wait for it, and whoever gives up waiting ends nothing; what is found is in
-the store before it is answered (`relay.keys.keeping`). An outage that concerns a whole domain (WKD) or a whole
-directory (LDAP) is remembered for all of it and ends at once what else is under way there. `lookup` never raises:
-a store that cannot be used is an outage.
+Promises: what it answered counts for as long as `Lifetimes` say, in every process and over restarts; a process asks
+for an address once at a time, however many wait for it, and whoever gives up waiting ends nothing; what is found is
+in the store before it is answered (`relay.keys.keeping`). An outage that concerns a whole domain (WKD) or a whole
+directory (LDAP) is remembered for all of it and ends at once what else is under way there. `lookup` never raises: a
+store that cannot be used is an outage.
 
 A key that must not be used counts as long as none: its owner may renew it any hour. While its source is down it stays
 what is known: an outage that a rule excuses would make of it "no key", and of that a clear mail.

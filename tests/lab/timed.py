@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,9 +18,13 @@ SENDER = "a@here.example"
 UNDISTURBED = 1.5
 ROUNDS, LOOKS = 5, 4
 
+_numbers = count()
+
 
 def mail(to: str) -> bytes:
-    return f"From: <{SENDER}>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe clear body\r\n".encode()
+    """No two are the same: the relay takes the very same mail once at a time."""
+    head = f"From: <{SENDER}>\r\nTo: <{to}>\r\nMessage-ID: <{next(_numbers)}@here.example>\r\nSubject: canary\r\n"
+    return f"{head}\r\nthe clear body\r\n".encode()
 
 
 async def send(url: str, address: str) -> str:

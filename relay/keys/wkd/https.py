@@ -2,8 +2,8 @@
 
 Promises: HTTPS with a valid certificate alone; connections only as `Route` permits; at most `MAX_REDIRECTS`,
 only to the same host or to `openpgpkey.` of the domain; at most `MAX_BODY` octets, never decompressed;
-`MAX_FETCHES` at a time in all, `MAX_PER_DOMAIN` of them and as many connections to one domain; no cookies, no
-credentials, no proxy; no connection is kept when nobody waits for it.
+`MAX_FETCHES` at a time in all, `MAX_PER_DOMAIN` of them and as many connections to one domain, in each process; no
+cookies, no credentials, no proxy; no connection is kept when nobody waits for it.
 
 Raises `NoSuchName`, `NotListening` and `Failed`. Time is the caller's: `line` waits without limit, what
 happens in it is for `asyncio.timeout` to end.

@@ -6,8 +6,9 @@ import asyncio
 import re
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -37,11 +38,18 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
+    with made(workers=1) as site:
+        yield site
+
+
+@contextmanager
+def made(workers: int) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
         wkd = stack.enter_context(Published(DOMAIN))
         lookup = {"wkd": wkd.settings, "cache": {"unavailable": "5s"}}
-        relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
+        settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "workers": workers}
+        relay = stack.enter_context(Relay(settings))
         relay.start()
         yield Site(relay, sink, wkd)
 
@@ -123,3 +131,22 @@ async def test_the_same_address_in_many_mails_is_asked_for_once(site: Site) -> N
     replies = await asyncio.gather(*(send(site.url, f"bob@{DOMAIN}") for _ in range(30)))
     assert {reply[:3] for reply in replies} == {"250"}
     assert site.wkd.asked == ["bob"]
+
+
+async def test_each_of_two_workers_has_two_connections_to_a_domain_and_asks_once_and_they_share_the_answer() -> None:
+    addresses = [f"u{n}@{DOMAIN}" for n in range(30)]
+    with made(workers=2) as site:
+        for address in addresses:
+            site.wkd.publish(address, make_keypair(f"<{address}>").public)
+        replies = await send_all(site.url, [address for address in addresses for _ in range(3)])
+        asked = Counter(site.wkd.asked)
+        print(f"{asked.total()} askings for 30 addresses, {site.wkd.server.most[HOST]} connections at most")
+        replies |= await send_all(site.url, addresses)
+        assert {reply[:3] for reply in replies.values()} == {"250"}
+        assert {line["worker"] for line in site.relay.events if line["event"] == "received"} == {0, 1}
+        assert site.wkd.server.most[HOST] <= 2 * 2
+        assert len(asked) == 30
+        assert max(asked.values()) <= 2, "three mails at once, and a worker asks once"
+        assert Counter(site.wkd.asked) == asked, "what one has heard the other knows"
+        assert len(site.sink.taken) == 4 * 30
+        assert all(b"multipart/encrypted" in taken.content for taken in site.sink.taken)
