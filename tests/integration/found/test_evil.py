@@ -10,9 +10,10 @@ import asyncio
 import gzip
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,8 +58,11 @@ async def redirects_without_end(exchange: Exchange) -> None:
     await exchange.redirect(f"{exchange.request.target}&again")
 
 
-async def redirects_inside(exchange: Exchange) -> None:
-    await exchange.redirect("https://127.0.0.1/.well-known/openpgpkey/hu/x")
+def redirecting(location: str) -> Behaviour:
+    async def behave(exchange: Exchange) -> None:
+        await exchange.redirect(location)
+
+    return behave
 
 
 async def resets(exchange: Exchange) -> None:
@@ -72,13 +76,66 @@ def answering(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
     return behave
 
 
+def made_for(make: Callable[[str], bytes]) -> Behaviour:
+    """Answers with what is made for the address that is asked for."""
+
+    async def behave(exchange: Exchange) -> None:
+        (local,) = parse_qs(urlsplit(exchange.request.target).query)["l"]
+        await exchange.answer(make(f"{local}@{exchange.request.host.removeprefix('openpgpkey.')}"))
+
+    return behave
+
+
+def packet(tag: int, body: bytes) -> bytes:
+    return bytes((0xC0 | tag, len(body))) + body
+
+
+def truncated(address: str) -> bytes:
+    return make_keypair(f"<{address}>").public[:-20]
+
+
+def a_thousand_keys(address: str) -> bytes:
+    named = packet(USER_ID, f"<{address}>".encode())
+    return b"".join(head + named + rest for head, rest in thousand())
+
+
+@cache
+def thousand() -> list[tuple[bytes, bytes]]:
+    """Primary keys, and what follows their user ids."""
+    keys = [split(make_keypair("<nobody@nowhere.example>").public) for _ in range(1000)]
+    return [(primary, join(part for part in rest if part[0] != USER_ID)) for (_, primary), *rest in keys]
+
+
+def revoked(address: str) -> bytes:
+    pair = make_keypair(f"<{address}>")
+    (_, primary), *rest = split(pair.public)
+    return primary + pair.revocation + join(rest)
+
+
+def of_another_address(address: str) -> bytes:
+    return make_keypair(f"<x{address}>").public
+
+
+def ten_thousand_user_ids(address: str) -> bytes:
+    (_, primary), *rest = split(make_keypair(f"<{address}>").public)
+    strangers = b"".join(packet(USER_ID, f"<x{n}{address}>".encode()) for n in range(9_999))
+    return primary + strangers + join(rest)
+
+
+def fifty_keys(address: str) -> bytes:
+    return b"".join(make_keypair(f"<{address}>").public for _ in range(50))
+
+
 BEHAVIOURS: dict[str, Behaviour] = {
     "never-answers": never,
     "byte-by-byte": byte_by_byte,
     "body-without-end": body_without_end,
     "headers-without-end": headers_without_end,
     "redirects-without-end": redirects_without_end,
-    "redirects-inside": redirects_inside,
+    "redirects-inside": redirecting("https://127.0.0.1/.well-known/openpgpkey/hu/x"),
+    "redirects-inside-mapped": redirecting("https://[::ffff:10.0.0.1]/.well-known/openpgpkey/hu/x"),
+    "redirects-to-metadata": redirecting("https://169.254.169.254/latest/meta-data/"),
+    "redirects-to-a-file": redirecting("file:///etc/passwd"),
     "resets": resets,
     "error-500": answering(b"", "500 Internal Server Error"),
     "forbids": answering(b"", "403 Forbidden"),
@@ -86,10 +143,23 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "compressed-bomb": answering(gzip.compress(bytes(1 << 24)), Content_Encoding="gzip"),
     "no-openpgp": answering(bytes(range(256)) * 4000),
     "packets-without-end": answering(b"\xce\x00" * 500_000),
-    "a-thousand-keys": answering(b""),  # see `site`
+    "truncated": made_for(truncated),
+    "a-thousand-keys": made_for(a_thousand_keys),
 }
-BAD_TLS = ("self-signed", "expired-tls")
+BAD_TLS = ("self-signed", "expired-tls", "wrong-name")
 EVIL = [*BEHAVIOURS, *BAD_TLS]
+"""Their mails wait."""
+ODD = {
+    "revoked": (revoked, "refuse"),
+    "of-another-address": (of_another_address, "refuse"),  # that is "no key": a rule asks for one
+    "ten-thousand-user-ids": (ten_thousand_user_ids, "seal"),
+    "fifty-keys": (fifty_keys, "seal"),
+}
+"""What they answer, and what is right then."""
+POLICY = [
+    {"name": "never clear", "to": ["*@of-another-address.example"], "encrypt": "required"},
+    {"name": "everyone else", "encrypt": "preferred"},
+]
 SLOW_TO_READ = ("user-ids-in-greek", "user-ids-of-brackets", "empty-signatures")
 """What is in a megabyte may take seconds to read; each answer has an unsigned user id of the person asked for."""
 
@@ -114,16 +184,18 @@ def honest() -> Keypair:
 def site(honest: Keypair) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
-        wkd = stack.enter_context(Published(*(f"{name}.example" for name in (*EVIL, *SLOW_TO_READ))))
+        wkd = stack.enter_context(Published(*(f"{name}.example" for name in (*EVIL, *ODD, *SLOW_TO_READ))))
         for name, behaviour in BEHAVIOURS.items():
             wkd.behave(f"{name}.example", behaviour)
-        many = b"".join(make_keypair("<bob@a-thousand-keys.example>").public for _ in range(1000))
-        wkd.behave("a-thousand-keys.example", answering(many))
+        thousand()
+        for name, (make, _) in ODD.items():
+            wkd.behave(f"{name}.example", made_for(make))
         for name in SLOW_TO_READ:
-            wkd.behave(f"{name}.example", padded(f"{name}.example", paddings()[name]))
+            wkd.behave(f"{name}.example", padded(paddings()[name]))
         wkd.server.tls |= {host(name): _bad_tls(wkd, name) for name in BAD_TLS}
         lookup = {"wkd": wkd.settings, "cache": {"unavailable": "0s"}}  # each mail meets it anew
-        relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
+        settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "policy": POLICY}
+        relay = stack.enter_context(Relay(settings))
         relay.run("keys", "import", "-", content=honest.public)
         relay.start()
         yield Site(relay, sink, wkd)
@@ -134,12 +206,10 @@ def host(name: str) -> str:
 
 
 def _bad_tls(wkd: Published, name: str) -> ssl.SSLContext:
+    if name == "wrong-name":
+        return wkd.server.authority.context(host("another"))
     wrong = {"self_signed": True} if name == "self-signed" else {"expired": True}
     return wkd.server.authority.context(host(name), **wrong)
-
-
-def packet(tag: int, body: bytes) -> bytes:
-    return bytes((0xC0 | tag, len(body))) + body
 
 
 def paddings() -> dict[str, bytes]:
@@ -150,15 +220,10 @@ def paddings() -> dict[str, bytes]:
     }
 
 
-def padded(domain: str, padding: bytes) -> Behaviour:
+def padded(padding: bytes) -> Behaviour:
     """A key with what takes long to read, and the user id asked for, unsigned."""
     (_, head), *rest = [part for part in split(make_keypair("<nobody@nowhere.example>").public) if part[0] != USER_ID]
-
-    async def behave(exchange: Exchange) -> None:
-        (local,) = parse_qs(urlsplit(exchange.request.target).query)["l"]
-        await exchange.answer(head + padding + packet(USER_ID, f"<{local}@{domain}>".encode()) + join(rest))
-
-    return behave
+    return made_for(lambda address: head + padding + packet(USER_ID, f"<{address}>".encode()) + join(rest))
 
 
 @pytest.mark.parametrize("name", EVIL)
@@ -169,6 +234,19 @@ async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout
     assert reply.startswith("451 4.4.3"), reply
     assert time.monotonic() - begun < SOON
     assert len(site.sink.taken) == before, "nothing left, clear or sealed"
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_a_mail_to_a_domain_with_an_odd_answer_leaves_sealed_or_not_at_all(site: Site, name: str) -> None:
+    before = len(site.sink.taken)
+    address = f"bob@{name}.example"
+    assert (await send(site.url, address)).startswith("250 2.0.0")
+    assert decided(site, address) == {ODD[name][1]}
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken[before:])
+
+
+def decided(site: Site, *addresses: str) -> set[str]:
+    return {row["action"] for row in site.relay.trace() if row["recipient"] in addresses}
 
 
 @pytest.mark.parametrize("name", SLOW_TO_READ)
@@ -207,11 +285,12 @@ async def test_memory_stays_bounded(site: Site) -> None:
     before = most_resident(site.relay.pid)
     for _ in range(3):
         await asyncio.gather(
-            *(send(site.url, f"u{n}@{name}.example") for name in (*EVIL, *SLOW_TO_READ) for n in range(3))
+            *(send(site.url, f"u{n}@{name}.example") for name in (*EVIL, *ODD, *SLOW_TO_READ) for n in range(3))
         )
     grown = most_resident(site.relay.pid) - before
     print(f"{before >> 20} MiB and {grown >> 20} more")
     assert grown < 200 << 20
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
 
 
 @pytest.mark.alone
