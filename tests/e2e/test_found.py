@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 
 import pysequoia
 import pytest
 from lab.certificates import Keypair, make_keypair
+from lab.correspondent import Correspondent
 from lab.published import Published
-from lab.slapd import KEYSPACE, Slapd
+from lab.slapd import Slapd
 from lab.way import Way, encrypted_part, way
-
-from relay.mail.armor import enarmor
 
 SENDER = "doctor@front.example"
 POLICY = [{"name": "everyone", "encrypt": "preferred"}]
@@ -20,16 +18,6 @@ POLICY = [{"name": "everyone", "encrypt": "preferred"}]
 
 def mail(to: str) -> bytes:
     return f"From: <{SENDER}>\r\nTo: <{to}>\r\nSubject: canary\r\n\r\nthe body\r\n".encode()
-
-
-def entry(address: str, key: Keypair) -> str:
-    armored = enarmor(key.public, "PUBLIC KEY BLOCK").decode().replace("\r\n", "\n")
-    value = base64.b64encode(armored.encode()).decode()
-    key_id = key.fingerprint[-16:]
-    return (
-        f"dn: pgpCertID={key_id},{KEYSPACE}\nobjectClass: pgpKeyInfo\npgpCertID: {key_id}\n"
-        f"gpgFingerprint: {key.fingerprint}\ngpgMailbox: {address}\npgpKey:: {value}\n\n"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +55,11 @@ def test_a_key_that_the_recipients_domain_publishes(whole: Way, wkd: Published) 
     assert whole.relay.trace("--to", "bob@ville.example")[0]["reason"] == "key found: wkd/advanced"
 
 
-def test_a_key_in_the_hospitals_directory(whole: Way, directory: Slapd) -> None:
+def test_a_key_that_gpg_sent_to_the_hospitals_directory(whole: Way, directory: Slapd) -> None:
     whole.sink.forget()
-    key = make_keypair("<carol@ville.example>")
-    directory.add(entry("carol@ville.example", key))
-    whole.mta.submit(SENDER, ["carol@ville.example"], mail("carol@ville.example"))
-    (taken,) = whole.mails(1)
-    assert b"the body" in decrypted(key, encrypted_part(taken))
+    with Correspondent() as carol:
+        carol.send(directory.writable, carol.new_key("Carol <carol@ville.example>"))
+        whole.mta.submit(SENDER, ["carol@ville.example"], mail("carol@ville.example"))
+        (taken,) = whole.mails(1)
+        assert b"the body" in carol.gpg("--decrypt", data=encrypted_part(taken))
     assert whole.relay.trace("--to", "carol@ville.example")[0]["reason"] == "key found: ldap/gpgMailbox"

@@ -128,6 +128,12 @@ class Slapd:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
+    def writable(self) -> str:
+        """The URL by which gpg, as the administrator, sends keys there."""
+        bind = f"cn=admin,{self.suffix}".replace("=", "%3D").replace(",", "%2C")
+        return f"{self.url}/????bindname={bind},password={PASSWORD}"
+
+    @property
     def log(self) -> str:
         """What the server has written so far."""
         return (self.folder / "log").read_text(errors="replace")

@@ -19,7 +19,7 @@ from lab.correspondent import Correspondent, in_days, in_seconds
 from lab.published import Published
 from lab.relay import Relay
 from lab.sink import Sink
-from lab.slapd import PASSWORD, SUFFIX, Slapd
+from lab.slapd import Slapd
 from lab.timed import send
 from lab.waiting import wait_for
 
@@ -64,8 +64,7 @@ class Site:
 
     def to_directory(self, fingerprint: str) -> None:
         """As GnuPG's users do, over what stands there."""
-        bind = f"bindname=cn=admin%2C{SUFFIX.replace('=', '%3D').replace(',', '%2C')},password={PASSWORD}"
-        self.person.send(f"ldap://127.0.0.1:{self.directory.port}/????{bind}", fingerprint)
+        self.person.send(self.directory.writable, fingerprint)
 
     def prolong(self, fingerprint: str) -> None:
         self.person.gpg("--quick-set-expire", fingerprint, LATER)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from lab.correspondent import Correspondent
-from lab.slapd import ADMIN, KEYSPACE, PASSWORD, Slapd
+from lab.slapd import KEYSPACE, Slapd
 
 from relay.keys.ldap import Ldap, Server
 from relay.keys.ldap.connection import Connection
@@ -49,8 +49,7 @@ def version_2() -> Iterator[KeyServer]:
             "utf-8": person.new_key("Zoé <zoé@example.org>"),
         }
         person.revoke(keys["revoked"])
-        write = f"{directory.url}/????bindname={ADMIN.replace(',', '%2C')},password={PASSWORD}"
-        person.send(write, *keys.values())
+        person.send(directory.writable, *keys.values())
         dn = f"pgpCertID={keys['disabled'][-16:]},{KEYSPACE}"
         directory.modify(f"dn: {dn}\nchangetype: modify\nreplace: pgpDisabled\npgpDisabled: 1\n")
         yield KeyServer(directory, person, keys)
