@@ -45,7 +45,7 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
 @pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
 def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
     """p99 of 10 KB mails while 20 MB mails are sealed stays under three times its quiet value, with one worker."""
-    words = [engine, "--rounds", "2", "--mails", "200", "--json"]
+    words = [engine, "--rounds", "2", "--mails", "150", "--json"]
     done = subprocess.run(
         [sys.executable, ROOT / "bench/large_beside_small.py", *words],
         capture_output=True,
@@ -58,5 +58,5 @@ def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
     print(done.stdout)
     told = json.loads(done.stdout)
     assert told["large_mails"] > 5
-    assert told["small_mails"] == 400
+    assert told["small_mails"] == 300
     assert told["ratio_p99"] < 3
