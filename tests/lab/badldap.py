@@ -1,7 +1,8 @@
 """LDAP servers that mean harm, and a front before a real one that becomes any of them.
 
 Each is a handler of a connection for `asyncio.start_server`. `with Front(port) as front` listens in a thread of its own
-and hands connections through to that port; `front.behave(handler)` makes it evil, None good again.
+and hands connections through to that port; `front.behave(handler)` makes it evil, None good again; `front.met` is how
+many connections it has had since.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Front:
 
     def __init__(self, behind: int) -> None:
         self.port = free_port()
+        self.met = 0
         self._behind = behind
         self._handler: Handler | None = None
         self._loop = asyncio.new_event_loop()
@@ -100,14 +102,17 @@ class Front:
 
     def behave(self, handler: Handler | None, behind: int | None = None) -> None:
         """From now on, and what is open is over."""
-        self._handler, self._behind = handler, behind or self._behind
-        asyncio.run_coroutine_threadsafe(self._end_all(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._behave(handler, behind or self._behind), self._loop).result(10)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def _close(self) -> None:
         self._server.close()
+        await self._end_all()
+
+    async def _behave(self, handler: Handler | None, behind: int) -> None:
+        self._handler, self._behind, self.met = handler, behind, 0
         await self._end_all()
 
     async def _end_all(self) -> None:
@@ -119,6 +124,7 @@ class Front:
         task = asyncio.current_task()
         assert task
         self._open.add(task)
+        self.met += 1
         try:
             with suppress(ConnectionError, asyncio.CancelledError):  # `behave` ends it
                 await (self._handler or self._through)(reader, writer)

@@ -55,7 +55,7 @@ def p99(taken: list[float]) -> float:
 Disturbance = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def p99_beside(url: str, address: str, disturbance: Disturbance) -> float:
+async def p99_beside(url: str, address: str, disturbance: Disturbance, rounds: int = ROUNDS) -> float:
     """How many times its quiet value the p99 of mails to this address is; under `UNDISTURBED` they go on as before.
 
     Taken in turns, so that what else this machine does falls on both, by a process of its own, so that what evil
@@ -67,7 +67,7 @@ async def p99_beside(url: str, address: str, disturbance: Disturbance) -> float:
         quiet: list[float] = []
         beside: list[float] = []
         for _ in range(LOOKS):
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 quiet += await measure()
                 async with disturbance():
                     beside += await measure()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 
 import pytest
@@ -21,6 +22,7 @@ from lab.relay import Relay
 from lab.sink import Sink
 from lab.slapd import PEOPLE, Slapd, person_entry
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send, set_within, times
+from lab.waiting import until
 
 TIMEOUT = 3.0
 SOON = TIMEOUT + 4
@@ -53,8 +55,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def remembering() -> Iterator[Site]:
-    """It asks again after five seconds, where a site's relay does after sixty."""
-    with made(unavailable="5s") as site:
+    """It asks again after two seconds, where a site's relay does after sixty."""
+    with made(unavailable="2s") as site:
         yield site
 
 
@@ -111,41 +113,74 @@ async def test_an_evil_directory_is_an_outage_that_holds_up_nobody_else(site: Si
     assert longest < max(1, took / 2)
 
 
+@contextmanager
+def behaving(handler: Handler, site: Site) -> Iterator[None]:
+    site.front.behave(handler)
+    yield
+
+
+@contextmanager
+def frozen(site: Site) -> Iterator[None]:
+    site.front.behave(None)
+    site.directory.freeze()
+    try:
+        yield
+    finally:
+        site.directory.thaw()
+
+
+@contextmanager
+def referring(site: Site, there: str = "ldap://elsewhere.invalid") -> Iterator[None]:
+    with Slapd(settings=f"referral {there}", suffix="dc=other,dc=org") as other:
+        other.add_root()
+        site.front.behave(None, other.port)
+        yield
+
+
+KINDS: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
+    **{name: partial(behaving, handler) for name, handler in EVIL.items()},
+    "frozen": frozen,
+    "refers elsewhere": referring,
+}
+
+
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 async def test_other_mails_go_on_undisturbed_beside_an_evil_directory(remembering: Site) -> None:
     """p99 of mails to a known key, while others wait for a directory that turns evil in one way after the other."""
-    kinds = cycle(EVIL.items())
-    ratio = await p99_beside(remembering.url, HONEST, lambda: _disturbed(remembering, kinds))
+    kinds, met = cycle(KINDS), set[str]()
+    disturbance = partial(_disturbed, remembering, kinds, met)
+    ratio = await p99_beside(remembering.url, HONEST, disturbance, rounds=len(KINDS))
     assert ratio < UNDISTURBED
+    assert met == KINDS.keys()
     assert not any(b"the clear body" in taken.content for taken in remembering.sink.taken)
 
 
 @asynccontextmanager
-async def _disturbed(site: Site, kinds: Iterator[tuple[str, Handler]]) -> AsyncIterator[None]:
+async def _disturbed(site: Site, kinds: Iterator[str], met: set[str]) -> AsyncIterator[None]:
+    """By the next kind, which has been met by then: the outage before it is forgotten."""
     stop = asyncio.Event()
+    name = next(kinds)
 
     async def disturb() -> None:
         while not stop.is_set():
-            name, behaviour = next(kinds)
-            site.front.behave(behaviour)
             asked = [f"{name.replace(' ', '-')}{number}@ville.example" for number in range(3)]
             assert {reply[:9] for reply in await asyncio.gather(*(send(site.url, a) for a in asked))} == {"451 4.4.3"}
             await set_within(stop, EVERY)
 
-    disturbing = asyncio.create_task(disturb())
-    yield
-    stop.set()
-    await disturbing
-    site.front.behave(None, site.directory.port)
+    with KINDS[name](site):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(disturb())
+            await until(lambda: site.front.met)
+            met.add(name)
+            yield
+            stop.set()
+        site.front.behave(None, site.directory.port)
 
 
 async def test_a_directory_that_hangs_in_the_middle_of_its_life_is_an_outage_until_it_goes_on(site: Site) -> None:
-    site.directory.freeze()
-    try:
+    with frozen(site):
         reply, took, _ = await beside(site, "frozen@ville.example")
-    finally:
-        site.directory.thaw()
     assert reply.startswith("451 4.4.3"), reply
     assert took < SOON
 
@@ -158,10 +193,7 @@ async def test_a_directory_that_refers_elsewhere_is_an_outage_and_nobody_goes_th
         writer.close()
 
     async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as trap:
-        there = f"ldap://127.0.0.1:{trap.sockets[0].getsockname()[1]}"
-        with Slapd(settings=f"referral {there}", suffix="dc=other,dc=org") as referring:
-            referring.add_root()
-            site.front.behave(None, referring.port)
+        with referring(site, f"ldap://127.0.0.1:{trap.sockets[0].getsockname()[1]}"):
             reply, took, _ = await beside(site, "referred@ville.example")
     assert reply.startswith("451 4.4.3"), reply
     assert took < SOON
