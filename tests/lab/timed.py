@@ -65,24 +65,25 @@ async def p99_beside(
     """How many times its quiet value the p99 of mails to this address is; under `UNDISTURBED` they go on as before.
 
     Taken in turns, so that what else this machine does falls on both, by a process of its own, so that what evil
-    servers do in this one does not. All that were taken count; more are taken while too few tell clearly, and until
-    the disturbance was `enough`.
+    servers do in this one does not. All that were taken in a look count. What holds mails up does so in every look, what
+    else the machine does in some: the least disturbed tells. There are more until one was, and all together `enough`.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:
         measure = partial(asyncio.get_running_loop().run_in_executor, apart, _times, url, address, 60)
         await measure()
-        quiet: list[float] = []
-        beside: list[float] = []
+        ratios: list[float] = []
         for _ in range(LOOKS):
+            quiet: list[float] = []
+            beside: list[float] = []
             for _ in range(rounds):
                 quiet += await measure()
                 async with disturbance():
                     beside += await measure()
-            ratio = p99(beside) / p99(quiet)
-            print(f"p99 {p99(quiet) * 1000:.1f} ms, disturbed {p99(beside) * 1000:.1f} ms: {ratio:.2f} times")
-            if ratio < UNDISTURBED and enough():
+            ratios.append(p99(beside) / p99(quiet))
+            print(f"p99 {p99(quiet) * 1000:.1f} ms, disturbed {p99(beside) * 1000:.1f} ms: {ratios[-1]:.2f} times")
+            if min(ratios) < UNDISTURBED and enough():
                 break
-    return ratio
+    return min(ratios)
 
 
 def _times(url: str, address: str, count: int) -> list[float]:
