@@ -178,7 +178,7 @@ class Remote:
                 if ask is not Ask.NOW:
                     heard = await self._remembered(address, rows, ask, seen)
                 heard = heard or await self._ask(address, rows)
-                if ask is Ask.WHEN_OLD and isinstance(heard.lookup, Outage) and _names_a_key(rows.get(address.key)):
+                if ask is Ask.WHEN_OLD and isinstance(heard.lookup, Outage):
                     return await self._still_known(address, heard)
             except StoreError as error:
                 return heard or Heard(Outage(self.name, str(error)), self._memory.clock())
@@ -264,10 +264,6 @@ class Remote:
             reason=answer.reason,
             seconds=round(seconds, 3),
         )
-
-
-def _names_a_key(row: Answer | None) -> bool:
-    return row is not None and (row.result is Result.UNUSABLE or bool(row.fingerprint))
 
 
 def _answer(source: str, address: str, asked: float, lookup: Lookup) -> Answer:

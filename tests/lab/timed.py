@@ -65,16 +65,16 @@ async def p99_beside(
     """How many times its quiet value the p99 of mails to this address is; under `UNDISTURBED` they go on as before.
 
     Taken in turns, so that what else this machine does falls on both, by a process of its own, so that what evil
-    servers do in this one does not. All that were taken in a look count. What holds mails up does so in every look,
-    what else the machine does in some: the least disturbed tells. There are more until one was, and all were `enough`.
+    servers do in this one does not. All that were taken so far count in each look; more are taken while too few tell,
+    and until the disturbance was `enough`.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:
         measure = partial(asyncio.get_running_loop().run_in_executor, apart, _times, url, address, 60)
         await measure()
         ratios: list[float] = []
+        quiet: list[float] = []
+        beside: list[float] = []
         for _ in range(LOOKS):
-            quiet: list[float] = []
-            beside: list[float] = []
             for _ in range(rounds):
                 quiet += await measure()
                 async with disturbance():

@@ -27,7 +27,7 @@ from lab.waiting import until
 TIMEOUT = 3.0
 SOON = TIMEOUT + 4
 EVERY = 0.6
-"""Seconds between two mails to people in the evil directory and the next two."""
+"""Seconds between three mails to people in the evil directory and the next three."""
 ROOM = 150 << 20
 HONEST = "colleague@known.example"
 CAROL = "carol@ville.example"
@@ -164,7 +164,7 @@ async def _disturbed(site: Site, kinds: Iterator[str], met: set[str]) -> AsyncIt
 
     async def disturb() -> None:
         while not stop.is_set():
-            asked = [f"{name.replace(' ', '-')}{number}@ville.example" for number in range(2)]
+            asked = [f"{name.replace(' ', '-')}{number}@ville.example" for number in range(3)]
             assert {reply[:9] for reply in await asyncio.gather(*(send(site.url, a) for a in asked))} == {"451 4.4.3"}
             await set_within(stop, EVERY)
 

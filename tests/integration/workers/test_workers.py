@@ -77,9 +77,8 @@ class Ways:
         self.clients: list[Client] = []
 
     async def __aenter__(self) -> Self:
-        for _ in range(24):  # one by one: a unix socket's whole burst may be taken by the worker that wakes first
-            self.clients.append(await Client(self.url).__aenter__())
-            await self.clients[-1].hello()
+        self.clients = await asyncio.gather(*(Client(self.url).__aenter__() for _ in range(24)))
+        await asyncio.gather(*(client.hello() for client in self.clients))
         return self
 
     async def __aexit__(self, *_: object) -> None:
