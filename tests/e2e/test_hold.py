@@ -44,7 +44,7 @@ def message(to: str) -> bytes:
 
 def retried(running: Way, times: int) -> None:
     """Flush until Postfix has been told so often that the mail waits."""
-    running.mta.flush()
+    running.mta.retry()
     running.mta.wait_log(r"status=deferred.*Waiting for the recipient's key", times=times)
 
 
@@ -60,7 +60,7 @@ def test_it_is_told_once_that_it_waits_and_leaves_sealed_when_the_key_is_there(w
     assert b"canari" not in notice.content
 
     key = waiting.know(to)[to]
-    waiting.mta.flush()
+    waiting.mta.retry()
 
     _, mail = waiting.mails(2)
     assert (mail.sender, list(mail.recipients)) == (SENDER, [to])
@@ -75,10 +75,10 @@ def test_others_do_not_wait_for_the_one_who_has_no_key(waiting: Way) -> None:
     mails = waiting.sink.wait_for(2)
     assert sorted(next(iter(mail.recipients)) for mail in mails) == sorted([SENDER, other])
     waiting.mta.wait_log("status=deferred")
-    waiting.mta.flush()
+    waiting.mta.retry()
 
     waiting.know(held)
-    waiting.mta.flush()
+    waiting.mta.retry()
 
     mails = waiting.mails(3)
     assert [list(mail.recipients) for mail in mails].count([other]) == 1
@@ -102,7 +102,7 @@ def given_up(main: dict[str, str]) -> Taken:
         running.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))
         running.mta.wait_log("status=deferred.*Waiting for the recipient's key")
         time.sleep(2)  # nothing tells that a time is over but the time
-        running.mta.flush()
+        running.mta.retry()
         _, bounce = running.mails(2)
         assert bounce.sender == ""
         assert b"Undelivered Mail Returned to Sender" in bounce.content

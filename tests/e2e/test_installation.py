@@ -40,7 +40,7 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
         mta.submit(SENDER, ["two@other.example"], message("two@other.example"))  # the relay is not there yet: it waits
         mta.wait_log(r"status=deferred.*Connection refused")
         relay.start()
-        mta.flush()
+        mta.retry()
         sink.wait_for(2)
         relay.run("postfix", "uninstall", "--config-dir", mta.folder)
         assert files(mta) == before

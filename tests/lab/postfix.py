@@ -122,9 +122,20 @@ class Postfix:
         """Try everything deferred again now."""
         self.command("postqueue", "-f")
 
+    def retry(self) -> None:
+        """Flush, once all that is there is deferred: the log says `deferred` before the queue manager knows of it.
+
+        Over LMTP it hears of it only after the reply to QUIT, and a flush passes over a mail that is still active.
+        """
+        wait_for(lambda: self._has_none(("maildrop", "incoming", "active")), f"all is deferred\n{self.log[-3000:]}")
+        self.flush()
+
     def is_empty(self) -> bool:
         """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left."""
-        return not any(files for name in QUEUES for _folder, _folders, files in os.walk(self.root / "queue" / name))
+        return self._has_none(QUEUES)
+
+    def _has_none(self, queues: Sequence[str]) -> bool:
+        return not any(files for name in queues for _folder, _folders, files in os.walk(self.root / "queue" / name))
 
     def wait_empty(self, seconds: float = 30) -> None:
         """Wait until everything has been delivered or bounced."""

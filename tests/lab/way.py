@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from lab.ports import free_port
 from lab.postfix import Postfix
 from lab.relay import PROGRAM, Relay
 from lab.sink import Sink, Taken
+from relay.keys.store.cache import FRESH_SECONDS
 
 
 @dataclass
@@ -28,15 +30,19 @@ class Way:
     sink: Sink
 
     def know(self, *addresses: str) -> dict[str, Keypair]:
-        """Make a key for each address and import it, as an administrator does."""
+        """Make a key for each address and import it, as an administrator does; it counts when this returns."""
         pairs = {address: make_keypair(f"<{address}>") for address in addresses}
         content = b"".join(pair.public for pair in pairs.values())
         self.relay.run("keys", "import", "-", content=content)
+        time.sleep(FRESH_SECONDS)  # a mail a moment ago: the relay remembers, and tells nobody when it looks again
         return pairs
 
     def mails(self, count: int) -> list[Taken]:
         """What has arrived, once nothing is left on the way; there must be so many."""
-        self.sink.wait_for(count)
+        try:
+            self.sink.wait_for(count)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.mta.log[-3000:]}\n{self.relay.log[-3000:]}") from None
         self.mta.wait_empty()
         taken = self.sink.taken
         assert len(taken) == count, [(mail.sender, list(mail.recipients), mail.header) for mail in taken]
