@@ -71,8 +71,8 @@ class Answers(Protocol):
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
         """Those there are."""
 
-    async def put(self, rows: list[Answer]) -> None:
-        """Remember them."""
+    async def put(self, rows: list[Answer], sooner: float = 0.0) -> None:
+        """Remember them; an outage takes nothing away, and what must not be used is asked for so much sooner."""
 
     async def drop(self, source: str, name: str) -> None:
         """Forget one."""
@@ -190,7 +190,7 @@ class Remote:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
         if whole and self._counts(whole):
             if ask is Ask.TO_RENEW:
-                await self._write(address, Outage(self.name, whole.reason, whole.method), rows)
+                await self._write(address, Outage(self.name, whole.reason, whole.method))
             return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
             return None
@@ -233,7 +233,7 @@ class Remote:
                 await self._memory.keeper.keep(lookup, address)
             if not isinstance(lookup, Outage) and whole in rows:
                 await self._memory.answers.drop(self.name, whole)
-            await self._write(address, lookup, rows)
+            await self._write(address, lookup)
         except (StoreError, EngineError) as error:
             lookup = Outage(self.name, str(error))
         self._tell(address, lookup, time.monotonic() - begun)
@@ -242,16 +242,11 @@ class Remote:
     def _concerns_all(self, lookup: Lookup) -> bool:
         return isinstance(lookup, Outage) and str(lookup.reason) in self._widespread
 
-    async def _write(self, address: Address, lookup: Lookup, rows: dict[str, Answer]) -> None:
+    async def _write(self, address: Address, lookup: Lookup) -> None:
         answer = _answer(self.name, address.key, self._memory.clock(), lookup)
-        before = rows.get(address.key)
-        if before and before.result is Result.UNUSABLE and isinstance(lookup, Outage):
-            lives = self._memory.lifetimes
-            answer = replace(before, asked=answer.asked - lives.not_found + lives.unavailable)  # asked again as soon
-        elif before and before.fingerprint and isinstance(lookup, Outage):
-            answer = replace(answer, fingerprint=before.fingerprint, method=before.method)
         whole = [replace(answer, address=self._whole(address))] if self._concerns_all(lookup) else []
-        await self._memory.answers.put([answer, *whole])
+        lives = self._memory.lifetimes
+        await self._memory.answers.put([answer, *whole], lives.not_found - lives.unavailable)  # asked again as soon
 
     def _tell(self, address: Address, lookup: Lookup, seconds: float) -> None:
         answer = _answer(self.name, address.key, 0, lookup)

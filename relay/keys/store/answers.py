@@ -2,7 +2,8 @@
 
 One row a source and address; a row may also stand for all addresses of a domain or a whole source, under a
 name that is no address. Rows say when they were asked; for how long that counts is the reader's business.
-Writes that come together share a commit. Bounded: `prune` takes out what is old, and the oldest of too many.
+An outage takes nothing away of what is known, whichever process learned it, and when. Writes that come together share a
+commit. Bounded: `prune` takes out what is old, and the oldest of too many.
 
 Raises `StoreError`.
 """
@@ -10,7 +11,7 @@ Raises `StoreError`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select
@@ -89,13 +90,16 @@ class Answers:
 
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
         """The rows there are, by name."""
-        values = {"at": source, "names": list(names)}
-        found = await self._database.read(lambda c: c.execute(_WANTED, values).all())
-        return {row.address: Answer(**{**row._mapping, "result": Result(row.result)}) for row in found}  # noqa: SLF001  SQLAlchemy's public name for it
+        rows = await self._database.read(lambda c: _rows(c, source, names))
+        return {row.address: row for row in rows}
 
-    async def put(self, rows: Sequence[Answer]) -> None:
-        """Store them in place of what stood there."""
-        await self._batch.add(_write, rows)
+    async def put(self, rows: Sequence[Answer], sooner: float = 0.0) -> None:
+        """Store them in place of what stood there.
+
+        Where one is an outage and there stands that the key must not be used, this stays, as if it had been heard so
+        many seconds before the outage; and an outage that comes after a key is about that key.
+        """
+        await self._batch.add(_write, [(row, sooner) for row in rows])
 
     async def drop(self, source: str, name: str) -> None:
         """Forget one row."""
@@ -112,10 +116,34 @@ class Answers:
         await self._database.write(lambda c: _prune(c, before, most))
 
 
-def _write(connection: Connection, rows: Sequence[Answer]) -> None:
-    latest = {(row.source, row.address): row for row in rows}
+def _write(connection: Connection, rows: Sequence[tuple[Answer, float]]) -> None:
+    latest = _known(connection, [row for row, _ in rows if row.result is Result.UNAVAILABLE])
+    for row, sooner in rows:
+        latest[row.source, row.address] = _after(latest.get((row.source, row.address)), row, sooner)
     connection.execute(_ONE, [{"at": source, "name": name} for source, name in latest])
     connection.execute(_NEW, [{**asdict(row), "result": row.result.value} for row in latest.values()])
+
+
+def _known(connection: Connection, outages: Sequence[Answer]) -> dict[tuple[str, str], Answer]:
+    """What stands in their places now."""
+    return {
+        (row.source, row.address): row
+        for source in {outage.source for outage in outages}
+        for row in _rows(connection, source, [outage.address for outage in outages if outage.source == source])
+    }
+
+
+def _after(before: Answer | None, now: Answer, sooner: float) -> Answer:
+    if before is None or now.result is not Result.UNAVAILABLE:
+        return now
+    if before.result is Result.UNUSABLE:
+        return replace(before, asked=now.asked - sooner)
+    return replace(now, fingerprint=before.fingerprint, method=before.method) if before.fingerprint else now
+
+
+def _rows(connection: Connection, source: str, names: Collection[str]) -> list[Answer]:
+    found = connection.execute(_WANTED, {"at": source, "names": list(names)}).all()
+    return [Answer(**{**row._mapping, "result": Result(row.result)}) for row in found]  # noqa: SLF001  SQLAlchemy's public name for it
 
 
 def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | None]]:

@@ -12,7 +12,7 @@ from lab.chains import DOWN, ODD, Bench, bench
 from lab.sources import NOW, fpr, key
 
 from relay.keys.store import Answer, Result
-from relay.model import Address, Found, NotFound, Outage
+from relay.model import Address, Found, NotFound, Outage, Unusable
 
 BOB = "bob@ville.example"
 CAROL = "carol@ville.example"
@@ -148,6 +148,38 @@ async def test_an_outage_keeps_how_a_key_was_found(at: Bench) -> None:
     await at.find(BOB)
     row = (await at.store.answers.get("wkd", [BOB]))[BOB]
     assert (row.result, row.fingerprint, row.method) == (Result.UNAVAILABLE, fpr(1), "wkd/test")
+
+
+@pytest.mark.parametrize(
+    ("held", "result"), [(key(1, BOB), Found), (key(1, BOB, revoked=True), Unusable)], ids=["found", "unusable"]
+)
+async def test_a_worker_that_meets_an_outage_takes_no_answer_away_that_another_one_had_meanwhile(
+    at: Bench, tmp_path: Path, held: bytes, result: type
+) -> None:
+    """Where a rule excuses the outage, "no key" would be a clear mail."""
+    async with bench(tmp_path, order=("wkd",)) as other:
+        other.wkd.shelf[BOB] = DOWN
+        other.wkd.gate = asyncio.Event()
+        waiting = asyncio.create_task(other.find(BOB, "wkd"))
+        await other.wkd.busy(1)
+        at.wkd.shelf[BOB] = [held]
+        assert isinstance(await at.find(BOB), result)
+        other.wkd.gate.set()
+        assert isinstance(await waiting, result)
+        assert isinstance(await at.find(BOB, "wkd"), result)
+        row = (await at.store.answers.get("wkd", [BOB]))[BOB]
+        assert row.fingerprint == fpr(1)
+
+
+async def test_what_stands_for_a_domain_that_is_down_is_an_outage_also_after_a_key_that_must_not_be_used(
+    at: Bench,
+) -> None:
+    at.wkd.shelf[BOB] = [key(1, BOB, revoked=True)]
+    await at.find(BOB)
+    at.wkd.shelf[BOB] = DOWN
+    at.later(2 * HOUR)
+    assert isinstance(await at.find(BOB), Unusable)
+    assert await at.find(CAROL) == Outage("wkd", DOWN, "wkd/test")
 
 
 async def test_an_answer_from_a_clock_that_ran_ahead_does_not_count(at: Bench) -> None:
