@@ -16,7 +16,7 @@ from relay.background import Rounds
 from relay.census import Census
 from relay.config import Config
 from relay.deliver import Deliverer
-from relay.engines import build_engine, build_examiner
+from relay.engines import build_engine, build_examiner_beside
 from relay.errors import ConfigError, Fault
 from relay.events import Event
 from relay.housekeeping import Housekeeping
@@ -77,7 +77,7 @@ async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
-    chain = build_chain(config, books.store, build_examiner(config))
+    chain = build_chain(config, books.store, build_examiner_beside(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),

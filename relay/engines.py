@@ -5,7 +5,8 @@ Raises `ConfigError` where the extra `sequoia` is not installed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +16,17 @@ from typing import Literal
 from relay.aside import beside
 from relay.config import Config
 from relay.errors import ConfigError, Fault
+from relay.model import Certificate, Unreadable
 from relay.openpgp import signing
 from relay.openpgp.examine import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.ports import Engine, Examiner
 from relay.protect import Beside, Order, sealed
+
+Kind = Literal["gnupg", "sequoia"]
+
+ORDINARY = 8 << 10
+"""Octets of certificates that are judged here: a few people's, some milliseconds of this process."""
 
 EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[sequoia]'"
 
@@ -28,7 +35,7 @@ EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[se
 class Making:
     """What an engine is made of, here or in another process."""
 
-    kind: Literal["gnupg", "sequoia"]
+    kind: Kind
     home: Path
     timeout: float
     passphrase: bytes | None = field(repr=False)
@@ -79,10 +86,52 @@ async def answers(config: Config) -> None:
 
 def build_examiner(config: Config) -> Examiner:
     """What judges certificates."""
-    if config.engine == "gnupg":
-        return GnuPGExaminer(config.deadlines.gpg)
-    examiner: Examiner = _sequoia().SequoiaExaminer(config.deadlines.gpg)
-    return examiner
+    return Judging(config.engine, config.deadlines.gpg).examiner()
+
+
+def build_examiner_beside(config: Config) -> Examiner:
+    """What judges certificates beside mail: much of it at once in another process, which holds up none."""
+    return ExaminerBeside(Judging(config.engine, config.deadlines.gpg))
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What an examiner is made of, here or in another process."""
+
+    kind: Kind
+    timeout: float
+
+    def examiner(self) -> Examiner:
+        """A new one."""
+        make = GnuPGExaminer if self.kind == "gnupg" else _sequoia().SequoiaExaminer
+        examiner: Examiner = make(self.timeout)
+        return examiner
+
+
+class ExaminerBeside:
+    """`ports.Examiner`. One large piece of work at a time, so that the relay's own large mails find a process free."""
+
+    def __init__(self, judging: Judging) -> None:
+        self._judging = judging
+        self._here = judging.examiner()
+        self._turn = asyncio.Semaphore(1)
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """As the port says."""
+        size = sum(map(len, blobs))
+        if size <= ORDINARY:
+            return await self._here.examine(blobs)
+        async with self._turn:
+            return await beside(size, examined_beside, self._judging, blobs)
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the port says."""
+        return await self._here.merge(known, news)
+
+
+async def examined_beside(judging: Judging, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+    """What the process beside does."""
+    return await judging.examiner().examine(blobs)
 
 
 def passphrase(config: Config) -> bytes | None:

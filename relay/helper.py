@@ -45,7 +45,7 @@ class Helper:
                     pass_fds=[theirs.fileno()],
                     cwd="/",
                     env={**os.environ, "PYTHONPATH": str(_SOURCE)},
-                    start_new_session=True,
+                    process_group=0,  # not a session: between those being nice would count for nothing
                 )
             except OSError as error:
                 ours.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from relay import events
 from relay.config import Config
-from relay.engines import build_examiner
+from relay.engines import build_examiner_beside
 from relay.keys.assembly import build_chain
 from relay.keys.chain import Chain
 from relay.keys.store import Store
@@ -70,7 +70,7 @@ async def opened_chain(config: Config) -> AsyncIterator[Chain]:
     """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
     events.configure(level="error")
     async with opened_store(config) as store:
-        chain = build_chain(config, store, build_examiner(config))
+        chain = build_chain(config, store, build_examiner_beside(config))
         try:
             yield chain
         finally:

@@ -7,7 +7,6 @@ authorities that cannot be used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from relay.config import Config
 from relay.config.parts import LdapServer
@@ -18,11 +17,11 @@ from relay.keys.keeping import Keeper, Learning
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
 from relay.keys.store import Store
+from relay.keys.wkd.apart import Apart
+from relay.keys.wkd.document import Settings
+from relay.keys.wkd.source import Wkd
 from relay.model import Address
 from relay.ports import Examiner
-
-if TYPE_CHECKING:
-    from relay.keys.wkd.source import Wkd
 
 # Of one address alone are the answers that were understood, and a server that refuses to say.
 _DIRECTORY_DOWN = frozenset(ldap.Reason) - {
@@ -110,16 +109,14 @@ def _server(keys: LdapServer) -> ldap.Server:
 
 
 def _wkd(config: Config, examiner: Examiner) -> Wkd:
-    from relay.keys.wkd.source import Wkd  # noqa: PLC0415  loads aiohttp: for those who ask it
-
     keys = config.lookup.wkd
-    return Wkd(
-        examiner,
+    settings = Settings.of(
         timeout=keys.timeout,
         ca_file=keys.ca_file,
         connect_to={str(place): str(target) for place, target in keys.connect_to.items()},
         allow_networks=keys.allow_networks,
     )
+    return Wkd(examiner, Apart(settings))
 
 
 def _values(reasons: frozenset[ldap.Reason] | frozenset[wkd.Reason]) -> frozenset[str]:

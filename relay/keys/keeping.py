@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -90,9 +91,14 @@ class Keeper:
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
         """Merge those that the store knows with what it knows."""
-        for certificate in certificates:
-            async with self._turn(certificate):
-                await self._learn(certificate)
+        several = {certificate.fingerprint: certificate for certificate in certificates}
+        async with AsyncExitStack() as turns:
+            for _, certificate in sorted(several.items()):  # in one order: two who wait for several never meet
+                await turns.enter_async_context(self._turn(certificate))
+            known = await self._certificates.by_fingerprints(several)
+            for certificate in certificates:
+                if certificate.fingerprint in known:
+                    await self._learn(certificate)
 
     async def guard(self, address: Address, certificate: Certificate) -> bool:
         """Whether an imported certificate stands before this fetched one, which then is proposed and no more.

@@ -64,23 +64,26 @@ class Result:
         return handler
 
 
-async def run(
+async def run(  # noqa: PLR0913  what a process is, each by its name
     home: Path,
     *arguments: str,
     seconds: float,
     content: bytes = b"",
     most: int = 1 << 24,
     passing: Sequence[int] = (),
+    nice: int = 0,
 ) -> Result:
     """Call gpg in that home (`home.reachable`, where an agent is needed) with `content` on its standard input.
 
-    `passing` are the descriptors it may open.
+    `passing` are the descriptors it may open; it gives way to others by as much as it is `nice`.
     """
     with _sink(most) as output, _sink(MOST_STATUS) as status:
         command = [_PROGRAM, "--homedir", str(home), "--options", str(OPTIONS), *_ALWAYS]
         command += ["--status-fd", str(status), *arguments]
         with memory(content) as source:
             process = await _start(command, source, output, (*passing, status))
+            if nice:
+                _give_way(process.pid, nice)
             code = await _finish(process, seconds)
         return Result(code, _written(output), tuple(_lines(_written(status))))
 
@@ -185,10 +188,15 @@ async def _start(
             pass_fds=passing,
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-            start_new_session=True,
+            process_group=0,  # not a session: Linux weighs those against each other, whatever is nice in them
         )
     except OSError as error:
         raise EngineError("gpg cannot be started: is GnuPG installed, and in PATH?") from error
+
+
+def _give_way(pid: int, nice: int) -> None:
+    with suppress(ProcessLookupError):  # it has ended already
+        os.setpriority(os.PRIO_PROCESS, pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + nice))
 
 
 async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
@@ -200,7 +208,7 @@ async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # a session of its own: its children with it
+                os.killpg(process.pid, signal.SIGKILL)  # a group of its own: its children with it
             await process.wait()
 
 

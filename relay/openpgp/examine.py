@@ -34,6 +34,8 @@ from relay.openpgp.usable import certificate, listings
 
 MOST_OCTETS_KEPT = 1 << 20
 BATCH = 100
+NICE = 10
+"""Mails whose keys are known do not wait for what strangers publish, nor for imports."""
 
 _SECONDS_A_CERTIFICATE = 0.1
 _LISTING = 1 << 20
@@ -137,7 +139,7 @@ class GnuPGExaminer:
     async def _call(self, home: Path, *arguments: str, weight: int, passing: Sequence[int] = ()) -> call.Result:
         seconds = self._timeout + weight * _SECONDS_A_CERTIFICATE
         most = 2 * MOST_OCTETS + weight * _LISTING
-        return await call.run(home, *_THROWAWAY, *arguments, seconds=seconds, passing=passing, most=most)
+        return await call.run(home, *_THROWAWAY, *arguments, seconds=seconds, passing=passing, most=most, nice=NICE)
 
 
 _NOTHING_LEFT = Unreadable("GnuPG finds no key in it that holds together.")

@@ -73,6 +73,12 @@ def spent(pid: int) -> float:
     return sum(map(int, stat[11:15])) / TICK if stat else 0.0
 
 
+def ended(pid: int) -> bool:
+    """It has, whether or not anybody has reaped it."""
+    stat = _stat(pid)
+    return stat is None or stat[0] == "Z"
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields behind the name."""
     try:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -25,7 +25,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from relay.keys.wkd import names
+from relay.keys.wkd.document import Settings
+from relay.keys.wkd.fetch import Fetcher
+from relay.keys.wkd.source import Wkd
+from relay.ports import Examiner
+
 Key = ec.EllipticCurvePrivateKey
+
+
+def asking(examiner: Examiner, *, resolve: names.Resolve = names.resolve, **settings: Any) -> Wkd:  # noqa: ANN401  those of `Settings.of`
+    """The source, asking from this process."""
+    return Wkd(examiner, Fetcher(Settings.of(**settings), resolve))
 
 
 @dataclass(frozen=True)

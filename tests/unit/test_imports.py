@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keys": ADAPTER,
     "keys.store": VALUES,
     "keys.ldap": ADAPTER,
-    "keys.wkd": ADAPTER,
+    "keys.wkd": ADAPTER | {"heap"},
     "openpgp": ADAPTER,
     "smtp": ADAPTER,
     "postfix": {"config", "errors"},

@@ -1,6 +1,6 @@
 """Web Key Directory (draft-koch-openpgp-webkey-service-21): certificates that a domain publishes over HTTPS.
 
-`source.Wkd` is the source; what it loads costs a third of a second, which only who asks it has to pay.
+`source.Wkd` is the source; it judges what `apart`, a process of its own, fetches.
 """
 
 from relay.keys.wkd.reason import Reason

@@ -22,11 +22,12 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from relay.errors import ConfigError, Fault
+from relay.keys.wkd import authorities
+from relay.keys.wkd.document import Endpoint
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.names import Names
 from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
-from relay.keys.wkd.route import Endpoint, Route
+from relay.keys.wkd.route import Route
 
 MAX_BODY = 1 << 20
 MAX_REDIRECTS = 3
@@ -105,7 +106,7 @@ class Client:
         self._names = names
         self._guard = guard
         self._connect_to = connect_to
-        self._tls = _tls(ca_file)
+        self._tls = authorities.context(ca_file)
         self._free = asyncio.Semaphore(MAX_FETCHES)
         self._domains: dict[str, _Domain] = {}
 
@@ -175,13 +176,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 def _may_be_kept(response: aiohttp.ClientResponse) -> bool:
     closes = "close" in response.headers.get("Connection", "").lower() or response.version != aiohttp.HttpVersion11
     return response.content.is_eof() and not closes
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError((Fault(str(ca_file), 0, "cannot be read as certificates in PEM"),)) from error
 
 
 @contextmanager

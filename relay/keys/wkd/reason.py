@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from relay.errors import RelayError
 
+NAME = "wkd"
+"""The source's, as in the configuration."""
+
 
 class Reason(StrEnum):
     """Everything that is neither "no such key" nor an answer. The values are what people read."""
@@ -30,6 +33,7 @@ class Reason(StrEnum):
     NO_CERTIFICATE = "the answer is not an OpenPGP certificate"
     TOO_MANY = "the answer has too many certificates, signatures or subkeys"
     EXAMINER = "the certificates cannot be examined now"
+    FETCHER = "no domain can be asked now"
 
 
 class Failed(RelayError, OSError):

@@ -17,12 +17,10 @@ from weakref import WeakSet
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from relay.keys.wkd.document import Endpoint
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.names import Names
 from relay.keys.wkd.reason import Failed, Reason
-
-Endpoint = tuple[str, int]
-"""A host, by name or address, and a port."""
 
 
 class Route(AbstractResolver):

@@ -18,7 +18,7 @@ from typing import Self
 
 import pytest
 from lab.paper import PaperExaminer, certificate, user_id
-from lab.wkd import Behaviour, Exchange, WkdServer
+from lab.wkd import Behaviour, Exchange, WkdServer, asking
 
 from relay.errors import ConfigError
 from relay.keys.wkd import Reason, route
@@ -54,7 +54,7 @@ async def source(
     connect_to: dict[str, str] | None = None,
     allow_networks: Sequence[IPNetwork] = (),
 ) -> AsyncIterator[Wkd]:
-    wkd = Wkd(
+    wkd = asking(
         PaperExaminer(),
         timeout=timeout,
         ca_file=server.ca_file,
@@ -508,7 +508,7 @@ async def test_a_tls_certificate_that_is_not_valid(server: WkdServer, context: C
 
 
 async def test_without_the_ca_file_the_test_authority_is_not_trusted(server: WkdServer) -> None:
-    wkd = Wkd(PaperExaminer(), connect_to=server.connect_to(HOST))
+    wkd = asking(PaperExaminer(), connect_to=server.connect_to(HOST))
     assert await wkd.lookup(BOB) == outage(Reason.TLS_CERTIFICATE)
     await wkd.close()
 
@@ -533,13 +533,13 @@ def test_a_ca_file_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     for file in ("ca.pem", "missing.pem"):
         with pytest.raises(ConfigError):
-            Wkd(PaperExaminer(), ca_file=tmp_path / file)
+            asking(PaperExaminer(), ca_file=tmp_path / file)
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", ":443", "host:", "host:x", "host:0", "host:70000", "[::1:443", ""])
 def test_a_connect_to_that_cannot_be_read_is_told_at_once(entry: str) -> None:
     with pytest.raises(ConfigError):
-        Wkd(PaperExaminer(), connect_to={"example.org:443": entry})
+        asking(PaperExaminer(), connect_to={"example.org:443": entry})
 
 
 # Answers
@@ -698,7 +698,7 @@ async def test_a_certificate_nobody_here_can_read_is_unusable_and_not_no_key(ser
 
 async def test_an_examiner_that_fails_is_an_outage(server: WkdServer) -> None:
     server.behaviours[HOST] = answering(certificate("bob@example.org"))
-    wkd = Wkd(PaperExaminer(down=True), ca_file=server.ca_file, connect_to=server.connect_to(HOST))
+    wkd = asking(PaperExaminer(down=True), ca_file=server.ca_file, connect_to=server.connect_to(HOST))
     assert await wkd.lookup(BOB) == outage(Reason.EXAMINER)
     await wkd.close()
 

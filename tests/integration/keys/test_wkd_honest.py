@@ -14,10 +14,9 @@ from lab.certificates import Keypair, join, make_keypair, split
 from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.modern import make_modern_keypair
 from lab.paper import CERTIFICATION, packet, signature
-from lab.wkd import Exchange, WkdServer
+from lab.wkd import Exchange, WkdServer, asking
 
 from relay.keys.wkd.location import locations
-from relay.keys.wkd.source import Wkd
 from relay.mail import armor
 from relay.model import Address, Found, Lookup, NotFound, Origin, Unusable, Why
 from relay.openpgp.examine import GnuPGExaminer
@@ -40,7 +39,7 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
 
 
 async def lookup(server: WkdServer, address: Address, *hosts: str) -> Lookup:
-    wkd = Wkd(GnuPGExaminer(), ca_file=server.ca_file, connect_to=server.connect_to(*(hosts or (HOST,))))
+    wkd = asking(GnuPGExaminer(), ca_file=server.ca_file, connect_to=server.connect_to(*(hosts or (HOST,))))
     try:
         return await wkd.lookup(address)
     finally:
@@ -142,7 +141,7 @@ def revoked(pair: Keypair) -> bytes:
 
 
 async def lookup_at(server: WkdServer, target: str) -> Lookup:
-    wkd = Wkd(GnuPGExaminer(), ca_file=server.ca_file, connect_to={f"{HOST}:443": target})
+    wkd = asking(GnuPGExaminer(), ca_file=server.ca_file, connect_to={f"{HOST}:443": target})
     try:
         return await wkd.lookup(Address("joe.doe@example.org"))
     finally:

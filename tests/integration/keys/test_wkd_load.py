@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab.paper import PaperExaminer, certificate
-from lab.wkd import Behaviour, Exchange, WkdServer
+from lab.wkd import Behaviour, Exchange, WkdServer, asking
 
 from relay.keys.wkd import Reason
 from relay.keys.wkd.source import Wkd
@@ -26,7 +26,7 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
 def source(server: WkdServer, *domains: str, timeout: float) -> Wkd:
     hosts = [f"openpgpkey.{domain}" for domain in domains]
     server.tls.update(dict.fromkeys(hosts, server.authority.context(*hosts)))
-    return Wkd(PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(*hosts))
+    return asking(PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(*hosts))
 
 
 def after(seconds: float) -> Behaviour:
@@ -122,7 +122,7 @@ async def test_a_domain_with_a_slow_name_service_holds_up_no_other() -> None:
             time.sleep(1)
         raise socket.gaierror(socket.EAI_NONAME, "")
 
-    wkd = Wkd(PaperExaminer(), timeout=0.2, resolve=resolve)
+    wkd = asking(PaperExaminer(), timeout=0.2, resolve=resolve)
     slow = [asyncio.create_task(wkd.lookup(Address(f"u{n}@slow.example"))) for n in range(100)]
     await asyncio.sleep(0.05)
     started = time.monotonic()

@@ -20,7 +20,7 @@ from relay.mail import packets
 from relay.model import Certificate
 from relay.openpgp import call
 from relay.openpgp import home as gnupg_home_module
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examine import NICE, GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 STATUS = 'while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && s=$2; shift; done\n'
@@ -250,6 +250,19 @@ async def test_no_descriptor_is_left_open(home: Path, certificates: list[Certifi
     with pytest.raises(EngineError):
         await seal(home, certificates)
     assert open_descriptors() == before
+
+
+async def test_a_call_that_is_nice_gives_way_to_the_relay(home: Path, fake_gpg: Fake) -> None:
+    """In the relay's own session: Linux weighs sessions against each other, whatever is nice in them."""
+    wait = f'until [ "$(nice)" = {os.nice(0) + 7} ]; do :; done\n'
+    fake_gpg(f'{wait}[ "$(ps -o sid= -p $$ | tr -d " ")" = {os.getsid(0)} ]')
+    assert (await call.run(home, seconds=20, nice=7)).code == 0
+
+
+async def test_certificates_of_strangers_are_judged_nicely(fake_gpg: Fake, bob: Keypair) -> None:
+    fake_gpg(f'until [ "$(nice)" = {os.nice(0) + NICE} ]; do :; done\nexec /usr/bin/gpg "$@"')
+    (verdict,) = await GnuPGExaminer(timeout=20).examine([bob.public])
+    assert isinstance(verdict, Certificate)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="there it does so by itself")

@@ -1,0 +1,117 @@
+"""The process that asks domains (`python -m relay.keys.wkd.process DESCRIPTOR`): `apart` starts it and speaks with it.
+
+It is told the settings first, then whom to ask for (`ask`), and when an answer is no longer held, or no longer wanted
+(`end`). Between answers it says that it is `alive`. It gives way to others (nice), hears no signal of a terminal or a
+service manager, and ends when its channel does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from relay import aside
+from relay.heap import return_large
+from relay.keys.wkd import frames
+from relay.keys.wkd.document import Settings
+from relay.keys.wkd.fetch import Fetcher
+from relay.keys.wkd.reason import NAME, Reason
+from relay.model import Address, Outage
+
+NICE = 5
+BEAT = 10.0
+"""Seconds between two words that it is alive."""
+
+
+class Asked:
+    """What is being asked."""
+
+    def __init__(self, fetcher: Fetcher, writer: asyncio.StreamWriter) -> None:
+        self._fetcher = fetcher
+        self._writer = writer
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def take(self, words: dict[str, Any]) -> None:
+        """What the relay said."""
+        if "ask" in words:
+            self._tasks[words["ask"]] = asyncio.create_task(self._answer(words["ask"], Address(words["address"])))
+        elif task := self._tasks.pop(words["end"], None):
+            task.cancel()
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def beat(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._writer.write(frames.encode({"alive": True}))
+            await self._writer.drain()
+            await asyncio.sleep(BEAT)
+
+    async def _answer(self, number: int, address: Address) -> None:
+        try:
+            async with self._fetcher.fetched(address) as fetched:
+                await self._tell(frames.encoded(number, fetched))
+                await asyncio.Event().wait()  # its place is taken until it is ended
+        except Exception as error:  # noqa: BLE001  the edge: the relay is told by its type alone
+            await self._tell(frames.encoded(number, Outage(NAME, Reason.FETCHER)))
+            await self._tell(frames.encode({"unforeseen": type(error).__name__}))
+
+    async def _tell(self, octets: bytes) -> None:
+        self._writer.write(octets)
+        await self._writer.drain()
+
+
+def settings_of(words: dict[str, Any]) -> Settings:
+    """As `apart` wrote them."""
+    return Settings(
+        words["timeout"],
+        Path(words["ca_file"]) if words["ca_file"] else None,
+        {(host, port): (to, at) for host, port, to, at in words["connect_to"]},
+        tuple(ip_network(network) for network in words["allow_networks"]),
+    )
+
+
+async def serve(channel: socket.socket) -> None:
+    """Until the other end is closed."""
+    reader, writer = await asyncio.open_connection(sock=channel)
+    frame = await frames.read(reader)
+    if frame is None:
+        return
+    fetcher = Fetcher(settings_of(frame.words))
+    asked = Asked(fetcher, writer)
+    beating = asyncio.create_task(asked.beat())
+    try:
+        while frame := await frames.read(reader):
+            asked.take(frame.words)
+    finally:
+        beating.cancel()
+        asked.cancel()
+        await fetcher.close()
+
+
+def main() -> None:
+    """The process's side."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
+    os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return_large()
+    try:
+        asyncio.run(serve(socket.socket(fileno=int(sys.argv[1]))))
+    finally:
+        aside.stop()
+        os._exit(0)  # a thread that waits for a name service would be waited for
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Both ways of asking a domain, from this process and from one of its own: one suite, and what the process may do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from lab.paper import certificate
+from lab.processes import ended
+from lab.waiting import until
+from lab.wkd import Exchange, WkdServer
+
+from relay.errors import ConfigError
+from relay.keys.wkd import Reason, apart
+from relay.keys.wkd.apart import Apart
+from relay.keys.wkd.document import Document, Fetch, Settings
+from relay.keys.wkd.fetch import Fetcher
+from relay.keys.wkd.process import NICE
+from relay.model import Address, NotFound, Outage
+
+BOB = Address("bob@example.org")
+HOST = "openpgpkey.example.org"
+NOBODY_ASKS = Outage("wkd", Reason.FETCHER)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
+    async with WkdServer(tmp_path) as server:
+        yield server
+
+
+def settings(server: WkdServer, timeout: float = 5.0) -> Settings:
+    return Settings.of(timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(HOST))
+
+
+@pytest.fixture(params=[Fetcher, Apart])
+async def fetch(request: pytest.FixtureRequest, server: WkdServer) -> AsyncIterator[Fetch]:
+    make: Callable[[Settings], Fetch] = request.param
+    made = make(settings(server))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def process(server: WkdServer) -> AsyncIterator[Apart]:
+    made = Apart(settings(server))
+    yield made
+    await made.close()
+
+
+async def never(_: Exchange) -> None:
+    await asyncio.Event().wait()
+
+
+async def fetched(fetch: Fetch, address: Address = BOB) -> object:
+    async with asyncio.timeout(20), fetch.fetched(address) as answer:
+        return answer
+
+
+async def test_what_is_published_comes_as_it_is(fetch: Fetch, server: WkdServer) -> None:
+    both = [certificate("bob@example.org", number=number) for number in (1, 2)]
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.answer(b"".join(both))
+
+    server.behaviours[HOST] = behave
+    answer = await fetched(fetch)
+    assert isinstance(answer, Document)
+    assert answer.method == "wkd/advanced"
+    assert sorted(answer.certificates) == sorted(both)
+
+
+async def test_nothing_is_not_found_and_a_fault_is_an_outage(fetch: Fetch, server: WkdServer) -> None:
+    assert await fetched(fetch) == NotFound("wkd", "wkd/advanced")
+
+    async def fails(exchange: Exchange) -> None:
+        await exchange.answer(b"", "500 Internal Server Error")
+
+    server.behaviours[HOST] = fails
+    assert await fetched(fetch) == Outage("wkd", Reason.SERVER, "wkd/advanced")
+
+
+async def test_an_address_of_odd_octets_comes_through(fetch: Fetch, server: WkdServer) -> None:
+    odd = b'"\xff\xfe \'"@example.org'.decode("utf-8", "surrogateescape")
+    assert isinstance(await fetched(fetch, Address(odd)), NotFound)
+    assert "%FF%FE" in server.requests[0].target
+
+
+async def test_whoever_holds_an_answer_has_a_place_of_its_domain(fetch: Fetch) -> None:
+    async with fetch.fetched(BOB), fetch.fetched(Address("carol@example.org")):
+        third = asyncio.create_task(fetched(fetch, Address("dora@example.org")))
+        await asyncio.wait({third}, timeout=0.3)
+        assert not third.done()
+    assert isinstance(await third, NotFound)
+
+
+async def test_whoever_gives_up_leaves_his_place(fetch: Fetch, server: WkdServer) -> None:
+    server.behaviours[HOST] = never
+    given_up = [asyncio.create_task(fetched(fetch, Address(f"u{n}@example.org"))) for n in range(10)]
+    await until(lambda: len(server.requests) == 2)
+    for task in given_up:
+        task.cancel()
+    await asyncio.gather(*given_up, return_exceptions=True)
+    del server.behaviours[HOST]
+    assert isinstance(await fetched(fetch), NotFound)
+
+
+@pytest.mark.parametrize("make", [Fetcher, Apart])
+def test_authorities_that_cannot_be_read_are_a_fault_of_the_configuration(
+    make: Callable[[Settings], Fetch], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="PEM"):
+        make(Settings(ca_file=tmp_path / "none.pem"))
+
+
+async def test_the_process_gives_way_to_this_one_and_is_kept(process: Apart) -> None:
+    await fetched(process)
+    pid = process.pid
+    assert pid
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
+    assert os.getsid(pid) == os.getsid(0), "between sessions being nice counts for nothing"
+    await fetched(process)
+    assert process.pid == pid
+
+
+async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
+    process: Apart, server: WkdServer
+) -> None:
+    server.behaviours[HOST] = never
+    waiting = [asyncio.create_task(fetched(process, Address(f"u{n}@example.org"))) for n in range(5)]
+    await until(lambda: server.requests)
+    first = process.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    assert await asyncio.gather(*waiting) == [NOBODY_ASKS] * 5
+    del server.behaviours[HOST]
+    assert isinstance(await fetched(process), NotFound)
+    assert process.pid != first
+
+
+async def test_a_process_that_stands_still_is_killed(process: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SILENCE", 3.0)  # it may take a while to start
+    await fetched(process)
+    pid = process.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    assert await fetched(process) == NOBODY_ASKS
+    await until(lambda: ended(pid))
+
+
+async def test_nothing_is_left_of_it(process: Apart, server: WkdServer) -> None:
+    await fetched(process)
+    pid = process.pid
+    assert pid
+    await process.close()
+    assert ended(pid)
+    await until(lambda: server.open.total() == 0)
+
+
+@pytest.mark.parametrize(
+    "program", ["#!/bin/sh\neval 'echo nonsense >&'$4\nexec sleep 60\n", "#!/bin/sh\nexit 1\n", "not a program"]
+)
+async def test_a_process_that_speaks_nonsense_or_cannot_be_started_is_an_outage(
+    process: Apart, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "program"
+    file.write_text(program)
+    file.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(file))
+    assert await fetched(process) == NOBODY_ASKS
+    monkeypatch.undo()
+    assert isinstance(await fetched(process), NotFound)
+
+
+ORPHAN = """
+import asyncio, sys
+from relay.keys.wkd.apart import Apart
+from relay.keys.wkd.document import Settings
+from relay.model import Address
+
+async def main():
+    made = Apart(Settings())
+    async with made.fetched(Address("bob@nowhere.invalid")):
+        print(made.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_it_ends_when_the_relay_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True) as relay:
+        assert relay.stdout
+        pid = int(relay.stdout.readline())
+        assert not ended(pid)
+        relay.kill()
+        relay.wait()
+    asyncio.run(until(lambda: ended(pid)))
