@@ -27,6 +27,11 @@ names._getaddrinfo = lambda host, family: (["127.0.0.1"] if family == socket.AF_
 route._result = lambda host, address, port: result(host, address, {port})
 """
 """The system's names all lead to 127.0.0.1; what listens there has another port than 443, which is root's."""
+IN_THE_PROCESS_THAT_ASKS = """
+from relay.keys.wkd import apart
+
+apart._SOURCE = f"{folder}:{{apart._SOURCE}}"
+"""
 
 
 @dataclass
@@ -48,7 +53,10 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         keys = {"ca_file": str(wkd.server.ca_file), "allow_networks": request.param}
         settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": {"sources": ["keyring", "wkd"], "wkd": keys}}
         relay = stack.enter_context(Relay(settings))
-        relay.altered = NAMED_INSIDE.format(port=wkd.server.port)
+        altered = relay.folder / "altered"
+        altered.mkdir()
+        (altered / "sitecustomize.py").write_text(NAMED_INSIDE.format(port=wkd.server.port))
+        relay.altered = IN_THE_PROCESS_THAT_ASKS.format(folder=altered)
         relay.start()
         yield Site(relay, sink, wkd)
 
