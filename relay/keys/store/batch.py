@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from relay.errors import StoreError
 from relay.keys.store.database import Database
+from relay.keys.store.gather import company
 
 Write = Callable[[Connection, Sequence[Any]], None]
 
@@ -31,8 +32,6 @@ class _Waiting:
 
 LARGEST = 2000
 """Items in one transaction, so that other processes get their turn."""
-TURNS = 10
-"""Turns of the event loop that a commit waits for company: no time at all where the loop has nothing else to do."""
 
 
 class Batch:
@@ -57,8 +56,7 @@ class Batch:
         taken: list[_Waiting] = []
         try:
             while self._waiting:
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
+                await company()
                 taken = self._take()
                 await self._commit(taken)
         finally:

@@ -47,6 +47,25 @@ async def test_a_fault_that_is_no_store_error_leaves_nobody_waiting(tmp_path: Pa
         assert [type(r) for r in results] == [ZeroDivisionError] * 5
 
 
+async def test_those_who_ask_within_a_few_turns_of_the_loop_share_a_look(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store:
+        await store.ledger.record(b"3", ["a@x"])
+        looks = []
+        read = store.database.read
+
+        async def counted(work: object) -> object:
+            looks.append(work)
+            return await read(work)  # type: ignore[arg-type]  # passed through
+
+        store.database.read = counted  # type: ignore[method-assign, assignment]  # only counts
+        asking = []
+        for number in range(5):
+            asking.append(asyncio.create_task(store.ledger.served(b"%d" % number)))
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*asking) == [frozenset({"a@x"} if n == 3 else ()) for n in range(5)]
+        assert len(looks) == 1
+
+
 async def test_a_closed_store_is_a_store_error(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "s.db")
     await store.close()
