@@ -25,6 +25,7 @@ from typing import Any
 from relay import wire
 from relay.errors import EngineError, EngineTimeout, RelayError
 from relay.heap import return_large
+from relay.nice import give_way
 
 NICE = 10
 
@@ -45,7 +46,7 @@ class Helper:
                     pass_fds=[theirs.fileno()],
                     cwd="/",
                     env={**os.environ, "PYTHONPATH": str(_SOURCE)},
-                    process_group=0,  # not a session: between those being nice would count for nothing
+                    process_group=0,  # not a session: see `relay.nice`
                 )
             except OSError as error:
                 ours.close()
@@ -110,7 +111,7 @@ def main() -> None:
     """The process's side."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    os.nice(NICE)
+    give_way(NICE)
     return_large()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         _serve(channel)

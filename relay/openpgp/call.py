@@ -32,6 +32,7 @@ from typing import Any, Literal
 import gnupg
 
 from relay.errors import EngineError, EngineTimeout
+from relay.nice import give_way
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
@@ -83,7 +84,7 @@ async def run(  # noqa: PLR0913  what a process is, each by its name
         with memory(content) as source:
             process = await _start(command, source, output, (*passing, status))
             if nice:
-                _give_way(process.pid, nice)
+                give_way(nice, process.pid)
             code = await _finish(process, seconds)
         return Result(code, _written(output), tuple(_lines(_written(status))))
 
@@ -188,15 +189,10 @@ async def _start(
             pass_fds=passing,
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-            process_group=0,  # not a session: Linux weighs those against each other, whatever is nice in them
+            process_group=0,  # not a session: see `relay.nice`
         )
     except OSError as error:
         raise EngineError("gpg cannot be started: is GnuPG installed, and in PATH?") from error
-
-
-def _give_way(pid: int, nice: int) -> None:
-    with suppress(ProcessLookupError):  # it has ended already
-        os.setpriority(os.PRIO_PROCESS, pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + nice))
 
 
 async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:

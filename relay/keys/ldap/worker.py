@@ -24,14 +24,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
-os.nice(10)  # starting takes a tenth of a second of a processor, and a broken directory has many started
+with suppress(OSError):  # where a filter of system calls forbids it
+    os.nice(10)  # starting takes a tenth of a second of a processor, and a broken directory has many started
 
-import bonsai  # noqa: E402  after the lines above
+import bonsai
 
 MEMORY = 512 << 20
 MAX_OCTETS = 4 << 20  # of all values in one answer

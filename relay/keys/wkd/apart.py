@@ -104,7 +104,7 @@ class Process:
                     pass_fds=[theirs.fileno()],
                     cwd="/",
                     env={**os.environ, "PYTHONPATH": str(_SOURCE)},
-                    process_group=0,  # not a session: between those being nice would count for nothing
+                    process_group=0,  # not a session: see `relay.nice`
                 )
             except OSError:
                 writer.close()

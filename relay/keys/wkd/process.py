@@ -24,6 +24,7 @@ from relay.keys.wkd.document import Settings
 from relay.keys.wkd.fetch import Fetcher
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Outage
+from relay.nice import give_way
 
 NICE = 5
 BEAT = 10.0
@@ -103,7 +104,7 @@ def main() -> None:
     """The process's side."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    os.nice(NICE)
+    give_way(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return_large()
     try:
