@@ -67,6 +67,28 @@ class Family:
         return total + sum(files.values())
 
 
+class Busy:
+    """How busy this machine is from now on with what is not this family's.
+
+    All that the processors do but idle counts: other programs, what a hypervisor takes, and what the kernel does for
+    nobody, a few hundredths of a processor.
+    """
+
+    def __init__(self, ours: Family) -> None:
+        self._ours = ours
+        self._begun, self._before = time.monotonic(), self._seconds()
+
+    def others(self) -> float:
+        """Processors, on the average since."""
+        return (self._seconds() - self._before) / (time.monotonic() - self._begun)
+
+    def _seconds(self) -> float:
+        first, *lines = Path("/proc/stat").read_text().splitlines()
+        idle = sum(map(int, first.split()[4:6])) / TICK
+        processors = sum(line.startswith("cpu") for line in lines)
+        return time.monotonic() * processors - idle - self._ours.seconds()
+
+
 def spent(pid: int) -> float:
     """Seconds of processor time of one process and the children it has reaped."""
     stat = _stat(pid)

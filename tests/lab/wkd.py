@@ -156,6 +156,8 @@ class WkdServer:
     tls: dict[str, ssl.SSLContext] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    named: set[str] = field(default_factory=set)
+    """The hosts that TLS was begun with."""
     open: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
     most_in_all: int = 0
@@ -189,6 +191,7 @@ class WkdServer:
 
     def _choose(self, connection: ssl.SSLObject, host: str | None, _: ssl.SSLContext) -> None:
         if host:
+            self.named.add(host)
             if host not in self.tls:
                 self.tls[host] = self.authority.context(host)
             connection.context = self.tls[host]
