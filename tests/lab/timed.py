@@ -18,8 +18,7 @@ from lab.processes import Busy, Family
 
 SENDER = "a@here.example"
 UNDISTURBED = 1.5
-ROUNDS, LOOKS = 5, 4
-MAILS = 60
+ROUNDS, LOOKS, MAILS = 5, 3, 120
 MAY_BE_BUSY = 0.1
 """Processors' worth of what is not ours beside a measurement that counts."""
 
