@@ -1,0 +1,72 @@
+"""What timed tests rest on: a part of a test in a process of its own, and who else was busy meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from lab.apart import LEAST, Apart
+from lab.processes import Busy, Family
+from lab.waiting import wait_for
+
+BUSY = [sys.executable, "-c", "while True: pass"]
+NOBODY = 1 << 30
+BEGINS = """
+import os, signal
+from contextlib import nullcontext
+from lab.apart import Apart
+if __name__ == "__main__":
+    with Apart(nullcontext) as apart:
+        print(apart._process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_busy_program_counts_unless_it_is_ours() -> None:
+    with subprocess.Popen(BUSY) as busy:
+        try:
+            family = Family(busy.pid)
+            stranger, ours, before = Busy(Family(NOBODY)), Busy(family), family.seconds()
+            time.sleep(1)
+            told, untold, took = stranger.others(), ours.others(), family.seconds() - before
+        finally:
+            busy.kill()
+    print(f"others {told:.2f} of a processor, {untold:.2f} without a program that took {took:.2f} s")
+    assert took > 0.1
+    assert told > 0.8 * took
+    assert told - untold == pytest.approx(took, abs=0.1)
+
+
+def test_it_is_another_process_and_nice_and_gone_at_the_end() -> None:
+    with Apart(nullcontext, LEAST) as apart:
+        pid = apart._process.pid
+        assert pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == LEAST
+        assert os.getsid(pid) == pid
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_what_fails_there_fails_here() -> None:
+    with Apart(nullcontext) as apart, pytest.raises(AssertionError, match="TypeError"):
+        apart.call(divmod, 0)
+
+
+def test_it_ends_when_who_began_it_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "begins.py"
+    program.write_text(BEGINS)
+    lab = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, program],
+        env={**os.environ, "PYTHONPATH": lab},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+    )
+    pid = int(done.stdout)
+    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), "the process apart has ended")
