@@ -106,7 +106,7 @@ class Process:
                     env={**os.environ, "PYTHONPATH": str(_SOURCE)},
                     process_group=0,  # not a session: see `relay.nice`
                 )
-            except OSError:
+            except BaseException:  # a cancellation too
                 writer.close()
                 raise
         started = cls(process, reader, writer)

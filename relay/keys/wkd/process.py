@@ -27,6 +27,8 @@ from relay.model import Address, Outage
 from relay.nice import give_way
 
 NICE = 5
+MOST_SETTINGS = 8 << 20
+"""Octets: a configuration may name another place for very many hosts."""
 BEAT = 10.0
 """Seconds between two words that it is alive."""
 
@@ -84,7 +86,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
 
 async def serve(channel: socket.socket) -> None:
     """Until the other end is closed."""
-    reader, writer = await asyncio.open_connection(sock=channel)
+    reader, writer = await asyncio.open_connection(sock=channel, limit=MOST_SETTINGS)
     frame = await frames.read(reader)
     if frame is None:
         return

@@ -178,6 +178,14 @@ async def test_a_process_that_speaks_nonsense_or_cannot_be_started_is_an_outage(
     assert isinstance(await fetched(process), NotFound)
 
 
+async def test_a_configuration_may_name_thousands_of_places(server: WkdServer) -> None:
+    many = {f"host{n}.example:443": f"127.0.0.1:{server.port}" for n in range(5000)}
+    places = many | server.connect_to(HOST)
+    process = Apart(Settings.of(ca_file=server.ca_file, connect_to=places))
+    assert isinstance(await fetched(process), NotFound)
+    await process.close()
+
+
 ORPHAN = """
 import asyncio, sys
 from relay.keys.wkd.apart import Apart
