@@ -77,7 +77,7 @@ async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
-    chain = build_chain(config, books.store, build_examiner_beside(config))
+    chain = build_chain(config, books.store, lambda: build_examiner_beside(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),

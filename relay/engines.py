@@ -13,9 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from relay.aside import beside
+from relay.aside import beside, beside_mail
 from relay.config import Config
-from relay.errors import ConfigError, Fault
+from relay.errors import ConfigError, EngineError, Fault
 from relay.model import Certificate, Unreadable
 from relay.openpgp import signing
 from relay.openpgp.examine import GnuPGExaminer
@@ -91,7 +91,7 @@ def build_examiner(config: Config) -> Examiner:
 
 def build_examiner_beside(config: Config) -> Examiner:
     """What judges certificates beside mail: much of it at once in another process, which holds up none."""
-    return ExaminerBeside(Judging(config.engine, config.deadlines.gpg))
+    return ExaminerBeside(Judging(config.engine, config.deadlines.gpg), config.lookup.timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,11 @@ class Judging:
 
 
 class ExaminerBeside:
-    """`ports.Examiner`. One large piece of work at a time, so that the relay's own large mails find a process free."""
+    """`ports.Examiner`. One large piece of work at a time, whose turn is waited for as long as `patience` says."""
 
-    def __init__(self, judging: Judging) -> None:
+    def __init__(self, judging: Judging, patience: float) -> None:
         self._judging = judging
+        self._patience = patience
         self._here = judging.examiner()
         self._turn = asyncio.Semaphore(1)
 
@@ -121,12 +122,23 @@ class ExaminerBeside:
         size = sum(map(len, blobs))
         if size <= ORDINARY:
             return await self._here.examine(blobs)
-        async with self._turn:
-            return await beside(size, examined_beside, self._judging, blobs)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise EngineError("other keys are being judged") from error
+        work = asyncio.ensure_future(beside_mail(size, examined_beside, self._judging, blobs))
+        work.add_done_callback(self._ended)
+        return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the port says."""
         return await self._here.merge(known, news)
+
+    def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
+        self._turn.release()
+        if not work.cancelled():
+            work.exception()  # seen, though nobody may be left to hear of it
 
 
 async def examined_beside(judging: Judging, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:

@@ -82,9 +82,20 @@ class Helper:
 
     def kill(self) -> None:
         """End it, whatever it does; more than once does no harm."""
+        _kill_children(self._process.pid)
         self._process.kill()
         self._process.wait()
         self._socket.close()
+
+
+def _kill_children(pid: int) -> None:
+    """Its gpg, of which nobody else would know any more; it stands still meanwhile, and starts no other."""
+    with suppress(OSError):  # it has ended
+        os.kill(pid, signal.SIGSTOP)
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (thread / "children").read_text().split()):
+                with suppress(ProcessLookupError):
+                    os.killpg(child, signal.SIGKILL)
 
 
 def _serve(channel: socket.socket) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-_NICEST = 19
+NICEST = 10
+"""Of what is started by what is nice, too: a deadline is no later for who gets no processor."""
 
 
 def give_way(nice: int, pid: int = 0) -> None:
     """By so much more than this process does; `pid`: another one, which may have ended."""
+    now = os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, min(_NICEST, os.getpriority(os.PRIO_PROCESS, 0) + nice))
+        os.setpriority(os.PRIO_PROCESS, pid, max(now, min(NICEST, now + nice)))

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay import events
+from relay import aside, events
 from relay.config import Config
 from relay.engines import build_examiner_beside
 from relay.keys.assembly import build_chain
@@ -70,8 +70,9 @@ async def opened_chain(config: Config) -> AsyncIterator[Chain]:
     """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
     events.configure(level="error")
     async with opened_store(config) as store:
-        chain = build_chain(config, store, build_examiner_beside(config))
+        chain = build_chain(config, store, lambda: build_examiner_beside(config))
         try:
             yield chain
         finally:
             await chain.close()
+            aside.stop()

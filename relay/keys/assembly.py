@@ -6,12 +6,13 @@ authorities that cannot be used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 from relay.config import Config
 from relay.config.parts import LdapServer
 from relay.keys import ldap, wkd
-from relay.keys.cache import Lifetimes, Memory, Remote
+from relay.keys.cache import Lifetimes, Memory, Reasons, Remote
 from relay.keys.chain import Chain, Local
 from relay.keys.keeping import Keeper, Learning
 from relay.keys.keyring import NAME as KEYRING
@@ -45,23 +46,27 @@ _DOMAIN_DOWN = frozenset(
 )
 
 
+_DIRECTORYS = frozenset(ldap.Reason) - {ldap.Reason.WORKER, ldap.Reason.EXAMINER}
+_DOMAINS = frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER}
+
+
 class Sources:
     """The two that are asked over the network, where the configuration names them."""
 
-    def __init__(self, config: Config, examiner: Examiner) -> None:
+    def __init__(self, config: Config, examiner: Callable[[], Examiner]) -> None:
         listed = config.lookup.sources
         servers = [_server(server) for server in config.lookup.ldap] if "ldap" in listed else []
-        self.ldap = ldap.Ldap(servers, examiner) if servers else None
-        self.wkd = _wkd(config, examiner) if "wkd" in listed else None
+        self.ldap = ldap.Ldap(servers, examiner()) if servers else None
+        self.wkd = _wkd(config, examiner()) if "wkd" in listed else None
         self._order = listed
 
     def remotes(self, memory: Memory) -> Sequence[Remote]:
         """Each with its memory, in the configured order."""
         made: dict[str, Remote] = {}
         if self.ldap:
-            made["ldap"] = Remote(self.ldap, memory, _everything, _values(_DIRECTORY_DOWN))
+            made["ldap"] = Remote(self.ldap, memory, _everything, _reasons(_DIRECTORYS, _DIRECTORY_DOWN))
         if self.wkd:
-            made["wkd"] = Remote(self.wkd, memory, _domain, _values(_DOMAIN_DOWN))
+            made["wkd"] = Remote(self.wkd, memory, _domain, _reasons(_DOMAINS, _DOMAIN_DOWN))
         return [made[name] for name in self._order if name in made]
 
     async def close(self) -> None:
@@ -83,11 +88,11 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(cache.found, cache.not_found, cache.unavailable)
 
 
-def build_chain(config: Config, store: Store, examiner: Examiner) -> Chain:
-    """Keyring and sources, as the configuration has them."""
+def build_chain(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Chain:
+    """Keyring and sources, as the configuration has them; each with an examiner of its own."""
     listed = KEYRING in config.lookup.sources
-    keeper = Keeper(store.certificates, examiner, imported_first=listed)
-    found = Sources(config, Learning(examiner, keeper))
+    keeper = Keeper(store.certificates, examiner(), imported_first=listed)
+    found = Sources(config, lambda: Learning(examiner(), keeper))
     memory = Memory(store.answers, store.certificates, keeper, lifetimes(config))
     local = Local(build_keyring(config, store), store.certificates, keeper, listed)
     return Chain(local, found.remotes(memory), config.lookup.timeout, found.close)
@@ -119,8 +124,8 @@ def _wkd(config: Config, examiner: Examiner) -> Wkd:
     return Wkd(examiner, Apart(settings))
 
 
-def _values(reasons: frozenset[ldap.Reason] | frozenset[wkd.Reason]) -> frozenset[str]:
-    return frozenset(reason.value for reason in reasons)
+def _reasons(theirs: frozenset[StrEnum], widespread: frozenset[StrEnum]) -> Reasons:
+    return Reasons(frozenset(map(str, theirs)), frozenset(map(str, widespread)))
 
 
 def _domain(address: Address) -> str:

@@ -104,16 +104,24 @@ class Memory:
     clock: Callable[[], float] = time.time
 
 
-class Remote:
-    """One source. `widespread` names what an outage concerns beyond the address, None where nothing."""
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """A source's words for an outage."""
 
-    def __init__(
-        self, source: Source, memory: Memory, whole: Callable[[Address], str], widespread: frozenset[str]
-    ) -> None:
+    theirs: frozenset[str]
+    """Those that say something of the other side, and nothing of us."""
+    widespread: frozenset[str]
+    """Those that concern everybody there, and not the address alone."""
+
+
+class Remote:
+    """One source; an outage is a reason of `Reasons`, or a fault of our own."""
+
+    def __init__(self, source: Source, memory: Memory, whole: Callable[[Address], str], reasons: Reasons) -> None:
         self._source = source
         self._memory = memory
         self._whole = whole
-        self._widespread = widespread
+        self._reasons = reasons
         self._underway: dict[tuple[str, Ask], asyncio.Task[Heard]] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._trouble = Trouble()
@@ -134,6 +142,10 @@ class Remote:
             task = self._underway[address.key, ask] = asyncio.create_task(self._lookup(address, ask, seen))
             task.add_done_callback(lambda _: self._underway.pop((address.key, ask), None))
         return await asyncio.shield(task)
+
+    def excusable(self, lookup: Lookup) -> bool:
+        """Whether it is an outage of the other side's: our own faults, and our store's, no rule excuses."""
+        return isinstance(lookup, Outage) and lookup.reason in self._reasons.theirs
 
     async def method(self, address: Address) -> str:
         """How it was last found there. Raises `StoreError`."""
@@ -240,7 +252,7 @@ class Remote:
         return Heard(lookup, self._memory.clock())
 
     def _concerns_all(self, lookup: Lookup) -> bool:
-        return isinstance(lookup, Outage) and str(lookup.reason) in self._widespread
+        return isinstance(lookup, Outage) and lookup.reason in self._reasons.widespread
 
     async def _write(self, address: Address, lookup: Lookup) -> None:
         answer = _answer(self.name, address.key, self._memory.clock(), lookup)

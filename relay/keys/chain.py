@@ -5,7 +5,7 @@
   stands in the store and counts from there; once it is older than `lookup.cache.found` its source is asked again,
   for `REFRESH` seconds at most: a source that is down or slow then leaves the stored certificate in use.
 - Found stops the chain, NotFound asks the next source, an outage stops it: an outage is never "no key", unless a
-  rule excuses it for this source.
+  rule excuses it for this source. What fails with us, and not with the other side, no rule excuses.
 - A certificate that must not be used never decays to "no key", and is not turned into an outage either: what is
   known of it is told at once. Further sources may bring the same certificate renewed, or, where none was imported,
   another one.
@@ -200,7 +200,7 @@ class Chain:
                     search.note(judged)
                 case Unusable() as unusable:
                     search.note(unusable)
-                case Outage() as outage if not excused:
+                case Outage() as outage if not (excused and remote.excusable(outage)):
                     search.note(outage)
                     return
                 case _:
@@ -219,7 +219,7 @@ class Chain:
     async def _ask(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Heard, Address]:
         """The exact address first; the answer, and for which of the two it was given."""
         heard = await remote.lookup(address, ask)
-        none_there = isinstance(heard.lookup, NotFound) or (excused and isinstance(heard.lookup, Outage))
+        none_there = isinstance(heard.lookup, NotFound) or (excused and remote.excusable(heard.lookup))
         if none_there and (untagged := address.untagged):
             return await remote.lookup(untagged, ask), untagged
         return heard, address

@@ -91,6 +91,8 @@ class Keeper:
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
         """Merge those that the store knows with what it knows."""
+        if not certificates:
+            return
         several = {certificate.fingerprint: certificate for certificate in certificates}
         async with AsyncExitStack() as turns:
             for _, certificate in sorted(several.items()):  # in one order: two who wait for several never meet

@@ -34,7 +34,7 @@ from relay.openpgp.usable import certificate, listings
 
 MOST_OCTETS_KEPT = 1 << 20
 BATCH = 100
-NICE = 10
+NICE = 5
 """Mails whose keys are known do not wait for what strangers publish, nor for imports."""
 
 _SECONDS_A_CERTIFICATE = 0.1

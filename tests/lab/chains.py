@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
-from relay.keys.cache import Lifetimes, Memory, Remote
+from relay.keys.cache import Lifetimes, Memory, Reasons, Remote
 from relay.keys.chain import Chain, Local
 from relay.keys.keeping import Keeper, Learning
 from relay.keys.keyring import Keyring
@@ -19,6 +19,7 @@ from relay.model import Address, Entry, Lookup, Origin
 DOWN = "the whole domain is down"
 DEFAULT = Lifetimes()
 ODD = "this one answer is odd"
+OURS = "a fault of our own"
 
 
 @dataclass
@@ -71,8 +72,8 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
         learning = Learning(notary, keeper)
         directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
         memory = Memory(store.answers, store.certificates, keeper, lifetimes, clock)
-        widespread = frozenset({DOWN})
-        remotes = [Remote(directories[name], memory, lambda a: f"@{a.domain}", widespread) for name in order]
+        reasons = Reasons(theirs=frozenset({DOWN, ODD}), widespread=frozenset({DOWN}))
+        remotes = [Remote(directories[name], memory, lambda a: f"@{a.domain}", reasons) for name in order]
         keyring = Keyring(store.certificates, refuse_weak=refuse_weak, clock=clock)
         chain = Chain(Local(keyring, store.certificates, keeper, listed), remotes, timeout)
         upkeep = Upkeep(remotes, store.answers, store.duties, lifetimes, clock)

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.nice import NICEST
+
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
@@ -93,6 +95,12 @@ def spent(pid: int) -> float:
     """Seconds of processor time of one process and the children it has reaped."""
     stat = _stat(pid)
     return sum(map(int, stat[11:15])) / TICK if stat else 0.0
+
+
+def as_nice(nice: int) -> int:
+    """The priority of what gives way to this process by so much (`relay.nice`)."""
+    now = os.getpriority(os.PRIO_PROCESS, 0)
+    return max(now, min(NICEST, now + nice))
 
 
 def ended(pid: int) -> bool:

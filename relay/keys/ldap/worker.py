@@ -30,8 +30,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
-with suppress(OSError):  # where a filter of system calls forbids it
-    os.nice(10)  # starting takes a tenth of a second of a processor, and a broken directory has many started
+if __name__ == "__main__":
+    with suppress(OSError):  # where a filter of system calls forbids it
+        os.nice(10)  # starting takes a tenth of a second of a processor, and a broken directory has many started
 
 import bonsai
 

@@ -4,8 +4,9 @@ Why a process: TLS and HTTP with a stranger's server cost an interpreter more th
 writes mails chooses the servers; so other mails do not wait for it. And what speaks with strangers has neither mails
 nor secret keys in its memory.
 
-It is started when the first address is asked for, and again when it broke off: who waits then hears of an outage. One
-that is silent for `SILENCE` seconds stands still, and is killed. Raises `ConfigError` where `ca_file` cannot be used.
+It is started when the first address is asked for, and again when it broke off, once in `PAUSE` seconds: who waits then
+hears of an outage. One that is silent for `SILENCE` seconds stands still, and is killed. Raises `ConfigError` where
+`ca_file` cannot be used.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -29,6 +31,7 @@ from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Outage
 
 SILENCE = 60.0
+PAUSE = 1.0
 
 _SOURCE = Path(__file__).resolve().parents[3]
 _NONE = Outage(NAME, Reason.FETCHER)
@@ -42,6 +45,7 @@ class Apart:
         self._settings = settings
         self._process: Process | None = None
         self._starting = asyncio.Lock()
+        self._begun = float("-inf")
 
     @asynccontextmanager
     async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
@@ -67,12 +71,15 @@ class Apart:
 
     async def _running(self) -> Process | None:
         async with self._starting:
-            if self._process is None or not self._process.alive:
+            if self._process and self._process.alive:
+                return self._process
+            self._process = None
+            if time.monotonic() >= self._begun + PAUSE:
+                self._begun = time.monotonic()
                 try:
                     self._process = await Process.start(self._settings)
                 except OSError as error:
                     events.log().error(Event.FAILED, **events.unforeseen(error))
-                    self._process = None
             return self._process
 
 
@@ -164,7 +171,7 @@ class Process:
 
     def _take(self, frame: frames.Frame) -> None:
         if "unforeseen" in frame.words:
-            events.log().error(Event.FAILED, pid=self.pid, error=str(frame.words["unforeseen"]))
+            events.log().error(Event.FAILED, pid=self.pid, error=frames.name_of(frame.words["unforeseen"]))
         number = frame.words.get("answer")
         answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer and not answer.done():

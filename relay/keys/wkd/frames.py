@@ -21,6 +21,9 @@ from relay.model import NotFound, Outage
 
 LARGEST = 2 << 20  # what is fetched is a megabyte at most, and what is kept of it hardly more
 
+_NO_FRAME = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+METHODS = ("wkd/advanced", "wkd/direct", "")
+
 _SIZES = "sizes"
 
 
@@ -50,8 +53,13 @@ async def read(reader: asyncio.StreamReader) -> Frame | None:
             return None
         words = json.loads(line)
         return Frame(words, tuple([await reader.readexactly(size) for size in _sizes(words)]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError, OSError) as error:
+    except (*_NO_FRAME, EOFError, OSError) as error:
         raise BadFrame("not a frame") from error
+
+
+def name_of(word: object) -> str:
+    """An exception's name, if it is one."""
+    return word if isinstance(word, str) and word.isidentifier() and len(word) < 64 else "?"
 
 
 def _sizes(words: dict[str, Any]) -> list[int]:
@@ -76,14 +84,14 @@ def encoded(number: int, fetched: Fetched) -> bytes:
 def decoded(frame: Frame) -> Fetched:
     """An answer as it was before."""
     try:
-        method = str(frame.words["method"])
+        method = METHODS[METHODS.index(frame.words["method"])]
         match frame.words["kind"]:
-            case "Document":
+            case "Document" if frame.octets:
                 return Document(method, frame.octets)
             case "Outage":
                 return Outage(NAME, Reason[frame.words["reason"]], method)
             case "NotFound":
                 return NotFound(NAME, method)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BadFrame("not an answer") from error
     raise BadFrame("no kind of answer")

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from relay import aside
+from relay.errors import ConfigError
 from relay.heap import return_large
 from relay.keys.wkd import frames
-from relay.keys.wkd.document import Settings
-from relay.keys.wkd.fetch import Fetcher
+from relay.keys.wkd.document import Fetch, Settings
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Outage
 from relay.nice import give_way
@@ -36,7 +36,7 @@ BEAT = 10.0
 class Asked:
     """What is being asked."""
 
-    def __init__(self, fetcher: Fetcher, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, fetcher: Fetch, writer: asyncio.StreamWriter) -> None:
         self._fetcher = fetcher
         self._writer = writer
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -90,7 +90,14 @@ async def serve(channel: socket.socket) -> None:
     frame = await frames.read(reader)
     if frame is None:
         return
-    fetcher = Fetcher(settings_of(frame.words))
+    from relay.keys.wkd.fetch import Fetcher  # noqa: PLC0415  loads aiohttp, a third of a second: nice by now
+
+    try:
+        fetcher = Fetcher(settings_of(frame.words))
+    except ConfigError as error:
+        writer.write(frames.encode({"unforeseen": type(error).__name__}))
+        await writer.drain()
+        return
     asked = Asked(fetcher, writer)
     beating = asyncio.create_task(asked.beat())
     try:

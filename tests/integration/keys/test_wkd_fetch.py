@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab.paper import certificate
-from lab.processes import ended
+from lab.processes import as_nice, ended
 from lab.waiting import until
 from lab.wkd import Exchange, WkdServer
 
@@ -61,6 +61,14 @@ async def never(_: Exchange) -> None:
 async def fetched(fetch: Fetch, address: Address = BOB) -> object:
     async with asyncio.timeout(20), fetch.fetched(address) as answer:
         return answer
+
+
+async def answered_again(fetch: Fetch) -> object:
+    """It is started once a second at most."""
+    async with asyncio.timeout(10):
+        while (answer := await fetched(fetch)) == NOBODY_ASKS:  # noqa: ASYNC110  nobody tells when the second is over
+            await asyncio.sleep(0.05)
+    return answer
 
 
 async def test_what_is_published_comes_as_it_is(fetch: Fetch, server: WkdServer) -> None:
@@ -123,7 +131,7 @@ async def test_the_process_gives_way_to_this_one_and_is_kept(process: Apart) -> 
     await fetched(process)
     pid = process.pid
     assert pid
-    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
+    assert os.getpriority(os.PRIO_PROCESS, pid) == as_nice(NICE)
     assert os.getsid(pid) == os.getsid(0), "between sessions being nice counts for nothing"
     await fetched(process)
     assert process.pid == pid
@@ -140,7 +148,7 @@ async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
     os.kill(first, signal.SIGKILL)
     assert await asyncio.gather(*waiting) == [NOBODY_ASKS] * 5
     del server.behaviours[HOST]
-    assert isinstance(await fetched(process), NotFound)
+    assert isinstance(await answered_again(process), NotFound)
     assert process.pid != first
 
 
@@ -175,7 +183,25 @@ async def test_a_process_that_speaks_nonsense_or_cannot_be_started_is_an_outage(
     monkeypatch.setattr(sys, "executable", str(file))
     assert await fetched(process) == NOBODY_ASKS
     monkeypatch.undo()
-    assert isinstance(await fetched(process), NotFound)
+    assert isinstance(await answered_again(process), NotFound)
+
+
+async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
+    server: WkdServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its authorities have gone since the relay looked at them; that is told, and not tried again at once."""
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(server.ca_file.read_bytes())
+    process = Apart(Settings.of(ca_file=ca_file, connect_to=server.connect_to(HOST)))
+    ca_file.unlink()
+    started = []
+    start = apart.Process.start
+    monkeypatch.setattr(apart.Process, "start", lambda settings: started.append(1) or start(settings))
+    monkeypatch.setattr(apart, "PAUSE", 60.0)
+    assert [await fetched(process) for _ in range(5)] == [NOBODY_ASKS] * 5
+    assert started == [1]
+    assert "ConfigError" in capsys.readouterr().out
+    await process.close()
 
 
 async def test_a_configuration_may_name_thousands_of_places(server: WkdServer) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lab.certificates import Keypair, make_certificates, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg, mute_agent, secret_key, stop_agent
+from lab.processes import as_nice
 from lab.readers import read_gnupg
 
 from relay.errors import EngineError, EngineTimeout
@@ -254,13 +255,13 @@ async def test_no_descriptor_is_left_open(home: Path, certificates: list[Certifi
 
 async def test_a_call_that_is_nice_gives_way_to_the_relay(home: Path, fake_gpg: Fake) -> None:
     """In the relay's own session: Linux weighs sessions against each other, whatever is nice in them."""
-    wait = f'until [ "$(nice)" = {os.nice(0) + 7} ]; do :; done\n'
+    wait = f'until [ "$(nice)" = {as_nice(7)} ]; do :; done\n'
     fake_gpg(f'{wait}[ "$(ps -o sid= -p $$ | tr -d " ")" = {os.getsid(0)} ]')
     assert (await call.run(home, seconds=20, nice=7)).code == 0
 
 
 async def test_certificates_of_strangers_are_judged_nicely(fake_gpg: Fake, bob: Keypair) -> None:
-    fake_gpg(f'until [ "$(nice)" = {os.nice(0) + NICE} ]; do :; done\nexec /usr/bin/gpg "$@"')
+    fake_gpg(f'until [ "$(nice)" = {as_nice(NICE)} ]; do :; done\nexec /usr/bin/gpg "$@"')
     (verdict,) = await GnuPGExaminer(timeout=20).examine([bob.public])
     assert isinstance(verdict, Certificate)
 

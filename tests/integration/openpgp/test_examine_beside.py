@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.certificates import make_certificates
+from lab.processes import ended
+from lab.waiting import until
 
 from relay import engines
-from relay.aside import beside
+from relay.aside import LARGE, MOST, aside, beside_mail, stop
 from relay.engines import ExaminerBeside, Judging
 from relay.errors import EngineError, EngineTimeout
 from relay.model import Certificate
@@ -22,9 +27,9 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     async def counted(size: int, work: Callable[..., Awaitable[Any]], *given: object) -> object:
         sizes.append(size)
-        return await beside(size, work, *given)
+        return await beside_mail(size, work, *given)
 
-    monkeypatch.setattr(engines, "beside", counted)
+    monkeypatch.setattr(engines, "beside_mail", counted)
     return sizes
 
 
@@ -34,7 +39,7 @@ async def test_many_are_judged_in_another_process_as_they_would_be_here(
 ) -> None:
     blobs = [*make_certificates(40), b"nothing"]
     judging = Judging(kind, 30.0)
-    examiner = ExaminerBeside(judging)
+    examiner = ExaminerBeside(judging, 30.0)
 
     assert await examiner.examine(blobs) == await judging.examiner().examine(blobs)
     assert elsewhere == [sum(map(len, blobs))]
@@ -45,6 +50,46 @@ async def test_many_are_judged_in_another_process_as_they_would_be_here(
 
 async def test_what_fails_there_fails_here(elsewhere: list[int]) -> None:
     with pytest.raises(EngineError) as failure:
-        await ExaminerBeside(Judging("gnupg", -100.0)).examine(make_certificates(40))
+        await ExaminerBeside(Judging("gnupg", -100.0), 30.0).examine(make_certificates(40))
     assert isinstance(failure.value, EngineTimeout)
     assert len(elsewhere) == 1
+
+
+@pytest.fixture
+def slow_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """gpg that takes until it is killed; the file in which it writes its pid."""
+    file = tmp_path / "pid"
+    gpg = tmp_path / "gpg"
+    gpg.write_text(f"#!/bin/sh\necho $$ > {file}.new && mv {file}.new {file}\nexec sleep 600\n")
+    gpg.chmod(0o755)
+    stop()  # what was started before has another PATH
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    yield file
+    stop()
+
+
+@pytest.mark.usefixtures("slow_gpg")
+async def test_judging_that_was_given_up_neither_stops_large_mails_nor_gives_its_turn_away() -> None:
+    examiner = ExaminerBeside(Judging("gnupg", 60.0), patience=0.5)
+    blobs = make_certificates(40)
+    for _ in range(MOST + 1):
+        given_up = asyncio.create_task(examiner.examine(blobs))
+        await asyncio.wait({given_up}, timeout=0.1)
+        given_up.cancel()
+        await asyncio.wait({given_up})
+    with pytest.raises(EngineError):
+        await examiner.examine(blobs)
+    async with asyncio.timeout(20):
+        assert await aside(LARGE, len, "a large mail") == 12
+
+
+async def test_gpg_ends_with_the_process_that_judges(slow_gpg: Path) -> None:
+    judging = asyncio.create_task(ExaminerBeside(Judging("gnupg", 60.0), 1.0).examine(make_certificates(40)))
+    await until(slow_gpg.exists)
+    gpg = int(slow_gpg.read_text())  # noqa: ASYNC240  a few octets
+    begun = time.monotonic()
+    stop()
+    await until(lambda: ended(gpg))
+    with pytest.raises(EngineError):
+        await judging
+    assert time.monotonic() - begun < 20

@@ -15,7 +15,7 @@ def made(folder: Path, content: bytes) -> Server:
     """The directory's settings, where this stands in the file."""
     (folder / "password").write_bytes(content)
     server = {"url": "ldaps://directory.example", "bind_dn": "cn=relay", "password_file": "password"}
-    sources = Sources(config(folder, lookup={"sources": ["ldap"], "ldap": [server]}), GnuPGExaminer())
+    sources = Sources(config(folder, lookup={"sources": ["ldap"], "ldap": [server]}), GnuPGExaminer)
     assert sources.ldap
     return sources.ldap._directories[0]._server
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.chains import DOWN, ODD, Bench, bench
+from lab.chains import DOWN, ODD, OURS, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
 from relay.errors import StoreError
@@ -90,6 +90,17 @@ async def test_an_outage_that_a_rule_excuses_is_no_key_at_that_source(at: Bench)
     assert told(await at.find(BOB, "ldap")) == ("found", fpr(2), "wkd", "wkd/test")
     at.wkd.shelf["carol@ville.example"] = DOWN
     assert told(await at.find("carol@ville.example", "ldap", "wkd")) == ("not found",)
+
+
+@pytest.mark.parametrize("address", [BOB, "bob+tag@ville.example"])
+async def test_a_fault_of_our_own_is_excused_by_no_rule_fresh_or_in_memory(at: Bench, address: str) -> None:
+    """The domain was never asked, or had answered: "no key" of that would be a clear mail."""
+    at.ldap.shelf[BOB] = at.wkd.shelf[BOB] = OURS
+    for _ in range(2):
+        assert told(await at.find(address, "wkd", "ldap")) == ("outage", "ldap", OURS)
+    at.ldap.shelf[BOB] = []
+    at.later(2 * HOUR)
+    assert told(await at.find(address, "wkd", "ldap")) == ("outage", "wkd", OURS)
 
 
 async def test_an_excused_outage_in_memory_is_excused_too(at: Bench) -> None:

@@ -16,9 +16,9 @@ from relay.keys.wkd.document import Document, Fetched
 from relay.keys.wkd.frames import LARGEST, BadFrame
 from relay.model import NotFound, Outage
 
-METHODS = st.sampled_from(["wkd/advanced", "wkd/direct"])
+METHODS = st.sampled_from(frames.METHODS)
 ANSWERS = st.one_of(
-    st.builds(Document, METHODS, st.lists(st.binary(), max_size=MAX_CERTIFICATES).map(tuple)),
+    st.builds(Document, METHODS, st.lists(st.binary(), min_size=1, max_size=MAX_CERTIFICATES).map(tuple)),
     st.builds(NotFound, st.just("wkd"), METHODS),
     st.builds(Outage, st.just("wkd"), st.sampled_from(Reason), METHODS),
 )
@@ -48,6 +48,7 @@ WRONG = {
     "without bottom": b"[" * 50_000 + b"\n",
     "no sizes": b'{"answer": 1}\n',
     "sizes of text": b'{"sizes": ["x"]}\n',
+    "endless": b'{"sizes": [Infinity]}\n',
     "a negative size": b'{"sizes": [-1]}\n',
     "too many": json.dumps({"sizes": [0] * (MAX_CERTIFICATES + 1)}).encode() + b"\n",
     "too large": json.dumps({"sizes": [LARGEST, 1]}).encode() + b"\n",
@@ -73,6 +74,9 @@ async def test_what_is_no_frame_is_refused(octets: bytes) -> None:
         {"kind": "NotFound"},
         {"kind": "Outage", "method": "", "reason": []},
         {"kind": {}, "method": ""},
+        {"kind": "Document", "method": "wkd/direct"},
+        {"kind": "NotFound", "method": "text of a stranger"},
+        {"kind": "NotFound", "method": []},
     ],
 )
 def test_what_is_no_answer_is_refused(words: dict[str, Any]) -> None:
@@ -86,3 +90,10 @@ def test_whatever_comes_is_a_frame_or_refused(octets: bytes) -> None:
         asyncio.run(heard(octets + b"\n"))
     except BadFrame:
         return
+
+
+@pytest.mark.parametrize(
+    ("word", "name"), [("ValueError", "ValueError"), ("a sentence", "?"), ("x" * 99, "?"), ([], "?")]
+)
+def test_of_an_exception_only_its_name_is_told(word: object, name: str) -> None:
+    assert frames.name_of(word) == name
