@@ -101,6 +101,9 @@ async def test_a_fault_of_our_own_is_excused_by_no_rule_fresh_or_in_memory(at: B
     at.ldap.shelf[BOB] = []
     at.later(2 * HOUR)
     assert told(await at.find(address, "wkd", "ldap")) == ("outage", "wkd", OURS)
+    at.wkd.shelf |= {address: OURS, BOB: [key(1, BOB)] if address != BOB else OURS}
+    at.later(2 * HOUR)
+    assert told(await at.find(address, "wkd", "ldap")) == ("outage", "wkd", OURS)
 
 
 async def test_an_excused_outage_in_memory_is_excused_too(at: Bench) -> None:
