@@ -82,7 +82,8 @@ class Helper:
 
     def kill(self) -> None:
         """End it, whatever it does; more than once does no harm."""
-        _kill_children(self._process.pid)
+        if self._process.poll() is None:  # else its number may be somebody else's by now
+            _kill_children(self._process.pid)
         self._process.kill()
         self._process.wait()
         self._socket.close()

@@ -46,8 +46,8 @@ _DOMAIN_DOWN = frozenset(
 )
 
 
-_DIRECTORYS = frozenset(ldap.Reason) - {ldap.Reason.WORKER, ldap.Reason.EXAMINER}
-_DOMAINS = frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER}
+_DIRECTORY_SAYS = frozenset(ldap.Reason) - {ldap.Reason.WORKER, ldap.Reason.EXAMINER}
+_DOMAIN_SAYS = frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER}
 
 
 class Sources:
@@ -64,9 +64,9 @@ class Sources:
         """Each with its memory, in the configured order."""
         made: dict[str, Remote] = {}
         if self.ldap:
-            made["ldap"] = Remote(self.ldap, memory, _everything, _reasons(_DIRECTORYS, _DIRECTORY_DOWN))
+            made["ldap"] = Remote(self.ldap, memory, _everything, _reasons(_DIRECTORY_SAYS, _DIRECTORY_DOWN))
         if self.wkd:
-            made["wkd"] = Remote(self.wkd, memory, _domain, _reasons(_DOMAINS, _DOMAIN_DOWN))
+            made["wkd"] = Remote(self.wkd, memory, _domain, _reasons(_DOMAIN_SAYS, _DOMAIN_DOWN))
         return [made[name] for name in self._order if name in made]
 
     async def close(self) -> None:

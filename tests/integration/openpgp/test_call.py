@@ -256,7 +256,7 @@ async def test_no_descriptor_is_left_open(home: Path, certificates: list[Certifi
 async def test_a_call_that_is_nice_gives_way_to_the_relay(home: Path, fake_gpg: Fake) -> None:
     """In the relay's own session: Linux weighs sessions against each other, whatever is nice in them."""
     wait = f'until [ "$(nice)" = {as_nice(7)} ]; do :; done\n'
-    fake_gpg(f'{wait}[ "$(ps -o sid= -p $$ | tr -d " ")" = {os.getsid(0)} ]')
+    fake_gpg(f'{wait}[ "$(cut -d " " -f 6 /proc/$$/stat)" = {os.getsid(0)} ]')
     assert (await call.run(home, seconds=20, nice=7)).code == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from relay import engines
 from relay.aside import LARGE, MOST, aside, beside_mail, stop
 from relay.engines import ExaminerBeside, Judging
 from relay.errors import EngineError, EngineTimeout
+from relay.helper import Helper
 from relay.model import Certificate
 
 
@@ -81,6 +83,16 @@ async def test_judging_that_was_given_up_neither_stops_large_mails_nor_gives_its
         await examiner.examine(blobs)
     async with asyncio.timeout(20):
         assert await aside(LARGE, len, "a large mail") == 12
+
+
+def test_who_has_ended_is_not_killed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor stopped: its number may be another process's by then."""
+    helper = Helper()
+    helper.kill()
+    signals = list[object]()
+    monkeypatch.setattr(os, "kill", lambda *given: signals.append(given))
+    helper.kill()
+    assert signals == []
 
 
 async def test_gpg_ends_with_the_process_that_judges(slow_gpg: Path) -> None:
