@@ -73,6 +73,8 @@ class Apart:
         async with self._starting:
             if self._process and self._process.alive:
                 return self._process
+            if self._process:
+                await self._process.end()
             self._process = None
             if time.monotonic() >= self._begun + PAUSE:
                 self._begun = time.monotonic()
@@ -145,7 +147,8 @@ class Process:
 
     async def end(self) -> None:
         """At once, whatever it does; wait for it."""
-        self._hearing.cancel()
+        if self.alive:  # else it ends already, and is not to be cancelled in that
+            self._hearing.cancel()
         await asyncio.wait({self._hearing})
 
     async def _hear(self) -> None:
