@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from lab.baddomains import answering, byte_by_byte, never
 from lab.paper import PaperExaminer, certificate, user_id
 from lab.wkd import Behaviour, Exchange, WkdServer, asking
 
@@ -77,13 +78,6 @@ async def outcome(server: WkdServer, behaviour: Behaviour, **settings: float) ->
         return found
 
 
-def answering(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
-    async def behave(exchange: Exchange) -> None:
-        await exchange.answer(body, status, **headers)
-
-    return behave
-
-
 def sending(octets: bytes, *, close: bool = True) -> Behaviour:
     async def behave(exchange: Exchange) -> None:
         await exchange.raw(octets)
@@ -98,17 +92,6 @@ def outage(reason: Reason, method: str = "wkd/advanced") -> Outage:
 
 
 # Time
-
-
-async def never(_: Exchange) -> None:
-    await asyncio.Event().wait()
-
-
-async def body_byte_by_byte(exchange: Exchange) -> None:
-    await exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while True:
-        await exchange.raw(b"\x99")
-        await asyncio.sleep(0.05)
 
 
 async def header_byte_by_byte(exchange: Exchange) -> None:
@@ -130,7 +113,7 @@ async def interim_answers_without_end(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour", [never, body_byte_by_byte, header_byte_by_byte, slow_redirects, interim_answers_without_end]
+    "behaviour", [never, byte_by_byte, header_byte_by_byte, slow_redirects, interim_answers_without_end]
 )
 async def test_a_slow_server_costs_the_timeout_and_no_more(server: WkdServer, behaviour: Behaviour) -> None:
     assert await outcome(server, behaviour) == outage(Reason.TIMEOUT)

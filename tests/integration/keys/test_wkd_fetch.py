@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from lab.baddomains import never
 from lab.paper import certificate
 from lab.processes import as_nice, ended
 from lab.waiting import until
@@ -52,10 +53,6 @@ async def process(server: WkdServer) -> AsyncIterator[Apart]:
     made = Apart(settings(server))
     yield made
     await made.close()
-
-
-async def never(_: Exchange) -> None:
-    await asyncio.Event().wait()
 
 
 async def fetched(fetch: Fetch, address: Address = BOB) -> object:

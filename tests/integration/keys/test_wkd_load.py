@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from lab.baddomains import never
 from lab.paper import PaperExaminer, certificate
 from lab.wkd import Behaviour, Exchange, WkdServer, asking
 
@@ -37,10 +38,6 @@ def after(seconds: float) -> Behaviour:
         await exchange.answer(certificate(f"{local}@{domain}"))
 
     return behave
-
-
-async def never(_: Exchange) -> None:
-    await asyncio.Event().wait()
 
 
 async def test_a_thousand_lookups_of_one_domain_take_two_connections(server: WkdServer) -> None:
