@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lab.ports import free_port
 
 
 class PostgreSQL:
@@ -55,10 +56,8 @@ def postgresql(where: Path) -> Iterator[PostgreSQL]:
     folder = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     try:
-        server = PostgreSQL(where, folder, port)
+        server = PostgreSQL(where, folder, free_port())
         server.start()
         try:
             yield server

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lab.ports import free_port
+
 SUFFIX = "dc=example,dc=com"
 ADMIN = f"cn=admin,{SUFFIX}"
 PASSWORD = "verysecret"  # noqa: S105 # of a server that lives for one test
@@ -71,13 +73,6 @@ SCHEMA = "\n".join(
     [f"attributetype ( {oid} NAME '{name}' {rest} )" for oid, name, rest in _ATTRIBUTES]
     + [f"objectclass {text}" for text in _CLASSES]
 )
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Authority:
@@ -157,7 +152,7 @@ class Slapd:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(self.log)
@@ -171,7 +166,7 @@ class Slapd:
         if self._process:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def freeze(self) -> None:
