@@ -37,7 +37,9 @@ class Family:
     def agents(self) -> list[int]:
         """The home's."""
         everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        return [pid for pid in everybody if self.home and _name(pid) == "gpg-agent" and str(self.home) in _command(pid)]
+        return [
+            pid for pid in everybody if self.home and _name(pid) == "gpg-agent" and str(self.home) in command_of(pid)
+        ]
 
     def descendants(self) -> list[int]:
         """The program and what it started."""
@@ -127,7 +129,7 @@ def _children(pid: int) -> Iterator[int]:
 def _resident(pid: int) -> int:
     """Octets; none for what vfork(2) has just made: it still is in its parent's memory."""
     stat = _stat(pid)
-    if stat is None or _command(pid) == _command(int(stat[1])):
+    if stat is None or command_of(pid) == command_of(int(stat[1])):
         return 0
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 
@@ -136,7 +138,8 @@ def _name(pid: int) -> str:
     return _read(f"/proc/{pid}/comm").rstrip()
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """Its words; none where it has ended."""
     return _read(f"/proc/{pid}/cmdline").replace("\0", " ")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,10 @@ from lab.badldap import (
     says_nothing,
     talks_nonsense,
 )
-from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd, free_port
+from lab.ports import closed_port
+from lab.processes import command_of
+from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd
+from lab.waiting import until
 
 from relay.keys.ldap import Ldap, Reason, Server, Unavailable
 from relay.keys.ldap.connection import Connection
@@ -32,6 +36,10 @@ pytest.importorskip("bonsai")
 BOB = Address("bob@example.org")
 NOBODY = NotFound("ldap", "ldap/site")
 TIMEOUT = 0.6
+PATIENT = 30.0
+"""A server's timeout where something else is to end the lookup, on a busy machine too."""
+LATE = 10.0
+"""Seconds after a timeout that a busy machine may take."""
 
 
 def site(url: str, *, timeout: float = 5.0, starttls: bool = False, ca_file: Path | None = None) -> Server:
@@ -57,8 +65,7 @@ async def answer(*servers: Server) -> Lookup:
 def workers() -> list[str]:
     """The worker processes that run."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    commands = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, command in commands.items() if b"worker.py" in command]
+    return [child for child in children if "worker.py" in command_of(int(child))]
 
 
 @asynccontextmanager
@@ -86,34 +93,55 @@ def authority() -> Iterator[Authority]:
 
 
 class Heartbeat:
-    """Measures the longest time in which the event loop did nothing."""
+    """Measures the longest time in which the event loop did nothing, and a thread beside it: that is the machine's."""
 
     def __init__(self) -> None:
-        self.longest = 0.0
+        self._longest = {"loop": 0.0, "thread": 0.0}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat_beside)
+
+    @property
+    def held_up(self) -> float:
+        """The loop beyond the thread."""
+        return self._longest["loop"] - self._longest["thread"]
 
     async def __aenter__(self) -> Self:
+        self._thread.start()
         self._task = asyncio.create_task(self._beat())
         await asyncio.sleep(0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
+        self._over.set()
+        self._thread.join()
 
     async def _beat(self) -> None:
         last = time.monotonic()
         while True:
             await asyncio.sleep(0.01)
-            now = time.monotonic()
-            self.longest, last = max(self.longest, now - last), now
+            last = self._note("loop", last)
+
+    def _beat_beside(self) -> None:
+        last = time.monotonic()
+        while not self._over.wait(0.01):
+            last = self._note("thread", last)
+
+    def _note(self, who: str, last: float) -> float:
+        now = time.monotonic()
+        self._longest[who] = max(self._longest[who], now - last)
+        return now
 
 
 async def test_a_closed_port_is_an_outage() -> None:
     for scheme in ("ldap", "ldaps"):
-        assert await answer(site(f"{scheme}://127.0.0.1:{free_port()}")) == Outage("ldap", Reason.UNREACHABLE)
+        with closed_port() as port:
+            found = await answer(site(f"{scheme}://127.0.0.1:{port}", timeout=PATIENT))
+        assert found == Outage("ldap", Reason.UNREACHABLE)
 
 
 async def test_a_name_that_does_not_exist_is_an_outage() -> None:
-    assert await answer(site("ldap://directory.invalid")) == Outage("ldap", Reason.UNREACHABLE)
+    assert await answer(site("ldap://directory.invalid", timeout=PATIENT)) == Outage("ldap", Reason.UNREACHABLE)
 
 
 @pytest.mark.parametrize(("scheme", "starttls"), [("ldap", False), ("ldap", True), ("ldaps", False)])
@@ -124,32 +152,34 @@ async def test_a_server_that_accepts_and_says_nothing_stops_neither_the_loop_nor
         silent = site(f"{scheme}://127.0.0.1:{port}", timeout=TIMEOUT, starttls=starttls)
         started, cpu = time.monotonic(), time.process_time()
         assert await answer(silent) == Outage("ldap", Reason.TIMEOUT)
-        assert TIMEOUT <= time.monotonic() - started < TIMEOUT + 2
+        assert TIMEOUT <= time.monotonic() - started < TIMEOUT + LATE
         assert time.process_time() - cpu < TIMEOUT / 2
-        assert heart.longest < TIMEOUT
+        assert heart.held_up < TIMEOUT / 2
         assert await answer(silent, site(good.url)) == NOBODY
 
 
 @pytest.mark.parametrize(
-    ("handler", "reasons"),
+    ("handler", "limit", "reasons"),
     [
-        (resets, {Reason.UNREACHABLE, Reason.BROKEN}),
-        (talks_nonsense, {Reason.UNREACHABLE, Reason.BROKEN, Reason.PROTOCOL, Reason.TIMEOUT}),
-        (accepts_the_bind_then_never_stops, {Reason.TIMEOUT, Reason.BROKEN, Reason.PROTOCOL, Reason.TOO_MUCH}),
-        (accepts_the_bind_then_half_an_entry, {Reason.TIMEOUT}),
+        (resets, PATIENT, {Reason.UNREACHABLE, Reason.BROKEN}),
+        (talks_nonsense, 1.5, {Reason.UNREACHABLE, Reason.BROKEN, Reason.PROTOCOL, Reason.TIMEOUT}),
+        (accepts_the_bind_then_never_stops, 1.5, {Reason.TIMEOUT, Reason.BROKEN, Reason.PROTOCOL, Reason.TOO_MUCH}),
+        (accepts_the_bind_then_half_an_entry, 1.5, {Reason.TIMEOUT}),
     ],
 )
-async def test_a_server_out_of_its_mind_is_an_outage_in_bounded_time(handler: Handler, reasons: set[Reason]) -> None:
+async def test_a_server_out_of_its_mind_is_an_outage_in_bounded_time(
+    handler: Handler, limit: float, reasons: set[Reason]
+) -> None:
     async with listening(handler) as port:
         started = time.monotonic()
-        found = await answer(site(f"ldap://127.0.0.1:{port}", timeout=1.5))
+        found = await answer(site(f"ldap://127.0.0.1:{port}", timeout=limit))
         assert isinstance(found, Outage)
         assert found.reason in reasons
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 1.5 + LATE
 
 
 async def test_a_frozen_server_in_the_middle_of_its_life_is_an_outage_and_comes_back(good: Slapd) -> None:
-    async with asked(site(good.url, timeout=TIMEOUT)) as source:
+    async with asked(site(good.url, timeout=4)) as source:  # time to start a worker, too
         assert await source.lookup(BOB) == NOBODY
         good.freeze()
         try:
@@ -177,24 +207,26 @@ async def test_the_second_server_is_asked_when_the_first_stops_and_an_outage_of_
     with Slapd() as first:
         first.add_root()
         async with asked(site(first.url), site(good.url)) as source:
-            before = good.log
+            before = good.log.count("ACCEPT")
             assert await source.lookup(BOB) == NOBODY
-            assert good.log == before
+            assert good.log.count("ACCEPT") == before
             first.stop()
             assert await source.lookup(BOB) == NOBODY
-            assert good.log != before
+            assert good.log.count("ACCEPT") > before
         assert await answer(site(first.url), site(first.url)) == Outage("ldap", Reason.UNREACHABLE)
 
 
 async def test_a_first_server_that_hangs_costs_its_timeout_once(good: Slapd) -> None:
-    async with (
-        listening(says_nothing) as port,
-        asked(site(f"ldap://127.0.0.1:{port}", timeout=2), site(good.url)) as source,
-    ):
+    met: list[asyncio.StreamWriter] = []
+
+    async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(writer)
+        await says_nothing(reader, writer)
+
+    async with listening(hangs) as port, asked(site(f"ldap://127.0.0.1:{port}", timeout=2), site(good.url)) as source:
         assert await source.lookup(BOB) == NOBODY
-        started = time.monotonic()
         assert await asyncio.gather(*(source.lookup(BOB) for _ in range(10))) == [NOBODY] * 10
-        assert time.monotonic() - started < 2
+        assert len(met) == 1
 
 
 async def test_a_server_that_failed_rests_and_then_one_lookup_tries_it_for_all(good: Slapd) -> None:
@@ -310,7 +342,7 @@ async def test_a_lookup_that_is_cancelled_leaves_no_process_and_no_wrong_answer(
         finally:
             good.thaw()
         assert await source.lookup(BOB) == NOBODY
-        assert len(workers()) == 1
+        await until(lambda: len(workers()) == 1)
 
 
 async def test_a_worker_that_is_killed_is_replaced_unseen(good: Slapd) -> None:
@@ -336,5 +368,5 @@ async def test_a_worker_stuck_in_its_library_ends_by_itself_should_the_relay_be_
         connection = await Connection.start()
         with pytest.raises(Unavailable):
             await connection.login(site(f"ldaps://127.0.0.1:{port}", timeout=0.1))
-        await asyncio.wait_for(connection._process.wait(), 10)
+        await asyncio.wait_for(connection._process.wait(), PATIENT)
         await connection.reap()
