@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import socket
 import ssl
 import tempfile
 from collections import Counter
@@ -37,6 +38,11 @@ Key = ec.EllipticCurvePrivateKey
 def asking(examiner: Examiner, *, resolve: names.Resolve = names.resolve, **settings: Any) -> Wkd:  # noqa: ANN401  those of `Settings.of`
     """The source, asking from this process."""
     return Wkd(examiner, Fetcher(Settings.of(**settings), resolve))
+
+
+def nowhere(_: str, __: socket.AddressFamily) -> list[str]:
+    """A name service that knows no name: `names.Resolve`."""
+    raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
 
 @dataclass(frozen=True)

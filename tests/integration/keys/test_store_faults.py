@@ -6,16 +6,18 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from lab.synthetic import certificate, entry
+from lab.waiting import until
 
 from relay.errors import StoreError
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store
+from relay.keys.store import Store, rows
 from relay.model import Address, Found, NotFound, Outage
 
 BOB = Address("bob@example.org")
@@ -190,12 +192,24 @@ async def test_a_read_that_is_cancelled_leaves_the_store_usable(tmp_path: Path) 
         assert found
 
 
-async def test_a_write_that_is_cancelled_is_done_whole_and_not_half(tmp_path: Path) -> None:
+async def test_a_write_that_is_cancelled_is_done_whole_and_not_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midway, go, changed = threading.Event(), threading.Event(), rows._changed
+
+    def stop_midway(connection: rows.Connection) -> None:
+        midway.set()
+        go.wait(60)
+        changed(connection)
+
+    monkeypatch.setattr(rows, "_changed", stop_midway)
     async with await Store.open(tmp_path / "s.db") as store:
         writing = asyncio.create_task(store.certificates.upsert([entry(certificate(f"n{n}")) for n in range(2000)]))
-        done, _ = await asyncio.wait([writing], timeout=0.01)
-        assert not done
+        await until(midway.is_set)
         writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        go.set()
     async with await Store.open(tmp_path / "s.db") as store:
         assert (await store.certificates.counts()).total == 2000
 

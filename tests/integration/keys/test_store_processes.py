@@ -113,10 +113,11 @@ async def test_what_another_process_imports_or_removes_counts_within_a_second(tm
                 child.stdin.write(f"{verb} {name}\n")
                 child.stdin.flush()
                 await asyncio.to_thread(child.stdout.readline)
-                changed = time.monotonic()
+                asked = changed = time.monotonic()
                 while bool(await store.certificates.by_address(address)) != there:
-                    assert time.monotonic() - changed < 1
+                    assert asked - changed < 1
                     await asyncio.sleep(0.01)
+                    asked = time.monotonic()
         child.stdin.close()
         child.stdin = None
         _finished([child])
@@ -135,10 +136,11 @@ async def test_a_restored_backup_counts_within_a_second(tmp_path: Path) -> None:
         kept.backup(live)
         live.close()
         kept.close()
-        restored = time.monotonic()
+        asked = restored = time.monotonic()
         while not await store.certificates.by_address(Address("bob@example.org")):
-            assert time.monotonic() - restored < 1
+            assert asked - restored < 1
             await asyncio.sleep(0.01)
+            asked = time.monotonic()
 
 
 WRITE = """

@@ -36,7 +36,7 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
         yield server
 
 
-def settings(server: WkdServer, timeout: float = 5.0) -> Settings:
+def settings(server: WkdServer, timeout: float = 30.0) -> Settings:
     return Settings.of(timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(HOST))
 
 
@@ -56,13 +56,13 @@ async def process(server: WkdServer) -> AsyncIterator[Apart]:
 
 
 async def fetched(fetch: Fetch, address: Address = BOB) -> object:
-    async with asyncio.timeout(20), fetch.fetched(address) as answer:
+    async with asyncio.timeout(60), fetch.fetched(address) as answer:
         return answer
 
 
 async def answered_again(fetch: Fetch) -> object:
     """It is started once a second at most."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (answer := await fetched(fetch)) == NOBODY_ASKS:  # noqa: ASYNC110  nobody tells when the second is over
             await asyncio.sleep(0.05)
     return answer
@@ -150,7 +150,8 @@ async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
 
 
 async def test_a_process_that_stands_still_is_killed(process: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SILENCE", 3.0)  # it may take a while to start
+    await fetched(process)
+    monkeypatch.setattr(apart, "SILENCE", 3.0)  # from the next answer on: it may have taken a while to start
     await fetched(process)
     pid = process.pid
     assert pid
@@ -204,7 +205,7 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
 async def test_a_configuration_may_name_thousands_of_places(server: WkdServer) -> None:
     many = {f"host{n}.example:443": f"127.0.0.1:{server.port}" for n in range(5000)}
     places = many | server.connect_to(HOST)
-    process = Apart(Settings.of(ca_file=server.ca_file, connect_to=places))
+    process = Apart(Settings.of(ca_file=server.ca_file, connect_to=places, timeout=30))
     assert isinstance(await fetched(process), NotFound)
     await process.close()
 

@@ -14,7 +14,7 @@ from lab.certificates import Keypair, join, make_keypair, split
 from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.modern import make_modern_keypair
 from lab.paper import CERTIFICATION, packet, signature
-from lab.wkd import Exchange, WkdServer, asking
+from lab.wkd import Exchange, WkdServer, asking, nowhere
 
 from relay.keys.wkd.location import locations
 from relay.mail import armor
@@ -39,7 +39,8 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
 
 
 async def lookup(server: WkdServer, address: Address, *hosts: str) -> Lookup:
-    wkd = asking(GnuPGExaminer(), ca_file=server.ca_file, connect_to=server.connect_to(*(hosts or (HOST,))))
+    there = server.connect_to(*(hosts or (HOST,)))
+    wkd = asking(GnuPGExaminer(), resolve=nowhere, ca_file=server.ca_file, connect_to=there, timeout=30)
     try:
         return await wkd.lookup(address)
     finally:
@@ -141,7 +142,7 @@ def revoked(pair: Keypair) -> bytes:
 
 
 async def lookup_at(server: WkdServer, target: str) -> Lookup:
-    wkd = asking(GnuPGExaminer(), ca_file=server.ca_file, connect_to={f"{HOST}:443": target})
+    wkd = asking(GnuPGExaminer(), ca_file=server.ca_file, connect_to={f"{HOST}:443": target}, timeout=30)
     try:
         return await wkd.lookup(Address("joe.doe@example.org"))
     finally:

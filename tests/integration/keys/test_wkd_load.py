@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from lab.baddomains import never
 from lab.paper import PaperExaminer, certificate
+from lab.waiting import until
 from lab.wkd import Behaviour, Exchange, WkdServer, asking
 
 from relay.keys.wkd import Reason
@@ -42,7 +44,7 @@ def after(seconds: float) -> Behaviour:
 
 async def test_a_thousand_lookups_of_one_domain_take_two_connections(server: WkdServer) -> None:
     server.behaviours["openpgpkey.example.org"] = after(0)
-    wkd = source(server, "example.org", timeout=5)
+    wkd = source(server, "example.org", timeout=30)
     found = await asyncio.gather(*(wkd.lookup(Address(f"u{n}@example.org")) for n in range(1000)))
     assert all(isinstance(one, Found) for one in found)
     assert server.most["openpgpkey.example.org"] == 2
@@ -53,7 +55,7 @@ async def test_a_thousand_lookups_of_one_domain_take_two_connections(server: Wkd
 async def test_a_thousand_lookups_of_a_domain_that_answers_404_take_two_connections_at_a_time(
     server: WkdServer,
 ) -> None:
-    wkd = source(server, "example.org", timeout=5)
+    wkd = source(server, "example.org", timeout=30)
     found = await asyncio.gather(*(wkd.lookup(Address(f"u{n}@example.org")) for n in range(1000)))
     assert set(found) == {NotFound("wkd", "wkd/advanced")}
     assert server.most["openpgpkey.example.org"] == 2
@@ -62,10 +64,10 @@ async def test_a_thousand_lookups_of_a_domain_that_answers_404_take_two_connecti
 
 async def test_waiting_for_a_free_connection_does_not_count_as_the_servers_time(server: WkdServer) -> None:
     server.behaviours["openpgpkey.example.org"] = after(0.3)
-    wkd = source(server, "example.org", timeout=0.9)
+    wkd = source(server, "example.org", timeout=4)
     started = time.monotonic()
-    found = await asyncio.gather(*(wkd.lookup(Address(f"u{n}@example.org")) for n in range(8)))
-    assert time.monotonic() - started > 1.1
+    found = await asyncio.gather(*(wkd.lookup(Address(f"u{n}@example.org")) for n in range(28)))
+    assert time.monotonic() - started > 4
     assert all(isinstance(one, Found) for one in found)
     await wkd.close()
 
@@ -74,8 +76,8 @@ async def test_one_slow_domain_holds_up_no_other(server: WkdServer) -> None:
     server.behaviours |= {"openpgpkey.slow.example": never, "openpgpkey.fast.example": after(0)}
     wkd = source(server, "slow.example", "fast.example", timeout=30)
     slow = [asyncio.create_task(wkd.lookup(Address(f"u{n}@slow.example"))) for n in range(1000)]
-    await asyncio.sleep(0.2)
-    async with asyncio.timeout(2):
+    await until(lambda: server.open["openpgpkey.slow.example"] == 2)
+    async with asyncio.timeout(20):
         assert isinstance(await wkd.lookup(Address("bob@fast.example")), Found)
     assert server.most["openpgpkey.slow.example"] == 2
     await abandoned(slow)
@@ -86,12 +88,12 @@ async def test_a_hundred_slow_domains_hold_up_a_fast_one_for_one_timeout_at_most
     domains = [f"slow{n}.example" for n in range(100)]
     server.behaviours |= {f"openpgpkey.{domain}": never for domain in domains}
     server.behaviours["openpgpkey.fast.example"] = after(0)
-    wkd = source(server, *domains, "fast.example", timeout=1)
+    wkd = source(server, *domains, "fast.example", timeout=3)
     slow = [asyncio.create_task(wkd.lookup(Address(f"bob@{domain}"))) for domain in domains]
     await asyncio.sleep(0)
     started = time.monotonic()
     assert isinstance(await wkd.lookup(Address("bob@fast.example")), Found)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * 3
     assert set(await asyncio.gather(*slow)) == {Outage("wkd", Reason.TIMEOUT, "wkd/advanced")}
     assert server.most_in_all <= 64
     await wkd.close()
@@ -105,27 +107,30 @@ async def test_lookups_given_up_free_their_places_and_leave_nothing_open(server:
         await asyncio.sleep(0.02)
         await abandoned(waiting)
     server.behaviours["openpgpkey.example.org"] = after(0)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert isinstance(await wkd.lookup(Address("bob@example.org")), Found)
     assert server.most["openpgpkey.example.org"] <= 2
     await wkd.close()
-    await asyncio.sleep(0.1)
-    assert server.open.total() == 0
+    await until(lambda: server.open.total() == 0)
 
 
 async def test_a_domain_with_a_slow_name_service_holds_up_no_other() -> None:
+    asked, go = threading.Event(), threading.Event()
+
     def resolve(host: str, _: socket.AddressFamily) -> list[str]:
         if host.endswith("slow.example"):
-            time.sleep(1)
+            asked.set()
+            go.wait(60)
         raise socket.gaierror(socket.EAI_NONAME, "")
 
-    wkd = asking(PaperExaminer(), timeout=0.2, resolve=resolve)
+    wkd = asking(PaperExaminer(), timeout=30, resolve=resolve)
     slow = [asyncio.create_task(wkd.lookup(Address(f"u{n}@slow.example"))) for n in range(100)]
-    await asyncio.sleep(0.05)
-    started = time.monotonic()
-    assert await wkd.lookup(Address("bob@fast.example")) == NotFound("wkd", "wkd/direct")
-    assert time.monotonic() - started < 0.2
+    await until(asked.is_set)
+    async with asyncio.timeout(20):
+        assert await wkd.lookup(Address("bob@fast.example")) == NotFound("wkd", "wkd/direct")
+    assert not any(lookup.done() for lookup in slow)
     await abandoned(slow)
+    go.set()
     await wkd.close()
 
 
