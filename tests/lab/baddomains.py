@@ -145,6 +145,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
 BAD_TLS = ("self-signed", "expired-tls", "wrong-name")
 EVIL = [*BEHAVIOURS, *BAD_TLS]
 """Their mails wait."""
+TIMEOUT = 2.0
+"""Seconds that one of them has to answer."""
 ODD = {
     "revoked": (revoked, "refuse"),
     "of-another-address": (of_another_address, "refuse"),  # that is "no key": a rule asks for one
@@ -173,7 +175,7 @@ def _bad_tls(wkd: Published, name: str) -> ssl.SSLContext:
 @contextmanager
 def evil_domains(*others: str) -> Iterator[Published]:
     """All of them, and others to be told how to behave."""
-    with Published(*(f"{name}.example" for name in (*EVIL, *ODD, *others))) as wkd:
+    with Published(*(f"{name}.example" for name in (*EVIL, *ODD, *others)), timeout=TIMEOUT) as wkd:
         thousand()
         for name, behaviour in BEHAVIOURS.items():
             wkd.behave(f"{name}.example", behaviour)

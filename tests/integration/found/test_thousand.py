@@ -42,11 +42,17 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture
+def hasty() -> Iterator[Site]:
+    with made(workers=1, timeout=2) as site:
+        yield site
+
+
 @contextmanager
-def made(workers: int) -> Iterator[Site]:
+def made(workers: int, timeout: float = 10) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
-        wkd = stack.enter_context(Published(DOMAIN))
+        wkd = stack.enter_context(Published(DOMAIN, timeout=timeout))
         lookup = {"wkd": wkd.settings, "cache": {"unavailable": "5s"}}
         settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "workers": workers}
         relay = stack.enter_context(Relay(settings))
@@ -83,7 +89,9 @@ async def test_a_thousand_mails_to_a_thousand_new_addresses_of_one_domain(site: 
 
 
 @pytest.mark.alone
-async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_once_when_it_is(site: Site) -> None:
+async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_once_when_it_is(hasty: Site) -> None:
+    site = hasty
+
     async def never(_: Exchange) -> None:
         await asyncio.Event().wait()
 
