@@ -1,4 +1,8 @@
-"""A program of GnuPG's that hangs, with a child that does too, in the real one's place."""
+"""A program of GnuPG's that hangs, with a child that does too, in the real one's place.
+
+From the moment it hangs, time runs: `CLOCK` is a clock of asyncio on which a second is ten minutes then. So a deadline
+of a minute is tried in no time, and none passes before, however slow the machine is.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,20 @@ tail -f {folder}/{name} > /dev/null &
 while :; do wait; done
 """
 
+CLOCK = """\
+import time
+from asyncio import base_events
+from pathlib import Path
+since = []
+def clock(_loop):
+    now = time.monotonic()
+    if not since and Path({hung!r}).exists():
+        since.append(now)
+    return now + 600 * (now - since[0]) if since else now
+base_events.MAXIMUM_SELECT_TIMEOUT = 0.05
+base_events.BaseEventLoop.time = clock
+"""
+
 
 class Hanging:
     """It hangs where its arguments hold `on`, and else is the real one; `folder`, not there yet, belongs into PATH."""
@@ -26,6 +44,11 @@ class Hanging:
         real = shutil.which(name)
         (folder / name).write_text(_PROGRAM.format(on=on, real=real, folder=folder, name=name))
         (folder / name).chmod(0o755)
+
+    @property
+    def clock(self) -> str:
+        """`CLOCK` for this one: Python for a process that calls it (`Relay.altered`)."""
+        return CLOCK.format(hung=str(self.folder / "hung"))
 
     def assert_met_and_gone(self) -> None:
         """It was called and hung, and nothing of it is left."""
