@@ -5,6 +5,8 @@ repository (`../shared`), which a clone elsewhere does not have; such a skip nam
 
 A test that has written something of a mail to standard output, standard error or the log has failed (`lab.canary`).
 
+Hypothesis measures no time: how long an example takes is the machine's doing.
+
 What a test has counted is shown at the end of a run in which it passed: `record_property("counted", text)`.
 """
 
@@ -15,12 +17,16 @@ from collections.abc import Generator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from lab.canary import Sings, assert_unheard, listen, overhear
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian has Postfix's programs, and a user's PATH ends before
+    here = settings.get_profile(settings.get_current_profile_name())
+    settings.register_profile("untimed", here, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
     listen()
     overhear(captured=config.getoption("capture") != "no")
 

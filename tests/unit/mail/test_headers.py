@@ -324,9 +324,9 @@ def test_a_large_header_block_is_read(head: bytes) -> None:
 )
 @pytest.mark.parametrize("end", [b"\r\n\r\nbody\r\n", b""])
 def test_a_larger_one_is_told_at_once(head: bytes, end: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()  # what else the machine does is no matter
     assert headers.excessive(head + end)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_a_latin_1_subject_is_read_as_rules_write_it() -> None:
