@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 from lab.inlets import passing
 from lab.nexthop import Say, ScriptedHop
@@ -34,7 +33,8 @@ async def test_postfix_as_client_retries_the_deferred_recipient_alone() -> None:
             await asyncio.to_thread(wait_for, lambda: is_deferred(postfix), "the mail is put off")
             await asyncio.to_thread(postfix.flush)
             await asyncio.to_thread(postfix.wait_empty)
-            states = dict(re.findall(queue_id + r": to=<(\w+)@x.example>.*status=(\w+)", postfix.log))
+            pattern = queue_id + r": to=<(\w+)@x.example>.*status=(\w+)"
+            states = dict(await asyncio.to_thread(postfix.wait_log, pattern, times=4))
             assert states == {"yes": "sent", "no": "bounced", "later": "sent"}
         first, second = running.got
         assert [str(r.address) for r in second.envelope.recipients] == ["later@x.example"]
@@ -63,8 +63,8 @@ async def test_postfix_as_next_hop_learns_the_front_queue_id() -> None:
                 (reply,) = await outlet.send(envelope, MAIL)
                 assert reply.accepted
             await asyncio.to_thread(postfix.wait_empty)
+            assert len(await asyncio.to_thread(postfix.wait_log, "orig_queue_id=4F3ABC", times=3)) == 3
             log = postfix.log
-            assert log.count("orig_queue_id=4F3ABC") == 3
             assert "orig_client=pc.example[192.0.2.7]" in log
             assert log.count(" connect from ") == 1
             await outlet.close()

@@ -69,7 +69,7 @@ alone = pytest.mark.parametrize("relay", [1], indirect=True)
 
 
 def connects(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
         return connection.recv(3) == b"220"
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -158,7 +159,8 @@ class Relay:
         process, self._process = self._process, None
         os.kill(process.pid, signal.SIGSTOP)  # it replaces no worker
         for worker in _children(process.pid):
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(worker, signal.SIGKILL)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
 

@@ -63,6 +63,7 @@ class Load:
         self._relay = relay
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(2)] + [threading.Thread(target=self._keys)]
+        self.begun: list[None] = []
         self.answers: list[int] = []
         self.imports = 0
 
@@ -79,6 +80,7 @@ class Load:
 
     def _send(self) -> None:
         while not self._over.is_set():
+            self.begun.append(None)
             self.answers.append(send(self._relay))
 
     def _keys(self) -> None:
@@ -97,8 +99,12 @@ def test_a_backup_under_load_restores_to_a_sound_store_whose_trace_holds(
 ) -> None:
     files = [tmp_path / "first.tar", tmp_path / "second.tar"]
     with Load(site) as load:
-        told = [json.loads(program(capsys, "-c", site.file, "backup", file, "--json").out) for file in files]
-        during = len(load.answers)
+        told = []
+        for file in files:
+            before = len(load.answers)
+            told.append(json.loads(program(capsys, "-c", site.file, "backup", file, "--json").out))
+            wait_for(lambda: len(load.answers) > before + 2, "mail goes on")  # noqa: B023  here alone
+        during = len(load.begun)
     assert set(load.answers) == {250}
     rows = [line["trace_rows"] for line in told]
     assert 0 < rows[0] < rows[1] <= during <= len(site.trace())
@@ -139,9 +145,10 @@ def test_a_running_relay_counts_what_was_restored_within_a_second_and_forgets_no
         assert asked.err.endswith("[y/N] nothing was changed\n")
     assert send(site, CARL) == 550
     assert shell("restore", backup, given=b"y\n").status == 0
-    restored = time.monotonic()
+    asked = restored = time.monotonic()
     while send(site, CARL) != 250:
-        assert time.monotonic() - restored < 5, "a second, and the machine's other work"
+        assert asked - restored < 1
+        asked = time.monotonic()
     assert shell("trace", "--json").out.splitlines()[: len(before)] == before, "the trace goes on from the backup's"
     assert shell("trace", "--verify").status == 0
     assert b"later@hopital.example" in gpg(site.keyring, "-K").stdout, "a secret key made since stays"

@@ -73,7 +73,7 @@ def assert_told(text: str) -> None:
 
 def test_it_tells_every_step_and_leaves_nothing(temporary: Path) -> None:
     assert_told(demo(temporary, [sys.executable]))
-    wait_for(lambda: not running(temporary), "gpg's agents have ended", 5)
+    wait_for(lambda: not running(temporary), "gpg's agents have ended")
     assert list(temporary.iterdir()) == []
 
 
@@ -99,7 +99,7 @@ def test_anybody_may_run_it(temporary: Path) -> None:
     command = [*AS_NOBODY, readable_python(), "-P"]
     text = demo(temporary, command, PYTHONPATH=path, HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1")
     assert_told(text)
-    wait_for(lambda: not running(temporary), "gpg's agents have ended", 5)
+    wait_for(lambda: not running(temporary), "gpg's agents have ended")
     assert list(temporary.iterdir()) == [copy]
 
 

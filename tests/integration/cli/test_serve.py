@@ -56,14 +56,16 @@ async def test_a_new_key_counts_within_a_second_while_it_serves() -> None:
         assert (await send(relay)).startswith("550 5.7.1 ")
         pair = make_keypair(f"<{BOB}>")
         await asyncio.to_thread(relay.run, "keys", "import", "-", content=pair.public)
-        imported = time.monotonic()
+        asked = imported = time.monotonic()
         while not (reply := await send(relay)).startswith("250 "):
-            assert time.monotonic() < imported + 1, reply
+            assert asked < imported + 1, reply
+            asked = time.monotonic()
         assert b"BEGIN PGP MESSAGE" in hop.messages[0].content
         await asyncio.to_thread(relay.run, "keys", "remove", pair.fingerprint)
-        removed = time.monotonic()
+        asked = removed = time.monotonic()
         while not (reply := await send(relay)).startswith("550 "):
-            assert time.monotonic() < removed + 1, reply
+            assert asked < removed + 1, reply
+            asked = time.monotonic()
 
 
 async def test_sighup_a_new_policy_counts_and_a_wrong_one_is_refused_by_name() -> None:
@@ -123,7 +125,7 @@ async def test_stopping_does_not_wait_for_a_client_that_says_nothing() -> None:
         relay.signal(signal.SIGTERM)
         assert (await idle.reply()).startswith("421 4.3.2 ")
         await asyncio.to_thread(relay.wait_event, "stopped")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         idle.drop()
 
 

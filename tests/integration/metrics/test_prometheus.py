@@ -52,7 +52,9 @@ def prometheus(known: Known) -> Iterator[Prometheus]:
             for recipient in (KNOWN, KNOWN, "dr.leroy@hopital.example", AWAY):
                 mail(relay, recipient)
             seen = 'count(rate(pgp_relay_recipients_total{action=~"seal|clear|defer"}[20s])) == 3'
-            wait_for(lambda: running.query(seen), "scraped twice")
+            wait_for(
+                lambda: running.query(seen) and running.query(f"{by('action')} == 2"), "scraped twice, and the last"
+            )
             yield running
 
 

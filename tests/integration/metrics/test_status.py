@@ -60,7 +60,11 @@ def site(known: Known) -> Iterator[Site]:
 def test_it_tells_what_runs_and_what_it_did(site: Site) -> None:
     assert site.send() == 250
 
-    told = wait_for(lambda: told if (told := site.status())["certificates"]["usable"] else None, "keys counted")
+    def settled() -> dict[str, Any] | None:
+        told = site.status()
+        return told if told["certificates"]["usable"] and not told["in_progress"] else None
+
+    told = wait_for(settled, "keys are counted, and the mail is done with")
 
     assert (told["ready"], told["messages"], told["replies"]["accepted"]) == (True, 1, 1)
     assert (told["workers"]["alive"], told["in_progress"], told["troubles"]) == (1, 0, [])
