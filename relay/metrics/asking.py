@@ -1,6 +1,7 @@
 """Asks a running relay how it is, over the socket in its keyring folder (`relay.metrics.window`).
 
-Raises `RelayError` with what to do where the socket may not be used or the answer is none.
+A relay that is just ending, or is asked by too many at once, closes without a word: it is asked again. Raises
+`RelayError` with what to do where the socket may not be used or the answer is none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from relay.errors import RelayError
 from relay.metrics.window import SOCKET
 
 SECONDS = 10.0
+AGAIN = 0.05
 MOST_OCTETS = 1 << 20
 _REQUEST = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -22,12 +24,9 @@ async def ask(folder: Path) -> dict[str, Any] | None:
     """What it says; None where none runs."""
     try:
         async with asyncio.timeout(SECONDS):
-            reader, writer = await asyncio.open_unix_connection(folder / SOCKET)
-            try:
-                writer.write(_REQUEST)
-                return _read(await _all(reader))
-            finally:
-                writer.close()
+            while not (answer := await _answer(folder)):  # noqa: ASYNC110  nobody tells when it has ended
+                await asyncio.sleep(AGAIN)
+            return _read(answer)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         return None
     except PermissionError:
@@ -36,6 +35,18 @@ async def ask(folder: Path) -> dict[str, Any] | None:
         raise RelayError(f"the relay does not answer within {SECONDS:g} s: see its log, and restart it") from None
     except OSError as error:
         raise RelayError(f"{folder / SOCKET} cannot be used: {error.strerror}") from error
+
+
+async def _answer(folder: Path) -> bytes:
+    """Empty where it closed without a word."""
+    reader, writer = await asyncio.open_unix_connection(folder / SOCKET)
+    try:
+        writer.write(_REQUEST)
+        return await _all(reader)
+    except (ConnectionResetError, BrokenPipeError):
+        return b""
+    finally:
+        writer.close()
 
 
 async def _all(reader: asyncio.StreamReader) -> bytes:

@@ -52,9 +52,8 @@ def prometheus(known: Known) -> Iterator[Prometheus]:
             for recipient in (KNOWN, KNOWN, "dr.leroy@hopital.example", AWAY):
                 mail(relay, recipient)
             seen = 'count(rate(pgp_relay_recipients_total{action=~"seal|clear|defer"}[20s])) == 3'
-            wait_for(
-                lambda: running.query(seen) and running.query(f"{by('action')} == 2"), "scraped twice, and the last"
-            )
+            last = 'sum(pgp_relay_recipients_total{action="defer"}) == 2'
+            wait_for(lambda: running.query(seen) and running.query(last), "scraped twice, and the last mail")
             yield running
 
 

@@ -168,3 +168,26 @@ def test_something_else_behind_the_socket_is_a_sentence() -> None:
 
     assert done.returncode == 1
     assert done.stderr == b"what answers is no relay of this version: restart it after an upgrade\n"
+
+
+def test_a_relay_that_ends_while_it_is_asked_is_no_relay() -> None:
+    """What closed without a word was taken for another version."""
+    with Relay() as relay, socket.socket(socket.AF_UNIX) as ending:
+        relay.keyring.mkdir(mode=0o700)
+        ending.bind(str(relay.keyring / "status.sock"))
+        ending.listen()
+        ending.settimeout(30)
+
+        def end() -> None:
+            for _ in range(2):
+                ending.accept()[0].close()  # its question is not read: a reset
+            with ending.accept()[0] as connection:
+                connection.recv(1000)
+            (relay.keyring / "status.sock").unlink()
+
+        answering = threading.Thread(target=end)
+        answering.start()
+        done = relay.run("status", check=False)
+        answering.join()
+
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", NOTHING)
