@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ import pytest
 from lab import seccomp
 from lab.certificates import make_keypair
 from lab.client import Client
-from lab.ports import free_port
-from lab.processes import Family, as_nice
+from lab.ports import closed_port
+from lab.processes import Family, as_nice, nice_of
 from lab.published import Published
 from lab.relay import PROGRAM, Relay
 from lab.sink import Sink
@@ -104,14 +103,15 @@ def test_a_small_mail_to_a_domain_that_publishes_many_keys(site: Site) -> None:
 
 def test_what_mails_do_not_wait_for_is_nice(site: Site) -> None:
     site.send(BOB, 3 * LARGE)
-    nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in Family(site.relay.pid).descendants()]
+    nice = [nice_of(pid) for pid in Family(site.relay.pid).descendants()]
     assert (as_nice(NICE) in nice) == site.may_be_nice
 
 
 def test_a_directory_is_asked(site: Site) -> None:
     """The one that nobody serves: who asks it lives, and says so."""
-    url = f"ldap://127.0.0.1:{free_port()}"
-    with Relay({"lookup": {"sources": ["ldap"], "ldap": [{"url": url, "base": "dc=x", "starttls": False}]}}) as relay:
-        relay.program = site.relay.program
-        told = relay.run("keys", "lookup", BOB, "--json", check=False).stdout
+    with closed_port() as port:
+        server = {"url": f"ldap://127.0.0.1:{port}", "base": "dc=x", "starttls": False, "timeout": "14s"}
+        with Relay({"lookup": {"sources": ["ldap"], "ldap": [server]}}) as relay:
+            relay.program = site.relay.program
+            told = relay.run("keys", "lookup", BOB, "--json", check=False).stdout
     assert [row["reason"] for row in json.loads(told)] == [Reason.UNREACHABLE]

@@ -105,6 +105,12 @@ def as_nice(nice: int) -> int:
     return max(now, min(NICEST, now + nice))
 
 
+def nice_of(pid: int) -> int | None:
+    """Its own; None where it has ended."""
+    stat = _stat(pid)
+    return int(stat[16]) if stat else None
+
+
 def ended(pid: int) -> bool:
     """It has, whether or not anybody has reaped it."""
     stat = _stat(pid)
