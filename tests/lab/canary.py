@@ -25,15 +25,17 @@ from typing import Any, TextIO
 
 import pytest
 
+from lab.words import SHORTEST, Words
+
 WORD = b"kanarienvogel7"
 
 _SUBJECT = re.compile(rb"(?mi)^subject:[ \t]*([^\r\n]+(?:\r\n[ \t][^\r\n]+)*)")
 _EOL = re.compile(rb"\r?\n")
 _NOTICE = re.compile(rb"Reporting-MTA: dns; relay\.")
 _SYNTAX = re.compile(rb"[\w-]+[:=][\w.\"/;-]*")
-_SHORTEST = 12
 _MOST = 40
-_known: set[bytes] = {WORD}
+_known = Words()
+_known.add(WORD)
 
 
 def sent(content: bytes) -> None:
@@ -42,7 +44,8 @@ def sent(content: bytes) -> None:
     lines = [line.strip() for line in body.split(b"\r\n")[: 10 * _MOST]]
     if subject := _SUBJECT.search(head + b"\r\n"):
         lines.insert(0, subject[1].strip())
-    _known.update([line[:200] for line in lines if len(line) >= _SHORTEST and not _ordinary(line)][:_MOST])
+    for line in [line[:200] for line in lines if len(line) >= SHORTEST and not _ordinary(line)][:_MOST]:
+        _known.add(line)
 
 
 def _ordinary(line: bytes) -> bool:
@@ -111,9 +114,8 @@ class Sings(Exception):
 
 def assert_unheard(data: bytes, where: object) -> None:
     """No canary stands in it."""
-    singing = sorted(word for word in _known if word in data)
-    if singing:
-        raise Sings(f"{where} holds what stood in a mail: {singing[:3]}")
+    if singing := _known.found_in(data):
+        raise Sings(f"{where} holds what stood in a mail: {sorted(singing)[:3]}")
 
 
 def is_notice(content: bytes) -> bool:
