@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import re
+import signal
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -41,7 +42,8 @@ POLICY = [
     {"name": "held", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},
     {"name": "everyone", "encrypt": "required"},
 ]
-DEADLINES = {"gpg": "3s", "next_hop": "500ms", "final_dot": "500ms"}
+DEADLINES = {"gpg": "20s", "next_hop": "20s", "final_dot": "20s"}
+"""Long: this machine may stand still for seconds."""
 _numbers = itertools.count(1)
 
 
@@ -96,6 +98,17 @@ class Bed:
         """Import their keys."""
         content = b"".join(self.pairs[address].public for address in addresses)
         self.relay.run("keys", "import", "-", content=content)
+
+    def reload(self, settings: Mapping[str, Any], event: str = "reloaded") -> None:
+        """SIGHUP with this configuration; once the relay has said that."""
+
+        def told() -> int:
+            return sum(line["event"] == event for line in self.relay.events)
+
+        before = told()
+        self.relay.configure(settings)
+        self.relay.signal(signal.SIGHUP)
+        wait_for(lambda: told() > before, event)
 
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[ScriptedHop]:

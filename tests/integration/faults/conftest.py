@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab.bed import Bed
+from lab.bed import DEADLINES, Bed
 
 
 @pytest.fixture(scope="module")
-def shared_bed() -> Iterator[Bed]:
-    with Bed() as made:
+def shared_bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+    """With the file's own `DEADLINES`, where it has some."""
+    with Bed({"deadlines": {**DEADLINES, **getattr(request.module, "DEADLINES", {})}}) as made:
         yield made
 
 
 @pytest.fixture(params=["lmtp", "smtp"])
-def bed(request: pytest.FixtureRequest, shared_bed: Bed) -> Bed:
-    return shared_bed.over(request.param)
+def bed(request: pytest.FixtureRequest, shared_bed: Bed) -> Iterator[Bed]:
+    before = shared_bed.relay.settings
+    yield shared_bed.over(request.param)
+    if shared_bed.relay.settings != before:
+        shared_bed.reload(before)

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from lab import bed as lab
 from lab.badgpg import SPOILT
 from lab.bed import ANNA, BERTA, CARL, RITA, Bed, assert_nothing_clear, recipients
 from lab.gnupghome import agent_of, gpg, stop_agent
@@ -24,6 +25,7 @@ from lab.waiting import wait_for
 FAILED = "451 4.3.0"
 OK = "250 2.0.0"
 RIGHT = "the-one-that-opens"
+DEADLINES = {"gpg": "3s"}
 PLAIN = ("missing", "exit2", "killed", "hang")
 
 MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
@@ -69,7 +71,7 @@ async def test_gpg_fails_for_one_of_two_copies(bed: Bed) -> None:
 @asynccontextmanager
 async def signing(*, passphrase: str = "", expires: str = "never") -> AsyncIterator[tuple[Bed, str, Path]]:
     """A relay that signs, with a key that may need a passphrase or expire."""
-    bed = Bed()
+    bed = Bed({"deadlines": {**lab.DEADLINES, **DEADLINES}})
     word = bed.relay.folder / "passphrase"
     word.write_text(f"{passphrase}\n")
     bed.relay.keyring.mkdir(mode=0o700)
@@ -146,17 +148,11 @@ async def test_the_passphrase_is_wrong() -> None:
 
         def say(text: str) -> None:
             word.write_text(f"{text}\n")
-            count = reloads(bed)
-            bed.relay.signal(signal.SIGHUP)
-            wait_for(lambda: reloads(bed) > count, "reloaded")
+            bed.reload(bed.relay.settings)
             stop_agent(bed.relay.keyring)  # it would remember the right one
 
         await prove_over_both(bed, hop, lambda: say("no"), lambda: say(RIGHT))
         assert RIGHT not in bed.relay.log
-
-
-def reloads(bed: Bed) -> int:
-    return [event["event"] for event in bed.relay.events].count("reloaded")
 
 
 async def test_the_sealed_mail_names_its_recipients_alone(bed: Bed) -> None:

@@ -6,12 +6,13 @@ sealed copy, one clear by rule and one refused, of which the sender is told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from lab.bed import ANNA, BERTA, CARL, RITA, Bed, is_notice, told_or_sent
+from lab.bed import ANNA, BERTA, CARL, DEADLINES, RITA, Bed, is_notice, told_or_sent
 from lab.mta import Mail
-from lab.nexthop import Drop, Fault, Hang, Say
+from lab.nexthop import Drop, Fault, Hang, Say, ScriptedHop
 
 DOWN = "451 4.4.1"  # the next hop is unreachable or breaks off; or a notice cannot be delivered
 MIXED = "451 4.3.0"  # the one SMTP answer for outcomes that differ and of which one is temporary
@@ -66,12 +67,33 @@ def expected(scheme: str, which: str, answer: str) -> list[str]:
     return each if scheme == "lmtp" or len(set(each)) == 1 else [MIXED] * len(each)
 
 
+SOON = "200ms"
+"""A deadline where every message hangs: on a slow machine it is over for the same reply."""
+IN_TIME = "3s"
+"""One that the other messages keep on a slow machine too."""
+
+
+def spoil(bed: Bed, hop: ScriptedHop, step: str, fault: Fault, deadline: str) -> Callable[[], None]:
+    """Have that happen there, and be waited for so long where it hangs; what ends both."""
+    hop.at[step] = fault
+    if not isinstance(fault, Hang):
+        return hop.at.clear
+    before = bed.relay.settings
+    bed.reload({**before, "deadlines": {**DEADLINES, "next_hop": deadline, "final_dot": deadline}})
+
+    def heal() -> None:
+        hop.at.clear()
+        bed.reload(before)
+
+    return heal
+
+
 @pytest.mark.parametrize("which", [ONE, TWO, THREE])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.step}-{row.fault}")
 async def test_the_next_hop_fails_at_every_step_for_every_message(bed: Bed, row: Row, which: str) -> None:
     async with bed.hop() as hop:
-        hop.at[row.step] = row.fault
-        await bed.prove(hop, write(bed, which), expected(bed.scheme, which, row.answer), hop.at.clear)
+        heal = spoil(bed, hop, row.step, row.fault, SOON)
+        await bed.prove(hop, write(bed, which), expected(bed.scheme, which, row.answer), heal)
 
 
 @pytest.mark.parametrize("which", [ONE, TWO, THREE])
@@ -95,9 +117,9 @@ async def test_the_next_hop_fails_at_rcpt_of_one(bed: Bed, fault: Fault, answer:
     if bed.scheme == "smtp" and which != ONE:
         each = [OK if fault == FIVE else MIXED] * len(each)
     async with bed.hop() as hop:
-        hop.at[f"RCPT TO:<{ANNA}>"] = fault
+        heal = spoil(bed, hop, f"RCPT TO:<{ANNA}>", fault, SOON if which == ONE else IN_TIME)
         mail = write(bed, which)
-        await bed.prove(hop, mail, each, hop.at.clear)
+        await bed.prove(hop, mail, each, heal)
         told = [r for message in hop.messages if is_notice(message) for r in told_or_sent(message)]
         assert (ANNA in told) is (each[0] == OK)
 
