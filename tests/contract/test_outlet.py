@@ -13,7 +13,6 @@ from relay.config import Endpoint
 from relay.errors import NextHopError
 from relay.model import Address, Envelope, Recipient
 from relay.ports import Outlet
-from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n..\r\n.\r\nlast\r\n"
@@ -40,9 +39,7 @@ async def hop(request: pytest.FixtureRequest, identity: Identity, tmp_path: Path
 
 @pytest.fixture
 async def outlet(hop: ScriptedHop, identity: Identity) -> AsyncIterator[Outlet]:
-    outlet = SmtpOutlet(
-        Endpoint.parse(hop.url), hostname="relay.example", tls=identity.client(), timeouts=Timeouts(step=2, final_dot=2)
-    )
+    outlet = SmtpOutlet(Endpoint.parse(hop.url), hostname="relay.example", tls=identity.client())
     yield outlet
     await outlet.close()
 
