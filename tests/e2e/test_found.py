@@ -36,7 +36,7 @@ def directory() -> Iterator[Slapd]:
 
 @pytest.fixture(scope="module")
 def whole(wkd: Published, directory: Slapd) -> Iterator[Way]:
-    lookup = {"ldap": [{"url": directory.url}], "wkd": wkd.settings}
+    lookup = {"ldap": [{"url": directory.url, "timeout": "10s"}], "wkd": wkd.settings}
     with way({"policy": POLICY, "lookup": lookup}) as made:
         yield made
 

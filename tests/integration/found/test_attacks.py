@@ -58,6 +58,7 @@ def site() -> Iterator[Site]:
         directory.add_root()
         wkd = stack.enter_context(Published(DOMAIN, BROKEN, DOWN))
         server = {"url": directory.url, "base": PEOPLE, "filter": "(mail={address})", "attribute": "siteKey"}
+        server["timeout"] = "10s"
         lookup = {"ldap": [server], "wkd": wkd.settings}
         settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "policy": POLICY}
         relay = stack.enter_context(Relay(settings))

@@ -97,7 +97,7 @@ def test_explain_names_each_source_asked_its_method_time_and_why_it_stopped_ther
     with Slapd() as directory:
         directory.add_root()
         directory.add_server_info()
-        server = {"url": f"ldap://127.0.0.1:{directory.port}"}
+        server = {"url": f"ldap://127.0.0.1:{directory.port}", "timeout": "10s"}
         site.configure(lookup={**site.relay.settings["lookup"], "ldap": [server]})
         site.wkd.publish(BOB, key.public)
         told = site.relay.run("explain", "--from", "a@here.example", "--to", BOB).stdout.decode().splitlines()

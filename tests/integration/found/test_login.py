@@ -45,6 +45,7 @@ def site() -> Iterator[Site]:
         reader = f"dn: {READER}\nobjectClass: person\ncn: reader\nsn: reader\nuserPassword: {PASSWORD}\n\n"
         directory.add(person_entry("bob", [BOB], bob.public) + reader)
         server = {"url": directory.url, "base": PEOPLE, "filter": "(mail={address})", "attribute": "siteKey"}
+        server["timeout"] = "10s"
         server |= {"bind_dn": READER, "password_file": "ldap-password"}
         lookup = {"sources": ["keyring", "ldap"], "ldap": [server]}
         yield Site(stack.enter_context(Relay({"lookup": lookup})), directory, bob)

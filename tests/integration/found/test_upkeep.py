@@ -79,7 +79,8 @@ def site() -> Iterator[Site]:
         directory.add_root()
         directory.add_server_info()
         wkd = stack.enter_context(Published(DOMAIN, "elsewhere.example"))
-        lookup = {"ldap": [{"url": directory.url}], "wkd": wkd.settings, "cache": {"found": "4s", "not_found": "4s"}}
+        ldap = [{"url": directory.url, "timeout": "10s"}]
+        lookup = {"ldap": ldap, "wkd": wkd.settings, "cache": {"found": "4s", "not_found": "4s"}}
         relay = stack.enter_context(Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup}))
         yield Site(relay, sink, wkd, directory, stack.enter_context(Correspondent()))
 

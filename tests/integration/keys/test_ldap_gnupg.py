@@ -29,7 +29,7 @@ class KeyServer:
 
 
 def read_only(directory: Slapd) -> Server:
-    return Server(directory.url)
+    return Server(directory.url, timeout=30)
 
 
 @pytest.fixture(scope="module")

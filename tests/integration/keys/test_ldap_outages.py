@@ -42,9 +42,15 @@ LATE = 10.0
 """Seconds after a timeout that a busy machine may take."""
 
 
-def site(url: str, *, timeout: float = 5.0, starttls: bool = False, ca_file: Path | None = None) -> Server:
+def site(url: str, *, timeout: float = PATIENT, starttls: bool = False, ca_file: Path | None = None) -> Server:
     ca = str(ca_file) if ca_file else None
     return Server(url, base=PEOPLE, filter="(mail={address})", timeout=timeout, starttls=starttls, ca_file=ca)
+
+
+def secured(url: str, *, starttls: bool, ca_file: str | None) -> Server:
+    """Where somebody logs in."""
+    login = {"bind_dn": ADMIN, "password": PASSWORD}
+    return Server(url, PEOPLE, starttls=starttls, ca_file=ca_file, timeout=PATIENT, **login)
 
 
 @asynccontextmanager
@@ -259,21 +265,21 @@ async def test_referrals_are_an_outage_and_never_followed() -> None:
         there = f"ldap://127.0.0.1:{port}"
         with Slapd(settings=f"referral {there}") as running:
             running.add_root()
-            assert await answer(Server(running.url, base="dc=elsewhere,dc=org", filter="(mail={address})")) == Outage(
-                "ldap", Reason.BASE
-            )
-            assert await answer(Server(running.url, base="dc=elsewhere,dc=org")) == Outage("ldap", Reason.BASE)
+            for how in ({"filter": "(mail={address})"}, {}):
+                server = Server(running.url, base="dc=elsewhere,dc=org", timeout=PATIENT, **how)
+                assert await answer(server) == Outage("ldap", Reason.BASE)
             running.add(
                 f"dn: ou=branch,{PEOPLE}\nobjectClass: referral\nobjectClass: extensibleObject\nou: branch\n"
                 f"ref: {there}/ou=branch,{PEOPLE}\n\n"
             )
             assert await answer(site(running.url)) == Outage("ldap", Reason.REFERRAL)
-            assert await answer(Server(running.url, base=f"ou=branch,{PEOPLE}")) == Outage("ldap", Reason.BASE)
+            branch = Server(running.url, base=f"ou=branch,{PEOPLE}", timeout=PATIENT)
+            assert await answer(branch) == Outage("ldap", Reason.BASE)
     assert met == []
 
 
 async def test_a_directory_without_gnupgs_schema_is_an_outage(good: Slapd) -> None:
-    assert await answer(Server(good.url)) == Outage("ldap", Reason.SCHEMA)
+    assert await answer(Server(good.url, timeout=PATIENT)) == Outage("ldap", Reason.SCHEMA)
 
 
 @pytest.mark.parametrize("ldaps", [True, False])
@@ -284,7 +290,7 @@ async def test_tls_is_verified_and_nothing_is_sent_before(authority: Authority, 
 
         def login(ca_file: Path | None) -> Server:
             ca = str(ca_file) if ca_file else None
-            return Server(running.url, PEOPLE, starttls=not ldaps, ca_file=ca, bind_dn=ADMIN, password=PASSWORD)
+            return secured(running.url, starttls=not ldaps, ca_file=ca)
 
         assert await answer(login(authority.file)) == NOBODY
         binds = running.log.count("BIND dn=")
@@ -298,16 +304,14 @@ async def test_tls_is_verified_and_nothing_is_sent_before(authority: Authority, 
 @pytest.mark.parametrize("ldaps", [True, False])
 async def test_a_certificate_for_another_name_is_an_outage(authority: Authority, *, ldaps: bool) -> None:
     with Slapd(certificate=authority.server("DNS:other.example"), ldaps=ldaps) as running:
-        server = Server(
-            running.url, PEOPLE, starttls=not ldaps, ca_file=str(authority.file), bind_dn=ADMIN, password=PASSWORD
-        )
+        server = secured(running.url, starttls=not ldaps, ca_file=str(authority.file))
         assert await answer(server) == Outage("ldap", Reason.TLS)
         assert "BIND dn=" not in running.log
 
 
 async def test_a_server_without_starttls_gets_no_password(good: Slapd, authority: Authority) -> None:
     before = len(good.log)
-    server = Server(good.url, PEOPLE, starttls=True, ca_file=str(authority.file), bind_dn=ADMIN, password=PASSWORD)
+    server = secured(good.url, starttls=True, ca_file=str(authority.file))
     assert await answer(server) == Outage("ldap", Reason.TLS)
     assert "BIND dn=" not in good.log[before:]
 
@@ -318,7 +322,7 @@ async def test_the_systems_authorities_are_trusted_where_no_file_is_named(
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with Slapd(certificate=authority.server("IP:127.0.0.1"), ldaps=True) as running:
         running.add_root()
-        assert await answer(Server(running.url, PEOPLE)) == NOBODY
+        assert await answer(Server(running.url, PEOPLE, timeout=PATIENT)) == NOBODY
 
 
 async def test_settings_of_the_machine_do_not_switch_verification_off(
@@ -330,7 +334,7 @@ async def test_settings_of_the_machine_do_not_switch_verification_off(
 
 
 async def test_a_lookup_that_is_cancelled_leaves_no_process_and_no_wrong_answer(good: Slapd) -> None:
-    async with asked(site(good.url, timeout=5)) as source:
+    async with asked(site(good.url)) as source:
         assert await source.lookup(BOB) == NOBODY
         good.freeze()
         try:

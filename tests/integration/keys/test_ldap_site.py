@@ -25,7 +25,7 @@ class Site:
 
     def server(self, **settings: str | None) -> Server:
         known = {"base": PEOPLE, "filter": "(&(objectClass=person)(mail={address}))", "attribute": "siteKey"}
-        return Server(self.directory.url, **(known | settings))  # type: ignore[arg-type] # strings alone
+        return Server(self.directory.url, timeout=30, **(known | settings))  # type: ignore[arg-type] # strings alone
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ async def test_without_a_base_the_naming_contexts_are_searched(site: Site) -> No
 
 
 async def test_the_base_may_stand_in_the_url(site: Site) -> None:
-    server = Server(f"{site.directory.url}/{PEOPLE}", filter="(mail={address})", attribute="SITEKEY")
+    server = Server(f"{site.directory.url}/{PEOPLE}", filter="(mail={address})", attribute="SITEKEY", timeout=30)
     assert isinstance(await answer(server, "bob@example.org"), Found)
 
 
@@ -157,7 +157,13 @@ def guarded() -> Iterator[Slapd]:
 
 def reader(directory: Slapd, password: str | None, *, dn: str | None = READER) -> Server:
     return Server(
-        directory.url, base=PEOPLE, filter="(mail={address})", attribute="siteKey", bind_dn=dn, password=password
+        directory.url,
+        base=PEOPLE,
+        filter="(mail={address})",
+        attribute="siteKey",
+        bind_dn=dn,
+        password=password,
+        timeout=30,
     )
 
 
@@ -191,7 +197,7 @@ async def test_a_server_that_refuses_anonymous_clients_is_an_outage(setting: str
             assert found == NotFound("ldap", "ldap/site")
         else:
             assert found in {Outage("ldap", Reason.CREDENTIALS), Outage("ldap", Reason.REFUSED)}
-        login = Server(directory.url, base=PEOPLE, bind_dn=ADMIN, password=PASSWORD)
+        login = Server(directory.url, base=PEOPLE, bind_dn=ADMIN, password=PASSWORD, timeout=30)
         assert await answer(login, "bob@example.org") == NotFound("ldap", "ldap/site")
 
 
