@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
 import pytest
+from lab.clock import leap
 from lab.relay import Relay
 
 from relay import config, running
@@ -21,13 +23,27 @@ def order(relay: Relay, *more: str) -> Order:
 
 
 async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    beat = asyncio.Event()
+    take = Running._take
+
+    def heard(self: Running, said: dict[str, object]) -> None:
+        take(self, said)
+        beat.set()
+
+    monkeypatch.setattr(Running, "_take", heard)
     with Relay() as relay:
         worker = await Running.start(order(relay))
         assert await worker.ready == [f"lmtp://127.0.0.1:{relay.port}"]
-        monkeypatch.setattr(running, "SILENCE", 2.0)
+        for _ in range(4):
+            beat.clear()
+            await beat.wait()
+            leap(0.4 * running.SILENCE)
         assert await worker.reload(config.load(relay.file)) is True
 
         worker.signal(signal.SIGSTOP)
+        while worker.process.returncode is None:
+            await asyncio.sleep(0.05)
+            leap(0.4 * running.SILENCE)
 
         assert await worker.process.wait() == -signal.SIGKILL
         assert await worker.reload(config.load(relay.file)) is None
