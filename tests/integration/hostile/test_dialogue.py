@@ -169,9 +169,9 @@ async def test_a_smuggled_mail_is_refused_with_the_one_that_carries_it(end: byte
 async def test_pipelined_garbage_ends_the_connection_and_no_other(bench: Bench) -> None:
     async with Ordinary(bench.url), Client(bench.url) as client:
         await client.hello()
-        await client.write(os.urandom(100_000).replace(b"\n", b"\r\n") + b"\r\nx" * 100 + b"\r\n")
         replies = []
-        with contextlib.suppress(ConnectionResetError):  # it closes with garbage unread
+        with contextlib.suppress(ConnectionError):  # it closes with garbage unread, or unsent
+            await client.write(os.urandom(100_000).replace(b"\n", b"\r\n") + b"\r\nx" * 100 + b"\r\n")
             while reply := await client.reply():
                 replies.append(reply[:4])
         assert set(replies) <= {"500 ", "501 ", "421 "}
@@ -215,7 +215,7 @@ async def test_a_flood_of_connections_keeps_nobody_out_for_long(bench: Bench) ->
     try:
         for start in range(0, 1300, 50):
             await asyncio.gather(*(each.__aenter__() for each in flood[start : start + 50]))
-        assert sum(each.greeting.startswith("421 4.7.0 ") for each in flood) >= 50
+        assert sum(map(turned_away, flood)) >= 50
         async with asyncio.timeout(30):
             while True:
                 async with Client(bench.url) as client:
@@ -226,6 +226,12 @@ async def test_a_flood_of_connections_keeps_nobody_out_for_long(bench: Bench) ->
         for each in flood:
             each.reset()
     await lives(bench)
+
+
+def turned_away(client: Client) -> bool:
+    """At once, or later for a new one: on a slow machine the first have been silent for long when the last come."""
+    unread: bytes = client.reader._buffer  # type: ignore[attr-defined]
+    return client.greeting.startswith("421 4.7.0 ") or unread.startswith(b"421 4.7.0 ")
 
 
 async def test_half_open_connections_are_no_burden(bench: Bench) -> None:

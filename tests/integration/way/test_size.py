@@ -11,6 +11,7 @@ from lab.known import KNOWN, Known, is_sealed
 from lab.processes import Family, peak
 from lab.relay import Relay
 from lab.sink import Sink
+from lab.waiting import wait_for
 
 MIB = 1 << 20
 HELPER = 55 * MIB
@@ -52,8 +53,17 @@ def test_what_a_large_mail_takes_is_bounded_and_given_back(engine: str, size: in
             for _ in range(mails):
                 client.sendmail(SENDER, [KNOWN], content)
         first, *_ = sink.wait_for(mails)
-        grown, left = memory(relay.pid, "VmHWM") - idle, memory(relay.pid, "VmRSS") - idle
-        left_together = family.octets([]) - seen.idle
+        grown = memory(relay.pid, "VmHWM") - idle
+
+        def rest() -> tuple[int, int]:
+            """In the relay, and in all."""
+            return memory(relay.pid, "VmRSS") - idle, family.octets([]) - seen.idle
+
+        def given_back() -> bool:
+            return all(octets <= most for octets, most in zip(rest(), (size, HELPER + size), strict=True))
+
+        wait_for(given_back, "what it took is given back")  # its answer comes a moment before
+        left, left_together = rest()
     print(
         f"\n{size / MIB:.0f} MiB, {engine}: {seen.above / size:.1f} times its size ({seen.looks} looks), "
         f"the relay itself {grown / size:.1f}; afterwards {left_together / MIB:.0f} MiB and {left / MIB:.0f}"
