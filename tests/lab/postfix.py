@@ -131,8 +131,11 @@ class Postfix:
         self.flush()
 
     def is_empty(self) -> bool:
-        """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left."""
-        return self._has_none(QUEUES)
+        """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left.
+
+        One look could pass by a mail that a flush just takes from `deferred` back to `active`.
+        """
+        return self._has_none(QUEUES) and self._has_none(QUEUES)
 
     def _has_none(self, queues: Sequence[str]) -> bool:
         return not any(files for name in queues for _folder, _folders, files in os.walk(self.root / "queue" / name))
