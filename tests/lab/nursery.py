@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _LARGEST = 1 << 16
+_asking = threading.Lock()
 
 
 class Child:
@@ -73,9 +75,10 @@ def start(
     end, theirs = os.pipe()
     try:
         asked = pickle.dumps(([str(word) for word in words], str(cwd), dict(env), altered))
-        channel = _nursery()
-        socket.send_fds(channel, [asked], [*files, theirs])
-        return Child(int(channel.recv(_LARGEST)), end)
+        with _asking:  # a test may start two at once, in threads: each gets its own child's number
+            channel = _nursery()
+            socket.send_fds(channel, [asked], [*files, theirs])
+            return Child(int(channel.recv(_LARGEST)), end)
     finally:
         os.close(theirs)
 
