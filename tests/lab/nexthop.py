@@ -260,7 +260,7 @@ class _Conversation:
             return
         if "body" in self.hop.at:
             self.hop.heard.append((self.state.rcpts, await self.reader.read(1000)))
-            await self.answer("body", "", "")
+            await self.interrupt()
         wire = bytearray(b"\r\n")
         try:
             while not wire.endswith(b"\r\n.\r\n"):
@@ -278,6 +278,14 @@ class _Conversation:
             self.keep(content)
         if self.hop.lmtp:
             self.state = _State()
+
+    async def interrupt(self) -> None:
+        """Octets that a server leaves unread make a reset of its leaving, which must not overtake what it has said."""
+        try:
+            await self.answer("body", "", "")
+        except _Gone:
+            await asyncio.sleep(0.01)
+            raise
 
     def keep(self, content: bytes) -> None:
         state, self.state = self.state, _State()

@@ -111,7 +111,7 @@ def one_mail_through(altered: str, *, crashes: bool = False) -> None:
             return
         with pytest.raises((OSError, smtplib.SMTPException)):
             send(relay)
-        relay.kill()
+        relay.kill_alone()
         assert not [*relay.folder.rglob("core*")]
 
 

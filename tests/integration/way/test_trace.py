@@ -101,6 +101,7 @@ def test_a_row_that_was_altered_or_taken_out_shows(bench: Bench) -> None:
 
 def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_log(bench: Bench) -> None:
     send(bench.relay, UNKNOWN, KNOWN, "b@must.example")
+    anchors(bench.relay, 1)
     bench.relay.stop()
     bench.relay.start()  # the newest hash is told at every start, and daily
     logged = anchors(bench.relay, 2)[-1]
@@ -123,6 +124,7 @@ def anchors(relay: Relay, count: int) -> list[str]:
 
 def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench) -> None:
     send(bench.relay, UNKNOWN, KNOWN)
+    anchors(bench.relay, 1)
     bench.relay.stop()
     bench.relay.configure({**bench.relay.settings, "retention": "1ms"})
     change(bench.relay, "DELETE FROM duty WHERE name = 'retention'")
