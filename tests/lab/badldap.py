@@ -89,20 +89,20 @@ class Front:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(60)
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def behave(self, handler: Handler | None, behind: int | None = None) -> None:
         """From now on, and what is open is over."""
-        asyncio.run_coroutine_threadsafe(self._behave(handler, behind or self._behind), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._behave(handler, behind or self._behind), self._loop).result(60)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

@@ -140,11 +140,11 @@ class Postfix:
     def _has_none(self, queues: Sequence[str]) -> bool:
         return not any(files for name in queues for _folder, _folders, files in os.walk(self.root / "queue" / name))
 
-    def wait_empty(self, seconds: float = 30) -> None:
+    def wait_empty(self, seconds: float = 60) -> None:
         """Wait until everything has been delivered or bounced."""
         wait_for(self.is_empty, f"the queue is empty\n{self.log[-3000:]}", seconds)
 
-    def wait_log(self, pattern: str, seconds: float = 30, *, times: int = 1) -> list[str]:
+    def wait_log(self, pattern: str, seconds: float = 60, *, times: int = 1) -> list[str]:
         """Wait until the log has so many matches; all of them (the group, where the pattern has one)."""
 
         def look() -> list[str] | None:

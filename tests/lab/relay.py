@@ -207,7 +207,7 @@ class Relay:
         """`trace --json`."""
         return [json.loads(line) for line in self.run("trace", "--json", *words).stdout.splitlines()]
 
-    def wait_event(self, name: str, seconds: float = 30) -> dict[str, Any]:
+    def wait_event(self, name: str, seconds: float = 60) -> dict[str, Any]:
         """The first line of the log with that word, as soon as it is there."""
         return wait_for(lambda: next((e for e in self.events if e["event"] == name), None), f"{name} logged", seconds)
 

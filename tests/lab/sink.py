@@ -70,7 +70,7 @@ class Sink(Serving):
         for notice in self._notices:
             assert_unheard(notice, "a notice")
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[Taken]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Taken]:
         """The first mails, as soon as there are so many."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._taken) >= count, seconds):

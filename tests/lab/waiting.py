@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 30) -> T:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """The first answer of `look` that is true; fails with `what` when the time is over."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -20,7 +20,7 @@ def wait_for(look: Callable[[], T | None], what: str, seconds: float = 30) -> T:
     return found
 
 
-async def until(look: Callable[[], object], seconds: float = 30) -> None:
+async def until(look: Callable[[], object], seconds: float = 60) -> None:
     """As `wait_for`, while the test's own servers go on."""
     async with asyncio.timeout(seconds):
         while not look():  # noqa: ASYNC110  what is looked at tells nobody

@@ -40,7 +40,7 @@ class Way:
     def mails(self, count: int) -> list[Taken]:
         """What has arrived, once nothing is left on the way; there must be so many."""
         try:
-            self.sink.wait_for(count, 60)
+            self.sink.wait_for(count)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.mta.log[-3000:]}\n{self.relay.log[-3000:]}") from None
         self.mta.wait_empty()

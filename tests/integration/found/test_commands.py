@@ -203,7 +203,7 @@ def test_upkeep_finds_a_revocation_of_an_imported_key_while_nobody_writes(site: 
     person.revoke(key)
     site.wkd.publish(BOB, person.export(key))
     site.relay.start()
-    wait_for(lambda: site.json("keys", "list")[0]["reason"] == "the key is revoked", "the revocation counts", 30)
+    wait_for(lambda: site.json("keys", "list")[0]["reason"] == "the key is revoked", "the revocation counts")
 
 
 def test_upkeep_renews_a_fetched_key_before_it_is_old(site: Site) -> None:
@@ -212,7 +212,7 @@ def test_upkeep_renews_a_fetched_key_before_it_is_old(site: Site) -> None:
     site.configure(lookup={**site.relay.settings["lookup"], "cache": {"found": "5s"}})
     site.lookup()
     site.relay.start()
-    wait_for(lambda: len(site.wkd.asked) > 2, "asked again and again", 30)
+    wait_for(lambda: len(site.wkd.asked) > 2, "asked again and again")
 
 
 def test_ldap_without_servers_is_nothing_to_ask(site: Site) -> None:
