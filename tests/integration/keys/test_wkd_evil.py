@@ -36,7 +36,7 @@ HOST = "openpgpkey.example.org"
 NOBODY = NotFound("wkd", "wkd/advanced")
 TIMEOUT = 0.5
 """Seconds, where it is to run out."""
-SOON = 10.0
+SOON = 20.0
 """Seconds that this takes at most on a busy machine."""
 PATIENT = 30.0
 """A timeout that does not run out: what comes is the server's doing."""
