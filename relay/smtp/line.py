@@ -44,6 +44,8 @@ class Line(SMTP):
         self._peer = UNIX
         self._admitted = False
         self._secure = False
+        self._handshake = False
+        """TLS was promised, and is not there: nothing can be said."""
         self._errors = 0
         self._idle_commands = 0
         self.busy = False
@@ -114,7 +116,7 @@ class Line(SMTP):
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
         """Say this and close; a client that does not read, or is closing already, is cut off."""
         transport = self._writer.transport
-        if transport.is_closing() or transport.get_write_buffer_size():
+        if self._handshake or transport.is_closing() or transport.get_write_buffer_size():
             self._wire.abort()
             return
         transport.write(f"{reply}\r\n".encode())
@@ -122,6 +124,7 @@ class Line(SMTP):
             self._wire.abort()
         else:
             transport.close()
+            self._wire.close()  # TLS would wait for the client's farewell
 
     async def push(self, status: Any, *, can_wait: bool = False) -> None:  # noqa: ANN401  wider than aiosmtpd's
         """Write one reply, aiosmtpd's with an enhanced code; too many errors end the connection.
@@ -159,11 +162,15 @@ class Line(SMTP):
     async def secure(self, context: ssl.SSLContext) -> None:
         """Go on over TLS; aiosmtpd's own way leans on parts of asyncio that have changed."""
         self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001  what came in clear does not count
+        self._handshake = True
         try:
             await self._writer.start_tls(context)
-        except OSError as error:
+        except (OSError, AttributeError) as error:  # asyncio has no transport where the client left in the middle
             self._wire.abort()
+            self._writer._transport = self._wire  # type: ignore[attr-defined]  # noqa: SLF001
+            asyncio.get_running_loop().call_soon(self.connection_lost, None)  # … and does not tell
             raise ConnectionResetError("no TLS") from error
+        self._handshake = False
         self.transport = self._writer.transport
         if self.session is not None:
             self.session.ssl = {}  # aiosmtpd asks whether it is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
@@ -38,6 +40,7 @@ class Client:
 
     def reset(self) -> None:
         """Leave with a RST."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def write(self, data: bytes) -> None:

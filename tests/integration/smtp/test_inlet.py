@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -11,6 +12,7 @@ import resource
 import smtplib
 import ssl
 import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -880,6 +882,52 @@ async def test_a_client_certificate_is_demanded_where_the_context_does(identity:
             assert (await friend.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
             await friend.say("QUIT")
         await running.until_left()
+
+
+LEAVING: dict[str, Callable[[Client], None]] = {
+    "reset": Client.reset,
+    "closed": Client.drop,
+    "reset within the handshake": lambda client: (client.writer.write(b"\x16\x03\x01\x02\x00\x01"), client.reset())[1],
+    "no TLS at all": lambda client: client.writer.write(b"GET / HTTP/1.0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
+async def test_who_leaves_behind_starttls_is_not_waited_for_when_the_relay_stops(
+    leave: Callable[[Client], None], identity: Identity
+) -> None:
+    """asyncio did not tell that they had gone: they counted as connected for ever."""
+    async with inlet(SMTP_URL, tls=identity.server(), grace=60) as running, Client(running.url) as client:
+        await client.hello()
+        assert (await client.say("STARTTLS")).startswith("220 ")
+        leave(client)
+        async with asyncio.timeout(30):
+            await running.until_left()
+            await running.inlet.stop(60)
+
+
+async def test_a_handshake_that_does_not_go_on_is_cut_off_when_the_relay_stops(identity: Identity) -> None:
+    """It ended with an exception, and not with 0."""
+    async with inlet(SMTP_URL, tls=identity.server()) as running, Client(running.url) as client:
+        await client.hello()
+        assert (await client.say("STARTTLS")).startswith("220 ")
+        await running.inlet.stop(0.1)
+        assert running.inlet._sessions == set()
+        with contextlib.suppress(ConnectionResetError):
+            assert await client.reader.read() == b""
+
+
+async def test_an_idle_client_with_tls_is_not_waited_for_when_the_relay_stops(identity: Identity) -> None:
+    """Its farewell was: it does not read until it has a next mail."""
+    async with inlet(SMTP_URL, tls=identity.server()) as running, Client(running.url) as client:
+        await client.hello()
+        await client.starttls(identity.client())
+        await client.hello()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            await running.inlet.stop(60)
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert (await client.reply()).startswith("421 4.3.2 ")
 
 
 async def test_a_client_that_talks_no_tls_is_dropped_without_a_trace(identity: Identity) -> None:
