@@ -120,6 +120,7 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
         processors=[
             *([lambda _logger, _method, line: {**always, **line}] if always else []),
             *([_shown_to(seen, least)] if seen else []),
+            _in_words,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
@@ -132,6 +133,11 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
     atexit.register(_let_go)
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
+
+
+def _in_words(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A word of ours is its text; the console would show what Python calls it."""
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()}
 
 
 def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:

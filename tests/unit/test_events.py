@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay import events
-from relay.model import Envelope, Inbound
+from relay.model import Envelope, Inbound, Why
 
 
 def mail() -> Inbound:
@@ -42,6 +42,15 @@ def test_outside_text_makes_no_second_line(fmt: str, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("fmt", ["console", "json"])
+def test_a_reason_was_shown_as_python_writes_it(fmt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    events.configure(level="info", fmt=fmt)
+    events.log().info(events.Event.REFUSED, reason=Why.NO_KEY)
+    said = capsys.readouterr().err
+    assert "no key is known" in said
+    assert "Why" not in said
 
 
 def test_an_exception_is_its_type_and_place() -> None:
