@@ -84,12 +84,12 @@ def _stub(rule: Value, index: int, places: list[Path]) -> Value:
     return {"name": rule["name"] if isinstance(rule, dict) and named else f"policy[{index}]", "subject": "anything"}
 
 
-def _unreadable(path: pathlib.Path, is_folder: bool) -> str | None:  # noqa: FBT001  as Surroundings has it
+def _unreadable(path: pathlib.Path, is_folder: bool) -> int | None:  # noqa: FBT001  as Surroundings has it
     """Asked, not opened: opening a pipe would wait, and take from it what is meant for another."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return error.strerror
+        return error.errno
     if stat.S_ISDIR(mode) is not is_folder:
-        return os.strerror(errno.ENOTDIR if is_folder else errno.EISDIR)
-    return None if os.access(path, os.R_OK) else os.strerror(errno.EACCES)
+        return errno.ENOTDIR if is_folder else errno.EISDIR
+    return None if os.access(path, os.R_OK) else errno.EACCES

@@ -12,11 +12,11 @@ from relay.config.rules import RuleKeys
 from relay.config.section import Section, needed, setting
 from relay.config.values import (
     AllowedNetwork,
-    AnyPath,
     AtLeastOne,
     DatabaseUrl,
     Duration,
     File,
+    FolderToBe,
     Host,
     Listed,
     Place,
@@ -44,7 +44,7 @@ class Config(Section):
     workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Processes that share the port.")
     deadlines: Deadlines = setting({}, "How long each step may take.")
     shadow: bool = setting(default=False, why="Decide, seal, check and trace, but pass the mail on unchanged.")
-    keyring: AnyPath = setting("keyring", "The folder of the store and of the GnuPG home; may be empty at first.")
+    keyring: FolderToBe = setting("keyring", "The folder of the store and of the GnuPG home; may be empty at first.")
     database: DatabaseUrl | None = setting(None, "null: SQLite in the keyring folder.", repr=False)
     engine: Literal["gnupg", "sequoia"] = setting("gnupg", "What seals.")
     weak_keys: Literal["accept", "refuse"] = setting("accept", "What becomes of keys that other software refuses.")

@@ -6,8 +6,10 @@ type. A validator raises `ValueError` with a sentence for the person who wrote t
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -48,8 +50,8 @@ class Surroundings:
 
     folder: Path
     """Relative paths begin here."""
-    unreadable: Callable[[Path, bool], str | None] = lambda _path, _is_folder: None
-    """Why a file (or folder) cannot be read, None where it can: the one look outside, and the loader's."""
+    unreadable: Callable[[Path, bool], int | None] = lambda _path, _is_folder: None
+    """The errno for a file (or folder) that cannot be read: the one look outside, and the loader's."""
 
 
 def duration(value: object) -> float:
@@ -174,10 +176,10 @@ def _absolute(value: object, info: ValidationInfo) -> Path:
     return info.context.folder / value if isinstance(info.context, Surroundings) else Path(value)
 
 
-def _readable(path: Path, info: ValidationInfo, *, folder: bool) -> Path:
+def _readable(path: Path, info: ValidationInfo, *, folder: bool, excused: Container[int] = ()) -> Path:
     why = info.context.unreadable(path, folder) if isinstance(info.context, Surroundings) else None
-    if why:
-        raise ValueError(f"{path} cannot be read: {why}")
+    if why is not None and why not in excused:
+        raise ValueError(f"{path} cannot be read: {os.strerror(why)}")
     return path
 
 
@@ -187,6 +189,11 @@ def _readable_file(path: Path, info: ValidationInfo) -> Path:
 
 def _readable_folder(path: Path, info: ValidationInfo) -> Path:
     return _readable(path, info, folder=True)
+
+
+def _possible_folder(path: Path, info: ValidationInfo) -> Path:
+    """Made where it is not there; where it is another user's, that has a sentence of its own."""
+    return _readable(path, info, folder=True, excused=(errno.ENOENT, errno.EACCES))
 
 
 def _database(value: object, info: ValidationInfo) -> str:
@@ -213,9 +220,9 @@ Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("add
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
-AnyPath = Annotated[InstanceOf[Path], BeforeValidator(_absolute), Kind("path")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
+FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
 AtLeastOne = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct), Field(min_length=1)]
