@@ -21,6 +21,7 @@ from relay.opened import opened_store
 
 T = TypeVar("T")
 
+_NULL_SENDER = "<>"
 _HEADER = ("time", "id", "action", "sender", "recipient", "rule", "reason", "reply")
 _ACTIONS = ("seal", "pass", "clear", "refuse", "hold", "defer")
 _STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
@@ -29,7 +30,7 @@ _STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
 def trace(  # noqa: PLR0913  each is an option
     context: typer.Context,
     since: Annotated[str | None, typer.Option(help="Only the last 1h, 30m, 7d …; all without it.")] = None,
-    sender: Annotated[str | None, typer.Option("--from", help="Only this sender.")] = None,
+    sender: Annotated[str | None, typer.Option("--from", help="Only this sender; <> for the null sender.")] = None,
     recipient: Annotated[str | None, typer.Option("--to", help="Only this recipient.")] = None,
     id_: Annotated[str, typer.Option("--id", help="Only this message: the id that a reply or a notice names.")] = "",
     *,
@@ -58,6 +59,7 @@ def trace(  # noqa: PLR0913  each is an option
         return
     age = _given("--since", duration, since)
     after = None if age is None else time.time() - age
+    sender = "" if sender == _NULL_SENDER else sender
     tell = _sum_up if summary else _show
     run(tell(config, after, sender, recipient, id_, as_json=as_json))
 
@@ -132,7 +134,7 @@ def _cells(record: Record) -> Row:
         moment(record.time) or "",
         record.id,
         f"{record.action} (shadow)" if record.shadow else record.action,
-        record.sender or "<>",
+        record.sender or _NULL_SENDER,
         record.recipient,
         record.rule,
         record.reason,

@@ -123,9 +123,12 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
             await client.hello()
             await client.say("XFORWARD IDENT=4F0A")
             replies = await client.send(FROM, [KNOWN, "Unknown@Ville.Example"], content)
+            replies += await client.send("", [UNKNOWN], content)
         assert all(reply.startswith("250 ") for reply in replies)
         await asyncio.to_thread(site.stop)
-    lines = site.trace()
+    bounced = site.trace("--from", "<>")
+    assert [(line["sender"], line["recipient"]) for line in bounced] == [("", UNKNOWN)], "and not nothing"
+    lines = site.trace("--from", FROM)
     assert [list(line) for line in lines] == [TRACE, TRACE]
     by_action = {line["action"]: line for line in lines}
     sealed, clear = by_action["seal"], by_action["clear"]
@@ -134,15 +137,15 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     assert clear["size"] == len(content)
     assert site.trace("--id", sealed["id"], "--to", UNKNOWN) == [clear]
     assert site.trace("--since", "1h", "--from", FROM.upper()) == lines
-    assert site.trace("--from", "<>") == []
-    plain = site.run("trace").stdout.decode()
+    assert site.trace() == [*lines, *bounced]
+    plain = site.run("trace", "--from", FROM).stdout.decode()
     assert [line.split("\t")[2] for line in plain.splitlines()] == [line["action"] for line in lines]
     assert "bilan" not in plain
 
 
 def test_verify_tells_that_the_chain_holds_and_which_row_was_altered(site: Relay) -> None:
     whole = json.loads(site.run("trace", "--verify", "--json").stdout)
-    assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 2, None)
+    assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 3, None)
     with sqlite3.connect(site.keyring / "store.db") as store:
         store.execute("UPDATE trace SET action = 'seal' WHERE action = 'clear'")
     store.close()
