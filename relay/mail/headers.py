@@ -152,7 +152,13 @@ def received_field(inbound: Inbound, hostname: str) -> bytes:
 
 
 def passed_on(content: bytes, received: bytes) -> bytes:
-    """`received` in front, Bcc and Resent-Bcc out, every other octet as it came."""
+    """`received` in front, Bcc and Resent-Bcc out, every other octet as it came.
+
+    A first line that begins with white space would be taken for more of `received`, and what follows for a header, in
+    which nobody has looked for Bcc or a subject. It is the body, as for Postfix: an empty line says so.
+    """
+    if content.startswith((b" ", b"\t")):
+        return received + b"\r\n" + content
     head = split(content)
     if not any(one.name in BLIND for one in head.fields):
         return received + content

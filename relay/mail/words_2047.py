@@ -1,7 +1,8 @@
 """Encoded words (RFC 2047) as people read them.
 
-Promises to raise nothing and to read no more than `MAX_TEXT` characters. A word that cannot be decoded stays
-as it is. Neighbours in one charset are decoded together: some mailers cut a character in two.
+Promises to raise nothing and to read no more than `MAX_TEXT` characters. A charset that is not known is read as
+UTF-8, or a rule that looks for ASCII in it would be passed by. Neighbours in one charset are decoded together: some
+mailers cut a character in two.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+from contextlib import suppress
 from itertools import groupby
 
 MAX_TEXT = 65_536
@@ -18,7 +20,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "ra
 """Python calls them encodings: no charset of mail, and the first two take quadratic time."""
 
 _Piece = tuple[str, bytes, str]
-"""Charset, octets, and the text as it stood; plain text has an empty charset."""
+"""Charset and octets of a word; or nothing of both, and plain text."""
 
 
 def decode(text: str) -> str:
@@ -34,7 +36,7 @@ def _pieces(text: str) -> list[_Piece]:
         between = text[at : match.start()]
         if between and not (pieces and between.isspace()):  # space between encoded words is no text (6.2)
             pieces.append(("", b"", between))
-        pieces.append((match[1].lower(), _octets(match[2], match[3]), match[0]))
+        pieces.append((match[1].lower(), _octets(match[2], match[3]), ""))
         at = match.end()
     return [*pieces, ("", b"", text[at:])]
 
@@ -50,12 +52,10 @@ def _octets(encoding: str, text: str) -> bytes:
 
 
 def _read(charset: str, pieces: list[_Piece]) -> str:
-    as_it_stood = "".join(piece[2] for piece in pieces)
     if not charset:
-        return as_it_stood
-    try:
-        if codecs.lookup(charset).name in _NO_CHARSETS:
-            return as_it_stood
-        return b"".join(piece[1] for piece in pieces).decode(charset, "replace")
-    except (LookupError, ValueError):  # unknown, or no charset of text; ValueError: a codec's own refusal
-        return as_it_stood
+        return "".join(piece[2] for piece in pieces)
+    octets = b"".join(piece[1] for piece in pieces)
+    with suppress(LookupError, ValueError):  # unknown, or no charset of text; ValueError: a codec's own refusal
+        if codecs.lookup(charset).name not in _NO_CHARSETS:
+            return octets.decode(charset, "replace")
+    return octets.decode("utf-8", "replace")
