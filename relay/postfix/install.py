@@ -136,7 +136,8 @@ def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
         own = re.findall(r"^(\S+)/content_filter\s*=", postconf(folder, "-P"), re.MULTILINE)
         notes += [f"{name} has a content_filter of its own: what comes in there passes the relay by." for name in own]
     else:
-        set_ = [name for name in ROUTES if _value(folder, name)]
+        explicit = _explicit(folder)  # what Postfix itself has for relay_domains leads nowhere else
+        set_ = [name for name in ROUTES if name in explicit and _value(folder, name)]
         notes += [f"{name} is set: what it routes passes the relay by." for name in set_]
     if _value(folder, "smtpd_milters") or _value(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: sealing breaks its signature.")
@@ -157,4 +158,5 @@ def _explicit(folder: Path) -> dict[str, str]:
 
 
 def _value(folder: Path, name: str) -> str:
-    return postconf(folder, "-h", name).strip()
+    """With what it refers to in its place."""
+    return postconf(folder, "-xh", name).strip()

@@ -213,6 +213,23 @@ def test_what_leads_mail_past_the_relay_is_told(
     assert words in " ".join(postfix.install(settings, folder, egress=words == "transport_maps").notes)
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", False),
+        ("compatibility_level = 3.6\n", False),
+        ("compatibility_level = 3.6\nrelay_domains = ${{$compatibility_level} <level {2} ? {x.example} : {}}\n", False),
+        ("relay_domains = branch.example\n", True),
+    ],
+)
+def test_relay_domains_was_told_as_set_where_it_was_not(
+    folder: Path, settings: Config, line: str, *, told: bool
+) -> None:
+    (folder / "main.cf").write_text(line)
+
+    assert ("relay_domains" in " ".join(postfix.install(settings, folder, egress=True).notes)) is told
+
+
 def test_a_symbolic_link_stays_one(folder: Path, settings: Config) -> None:
     (folder / "main.cf").rename(folder / "site.cf")
     (folder / "main.cf").symlink_to("site.cf")
