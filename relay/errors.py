@@ -12,6 +12,7 @@
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
+    │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
     ├── ListenError           an address that cannot be listened on
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
     └── BackupError           a backup that cannot be written, or may not be restored
@@ -88,6 +89,10 @@ class StoreError(RelayError):
 
 class NextHopError(RelayError):
     """The next hop cannot be used now."""
+
+
+class Unwilling(NextHopError):
+    """The next hop answers, and gives no connection that mail may go over."""
 
 
 class ListenError(RelayError):

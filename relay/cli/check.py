@@ -12,7 +12,7 @@ from relay.app import assure, build_outlet
 from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
 from relay.engines import passphrase
-from relay.errors import NextHopError, RelayError
+from relay.errors import NextHopError, RelayError, Unwilling
 from relay.keys.cache import Ask
 from relay.model import Address, Outage
 from relay.opened import opened_chain, opened_store
@@ -97,6 +97,8 @@ async def _next_hop(config: Config) -> str:
     outlet = build_outlet(config)
     try:
         await outlet.probe()
+    except Unwilling as error:
+        raise NextHopError(f"{config.reinject} answers, but {error}") from error
     except NextHopError as error:
         raise NextHopError(f"{config.reinject} does not answer: start it, or set reinject") from error
     finally:

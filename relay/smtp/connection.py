@@ -16,17 +16,27 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from aiosmtplib.errors import SMTPException
+from aiosmtplib.errors import SMTPException, SMTPResponseException
 from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
 from relay.config import Endpoint
-from relay.errors import NextHopError
+from relay.errors import NextHopError, Unwilling
 
 Said = SMTPResponse
 """A reply of the next hop: `code` and `message`, its lines joined by LF."""
+
+
+class _X509(IntEnum):
+    """OpenSSL's X509_V_ERR_…, which Python does not name."""
+
+    CERT_HAS_EXPIRED = 10
+    HOSTNAME_MISMATCH = 62
+    IP_ADDRESS_MISMATCH = 64
+
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -174,9 +184,13 @@ class Connection(SMTPProtocol):
     async def secure(self, context: ssl.SSLContext, name: str, timeout: float) -> None:  # noqa: ASYNC109
         """STARTTLS, with the certificate's name checked (RFC 3207, RFC 6125)."""
         if "starttls" not in self.extensions:
-            raise NextHopError("the next hop offers no STARTTLS")
+            raise Unwilling("it offers no STARTTLS: switch TLS on there")
         try:
             await self.start_tls(context, name, timeout)
+        except SMTPResponseException as error:
+            raise Unwilling(f"it answers STARTTLS with {error.code}: its own log says why") from None
+        except ssl.SSLCertVerificationError as error:
+            raise Unwilling(_untrusted(error)) from None
         except (OSError, SMTPException) as error:
             raise NextHopError(f"STARTTLS failed: {type(error).__name__}") from None
 
@@ -227,4 +241,14 @@ async def connect(
 
 def _demand(given: Said, step: str) -> None:
     if not 200 <= given.code < 300:
-        raise NextHopError(f"the next hop refuses {step}: {given.code}")
+        raise Unwilling(f"it refuses {step} ({given.code}): its own log says why")
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    match error.verify_code:
+        case _X509.HOSTNAME_MISMATCH | _X509.IP_ADDRESS_MISMATCH:
+            return "its certificate is for another name: write its name in reinject"
+        case _X509.CERT_HAS_EXPIRED:
+            return "its certificate has expired: renew it there"
+        case _:
+            return "no authority trusted here vouches for its certificate: set reinject_ca_file"

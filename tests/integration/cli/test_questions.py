@@ -7,13 +7,15 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lab.certificates import Keypair, make_keypair
 from lab.client import Client
-from lab.nexthop import ScriptedHop
+from lab.nexthop import Say, ScriptedHop
 from lab.relay import Relay
+from lab.tls import make_identity
 
 FROM = "dr.martin@hopital.example"
 KNOWN = "known@ville.example"
@@ -60,6 +62,49 @@ async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_dow
     assert up.returncode == 0
     assert all(found["ok"] and set(found) == {"name", "ok", "message"} for found in json.loads(up.stdout))
     assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"]
+
+
+async def checked(site: Relay, settings: dict[str, Any]) -> str:
+    before = site.settings
+    site.configure({**before, **settings})
+    try:
+        return (await asyncio.to_thread(site.run, "check", check=False)).stdout.decode()
+    finally:
+        site.configure(before)
+
+
+@pytest.mark.parametrize(
+    ("offered", "name", "answer", "told"),
+    [
+        (False, "IP:127.0.0.1", None, "it offers no STARTTLS: switch TLS on there"),
+        (True, "IP:127.0.0.1", "454 4.7.0 CANARY", "it answers STARTTLS with 454: its own log says why"),
+        (True, "DNS:other.example", None, "its certificate is for another name: write its name in reinject"),
+    ],
+    ids=["none offered", "none granted", "for another name"],
+)
+async def test_check_told_to_start_a_next_hop_that_gave_no_tls(  # noqa: PLR0913  four, and pytest's two
+    site: Relay, tmp_path: Path, *, offered: bool, name: str, answer: str | None, told: str
+) -> None:
+    identity = make_identity(tmp_path, name)
+    async with ScriptedHop(tls=identity.server() if offered else None) as hop:
+        if answer:
+            hop.at["STARTTLS"] = Say(answer)
+        where = f"smtp+starttls://127.0.0.1:{hop.port}"
+        said = await checked(site, {"reinject": where, "reinject_ca_file": str(identity.certificate)})
+    assert f"next hop: {where} answers, but {told}\n" in said
+
+
+async def test_check_told_to_start_a_next_hop_whose_authority_it_did_not_know(site: Relay, tmp_path: Path) -> None:
+    async with ScriptedHop(tls=make_identity(tmp_path).server()) as hop:
+        said = await checked(site, {"reinject": f"smtp+starttls://127.0.0.1:{hop.port}"})
+    assert "no authority trusted here vouches for its certificate: set reinject_ca_file\n" in said
+
+
+async def test_check_told_to_start_a_next_hop_that_turned_it_away(site: Relay) -> None:
+    async with ScriptedHop() as hop:
+        hop.at["connect"] = Say("554 5.7.1 CANARY")
+        said = await checked(site, {"reinject": hop.url})
+    assert f"next hop: {hop.url} answers, but it refuses the connection (554): its own log says why\n" in said
 
 
 def test_check_with_a_signing_key_that_is_not_there_says_how_to_make_one(site: Relay) -> None:
