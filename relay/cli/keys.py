@@ -25,11 +25,15 @@ app.command("import")(import_)
 app.command("lookup")(lookup)
 
 Fingerprint = Annotated[
-    list[str], typer.Argument(metavar="FINGERPRINT", help="In full, its beginning, or a key id; spaces do not count.")
+    list[str],
+    typer.Argument(metavar="FINGERPRINT", help="One key: in full, its beginning, or a key id; spaces do not count."),
 ]
 Selector = Annotated[
-    list[str], typer.Argument(metavar="ADDRESS|FINGERPRINT", help="An address, a fingerprint or a key id.")
+    list[str], typer.Argument(metavar="ADDRESS|FINGERPRINT", help="One address, fingerprint or key id.")
 ]
+
+_WHOLE = {16, 40, 64}
+"""The lengths of a key id and of fingerprints: what is as long is no group of one."""
 
 
 @app.command("list")
@@ -47,7 +51,7 @@ def show(context: typer.Context, selector: Selector, *, as_json: Json = False) -
 
     $ pgp-relay keys show cabinet.lefevre@ville.example
     """
-    wanted = " ".join(selector)
+    wanted = _one_of(selector)
     entries = run(_selected(context_of(context).config(), wanted))
     if not entries:
         fail(f"no key is known for {wanted}")
@@ -63,7 +67,7 @@ def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = 
 
     $ pgp-relay keys remove 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    removed, left = run(_remove(context_of(context).config(), " ".join(fingerprint)))
+    removed, left = run(_remove(context_of(context).config(), _one_of(fingerprint)))
     if as_json:
         print_json({"fingerprint": removed, "without_key": left})
         return
@@ -78,7 +82,7 @@ def export(context: typer.Context, fingerprint: Fingerprint) -> None:
 
     $ pgp-relay keys export 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    entry = run(_found(context_of(context).config(), " ".join(fingerprint)))
+    entry = run(_found(context_of(context).config(), _one_of(fingerprint)))
     sys.stdout.write(enarmor(entry.certificate.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n"))
 
 
@@ -107,7 +111,7 @@ def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
 
     $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    say(f"approved {run(_decide(context_of(context).config(), ' '.join(fingerprint), 'approve'))}")
+    say(f"approved {run(_decide(context_of(context).config(), _one_of(fingerprint), 'approve'))}")
 
 
 @app.command()
@@ -116,10 +120,18 @@ def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
 
     $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    say(f"rejected {run(_decide(context_of(context).config(), ' '.join(fingerprint), 'reject'))}")
+    say(f"rejected {run(_decide(context_of(context).config(), _one_of(fingerprint), 'reject'))}")
 
 
 app.command("generate")(generate)
+
+
+def _one_of(words: list[str]) -> str:
+    """One name of a key, its spaces in it."""
+    name = " ".join(words)
+    if len(words) > 1 and any("@" in word or len(word.removeprefix("0x")) in _WHOLE for word in words):
+        fail(f"{name}: one key at a time", status=2)
+    return name
 
 
 async def _all(config: Config) -> list[Entry]:

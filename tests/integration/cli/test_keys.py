@@ -132,6 +132,20 @@ def test_remove_takes_one_key_and_tells_whose_mail_has_none_now(site: Relay) -> 
     assert (again.returncode, again.stderr.decode()) == (1, f"{pair.fingerprint}: no key has it\n")
 
 
+def test_two_keys_at_once_were_taken_for_one_that_nobody_has(site: Relay, zoo: Zoo) -> None:
+    before = set(listed(site))
+    for words in (
+        ["remove", zoo.bob.fingerprint, f"0x{zoo.old.lower()}"],
+        ["export", zoo.bob.fingerprint[-16:], zoo.old[-16:]],
+        ["show", BOB, "zoe@ville.example"],
+        ["show", BOB, zoo.old],
+    ):
+        done = site.run("keys", *words, check=False)
+        told = f"{' '.join(words[1:])}: one key at a time\n"
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", told), words
+    assert set(listed(site)) == before
+
+
 def test_a_gnupg_home_is_read_and_left_as_it_is(site: Relay, person: Correspondent) -> None:
     new = person.new_key("New <new@ville.example>")
     before = (person.home / "pubring.kbx").read_bytes()
