@@ -18,7 +18,7 @@ from relay.config.values import (
     File,
     FolderToBe,
     Host,
-    Listed,
+    InOrder,
     Place,
     Size,
     Where,
@@ -32,7 +32,7 @@ class Config(Section):
     listen: AtLeastOne[Where] = setting(
         ["lmtp://127.0.0.1:10025"], "`lmtp://` or `smtp://`, `host:port` or `/path` of a unix socket."
     )
-    allow: Listed[AllowedNetwork] = setting(["127.0.0.0/8", "::1/128"], "Who may connect.")
+    allow: AtLeastOne[AllowedNetwork] = setting(["127.0.0.0/8", "::1/128"], "Who may connect.")
     reinject: Where = setting("smtp://127.0.0.1:10026", "The next hop: `smtp://`, `smtp+starttls://`, `lmtp://`.")
     reinject_ca_file: File | None = setting(
         None, "Whose certificate the next hop has to show with `smtp+starttls://`, PEM; null: the system's authorities."
@@ -50,7 +50,7 @@ class Config(Section):
     weak_keys: Literal["accept", "refuse"] = setting("accept", "What becomes of keys that other software refuses.")
     sign: Sign = setting({}, "Who signs what is sealed.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
-    policy: Listed[RuleKeys] = needed(
+    policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules: the first that matches counts; where none does, encrypted or refused."
     )
     refuse_with: Literal["notice", "reply"] = setting(

@@ -18,7 +18,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
 from relay.config.place import Endpoint, HostPort, directory_url, host_name
-from relay.config.section import Contradiction
+from relay.config.section import Contradiction, Section
 from relay.errors import AddressError
 from relay.model import Address
 from relay.policy import AddressPattern
@@ -166,7 +166,8 @@ def _listed(value: object) -> object:
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
     if twice is not None:
-        raise Contradiction(twice, f"“{values[twice]}” stands twice")
+        which = "" if isinstance(values[twice], Section) else f"“{values[twice]}” "  # a section's place says which
+        raise Contradiction(twice, f"{which}stands twice")
     return values
 
 
@@ -224,6 +225,7 @@ File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_r
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
 FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 
+InOrder = Annotated[tuple[T, ...], BeforeValidator(_listed)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
 AtLeastOne = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct), Field(min_length=1)]
 Several = Annotated[tuple[T, ...], BeforeValidator(_several), AfterValidator(_distinct), Field(min_length=1)]
