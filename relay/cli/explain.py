@@ -27,13 +27,17 @@ from relay.model import (
     Decision,
     Defer,
     Envelope,
+    Found,
     Hold,
     Inbound,
     Lookup,
+    NotFound,
+    Outage,
     Pass,
     Recipient,
     Refuse,
     Seal,
+    Unusable,
     verb,
 )
 from relay.opened import opened_chain
@@ -52,19 +56,18 @@ class Explanation:
 
     decision: Decision
     steps: tuple[str, ...]
+    lookup: Lookup | None
 
     def as_json(self) -> dict[str, object]:
         """The contract's fields."""
-        found = self.decision.found if isinstance(self.decision, Seal) else None
+        fingerprint, origin, expires = _key(self.lookup)
         return {
             "action": verb(self.decision),
             "rule": self.decision.rule,
             "reason": self.decision.reason,
-            "fingerprint": found.certificate.fingerprint
-            if found
-            else getattr(self.decision, "fingerprint", "") or None,
-            "origin": found.origin.value if found else None,
-            "expires": moment(found.certificate.expires) if found else None,
+            "fingerprint": fingerprint,
+            "origin": origin,
+            "expires": moment(expires),
         }
 
 
@@ -116,7 +119,20 @@ async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explan
     ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]
     if config.shadow:
         ending.append("shadow: true, so the mail is passed on unchanged all the same")
-    return Explanation(decision, (*_rule_steps(rules, rule, seen), *keys, *ending))
+    return Explanation(decision, (*_rule_steps(rules, rule, seen), *keys, *ending), lookup)
+
+
+def _key(lookup: Lookup | None) -> tuple[str | None, str | None, int | None]:
+    """Fingerprint, origin and end of the key that was found, whether it may be used or not."""
+    match lookup:
+        case Found(certificate=certificate, origin=origin):
+            return certificate.fingerprint, origin.value, certificate.expires
+        case Unusable(fingerprint=fingerprint, origin=origin, expires=expires):
+            return fingerprint or None, origin.value, expires
+        case NotFound() | Outage() | None:
+            return None, None, None
+        case _ as never:
+            assert_never(never)
 
 
 def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str]:

@@ -102,6 +102,15 @@ def test_list_tells_the_contracts_fields(site: Relay, zoo: Zoo) -> None:
     assert (old["usable"], old["reason"], old["expires"]) == (False, "the key has expired", "2020-01-02T12:00:00+00:00")
 
 
+def test_explain_knew_neither_origin_nor_end_of_a_key_that_has_expired(site: Relay, zoo: Zoo) -> None:
+    words = ("explain", "--from", "a@hopital.example", "--to", "old@ville.example", "--json")
+    told, old = json.loads(site.run(*words).stdout), listed(site)[zoo.old]
+    assert told["reason"] == "the key has expired"
+    assert {name: told[name] for name in ("fingerprint", "origin", "expires")} == {
+        name: old[name] for name in ("fingerprint", "origin", "expires")
+    }
+
+
 def test_a_key_is_found_by_address_fingerprint_and_key_id_however_they_are_written(site: Relay, zoo: Zoo) -> None:
     whole = zoo.bob.fingerprint
     grouped = " ".join(whole[at : at + 4] for at in range(0, 40, 4)).lower()
