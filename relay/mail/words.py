@@ -23,7 +23,8 @@ class Language(Enum):
     def moment(self, at: datetime) -> str:
         """Day and time, as people write them."""
         month = _MONTHS[self].split()[at.month - 1]
-        return f"{at.day} {month} {at.year}{_AT[self]}{at:%H:%M}"
+        day = "1er" if at.day == 1 and self is Language.FR else at.day
+        return f"{day} {month} {at.year}{_AT[self]}{at:%H:%M}"
 
     def all_of(self, names: Sequence[str]) -> str:
         """`a, b and c`."""

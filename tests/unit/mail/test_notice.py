@@ -7,7 +7,7 @@ import email.policy
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage, Message
 from pathlib import Path
 
@@ -118,6 +118,24 @@ def test_a_notice_says_what_to_do_and_whom_to_ask(tmp_path: Path) -> None:
     assert "Send that file to the IT desk, phone 4321." in text
     assert "Send your message again." in text
     assert "call the recipient" in text
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.HELD])
+@pytest.mark.parametrize("contact", ["le service informatique, poste 4321", "it@hopital.example", None])
+def test_french_sent_a_file_to_a_contact_with_an_article_before_it(
+    tmp_path: Path, kind: Kind, contact: str | None
+) -> None:
+    text = parts(notices(tmp_path, "fr", contact).compose(kind, inbound(B), [KEYLESS]))[0]
+    assert f"Faites parvenir ce fichier au contact suivant : {contact or 'votre service informatique'}." in text
+
+
+@pytest.mark.parametrize(("language", "day"), [("en", " 1 December 2026, "), ("fr", " 1er décembre 2026 à ")])
+def test_the_first_of_a_month_was_no_first_in_french(tmp_path: Path, language: str, day: str) -> None:
+    received = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    assert (
+        day
+        in parts(composed(tmp_path, Kind.HELD, message=replace(inbound(B), received=received), language=language))[0]
+    )
 
 
 @pytest.mark.parametrize(("language", "until"), [("en", "29 November 2026, "), ("fr", "29 novembre 2026 à ")])
