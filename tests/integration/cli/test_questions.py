@@ -16,6 +16,7 @@ from lab.client import Client
 from lab.nexthop import Say, ScriptedHop
 from lab.relay import Relay
 from lab.tls import make_identity
+from lab.wkd import Authority
 
 FROM = "dr.martin@hopital.example"
 KNOWN = "known@ville.example"
@@ -98,6 +99,14 @@ async def test_check_told_to_start_a_next_hop_whose_authority_it_did_not_know(si
     async with ScriptedHop(tls=make_identity(tmp_path).server()) as hop:
         said = await checked(site, {"reinject": f"smtp+starttls://127.0.0.1:{hop.port}"})
     assert "no authority trusted here vouches for its certificate: set reinject_ca_file\n" in said
+
+
+async def test_check_told_to_start_a_next_hop_whose_certificate_had_expired(site: Relay, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    async with ScriptedHop(tls=authority.context("localhost", expired=True)) as hop:
+        where = f"smtp+starttls://localhost:{hop.port}"
+        said = await checked(site, {"reinject": where, "reinject_ca_file": str(authority.ca_file)})
+    assert f"next hop: {where} answers, but its certificate has expired: renew it there\n" in said
 
 
 async def test_check_told_to_start_a_next_hop_that_turned_it_away(site: Relay) -> None:
