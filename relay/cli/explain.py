@@ -136,10 +136,11 @@ def _key(lookup: Lookup | None) -> tuple[str | None, str | None, int | None]:
 
 
 def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str]:
-    passed = tuple(takewhile(lambda rule: rule is not taken, rules))
-    steps = [f"rule “{rule.name}”: no, {policy.why_not(rule, seen)}" for rule in passed]
+    reasons = takewhile(lambda why: why[1], ((rule.name, policy.why_not(rule, seen)) for rule in rules))
+    steps = [f"rule “{name}”: no, {why}" for name, why in reasons]
     found = "no rule matches" if taken is policy.DEFAULT_RULE else f"rule “{taken.name}”: matches"
-    return [*steps, f"{found}, encrypt: {taken.encrypt.value}"]
+    stricter = "" if taken in (*rules, policy.DEFAULT_RULE) else ", because the address asks to be sent on"
+    return [*steps, f"{found}, encrypt: {taken.encrypt.value}{stricter}"]
 
 
 def _conclusion(config: Config, decision: Decision, inbound: Inbound, *, automatic: bool) -> str:

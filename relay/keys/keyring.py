@@ -9,7 +9,7 @@ one, and never decays to "no key". Proposed certificates are not looked at. A st
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from relay.errors import StoreError
@@ -62,11 +62,12 @@ class Keyring:
         """`keyring`."""
         return NAME
 
-    async def lookup(self, address: Address) -> Lookup:
-        """What the store has for this address. Never raises."""
+    async def lookup(self, address: Address, origins: Collection[Origin] = frozenset(Origin)) -> Lookup:
+        """What the store has of these origins for this address. Never raises."""
         try:
             for wanted in filter(None, (address, address.untagged)):
-                entries = [e for e in await self._certificates.by_address(wanted) if not e.proposed]
+                known = await self._certificates.by_address(wanted)
+                entries = [entry for entry in known if not entry.proposed and entry.origin in origins]
                 if entries:
                     return self.judge(entries, wanted)
         except StoreError as error:

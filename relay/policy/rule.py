@@ -7,7 +7,7 @@ conditions takes every message. Nothing is raised.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from relay.model import Address
@@ -106,8 +106,12 @@ def candidates(rules: Iterable[Rule], message: Message) -> tuple[Rule, ...]:
 
 
 def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
-    """Of `candidates`, the first that matches for this recipient, or `DEFAULT_RULE`."""
-    return next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
+    """Of `candidates`, the first that matches for this recipient, or `DEFAULT_RULE`.
+
+    No rule has seen to whom `bob%elsewhere.example@hopital.example` goes on: what one prefers is required there.
+    """
+    rule = next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
+    return replace(rule, encrypt=Encrypt.REQUIRED) if recipient.routed and rule.encrypt is Encrypt.PREFERRED else rule
 
 
 def why_not(rule: Rule, message: Message) -> str | None:

@@ -368,3 +368,8 @@ def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(addres
     assert match([everyone], message) is everyone
     assert match([strict], message) is strict
     assert match([inside], Message(None, Address("bob@hopital.example"))) is inside
+    preferred = Rule("preferred", encrypt=Encrypt.PREFERRED)
+    taken = match([preferred], message)
+    decision = decide(taken, encrypted_as=None, lookup=NotFound("keyring", "keyring"))
+    assert decision == Refuse("preferred", Why.NO_KEY), "Postfix sent it on, in clear, past the rule for elsewhere"
+    assert match([preferred], Message(None, Address("bob@hopital.example"))) is preferred

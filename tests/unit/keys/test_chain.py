@@ -14,9 +14,11 @@ from lab.sources import DAY, NOW, fpr, key
 from relay.errors import StoreError
 from relay.keys.cache import Ask, Lifetimes
 from relay.keys.chain import TOO_SLOW
-from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
+from relay.keys.keeping import Keeper
+from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 
 BOB = "bob@ville.example"
+ANN = "ann@ville.example"
 MALLORY = "mallory@ville.example"
 EXPIRED = NOW - DAY
 HOUR = 3600
@@ -294,6 +296,42 @@ async def test_where_the_keyring_is_not_listed_an_excused_outage_passes_over_no_
             assert told(await at.find(BOB, "wkd"))[:2] == ("found", fpr(1))
         at.later(DAY)
         assert told(await at.find(BOB, "wkd")) == ("unusable", Why.EXPIRED, fpr(1))
+
+
+async def test_a_key_that_is_proposed_for_one_address_is_not_no_key_for_another(
+    at: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail to the one in the same moment: that to the other went clear, though its key had just been found."""
+    await at.imported(key(1, BOB, expires=EXPIRED))
+    at.wkd.shelf[BOB] = at.wkd.shelf[ANN] = [key(2, BOB, ANN)]
+    keep = Keeper.keep
+
+    async def meanwhile(self: Keeper, found: Found, address: Address) -> None:
+        await keep(self, found, address)
+        await self.guard(Address(BOB), found.certificate)
+
+    monkeypatch.setattr(Keeper, "keep", meanwhile)
+    assert told(await at.find(ANN)) == ("found", fpr(2), "wkd", "wkd/test")
+    assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
+
+
+async def test_a_key_that_counts_for_one_address_is_still_proposed_for_another(
+    at: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail to the one in the same moment: that to the other was sealed to a key that nobody had approved."""
+    at.wkd.shelf[BOB] = at.wkd.shelf[ANN] = [key(2, BOB, ANN)]
+    found = await at.find(ANN)
+    assert isinstance(found, Found)
+    await at.imported(key(1, BOB, expires=EXPIRED))
+    guard = Keeper.guard
+
+    async def meanwhile(self: Keeper, address: Address, certificate: Certificate) -> bool:
+        stands = await guard(self, address, certificate)
+        await self.keep(found, Address(ANN))
+        return stands
+
+    monkeypatch.setattr(Keeper, "guard", meanwhile)
+    assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
 
 
 async def test_a_proposal_counts_once_the_imported_key_is_removed(at: Bench) -> None:
