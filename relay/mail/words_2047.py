@@ -2,7 +2,8 @@
 
 Promises to raise nothing and to read no more than `MAX_TEXT` characters. A charset that is not known is read as
 UTF-8, or a rule that looks for ASCII in it would be passed by. Neighbours in one charset are decoded together: some
-mailers cut a character in two.
+mailers cut a character, or four of base64, in two. What mail programs read in spite of the RFC is read here too: a raw
+`?`, a charset in quotes, padding left out.
 """
 
 from __future__ import annotations
@@ -12,21 +13,31 @@ import codecs
 import re
 from contextlib import suppress
 from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_TEXT = 65_536
 
-_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{0,40})?\?([bBqQ])\?([^?]*+)\?=")
+_HEAD = r"\?[^?]{0,80}\?[bBqQ]\?"
+_WORD = re.compile(rf"=\?([^?*]{{0,80}})(?:\*[^?]{{0,80}})?\?([bBqQ])\?((?:[^?=]++|=(?!{_HEAD})|\?(?!=))*+)\?=")
+"""The text of a word ends before the head of another, or many heads without an end would take quadratic time."""
+_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_PADDING = re.compile(rb"=+")
+_UTF_16 = frozenset({"utf-16", "utf16", "ucs-2", "unicode", "iso-10646-ucs-2"})
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Python calls them encodings: no charset of mail, and the first two take quadratic time."""
 
-_Piece = tuple[str, bytes, str]
-"""Charset and octets of a word; or nothing of both, and plain text."""
+_Piece = tuple[str, str, str]
+"""Charset, encoding and text of a word; or nothing of both, and plain text."""
 
 
 def decode(text: str) -> str:
     """The text with its encoded words decoded."""
     pieces = _pieces(text[:MAX_TEXT])
-    return "".join(_read(charset, list(group)) for charset, group in groupby(pieces, key=lambda piece: piece[0]))
+    return "".join(_read(charset, group) for charset, group in groupby(pieces, key=itemgetter(0)))
 
 
 def _pieces(text: str) -> list[_Piece]:
@@ -35,27 +46,42 @@ def _pieces(text: str) -> list[_Piece]:
     for match in _WORD.finditer(text):
         between = text[at : match.start()]
         if between and not (pieces and between.isspace()):  # space between encoded words is no text (6.2)
-            pieces.append(("", b"", between))
-        pieces.append((match[1].lower(), _octets(match[2], match[3]), ""))
+            pieces.append(("", "", between))
+        pieces.append((match[1].strip(" \t\"'").lower() or "utf-8", match[2].lower(), match[3]))
         at = match.end()
-    return [*pieces, ("", b"", text[at:])]
+    return [*pieces, ("", "", text[at:])]
 
 
-def _octets(encoding: str, text: str) -> bytes:
-    raw = text.encode("utf-8")
-    if encoding in "qQ":
-        return binascii.a2b_qp(raw, header=True)
-    try:
-        return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4))
-    except binascii.Error:
-        return raw
-
-
-def _read(charset: str, pieces: list[_Piece]) -> str:
+def _read(charset: str, pieces: Iterable[_Piece]) -> str:
     if not charset:
         return "".join(piece[2] for piece in pieces)
-    octets = b"".join(piece[1] for piece in pieces)
+    octets = b"".join(
+        _octets(encoding, "".join(piece[2] for piece in group))
+        for encoding, group in groupby(pieces, key=itemgetter(1))
+    )
+    if charset in _UTF_16:
+        charset = _utf_16(octets)
     with suppress(LookupError, ValueError):  # unknown, or no charset of text; ValueError: a codec's own refusal
         if codecs.lookup(charset).name not in _NO_CHARSETS:
             return octets.decode(charset, "replace")
     return octets.decode("utf-8", "replace")
+
+
+def _octets(encoding: str, text: str) -> bytes:
+    raw = text.encode("utf-8")
+    if encoding == "q":
+        return binascii.a2b_qp(raw, header=True)
+    return b"".join(_quanta(part) for part in _PADDING.split(_NO_BASE64.sub(b"", raw)))
+
+
+def _quanta(text: bytes) -> bytes:
+    """Base64 between two paddings; one character too many says nothing."""
+    whole = text[:-1] if len(text) % 4 == 1 else text
+    return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
+
+
+def _utf_16(octets: bytes) -> str:
+    """By its mark, or else by where the zeros of Latin text are: some write the order of their processor (RFC 2781)."""
+    if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-le" if octets[1::2].count(0) > octets[::2].count(0) else "utf-16-be"

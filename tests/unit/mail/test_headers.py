@@ -1,5 +1,6 @@
 """The header block as octets: cut, joined, read for people, and written."""
 
+import base64
 import email
 import time
 from datetime import UTC, datetime
@@ -109,6 +110,29 @@ def test_a_field_is_found_whatever_its_case() -> None:
         ("Subject: déjà\r\n".encode(), "déjà"),
         (b"Subject: d\xe9j\xe0\r\n", "déjà"),
         (b"Subject: =?utf-8?q?[confidentiel]?= =?utf-8?q?_x?= y =?\r\n", "[confidentiel] x y =?"),
+        # mail programs read all of these, and a rule was passed by
+        (b"Subject: =?utf-8?Q?=5Bconfidentiel=5D_vu??=\r\n", "[confidentiel] vu?"),
+        (b"Subject: =?utf-8?Q?vu?_=5Bconfidentiel=5D=?x?=\r\n", "vu? [confidentiel]=?x"),
+        (b"Subject: =?utf-8?Q?=3F=?= x\r\n", "? x"),
+        (b"Subject: =?utf-8?Q?x =?utf-8?Q?=5Bconfidentiel=5D?=\r\n", "=?utf-8?Q?x [confidentiel]"),
+        (b"Subject: =?utf-8?B?W2NvbmZpZGV?= =?utf-8?B?udGllbF0gZG9zc2llcg==?=\r\n", "[confidentiel] dossier"),
+        (b"Subject: =?utf-8?B?W2Nvbg==?= =?utf-8?B?ZmlkZW50aWVsXQ==?=\r\n", "[confidentiel]"),
+        (b"Subject: =?utf-8?B?W2Nvbg==ZmlkZW50aWVsXQ==?=\r\n", "[confidentiel]"),
+        (b"Subject: =?utf-8?B?W2NvbmZp ZGVudGllbF0?=\r\n", "[confidentiel]"),
+        (b"Subject: =?utf-8?B?W2NvbmZpZGVudGllbF0gA?=\r\n", "[confidentiel] "),
+        *(
+            (b"Subject: =?%b?Q?=5Bconfidenti=C3=A9l=5D?=\r\n" % charset, "[confidentiél]")
+            for charset in (
+                *(b'"utf-8"', b"utf-8 ", b"'utf-8'", b"utf(8)", b"iso/8859", b"charset=utf-8", b"utf-8*fr_FR", b""),
+                *(b'"utf-8"*fr', b"*fr", b"x" * 80),
+            )
+        ),
+        (b'Subject: =?"iso-8859-1"?Q?=E9?=\r\n', "é"),
+        *(
+            (b"Subject: =?%b?B?%b?=\r\n" % (charset, base64.b64encode("[vu é]".encode(encoding))), text)
+            for charset in (b"ucs-2", b"unicode", b"iso-10646-ucs-2", b"utf-16")
+            for encoding, text in (("utf-16-be", "[vu é]"), ("utf-16-le", "[vu é]"), ("utf-16", "[vu é]"))
+        ),
     ],
 )
 def test_encoded_words(raw: bytes, text: str | None) -> None:
@@ -121,6 +145,14 @@ def test_encoded_words(raw: bytes, text: str | None) -> None:
 def test_decoding_never_raises(octets: bytes) -> None:
     headers.decoded(Field(b"Subject:" + octets))
     headers.decoded(Field(b"Subject: =?utf-8?b?" + octets + b"?= =?unicode_escape?q?" + octets + b"?="))
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("piece", [b"=?a?Q?x ", b"=?", b"=?=?q?b?", b"=?a?Q??=", b"=", b"?", b"=?a?B?A?= ", b"=?*"])
+def test_many_words_are_decoded_in_linear_time(piece: bytes) -> None:
+    start = time.monotonic()
+    headers.decoded(Field(b"Subject: =?a?Q?" + piece * 60_000))
+    assert time.monotonic() - start < 1
 
 
 def test_a_long_value_is_decoded_in_part() -> None:
