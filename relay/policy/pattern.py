@@ -2,7 +2,8 @@
 
 Addresses are compared as `Address` normalises them: domains as lower-case A-labels (RFC 5891), local parts
 without case. Text is compared without case in Unicode's normal form C, with each run of white space as one
-blank. Raises `AddressError` with a sentence for the person who wrote the pattern.
+blank; a subject also as it looks (`_seen`). Raises `AddressError` with a sentence for the person who wrote the
+pattern.
 """
 
 from __future__ import annotations
@@ -23,6 +24,16 @@ _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[
 def fold(text: str) -> str:
     """The text as it is compared."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+_MAX_SEEN = 4096  # form KC makes eighteen characters of one
+
+
+def _seen(text: str) -> str:
+    """What a reader sees of the text: no NUL, soft hyphen or other format character, and no wide or joined forms."""
+    text = text[:_MAX_SEEN]
+    hidden = {ord(char): None for char in set(text) if char == "\0" or unicodedata.category(char) == "Cf"}
+    return unicodedata.normalize("NFKC", text.translate(hidden))
 
 
 def glob(pattern: str, text: str) -> bool:
@@ -95,7 +106,8 @@ class SubjectPattern:
 
     def matches(self, subject: str) -> bool:
         """Whether it does."""
-        return fold(self.text) in fold(subject)
+        wanted = fold(_seen(self.text))
+        return fold(self.text) in fold(subject) or (wanted != "" and wanted in fold(_seen(subject)))
 
 
 @dataclass(frozen=True, slots=True)

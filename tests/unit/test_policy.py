@@ -373,3 +373,17 @@ def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(addres
     decision = decide(taken, encrypted_as=None, lookup=NotFound("keyring", "keyring"))
     assert decision == Refuse("preferred", Why.NO_KEY), "Postfix sent it on, in clear, past the rule for elsewhere"
     assert match([preferred], Message(None, Address("bob@hopital.example"))) is preferred
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["[confi\u00addentiel]", "[confi\u200bden\0tiel]", "\uff3bconfidentiel\uff3d", "[con\ufb01dentiel\u200d]"],
+)
+def test_a_word_in_the_subject_is_not_hidden_by_what_nobody_sees(subject: str) -> None:
+    assert SubjectPattern("[Confidentiel]").matches(subject)
+    assert SubjectPattern(subject).matches("[confidentiel]")
+    assert not SubjectPattern("[secret]").matches(subject)
+
+
+def test_a_pattern_that_nobody_sees_does_not_match_every_subject() -> None:
+    assert not SubjectPattern("\u200b").matches("plain")
