@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import binascii
 import codecs
+import encodings
+import pkgutil
 import re
 from contextlib import suppress
 from itertools import groupby
@@ -27,6 +29,8 @@ _WORD = re.compile(rf"=\?([^?*]{{0,80}})(?:\*[^?]{{0,80}})?\?([bBqQ])\?((?:[^?=]
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _PADDING = re.compile(rb"=+")
 _UTF_16 = frozenset({"utf-16", "utf16", "ucs-2", "unicode", "iso-10646-ucs-2"})
+_CODECS = frozenset(encodings.aliases.aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+"""Python remembers each name that it is asked for and does not know, for ever."""
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Python calls them encodings: no charset of mail, and the first two take quadratic time."""
 
@@ -61,8 +65,8 @@ def _read(charset: str, pieces: Iterable[_Piece]) -> str:
     )
     if charset in _UTF_16:
         charset = _utf_16(octets)
-    with suppress(LookupError, ValueError):  # unknown, or no charset of text; ValueError: a codec's own refusal
-        if codecs.lookup(charset).name not in _NO_CHARSETS:
+    with suppress(LookupError, ValueError):  # no charset of text; ValueError: a codec's own refusal
+        if encodings.normalize_encoding(charset) in _CODECS and codecs.lookup(charset).name not in _NO_CHARSETS:
             return octets.decode(charset, "replace")
     return octets.decode("utf-8", "replace")
 

@@ -2,6 +2,7 @@
 
 import base64
 import email
+import encodings
 import time
 from datetime import UTC, datetime
 
@@ -272,6 +273,14 @@ def test_passing_on_adds_a_line_and_takes_the_blind_copies_out() -> None:
     assert headers.passed_on(content, b"Received: x\r\n") == (
         b"Received: x\r\nTo: a\r\nX-Bcc: f\r\n\r\nBcc: in the body\r\n"
     )
+
+
+def test_charsets_that_nobody_knows_take_no_memory() -> None:
+    """Python kept the name of each."""
+    names = [f"x-{number}" for number in range(100)]
+    assert {headers.decoded(Field(b"Subject: =?%b?q?a?=" % name.encode())) for name in names} == {"a"}
+    assert not encodings._cache.keys() & {name.replace("-", "_") for name in names}
+    assert not encodings._cache.keys() & set(names)
 
 
 @pytest.mark.parametrize("first", [b" lead", b"\tlead", b" ", b"\t \t"])
