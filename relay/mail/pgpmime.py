@@ -7,6 +7,7 @@ byte for byte, by one copy. `payload` and `sealed` raise nothing; `verify` raise
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -39,6 +40,9 @@ QUOTING = frozenset(
 """Gone outside of every sealed mail: what a filter that saw the content in clear wrote down of it."""
 _QUOTING_FAMILIES = ("x-ms-exchange-antispam-messagedata", "x-ms-exchange-organization-", "x-ms-exchange-forest-")
 """The same; the last two are what Exchange itself takes out when a mail leaves the organisation."""
+_SIGNATURES = frozenset({"dkim-signature", "arc-message-signature", "x-google-dkim-signature"})
+_COPIES = re.compile(rb"[:;]\s*z\s*=", re.IGNORECASE)
+"""RFC 6376 section 3.5: copies of header fields, Subject and Bcc among them; sealing breaks the signature anyway."""
 PROTECTED = CONFIDENTIAL | frozenset(
     {
         "from", "sender", "reply-to", "to", "cc", "followup-to", "mail-followup-to", "mail-reply-to",
@@ -132,6 +136,8 @@ def _verify_head(head: Head, *, protect_subject: bool) -> None:
         raise NotSealed("not sealed: a Content field of the received mail is left outside")
     if any(map(_quotes, head.fields)):
         raise NotSealed("not sealed: what a filter wrote of the content is left outside")
+    if any(map(_copies, head.fields)):
+        raise NotSealed("not sealed: a signature with copies of header fields is left outside")
     if protect_subject and any(
         field.name in CONFIDENTIAL or (field.name == "subject" and field.raw != HIDDEN_SUBJECT) for field in head.fields
     ):
@@ -153,13 +159,17 @@ def _quotes(field: Field) -> bool:
     return field.name in QUOTING or field.name.startswith(_QUOTING_FAMILIES)
 
 
+def _copies(field: Field) -> bool:
+    return field.name in _SIGNATURES and _COPIES.search(field.line) is not None
+
+
 def _is_structural(field: Field) -> bool:
     return field.name.startswith("content-")
 
 
 def _outside(fields: Iterable[Field], *, protect_subject: bool) -> list[bytes]:
     """How the fields stand outside of the protection: the first Subject for all."""
-    shown = [field for field in fields if not _quotes(field)]
+    shown = [field for field in fields if not (_quotes(field) or _copies(field))]
     if not protect_subject:
         return [field.line for field in shown]
     lines: list[bytes] = []

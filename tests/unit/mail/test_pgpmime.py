@@ -388,3 +388,16 @@ def test_what_a_filter_wrote_of_the_content_never_leaves_in_clear(name: str, *, 
     )
     with pytest.raises(NotSealed, match="filter"):
         verify(left, [[ALICE]], protect_subject=protect)
+
+
+@pytest.mark.parametrize("name", ["DKIM-Signature", "ARC-Message-Signature", "X-Google-DKIM-Signature"])
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_signature_with_copies_of_fields_does_not_leave_outside(name: str, *, protect: bool) -> None:
+    copies = f"{name}: v=1; h=from:subject;\r\n z =Subject:=20positive|Bcc:=20hid@x.example; b=y\r\n".encode()
+    plain = f"{name}: v=1; h=from; bh=abz=; b=z=\r\n".encode()
+    outer = seal(copies + plain + b"Subject: x\r\n\r\nbody\r\n", protect_subject=protect)
+    assert b"positive" not in outer
+    assert plain in outer
+    left = seal(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(b"Subject", copies + b"Subject", 1)
+    with pytest.raises(NotSealed, match="signature"):
+        verify(left, [[ALICE]], protect_subject=protect)
