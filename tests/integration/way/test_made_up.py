@@ -131,6 +131,8 @@ def passed(mail: bytes) -> bytes:
 
 
 def without_bcc(content: bytes) -> bytes:
+    if content.startswith((b" ", b"\t")):  # no part of our Received line, but the body
+        return b"\r\n" + content
     head = headers.split(content)
     kept = b"".join(field.raw for field in head.fields if field.name not in {"bcc", "resent-bcc"})
     return kept + content[sum(len(field.raw) for field in head.fields) :]
