@@ -153,11 +153,12 @@ class Chain:
             return
         told = await self._tell_local(search.address)
         search.told.append(told)
-        known = search.known = told.lookup
-        if not isinstance(known, Found) or known.origin is Origin.IMPORTED:
-            return
-        if await self._guarded(search, known):
-            search.known = await self._local.keyring.lookup(search.address, {Origin.IMPORTED})
+        known, passed_over = told.lookup, set[str]()
+        while isinstance(known, Found) and known.origin is not Origin.IMPORTED and await self._guarded(search, known):
+            passed_over.add(known.certificate.fingerprint)
+            known = await self._local.keyring.lookup(search.address, passed_over)
+        search.known = known
+        if not isinstance(known, Found):
             return
         remote = next((remote for remote in self._remotes if remote.name == known.origin.value), None)
         if remote:
@@ -230,8 +231,6 @@ class Chain:
         if entry is None:  # a person rejected it: that is not "no key"
             fingerprint = found.certificate.fingerprint
             return Unusable(Why.DISABLED, fingerprint, found.origin, found.source, found.method)
-        if entry.proposed and await self._local.guard.guard(address, entry.certificate):
-            return NotFound(found.source, found.method)  # else it is for another of its addresses
         if self._local.listed and entry.origin is not Origin.IMPORTED:
             beside = await self._local.keyring.lookup(address)
             if isinstance(beside, Found) and beside.origin is Origin.IMPORTED:

@@ -62,12 +62,12 @@ class Keyring:
         """`keyring`."""
         return NAME
 
-    async def lookup(self, address: Address, origins: Collection[Origin] = frozenset(Origin)) -> Lookup:
-        """What the store has of these origins for this address. Never raises."""
+    async def lookup(self, address: Address, passed_over: Collection[str] = ()) -> Lookup:
+        """What the store has for this address but for these fingerprints. Never raises."""
         try:
             for wanted in filter(None, (address, address.untagged)):
                 known = await self._certificates.by_address(wanted)
-                entries = [entry for entry in known if not entry.proposed and entry.origin in origins]
+                entries = [e for e in known if not e.proposed and e.certificate.fingerprint not in passed_over]
                 if entries:
                     return self.judge(entries, wanted)
         except StoreError as error:

@@ -13,13 +13,10 @@ import codecs
 import encodings
 import pkgutil
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_TEXT = 65_536
 
