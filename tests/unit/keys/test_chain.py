@@ -334,28 +334,6 @@ async def test_a_key_that_counts_for_one_address_is_still_proposed_for_another(
     assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
 
 
-async def test_an_approved_key_counts_beside_one_that_is_proposed_here_and_counts_elsewhere(
-    at: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await at.imported(key(1, BOB, expires=EXPIRED))
-    at.wkd.shelf[BOB] = [key(2, BOB)]
-    await at.find(BOB)
-    assert await at.store.certificates.approve(fpr(2))
-    at.time += HOUR
-    at.wkd.shelf[ANN] = [key(3, BOB, ANN)]
-    other = await at.find(ANN)
-    assert isinstance(other, Found)
-    guard = Keeper.guard
-
-    async def meanwhile(self: Keeper, address: Address, certificate: Certificate) -> bool:
-        stands = await guard(self, address, certificate)
-        await self.keep(other, Address(ANN))
-        return stands
-
-    monkeypatch.setattr(Keeper, "guard", meanwhile)
-    assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
-
-
 async def test_a_proposal_counts_once_the_imported_key_is_removed(at: Bench) -> None:
     await at.imported(key(1, BOB, expires=EXPIRED))
     at.wkd.shelf[BOB] = [key(2, BOB)]
