@@ -139,7 +139,7 @@ def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str
     reasons = takewhile(lambda why: why[1], ((rule.name, policy.why_not(rule, seen)) for rule in rules))
     steps = [f"rule “{name}”: no, {why}" for name, why in reasons]
     found = "no rule matches" if taken is policy.DEFAULT_RULE else f"rule “{taken.name}”: matches"
-    stricter = "" if taken in (*rules, policy.DEFAULT_RULE) else ", because the address asks to be sent on"
+    stricter = "" if taken in (*rules, policy.DEFAULT_RULE) else ", because a host may take the address for another"
     return [*steps, f"{found}, encrypt: {taken.encrypt.value}{stricter}"]
 
 

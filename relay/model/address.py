@@ -24,6 +24,9 @@ MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits ad
 _ROUTES = frozenset("%!@")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>]")
 _SPECIAL = re.compile(r'["\\]')
+_ENCLOSED = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]\\ ]*\]')
+"""A quoted local part, an address literal as domain."""
+_DROPPED = re.compile(r'[ ()\[\],;:"\\]')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -71,9 +74,16 @@ class Address:
             return None
 
     @property
-    def routed(self) -> bool:
-        """Whether it asks the host of its domain to send on: a source route, `user%host@domain`, `host!user@domain`."""
-        return self.text.startswith("@") or not _ROUTES.isdisjoint(self.local)
+    def ambiguous(self) -> bool:
+        """Whether a host may take it for another mailbox than we do.
+
+        It asks the host of its domain to send on: a source route, `user%host@domain`, `host!user@domain`. Or it holds
+        what RFC 5321 has in quotes alone, of which Postfix drops a comment, a blank, a backslash, a comma at the end.
+        """
+        routed = self.text.startswith("@") or not _ROUTES.isdisjoint(self.local)
+        local, at, domain = self.text.rpartition("@")
+        written = [part for part in (local or domain, domain if at else "") if not _ENCLOSED.fullmatch(part)]
+        return routed or any(map(_DROPPED.search, written))
 
     @property
     def is_ascii(self) -> bool:

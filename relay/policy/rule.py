@@ -72,7 +72,7 @@ class Rule:
 
         Clear mail for the hospital itself is none for `bob%elsewhere.example@hopital.example`, which Postfix sends on.
         """
-        if self.encrypt is Encrypt.NEVER and recipient.routed and self.recipients:
+        if self.encrypt is Encrypt.NEVER and recipient.ambiguous and self.recipients:
             return any(pattern.everyone for pattern in self.recipients)
         return not self.recipients or any(pattern.matches(recipient) for pattern in self.recipients)
 
@@ -111,7 +111,9 @@ def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
     No rule has seen to whom `bob%elsewhere.example@hopital.example` goes on: what one prefers is required there.
     """
     rule = next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
-    return replace(rule, encrypt=Encrypt.REQUIRED) if recipient.routed and rule.encrypt is Encrypt.PREFERRED else rule
+    return (
+        replace(rule, encrypt=Encrypt.REQUIRED) if recipient.ambiguous and rule.encrypt is Encrypt.PREFERRED else rule
+    )
 
 
 def why_not(rule: Rule, message: Message) -> str | None:

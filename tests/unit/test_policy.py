@@ -350,15 +350,48 @@ def test_a_notice_is_never_sent_to_the_null_sender() -> None:
         assert told is not Telling.NOTICE
 
 
+SENT_ON = [
+    "bob%elsewhere.example@hopital.example",
+    "elsewhere.example!bob@hopital.example",
+    '"bob@elsewhere.example"@hopital.example',
+    "@elsewhere.example:bob@hopital.example",
+]
+WRITTEN_ODDLY = [
+    "bob@ville.example ",
+    "bob@ ville.example",
+    "bob(x)@ville.example",
+    "bob@ville.example(x)",
+    "bob@ville.example,",
+    "bob@ville.example;",
+    r"b\ob@ville.example",
+]
+
+
+@pytest.mark.parametrize("address", [*SENT_ON, *WRITTEN_ODDLY])
+def test_a_rule_that_prefers_encryption_lets_nothing_go_clear_to_who_knows_whom(address: str) -> None:
+    """No rule was met and no key found by the name, and Postfix delivered it, clear, to another that has both."""
+    taken = match([Rule("preferred", encrypt=Encrypt.PREFERRED)], Message(None, Address(address)))
+    decision = decide(taken, encrypted_as=None, lookup=NotFound("keyring", "keyring"))
+    assert decision == Refuse("preferred", Why.NO_KEY)
+
+
 @pytest.mark.parametrize(
     "address",
     [
-        "bob%elsewhere.example@hopital.example",
-        "elsewhere.example!bob@hopital.example",
-        '"bob@elsewhere.example"@hopital.example',
-        "@elsewhere.example:bob@hopital.example",
+        "bob.@v.example",
+        "o'neil+x@v.example",
+        '"a b"@v.example',
+        "bob@[192.0.2.1]",
+        "bob@[IPv6:2001:db8::1]",
+        "postmaster",
     ],
 )
+def test_a_rule_that_prefers_encryption_stays_that_for_any_other_address(address: str) -> None:
+    preferred = Rule("preferred", encrypt=Encrypt.PREFERRED)
+    assert match([preferred], Message(None, Address(address))) is preferred
+
+
+@pytest.mark.parametrize("address", SENT_ON)
 def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(address: str) -> None:
     inside = Rule("inside", recipients=(AddressPattern("*@hopital.example"),), encrypt=Encrypt.NEVER)
     everyone = Rule("all", recipients=(AddressPattern("*"),), encrypt=Encrypt.NEVER)
@@ -368,11 +401,6 @@ def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(addres
     assert match([everyone], message) is everyone
     assert match([strict], message) is strict
     assert match([inside], Message(None, Address("bob@hopital.example"))) is inside
-    preferred = Rule("preferred", encrypt=Encrypt.PREFERRED)
-    taken = match([preferred], message)
-    decision = decide(taken, encrypted_as=None, lookup=NotFound("keyring", "keyring"))
-    assert decision == Refuse("preferred", Why.NO_KEY), "Postfix sent it on, in clear, past the rule for elsewhere"
-    assert match([preferred], Message(None, Address("bob@hopital.example"))) is preferred
 
 
 @pytest.mark.parametrize(
