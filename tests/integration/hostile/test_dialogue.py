@@ -20,6 +20,8 @@ from lab.sink import Sink
 
 MIB = 1 << 20
 MAIL = b"From: a@hopital.example\r\nSubject: from an attacker\r\n\r\nThe text of an attacker.\r\n"
+CLEAR = b"X-Clear: yes\r\n" + MAIL
+POLICY = [{"name": "clear", "header": {"X-Clear": "yes"}, "encrypt": "never"}, {"name": "all", "encrypt": "preferred"}]
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}"}, scheme="smtp") as relay:
+    with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "policy": POLICY}, scheme="smtp") as relay:
         relay.start()
         yield Bench(relay, sink, relay.settings["listen"][0])
 
@@ -64,7 +66,7 @@ async def test_an_address_is_never_run_nor_a_file(sender: str, bench: Bench, tmp
         given = [await client.say(f"{command}:<{evil}>") for command in ("MAIL FROM", "RCPT TO")]
         if "501 " not in {reply[:4] for reply in given}:  # a space without quotes is no address
             given.append(await client.say("DATA"))
-            await client.body(MAIL)
+            await client.body(CLEAR)
             given.append(await client.reply())
     assert [reply[:3] for reply in given] in (["250", "250", "354", "250"], ["501", "503"])
     assert [(mail.sender, list(mail.recipients)) for mail in bench.sink.taken] == [(evil, [evil])] * (len(given) == 4)
@@ -86,10 +88,21 @@ async def test_an_odd_address_goes_on_to_the_letter(address: str, bench: Bench) 
         assert (await client.say(f"MAIL FROM:<a@hopital.example>{parameters}")).startswith("250 ")
         assert (await client.say(f"RCPT TO:<{address}>")).startswith("250 ")
         assert (await client.say("DATA")).startswith("354 ")
-        await client.body(MAIL)
+        await client.body(CLEAR)
         assert (await client.reply()).startswith("250 ")
     (mail,) = bench.sink.taken
     assert list(mail.recipients) == [address]
+
+
+@pytest.mark.parametrize("address", ["bob%else.example@x.example", '"bob@else.example"@x.example', "bob@else.example,"])
+async def test_nothing_goes_clear_to_an_address_of_which_postfix_makes_another(address: str, bench: Bench) -> None:
+    bench.sink.forget()
+    async with Client(bench.url) as client:
+        await client.hello()
+        assert (await client.send("a@hopital.example", [address], MAIL))[0].startswith("250 ")
+    (notice,) = bench.sink.taken
+    assert (notice.sender, list(notice.recipients)) == ("", ["a@hopital.example"])
+    assert b"The text of an attacker." not in notice.content
 
 
 @pytest.mark.parametrize(
