@@ -2,7 +2,7 @@
 
     python bench/dashboard_picture.py FILE.png [--seconds N]
 
-A relay with two workers handles mail for so long: sealed, in clear by a rule, refused with a notice, and deferred
+A relay with two workers handles mail for so long: encrypted, in clear by a rule, refused with a notice, and deferred
 because a WKD server is away; for a while its next hop is away too, and one worker is killed. Prometheus scrapes it each
 second.
 """
@@ -75,7 +75,7 @@ async def main(file: Path, seconds: float) -> None:
             await asyncio.sleep(seconds / 2)
             port = hop.port
             await hop.stop()
-            os.kill(relay.workers[1], signal.SIGKILL)
+            os.kill(relay.daemon.supervisor[1], signal.SIGKILL)
             await asyncio.sleep(seconds / 10)
             await hop.listen(port)
             await asyncio.sleep(seconds * 4 / 10)

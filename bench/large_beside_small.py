@@ -1,4 +1,4 @@
-"""Does a large mail stop the small ones? p99 of 10 KB mails while 20 MB mails are sealed, against its quiet value.
+"""Does a large mail stop the small ones? p99 of 10 KB mails while 20 MB mails are encrypted, against its quiet value.
 
     python bench/large_beside_small.py [ENGINE…] [--rounds N] [--mails N]
 

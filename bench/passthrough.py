@@ -2,7 +2,7 @@
 
     python bench/passthrough.py --lmtp PORT --smtp PORT --next PORT [--processes N]
 
-No check, no trace, no sealing, no DSN: it loses what its next hop refuses. Says `ready` and serves until SIGTERM.
+No check, no trace, no encryption, no DSN: it loses what its next hop refuses. Says `ready` and serves until SIGTERM.
 """
 
 from __future__ import annotations

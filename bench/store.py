@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from lab.certificates import make_certificates
 from lab.synthetic import certificate, entry
 
-from relay.intake import Intake, Outcome, survey
-from relay.keys.store import Store
+from relay.admin.key_import import Intake, Outcome, survey
 from relay.model import Address, Record
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
+from relay.store import Store
 
 ROUNDS = 1000
 CALLERS = 20
@@ -94,7 +94,7 @@ async def trace(store: Store) -> dict[str, object]:
             message_id=f"<{number}.abcdef@mail.hopital.example>",
             sender=f"person{number % 300}@hopital.example",
             recipient=f"person{number % 2000}@example.org",
-            action="seal",
+            action="encrypt",
             rule="everyone else",
             reason="key found: keyring",
             fingerprint="AB" * 20,

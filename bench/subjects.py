@@ -23,9 +23,9 @@ from lab.relay import PROGRAM, Relay
 from lab.synthetic import certificate, entry
 from load import HOST, KNOWN, PEOPLE, await_port
 
-from relay.intake import Intake, survey
-from relay.keys.store import Store
-from relay.openpgp.examine import GnuPGExaminer
+from relay.admin.key_import import Intake, survey
+from relay.openpgp.examiner import GnuPGExaminer
+from relay.store import Store
 
 LARGEST = "300MiB"  # fifty messages of 20 MB at once find room
 SIGNER = "bench@hopital.example"

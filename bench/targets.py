@@ -87,7 +87,7 @@ TARGETS: dict[str, tuple[str, str, float]] = {
     "workers": ("`sequoia`, 2 workers, 10 KB: mails a second / pass-through with 2 processes", "at least", 0.8),
     "postfix-sequoia": ("Postfix on both sides, `sequoia`: mails a second / pass-through", "at least", 0.95),
     "postfix-gnupg": ("Postfix on both sides, `gnupg`: mails a second / pass-through", "at least", 0.5),
-    "large": ("20 MB, `sequoia`: wall / (smtp-sink receives + pysequoia seals + aiosmtplib sends)", "at most", 1.3),
+    "large": ("20 MB, `sequoia`: wall / (smtp-sink receives + pysequoia encrypts + aiosmtplib sends)", "at most", 1.3),
     "memory-gnupg": ("peak memory of a 20 MB mail above idle / its size, `gnupg`", "at most", 5),
     "memory-sequoia": ("peak memory of a 20 MB mail above idle / its size, `sequoia`", "at most", 5),
     "store": ("CPU of a mail with 100,000 certificates in the store / with 10", "at most", 1.05),
@@ -201,21 +201,21 @@ def large_wall(bench: Bench) -> dict[str, object]:
     key = pysequoia.Tsk.generate("Alone <alone@ville.example>")
     certificate, signer = key.extract_certificate(), key.signer()
 
-    def seal() -> bytes:
+    def encrypt() -> bytes:
         return bytes(pysequoia.encrypt(content, recipients=[certificate], signer=signer, armor=True))
 
-    sealed = seal().replace(b"\n", b"\r\n")
+    encrypted = encrypt().replace(b"\n", b"\r\n")
     probe = load.Probe(bench.sink, lmtp=False, size=0)
     send = partial(load.source, size=LARGE)
     whole, *both, slow, plain = _turns(
         bench.plan.turns,
         lambda: send(bench.relay("sequoia").ports["lmtp"], lmtp=True),
         lambda: send(bench.sink, lmtp=False),
-        lambda: _seconds(seal),
-        lambda: asyncio.run(_sent(bench.sink, sealed)),
-        lambda: _seconds(partial(probe.send, load.KNOWN, sealed, b".\r\n")),
+        lambda: _seconds(encrypt),
+        lambda: asyncio.run(_sent(bench.sink, encrypted)),
+        lambda: _seconds(partial(probe.send, load.KNOWN, encrypted, b".\r\n")),
     )
-    names = ("receive_s", "seal_s", "send_s", "send_plain_s")
+    names = ("receive_s", "encrypt_s", "send_s", "send_plain_s")
     return _target(
         "large",
         whole / (sum(both) + slow),
@@ -262,7 +262,7 @@ def _one_recipient(program: subjects.Subject, mails: int) -> float:
 
 
 def fifty_recipients(bench: Bench, engine: str) -> dict[str, object]:
-    """All named in To: one message sealed for all of them."""
+    """All named in To: one message encrypted for all of them."""
     mails, program = max(2, int(6 * bench.plan.seconds)), bench.relay(engine)
 
     def cost(file: Path, recipients: int) -> float:

@@ -3,7 +3,7 @@
     python bench/trace.py [ENGINE…] [--rounds N] [--seconds S] [--json]
 
 Two relays as large_beside_small.py sets them up; their one difference is that in the second `Witness.testify` does
-nothing. `CLIENTS` connections send mails of 10 KB, each sealed and signed, for some seconds to the one, then to the
+nothing. `CLIENTS` connections send mails of 10 KB, each encrypted and signed, for some seconds to the one, then to the
 other, round by round, so that what else runs on the machine meets both alike. Told are messages a second and the
 milliseconds of processor time that a message takes (of the relay with its children), medians over the rounds. The
 promise is that at 200 messages/s the trace costs no more than a tenth of the throughput.
@@ -27,7 +27,7 @@ from subjects import Subject
 CLIENTS = 20
 WITHOUT = """
 from relay.cli.main import main
-from relay.witness import Witness
+from relay.pipeline.audit import Witness
 async def nothing(*_):
     pass
 Witness.testify = nothing

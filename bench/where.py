@@ -37,7 +37,7 @@ PARTS = {
     "log lines": "structlog/|relay/events",
     "the store: ledger, trace, certificates": "sqlalchemy/|relay/keys/store",
     "the last check of what was made": r"verify \(relay/mail/pgpmime",
-    "sealing (pysequoia), or calling gpg": "relay/openpgp|asyncio/subprocess",
+    "encryption (pysequoia), or calling gpg": "relay/openpgp|asyncio/subprocess",
     "armor and MIME around it": "relay/mail/armor|relay/mail/pgpmime",
     "next hop": r"relay/smtp/(outlet|handover|connection|pool|commands)|aiosmtplib/|stuffed \(",
     "handing over to the process beside, and back": r"relay/wire|relay/helper.*(receive|send)|_read \(relay/wire",
@@ -70,7 +70,7 @@ def sampled(folder: Path, stock: Path, engine: str, size: int) -> str:
     sessions, mails = LOADS[size]
     file = folder / f"{engine}-{size}"
     with load.sink() as (onward, _), subjects.relay(onward, engine, stock) as relay:
-        port = relay.ports["lmtp"]
+        port = relay.pipeline.ports["lmtp"]
         load.run(port, lmtp=True, size=size, sessions=sessions, mails=2 * sessions)
         words = ["--pid", str(relay.family.leader), "--subprocesses", "--rate", str(RATE), "--duration", "3600"]
         program = Path(sys.executable).with_name("py-spy")

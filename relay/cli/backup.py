@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from relay import backup
-from relay.backup import Contents, Restoring
+from relay.admin import backup
+from relay.admin.backup import Contents, Restoring
 from relay.cli.context import Json, agreed, complain, context_of, fail, print_json, run, say
 from relay.config import Config
 

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from relay.app import assure, build_outlet
 from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
-from relay.engines import passphrase
-from relay.errors import NextHopError, RelayError, Unwilling
+from relay.daemon.build import assure, build_outlet
+from relay.daemon.engines import passphrase
+from relay.daemon.resources import opened_chain, opened_store
 from relay.keys.cache import Ask
 from relay.model import Address, Outage
-from relay.opened import opened_chain, opened_store
+from relay.model.errors import NextHopError, RelayError, Unwilling
 from relay.openpgp import home, signing
 
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
@@ -86,7 +86,7 @@ async def _store(config: Config) -> str:
 async def _signing(config: Config) -> str:
     selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
     if not selectors:
-        return "ok, none set: what is sealed is not signed (sign.default)"
+        return "ok, none set: what is encrypted is not signed (sign.default)"
     begun = time.monotonic()
     for selector in sorted(selectors):
         await signing.can_sign(config.keyring, await signing.resolve(config.keyring, selector), passphrase(config))

@@ -13,9 +13,9 @@ import smtplib
 from email.message import EmailMessage
 from pathlib import Path
 
-from relay.cli.cast import COLLEAGUE, DOCTOR, RELAY, Recipient, letter, read
 from relay.cli.context import out, run, say
-from relay.cli.stage import READY_WITHIN, folder, free_port, pgp_relay, serving, sink
+from relay.cli.demo_correspondent import COLLEAGUE, DOCTOR, RELAY, Recipient, letter, read
+from relay.cli.demo_environment import READY_WITHIN, folder, free_port, pgp_relay, serving, sink
 
 MOST_LINES = 40
 _ROUTE = ("--from", DOCTOR, "--to", COLLEAGUE)

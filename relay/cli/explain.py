@@ -13,12 +13,11 @@ from typing import Annotated, assert_never
 import typer
 
 from relay import policy
-from relay.cli import asked
+from relay.cli import lookup_report
 from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
-from relay.errors import AddressError
-from relay.facts import Facts
+from relay.daemon.resources import opened_chain
 from relay.mail import headers
 from relay.mail.shape import shape_of
 from relay.model import (
@@ -26,6 +25,7 @@ from relay.model import (
     Clear,
     Decision,
     Defer,
+    Encrypt,
     Envelope,
     Found,
     Hold,
@@ -36,11 +36,11 @@ from relay.model import (
     Pass,
     Recipient,
     Refuse,
-    Seal,
     Unusable,
     verb,
 )
-from relay.opened import opened_chain
+from relay.model.errors import AddressError
+from relay.pipeline.facts import Facts
 from relay.policy import Message, Rule, Telling
 
 _TOLD = {
@@ -114,7 +114,7 @@ async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explan
         async with opened_chain(config) as chain:
             lookup, told = await chain.reason(recipient, rule.excused)
         remotes = [remote.name for remote in chain.remotes]
-        keys = asked.steps(told, lookup, recipient, sources=remotes, excused=rule.excused)
+        keys = lookup_report.steps(told, lookup, recipient, sources=remotes, excused=rule.excused)
     decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup)
     ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]
     if config.shadow:
@@ -146,7 +146,7 @@ def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str
 def _conclusion(config: Config, decision: Decision, inbound: Inbound, *, automatic: bool) -> str:
     told = f"{verb(decision)}: {decision.reason}"
     match decision:
-        case Seal():
+        case Encrypt():
             signer = config.sign.signer(inbound.envelope.sender) if decision.sign else None
             subject = "protected" if decision.protect_subject else "in clear"
             return f"{told}; signed by {signer or 'nobody'}; subject {subject}"

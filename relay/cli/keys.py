@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from relay.cli.context import Json, context_of, fail, print_json, run, say
-from relay.cli.generate import generate
-from relay.cli.imports import import_
-from relay.cli.listing import tell, tell_all_of
-from relay.cli.lookup import lookup
+from relay.cli.key_listing import tell, tell_all_of
+from relay.cli.keys_generate import generate
+from relay.cli.keys_import import import_
+from relay.cli.keys_lookup import lookup
 from relay.config import Config
 from relay.config.values import duration
-from relay.errors import AddressError
-from relay.keys.store import Store
+from relay.daemon.resources import opened_store
 from relay.mail.armor import enarmor
 from relay.model import Address, Entry
-from relay.opened import opened_store
+from relay.model.errors import AddressError
+from relay.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="The correspondents' keys, and the relay's own.")
 app.command("import")(import_)

@@ -2,7 +2,7 @@
 
 Exit status: 0 done, 1 some of it failed (told item by item), 2 used wrongly or a wrong configuration; 130 where a
 person interrupted it. What is foreseen to fail is one sentence. Of what is not, only the type and the place in our
-code are told (`relay.events.unforeseen`): the text of an exception may quote a mail.
+code are told (`relay.telemetry.events.unforeseen`): the text of an exception may quote a mail.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Annotated
 
 import typer
 
-from relay import events
 from relay.cli.commands import Commands
 from relay.cli.context import Context, complain
-from relay.errors import ConfigError, RelayError
+from relay.model.errors import ConfigError, RelayError
+from relay.telemetry import events
 
 # Where the configuration is looked for when nothing names it.
 HERE = Path("config.yaml")

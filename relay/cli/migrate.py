@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from relay.admin import zeyple as leaving
 from relay.cli.context import Json, agreed, context_of, fail, print_json, run, say
-from relay.cli.imports import Report, import_keys
+from relay.cli.keys_import import Report, import_keys
 from relay.config import load, parse
-from relay.errors import ConfigError, RelayError
-from relay.leaving import zeyple as leaving
+from relay.model.errors import ConfigError, RelayError
 
 app = typer.Typer(no_args_is_help=True, help="Leave another program for this one.")
 

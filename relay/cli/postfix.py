@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relay import postfix
+from relay.admin import postfix
 from relay.cli.context import Json, context_of, print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="Postfix's main.cf and master.cf: show, install, uninstall.")

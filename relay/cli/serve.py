@@ -7,14 +7,15 @@ from pathlib import Path
 
 import typer
 
-from relay import events, service
-from relay.app import assure
 from relay.cli.context import context_of, run
 from relay.config import Config
-from relay.metrics.observer import Observer
-from relay.metrics.tally import Tally
-from relay.post import Alone
-from relay.workers import supervise
+from relay.daemon import service
+from relay.daemon.build import assure
+from relay.daemon.role import Alone
+from relay.daemon.supervisor import supervise
+from relay.telemetry import events
+from relay.telemetry.counters import Tally
+from relay.telemetry.observer import Observer
 
 
 def serve(context: typer.Context) -> None:

@@ -13,13 +13,13 @@ from rich.live import Live
 from rich.text import Text
 
 from relay.cli.context import Json, context_of, fail, out, print_json, run, say, shown
-from relay.cli.listing import as_object
+from relay.cli.key_listing import as_object
 from relay.cli.times import moment
 from relay.config import Config
-from relay.errors import RelayError
-from relay.metrics.asking import ask
-from relay.opened import opened_store
+from relay.daemon.resources import opened_store
+from relay.model.errors import RelayError
 from relay.openpgp.home import reachable
+from relay.telemetry.status_client import ask
 
 SOON = 30 * 24 * 3600.0
 MOST_SHOWN = 10
@@ -108,7 +108,7 @@ def _print(told: Told) -> None:
 
 
 def _whole(told: Told, expiring: Expiring) -> Told:
-    times = {name: moment(told[name]) for name in ("started", "last_seal")}
+    times = {name: moment(told[name]) for name in ("started", "last_encryption")}
     troubles = [{**trouble, "last": moment(trouble["last"])} for trouble in told["troubles"]]
     unread = expiring if isinstance(expiring, str) else None
     keys = {"expiring": None if unread else expiring, "unread": unread}
@@ -137,7 +137,7 @@ def lines(told: Told) -> Iterator[str]:
         f"so far    {told['messages']:g} messages; recipients: {replies['accepted']:g} served, "
         f"{replies['deferred']:g} deferred, {replies['rejected']:g} rejected"
     )
-    yield f"sealed    last at {told['last_seal'] or 'no time yet'}"
+    yield f"encrypted    last at {told['last_encryption'] or 'no time yet'}"
     yield (
         f"keys      {keys['usable']:g} usable, {keys['expiring']:g} expiring within 30 days, "
         f"{keys['unusable']:g} unusable, {keys['proposed']:g} to approve"

@@ -15,15 +15,15 @@ from relay.cli.context import Json, Row, context_of, fail, print_json, print_tab
 from relay.cli.times import moment
 from relay.config import Config
 from relay.config.values import duration
-from relay.keys.store import Link
+from relay.daemon.resources import opened_store
 from relay.model import Record
-from relay.opened import opened_store
+from relay.store import Link
 
 T = TypeVar("T")
 
 _NULL_SENDER = "<>"
 _HEADER = ("time", "id", "action", "sender", "recipient", "rule", "reason", "reply")
-_ACTIONS = ("seal", "pass", "clear", "refuse", "hold", "defer")
+_ACTIONS = ("encrypt", "pass", "clear", "refuse", "hold", "defer")
 _STYLES = {"clear": "yellow", "refuse": "red", "hold": "red", "defer": "red"}
 
 

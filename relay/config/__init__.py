@@ -5,9 +5,9 @@ YAML and pydantic have their room here. `load` reads; a `Config` itself does no 
 
 from relay.config.loader import load, parse
 from relay.config.model import Config
-from relay.config.parts import Cache, Deadlines, LdapServer, Log, LookupKeys, Notices, Sign, Tls, Wkd
-from relay.config.place import Endpoint, HostPort
+from relay.config.sections import Cache, Deadlines, LdapServer, Log, LookupKeys, Notices, Sign, Tls, Wkd
 from relay.config.values import duration
+from relay.model.endpoint import Endpoint, HostPort
 
 __all__ = [
     "Cache",

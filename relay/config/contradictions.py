@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from relay.config.model import Config
-from relay.config.tree import Path
+from relay.config.yaml_tree import Path
 
 Problem = tuple[Path, str]
 

@@ -14,21 +14,21 @@ import stat
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.config import tree
+from relay.config import yaml_tree
 from relay.config.contradictions import contradictions
-from relay.config.known import meant
+from relay.config.fault_messages import place_of, sentence
+from relay.config.key_names import meant
 from relay.config.model import Config
-from relay.config.sentences import place_of, sentence
-from relay.config.tree import Path, Tree, Value, dotted, pruned
 from relay.config.values import Surroundings
-from relay.errors import ConfigError, Fault
+from relay.config.yaml_tree import Path, Tree, Value, dotted, pruned
+from relay.model.errors import ConfigError, Fault
 
 
 def load(path: pathlib.Path) -> Config:
     """The configuration in this file."""
     try:
         with path.open("rb") as file:
-            octets = file.read(tree.MOST_OCTETS + 1)
+            octets = file.read(yaml_tree.MOST_OCTETS + 1)
     except OSError as error:
         raise ConfigError((Fault(str(path), 0, f"cannot be read: {error.strerror}"),)) from error
     return parse(octets, path)
@@ -36,7 +36,7 @@ def load(path: pathlib.Path) -> Config:
 
 def parse(octets: bytes, path: pathlib.Path) -> Config:
     """The configuration in these octets, as though they stood in the file `path`."""
-    found = tree.read(octets, str(path))
+    found = yaml_tree.read(octets, str(path))
     around = Surroundings(path.absolute().parent, _unreadable)
     config, errors = _validated(found.values, around)
     faults = [fault for _, fault in found.faults]

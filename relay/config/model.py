@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from relay.config.parts import Deadlines, Log, LookupKeys, Notices, Sign, Tls
+from relay.config.base import Section, needed, setting
 from relay.config.rules import RuleKeys
-from relay.config.section import Section, needed, setting
+from relay.config.sections import Deadlines, Log, LookupKeys, Notices, Sign, Tls
 from relay.config.values import (
     AllowedNetwork,
     AtLeastOne,
@@ -43,12 +43,12 @@ class Config(Section):
     max_message_size: Size = setting("50MiB", "A larger message is refused.")
     workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Processes that share the port.")
     deadlines: Deadlines = setting({}, "How long each step may take.")
-    shadow: bool = setting(default=False, why="Decide, seal, check and trace, but pass the mail on unchanged.")
+    shadow: bool = setting(default=False, why="Decide, encrypt, check and trace, but pass the mail on unchanged.")
     keyring: FolderToBe = setting("keyring", "The folder of the store and of the GnuPG home; may be empty at first.")
     database: DatabaseUrl | None = setting(None, "null: SQLite in the keyring folder.", repr=False)
-    engine: Literal["gnupg", "sequoia"] = setting("gnupg", "What seals.")
+    engine: Literal["gnupg", "sequoia"] = setting("gnupg", "What encrypts.")
     weak_keys: Literal["accept", "refuse"] = setting("accept", "What becomes of keys that other software refuses.")
-    sign: Sign = setting({}, "Who signs what is sealed.")
+    sign: Sign = setting({}, "Who signs what is encrypted.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules: the first that matches counts; where none does, encrypted or refused."

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from relay.config.known import every_key, section_in
+from relay.config.key_names import every_key, section_in
 from relay.config.values import Kind
 
 _INTRODUCTION = """# config.yaml, key by key

@@ -6,12 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from relay.config.section import Contradiction, Section, needed, setting
+from relay.config.base import Contradiction, Section, needed, setting
 from relay.config.values import FieldName, Pattern, Several, Text
 from relay.policy import (
     DEFAULT_RULE,
     AddressPattern,
-    Encrypt,
+    Encryption,
     HeaderPattern,
     Rule,
     SubjectPattern,
@@ -49,14 +49,17 @@ class RuleKeys(Section):
     shape: Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]] | None = setting(
         None, "What the message is by its structure."
     )
-    encrypt: Annotated[Encrypt, Field(strict=False)] = setting(
-        "required", "`never`: clear. `preferred`: sealed, clear only where no source has a key. `required`: sealed."
+    encrypt: Annotated[Encryption, Field(strict=False)] = setting(
+        "required",
+        "`never`: clear. `preferred`: encrypted, clear only where no source has a key. `required`: encrypted.",
     )
     without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
-        "refuse", "A mail that cannot be sealed is refused, or held until a key arrives."
+        "refuse", "A mail that cannot be encrypted is refused, or held until a key arrives."
     )
-    sign: bool = setting(default=True, why="Sign what is sealed, where `sign` names a key.")
-    protect_subject: bool = setting(default=True, why="Move the subject into the sealed part; `[...]` stands outside.")
+    sign: bool = setting(default=True, why="Sign what is encrypted, where `sign` names a key.")
+    protect_subject: bool = setting(
+        default=True, why="Move the subject into the encrypted part; `[...]` stands outside."
+    )
     refuse_with: Literal["notice", "reply"] | None = setting(None, "As the key of that name outside, for this rule.")
     wkd_outage: Annotated[WkdOutage, Field(strict=False)] = setting(
         "defer", "`not_found`: where the domains of `to` do not answer to WKD, they have no key there."
@@ -64,7 +67,7 @@ class RuleKeys(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.encrypt is Encrypt.NEVER and self.without_key is WithoutKey.HOLD:
+        if self.encrypt is Encryption.NEVER and self.without_key is WithoutKey.HOLD:
             raise Contradiction("without_key", "nothing waits for a key where encrypt is never: take one of them out")
         if self.wkd_outage is WkdOutage.NOT_FOUND and not (self.to and all(pattern.domain for pattern in self.to)):
             raise Contradiction("wkd_outage", "an outage is excused for named domains alone: name them under to")

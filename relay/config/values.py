@@ -17,10 +17,10 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
-from relay.config.place import Endpoint, HostPort, directory_url, host_name
-from relay.config.section import Contradiction, Section
-from relay.errors import AddressError
+from relay.config.base import Contradiction, Section
 from relay.model import Address
+from relay.model.endpoint import Endpoint, HostPort, directory_url, host_name
+from relay.model.errors import AddressError
 from relay.policy import AddressPattern
 
 T = TypeVar("T")

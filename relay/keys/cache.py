@@ -2,7 +2,7 @@
 
 Promises: what it answered counts for as long as `Lifetimes` say, in every process and over restarts; a process asks
 for an address once at a time, however many wait for it, and whoever gives up waiting ends nothing; what is found is
-in the store before it is answered (`relay.keys.keeping`). An outage that concerns a whole domain (WKD) or a whole
+in the store before it is answered (`relay.keys.merge_policy`). An outage that concerns a whole domain (WKD) or a whole
 directory (LDAP) is remembered for all of it and ends at once what else is under way there. `lookup` never raises: a
 store that cannot be used is an outage.
 
@@ -20,14 +20,14 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
-from relay import events
-from relay.errors import EngineError, StoreError
-from relay.events import Event
-from relay.keys.keeping import Keeper
-from relay.keys.store import Answer, Result
-from relay.keys.trouble import Trouble
+from relay.keys.merge_policy import Keeper
+from relay.keys.shared_outage import Trouble
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
-from relay.ports import Source
+from relay.model.errors import EngineError, StoreError
+from relay.pipeline.ports import Source
+from relay.store import Answer, Result
+from relay.telemetry import events
+from relay.telemetry.events import Event
 
 
 @dataclass(frozen=True, slots=True)

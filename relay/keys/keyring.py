@@ -1,4 +1,4 @@
-"""The local store as a source of keys: `relay.ports.Source` with the name `keyring` (DESIGN 6).
+"""The local store as a source of keys: `relay.pipeline.ports.Source` with the name `keyring` (DESIGN 6).
 
 The exact address first, then the one without its `+tag`. Of several usable certificates the newest imported
 one; a fetched one only where none was imported; one that must not be used never stands in the way of a good
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from relay.errors import StoreError
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
+from relay.model.errors import StoreError
 
 NAME = "keyring"
 
@@ -42,7 +42,7 @@ class Certificates(Protocol):
 
 
 class Keyring:
-    """Implements `relay.ports.Source`."""
+    """Implements `relay.pipeline.ports.Source`."""
 
     def __init__(
         self,

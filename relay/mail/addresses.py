@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from relay.errors import AddressError
 from relay.model import Address
+from relay.model.errors import AddressError
 
 MAX_LIST = 1_000_000
 MAX_ADDRESSES = 20_000

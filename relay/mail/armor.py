@@ -20,7 +20,7 @@ from typing import NamedTuple
 import anycrc
 import pybase64
 
-from relay.errors import OpenPgpError
+from relay.model.errors import OpenPgpError
 
 COLUMNS = 76  # the most that section 6 allows
 SPACE = b" \t\r\n"

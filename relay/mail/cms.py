@@ -2,15 +2,15 @@
 
 Reads definite and indefinite lengths, to a bounded depth and number of elements. Strict: what has attributes or an
 originator's certificates outside of the encrypted content, a cipher that is none or is weak, nobody it is for, or a
-single octet behind it, is not enveloped; the safe side is to seal it. `is_enveloped` raises nothing.
+single octet behind it, is not enveloped; the safe side is to encrypt it. `is_enveloped` raises nothing.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from relay.errors import OpenPgpError
-from relay.mail.opaque import is_opaque
+from relay.mail.randomness import is_opaque
+from relay.model.errors import OpenPgpError
 
 MAX_DEPTH = 12
 MAX_ELEMENTS = 100_000

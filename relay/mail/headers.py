@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 
-from relay.mail import words_2047
+from relay.mail import encoded_words
 from relay.mail.addresses import MAX_LIST, addresses
 from relay.model import Address, Inbound, normalise_domain
 
@@ -27,7 +27,7 @@ MAX_HOST = 255
 MAX_FIELDS = 120_000
 MAX_OCTETS = 12 * 1024 * 1024
 """Of a header block. Postfix keeps 102,400 octets of it by default; real ones have some dozens of fields."""
-MAX_READ = 4 * words_2047.MAX_TEXT
+MAX_READ = 4 * encoded_words.MAX_TEXT
 """Octets of one field that are decoded for people and rules."""
 
 _A_FIELD = rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+)"
@@ -109,7 +109,7 @@ def first(head: Head, name: str) -> Field | None:
 
 def decoded(field: Field) -> str:
     """The value as people read it: encoded words decoded, no more than a bounded length of it."""
-    return words_2047.decode(field.readable)
+    return encoded_words.decode(field.readable)
 
 
 def named_recipients(head: Head) -> frozenset[Address]:

@@ -4,8 +4,9 @@ Promises that a notice holds, of the original, the From, To, Date and Message-ID
 sentence says in plain words what happened and why, and that no program answers it (`Auto-Submitted: auto-replied`,
 RFC 3834; the envelope's sender is null). It is ASCII unless its reader's address is not (RFC 6532, RFC 6533).
 
-Its words are templates (`relay.mail.template`); `relay.mail.status` and `relay.mail.returned` write the other parts.
-It is put together as octets, so that nothing an address holds is folded, encoded or read as a header field.
+Its text is a template (`relay.mail.notice_template`); `relay.mail.delivery_status` and
+`relay.mail.returned_headers` write the other parts. It is assembled as octets, so that nothing in an address is
+folded, encoded or read as a header field.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime, make_msgid
 
-from relay.mail.returned import returned
-from relay.mail.status import Told, delivery_status
-from relay.mail.template import Kind, Template, TemplateError
-from relay.mail.words import Language, because, reason_in
+from relay.mail.delivery_status import Told, delivery_status
+from relay.mail.notice_template import Kind, Template, TemplateError
+from relay.mail.notice_texts import Language, because, reason_in
+from relay.mail.returned_headers import returned
 from relay.model import Address, Inbound
 
 __all__ = ["Kind", "Notices", "Template", "TemplateError", "Told"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relay.errors import OpenPgpError, SecretKeyFound
+from relay.model.errors import OpenPgpError, SecretKeyFound
 
 PKESK = 1
 SKESK = 3

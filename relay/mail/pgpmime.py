@@ -1,8 +1,8 @@
-"""The sealed mail: what gets encrypted, what goes around it, and the last check before it leaves.
+"""The encrypted mail: what gets encrypted, what goes around it, and the last check before it leaves.
 
 RFC 3156 section 4 and 6.2, RFC 9788 (`hp="cipher"` and `HP-Outer`), and `protected-headers="v1"`, which
 Thunderbird and K-9 understand. Header fields are cut and joined as octets; the body goes into the payload
-byte for byte, by one copy. `payload` and `sealed` raise nothing; `verify` raises `NotSealed`.
+byte for byte, by one copy. `payload` and `encrypted` raise nothing; `verify` raises `NotEncrypted`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 
-from relay.errors import NotSealed, OpenPgpError
-from relay.mail import armor, encrypted, headers, mime, packets
+from relay.mail import armor, ciphertext, headers, mime, packets
 from relay.mail.headers import Field, Head
+from relay.model.errors import NotEncrypted, OpenPgpError
 
 CONFIDENTIAL = frozenset(
     {
@@ -37,12 +37,12 @@ QUOTING = frozenset(
         "x-microsoft-antispam-message-info", "x-microsoft-antispam-message-info-original",  # opaque, of the content
     }
 )  # fmt: skip
-"""Gone outside of every sealed mail: what a filter that saw the content in clear wrote down of it."""
+"""Gone outside of every encrypted mail: what a filter that saw the content in clear wrote down of it."""
 _QUOTING_FAMILIES = ("x-ms-exchange-antispam-messagedata", "x-ms-exchange-organization-", "x-ms-exchange-forest-")
 """The same; the last two are what Exchange itself takes out when a mail leaves the organisation."""
 _SIGNATURES = frozenset({"dkim-signature", "arc-message-signature", "x-google-dkim-signature"})
 _COPIES = re.compile(rb"[:;]\s*z\s*=", re.IGNORECASE)
-"""RFC 6376 section 3.5: copies of header fields, Subject and Bcc among them; sealing breaks the signature anyway."""
+"""RFC 6376 section 3.5: copies of header fields, Subject and Bcc among them; encryption breaks the signature anyway."""
 PROTECTED = CONFIDENTIAL | frozenset(
     {
         "from", "sender", "reply-to", "to", "cc", "followup-to", "mail-followup-to", "mail-reply-to",
@@ -86,7 +86,7 @@ def payload(content: bytes, *, protect_subject: bool) -> bytes:
     return b"".join([*lines, memoryview(content)[head.body_start :]])
 
 
-def sealed(head: Head, ciphertext: bytes, *, received: bytes, protect_subject: bool) -> bytes:
+def encrypted(head: Head, ciphertext: bytes, *, received: bytes, protect_subject: bool) -> bytes:
     """The message that leaves; `head` is the received one's, `ciphertext` the OpenPGP message made of the payload."""
     boundary = f"=_pgp-relay_{secrets.token_hex(16)}".encode("ascii")  # "_" is in no armor
     outer = [field for field in head.fields if not (_is_structural(field) or field.name in headers.BLIND)]
@@ -109,7 +109,7 @@ def sealed(head: Head, ciphertext: bytes, *, received: bytes, protect_subject: b
 
 
 def verify(message: bytes, recipients: Sequence[Sequence[str]], *, protect_subject: bool = False) -> None:
-    """Raise `NotSealed` unless it is a sealed mail for exactly these recipients.
+    """Raise `NotEncrypted` unless it is an encrypted mail for exactly these recipients.
 
     A recipient is given as the key ids it may be encrypted to. Each has at least one session key packet (an
     engine may use several subkeys of one certificate), each packet is for one of them, and none is hidden.
@@ -118,41 +118,41 @@ def verify(message: bytes, recipients: Sequence[Sequence[str]], *, protect_subje
     _verify_head(whole.head, protect_subject=protect_subject)
     kind = mime.content_type(whole.head)
     try:
-        named, tag = encrypted.session_keys(encrypted.pgp_mime(message, whole, kind or mime.ContentType("")))
+        named, tag = ciphertext.session_keys(ciphertext.pgp_mime(message, whole, kind or mime.ContentType("")))
     except OpenPgpError as error:
-        raise NotSealed(f"not sealed: {error}") from error
+        raise NotEncrypted(f"not encrypted: {error}") from error
     if tag != packets.SEIPD:
-        raise NotSealed("not sealed: the data is not integrity protected as it should be")
+        raise NotEncrypted("not encrypted: the data is not integrity protected as it should be")
     _verify_recipients(named, recipients)
 
 
 def _verify_head(head: Head, *, protect_subject: bool) -> None:
     names = [field.name for field in head.fields]
     if not head.separator:
-        raise NotSealed("not sealed: the header block does not end")
+        raise NotEncrypted("not encrypted: the header block does not end")
     if not headers.BLIND.isdisjoint(names):
-        raise NotSealed("not sealed: a Bcc field is left")
+        raise NotEncrypted("not encrypted: a Bcc field is left")
     if [name for name in names if name.startswith("content-")] != ["content-type"]:
-        raise NotSealed("not sealed: a Content field of the received mail is left outside")
+        raise NotEncrypted("not encrypted: a Content field of the received mail is left outside")
     if any(map(_quotes, head.fields)):
-        raise NotSealed("not sealed: what a filter wrote of the content is left outside")
+        raise NotEncrypted("not encrypted: what a filter wrote of the content is left outside")
     if any(map(_copies, head.fields)):
-        raise NotSealed("not sealed: a signature with copies of header fields is left outside")
+        raise NotEncrypted("not encrypted: a signature with copies of header fields is left outside")
     if protect_subject and any(
         field.name in CONFIDENTIAL or (field.name == "subject" and field.raw != HIDDEN_SUBJECT) for field in head.fields
     ):
-        raise NotSealed("not sealed: the subject can be read")
+        raise NotEncrypted("not encrypted: the subject can be read")
 
 
 def _verify_recipients(named: Sequence[str], recipients: Sequence[Sequence[str]]) -> None:
     wanted = [{key_id.upper() for key_id in key_ids} for key_ids in recipients]
     allowed = set[str]().union(*wanted)
     if not wanted or not all(not ids.isdisjoint(named) for ids in wanted):
-        raise NotSealed("not sealed: there is no session key for one of the recipients")
+        raise NotEncrypted("not encrypted: there is no session key for one of the recipients")
     if not allowed.issuperset(named) or "0" * 16 in named:
-        raise NotSealed("not sealed: there is a session key for somebody else")
+        raise NotEncrypted("not encrypted: there is a session key for somebody else")
     if max(Counter(named).values()) > 1:
-        raise NotSealed("not sealed: there are two session keys for one key")
+        raise NotEncrypted("not encrypted: there are two session keys for one key")
 
 
 def _quotes(field: Field) -> bool:

@@ -1,6 +1,6 @@
 """What kind of mail it is: plain, signed or encrypted, automatic, a calendar, Outlook's TNEF (DESIGN 3).
 
-Told by structure (`relay.mail.mime`, `relay.mail.encrypted`). One pass over the header blocks of the parts,
+Told by structure (`relay.mail.mime`, `relay.mail.ciphertext`). One pass over the header blocks of the parts,
 without recursion, bounded in depth and number; a mail that exceeds the bounds is not encrypted. Contents are
 looked at only while nothing readable has been found, and a plain text costs no more than its header block.
 Raises nothing.
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.mail import encrypted, headers, mime
-from relay.mail.bare import is_bare
+from relay.mail import ciphertext, headers, mime
+from relay.mail.allowed_headers import is_bare
 from relay.mail.headers import Head
 from relay.mail.mime import ContentType, Part
 
@@ -99,7 +99,7 @@ class _Survey:
                 self._readable = True
                 continue
             seen += len(found.parts)
-            self._readable |= not (encrypted.nothing_around(self._content, found) and all(map(is_bare, found.parts)))
+            self._readable |= not (ciphertext.nothing_around(self._content, found) and all(map(is_bare, found.parts)))
             waiting.extend((child, depth + 1) for child in reversed(found.parts))
 
     def _flag(self, part: Part, kind: ContentType | None) -> None:
@@ -110,11 +110,11 @@ class _Survey:
 
     def _judge(self, part: Part, kind: ContentType | None) -> None:
         if kind is not None and kind.kind == "multipart/encrypted":
-            found = PGP_MIME if encrypted.is_pgp_mime(self._content, part, kind) else ""
+            found = PGP_MIME if ciphertext.is_pgp_mime(self._content, part, kind) else ""
         elif kind is not None and kind.kind in _CMS:
-            found = S_MIME if encrypted.is_enveloped(self._content, part) else ""
+            found = S_MIME if ciphertext.is_enveloped(self._content, part) else ""
         else:
-            found = INLINE if kind is not None and encrypted.is_inline(self._content, part) else ""
+            found = INLINE if kind is not None and ciphertext.is_inline(self._content, part) else ""
         self._readable = not found
         self._encrypted_as.append(found)
 
@@ -125,8 +125,8 @@ class _Survey:
         if kind.kind == "multipart/signed":
             return _SIGNATURES.get(kind.get("protocol").lower(), "")
         if kind.kind in _CMS:
-            return S_MIME if encrypted.is_signed_data(self._content, self.whole) else ""
-        begins = b"" if kind.multipart else mime.octets(self._content, self.whole, encrypted.PEEK) or b""
+            return S_MIME if ciphertext.is_signed_data(self._content, self.whole) else ""
+        begins = b"" if kind.multipart else mime.octets(self._content, self.whole, ciphertext.PEEK) or b""
         return INLINE if begins.lstrip().startswith(b"-----BEGIN PGP SIGNED MESSAGE-----") else ""
 
 

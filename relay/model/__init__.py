@@ -1,8 +1,8 @@
-"""The relay's values: frozen, normalised, without I/O. Nothing here imports anything but `relay.errors`."""
+"""The relay's values: frozen, normalised, without I/O. Nothing here imports anything but `relay.model.errors`."""
 
 from relay.model.address import Address, normalise_domain
 from relay.model.certificate import Certificate, Component, Unreadable, UserId, Why
-from relay.model.decision import Clear, Decision, Defer, Hold, Pass, Refuse, Seal, verb
+from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Refuse, verb
 from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.reply import Reply
@@ -15,6 +15,7 @@ __all__ = [
     "Component",
     "Decision",
     "Defer",
+    "Encrypt",
     "Entry",
     "Envelope",
     "Found",
@@ -29,7 +30,6 @@ __all__ = [
     "Record",
     "Refuse",
     "Reply",
-    "Seal",
     "Unreadable",
     "Unusable",
     "UserId",

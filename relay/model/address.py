@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import idna
 
-from relay.errors import AddressError
+from relay.model.errors import AddressError
 
 MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits add up to 64 + 1 + 255
 

@@ -106,7 +106,7 @@ class Certificate:
         return min((end for end in (self.primary.expires, last) if end is not None), default=None)
 
     def encryption_components(self, at: float) -> tuple[Component, ...]:
-        """What may be encrypted to at that time; each PKESK of a sealed mail must name one of these."""
+        """What may be encrypted to at that time; each PKESK of an encrypted mail must name one of these."""
         return tuple(c for c in self.components if c.usable(at))
 
     def unusable(self, at: float, address: Address | None = None) -> Why | None:

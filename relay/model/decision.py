@@ -9,15 +9,15 @@ from relay.model.lookup import Found
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Pass on as received: there is nothing readable left to seal."""
+    """Pass on as received: there is nothing readable left to encrypt."""
 
     rule: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
-    """Encrypt to this certificate."""
+class Encrypt:
+    """Encryption to this certificate."""
 
     rule: str
     found: Found
@@ -66,9 +66,9 @@ class Defer:
     reason: str
 
 
-Decision = Pass | Seal | Clear | Refuse | Hold | Defer
+Decision = Pass | Encrypt | Clear | Refuse | Hold | Defer
 
 
 def verb(decision: Decision) -> str:
-    """The word of the trace and of `explain`: pass, seal, clear, refuse, hold, defer."""
+    """The word of the trace and of `explain`: pass, encrypt, clear, refuse, hold, defer."""
     return type(decision).__name__.lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from relay.errors import ReplyError
+from relay.model.errors import ReplyError
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")

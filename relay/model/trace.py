@@ -33,7 +33,7 @@ class Record:
     rule: str
     reason: str
     fingerprint: str
-    """The certificate sealed to, or the one that must not be used."""
+    """The certificate encrypted to, or the one that must not be used."""
     signed_by: str
     reply: str
     size: int

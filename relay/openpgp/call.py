@@ -31,8 +31,8 @@ from typing import Any, Literal
 
 import gnupg
 
-from relay.errors import EngineError, EngineTimeout
-from relay.nice import give_way
+from relay.model.errors import EngineError, EngineTimeout
+from relay.process.priority import give_way
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
@@ -189,7 +189,7 @@ async def _start(
             pass_fds=passing,
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-            process_group=0,  # not a session: see `relay.nice`
+            process_group=0,  # not a session: see `relay.process.priority`
         )
     except OSError as error:
         raise EngineError("gpg cannot be started: is GnuPG installed, and in PATH?") from error

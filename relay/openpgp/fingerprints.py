@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from relay.errors import OpenPgpError
+from relay.model.errors import OpenPgpError
 from relay.openpgp import weakness
 
 

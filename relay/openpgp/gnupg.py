@@ -21,12 +21,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from relay.errors import EngineError, OpenPgpError
 from relay.mail import packets
 from relay.model import Certificate
+from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call
 from relay.openpgp.home import reachable
-from relay.openpgp.trimmed import trimmed
+from relay.openpgp.minimal import trimmed
 
 MOST_RECIPIENTS = 200
 SEIPD = 18
@@ -48,12 +48,12 @@ class GnuPG:
         self._passphrase = passphrase
         self._turns = asyncio.Semaphore(parallel or default_parallel())
 
-    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
         """One message for all `certificates`, signed by `signer`."""
         unique = {certificate.fingerprint: certificate for certificate in certificates}
         recipients = _cut(unique.values())
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
-            raise EngineError(f"a message is sealed for 1 to {MOST_RECIPIENTS} keys at a time")
+            raise EngineError(f"a message is encrypted for 1 to {MOST_RECIPIENTS} keys at a time")
         if signer is not None and not _FINGERPRINT.fullmatch(signer):
             raise EngineError("the signing key is named by its fingerprint")
         async with self._turns:

@@ -19,7 +19,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from relay.errors import EngineError
+from relay.model.errors import EngineError
 
 LONGEST_SOCKET = 107
 OPTIONS = Path(__file__).with_name("gpg.conf")

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.errors import AddressError, EngineError
 from relay.model import Address
+from relay.model.errors import AddressError, EngineError
 from relay.openpgp import call
+from relay.openpgp.colon_listing import Listing, listings
 from relay.openpgp.gnupg import signing, unlocking
 from relay.openpgp.home import reachable
-from relay.openpgp.usable import Listing, listings
 
 SECONDS = 60.0
 

@@ -8,7 +8,7 @@ from relay.policy.decide import Telling, decide, needs_key, telling
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
     DEFAULT_RULE,
-    Encrypt,
+    Encryption,
     Message,
     Rule,
     WithoutKey,
@@ -22,7 +22,7 @@ from relay.policy.rule import (
 __all__ = [
     "DEFAULT_RULE",
     "AddressPattern",
-    "Encrypt",
+    "Encryption",
     "HeaderPattern",
     "Message",
     "Rule",

@@ -10,8 +10,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
-from relay.model import Clear, Decision, Defer, Found, Hold, Lookup, NotFound, Outage, Pass, Refuse, Seal, Unusable, Why
-from relay.policy.rule import Encrypt, Rule, WithoutKey
+from relay.model import (
+    Clear,
+    Decision,
+    Defer,
+    Encrypt,
+    Found,
+    Hold,
+    Lookup,
+    NotFound,
+    Outage,
+    Pass,
+    Refuse,
+    Unusable,
+    Why,
+)
+from relay.policy.rule import Encryption, Rule, WithoutKey
 
 NEVER = "the rule says never"
 NOT_LOOKED_UP = "no key was looked up"
@@ -30,12 +44,12 @@ class Telling(StrEnum):
 
 def needs_key(rule: Rule, *, encrypted_as: str | None) -> bool:
     """Whether `decide` will want a lookup."""
-    return rule.encrypt is not Encrypt.NEVER and encrypted_as is None
+    return rule.encrypt is not Encryption.NEVER and encrypted_as is None
 
 
 def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None) -> Decision:
     """What is to be done; `encrypted_as` says how the message is encrypted already, None that it is not."""
-    if rule.encrypt is Encrypt.NEVER:
+    if rule.encrypt is Encryption.NEVER:
         return Clear(rule.name, NEVER)
     if encrypted_as is not None:
         return Pass(rule.name, f"already encrypted: {encrypted_as}")
@@ -50,7 +64,7 @@ def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automa
             return Telling.NOTICE if possible and not by_reply else Telling.REPLY
         case Hold():
             return Telling.NOTICE if possible else Telling.NOTHING
-        case Pass() | Seal() | Clear() | Defer():
+        case Pass() | Encrypt() | Clear() | Defer():
             return Telling.NOTHING
         case _ as never:
             assert_never(never)
@@ -61,11 +75,11 @@ def _by_lookup(rule: Rule, lookup: Lookup | None) -> Decision:
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
         case Found():
-            return Seal(rule.name, lookup, sign=rule.sign, protect_subject=rule.protect_subject)
+            return Encrypt(rule.name, lookup, sign=rule.sign, protect_subject=rule.protect_subject)
         case NotFound():
             return _without_key(rule)
         case Unusable(why=why, fingerprint=fingerprint):
-            return _not_sealed(rule, why, fingerprint)
+            return _not_encrypted(rule, why, fingerprint)
         case Outage(source=source, reason=reason):
             return _without_key(rule) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
@@ -73,12 +87,12 @@ def _by_lookup(rule: Rule, lookup: Lookup | None) -> Decision:
 
 
 def _without_key(rule: Rule) -> Decision:
-    if rule.encrypt is Encrypt.PREFERRED:
+    if rule.encrypt is Encryption.PREFERRED:
         return Clear(rule.name, Why.NO_KEY)
-    return _not_sealed(rule, Why.NO_KEY)
+    return _not_encrypted(rule, Why.NO_KEY)
 
 
-def _not_sealed(rule: Rule, why: Why, fingerprint: str = "") -> Refuse | Hold:
+def _not_encrypted(rule: Rule, why: Why, fingerprint: str = "") -> Refuse | Hold:
     match rule.without_key:
         case WithoutKey.REFUSE:
             return Refuse(rule.name, why, rule.by_reply, fingerprint)

@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from relay.errors import AddressError
 from relay.model import Address, normalise_domain
+from relay.model.errors import AddressError
 
 NULL_SENDER = "<>"
 _ANY = "*"

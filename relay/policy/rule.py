@@ -14,17 +14,17 @@ from relay.model import Address
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 
 
-class Encrypt(StrEnum):
+class Encryption(StrEnum):
     """What a rule asks for."""
 
     NEVER = "never"
     PREFERRED = "preferred"
-    """Sealed where a key is known, clear where no source has one."""
+    """Encrypted where a key is known, clear where no source has one."""
     REQUIRED = "required"
 
 
 class WithoutKey(StrEnum):
-    """What becomes of a mail that has to be sealed and cannot be."""
+    """What becomes of a mail that has to be encrypted and cannot be."""
 
     REFUSE = "refuse"
     HOLD = "hold"
@@ -48,7 +48,7 @@ class Rule:
     headers: tuple[HeaderPattern, ...] = ()
     """Each of these has to match."""
     shapes: frozenset[str] = frozenset()
-    encrypt: Encrypt = Encrypt.REQUIRED
+    encrypt: Encryption = Encryption.REQUIRED
     without_key: WithoutKey = WithoutKey.REFUSE
     sign: bool = True
     protect_subject: bool = True
@@ -72,7 +72,7 @@ class Rule:
 
         Clear mail for the hospital itself is none for `bob%elsewhere.example@hopital.example`, which Postfix sends on.
         """
-        if self.encrypt is Encrypt.NEVER and recipient.ambiguous and self.recipients:
+        if self.encrypt is Encryption.NEVER and recipient.ambiguous and self.recipients:
             return any(pattern.everyone for pattern in self.recipients)
         return not self.recipients or any(pattern.matches(recipient) for pattern in self.recipients)
 
@@ -112,7 +112,9 @@ def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
     """
     rule = next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
     return (
-        replace(rule, encrypt=Encrypt.REQUIRED) if recipient.ambiguous and rule.encrypt is Encrypt.PREFERRED else rule
+        replace(rule, encrypt=Encryption.REQUIRED)
+        if recipient.ambiguous and rule.encrypt is Encryption.PREFERRED
+        else rule
     )
 
 

@@ -23,8 +23,8 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from relay.config import Endpoint
-from relay.errors import NextHopError, Unwilling
+from relay.model.endpoint import Endpoint
+from relay.model.errors import NextHopError, Unwilling
 
 Said = SMTPResponse
 """A reply of the next hop: `code` and `message`, its lines joined by LF."""

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay import replies
-from relay.errors import AddressError, RelayError
-from relay.model import Address, Recipient, Reply
+from relay.model import Address, Recipient, Reply, replies
+from relay.model.errors import AddressError, RelayError
 
 XFORWARD_NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 

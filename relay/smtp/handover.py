@@ -11,9 +11,8 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from relay import replies
-from relay.errors import NextHopError
-from relay.model import Envelope, Reply
+from relay.model import Envelope, Reply, replies
+from relay.model.errors import NextHopError
 from relay.smtp import commands
 from relay.smtp.connection import Broken, Connection, Said, Timeouts
 from relay.smtp.data import stuffed

@@ -19,13 +19,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from relay import events, replies
-from relay.config import Endpoint
-from relay.errors import ListenError
-from relay.model import Inbound, Reply
+from relay.model import Inbound, Reply, replies
+from relay.model.endpoint import Endpoint
+from relay.model.errors import ListenError
 from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
-from relay.smtp.host import Answer, Dismissable
+from relay.smtp.server_context import Answer, Dismissable
 from relay.smtp.session import Session
+from relay.telemetry import events
 
 Process = Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
 Answered = Callable[[Inbound, bool], Awaitable[None]]

@@ -1,7 +1,7 @@
 """The client: hands one message to the next hop and tells what became of each recipient.
 
 `smtp://`, `smtp+starttls://` (TLS with the certificate checked, or nothing is sent) and `lmtp://`, also over a
-unix socket; see `relay.config.place`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
+unix socket; see `relay.model.endpoint`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
 said. Connections are kept. One that the next hop had closed meanwhile is replaced, without an error and
 without a second copy: only while nothing of the message has been sent.
 
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import ssl
 
-from relay.config import Endpoint
 from relay.model import Envelope, Reply
+from relay.model.endpoint import Endpoint
 from relay.smtp.connection import Connection, Timeouts, connect
 from relay.smtp.handover import Handover, Stale
 from relay.smtp.pool import Pool

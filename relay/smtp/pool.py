@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from relay.errors import NextHopError
+from relay.model.errors import NextHopError
 from relay.smtp.connection import Connection
 
 IDLE = 30.0  # shorter than any server's own patience

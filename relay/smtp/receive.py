@@ -10,8 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from relay import replies
-from relay.model import Reply
+from relay.model import Reply, replies
 from relay.smtp.bounds import Bounds, Lease
 from relay.smtp.data import Body
 

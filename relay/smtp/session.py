@@ -20,14 +20,13 @@ from datetime import UTC, datetime
 
 from aiosmtpd.smtp import syntax
 
-from relay import replies
-from relay.model import Envelope, Inbound, Reply
+from relay.model import Envelope, Inbound, Reply, replies
 from relay.smtp.bounds import Lease
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
-from relay.smtp.host import Host
-from relay.smtp.ids import new_id
-from relay.smtp.line import Line
+from relay.smtp.message_ids import new_id
 from relay.smtp.receive import receive
+from relay.smtp.server_context import Host
+from relay.smtp.server_protocol import Line
 from relay.smtp.transaction import Transaction
 
 _COMMANDS = ("MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "QUIT", "STARTTLS", "XFORWARD")

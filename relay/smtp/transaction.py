@@ -6,8 +6,7 @@ of the next transaction and belong before MAIL (Postfix's XFORWARD_README). Rais
 
 from __future__ import annotations
 
-from relay import replies
-from relay.model import Address, Envelope, Recipient, Reply
+from relay.model import Address, Envelope, Recipient, Reply, replies
 from relay.smtp.bounds import Bounds
 from relay.smtp.esmtp import Refusal, read_mail, read_recipient, read_xforward
 

@@ -15,13 +15,13 @@ from lab.gnupghome import expired_certificate, generate, gnupg_home, gnupg_keypa
 from lab.readers import READERS, read_gnupg, read_sequoia
 from lab.shared import Row, needs_certs, octets, public_half, table
 
-from relay.errors import EngineError
 from relay.mail import packets
 from relay.model import Certificate
-from relay.openpgp.examine import GnuPGExaminer
+from relay.model.errors import EngineError
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.sequoia import Sequoia
-from relay.ports import Engine
+from relay.pipeline.ports import Engine
 
 ENGINES: dict[str, Callable[[Path], Engine]] = {"gnupg": GnuPG, "sequoia": Sequoia}
 
@@ -53,8 +53,8 @@ async def judged(*blobs: bytes) -> list[Certificate]:
 
 
 @pytest.mark.parametrize("reader", READERS)
-async def test_what_is_sealed_decrypts_to_the_same_octets(engine: Engine, bob: Keypair, reader: str) -> None:
-    message = await engine.seal(PAYLOAD, await judged(bob.public), None)
+async def test_what_is_encrypted_decrypts_to_the_same_octets(engine: Engine, bob: Keypair, reader: str) -> None:
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public), None)
     assert READERS[reader](message, bob.secret, None) == PAYLOAD
 
 
@@ -62,12 +62,12 @@ async def test_what_is_sealed_decrypts_to_the_same_octets(engine: Engine, bob: K
 async def test_the_signature_inside_verifies(
     engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, reader: str
 ) -> None:
-    message = await engine.seal(PAYLOAD, await judged(bob.public), home[1])
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public), home[1])
     assert READERS[reader](message, bob.secret, home[2]) == PAYLOAD
 
 
 async def test_the_cipher_is_aes_256(engine: Engine, bob: Keypair) -> None:
-    message = await engine.seal(PAYLOAD, await judged(bob.public), None)
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public), None)
     with gnupg_home() as theirs:
         gpg(theirs, "--import", content=bob.secret)
         told = gpg(theirs, "--decrypt", content=message).stderr
@@ -83,18 +83,20 @@ async def test_a_part_that_must_not_be_used_gets_no_session_key(engine: Engine) 
         [certificate] = await judged(gpg(theirs, "--export", key).stdout)
     usable = [component.key_id for component in certificate.encryption_components(time.time())]
     assert len(usable) < sum(component.encrypts for component in certificate.components)
-    message = await engine.seal(PAYLOAD, [certificate], None)
+    message = await engine.encrypt(PAYLOAD, [certificate], None)
     named = [packets.pkesk_key_id(packets.body(message, p)) for p in packets.walk(message) if p.tag == packets.PKESK]
     assert named == usable
 
 
 @needs_certs
 @pytest.mark.parametrize("row", [row for row in table() if row.certificates], ids=lambda row: row.file)
-async def test_it_seals_for_the_real_certificates_that_gnupg_uses_and_for_no_others(engine: Engine, row: Row) -> None:
+async def test_it_encrypts_for_the_real_certificates_that_gnupg_uses_and_for_no_others(
+    engine: Engine, row: Row
+) -> None:
     [verdict] = await GnuPGExaminer().examine([public_half(octets(row.path))])
     if isinstance(verdict, Certificate):
         try:
-            message = await engine.seal(PAYLOAD, [verdict], None)
+            message = await engine.encrypt(PAYLOAD, [verdict], None)
         except EngineError:
             message = b""
         assert bool(message) is row.gpg22
@@ -103,13 +105,15 @@ async def test_it_seals_for_the_real_certificates_that_gnupg_uses_and_for_no_oth
 
 
 @pytest.mark.parametrize("payload", [b"", b"\r\n", os.urandom(3_000_000)], ids=["empty", "one line", "3 MB"])
-async def test_any_size_is_sealed(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, payload: bytes) -> None:
-    message = await engine.seal(payload, await judged(bob.public), home[1])
+async def test_any_size_is_encrypted(
+    engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, payload: bytes
+) -> None:
+    message = await engine.encrypt(payload, await judged(bob.public), home[1])
     assert read_gnupg(message, bob.secret, home[2]) == payload
 
 
 async def test_it_is_binary_pkesks_and_one_seipdv1_and_nothing_else(engine: Engine, bob: Keypair) -> None:
-    message = await engine.seal(PAYLOAD * 1000, await judged(bob.public), None)
+    message = await engine.encrypt(PAYLOAD * 1000, await judged(bob.public), None)
     first, second = packets.walk(message)
     assert (first.tag, second.tag) == (packets.PKESK, 18)
     assert message[second.body_start] == 1
@@ -118,7 +122,7 @@ async def test_it_is_binary_pkesks_and_one_seipdv1_and_nothing_else(engine: Engi
 
 async def test_every_session_key_packet_names_a_component_we_may_encrypt_to(engine: Engine) -> None:
     certificates = await judged(*make_certificates(3))
-    message = await engine.seal(PAYLOAD, certificates, None)
+    message = await engine.encrypt(PAYLOAD, certificates, None)
     named = {packets.pkesk_key_id(packets.body(message, p)) for p in packets.walk(message) if p.tag == packets.PKESK}
     assert named == {c.key_id for cert in certificates for c in cert.encryption_components(time.time())}
 
@@ -127,60 +131,60 @@ async def test_each_of_several_recipients_can_read_it(
     engine: Engine, home: tuple[Path, str, bytes], bob: Keypair
 ) -> None:
     others = [gnupg_keypair("Eve <eve@example.org>"), gnupg_keypair("Ann <ann@example.org>")]
-    message = await engine.seal(PAYLOAD, await judged(bob.public, *(o.public for o in others)), home[1])
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public, *(o.public for o in others)), home[1])
     for pair in (bob, *others):
         assert read_gnupg(message, pair.secret, home[2]) == PAYLOAD
 
 
 async def test_two_hundred_recipients_share_one_message(engine: Engine, bob: Keypair) -> None:
     certificates = await judged(*make_certificates(199), bob.public)
-    message = await engine.seal(PAYLOAD, certificates, None)
+    message = await engine.encrypt(PAYLOAD, certificates, None)
     assert [p.tag for p in packets.walk(message)] == [packets.PKESK] * 200 + [18]
     assert read_gnupg(message, bob.secret, None) == PAYLOAD
 
 
 async def test_a_certificate_named_twice_is_one_recipient(engine: Engine, bob: Keypair) -> None:
-    message = await engine.seal(PAYLOAD, (await judged(bob.public)) * 2, None)
+    message = await engine.encrypt(PAYLOAD, (await judged(bob.public)) * 2, None)
     assert [p.tag for p in packets.walk(message)] == [packets.PKESK, 18]
 
 
 async def test_many_at_once_each_get_their_own(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair) -> None:
     certificates = await judged(bob.public)
     payloads = [str(number).encode() * 1000 for number in range(24)]
-    messages = await asyncio.gather(*(engine.seal(payload, certificates, home[1]) for payload in payloads))
+    messages = await asyncio.gather(*(engine.encrypt(payload, certificates, home[1]) for payload in payloads))
     for payload, message in list(zip(payloads, messages, strict=True))[::6]:
         assert read_sequoia(message, bob.secret, home[2]) == payload
 
 
-async def test_nobody_to_seal_for_is_an_error(engine: Engine) -> None:
+async def test_nobody_to_encrypt_for_is_an_error(engine: Engine) -> None:
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, [], None)
+        await engine.encrypt(PAYLOAD, [], None)
 
 
 async def test_an_expired_certificate_is_refused(engine: Engine) -> None:
     with gnupg_home() as other:
         certificates = await judged(expired_certificate(other))
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, certificates, None)
+        await engine.encrypt(PAYLOAD, certificates, None)
 
 
 async def test_a_revoked_certificate_is_refused(engine: Engine, bob: Keypair) -> None:
     primary, *rest = split(bob.public)
     revoked = await judged(join([primary, (2, bob.revocation), *rest]))
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, revoked, None)
+        await engine.encrypt(PAYLOAD, revoked, None)
 
 
-async def test_one_that_cannot_be_sealed_for_fails_the_whole_message(engine: Engine, bob: Keypair) -> None:
+async def test_one_that_cannot_be_encrypted_for_fails_the_whole_message(engine: Engine, bob: Keypair) -> None:
     good, bad = await judged(bob.public, *make_certificates(1))
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, [good, replace(bad, data=bad.data[:200])], None)
+        await engine.encrypt(PAYLOAD, [good, replace(bad, data=bad.data[:200])], None)
 
 
 @pytest.mark.parametrize("signer", ["F" * 40, "", "relay@hopital.example", "--armor"])
 async def test_a_signing_key_that_is_not_there_is_an_error(engine: Engine, bob: Keypair, signer: str) -> None:
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, await judged(bob.public), signer)
+        await engine.encrypt(PAYLOAD, await judged(bob.public), signer)
 
 
 async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, bob: Keypair) -> None:
@@ -189,4 +193,4 @@ async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, 
     certificates = await judged(join(parts[:cut]))
     assert certificates[0].fingerprint == fingerprint(bob.public)
     with pytest.raises(EngineError):
-        await engine.seal(PAYLOAD, certificates, None)
+        await engine.encrypt(PAYLOAD, certificates, None)

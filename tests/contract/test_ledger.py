@@ -1,4 +1,4 @@
-"""`relay.ports.Ledger`: every implementation passes this."""
+"""`relay.pipeline.ports.Ledger`: every implementation passes this."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.keys.store import Store
-from relay.ports import Ledger
+from relay.pipeline.ports import Ledger
+from relay.store import Store
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every Outlet promises (`relay.ports.Outlet`), shown on each way there is to a next hop."""
+"""What every Outlet promises (`relay.pipeline.ports.Outlet`), shown on each way there is to a next hop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from lab.nexthop import Drop, Say, ScriptedHop
 from lab.tls import Identity, make_identity
 
 from relay.config import Endpoint
-from relay.errors import NextHopError
 from relay.model import Address, Envelope, Recipient
-from relay.ports import Outlet
+from relay.model.errors import NextHopError
+from relay.pipeline.ports import Outlet
 from relay.smtp.outlet import SmtpOutlet
 
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n..\r\n.\r\nlast\r\n"

@@ -1,4 +1,4 @@
-"""`relay.ports.Source` as the keyring over a real store: each of the four answers, and nothing raised."""
+"""`relay.pipeline.ports.Source` as the keyring over a real store: each of the four answers, and nothing raised."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from lab.synthetic import NOW, certificate, entry
 
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store
 from relay.model import Address, Found, NotFound, Outage, Unusable, Why
-from relay.ports import Source
+from relay.pipeline.ports import Source
+from relay.store import Store
 
 
 @pytest.fixture

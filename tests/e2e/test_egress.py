@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import pytest
 from lab.canary import is_notice, take
 from lab.certificates import Keypair
-from lab.known import is_sealed
+from lab.known import is_encrypted
 from lab.readers import READERS
 from lab.sink import Sink, Taken
 from lab.way import Way, encrypted_part, way
@@ -84,13 +84,13 @@ def sent(way_: Way, recipient: str, sender: str = SENDER) -> None:
     way_.mta.submit(sender, [recipient], MAIL.encode() + BODY)
 
 
-def sealed_once(way_: Way, key: Keypair, recipient: str, sender: str = SENDER) -> Taken:
-    """Send it; the one mail that comes out is sealed, and the relay was met once."""
+def encrypted_once(way_: Way, key: Keypair, recipient: str, sender: str = SENDER) -> Taken:
+    """Send it; the one mail that comes out is encrypted, and the relay was met once."""
     before = {str(line["id"]) for line in way_.relay.trace()}
     sent(way_, recipient, sender)
     (mail,) = way_.mails(1)
     (line,) = [line for line in way_.relay.trace() if line["id"] not in before]
-    assert (line["action"], line["recipient"]) == ("seal", OUTSIDE)
+    assert (line["action"], line["recipient"]) == ("encrypt", OUTSIDE)
     assert list(mail.recipients) == [OUTSIDE]
     assert READERS["sequoia"](encrypted_part(mail), key.secret, None)
     assert BODY not in mail.content
@@ -101,14 +101,16 @@ def sealed_once(way_: Way, key: Keypair, recipient: str, sender: str = SENDER) -
 @pytest.mark.parametrize(
     "recipient", [OUTSIDE, "virtual@front.example", "alias@front.example", f"{USER.pw_name}@front.example"]
 )
-def test_what_leaves_meets_the_relay_once_and_arrives_sealed(egress: tuple[Way, Keypair, Path], recipient: str) -> None:
+def test_what_leaves_meets_the_relay_once_and_arrives_encrypted(
+    egress: tuple[Way, Keypair, Path], recipient: str
+) -> None:
     made, key, _ = egress
-    assert sealed_once(made, key, recipient).sender == SENDER
+    assert encrypted_once(made, key, recipient).sender == SENDER
 
 
-def test_a_bounce_to_the_outside_is_sealed_too(egress: tuple[Way, Keypair, Path]) -> None:
+def test_a_bounce_to_the_outside_is_encrypted_too(egress: tuple[Way, Keypair, Path]) -> None:
     made, key, _ = egress
-    assert sealed_once(made, key, "nobody-here@front.example", sender=OUTSIDE).sender == ""
+    assert encrypted_once(made, key, "nobody-here@front.example", sender=OUTSIDE).sender == ""
 
 
 def test_local_mail_does_not_meet_the_relay(egress: tuple[Way, Keypair, Path]) -> None:
@@ -124,7 +126,7 @@ def test_local_mail_does_not_meet_the_relay(egress: tuple[Way, Keypair, Path]) -
 
 def test_one_mail_for_inside_and_outside_goes_both_ways(egress: tuple[Way, Keypair, Path]) -> None:
     made, key, folder = egress
-    sealed_once(made, key, "many@front.example")
+    encrypted_once(made, key, "many@front.example")
     assert len(take(folder / "spool" / "news")) == 1
 
 
@@ -158,7 +160,7 @@ def test_with_the_plain_filter_what_local_forwards_leaves_in_clear(
     (mail,) = made.mails(1)
     assert list(mail.recipients) == [OUTSIDE]
     assert BODY in mail.content
-    assert not is_sealed(mail.content)
+    assert not is_encrypted(mail.content)
 
 
 def test_with_the_plain_filter_a_virtual_alias_is_looked_up_behind_the_relay(
@@ -176,6 +178,6 @@ def test_with_the_plain_filter_a_bounce_leaves_unseen(ingress: tuple[Way, Keypai
     sent(made, "nobody-here@front.example", sender=OUTSIDE)
     (mail,) = made.mails(1)
     assert (mail.sender, list(mail.recipients)) == ("", [OUTSIDE])
-    assert not is_sealed(mail.content)
+    assert not is_encrypted(mail.content)
     assert BODY not in mail.content  # bounce_size_limit = 1
     assert len(made.relay.trace()) == before + 1  # the mail that bounced

@@ -1,4 +1,4 @@
-"""Keys find themselves: Postfix -> a relay that knows no key -> the key found by WKD or LDAP -> sealed."""
+"""Keys find themselves: Postfix -> a relay that knows no key -> the key found by WKD or LDAP -> encrypted."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def retried(running: Way, times: int) -> None:
     running.mta.wait_log(r"status=deferred.*Waiting for the recipient's key", times=times)
 
 
-def test_it_is_told_once_that_it_waits_and_leaves_sealed_when_the_key_is_there(waiting: Way) -> None:
+def test_it_is_told_once_that_it_waits_and_leaves_encrypted_when_the_key_is_there(waiting: Way) -> None:
     to = "bob@hold.example"
     waiting.mta.submit(SENDER, [to], message(to))
     (notice,) = waiting.sink.wait_for(1)
@@ -66,7 +66,7 @@ def test_it_is_told_once_that_it_waits_and_leaves_sealed_when_the_key_is_there(w
     assert (mail.sender, list(mail.recipients)) == (SENDER, [to])
     assert READERS["sequoia"](encrypted_part(mail), key.secret, None).endswith(BODY)
     actions = [line["action"] for line in waiting.relay.trace("--to", to)]
-    assert actions == ["hold", "hold", "hold", "seal"]
+    assert actions == ["hold", "hold", "hold", "encrypt"]
 
 
 def test_others_do_not_wait_for_the_one_who_has_no_key(waiting: Way) -> None:

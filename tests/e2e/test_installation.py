@@ -54,7 +54,7 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
     assert through == {"one@other.example": False, "two@other.example": True, "three@other.example": False}
 
 
-def test_a_mail_as_large_as_postfix_admits_comes_back_sealed_though_it_has_grown() -> None:
+def test_a_mail_as_large_as_postfix_admits_comes_back_encrypted_though_it_has_grown() -> None:
     with way() as whole:
         key = whole.know("bob@known.example")["bob@known.example"]
         body = (b"x" * 70 + b"\r\n") * 140_000
@@ -113,8 +113,8 @@ def test_where_mail_leaves_it_meets_the_relay_once_and_goes_on_to_the_next_hop(l
 
     leaving.mailboxes.wait_for(1)
     mails = leaving.way.mails(2)
-    sealed, clear = sorted(mails, key=lambda mail: b"BEGIN PGP" not in mail.content)
-    assert READERS["sequoia"](encrypted_part(sealed), key.secret, None).endswith(b"Bonjour.\r\n")
+    encrypted, clear = sorted(mails, key=lambda mail: b"BEGIN PGP" not in mail.content)
+    assert READERS["sequoia"](encrypted_part(encrypted), key.secret, None).endswith(b"Bonjour.\r\n")
     assert list(clear.recipients) == ["someone@outside.example"]
     assert [mail.header.count("by relay.example") for mail in mails] == [1, 1]
     assert recipients(leaving.mailboxes) == ["archive@front.example", "colleague@front.example"]

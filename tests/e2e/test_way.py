@@ -63,7 +63,7 @@ def received_lines(mail: Taken, sent: bytes) -> list[str]:
     return lines
 
 
-def test_a_mail_for_a_known_key_arrives_sealed_and_others_software_reads_it(whole: Way) -> None:
+def test_a_mail_for_a_known_key_arrives_encrypted_and_others_software_reads_it(whole: Way) -> None:
     key = whole.know("Bob@Known.example")["Bob@Known.example"]
 
     whole.mta.submit(SENDER, ["bob@known.example"], message("bob@known.example"))
@@ -114,19 +114,19 @@ def test_one_mail_for_two_of_each_kind_one_of_them_bcc_is_told_apart_for_each(wh
     served = Counter(recipient for mail in mails for recipient in mail.recipients)
     assert served == Counter([SENDER, *known, *unknown])
     assert not any(re.search(rb"(?mi)^(Resent-)?Bcc:|^(From|To|Cc): .*hidden", mail.content) for mail in mails)
-    assert_sealed_for_each_alone(mails, known, keys)
+    assert_encrypted_for_each_alone(mails, known, keys)
     for recipient in unknown:
         assert len(received_lines(of(mails, recipient), message(to, "six"))) == 3
     assert_tells_of(notice, must)
     mine = [line for line in whole.relay.trace() if line["message_id"] == "<six@front.example>"]
     assert sorted((line["recipient"], line["action"]) for line in mine) == sorted(
         (recipient, action)
-        for people, action in ((known, "seal"), (unknown, "clear"), (must, "refuse"))
+        for people, action in ((known, "encrypt"), (unknown, "clear"), (must, "refuse"))
         for recipient in people
     )
 
 
-def assert_sealed_for_each_alone(mails: list[Taken], people: list[str], keys: dict[str, Keypair]) -> None:
+def assert_encrypted_for_each_alone(mails: list[Taken], people: list[str], keys: dict[str, Keypair]) -> None:
     """Each has a copy that the other cannot read, with the body as it was sent and no Bcc field."""
     for mine, other in (people, people[::-1]):
         mail = of(mails, mine)
@@ -150,7 +150,7 @@ def assert_tells_of(notice: Taken, people: list[str]) -> None:
     assert "hidden" not in headers.get_payload()
 
 
-def test_the_null_sender_stays_null_on_a_sealed_and_on_a_clear_copy(whole: Way) -> None:
+def test_the_null_sender_stays_null_on_an_encrypted_and_on_a_clear_copy(whole: Way) -> None:
     known, unknown = "null@known.example", "null@unknown.example"
     key = whole.know(known)[known]
     sent = message(f"{known}, {unknown}", "null")

@@ -16,13 +16,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.errors import NotSealed, OpenPgpError
 from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed
-from relay.mail import armor, cms, headers, packets, pgpmime, shape, userid
+from relay.mail import armor, cms, headers, packets, pgpmime, shape, user_id
 from relay.mail.notice import Kind, Notices, Template, Told
-from relay.mail.words import Language
+from relay.mail.notice_texts import Language
 from relay.model import Address, Envelope, Inbound, Recipient
+from relay.model.errors import NotEncrypted, OpenPgpError
 from relay.smtp import esmtp
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
@@ -46,7 +46,7 @@ DICTIONARY = Path(__file__).with_name("mail.dict")
 def check(data: bytes) -> None:
     """Every promise that holds for any octets; an `AssertionError` or any other exception is a bug."""
     headers_are_cut_and_joined(data)
-    sealing_keeps_the_body(data)
+    encryption_keeps_the_body(data)
     packets_tile_the_data(data)
     armor_is_read_or_refused(data)
     commands_are_read_or_refused(data)
@@ -54,7 +54,7 @@ def check(data: bytes) -> None:
     notices_hold_no_other_field(data)
     assert cms.is_enveloped(data) in {True, False}
     assert shape.shape_of(data) == shape.shape_of(data)
-    with contextlib.suppress(NotSealed):
+    with contextlib.suppress(NotEncrypted):
         pgpmime.verify(data, [["A" * 16]])
 
 
@@ -69,12 +69,12 @@ def headers_are_cut_and_joined(data: bytes) -> None:
     assert headers.faulty(data) == any(octet in rest for octet in b"\r\n\0")
 
 
-def sealing_keeps_the_body(data: bytes) -> None:
+def encryption_keeps_the_body(data: bytes) -> None:
     body = data[headers.split(data).body_start :]
     for protect in (True, False):
         inside = pgpmime.payload(data, protect_subject=protect)
         assert inside[headers.split(inside).body_start :] == body
-        message = pgpmime.sealed(headers.split(data), CIPHERTEXT, received=RECEIVED, protect_subject=protect)
+        message = pgpmime.encrypted(headers.split(data), CIPHERTEXT, received=RECEIVED, protect_subject=protect)
         pgpmime.verify(message, [["A" * 16]], protect_subject=protect)
         assert shape.shape_of(message).protection is shape.Protection.ENCRYPTED
 
@@ -128,7 +128,7 @@ def an_answer_holds_no_address_but_the_one_asked_for(data: bytes) -> None:
             assert tags[0] == packets.PUBLIC_KEY
             ids = [packets.body(certificate, p) for p in packets.walk(certificate) if p.tag == 13]
             assert ids
-            assert {userid.address(userid.decode(one)) for one in ids} == {ASKED}
+            assert {user_id.address(user_id.decode(one)) for one in ids} == {ASKED}
 
 
 def notices_hold_no_other_field(data: bytes) -> None:

@@ -45,7 +45,7 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
 def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
-    """p99 of 10 KB mails while 20 MB mails are sealed stays under three times its quiet value, with one worker.
+    """p99 of 10 KB mails while 20 MB mails are encrypted stays under three times its quiet value, with one worker.
 
     Where it does not it is measured again: a machine with other work stops them too, and not each time.
     """

@@ -23,9 +23,9 @@ from lab.relay import PROGRAM, Relay
 from lab.sink import Sink
 from lab.timed import SENDER
 
-from relay.aside import LARGE
-from relay.helper import NICE
 from relay.keys.ldap import Reason
+from relay.process.pool import LARGE
+from relay.process.worker_process import NICE
 
 UNIT = Path(__file__).resolve().parents[2] / "examples" / "systemd" / "pgp-relay.service"
 BOB, CAROL = "bob@ville.example", "carol@ville.example"
@@ -87,18 +87,18 @@ def test_the_filter_filters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("octets", [1000, 2 * LARGE], ids=["small", "large"])
-def test_a_mail_is_sealed(site: Site, octets: int) -> None:
+def test_a_mail_is_encrypted(site: Site, octets: int) -> None:
     key = make_keypair(f"<{BOB}>")
     site.wkd.publish(BOB, key.public)
     assert site.send(BOB, octets).startswith("250")
-    assert {row["action"] for row in site.relay.trace("--to", BOB)} == {"seal"}
+    assert {row["action"] for row in site.relay.trace("--to", BOB)} == {"encrypt"}
 
 
 def test_a_small_mail_to_a_domain_that_publishes_many_keys(site: Site) -> None:
     site.wkd.publish(CAROL, b"".join(make_keypair(f"<{CAROL}>").public for _ in range(40)))
     assert site.send(CAROL, 1000).startswith("250")
     (row,) = site.relay.trace("--to", CAROL)
-    assert row["action"] == "seal"
+    assert row["action"] == "encrypt"
 
 
 def test_what_mails_do_not_wait_for_is_nice(site: Site) -> None:

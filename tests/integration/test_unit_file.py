@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.config.parts import Deadlines
+from relay.config.sections import Deadlines
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "examples" / "systemd" / "pgp-relay.service"

@@ -150,8 +150,8 @@ TIMEOUT = 2.0
 ODD = {
     "revoked": (revoked, "refuse"),
     "of-another-address": (of_another_address, "refuse"),  # that is "no key": a rule asks for one
-    "ten-thousand-user-ids": (ten_thousand_user_ids, "seal"),
-    "fifty-keys": (fifty_keys, "seal"),
+    "ten-thousand-user-ids": (ten_thousand_user_ids, "encrypt"),
+    "fifty-keys": (fifty_keys, "encrypt"),
 }
 """What they answer, and what is right then."""
 KINDS = (*EVIL, *ODD)

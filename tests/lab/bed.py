@@ -28,7 +28,7 @@ from lab.readers import read_sequoia
 from lab.relay import Relay
 from lab.waiting import wait_for
 from relay.model import Address, Envelope
-from relay.served import digest
+from relay.pipeline.ledger import digest
 
 ANNA, BERTA, CARL, RITA, HUGO = (
     "anna@known.example",

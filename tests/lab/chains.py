@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
+from relay.daemon.jobs.key_refresh import Upkeep
 from relay.keys.cache import Lifetimes, Memory, Reasons, Remote
-from relay.keys.chain import Chain, Local
-from relay.keys.keeping import Keeper, Learning
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store
-from relay.keys.upkeep import Upkeep
+from relay.keys.merge_policy import Keeper, Learning
+from relay.keys.resolver import Chain, Local
 from relay.model import Address, Entry, Lookup, Origin
+from relay.store import Store
 
 DOWN = "the whole domain is down"
 DEFAULT = Lifetimes()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lab.synthetic import NOW, certificate, entry
-from relay.keys.store import Answer, Result, Store
 from relay.model import Address, Origin, Record, Why
+from relay.store import Answer, Result, Store
 
 
 async def is_whole(store: Store) -> None:
@@ -20,8 +20,10 @@ async def is_whole(store: Store) -> None:
     assert await store.certificates.by_address(Address("rex@example.org")) == [], "it stays rejected"
     assert await store.ledger.served(b"transaction") == {"b@ville.example"}
     assert [(r.id, r.shadow) async for r in store.trail.select()] == [(f"id{n}", False) for n in (3, 4, 5)]
+    assert {r.action async for r in store.trail.select()} == {"encrypt"}, "seal was the word of version 0.1.0"
+    assert (await store.trail.verify()).holds
     await store.trail.write(
-        [Record(NOW, "new", "", "", "a", "b", "seal", "r", "w", "", "", "250 2.0.0", 1, shadow=True)]
+        [Record(NOW, "new", "", "", "a", "b", "encrypt", "r", "w", "", "", "250 2.0.0", 1, shadow=True)]
     )
     verdict = await store.trail.verify()
     assert (verdict.holds, verdict.checked, verdict.head.number) == (True, 4, 6)

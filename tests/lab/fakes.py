@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from relay.errors import EngineError, NextHopError, StoreError
 from relay.model import (
     Address,
     Certificate,
@@ -23,6 +22,7 @@ from relay.model import (
     Reply,
     UserId,
 )
+from relay.model.errors import EngineError, NextHopError, StoreError
 
 
 def certificate(address: str, number: int = 1) -> Certificate:
@@ -77,7 +77,7 @@ class FakeEngine:
     signers: list[str | None] = field(default_factory=list)
     fail: bool = False
 
-    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
         if self.fail:
             raise EngineError("no")
         self.payloads.append(payload)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from relay import replies
 from relay.config import Endpoint
-from relay.model import Inbound, Reply
+from relay.model import Inbound, Reply, replies
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 from relay.smtp.outlet import SmtpOutlet

@@ -1,4 +1,4 @@
-"""Someone outside whose key the relay knows, and who reads what was sealed for them with other software than GnuPG."""
+"""Someone outside whose key the relay knows, and who reads what was encrypted to it with other software than GnuPG."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Known:
         relay.run("keys", "import", "-", content=self.person.export(*self.fingerprints))
 
     def decrypt(self, mail: bytes) -> bytes:
-        """The payload of a sealed mail."""
+        """The payload of an encrypted mail."""
         return bytes(pysequoia.decrypt(armored(mail), decryptor=self._decryptor).bytes)
 
     @cached_property
@@ -49,11 +49,11 @@ class Known:
         return pysequoia.Tsk.from_bytes(secret).decryptor()
 
 
-def is_sealed(mail: bytes) -> bool:
+def is_encrypted(mail: bytes) -> bool:
     return b"multipart/encrypted" in mail.partition(b"\r\n\r\n")[0] and BEGIN in mail
 
 
 def armored(mail: bytes) -> bytes:
-    """The message in a sealed mail."""
+    """The message in an encrypted mail."""
     start = mail.index(BEGIN)
     return mail[start : mail.index(END, start) + len(END)]

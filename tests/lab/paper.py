@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from relay.errors import EngineError
-from relay.mail import userid
+from relay.mail import user_id as userid
 from relay.mail.packets import walk
 from relay.model import Certificate, Component, Unreadable, UserId
+from relay.model.errors import EngineError
 
 KEY_REVOCATION, DIRECT_KEY, CERTIFICATION, BINDING = 0x20, 0x1F, 0x13, 0x18
 

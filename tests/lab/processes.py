@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.nice import NICEST
+from relay.process.priority import NICEST
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -100,7 +100,7 @@ def spent(pid: int) -> float:
 
 
 def as_nice(nice: int) -> int:
-    """The priority of what gives way to this process by so much (`relay.nice`)."""
+    """The priority of what gives way to this process by so much (`relay.process.priority`)."""
     now = os.getpriority(os.PRIO_PROCESS, 0)
     return max(now, min(NICEST, now + nice))
 

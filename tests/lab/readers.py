@@ -1,4 +1,4 @@
-"""Other people's software reading what we sealed: it must decrypt, and say that the signature is good."""
+"""Other people's software reading what we encrypted: it must decrypt, and say that the signature is good."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.gnupghome import gnupg_home, gpg
 
 Reader = Callable[[bytes, bytes, bytes | None], bytes]
-"""Message, recipient's secret key, signer's certificate (None: unsigned) -> what was sealed."""
+"""Message, recipient's secret key, signer's certificate (None: unsigned) -> what was encrypted."""
 
 
 def read_gnupg(message: bytes, secret: bytes, signer: bytes | None) -> bytes:

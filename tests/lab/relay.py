@@ -2,8 +2,8 @@
 
 `Relay` is a context manager around the folder; `start` returns once the log says `ready`, `stop` sends SIGTERM and
 wants exit status 0, `kill` is kill -9. `run` calls any other command on the same configuration. `settings` are laid
-over the defaults (the local keyring alone, one rule: sealed where a key is known). At the end nothing of a mail that a
-test sent may stand in its folder: not in the log, the store with its trace, what commands printed (`lab.canary`).
+over the defaults (the local keyring alone, one rule: encrypted where a key is known). At the end nothing of a mail
+that a test sent may stand in its folder: not in the log, the store, the trace or the output of commands (`lab.canary`).
 """
 
 from __future__ import annotations

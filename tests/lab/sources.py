@@ -25,7 +25,7 @@ from relay.model import (
     UserId,
     Why,
 )
-from relay.ports import Examiner
+from relay.pipeline.ports import Examiner
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600
@@ -38,7 +38,7 @@ def key(number: int, *addresses: str, expires: float | None = None, revoked: boo
 
 
 def narrow(state: bytes, addresses: Collection[Address]) -> bytes:
-    """As `relay.mail.userids.narrowed` with real ones."""
+    """As `relay.mail.user_id_filter.narrowed` with real ones."""
     read_ = json.loads(state)
     return json.dumps({**read_, "addresses": [a for a in read_["addresses"] if Address(a) in addresses]}).encode()
 
@@ -48,7 +48,7 @@ def fpr(number: int) -> str:
 
 
 class Notary:
-    """`relay.ports.Examiner`."""
+    """`relay.pipeline.ports.Examiner`."""
 
     def __init__(self) -> None:
         self.merges = 0

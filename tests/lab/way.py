@@ -18,7 +18,7 @@ from lab.ports import free_port
 from lab.postfix import Postfix
 from lab.relay import PROGRAM, Relay
 from lab.sink import Sink, Taken
-from relay.keys.store.cache import FRESH_SECONDS
+from relay.store.cache import FRESH_SECONDS
 
 
 @dataclass
@@ -82,7 +82,7 @@ def encrypted_part(mail: Taken) -> bytes:
     parsed = email.message_from_bytes(mail.content, policy=email.policy.compat32)
     assert parsed.get_content_type() == "multipart/encrypted"
     assert parsed.get_param("protocol") == "application/pgp-encrypted"
-    version, sealed = parsed.get_payload()
+    version, encrypted = parsed.get_payload()
     assert version.get_payload().split() == ["Version:", "1"]
-    octets: bytes = sealed.get_payload(decode=True)
+    octets: bytes = encrypted.get_payload(decode=True)
     return octets

@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from relay.keys.wkd import names
-from relay.keys.wkd.document import Settings
-from relay.keys.wkd.fetch import Fetcher
+from relay.keys.wkd import dns as names
+from relay.keys.wkd.fetcher import Fetcher
+from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
-from relay.ports import Examiner
+from relay.pipeline.ports import Examiner
 
 Key = ec.EllipticCurvePrivateKey
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from relay.admin.postfix.settings import settings
 from relay.config import parse
-from relay.postfix.settings import settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "compose"
 CONFIG = (EXAMPLE / "relay" / "config.yaml").read_bytes()

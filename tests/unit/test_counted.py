@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-ONE = 'def test_one(record_property):\n    record_property("counted", "2 sealed, 1 passed")\n'
+ONE = 'def test_one(record_property):\n    record_property("counted", "2 encrypted, 1 passed")\n'
 
 
 def test_what_a_passing_test_has_counted_is_shown(tmp_path: Path) -> None:
@@ -25,4 +25,4 @@ def test_what_a_passing_test_has_counted_is_shown(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout
-    assert "\nCounted: 2 sealed, 1 passed\n" in done.stdout
+    assert "\nCounted: 2 encrypted, 1 passed\n" in done.stdout

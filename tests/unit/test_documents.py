@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from relay import replies
 from relay.cli.reference import commands
 from relay.config import parse
-from relay.errors import ConfigError
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.wkd.reason import Reason as WkdReason
 from relay.mail.notice import Kind
-from relay.metrics.reference import table
-from relay.model import Reply, Why
+from relay.model import Reply, Why, replies
+from relay.model.errors import ConfigError
+from relay.telemetry.reference import table
 
 ROOT = Path(__file__).resolve().parents[2]
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
@@ -75,7 +74,7 @@ def test_clinicians_find_the_subject_of_each_notice(kind: Kind) -> None:
 
 
 def test_every_figure_stands_in_the_page_on_monitoring() -> None:
-    assert table() in (ROOT / "docs" / "monitoring.md").read_text(), "python -m relay.metrics.reference"
+    assert table() in (ROOT / "docs" / "monitoring.md").read_text(), "python -m relay.telemetry.reference"
 
 
 @pytest.mark.parametrize("word", ["starting", "store", "engine", "next_hop", "stopping", "stalled"])

@@ -8,7 +8,7 @@ from lab.named import ROOT, named_in, not_there
 
 FAILURES = ROOT / "docs" / "failures.md"
 FAULTS = ROOT / "tests" / "integration" / "faults"
-NO_FAULT = {"test_the_sealed_mail_names_its_recipients_alone"}
+NO_FAULT = {"test_the_encrypted_mail_names_its_recipients_alone"}
 
 
 def test_every_test_that_it_names_is_there() -> None:

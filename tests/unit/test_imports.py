@@ -1,6 +1,7 @@
 """Who may import whom, and which third party lives where: read from the source, lazy imports too.
 
-docs/architecture.md tells the reasons. A new dependency needs a line in `THIRD_PARTIES`, in pyproject.toml and there.
+docs/architecture.md tells the reasons. A new room needs a line in `FLOORS`, a new dependency one in `THIRD_PARTIES`,
+in pyproject.toml and in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -17,63 +18,40 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "relay"
 
-VALUES = {"model", "errors"}
-BASE = VALUES | {"ports", "mail", "replies", "events"}
-PIPELINE = {
-    "pipeline",
-    "course",
-    "deliver",
-    "facts",
-    "making",
-    "notify",
-    "parcels",
-    "protect",
-    "served",
-    "turns",
-    "witness",
-}
-ADAPTER = BASE | {"config", "aside"}
+FLOORS: tuple[set[str], ...] = (
+    {"model"},  # values, errors, replies
+    {"mail", "policy", "process", "store", "telemetry"},
+    {"openpgp", "pipeline", "config"},
+    {"keys", "smtp"},
+    {"daemon"},  # puts all of it together
+    {"admin"},  # what administrators do
+    {"cli"},  # shows it
+)
+"""Every room of `relay/`, bottom up. A room imports rooms of the floors below its own, within these limits:"""
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
-    "model": {"errors"},
-    "ports": {"model"},
-    "replies": {"model"},
-    "events": {"model", "journal"},
-    "journal": set(),
-    "mail": VALUES,
-    "policy": VALUES,
-    "config": VALUES | {"policy"},  # a rule of the file is a rule of the policy
-    "wire": set(),
-    "heap": set(),
-    "nice": set(),
-    "helper": VALUES | {"wire", "heap", "nice"},
-    "aside": VALUES | {"helper"},
-    **{room: BASE | {"policy", "aside"} | PIPELINE for room in PIPELINE},
-    "intake": VALUES | {"ports", "mail"},
-    "keys": ADAPTER,
-    "keys.store": VALUES,
-    "keys.ldap": ADAPTER,
-    "keys.wkd": ADAPTER | {"heap", "nice"},
-    "openpgp": ADAPTER | {"nice"},
-    "smtp": ADAPTER,
-    "postfix": {"config", "errors"},
-    "leaving": {"errors"},
-    "metrics": VALUES | {"events", "config"},
+ONLY: dict[str, set[str]] = {
+    "mail": {"model"},
+    "policy": {"model"},
+    "process": {"model"},
+    "store": {"model"},
+    "telemetry": {"model"},
+    "openpgp": {"model", "mail", "process"},
+    "pipeline": {"model", "mail", "policy", "process", "telemetry"},  # adapters are behind its ports
+    "config": {"model", "policy"},  # a rule of the file is a rule of the policy
+    "keys": {"model", "mail", "process", "store", "telemetry", "pipeline.ports", "config"},
+    "smtp": {"model", "telemetry"},
 }
-"""What is not named here (app, service, workers, backup, cli) puts the parts together and may import all of them."""
+"""What the lower rooms import; `daemon`, `admin` and `cli` may import all that is below them."""
 
-TOP = {
-    "app": {"service", "health", "backup", "cli"},
-    "backup": {"cli"},
-    "service": {"cli", "worker", "workers"},
-    "workers": {"cli"},
-    "cli": {"__main__"},
-}
-"""… and who alone may import those."""
+APART: tuple[tuple[str, str], ...] = (
+    ("keys.ldap", "keys.wkd"),  # sources know nothing of each other
+    ("keys.ldap", "store"),
+    ("keys.wkd", "store"),
+)
+"""Neither of a pair imports the other."""
 
-INSIDE = {"keys": {"keys.store", "keys.ldap", "keys.wkd"}}
-"""Sources are put together in `keys`, and know nothing of each other."""
+LOOSE = {"", "__main__"}
+"""Modules in no room."""
 
 THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "aiohttp": ("aiohttp", {"keys.wkd"}),
@@ -85,13 +63,13 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),
-    "prometheus_client": ("prometheus-client", {"metrics"}),
+    "prometheus_client": ("prometheus-client", {"telemetry"}),
     "pydantic": ("pydantic", {"config"}),
     "pydantic_core": ("pydantic", {"config"}),  # its errors, part of its interface
-    "pysequoia": ("pysequoia", {"openpgp"}),
+    "pysequoia": ("pysequoia", {"openpgp.sequoia"}),
     "rich": ("rich", {"cli"}),
-    "sqlalchemy": ("sqlalchemy", {"keys.store"}),
-    "structlog": ("structlog", {"events"}),
+    "sqlalchemy": ("sqlalchemy", {"store"}),
+    "structlog": ("structlog", {"telemetry"}),
     "typer": ("typer", {"cli"}),
     "yaml": ("pyyaml", {"config"}),
 }
@@ -101,11 +79,18 @@ def module(file: Path) -> str:
     return ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
 
 
-def room(name: str) -> str:
-    """The longest known room that a module stands in: `keys.wkd.https` -> `keys.wkd`."""
-    parts = name.split(".")
-    inner = ".".join(parts[:2])
-    return inner if inner in MAY_IMPORT else parts[0]
+def within(name: str, place: str) -> bool:
+    """`keys.wkd.https` is within `keys` and within `keys.wkd`."""
+    return f"{name}.".startswith(f"{place}.")
+
+
+def floor(name: str) -> int:
+    """The floor of a module's room; raises `LookupError` for a room without a line above."""
+    room = name.partition(".")[0]
+    for number, rooms in enumerate(FLOORS):
+        if room in rooms:
+            return number
+    raise LookupError(name)
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -124,12 +109,25 @@ def imports() -> list[tuple[str, str]]:
 
 
 def allowed(importer: str, target: str) -> bool:
-    mine, theirs = room(importer), room(target)
-    if mine == theirs:
+    if importer in LOOSE:
+        return within(target, "cli")
+    if any(within(a, x) and within(b, y) for a, b in ((importer, target), (target, importer)) for x, y in APART):
+        return False
+    room = importer.partition(".")[0]
+    if within(target, room):
         return True
-    if theirs in TOP:
-        return mine in TOP[theirs]
-    return mine not in MAY_IMPORT or theirs in MAY_IMPORT[mine] | INSIDE.get(mine, set())
+    below = floor(target) < floor(importer)
+    return below and (room not in ONLY or any(within(target, place) for place in ONLY[room]))
+
+
+def test_every_module_stands_in_a_room_that_is_named_here() -> None:
+    modules = [module(file) for file in SOURCE.rglob("*.py")]
+    named = set().union(*FLOORS)
+
+    assert [name for name in modules if name not in LOOSE and name.partition(".")[0] not in named] == []
+    assert {name for name in modules if "." not in name} == named | LOOSE, "a room is a folder, and each has modules"
+    assert sorted(path.name for path in SOURCE.glob("*.py")) == ["__init__.py", "__main__.py"]
+    assert len(modules) > 200
 
 
 def test_nothing_imports_what_it_may_not() -> None:
@@ -145,9 +143,10 @@ def test_each_third_party_has_its_room() -> None:
         for importer, name in imports()
         if (top := name.partition(".")[0]) not in sys.stdlib_module_names | {"relay"}
     ]
+    strays = {f"{i} imports {top}" for i, top in outside if not any(within(i, room) for room in THIRD_PARTIES[top][1])}
 
     assert {top for _, top in outside} <= THIRD_PARTIES.keys()
-    assert sorted({f"{i} imports {top}" for i, top in outside if room(i) not in THIRD_PARTIES[top][1]}) == []
+    assert sorted(strays) == []
 
 
 def test_each_third_party_is_declared() -> None:
@@ -163,14 +162,26 @@ def test_each_third_party_is_declared() -> None:
     ("importer", "target"),
     [
         ("model.address", "mail.headers"),
-        ("mail.shape", "ports.Source"),
-        ("smtp.inlet", "pipeline.Pipeline"),
+        ("mail.shape", "pipeline.ports.Source"),
+        ("smtp.inlet", "pipeline.outgoing.Pipeline"),
         ("keys.wkd.source", "keys.ldap.source"),
-        ("keys.store.rows", "keys.chain"),
-        ("openpgp.gnupg", "keys.store"),
-        ("pipeline", "app.build"),
-        ("config.model", "keys.chain"),
+        ("keys.ldap.source", "store.Store"),
+        ("keys.cache", "pipeline.outgoing"),
+        ("keys.cache", "smtp.outlet"),
+        ("store.rows", "keys.resolver"),
+        ("openpgp.gnupg", "store"),
+        ("pipeline.outgoing", "daemon.build"),
+        ("pipeline.outgoing", "keys.resolver"),
+        ("config.model", "keys.resolver"),
+        ("daemon.build", "admin.backup"),
+        ("admin.backup", "cli.backup"),
+        ("__main__", "daemon.service"),
     ],
 )
 def test_the_rule_sees_what_it_is_there_for(importer: str, target: str) -> None:
     assert not allowed(importer, target)
+
+
+def test_a_module_in_no_named_room_is_a_fault() -> None:
+    with pytest.raises(LookupError):
+        allowed("attic.box", "model.address")

@@ -17,10 +17,10 @@ from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
 from pathlib import Path
 from typing import Any, Self
 
-from relay.aside import aside
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, Search
 from relay.keys.ldap.server import Server
+from relay.process.pool import aside
 
 WORKER = Path(__file__).with_name("worker.py")
 MAX_LINE = 8 << 20  # the worker's 4 MiB of values in base64, and names

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from relay.aside import aside
-from relay.errors import EngineError, OpenPgpError
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
 from relay.mail.armor import dearmor, is_armored
 from relay.mail.packets import split_certificates, walk
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Unusable, Why
-from relay.ports import Examiner
+from relay.model.errors import EngineError, OpenPgpError
+from relay.pipeline.ports import Examiner
+from relay.process.pool import aside
 
 NAME = "ldap"
 MAX_CERTIFICATES = 100

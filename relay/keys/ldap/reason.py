@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from relay.errors import RelayError
+from relay.model.errors import RelayError
 
 
 class Reason(StrEnum):

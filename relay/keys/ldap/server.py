@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from relay.errors import ConfigError, Fault
+from relay.model.errors import ConfigError, Fault
 
 _ENDPOINT = re.compile(r"ldaps?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")  # what bonsai takes
 

@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from relay.errors import ConfigError, EngineError, Fault
 from relay.keys.ldap.directory import Directory, Plan
 from relay.keys.ldap.judge import NAME, judge, read
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, KeySpace
 from relay.keys.ldap.server import Server
-from relay.mail.userids import narrowed
+from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unusable, Why
-from relay.ports import Examiner
+from relay.model.errors import ConfigError, EngineError, Fault
+from relay.pipeline.ports import Examiner
 
 
 class Ldap:

@@ -1,6 +1,6 @@
 """What of an answer counts for the queried address: its certificates, cut down to the user ids with it.
 
-See `relay.mail.userids` for what is kept (draft-koch-openpgp-webkey-service section 5). Several states of one
+See `relay.mail.user_id_filter` for what is kept (draft-koch-openpgp-webkey-service section 5). Several states of one
 certificate come out as one. Nothing is verified here.
 
 The cost is bounded by the answer's size and by the limits below. Raises `Failed` with `NO_CERTIFICATE` for
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from itertools import islice
 
-from relay.errors import OpenPgpError
 from relay.keys.wkd.reason import Failed, Reason
-from relay.mail import armor, packets, userids
-from relay.mail.userids import Sections
+from relay.mail import armor, packets, user_id_filter
+from relay.mail.user_id_filter import Sections
 from relay.model import Address
+from relay.model.errors import OpenPgpError
 
 MAX_PACKETS = 50_000
 MAX_KEPT = 2_000  # packets handed on: each may cost the examiner the check of a signature
@@ -35,7 +35,7 @@ def certificates(answer: bytes, address: Address) -> list[bytes]:
         raise Failed(Reason.NO_CERTIFICATE) from error
     if len(kept) > MAX_CERTIFICATES or sum(_size(sections) for sections in kept) > MAX_KEPT:
         raise Failed(Reason.TOO_MANY)
-    return [userids.joined(sections) for sections in kept]
+    return [user_id_filter.joined(sections) for sections in kept]
 
 
 def version(certificate: bytes) -> int:
@@ -54,12 +54,12 @@ def _kept(data: bytes, address: Address) -> list[Sections]:
         raise Failed(Reason.TOO_MANY)
     found: dict[tuple[int, bytes], Sections] = {}
     for certificate in packets.split_certificates(data):
-        sections = userids.sections(certificate, {address})
+        sections = user_id_filter.sections(certificate, {address})
         primary = next(iter(sections))
         states = found.setdefault(primary, {})
         for head, signatures in sections.items():
             states.setdefault(head, {}).update(signatures)
-    return [sections for sections in found.values() if any(tag == userids.USER_ID for tag, _ in sections)]
+    return [sections for sections in found.values() if any(tag == user_id_filter.USER_ID for tag, _ in sections)]
 
 
 def _size(sections: Sections) -> int:

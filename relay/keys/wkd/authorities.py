@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from relay.errors import ConfigError, Fault
+from relay.model.errors import ConfigError, Fault
 
 
 def context(ca_file: Path | None) -> ssl.SSLContext:

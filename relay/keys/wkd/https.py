@@ -23,11 +23,11 @@ import aiohttp
 from yarl import URL
 
 from relay.keys.wkd import authorities
-from relay.keys.wkd.document import Endpoint
+from relay.keys.wkd.connector import Route
+from relay.keys.wkd.dns import Names
 from relay.keys.wkd.guard import Guard
-from relay.keys.wkd.names import Names
+from relay.keys.wkd.port import Endpoint
 from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
-from relay.keys.wkd.route import Route
 
 MAX_BODY = 1 << 20
 MAX_REDIRECTS = 3

@@ -1,7 +1,7 @@
 """Reads answers (`answer`), which strangers wrote: a large one may cost seconds, and stops nobody meanwhile.
 
-An ordinary answer is read here, at once. Others go to a process beside (`relay.aside`), one at a time, so that the
-relay's own large mails find another free; a turn is waited for as long as `patience` says. Raises `Failed`, with
+A small answer is read here, at once. Others go to the process pool (`relay.process.pool`), one at a time, so that
+the relay's own large mails find another process free; a turn is waited for `patience` seconds. Raises `Failed`, with
 `EXAMINER` where no turn came or the process broke off.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 
-from relay.aside import beside
-from relay.errors import EngineError
 from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed, Reason
 from relay.model import Address
+from relay.model.errors import EngineError
+from relay.process.pool import beside
 
 ORDINARY = 8 << 10
 """Octets: in tiny packets so many take a few ten milliseconds, a megabyte takes seconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from relay.errors import RelayError
+from relay.model.errors import RelayError
 
 NAME = "wkd"
 """The source's, as in the configuration."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from relay.errors import EngineError
 from relay.keys.wkd import answer
-from relay.keys.wkd.document import Document, Fetch
+from relay.keys.wkd.port import Document, Fetch
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unreadable, Unusable, Why
-from relay.ports import Examiner
+from relay.model.errors import EngineError
+from relay.pipeline.ports import Examiner
 
 
 class Wkd:

@@ -5,8 +5,8 @@ certificate's usable parts and for nothing else, then one SEIPD packet. Version 
 certificate asks for version 2; without compression. Whether a key may be used is decided here before Sequoia is asked,
 and the parts that must not be used are cut away: by itself it encrypts to expired and to revoked keys.
 
-What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG seals: then the whole
-message, since it is one. A version 6 certificate is beyond GnuPG: such a message is sealed here or not at all.
+What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG encrypts: then the
+whole message, since it is one. A message to a version 6 certificate, which GnuPG cannot read, is encrypted here or not.
 
 It holds the GIL while it works, 0.2 ms for an ordinary mail: whoever calls gives large ones to another process.
 Raises `EngineError`, and `EngineTimeout` where GnuPG took too long.
@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pysequoia
 
-from relay.errors import EngineError, OpenPgpError
 from relay.mail import packets
 from relay.model import Certificate
+from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
-from relay.openpgp.sequoia.edge import Declined, translated
+from relay.openpgp.minimal import ORDINARY, REMEMBERED, trimmed
+from relay.openpgp.sequoia.errors import Declined, translated
 from relay.openpgp.sequoia.signers import Signer, Signers
-from relay.openpgp.trimmed import ORDINARY, REMEMBERED, trimmed
 
 
 class Sequoia:
@@ -42,11 +42,11 @@ class Sequoia:
         for fingerprint in signers:
             await self._signers.get(fingerprint)
 
-    async def seal(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
         """One message for all `certificates`, signed by `signer`."""
         recipients = list({certificate.fingerprint: certificate for certificate in certificates}.values())
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
-            raise EngineError(f"a message is sealed for 1 to {MOST_RECIPIENTS} keys at a time")
+            raise EngineError(f"a message is encrypted for 1 to {MOST_RECIPIENTS} keys at a time")
         signs = await self._signers.get(signer) if signer is not None else None
         at = time.time()
         try:
@@ -56,7 +56,7 @@ class Sequoia:
                 raise EngineError(
                     "Sequoia does not encrypt to these keys, and GnuPG cannot read one of them"
                 ) from error
-            return await self._gnupg.seal(payload, recipients, signer)
+            return await self._gnupg.encrypt(payload, recipients, signer)
         _check(message, recipients, at)
         return message
 

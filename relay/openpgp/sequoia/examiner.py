@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import pysequoia
 
-from relay.errors import EngineError, OpenPgpError
 from relay.mail import packets
 from relay.model import Certificate, Unreadable
-from relay.openpgp.examine import GnuPGExaminer
-from relay.openpgp.screen import MOST_OCTETS, MOST_PACKETS
-from relay.openpgp.sequoia.edge import translated
+from relay.model.errors import EngineError, OpenPgpError
+from relay.openpgp.examiner import GnuPGExaminer
+from relay.openpgp.prefilter import MOST_OCTETS, MOST_PACKETS
+from relay.openpgp.sequoia.errors import translated
 from relay.openpgp.sequoia.reading import certificate
 
 Verdict = Certificate | Unreadable

@@ -18,9 +18,10 @@ from typing import Any
 import pysequoia
 from pysequoia.packet import PacketPile, SignatureType, Tag
 
-from relay.mail import packets, userid
+from relay.mail import packets
+from relay.mail import user_id as userid
 from relay.model import Certificate, Component, Unreadable, UserId
-from relay.openpgp.sequoia.edge import Declined, translated
+from relay.openpgp.sequoia.errors import Declined, translated
 
 _REVOCATIONS = (SignatureType.KeyRevocation, SignatureType.SubkeyRevocation, SignatureType.CertificationRevocation)
 _MOST_BINDINGS = 20

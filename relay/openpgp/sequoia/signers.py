@@ -20,11 +20,11 @@ from typing import Any
 
 import pysequoia
 
-from relay.errors import EngineError
+from relay.model.errors import EngineError
 from relay.openpgp import call, signing
 from relay.openpgp.gnupg import unlocking
 from relay.openpgp.home import reachable
-from relay.openpgp.sequoia.edge import Declined, translated
+from relay.openpgp.sequoia.errors import Declined, translated
 
 Signer = Any
 """`pysequoia.PySigner`."""

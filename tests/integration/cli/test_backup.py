@@ -24,9 +24,9 @@ from lab.relay import Relay
 from lab.sink import Sink
 from lab.waiting import wait_for
 
-from relay.backup import archive
-from relay.keys.store import snapshot
-from relay.keys.store.schema import STEPS
+from relay.admin.backup import archive
+from relay.store import snapshot
+from relay.store.schema import STEPS
 
 SENDER = "medecin@hopital.example"
 BERTA = "berta@ville.example"

@@ -36,7 +36,7 @@ STEPS = [
     "Attached: résultats.csv",
     "la glycémie à jeun",
     "trace --json",
-    '"action": "seal"',
+    '"action": "encrypt"',
     "nothing is left running",
 ]
 

@@ -84,7 +84,7 @@ def test_a_configuration_and_a_home_of_two_hundred_keys_come_over(site: Site, ho
     assert "- No X-Zeyple header is added" in done.out
     config = load(site.config)
     assert (str(config.reinject), config.keyring) == ("smtp://localhost:10026", site.folder / "keyring")
-    assert site.action("person0@example.org") == ("seal", "key found: keyring")
+    assert site.action("person0@example.org") == ("encrypt", "key found: keyring")
     assert site.action("nobody@example.org") == ("clear", "no key is known")
     assert site.action(EXPIRED[0])[0] == site.action(REVOKED[0])[0] == "refuse"
     listed = json.loads(site.run("keys", "list", "--json").out)

@@ -128,9 +128,13 @@ def test_check_with_a_signing_key_that_is_not_there_says_how_to_make_one(site: R
 
 
 def test_explain_follows_the_rules_and_the_keys(site: Relay, known: Keypair) -> None:
-    sealed = explained(site, KNOWN)
-    assert (sealed["action"], sealed["rule"], sealed["fingerprint"]) == ("seal", "others", known.fingerprint)
-    assert (sealed["origin"], sealed["reason"]) == ("imported", "key found: keyring")
+    encrypted = explained(site, KNOWN)
+    assert (encrypted["action"], encrypted["rule"], encrypted["fingerprint"]) == (
+        "encrypt",
+        "others",
+        known.fingerprint,
+    )
+    assert (encrypted["origin"], encrypted["reason"]) == ("imported", "key found: keyring")
     clear = explained(site, UNKNOWN)
     assert (clear["action"], clear["rule"], clear["reason"], clear["fingerprint"]) == (
         "clear",
@@ -157,7 +161,7 @@ def test_explain_reasons_step_by_step_and_sends_and_writes_nothing(site: Relay, 
         certificate,
     )
     assert keys.startswith(f"keys: {known.fingerprint} by keyring (imported), expires ")
-    assert conclusion == "seal: key found: keyring; signed by nobody; subject protected"
+    assert conclusion == "encrypt: key found: keyring; signed by nobody; subject protected"
     held = site.run("explain", "--from", FROM, "--to", UNKNOWN, "--message", "-", content=CONFIDENTIAL.encode())
     assert held.stdout.decode().splitlines()[-1] == "hold: no key is known; the sender gets a notice"
 
@@ -185,11 +189,15 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     lines = site.trace("--from", FROM)
     assert [list(line) for line in lines] == [TRACE, TRACE]
     by_action = {line["action"]: line for line in lines}
-    sealed, clear = by_action["seal"], by_action["clear"]
-    assert (sealed["fingerprint"], sealed["queue_id"], sealed["message_id"]) == (known.fingerprint, "4F0A", "<1@h>")
+    encrypted, clear = by_action["encrypt"], by_action["clear"]
+    assert (encrypted["fingerprint"], encrypted["queue_id"], encrypted["message_id"]) == (
+        known.fingerprint,
+        "4F0A",
+        "<1@h>",
+    )
     assert clear["reply"].startswith("250 2.0.0")
     assert clear["size"] == len(content)
-    assert site.trace("--id", sealed["id"], "--to", UNKNOWN) == [clear]
+    assert site.trace("--id", encrypted["id"], "--to", UNKNOWN) == [clear]
     assert site.trace("--since", "1h", "--from", FROM.upper()) == lines
     assert site.trace() == [*lines, *bounced]
     plain = site.run("trace", "--from", FROM).stdout.decode()
@@ -201,7 +209,7 @@ def test_verify_tells_that_the_chain_holds_and_which_row_was_altered(site: Relay
     whole = json.loads(site.run("trace", "--verify", "--json").stdout)
     assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 3, None)
     with sqlite3.connect(site.keyring / "store.db") as store:
-        store.execute("UPDATE trace SET action = 'seal' WHERE action = 'clear'")
+        store.execute("UPDATE trace SET action = 'encrypt' WHERE action = 'clear'")
     store.close()
     altered = site.run("trace", "--verify", check=False)
     assert (altered.returncode, altered.stdout) == (1, b"")

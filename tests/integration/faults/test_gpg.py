@@ -1,6 +1,6 @@
-"""GnuPG fails in each way: what was to be sealed waits, nothing clear leaves, and later all is served once.
+"""GnuPG fails in each way: what was to be encrypted waits, nothing clear leaves, and later all is served once.
 
-What needs no sealing goes its way at once: over LMTP that shows in its own answer, over SMTP in the ledger.
+What needs no encryption goes its way at once: over LMTP that shows in its own answer, over SMTP in the ledger.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ async def test_the_passphrase_is_wrong() -> None:
         assert RIGHT not in bed.relay.log
 
 
-async def test_the_sealed_mail_names_its_recipients_alone(bed: Bed) -> None:
+async def test_the_encrypted_mail_names_its_recipients_alone(bed: Bed) -> None:
     """The way that works, as a measure for the others: one copy for the one who is hidden, one for the one named."""
     async with bed.hop() as hop:
         mail = write(bed, "two")

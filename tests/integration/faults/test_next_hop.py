@@ -1,7 +1,7 @@
 """The next hop fails at each step, in each way: what each recipient is answered first, and that all ends well.
 
-`ONE`, `TWO` and `THREE` are the mails: one sealed copy; two sealed copies, one of them for a hidden recipient; one
-sealed copy, one clear by rule and one refused, of which the sender is told.
+`ONE`, `TWO` and `THREE` are the mails: one encrypted copy; two encrypted copies, one of them for a hidden recipient;
+one encrypted copy, one clear by rule and one refused, of which the sender is told.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def test_a_directory_in_an_allowed_network_is_asked(site: Site) -> None:
     site.wkd.publish(BOB, key.public)
     assert site.send().startswith("250")
     (row,) = site.relay.trace()
-    assert (row["action"], row["fingerprint"]) == ("seal", key.fingerprint)
+    assert (row["action"], row["fingerprint"]) == ("encrypt", key.fingerprint)
     assert site.wkd.server.connections == 1
 
 

@@ -97,10 +97,13 @@ def test_a_key_whose_user_id_merely_contains_the_address_is_not_the_addressees(s
 def test_a_key_of_another_tag_or_of_letters_that_fold_alike_is_not_the_addressees(site: Site) -> None:
     tagged, sharp, plain = (make_keypair(f"<{a}@{DOMAIN}>") for a in ("ann+private", "groß", "carl"))
     site.relay.run("keys", "import", "-", content=tagged.public + sharp.public + plain.public)
-    refused, sealed = [f"ann@{DOMAIN}", f"ann+work@{DOMAIN}", f"gross@{DOMAIN}"], [f"CARL@{DOMAIN}", f"carl+x@{DOMAIN}"]
-    site.send(*refused, *sealed)
+    refused, encrypted = (
+        [f"ann@{DOMAIN}", f"ann+work@{DOMAIN}", f"gross@{DOMAIN}"],
+        [f"CARL@{DOMAIN}", f"carl+x@{DOMAIN}"],
+    )
+    site.send(*refused, *encrypted)
     assert site.decided(*refused) == [("refuse", "")] * 3
-    assert site.decided(*sealed) == [("seal", plain.fingerprint)] * 2
+    assert site.decided(*encrypted) == [("encrypt", plain.fingerprint)] * 2
 
 
 def test_who_writes_an_entry_of_the_directory_speaks_for_no_other_address(site: Site) -> None:
@@ -109,7 +112,7 @@ def test_who_writes_an_entry_of_the_directory_speaks_for_no_other_address(site: 
     key = make_keypair(f"<{mallory}>", f"<{victim}>")
     site.directory.add(person_entry("mallory", [mallory], key.public))
     site.send(mallory, victim)
-    assert site.decided(mallory, victim) == [("seal", key.fingerprint), ("refuse", "")]
+    assert site.decided(mallory, victim) == [("encrypt", key.fingerprint), ("refuse", "")]
 
 
 def test_a_domain_that_gives_its_user_the_key_of_another_does_not_replace_an_imported_one(site: Site) -> None:
@@ -119,7 +122,10 @@ def test_a_domain_that_gives_its_user_the_key_of_another_does_not_replace_an_imp
     site.wkd.publish(f"dora@{DOMAIN}", other.public)
     site.relay.run("keys", "lookup", f"dora@{DOMAIN}", "--fresh")
     site.send(f"dora@{DOMAIN}", f"eve@{DOMAIN}")
-    assert site.decided(f"dora@{DOMAIN}", f"eve@{DOMAIN}") == [("seal", good.fingerprint), ("seal", other.fingerprint)]
+    assert site.decided(f"dora@{DOMAIN}", f"eve@{DOMAIN}") == [
+        ("encrypt", good.fingerprint),
+        ("encrypt", other.fingerprint),
+    ]
 
 
 def _without(certificate: bytes, user_id: str) -> Iterator[bytes]:
@@ -143,8 +149,8 @@ def test_odd_answers_are_read_as_far_as_they_are_good(site: Site) -> None:
     site.wkd.publish(cut, of_cut.public[:-20])
     assert site.send(many, fifty, revoked, cut) == ["250 2.0.0"] * 3 + ["451 4.4.3"]
     got_many, got_fifty, got_revoked, got_cut = site.decided(many, fifty, revoked, cut)
-    assert got_many == ("seal", of_many.fingerprint)
-    assert got_fifty in [("seal", key.fingerprint) for key in of_fifty]
+    assert got_many == ("encrypt", of_many.fingerprint)
+    assert got_fifty in [("encrypt", key.fingerprint) for key in of_fifty]
     assert got_revoked == ("refuse", of_revoked.fingerprint)
     assert got_cut == ("defer", "")
 

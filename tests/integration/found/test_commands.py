@@ -88,7 +88,7 @@ def test_explain_names_the_method_and_so_does_the_second_time_from_the_store(sit
     site.wkd.publish(BOB, make_keypair(f"<{BOB}>").public)
     for _ in range(2):
         told = site.json("explain", "--from", "a@here.example", "--to", BOB)
-        assert (told["action"], told["reason"], told["origin"]) == ("seal", "key found: wkd/advanced", "wkd")
+        assert (told["action"], told["reason"], told["origin"]) == ("encrypt", "key found: wkd/advanced", "wkd")
     assert len(site.wkd.asked) == 1
 
 
@@ -113,7 +113,7 @@ def test_explain_names_each_source_asked_its_method_time_and_why_it_stopped_ther
             rf"wkd/advanced: has {key.fingerprint} {took}; usable: the search ends",
             rf"certificate: made \S+; expires \S+; encrypts with \S+ \(\w+\); has a user id with {BOB}; not weak",
             rf"keys: {key.fingerprint} by wkd/advanced \(wkd\), expires \S+",
-            "seal: key found: wkd/advanced; signed by nobody; subject protected",
+            "encrypt: key found: wkd/advanced; signed by nobody; subject protected",
         ],
         strict=True,
     ):
@@ -136,7 +136,7 @@ def test_a_proposal_is_listed_approved_or_rejected(site: Site, person: Correspon
     assert site.relay.run("keys", "approve", old, check=False).returncode == 1
     site.relay.run("keys", "approve", new.fingerprint)
     told = site.json("explain", "--from", "a@here.example", "--to", BOB)
-    assert (told["action"], told["fingerprint"]) == ("seal", new.fingerprint)
+    assert (told["action"], told["fingerprint"]) == ("encrypt", new.fingerprint)
     assert site.relay.run("keys", "reject", new.fingerprint, check=False).returncode == 1
 
 

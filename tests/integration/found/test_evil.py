@@ -117,11 +117,11 @@ async def test_a_mail_to_an_evil_domain_waits_and_costs_no_more_than_its_timeout
     reply = await send(site.url, f"bob@{name}.example")
     assert reply.startswith("451 4.4.3"), reply
     assert time.monotonic() - begun < SOON
-    assert len(site.sink.taken) == before, "nothing left, clear or sealed"
+    assert len(site.sink.taken) == before, "nothing left, clear or encrypted"
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_a_mail_to_a_domain_with_an_odd_answer_leaves_sealed_or_not_at_all(patient: Site, name: str) -> None:
+async def test_a_mail_to_a_domain_with_an_odd_answer_leaves_encrypted_or_not_at_all(patient: Site, name: str) -> None:
     before = len(patient.sink.taken)
     address = f"bob@{name}.example"
     assert (await send(patient.url, address)).startswith("250 2.0.0")

@@ -1,7 +1,7 @@
 """Upkeep by the real relay process, at a real slapd filled by `gpg --send-keys` and a real Web Key Directory.
 
 `lookup.cache.found` is seconds here, so that a day passes while a test waits; what is asked when, and what is left
-alone, is in `tests/unit/keys/test_upkeep.py` with a clock that tests turn.
+alone, is in `tests/unit/daemon/test_key_refresh.py` with a clock that tests turn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lab.slapd import Slapd
 from lab.timed import send
 from lab.waiting import wait_for
 
-from relay.keys.upkeep import EARLY, MARGIN
+from relay.daemon.jobs.key_refresh import EARLY, MARGIN
 
 DOMAIN = "ville.example"
 FETCHED, IMPORTED, ALIAS = f"fetched@{DOMAIN}", f"imported@{DOMAIN}", f"alias@{DOMAIN}"
@@ -53,14 +53,14 @@ class Site:
         wait_for(renewed, f"{fingerprint} is renewed", 60)
 
     def send(self, address: str) -> str:
-        """`sealed`, `refused`, or what was answered in place of 250."""
+        """`encrypted`, `refused`, or what was answered in place of 250."""
         self.sink.forget()
         reply = asyncio.run(send(f"lmtp://127.0.0.1:{self.relay.port}", address))
         if not reply.startswith("250"):
             return reply
         (taken,) = self.sink.wait_for(1)
         assert b"the clear body" not in taken.content
-        return "sealed" if b"multipart/encrypted" in taken.content else "refused"
+        return "encrypted" if b"multipart/encrypted" in taken.content else "refused"
 
     def to_directory(self, fingerprint: str) -> None:
         """As GnuPG's users do, over what stands there."""
@@ -91,7 +91,7 @@ def test_keys_are_renewed_and_revoked_at_their_sources_while_nobody_writes(site:
     site.wkd.publish(FETCHED, site.person.export(fetched))
     site.relay.run("keys", "import", "-", content=site.person.export(imported, other))
     site.relay.start()
-    assert [site.send(a) for a in (FETCHED, IMPORTED, OTHER)] == ["sealed"] * 3
+    assert [site.send(a) for a in (FETCHED, IMPORTED, OTHER)] == ["encrypted"] * 3
     before = site.keys()
 
     for key in (fetched, imported, other):
@@ -122,7 +122,7 @@ def test_a_revocation_that_one_mails_lookup_finds_counts_for_the_next_mail_to_an
     site.relay.run("keys", "import", "-", content=site.person.export(key))
     site.relay.start()
     wait_for(lambda: {"imported", "alias"} <= set(site.wkd.asked), "upkeep has asked for both")
-    assert [site.send(IMPORTED), site.send(ALIAS)] == ["sealed", "sealed"]
+    assert [site.send(IMPORTED), site.send(ALIAS)] == ["encrypted", "encrypted"]
     site.person.gpg("--quick-add-uid", key, "<third@ville.example>")
     site.person.revoke(key)
     site.wkd.publish("third@ville.example", site.person.export(key))
@@ -136,7 +136,7 @@ def test_a_fetched_key_is_asked_for_once_more_before_its_time_ends(site: Site) -
     site.relay.start()
     key = site.person.new_key(f"<{FETCHED}>", expires=in_seconds(MARGIN + 10))
     site.wkd.publish(FETCHED, site.person.export(key))
-    assert site.send(FETCHED) == "sealed"
+    assert site.send(FETCHED) == "encrypted"
     asked, before = time.monotonic(), site.keys()[key]["expires"]
     site.prolong(key)
     site.wkd.publish(FETCHED, site.person.export(key))
@@ -146,4 +146,4 @@ def test_a_fetched_key_is_asked_for_once_more_before_its_time_ends(site: Site) -
     assert time.monotonic() - asked < EARLY * 60, "before the answer was old"
     assert before < site.keys()[key]["expires"]
     assert site.wkd.asked == ["fetched"] * 2
-    assert site.send(FETCHED) == "sealed"
+    assert site.send(FETCHED) == "encrypted"

@@ -1,4 +1,4 @@
-"""Mails made to get clear text out, each by a trick its file is named by: sealed like any other, or refused.
+"""Mails made to get clear text out, each by a trick its file is named by: encrypted like any other, or refused.
 
 The files of `tests/hostile_corpus` are the parameters. What must not be read outside says “positive-result”, or is
 coded so that somebody could read it without a key.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab.known import KNOWN, UNKNOWN, Known, is_sealed
+from lab.known import KNOWN, UNKNOWN, Known, is_encrypted
 from lab.relay import Relay
 from lab.sink import Sink
 
@@ -54,7 +54,7 @@ def test_no_trick_gets_it_out_in_clear(path: Path, bench: Bench) -> None:
             client.sendmail(SENDER, [UNKNOWN], content)
     assert refused.value.smtp_code == 550
     (mail,) = bench.sink.taken
-    assert is_sealed(mail.content)
+    assert is_encrypted(mail.content)
     assert shape_of(mail.content).protection is Protection.ENCRYPTED
     assert WORD not in mail.content
     payload = bench.known.decrypt(mail.content)

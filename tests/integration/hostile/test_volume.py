@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from lab.certificates import make_certificates
 from lab.client import Client
-from lab.known import KNOWN, Known, is_sealed
+from lab.known import KNOWN, Known, is_encrypted
 from lab.ordinary import Ordinary, forget_peak, peak
 from lab.relay import Relay
 from lab.sink import Sink
@@ -67,7 +67,7 @@ async def send(bench: Bench, content: bytes, seconds: float) -> str:
 
 def the_mail(bench: Bench) -> bytes:
     (mail,) = (taken for taken in bench.sink.taken if KNOWN in taken.recipients)
-    assert is_sealed(mail.content)
+    assert is_encrypted(mail.content)
     return mail.content
 
 
@@ -92,7 +92,7 @@ def the_mail(bench: Bench) -> bytes:
         "10 MB of parameters",
     ],
 )
-async def test_a_large_header_is_sealed_like_any_other(head: bytes, bench: Bench, known: Known) -> None:
+async def test_a_large_header_is_encrypted_like_any_other(head: bytes, bench: Bench, known: Known) -> None:
     before = peak(bench.relay.pid)
     assert (await send(bench, HEAD + head + b"\r\nThe body.\r\n", 60)).startswith("250 ")
     assert known.decrypt(the_mail(bench)).endswith(b"\r\n\r\nThe body.\r\n")
@@ -109,13 +109,13 @@ async def test_a_larger_header_is_refused_for_good_at_once(head: bytes, bench: B
     assert peak(bench.relay.pid) - before < 5 * len(head)
 
 
-async def test_mime_nested_10_000_deep_is_sealed(bench: Bench, known: Known) -> None:
+async def test_mime_nested_10_000_deep_is_encrypted(bench: Bench, known: Known) -> None:
     nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(10_000))
     assert (await send(bench, HEAD + nested + b"\r\nThe body.\r\n", 60)).startswith("250 ")
     assert known.decrypt(the_mail(bench)).endswith(b"\r\nThe body.\r\n")
 
 
-async def test_a_hundred_thousand_parts_and_lines_that_look_like_boundaries_are_sealed(bench: Bench) -> None:
+async def test_a_hundred_thousand_parts_and_lines_that_look_like_boundaries_are_encrypted(bench: Bench) -> None:
     head = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     assert (await send(bench, head + b"--b\r\n\r\nx\r\n" * 100_000 + b"--bb\r\n" * 500_000, 60)).startswith("250 ")
     the_mail(bench)
@@ -163,5 +163,5 @@ async def test_ten_thousand_recipients_each_get_their_answer_and_what_is_theirs(
     got = Counter(address for mail in mails for address in mail.recipients)
     assert got == Counter(recipients)
     for mail in mails:
-        assert is_sealed(mail.content) == ("nobody" not in next(iter(mail.recipients)))
+        assert is_encrypted(mail.content) == ("nobody" not in next(iter(mail.recipients)))
         assert len(mail.recipients) == 1 or not set(people[:hidden]) & set(mail.recipients)

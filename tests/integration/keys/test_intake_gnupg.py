@@ -13,12 +13,12 @@ import pytest
 from lab.certificates import fingerprint, join, make_certificates, make_keypair, split
 from lab.gnupghome import generate, gnupg_home, gpg
 
-from relay.intake import File, Intake, Outcome, Refusal, Result, exported, survey
+from relay.admin.key_import import File, Intake, Outcome, Refusal, Result, exported, survey
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store
 from relay.mail.armor import enarmor
 from relay.model import Address, Found, Unusable, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
+from relay.store import Store
 
 CERTS = Path(__file__).parents[4] / "shared" / "certs"
 
@@ -116,9 +116,9 @@ async def test_other_peoples_certificates_each_have_a_fate(store: Store) -> None
 
 IMPORT = """
 import asyncio, sys
-from relay.intake import Intake, survey
-from relay.keys.store import Store
-from relay.openpgp.examine import GnuPGExaminer
+from relay.admin.key_import import Intake, survey
+from relay.store import Store
+from relay.openpgp.examiner import GnuPGExaminer
 async def main():
     async with await Store.open(sys.argv[1]) as store:
         async for result in Intake(GnuPGExaminer(), store.certificates).run(survey(sys.argv[2:])):

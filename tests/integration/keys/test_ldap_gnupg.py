@@ -16,7 +16,7 @@ from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.filter import escape
 from relay.keys.ldap.schema import Search
 from relay.model import Address, Certificate, Found, NotFound, Unusable, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 

@@ -29,7 +29,7 @@ from relay.keys.ldap import Ldap, Reason, Server, Unavailable
 from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.directory import REST, Directory
 from relay.model import Address, Lookup, NotFound, Outage
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 

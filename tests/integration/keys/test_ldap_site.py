@@ -13,7 +13,7 @@ from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd, person_entry
 
 from relay.keys.ldap import Ldap, Reason, Server
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 
 pytest.importorskip("bonsai")
 

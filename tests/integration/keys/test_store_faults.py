@@ -15,10 +15,10 @@ import pytest
 from lab.synthetic import certificate, entry
 from lab.waiting import until
 
-from relay.errors import StoreError
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store, rows
 from relay.model import Address, Found, NotFound, Outage
+from relay.model.errors import StoreError
+from relay.store import Store, rows
 
 BOB = Address("bob@example.org")
 
@@ -136,8 +136,8 @@ FULL = """
 import asyncio, resource, sys
 from pathlib import Path
 from lab.synthetic import certificate, entry
-from relay.errors import StoreError
-from relay.keys.store import Store
+from relay.model.errors import StoreError
+from relay.store import Store
 
 async def main(path):
     async with await Store.open(path) as store:

@@ -12,11 +12,11 @@ from lab.earlier import is_whole
 from lab.postgresql import PostgreSQL, postgresql, programs
 from lab.synthetic import NOW, certificate, entry
 
-from relay.errors import StoreError
 from relay.keys.keyring import Keyring
-from relay.keys.store import Store
-from relay.keys.store.schema import STEPS
 from relay.model import Address, Found, Outage, Record
+from relay.model.errors import StoreError
+from relay.store import Store
+from relay.store.schema import STEPS
 
 PROGRAMS = programs()
 DUMPS = Path(__file__).with_name("schemas")
@@ -90,7 +90,7 @@ async def test_certificates_are_stored_found_approved_rejected_and_removed(store
 
 
 async def test_the_ledger_and_the_trace_are_shared(store: Store, server: PostgreSQL) -> None:
-    rows = [Record(float(n), f"{n}", "", "", "a@x", "b@x", "seal", "r", "w", "", "", "250", n) for n in range(1500)]
+    rows = [Record(float(n), f"{n}", "", "", "a@x", "b@x", "encrypt", "r", "w", "", "", "250", n) for n in range(1500)]
     async with await Store.open(server.url, clock=lambda: NOW) as other:
         for each in (store, other):
             await asyncio.gather(*(each.ledger.record(b"\0t", [f"{n}\udcfc"]) for n in range(20)))
@@ -98,7 +98,7 @@ async def test_the_ledger_and_the_trace_are_shared(store: Store, server: Postgre
         await other.ledger.forget(b"\0t", ["1\udcfc"])
     assert len(await store.ledger.served(b"\0t")) == 19
     assert (await store.trail.verify()).checked == 3000
-    assert await store.trail.summary(since=1490.0) == [("r", "x", "seal", False, 10)], "each mail counts once"
+    assert await store.trail.summary(since=1490.0) == [("r", "x", "encrypt", False, 10)], "each mail counts once"
     assert await store.trail.prune(10.0) == 10
     assert (await store.trail.verify()).checked == 2990
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from lab.synthetic import certificate, entry
 
-from relay.keys.store import Store
 from relay.model import Address
+from relay.store import Store
 
 TESTS = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def _finished(children: list[subprocess.Popen[str]]) -> list[str]:
 
 OPEN = """
 import asyncio, sys
-from relay.keys.store import Store
+from relay.store import Store
 async def main():
     print("ready", flush=True)
     sys.stdin.readline()
@@ -64,7 +64,7 @@ async def test_processes_that_open_a_new_store_at_the_same_moment_do_not_collide
 
 RECORD = """
 import asyncio, sys
-from relay.keys.store import Store
+from relay.store import Store
 async def main():
     store = await Store.open(sys.argv[1])
     await store.ledger.record(b"t", ["a@x", "b@x"])
@@ -87,7 +87,7 @@ async def test_what_was_recorded_survives_kill_9(tmp_path: Path) -> None:
 CHANGE = """
 import asyncio, sys
 from lab.synthetic import certificate, entry
-from relay.keys.store import Store
+from relay.store import Store
 async def main():
     async with await Store.open(sys.argv[1]) as store:
         for line in sys.stdin:
@@ -145,10 +145,10 @@ async def test_a_restored_backup_counts_within_a_second(tmp_path: Path) -> None:
 
 WRITE = """
 import asyncio, sys
-from relay.keys.store import Store
+from relay.store import Store
 from relay.model import Record
 def record(n):
-    return Record(float(n), f"{sys.argv[2]}-{n}", "", "", "a@x", "b@x", "seal", "r", "w", "", "", "250 2.0.0", n)
+    return Record(float(n), f"{sys.argv[2]}-{n}", "", "", "a@x", "b@x", "encrypt", "r", "w", "", "", "250 2.0.0", n)
 async def main():
     async with await Store.open(sys.argv[1]) as store:
         for start in range(0, 200, 10):

@@ -22,14 +22,14 @@ from lab.paper import PaperExaminer, certificate, user_id
 from lab.ports import closed_port
 from lab.wkd import Behaviour, Exchange, WkdServer, asking, nowhere
 
-from relay.errors import ConfigError
-from relay.keys.wkd import Reason, route
+from relay.keys.wkd import Reason, connector
+from relay.keys.wkd.connector import Route
+from relay.keys.wkd.dns import Names, Resolve
 from relay.keys.wkd.guard import Guard, IPNetwork
-from relay.keys.wkd.names import Names, Resolve
 from relay.keys.wkd.reason import Failed
-from relay.keys.wkd.route import Route
 from relay.keys.wkd.source import Wkd
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
+from relay.model.errors import ConfigError
 
 BOB = Address("bob@example.org")
 HOST = "openpgpkey.example.org"
@@ -440,8 +440,8 @@ async def test_a_connection_that_goes_elsewhere_than_the_name_service_said_is_no
         return ["93.184.216.34"] if family == socket.AF_INET else []
 
     async with WkdServer(tmp_path, inside) as server:
-        result = route._result  # between the two looks of the guard
-        monkeypatch.setattr(route, "_result", lambda host, _, __: result(host, inside, server.port))
+        result = connector._result  # between the two looks of the guard
+        monkeypatch.setattr(connector, "_result", lambda host, _, __: result(host, inside, server.port))
         server.behaviours[HOST] = answering(certificate("bob@example.org"))
         allowed = [ip_network(inside)] if met else []
         async with source(server, connect_to={}, resolve=public, allow_networks=allowed) as wkd:
@@ -462,7 +462,7 @@ async def test_a_family_without_a_route_is_left_out_so_that_its_error_hides_no_o
 ) -> None:
     names = Names(lambda _, family: ["1.1.1.1"] if family == socket.AF_INET else ["2606:4700::1111"])
     for routed, expected in [({"1.1.1.1"}, ["1.1.1.1"]), (set(), ["2606:4700::1111", "1.1.1.1"])]:
-        monkeypatch.setattr(route, "_has_route", routed.__contains__)
+        monkeypatch.setattr(connector, "_has_route", routed.__contains__)
         results = await Route(names, Guard(), {}).resolve("example.org", 443)
         assert [result["host"] for result in results] == expected
     names.close()

@@ -17,13 +17,13 @@ from lab.processes import as_nice, ended
 from lab.waiting import until
 from lab.wkd import Exchange, WkdServer
 
-from relay.errors import ConfigError
-from relay.keys.wkd import Reason, apart
-from relay.keys.wkd.apart import Apart
-from relay.keys.wkd.document import Document, Fetch, Settings
-from relay.keys.wkd.fetch import Fetcher
-from relay.keys.wkd.process import NICE
+from relay.keys.wkd import Reason, fetch_client
+from relay.keys.wkd.fetch_client import Apart
+from relay.keys.wkd.fetch_process import NICE
+from relay.keys.wkd.fetcher import Fetcher
+from relay.keys.wkd.port import Document, Fetch, Settings
 from relay.model import Address, NotFound, Outage
+from relay.model.errors import ConfigError
 
 BOB = Address("bob@example.org")
 HOST = "openpgpkey.example.org"
@@ -151,7 +151,7 @@ async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
 
 async def test_a_process_that_stands_still_is_killed(process: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
     await fetched(process)
-    monkeypatch.setattr(apart, "SILENCE", 3.0)  # from the next answer on: it may have taken a while to start
+    monkeypatch.setattr(fetch_client, "SILENCE", 3.0)  # from the next answer on: it may have taken a while to start
     await fetched(process)
     pid = process.pid
     assert pid
@@ -193,9 +193,9 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
     process = Apart(Settings.of(ca_file=ca_file, connect_to=server.connect_to(HOST)))
     ca_file.unlink()
     started = []
-    start = apart.Process.start
-    monkeypatch.setattr(apart.Process, "start", lambda settings: started.append(1) or start(settings))
-    monkeypatch.setattr(apart, "PAUSE", 60.0)
+    start = fetch_client.Process.start
+    monkeypatch.setattr(fetch_client.Process, "start", lambda settings: started.append(1) or start(settings))
+    monkeypatch.setattr(fetch_client, "PAUSE", 60.0)
     assert [await fetched(process) for _ in range(5)] == [NOBODY_ASKS] * 5
     assert started == [1]
     assert "ConfigError" in capsys.readouterr().out
@@ -212,8 +212,8 @@ async def test_a_configuration_may_name_thousands_of_places(server: WkdServer) -
 
 ORPHAN = """
 import asyncio, sys
-from relay.keys.wkd.apart import Apart
-from relay.keys.wkd.document import Settings
+from relay.keys.wkd.fetch_client import Apart
+from relay.keys.wkd.port import Settings
 from relay.model import Address
 
 async def main():

@@ -19,7 +19,7 @@ from lab.wkd import Exchange, WkdServer, asking, nowhere
 from relay.keys.wkd.location import locations
 from relay.mail import armor
 from relay.model import Address, Found, Lookup, NotFound, Origin, Unusable, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 
 WKS_CLIENT = Path("/usr/lib/gnupg/gpg-wks-client")
 JOE = Address("Joe.Doe@Example.ORG")

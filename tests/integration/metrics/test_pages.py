@@ -22,7 +22,7 @@ from lab.prometheus import ask, ask_socket, figures
 from lab.relay import Relay
 from lab.waiting import until
 
-from relay.metrics.server import MOST_CONNECTIONS, MOST_OCTETS
+from relay.telemetry.server import MOST_CONNECTIONS, MOST_OCTETS
 
 SENDER = "dr.martin@hopital.example"
 INSIDE = "dr.leroy@hopital.example"
@@ -76,15 +76,15 @@ async def test_figures_say_what_became_of_mails(site: Site) -> None:
     told = figures(site.metrics)
 
     assert told["pgp_relay_messages_total",] == 1
-    for action, rule in (("seal", "needs a key"), ("refuse", "needs a key"), ("clear", "inside")):
+    for action, rule in (("encrypt", "needs a key"), ("refuse", "needs a key"), ("clear", "inside")):
         assert told["pgp_relay_recipients_total", action, rule] == 1, told
     assert told["pgp_relay_replies_total", "accepted"] == 3
     assert told["pgp_relay_notices_total", "refused"] == 1
     assert told["pgp_relay_lookups_total", "found", "keyring"] == 1
     assert told["pgp_relay_lookups_total", "not_found", "keyring"] == 1
-    assert told["pgp_relay_seal_duration_seconds_count",] == 1
+    assert told["pgp_relay_encrypt_duration_seconds_count",] == 1
     assert told["pgp_relay_reinject_duration_seconds_count",] == 2
-    assert told["pgp_relay_last_seal_timestamp_seconds",] > told["pgp_relay_start_time_seconds",]
+    assert told["pgp_relay_last_encryption_timestamp_seconds",] > told["pgp_relay_start_time_seconds",]
     assert told["pgp_relay_workers_alive",] == told["pgp_relay_ready",] == 1
     await until(lambda: figures(site.metrics)["pgp_relay_messages_in_progress",] == 0)
     await until(lambda: figures(site.metrics)["pgp_relay_certificates", "usable"] == 1)

@@ -19,7 +19,7 @@ from lab.relay import Relay
 from lab.sink import Sink
 from lab.waiting import wait_for
 
-from relay.metrics.catalogue import ALL, Kind
+from relay.telemetry.catalogue import ALL, Kind
 
 HERE = Path(__file__).parent
 MONITORING = EXAMPLES.parent / "docs" / "monitoring.md"
@@ -35,7 +35,7 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def prometheus(known: Known) -> Iterator[Prometheus]:
-    """Scraping a relay that seals, leaves clear, refuses and defers, and whose WKD is away for one domain."""
+    """Scraping a relay that encrypts, leaves clear, refuses and defers, and whose WKD is away for one domain."""
     metrics = free_port()
     wkd = {"connect_to": {f"{name}away.example:443": f"127.0.0.1:{free_port()}" for name in ("openpgpkey.", "")}}
     settings = {
@@ -51,7 +51,7 @@ def prometheus(known: Known) -> Iterator[Prometheus]:
             wait_for(lambda: running.query("pgp_relay_messages_total > 0"), "scraped")
             for recipient in (KNOWN, KNOWN, "dr.leroy@hopital.example", AWAY):
                 mail(relay, recipient)
-            seen = 'count(rate(pgp_relay_recipients_total{action=~"seal|clear|defer"}[20s])) == 3'
+            seen = 'count(rate(pgp_relay_recipients_total{action=~"encrypt|clear|defer"}[20s])) == 3'
             last = 'sum(pgp_relay_recipients_total{action="defer"}) == 2'
             wait_for(lambda: running.query(seen) and running.query(last), "scraped twice, and the last mail")
             yield running
@@ -78,7 +78,7 @@ def test_every_query_of_the_dashboard_is_answered(prometheus: Prometheus, panel:
 def test_the_dashboard_shows_what_happened(prometheus: Prometheus) -> None:
     decided = {series["metric"]["action"]: float(series["value"][1]) for series in prometheus.query(by("action"))}
 
-    assert decided["seal"] == 2
+    assert decided["encrypt"] == 2
     assert decided["clear"] == 1
     assert decided["defer"] == 2
     (outage,) = prometheus.query('pgp_relay_source_requests_total{source="wkd", result="unavailable"}')

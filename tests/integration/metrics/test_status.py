@@ -68,7 +68,7 @@ def test_it_tells_what_runs_and_what_it_did(site: Site) -> None:
 
     assert (told["ready"], told["messages"], told["replies"]["accepted"]) == (True, 1, 1)
     assert (told["workers"]["alive"], told["in_progress"], told["troubles"]) == (1, 0, [])
-    assert told["started"] <= told["last_seal"]
+    assert told["started"] <= told["last_encryption"]
     assert told["certificates"] == {"usable": 1, "expiring": 1, "unusable": 0, "proposed": 0}
     (ending,) = told["expiring"]
     assert ending["addresses"] == ["soon@ville.example"]
@@ -78,7 +78,7 @@ def test_for_people_it_is_a_few_lines(site: Site) -> None:
     done = site.relay.run("status")
 
     shown = done.stdout.decode()
-    assert [line.split()[0] for line in shown.splitlines()] == ["running", "now", "so", "sealed", "keys", "expiring"]
+    assert [line.split()[0] for line in shown.splitlines()] == ["running", "now", "so", "encrypted", "keys", "expiring"]
     assert "soon@ville.example" in shown
     assert ", ready" in shown
 

@@ -19,12 +19,12 @@ from lab.processes import as_nice
 from lab.readers import read_gnupg
 from lab.waiting import until
 
-from relay.errors import EngineError, EngineTimeout
 from relay.mail import packets
 from relay.model import Certificate
+from relay.model.errors import EngineError, EngineTimeout
 from relay.openpgp import call
 from relay.openpgp import home as gnupg_home_module
-from relay.openpgp.examine import NICE, GnuPGExaminer
+from relay.openpgp.examiner import NICE, GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 STATUS = 'while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && s=$2; shift; done\n'
@@ -64,8 +64,10 @@ def fake_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return install
 
 
-async def seal(home: Path, certificates: list[Certificate], signer: str | None = None, within: float = 30.0) -> bytes:
-    return await GnuPG(home, timeout=within).seal(b"secret", certificates, signer)
+async def encrypt(
+    home: Path, certificates: list[Certificate], signer: str | None = None, within: float = 30.0
+) -> bytes:
+    return await GnuPG(home, timeout=within).encrypt(b"secret", certificates, signer)
 
 
 @pytest.mark.parametrize(
@@ -103,20 +105,20 @@ async def test_whatever_else_gpg_does_is_an_error(
 ) -> None:
     fake_gpg(script)
     with pytest.raises(EngineError):
-        await seal(home, certificates, "F" * 40)
+        await encrypt(home, certificates, "F" * 40)
 
 
 async def test_the_fakes_above_fail_for_their_fault_alone(
     home: Path, certificates: list[Certificate], fake_gpg: Fake
 ) -> None:
     fake_gpg(STATUS + SUCCESS + f"printf '{PKESK}\\322\\005\\001abcd'")
-    assert await seal(home, certificates, "F" * 40)
+    assert await encrypt(home, certificates, "F" * 40)
 
 
 async def test_gpg_s_own_words_are_not_passed_on(home: Path, certificates: list[Certificate], fake_gpg: Fake) -> None:
     fake_gpg(STATUS + "echo 'SECRET DIAGNOSIS' >&2; echo '[GNUPG:] ERROR SECRET 1' >&$s; exit 2")
     with pytest.raises(EngineError) as caught:
-        await seal(home, certificates)
+        await encrypt(home, certificates)
     assert "SECRET" not in repr(caught.value)
 
 
@@ -125,13 +127,13 @@ async def test_gpg_that_hangs_is_ended_with_its_children(
 ) -> None:
     child = tmp_path / "child"
     fake_gpg(f"sleep 600 & echo $! > {child}.new; mv {child}.new {child}; wait")
-    sealing = asyncio.create_task(seal(home, certificates))
+    encryption = asyncio.create_task(encrypt(home, certificates))
     await until(child.exists)
-    while not sealing.done():
+    while not encryption.done():
         leap(40)  # whenever it has begun to count
         await asyncio.sleep(0.05)
     with pytest.raises(EngineTimeout):
-        await sealing
+        await encryption
     assert ended(child)
 
 
@@ -139,13 +141,13 @@ async def test_gpg_that_ignores_every_signal_it_can_is_ended(
     home: Path, certificates: list[Certificate], fake_gpg: Fake, tmp_path: Path
 ) -> None:
     fake_gpg(f"trap '' TERM INT HUP PIPE; touch {tmp_path}/trapped; while :; do sleep 1; done")
-    sealing = asyncio.create_task(seal(home, certificates))
+    encryption = asyncio.create_task(encrypt(home, certificates))
     await until((tmp_path / "trapped").exists)
-    while not sealing.done():
+    while not encryption.done():
         leap(40)
         await asyncio.sleep(0.05)
     with pytest.raises(EngineTimeout):
-        await sealing
+        await encryption
 
 
 async def test_a_caller_who_is_cancelled_leaves_no_gpg_behind(
@@ -153,7 +155,7 @@ async def test_a_caller_who_is_cancelled_leaves_no_gpg_behind(
 ) -> None:
     os.mkfifo(tmp_path / "started")
     fake_gpg(f"echo $$ > {tmp_path}/pid; echo > {tmp_path}/started; sleep 600")
-    task = asyncio.create_task(seal(home, certificates))
+    task = asyncio.create_task(encrypt(home, certificates))
     await asyncio.to_thread((tmp_path / "started").read_bytes)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -166,7 +168,7 @@ async def test_gpg_that_is_missing(
 ) -> None:
     monkeypatch.setenv("PATH", str(home))
     with pytest.raises(EngineError, match="PATH"):
-        await seal(home, certificates)
+        await encrypt(home, certificates)
 
 
 async def test_gpg_that_cannot_be_run(
@@ -175,7 +177,7 @@ async def test_gpg_that_cannot_be_run(
     spoil(tmp_path / "gpg")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError):
-        await seal(home, certificates)
+        await encrypt(home, certificates)
 
 
 async def test_gpg_gets_nothing_of_our_environment(
@@ -185,7 +187,7 @@ async def test_gpg_gets_nothing_of_our_environment(
     monkeypatch.setenv("HOME", "/nowhere")
     fake_gpg(f'env > {tmp_path}/env; echo "$@" > {tmp_path}/arguments; exit 2')
     with pytest.raises(EngineError):
-        await seal(home, certificates)
+        await encrypt(home, certificates)
     names = {line.split("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
     assert names <= {"PATH", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
     assert f"--homedir {home} --options {call.OPTIONS}" in (tmp_path / "arguments").read_text()
@@ -196,7 +198,7 @@ async def test_an_agent_that_was_killed_comes_back(home: Path, certificates: lis
     signer = secret_key(home)
     public = gpg(home, "--export", signer).stdout
     stop_agent(home)
-    assert read_gnupg(await seal(home, certificates, signer), bob.secret, public) == b"secret"
+    assert read_gnupg(await encrypt(home, certificates, signer), bob.secret, public) == b"secret"
 
 
 async def test_an_agent_that_cannot_start_is_an_error(home: Path, certificates: list[Certificate]) -> None:
@@ -204,14 +206,14 @@ async def test_an_agent_that_cannot_start_is_an_error(home: Path, certificates: 
     stop_agent(home)
     (home / "S.gpg-agent" / "in the way").mkdir(parents=True)  # where its socket would be
     with pytest.raises(EngineError):
-        await seal(home, certificates, signer)
+        await encrypt(home, certificates, signer)
 
 
 async def test_an_agent_that_does_not_answer_is_a_timeout(home: Path, certificates: list[Certificate]) -> None:
     signer = secret_key(home)
     with mute_agent(home), pytest.raises(EngineTimeout):
-        await seal(home, certificates, signer, within=0.5)
-    assert await seal(home, certificates, signer)
+        await encrypt(home, certificates, signer, within=0.5)
+    assert await encrypt(home, certificates, signer)
 
 
 async def test_what_an_administrator_writes_into_the_home_changes_nothing(
@@ -222,7 +224,7 @@ async def test_what_an_administrator_writes_into_the_home_changes_nothing(
         f"encrypt-to {other}\ndefault-recipient-self\narmor\ncompress-algo zip\ncipher-algo 3DES\nthrow-keyids\n"
         "trust-model pgp\ncomment hello\nemit-version\nno-such-option\n"
     )
-    message = await GnuPG(home).seal(b"secret" * 1000, certificates, None)
+    message = await GnuPG(home).encrypt(b"secret" * 1000, certificates, None)
     first, second = packets.walk(message)
     assert (
         packets.pkesk_key_id(packets.body(message, first))
@@ -242,27 +244,27 @@ async def test_a_path_too_long_for_the_agent_s_socket_works(
     short = gnupg_home_module.reachable(long)
     signer = secret_key(short)
     try:
-        message = await seal(long, certificates, signer)
+        message = await encrypt(long, certificates, signer)
         assert read_gnupg(message, bob.secret, gpg(short, "--export", signer).stdout) == b"secret"
     finally:
         stop_agent(short)
 
 
 async def test_recipients_never_enter_gnupg_s_keyring(home: Path, certificates: list[Certificate]) -> None:
-    await seal(home, certificates)
+    await encrypt(home, certificates)
     assert gpg(home, "--list-keys").stdout == b""
 
 
 async def test_no_descriptor_is_left_open(home: Path, certificates: list[Certificate], fake_gpg: Fake) -> None:
-    await seal(home, certificates)
+    await encrypt(home, certificates)
     gc.collect()  # what other tests have left
     before = open_descriptors()
     for _ in range(3):
-        await seal(home, certificates)
+        await encrypt(home, certificates)
         await GnuPGExaminer().examine(make_certificates(2))
     fake_gpg("exit 2")
     with pytest.raises(EngineError):
-        await seal(home, certificates)
+        await encrypt(home, certificates)
     await until(lambda: open_descriptors() <= before)  # asyncio closes its own a turn later
 
 
@@ -284,7 +286,7 @@ async def test_it_works_without_a_thread_a_child(home: Path, certificates: list[
     watcher = asyncio.get_child_watcher()
     try:
         call.use_pidfd()
-        await asyncio.gather(*(seal(home, certificates) for _ in range(8)))
+        await asyncio.gather(*(encrypt(home, certificates) for _ in range(8)))
     finally:
         asyncio.set_child_watcher(watcher)
 

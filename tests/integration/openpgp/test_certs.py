@@ -12,10 +12,10 @@ import pytest
 from lab.gnupghome import gnupg_home, gpg
 from lab.shared import CERTS, FORGED, WHY_NOT, Row, needs_certs, octets, public_half, table
 
-from relay.errors import EngineError
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.model.errors import EngineError
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 pytestmark = needs_certs
@@ -84,9 +84,9 @@ async def test_the_engine_encrypts_exactly_to_the_usable_ones(row: Row) -> None:
         if isinstance(verdict, Unreadable) or not row.gpg22:
             if isinstance(verdict, Certificate):
                 with pytest.raises(EngineError):
-                    await GnuPG(home).seal(b"x", [verdict], None)
+                    await GnuPG(home).encrypt(b"x", [verdict], None)
             return
-        message = await GnuPG(home).seal(b"x", [verdict], None)
+        message = await GnuPG(home).encrypt(b"x", [verdict], None)
     [named] = [packets.pkesk_key_id(packets.body(message, p)) for p in packets.walk(message) if p.tag == packets.PKESK]
     assert named in {component.key_id for component in verdict.encryption_components(time.time())}
 

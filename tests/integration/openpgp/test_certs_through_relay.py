@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 from lab.gnupghome import gnupg_home, gpg
-from lab.known import armored, is_sealed
+from lab.known import armored, is_encrypted
 from lab.relay import Relay
 from lab.shared import FORGED, WHY_NOT, Row, needs_certs, octets, public_half, table
 from lab.sink import Sink, Taken
 
-from relay.keys.store.cache import FRESH_SECONDS
-from relay.mail import armor, packets, userid
+from relay.mail import armor, packets, user_id
 from relay.model import Address, Why
+from relay.store.cache import FRESH_SECONDS
 
 pytestmark = needs_certs
 
@@ -77,7 +77,7 @@ class Fate:
 
 def addresses(row: Row) -> set[Address]:
     """In its user ids, as they stand."""
-    return {address for text in user_ids(row) if (address := userid.address(text))} - FORGED
+    return {address for text in user_ids(row) if (address := user_id.address(text))} - FORGED
 
 
 def everything() -> list[Row]:
@@ -87,7 +87,7 @@ def everything() -> list[Row]:
 
 def user_ids(row: Row) -> list[str]:
     data = public_half(octets(row.path))
-    return [userid.decode(packets.body(data, packet)) for packet in packets.walk(data) if packet.tag == USER_ID]
+    return [user_id.decode(packets.body(data, packet)) for packet in packets.walk(data) if packet.tag == USER_ID]
 
 
 def primary(row: Row) -> bytes:
@@ -189,7 +189,7 @@ def told_of(row: Row, engine: str) -> str | None:
     return None if why is None else str(why)
 
 
-def may_be_sealed_to(row: Row) -> set[str]:
+def may_be_encrypted_to(row: Row) -> set[str]:
     """Key ids, as gpg lists those that encrypt and are neither expired nor revoked."""
     data = public_half(octets(row.path))
     with gnupg_home() as home:
@@ -210,19 +210,19 @@ def test_keys_import_says_in_words_why_not(row: Row, engine: str, fates: dict[st
 
 
 @rows
-def test_mail_is_sealed_to_the_usable_ones_and_to_no_others(row: Row, fates: dict[str, Fate]) -> None:
+def test_mail_is_encrypted_to_the_usable_ones_and_to_no_others(row: Row, fates: dict[str, Fate]) -> None:
     fate = fates[row.file]
     for mailed in fate.mails.values():
-        sealed = [mail for mail in mailed.to_address if is_sealed(mail)]
-        assert sealed == mailed.to_address, f"clear, from {mailed.sender}"
-        assert bool(sealed) is row.gpg22, mailed.sender
+        encrypted = [mail for mail in mailed.to_address if is_encrypted(mail)]
+        assert encrypted == mailed.to_address, f"clear, from {mailed.sender}"
+        assert bool(encrypted) is row.gpg22, mailed.sender
         assert not any(SECRET in mail.content for mail in mailed.arrived)
-        for mail in sealed:
+        for mail in encrypted:
             (block,) = armor.dearmor(armored(mail))
             walked = [p for p in packets.walk(block.data) if p.tag == packets.PKESK]
             ids = {packets.pkesk_key_id(packets.body(block.data, packet)) for packet in walked}
             assert ids
-            assert ids <= may_be_sealed_to(row)
+            assert ids <= may_be_encrypted_to(row)
             assert (mailed.code, mailed.traced["fingerprint"]) == (250, fate.told["fingerprint"])
 
 
@@ -243,6 +243,6 @@ def test_the_sweep_met_what_it_is_there_for(fates: dict[str, Fate]) -> None:
     assert set(fates) == {row.file for row in everything()}
     actions = [mailed.traced["action"] for fate in fates.values() for mailed in fate.mails.values()]
     print({action: actions.count(action) for action in set(actions)})
-    assert set(actions) == {"seal", "refuse", "hold"}
+    assert set(actions) == {"encrypt", "refuse", "hold"}
     assert all(fates[file].mails for file in REVOKED)
     assert sum(bool(fate.mails) for fate in fates.values()) > len(fates) * 2 / 3

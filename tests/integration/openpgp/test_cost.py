@@ -1,4 +1,4 @@
-"""What sealing with GnuPG does not cost: waiting for locks, threads, files, a call for each recipient."""
+"""What encryption with GnuPG does not cost: waiting for locks, threads, files, a call for each recipient."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lab.waiting import until
 
 from relay.model import Certificate
 from relay.openpgp.call import use_pidfd
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 AT_ONCE = 8
@@ -61,7 +61,7 @@ async def seconds(engine: GnuPG, certificates: list[Certificate], signer: str) -
     async def one_after_the_other() -> None:
         for _ in left:
             begun = time.perf_counter()
-            await engine.seal(PAYLOAD, certificates, signer)
+            await engine.encrypt(PAYLOAD, certificates, signer)
             taken.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
@@ -93,14 +93,14 @@ def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
-async def test_sealing_makes_no_file_and_no_thread(
+async def test_encryption_makes_no_file_and_no_thread(
     home: tuple[Path, str], octets: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificates = await judged(octets)
     gc.collect()  # what other tests have left
     use_pidfd()  # as `serve` does
     engine = GnuPG(home[0])
-    await engine.seal(PAYLOAD, certificates, home[1])  # the agent runs now
+    await engine.encrypt(PAYLOAD, certificates, home[1])  # the agent runs now
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     changed = [folder.stat().st_mtime_ns for folder in (home[0], tmp_path)]
     open_files, threads = descriptors(), threading.active_count()
@@ -113,7 +113,7 @@ async def test_sealing_makes_no_file_and_no_thread(
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(watch())
-    await asyncio.gather(*(engine.seal(PAYLOAD, certificates, home[1]) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(engine.encrypt(PAYLOAD, certificates, home[1]) for _ in range(AT_ONCE)))
     watching.cancel()
 
     assert most <= threads
@@ -121,7 +121,7 @@ async def test_sealing_makes_no_file_and_no_thread(
     assert [folder.stat().st_mtime_ns for folder in (home[0], tmp_path)] == changed
 
 
-async def test_one_call_seals_for_all_who_are_named(tmp_path: Path) -> None:
+async def test_one_call_encrypts_for_all_who_are_named(tmp_path: Path) -> None:
     people = [f"person{number}@ville.example" for number in range(5)]
     calls = tmp_path / "calls"
     program = tmp_path / "bin" / "gpg"

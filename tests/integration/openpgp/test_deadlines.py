@@ -19,12 +19,12 @@ from lab.gnupghome import generate, gnupg_home, gpg, mute_agent, secret_key
 from lab.hanging import Hanging, running
 from lab.relay import Relay
 
-from relay.cli import cast, stage
-from relay.errors import EngineTimeout, RelayError
-from relay.intake import Refusal, exported
+from relay.admin.key_import import Refusal, exported
+from relay.cli import demo_correspondent, demo_environment
 from relay.model import Certificate
-from relay.openpgp import call, moving, signing
-from relay.openpgp.examine import GnuPGExaminer
+from relay.model.errors import EngineTimeout, RelayError
+from relay.openpgp import call, key_transfer, signing
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
 from relay.openpgp.sequoia.signers import Signers
@@ -76,9 +76,9 @@ async def given(home: Path, keys: tuple[str, bytes, bytes], bob: Keypair) -> Giv
 
 
 CALLS: dict[str, tuple[str, Callable[[Given], Awaitable[object]]]] = {
-    "seal": (" --encrypt ", lambda g: GnuPG(g.home).seal(b"x", [g.certificate], None)),
-    "sign and seal": (" --sign ", lambda g: GnuPG(g.home).seal(b"x", [g.certificate], g.signer)),
-    "seal what Sequoia declines": (" --encrypt ", lambda g: Sequoia(g.home).seal(b"x", [g.weak], None)),
+    "encrypt": (" --encrypt ", lambda g: GnuPG(g.home).encrypt(b"x", [g.certificate], None)),
+    "sign and encrypt": (" --sign ", lambda g: GnuPG(g.home).encrypt(b"x", [g.certificate], g.signer)),
+    "encrypt what Sequoia declines": (" --encrypt ", lambda g: Sequoia(g.home).encrypt(b"x", [g.weak], None)),
     "examine": (" --import ", lambda g: GnuPGExaminer().examine([g.bob.public])),
     "examine with Sequoia": (" --import ", lambda g: SequoiaExaminer().examine([g.bob.public])),
     "merge": (" --import ", lambda g: GnuPGExaminer().merge(g.bob.public, g.bob.public)),
@@ -89,8 +89,8 @@ CALLS: dict[str, tuple[str, Callable[[Given], Awaitable[object]]]] = {
     "export": (" --export ", lambda g: signing.export(g.home, g.signer)),
     "try a signature": (" --detach-sign ", lambda g: signing.can_sign(g.home, g.signer)),
     "import a secret key": (" --import ", lambda g: signing.import_secret(g.home, g.secret)),
-    "back up": (" --export ", lambda g: moving.taken(g.home)),
-    "restore": (" --import ", lambda g: moving.put(g.home, {moving.PUBLIC: g.bob.public})),
+    "back up": (" --export ", lambda g: key_transfer.taken(g.home)),
+    "restore": (" --import ", lambda g: key_transfer.put(g.home, {key_transfer.PUBLIC: g.bob.public})),
     "open for Sequoia": (" --export-secret-keys ", lambda g: Signers(g.home, None).get(g.signer)),
 }
 
@@ -205,8 +205,8 @@ def test_a_command_whose_gpg_hangs_says_so_and_ends(name: str, site: Relay, tmp_
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cast, "SECONDS", OF_A_PROGRAM)
-    monkeypatch.setattr(stage, "STOPPED_WITHIN", OF_A_PROGRAM)
+    monkeypatch.setattr(demo_correspondent, "SECONDS", OF_A_PROGRAM)
+    monkeypatch.setattr(demo_environment, "STOPPED_WITHIN", OF_A_PROGRAM)
 
 
 @pytest.mark.usefixtures("quick")
@@ -219,11 +219,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_demo_s_recipient_does_not_wait_for_ever(
-    on: str, act: Callable[[cast.Recipient], object], tmp_path: Path, hang: Callable[..., Hanging]
+    on: str, act: Callable[[demo_correspondent.Recipient], object], tmp_path: Path, hang: Callable[..., Hanging]
 ) -> None:
     hanging = hang(on)
     with pytest.raises(RelayError, match="gpg did not do"):
-        act(cast.Recipient(tmp_path, tmp_path / "public"))
+        act(demo_correspondent.Recipient(tmp_path, tmp_path / "public"))
     hanging.assert_met_and_gone()
 
 
@@ -231,7 +231,7 @@ def test_the_demo_s_recipient_does_not_wait_for_ever(
 def test_the_demo_waited_for_ever_for_a_gpgconf_that_hangs(hang: Callable[..., Hanging]) -> None:
     hanging = hang(" --kill ", "gpgconf")
     begun = time.monotonic()
-    with pytest.raises(RelayError, match="gpgconf"), stage.folder() as place:
+    with pytest.raises(RelayError, match="gpgconf"), demo_environment.folder() as place:
         (place / "keyring").mkdir()
     assert time.monotonic() - begun < AT_MOST
     assert not place.exists()
@@ -246,10 +246,10 @@ async def test_the_demo_waited_for_ever_for_a_relay_that_does_not_stop(
         "import signal, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         """sys.stderr.write('{"event": "ready", "listen": ["smtp://127.0.0.1:25"]}\\n')\nsignal.pause()\n"""
     )
-    monkeypatch.setattr(stage, "STOPPED_WITHIN", BRIEF)
-    monkeypatch.setattr(stage, "_program", partial(_deaf, deaf))
+    monkeypatch.setattr(demo_environment, "STOPPED_WITHIN", BRIEF)
+    monkeypatch.setattr(demo_environment, "_program", partial(_deaf, deaf))
     with pytest.raises(RelayError, match="did not stop"):
-        async with stage.serving(tmp_path / "config.yaml") as port:
+        async with demo_environment.serving(tmp_path / "config.yaml") as port:
             assert port == 25
     assert not running(tmp_path)
 

@@ -13,12 +13,12 @@ from lab.certificates import fingerprint, join, make_certificates, make_keypair,
 from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.shared import CERTS, needs_certs, octets
 
-from relay.errors import EngineError
-from relay.intake import splitting as intake
+from relay.admin.key_import import splitter as intake
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
-from relay.openpgp import examine as module
-from relay.openpgp.examine import GnuPGExaminer
+from relay.model.errors import EngineError
+from relay.openpgp import examiner as module
+from relay.openpgp.examiner import GnuPGExaminer
 
 
 def certificate(verdict: Certificate | Unreadable) -> Certificate:

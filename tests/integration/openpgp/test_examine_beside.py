@@ -14,12 +14,12 @@ from lab.certificates import make_certificates
 from lab.processes import ended
 from lab.waiting import until
 
-from relay import engines
-from relay.aside import LARGE, MOST, aside, beside_mail, stop
-from relay.engines import ExaminerBeside, Judging
-from relay.errors import EngineError, EngineTimeout
-from relay.helper import Helper
+from relay.daemon import engines
+from relay.daemon.engines import ExaminerBeside, Judging
 from relay.model import Certificate
+from relay.model.errors import EngineError, EngineTimeout
+from relay.process.pool import LARGE, MOST, aside, beside_mail, stop
+from relay.process.worker_process import Helper
 
 
 @pytest.fixture

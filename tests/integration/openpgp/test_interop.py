@@ -18,7 +18,7 @@ from lab.relay import Relay
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.model import Address, Certificate, Why
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 PAYLOAD = b"Content-Type: text/plain; charset=utf-8\r\n\r\nr\xc3\xa9sultats\r\n" * 200
@@ -42,15 +42,15 @@ def recipient(request: pytest.FixtureRequest) -> Keypair:
     return make_keypair("Bob <bob@example.org>", suite=SUITES[request.param])
 
 
-async def sealed(relay: tuple[Path, str, bytes], *blobs: bytes) -> bytes:
+async def encrypted(relay: tuple[Path, str, bytes], *blobs: bytes) -> bytes:
     certificates = await GnuPGExaminer().examine(blobs)
     assert all(isinstance(certificate, Certificate) for certificate in certificates)
-    return await GnuPG(relay[0]).seal(PAYLOAD, [c for c in certificates if isinstance(c, Certificate)], relay[1])
+    return await GnuPG(relay[0]).encrypt(PAYLOAD, [c for c in certificates if isinstance(c, Certificate)], relay[1])
 
 
 @pytest.mark.parametrize("reader", READERS)
 async def test_it_decrypts_and_verifies(relay: tuple[Path, str, bytes], recipient: Keypair, reader: str) -> None:
-    message = await sealed(relay, recipient.public)
+    message = await encrypted(relay, recipient.public)
     assert READERS[reader](message, recipient.secret, relay[2]) == PAYLOAD
 
 
@@ -58,7 +58,7 @@ async def test_it_decrypts_and_verifies(relay: tuple[Path, str, bytes], recipien
 async def test_a_key_that_gnupg_made(relay: tuple[Path, str, bytes], reader: str) -> None:
     with gnupg_home() as home:
         made = generate(home, "Bob <bob@example.org>")
-        message = await sealed(relay, gpg(home, "--export", made).stdout)
+        message = await encrypted(relay, gpg(home, "--export", made).stdout)
         secret = gpg(home, "--passphrase", "", "--export-secret-keys", made).stdout
     assert READERS[reader](message, secret, relay[2]) == PAYLOAD
 
@@ -68,7 +68,7 @@ async def test_a_key_that_gnupg_made(relay: tuple[Path, str, bytes], reader: str
 @pytest.mark.parametrize("name", ["alice", "bob", "ricarda"])
 async def test_the_drafts_sample_keys(relay: tuple[Path, str, bytes], name: str, reader: str) -> None:
     samples = CERTS / "bre-samples"
-    message = await sealed(relay, octets(samples / f"{name}.pgp"))
+    message = await encrypted(relay, octets(samples / f"{name}.pgp"))
     assert READERS[reader](message, octets(samples / f"{name}-secret.pgp"), relay[2]) == PAYLOAD
 
 
@@ -80,19 +80,19 @@ def modern() -> Keypair:
     return make_modern_keypair("Modern <modern@example.org>")
 
 
-def sealed_by_sequoia(pair: Keypair) -> bytes:
+def encrypted_by_sequoia(pair: Keypair) -> bytes:
     return bytes(pysequoia.encrypt(PAYLOAD, recipients=[pysequoia.Cert.from_bytes(pair.public)], armor=False))
 
 
 def test_sequoia_of_today_encrypts_to_a_modern_key_and_reads_it(modern: Keypair) -> None:
     decryptor = pysequoia.Tsk.from_bytes(modern.secret).decryptor()
-    assert bytes(pysequoia.decrypt(sealed_by_sequoia(modern), decryptor=decryptor).bytes) == PAYLOAD
+    assert bytes(pysequoia.decrypt(encrypted_by_sequoia(modern), decryptor=decryptor).bytes) == PAYLOAD
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_the_readers_of_this_system_know_no_modern_key(modern: Keypair, reader: str) -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        READERS[reader](sealed_by_sequoia(modern), modern.secret, None)
+        READERS[reader](encrypted_by_sequoia(modern), modern.secret, None)
 
 
 @pytest.mark.parametrize("engine", ["gnupg", "sequoia"])

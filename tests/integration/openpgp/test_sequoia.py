@@ -12,9 +12,9 @@ import pytest
 from lab.certificates import make_keypair
 from lab.gnupghome import gnupg_home, gnupg_keypair, stop_agent
 
-from relay.errors import EngineError
 from relay.mail import packets
 from relay.model import Certificate
+from relay.model.errors import EngineError
 from relay.openpgp import call, signing
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
 
@@ -53,7 +53,7 @@ async def test_a_version_6_certificate_gets_version_2_of_the_encrypted_data(home
     certificates = await judged(bytes(modern.extract_certificate()))
     assert [(one.version, one.unusable(time.time())) for one in certificates] == [(6, None)]
 
-    message = await Sequoia(home).seal(PAYLOAD, certificates, None)
+    message = await Sequoia(home).encrypt(PAYLOAD, certificates, None)
 
     assert version(message) == 2
     assert read(message, modern) == PAYLOAD
@@ -64,7 +64,7 @@ async def test_beside_one_of_version_4_that_asks_for_version_1_all_get_that(home
     certificates = await judged(bytes(modern.extract_certificate()), alice.public)
     assert [one.version for one in certificates] == [6, 4]
 
-    message = await Sequoia(home).seal(PAYLOAD, certificates, None)
+    message = await Sequoia(home).encrypt(PAYLOAD, certificates, None)
 
     assert version(message) == 1
     assert read(message, modern) == read(message, pysequoia.Tsk.from_bytes(alice.secret)) == PAYLOAD
@@ -84,12 +84,12 @@ async def test_a_protected_signing_key_is_opened_once(home: Path, monkeypatch: p
 
     monkeypatch.setattr(call, "run", counted)
     engine = Sequoia(home, passphrase=b"secret")
-    sealed = await asyncio.gather(*(engine.seal(PAYLOAD, certificates, made.fingerprint) for _ in range(3)))
-    sealed.append(await engine.seal(PAYLOAD, certificates, made.fingerprint))
+    encrypted = await asyncio.gather(*(engine.encrypt(PAYLOAD, certificates, made.fingerprint) for _ in range(3)))
+    encrypted.append(await engine.encrypt(PAYLOAD, certificates, made.fingerprint))
 
     assert len(exports) == 1
     public = pysequoia.Cert.from_bytes(made.armored_public.encode())
-    for message in sealed:
+    for message in encrypted:
         opened = pysequoia.decrypt(
             message, decryptor=pysequoia.Tsk.from_bytes(bob.secret).decryptor(), store=lambda _: [public]
         )
@@ -102,4 +102,4 @@ async def test_a_protected_signing_key_does_not_open_by_another_word(home: Path,
     certificates = await judged(make_keypair("Bob <bob@ordinary.example>").public)
     stop_agent(home)
     with pytest.raises(EngineError):
-        await Sequoia(home, passphrase=passphrase).seal(PAYLOAD, certificates, made.fingerprint)
+        await Sequoia(home, passphrase=passphrase).encrypt(PAYLOAD, certificates, made.fingerprint)

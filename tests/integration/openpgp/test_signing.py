@@ -7,10 +7,10 @@ import pytest
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key, stop_agent
 from lab.shared import CERTS, needs_certs
 
-from relay.errors import EngineError
 from relay.model import Address
+from relay.model.errors import EngineError
 from relay.openpgp import signing
-from relay.openpgp.examine import GnuPGExaminer
+from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
 
@@ -162,17 +162,17 @@ async def test_a_public_key_is_not_taken_for_signing(home: Path) -> None:
     assert await signing.secret_keys(home) == []
 
 
-async def test_a_key_with_a_passphrase_seals(home: Path) -> None:
+async def test_a_key_with_a_passphrase_encrypts(home: Path) -> None:
     made = await signing.generate(home, "Relay", "relay@hopital.example", b"secret")
     with gnupg_home() as other:
         blob = gpg(other, "--export", generate(other, "Bob <bob@example.org>")).stdout
         stop_agent(home)  # so that it forgets the passphrase
         certificates = await GnuPGExaminer().examine([blob])
         with pytest.raises(EngineError):
-            await GnuPG(home, passphrase=b"wrong").seal(b"x", certificates, made.fingerprint)
+            await GnuPG(home, passphrase=b"wrong").encrypt(b"x", certificates, made.fingerprint)
         with pytest.raises(EngineError):
-            await GnuPG(home).seal(b"x", certificates, made.fingerprint)
-        message = await GnuPG(home, passphrase=b"secret").seal(b"x", certificates, made.fingerprint)
+            await GnuPG(home).encrypt(b"x", certificates, made.fingerprint)
+        message = await GnuPG(home, passphrase=b"secret").encrypt(b"x", certificates, made.fingerprint)
         gpg(other, "--import", content=made.armored_public.encode())
         assert b"GOODSIG" in gpg(other, "--trust-model", "always", "--decrypt", content=message).stderr
 

@@ -12,9 +12,9 @@ import pytest
 from lab.configs import config
 from lab.postfix import PACKAGED
 
-from relay import postfix
+from relay.admin import postfix
 from relay.config import Config
-from relay.errors import PostfixError
+from relay.model.errors import PostfixError
 
 FILES = ("main.cf", "master.cf")
 

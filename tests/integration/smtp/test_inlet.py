@@ -27,13 +27,12 @@ from lab.tls import Identity
 from lab.waiting import until
 from structlog.testing import capture_logs
 
-from relay import replies
 from relay.config import Endpoint
-from relay.errors import ListenError
-from relay.events import Event
-from relay.model import Inbound, Reply
+from relay.model import Inbound, Reply, replies
+from relay.model.errors import ListenError
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
+from relay.telemetry.events import Event
 
 LMTP = "lmtp://127.0.0.1:0"
 SMTP_URL = "smtp://127.0.0.1:0"

@@ -14,8 +14,8 @@ from lab.nexthop import EXTENSIONS, Drop, Hang, Say, ScriptedHop, Wait
 from lab.tls import Identity, make_identity
 
 from relay.config import Endpoint
-from relay.errors import NextHopError
 from relay.model import Address, Envelope, Recipient
+from relay.model.errors import NextHopError
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 

@@ -12,7 +12,7 @@ from lab.nexthop import Say, ScriptedHop
 from lab.ports import free_port
 
 from relay.config import Endpoint
-from relay.errors import NextHopError
+from relay.model.errors import NextHopError
 from relay.smtp.outlet import SmtpOutlet
 
 needs_tools = pytest.mark.skipif(not shutil.which("smtp-source"), reason="Postfix's smtp-source is not here")

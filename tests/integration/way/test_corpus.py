@@ -22,7 +22,7 @@ SENDER = "medecin@hopital.example"
 @corpus.needs_corpus
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["as it lies there", "with CRLF"])
-async def test_every_message_of_the_corpus_is_sealed_passed_or_refused_and_never_altered(
+async def test_every_message_of_the_corpus_is_encrypted_passed_or_refused_and_never_altered(
     form: str, known: Known, record_property: Callable[[str, object], None]
 ) -> None:
     found = corpus.raw() if form == "as it lies there" else corpus.sent()
@@ -42,7 +42,7 @@ async def test_every_message_of_the_corpus_is_sealed_passed_or_refused_and_never
                         counts[judge(name, content, recipient, reply, arrived, known)] += 1
     record_property("counted", f"the corpus {form}: {len(messages)} messages to 2 recipients each: {dict(counts)}")
     assert counts.total() == 2 * len(messages)
-    assert form == "as it lies there" or counts["sealed"] > len(messages) * 0.9
+    assert form == "as it lies there" or counts["encrypted"] > len(messages) * 0.9
 
 
 def address(command: str) -> str:
@@ -65,4 +65,4 @@ def judge(name: str, content: bytes, recipient: str, reply: str, arrived: dict[s
     assert recipient == KNOWN, name
     payload = known.decrypt(mail)
     assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :], name
-    return "sealed"
+    return "encrypted"

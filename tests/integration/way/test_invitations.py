@@ -1,4 +1,4 @@
-"""Invitations and Outlook's own format are sealed whole, and a rule by shape passes them byte for byte."""
+"""Invitations and Outlook's own format are encrypted whole, and a rule by shape passes them byte for byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from lab.known import KNOWN, Known, is_sealed
+from lab.known import KNOWN, Known, is_encrypted
 from lab.relay import Relay
 from lab.sink import Sink
 
@@ -57,7 +57,7 @@ def through(bench: Bench, recipient: str, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("rest", [INVITATION, TNEF], ids=["calendar", "tnef"])
-def test_it_is_sealed_and_comes_out_as_it_was(rest: str, bench: Bench) -> None:
+def test_it_is_encrypted_and_comes_out_as_it_was(rest: str, bench: Bench) -> None:
     fields, _, body = rest.partition("\r\n\r\n")
     inside = bench.known.decrypt(through(bench, KNOWN, (HEAD + rest).encode()))
     assert inside.endswith(b"\r\n\r\n" + body.encode())
@@ -70,4 +70,4 @@ def test_a_rule_by_shape_passes_it_byte_for_byte_and_nothing_else(rest: str, ben
     passed = through(bench, OPEN, content)
     assert passed.startswith(b"Received: ")
     assert passed.endswith(b"\r\n" + content)
-    assert is_sealed(through(bench, OPEN, (HEAD + PLAIN).encode()))
+    assert is_encrypted(through(bench, OPEN, (HEAD + PLAIN).encode()))

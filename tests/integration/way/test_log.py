@@ -11,10 +11,10 @@ from lab.known import KNOWN, UNKNOWN, Known
 from lab.ports import free_port
 from lab.relay import Relay
 
-from relay.events import Event
+from relay.telemetry.events import Event
 
 HEAD = f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: What the scan has shown\r\n"
-STEPS = {"received", "found", "sealed", "passed", "cleared", "refused", "held", "deferred", "relayed", "noticed"}
+STEPS = {"received", "found", "encrypted", "passed", "cleared", "refused", "held", "deferred", "relayed", "noticed"}
 FIELDS = {
     *("event", "level", "timestamp", "id", "queue_id", "sender", "recipient", "recipients", "rule", "reason", "size"),
     *(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from lab.known import KNOWN, Known, is_sealed
+from lab.known import KNOWN, Known, is_encrypted
 from lab.relay import Relay
 from lab.sink import Sink
 from lab.waiting import wait_for
@@ -44,4 +44,4 @@ def test_mail_goes_on_when_the_reader_of_the_log_has_gone(scheme: str, known: Kn
             process.terminate()
             assert process.wait(40) == 0
         (mail,) = sink.wait_for(1)
-        assert is_sealed(mail.content)
+        assert is_encrypted(mail.content)

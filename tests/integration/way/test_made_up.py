@@ -75,7 +75,7 @@ def bench(known: Known) -> Iterator[Bench]:
             yield Bench(known, sink, client)
 
 
-def test_what_leaves_is_sealed_with_its_body_intact_or_passed_byte_for_byte_or_refused(
+def test_what_leaves_is_encrypted_with_its_body_intact_or_passed_byte_for_byte_or_refused(
     bench: Bench, record_property: Callable[[str, object], None]
 ) -> None:
     counts: Counter[str] = Counter()
@@ -90,8 +90,8 @@ def test_what_leaves_is_sealed_with_its_body_intact_or_passed_byte_for_byte_or_r
 
     each()
     record_property("counted", f"made-up messages to somebody with a key: {dict(counts)}")
-    assert counts["sealed"] >= 30
-    assert counts["sealed, with a line of 1 MB"] >= 1
+    assert counts["encrypted"] >= 30
+    assert counts["encrypted, with a line of 1 MB"] >= 1
 
 
 def judge(bench: Bench, content: bytes) -> str:
@@ -111,7 +111,7 @@ def judge(bench: Bench, content: bytes) -> str:
         return "passed"
     payload = bench.known.decrypt(arrived[KNOWN])
     assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :]
-    return "sealed"
+    return "encrypted"
 
 
 def refusals(client: smtplib.LMTP, content: bytes) -> dict[str, int]:

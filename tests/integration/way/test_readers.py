@@ -35,7 +35,7 @@ keys = pytest.mark.parametrize(("engine", "key"), KEYS, scope="module")
 
 @dataclass
 class Inbox:
-    """A recipient, the sealed mail they got, and what was sent."""
+    """A recipient, the encrypted mail they got, and what was sent."""
 
     person: Correspondent
     fingerprint: str

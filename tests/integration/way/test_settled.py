@@ -7,7 +7,7 @@ from lab.relay import Relay
 COUNTING = """
 import gc, pathlib
 from relay import post
-from relay.service import Service
+from relay.daemon.service import Service
 ready = post.Alone.ready
 def tell(self, listening):
     seen = sum(isinstance(one, Service) for one in gc.get_objects())

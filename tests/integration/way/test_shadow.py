@@ -1,4 +1,4 @@
-"""Shadow mode on real mail: everything is decided, sealed and traced, and what arrives is what was sent."""
+"""Shadow mode on real mail: everything is decided, encrypted and traced, and what arrives is what was sent."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ async def test_the_corpus_passes_byte_for_byte_while_the_trace_tells_what_would_
     assert all(row["shadow"] and row["reply"] == "250 2.0.0" for row in rows)
     told = Counter((row["recipient"], row["action"]) for row in rows)
     print(f"\n{len(messages)} messages in shadow mode: {dict(told)}")
-    assert told[KNOWN, "defer"] == 0, "all of them could be sealed"
-    for recipient, action in ((KNOWN, "seal"), (UNKNOWN, "clear"), (STRICT, "refuse"), (HELD, "hold")):
+    assert told[KNOWN, "defer"] == 0, "all of them could be encrypted"
+    for recipient, action in ((KNOWN, "encrypt"), (UNKNOWN, "clear"), (STRICT, "refuse"), (HELD, "hold")):
         assert told[recipient, action] + told[recipient, "pass"] == len(messages)
         assert told[recipient, action] > 0.9 * len(messages)
     mails = {row["message_id"] or row["id"] for row in rows if row["action"] == "hold"}
@@ -71,7 +71,7 @@ async def test_the_corpus_passes_byte_for_byte_while_the_trace_tells_what_would_
         ("patient", "held.example", True),
         ("everyone", "ville.example", True),
     }
-    assert table[0].split() == ["rule", "domain", "mode", "seal", "pass", "clear", "refuse", "hold", "defer"]
+    assert table[0].split() == ["rule", "domain", "mode", "encrypt", "pass", "clear", "refuse", "hold", "defer"]
     assert table[-1].split()[:2] == ["all", "shadow"]
 
 
@@ -89,7 +89,7 @@ async def test_an_engine_that_fails_stops_no_mail_in_shadow_mode_and_is_told(kno
                 (reply,) = await client.send(SENDER, [KNOWN], MAIL)
             assert reply.startswith("250 ")
             (row,) = relay.trace()
-            assert (row["action"], row["reason"], row["shadow"]) == ("defer", "it could not be sealed", True)
+            assert (row["action"], row["reason"], row["shadow"]) == ("defer", "it could not be encrypted", True)
             assert relay.wait_event("failed")["shadow"]
             assert b"defer (shadow)" in relay.run("trace").stdout
     assert [m.content.partition(b"\r\n")[2].partition(b"From:")[2] for m in hop.messages] == [MAIL[len(b"From:") :]]

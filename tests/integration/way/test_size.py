@@ -7,7 +7,7 @@ import smtplib
 from pathlib import Path
 
 import pytest
-from lab.known import KNOWN, Known, is_sealed
+from lab.known import KNOWN, Known, is_encrypted
 from lab.processes import Family, peak
 from lab.relay import Relay
 from lab.sink import Sink
@@ -68,7 +68,7 @@ def test_what_a_large_mail_takes_is_bounded_and_given_back(engine: str, size: in
         f"\n{size / MIB:.0f} MiB, {engine}: {seen.above / size:.1f} times its size ({seen.looks} looks), "
         f"the relay itself {grown / size:.1f}; afterwards {left_together / MIB:.0f} MiB and {left / MIB:.0f}"
     )
-    assert is_sealed(first.content)
+    assert is_encrypted(first.content)
     assert seen.looks > 50
     assert seen.above <= 8 * size
     assert grown <= 3 * size

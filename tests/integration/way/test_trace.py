@@ -24,7 +24,7 @@ FIELDS = {
     *("signed_by", "reply", "size"),
 }
 EACH = {
-    KNOWN: ("seal", "everyone", "key found: keyring", "250 2.0.0"),
+    KNOWN: ("encrypt", "everyone", "key found: keyring", "250 2.0.0"),
     UNKNOWN: ("clear", "everyone", "no key is known", "250 2.0.0"),
     "b@must.example": ("refuse", "must", "no key is known", "250 2.0.0"),
     "b@hold.example": ("hold", "wait", "no key is known", "450 4.7.1"),
@@ -53,8 +53,8 @@ def test_every_decision_is_told_with_all_its_fields_and_no_content(bench: Bench)
         assert row["size"] == len(MAIL)
         assert datetime.fromisoformat(row["time"]).tzinfo
     assert len({row["id"] for row in rows}) == 1
-    (sealed,) = [row for row in rows if row["action"] == "seal"]
-    assert sealed["fingerprint"] == bench.known.fingerprints[0]
+    (encrypted,) = [row for row in rows if row["action"] == "encrypt"]
+    assert encrypted["fingerprint"] == bench.known.fingerprints[0]
     assert "canary" not in json.dumps(rows)
 
 
@@ -116,7 +116,7 @@ def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_l
 
 def anchors(relay: Relay, count: int) -> list[str]:
     deadline = time.monotonic() + 20
-    while len(found := [e["head"] for e in relay.events if e["event"] == "anchored"]) < count:
+    while len(found := [e["head"] for e in relay.telemetry.events if e["event"] == "anchored"]) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return found

@@ -10,11 +10,12 @@ import pytest
 from lab.clock import leap
 from lab.relay import Relay
 
-from relay import config, running
+from relay import config
 from relay.config import Endpoint
-from relay.errors import RelayError
-from relay.post import Order
-from relay.running import Running
+from relay.daemon import worker_handle
+from relay.daemon.role import Order
+from relay.daemon.worker_handle import Running
+from relay.model.errors import RelayError
 
 
 def order(relay: Relay, *more: str) -> Order:
@@ -37,13 +38,13 @@ async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkey
         for _ in range(4):
             beat.clear()
             await beat.wait()
-            leap(0.4 * running.SILENCE)
+            leap(0.4 * worker_handle.SILENCE)
         assert await worker.reload(config.load(relay.file)) is True
 
         worker.signal(signal.SIGSTOP)
         while worker.process.returncode is None:
             await asyncio.sleep(0.05)
-            leap(0.4 * running.SILENCE)
+            leap(0.4 * worker_handle.SILENCE)
 
         assert await worker.process.wait() == -signal.SIGKILL
         assert await worker.reload(config.load(relay.file)) is None

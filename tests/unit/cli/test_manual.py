@@ -9,7 +9,7 @@ import pytest
 from relay.cli import manual as commands_manual
 from relay.cli.reference import commands
 from relay.config import manual as config_manual
-from relay.config.known import every_key
+from relay.config.key_names import every_key
 from relay.config.manual import roff
 
 REQUESTS = {".TH", ".SH", ".SS", ".B", ".BR", ".PP", ".TP", ".EX", ".EE"}

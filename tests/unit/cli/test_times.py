@@ -12,9 +12,9 @@ import pytest
 from lab.program import program
 
 from relay.cli.times import day, moment
-from relay.housekeeping import Housekeeping
-from relay.keys.store import Duties, Store
+from relay.daemon.jobs.retention import Housekeeping
 from relay.model import Record
+from relay.store import Duties, Store
 
 PLACES = ["UTC", "Europe/Paris", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Niue"]
 SPRING, AUTUMN = datetime(2027, 3, 28, 1, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def record(at: float, id_: str) -> Record:
-    return Record(at, id_, "", "", "a@x.example", "b@x.example", "seal", "r", "w", "", "", "250 2.0.0", 1)
+    return Record(at, id_, "", "", "a@x.example", "b@x.example", "encrypt", "r", "w", "", "", "250 2.0.0", 1)
 
 
 async def fill(file: Path, *times: float) -> None:

@@ -9,7 +9,7 @@ from lab.program import program
 
 from relay.cli.main import guarded
 from relay.cli.reference import commands
-from relay.errors import ConfigError, Fault, NextHopError
+from relay.model.errors import ConfigError, Fault, NextHopError
 
 CONTENT = "Résultats d'analyse de Mme Dupré"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import load
-from relay.errors import ConfigError
+from relay.model.errors import ConfigError
 
 FOLDER = Path(__file__).parents[2] / "bad_configs"
 BAD = sorted(FOLDER.glob("*.yaml"))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from relay.config import Config, load, parse
-from relay.config.known import every_key
-from relay.config.tree import MOST_OCTETS
-from relay.errors import ConfigError, Fault
-from relay.policy import AddressPattern, Encrypt, HeaderPattern, SubjectPattern, WithoutKey, WkdOutage
+from relay.config.key_names import every_key
+from relay.config.yaml_tree import MOST_OCTETS
+from relay.model.errors import ConfigError, Fault
+from relay.policy import AddressPattern, Encryption, HeaderPattern, SubjectPattern, WithoutKey, WkdOutage
 
 HERE = Path("/etc/pgp-relay/config.yaml")
 
@@ -116,7 +116,7 @@ policy:
     assert rule.subjects == (SubjectPattern("[secret]"), SubjectPattern("privé"))
     assert rule.headers == (HeaderPattern("sensitivity", ("company-*",)), HeaderPattern("x-kind", ("a", "b")))
     assert rule.shapes == {"calendar", "tnef"}
-    assert (rule.encrypt, rule.without_key) == (Encrypt.PREFERRED, WithoutKey.HOLD)
+    assert (rule.encrypt, rule.without_key) == (Encryption.PREFERRED, WithoutKey.HOLD)
     assert not rule.sign
     assert not rule.protect_subject
     assert rule.by_reply
@@ -130,7 +130,7 @@ def test_refuse_with_counts_for_every_rule_that_does_not_say_otherwise_and_where
 
 def test_without_a_rule_mail_is_encrypted_or_refused() -> None:
     (rule,) = parse(b"policy: []", HERE).rules()
-    assert (rule.encrypt, rule.without_key) == (Encrypt.REQUIRED, WithoutKey.REFUSE)
+    assert (rule.encrypt, rule.without_key) == (Encryption.REQUIRED, WithoutKey.REFUSE)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 import yaml
 
 from relay.config import Config, load, parse
-from relay.config.known import every_key
+from relay.config.key_names import every_key
 from relay.config.reference import markdown
 from relay.config.values import Surroundings
-from relay.policy import Encrypt, Rule
+from relay.policy import Encryption, Rule
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "config.yaml"
@@ -69,10 +69,10 @@ def test_every_key_stands_in_it() -> None:
 def test_its_policy_is_what_it_says() -> None:
     rules = load(SAMPLE).rules()
     assert [(rule.name, rule.encrypt) for rule in rules] == [
-        ("inside the hospital", Encrypt.NEVER),
-        ("marked confidential", Encrypt.REQUIRED),
-        ("everyone else", Encrypt.PREFERRED),
-        ("no rule matched", Encrypt.REQUIRED),
+        ("inside the hospital", Encryption.NEVER),
+        ("marked confidential", Encryption.REQUIRED),
+        ("everyone else", Encryption.PREFERRED),
+        ("no rule matched", Encryption.REQUIRED),
     ]
     assert rules[-1] == Rule("no rule matched")
 

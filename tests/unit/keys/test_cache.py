@@ -11,8 +11,8 @@ import pytest
 from lab.chains import DOWN, ODD, Bench, bench
 from lab.sources import NOW, fpr, key
 
-from relay.keys.store import Answer, Result
 from relay.model import Address, Found, NotFound, Outage, Unusable
+from relay.store import Answer, Result
 
 BOB = "bob@ville.example"
 CAROL = "carol@ville.example"

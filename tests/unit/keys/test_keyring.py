@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from lab.synthetic import NOW, certificate, entry
 
-from relay.errors import StoreError
 from relay.keys.keyring import _RENEWABLE, Keyring
 from relay.model import Address, Entry, Found, NotFound, Origin, Outage, Unusable, UserId, Why
+from relay.model.errors import StoreError
 
 PAST = int(NOW) - 1
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import AddressError
 from relay.keys.ldap.filter import any_of, escape, spellings
 from relay.model import Address
+from relay.model.errors import AddressError
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from relay.errors import EngineError
 from relay.keys.ldap.judge import MAX_CERTIFICATES, judge, read
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import Entry, KeySpace
@@ -23,6 +22,7 @@ from relay.model import (
     UserId,
     Why,
 )
+from relay.model.errors import EngineError
 
 NOW = 1_800_000_000
 BOB = Address("bob@example.org")

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from relay.errors import ConfigError
 from relay.keys.ldap import Ldap, Server, pool
 from relay.keys.ldap.pool import Pool, Session
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import KeySpace
 from relay.model import Address, Lookup, NotFound
+from relay.model.errors import ConfigError
 
 SPACE = KeySpace("ldap/site", ("ou=people",), "siteKey", "(mail={address})", None)
 

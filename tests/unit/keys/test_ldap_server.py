@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.errors import ConfigError
 from relay.keys.ldap import Server
+from relay.model.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import OpenPgpError
 from relay.mail.armor import Block, dearmor, enarmor, is_armored, locate
+from relay.model.errors import OpenPgpError
 
 CERTS = Path(__file__).parents[4] / "shared" / "certs"
 HELLO = b"-----BEGIN PGP MESSAGE-----\nVersion: X\nComment: a: b\n\naGVs\nbG8=\n=abcd\n-----END PGP MESSAGE-----\n"

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from lab.configs import config
 from lab.fakes import inbound
 
-from relay import templates
-from relay.errors import ConfigError
+from relay.daemon import templates
 from relay.mail.notice import Kind, Notices, Template, TemplateError, Told
-from relay.mail.returned import MOST, returned
-from relay.mail.words import Language, reason_in
+from relay.mail.notice_texts import Language, reason_in
+from relay.mail.returned_headers import MOST, returned
 from relay.model import Address, Inbound, Recipient, Why
+from relay.model.errors import ConfigError
 
 B = "b@there.example"
 KEYLESS = Told(Recipient(Address(B)), Why.NO_KEY, "5.7.1")

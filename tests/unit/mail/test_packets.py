@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.errors import OpenPgpError, SecretKeyFound
 from relay.mail import packets
 from relay.mail.packets import body, pkesk_key_id, split_certificates, walk
+from relay.model.errors import OpenPgpError, SecretKeyFound
 
 CERTS = Path(__file__).parents[4] / "shared" / "certs"
 

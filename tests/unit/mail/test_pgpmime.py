@@ -1,4 +1,4 @@
-"""The sealed mail: its payload, what goes around it, and the check that lets nothing else leave."""
+"""The encrypted mail: its payload, what goes around it, and the check that lets nothing else leave."""
 
 import email
 import email.policy
@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lab.corpus import needs_corpus, raw, sent
 
-from relay.errors import NotSealed
 from relay.mail import headers
 from relay.mail.armor import dearmor, enarmor
-from relay.mail.pgpmime import payload, sealed, verify
+from relay.mail.pgpmime import encrypted, payload, verify
 from relay.mail.shape import Protection, shape_of
+from relay.model.errors import NotEncrypted
 
 ALICE, BOB, EVE = "A" * 16, "B" * 16, "E" * 16
 NOISE = hashlib.sha512(b"ciphertext").digest()
@@ -58,9 +58,9 @@ def body_of(content: bytes) -> bytes:
     return content[headers.split(content).body_start :]
 
 
-def seal(content: bytes = MAIL, ciphertext: bytes | None = None, *, protect_subject: bool = True) -> bytes:
+def encrypt(content: bytes = MAIL, ciphertext: bytes | None = None, *, protect_subject: bool = True) -> bytes:
     ciphertext = for_(ALICE) if ciphertext is None else ciphertext
-    return sealed(headers.split(content), ciphertext, received=RECEIVED, protect_subject=protect_subject)
+    return encrypted(headers.split(content), ciphertext, received=RECEIVED, protect_subject=protect_subject)
 
 
 def test_the_payload_of_a_mail() -> None:
@@ -86,8 +86,8 @@ def test_the_payload_of_a_mail() -> None:
     )
 
 
-def test_the_sealed_mail_around_it() -> None:
-    message = seal()
+def test_the_encrypted_mail_around_it() -> None:
+    message = encrypt()
     boundary = message.split(b'boundary="')[1].split(b'"')[0]
     assert message == (
         RECEIVED + b"Received: from client\r\n"
@@ -119,7 +119,7 @@ def test_the_sealed_mail_around_it() -> None:
 
 
 def test_the_subject_stays_outside_where_it_is_not_protected() -> None:
-    outer = seal(protect_subject=False)
+    outer = encrypt(protect_subject=False)
     for line in (
         b"Subject: =?utf-8?q?R=C3=A9sultat?=\r\n positive\r\n",
         b"Keywords: positive",
@@ -131,16 +131,16 @@ def test_the_subject_stays_outside_where_it_is_not_protected() -> None:
 
 def test_a_mail_without_subject_gets_none() -> None:
     content = b"From: a@b.example\r\n\r\nhi"
-    assert b"ubject" not in seal(content)
+    assert b"ubject" not in encrypt(content)
     assert b"ubject" not in payload(content, protect_subject=True)
 
 
 def test_several_subjects_are_hidden_by_one() -> None:
     content = b"Subject: one\r\nTo: a\r\nSUBJECT: two\r\n\r\n"
-    assert seal(content).count(b"Subject: [...]\r\n") == 1
+    assert encrypt(content).count(b"Subject: [...]\r\n") == 1
     assert payload(content, protect_subject=True).count(b"HP-Outer: Subject: [...]\r\n") == 1
     assert b"SUBJECT: two" in payload(content, protect_subject=True)
-    assert b"two" not in seal(content)
+    assert b"two" not in encrypt(content)
 
 
 def test_a_mail_without_mime_becomes_text_plain_in_a_mime_mail() -> None:
@@ -148,7 +148,9 @@ def test_a_mail_without_mime_becomes_text_plain_in_a_mime_mail() -> None:
     assert payload(content, protect_subject=True).startswith(
         b'Content-Type: text/plain; protected-headers="v1"; hp="cipher"\r\nFrom: a@b.example\r\n'
     )
-    assert seal(content).startswith(RECEIVED + b"From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/enc")
+    assert encrypt(content).startswith(
+        RECEIVED + b"From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/enc"
+    )
 
 
 MARKS = b'; protected-headers="v1"; hp="cipher"'
@@ -193,12 +195,12 @@ def test_the_parameters_are_put_into_a_content_type_that_can_be_read(received: b
 def test_a_malformed_header_block_is_body_from_its_first_bad_line() -> None:
     content = b"Subject: a\r\nthis is no field\r\nTo: b\r\n\r\nbody"
     assert payload(content, protect_subject=True).endswith(b"[...]\r\n\r\nthis is no field\r\nTo: b\r\n\r\nbody")
-    assert b"no field" not in seal(content)
+    assert b"no field" not in encrypt(content)
 
 
 def test_a_header_that_breaks_off_is_finished() -> None:
     assert payload(b"Subject: a", protect_subject=True).endswith(b"Subject: a\r\nHP-Outer: Subject: [...]\r\n\r\n")
-    verify(seal(b"X-Mailer: a"), [[ALICE]])
+    verify(encrypt(b"X-Mailer: a"), [[ALICE]])
 
 
 @given(
@@ -215,9 +217,9 @@ def test_the_payload_ends_with_the_received_body(content: bytes) -> None:
 
 
 @given(MESSY.map(b"\r\n".join).map(lambda head: head + b"\r\n\r\nbody"))
-def test_what_is_sealed_passes_the_check_and_counts_as_encrypted(content: bytes) -> None:
+def test_what_is_encrypted_passes_the_check_and_counts_as_encrypted(content: bytes) -> None:
     for protect in (True, False):
-        message = seal(content, protect_subject=protect)
+        message = encrypt(content, protect_subject=protect)
         verify(message, [[ALICE]], protect_subject=protect)
         assert shape_of(message).protection is Protection.ENCRYPTED
 
@@ -232,8 +234,8 @@ def test_what_is_sealed_passes_the_check_and_counts_as_encrypted(content: bytes)
         ([ALICE], [[ALICE], [ALICE]]),  # two addresses, one certificate
     ],
 )
-def test_a_mail_sealed_for_exactly_these(key_ids: list[str], recipients: list[list[str]]) -> None:
-    verify(seal(ciphertext=for_(*key_ids)), recipients)
+def test_a_mail_encrypted_for_exactly_these(key_ids: list[str], recipients: list[list[str]]) -> None:
+    verify(encrypt(ciphertext=for_(*key_ids)), recipients)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +254,8 @@ def test_a_mail_sealed_for_exactly_these(key_ids: list[str], recipients: list[li
     ],
 )
 def test_a_mail_for_somebody_else_does_not_leave(key_ids: list[str], recipients: list[list[str]]) -> None:
-    with pytest.raises(NotSealed):
-        verify(seal(ciphertext=for_(*key_ids)), recipients)
+    with pytest.raises(NotEncrypted):
+        verify(encrypt(ciphertext=for_(*key_ids)), recipients)
 
 
 @pytest.mark.parametrize(
@@ -272,13 +274,13 @@ def test_a_mail_for_somebody_else_does_not_leave(key_ids: list[str], recipients:
         for_(ALICE)[:-1],
     ],
 )
-def test_what_is_no_sealed_message_does_not_leave(ciphertext: bytes) -> None:
-    with pytest.raises(NotSealed):
-        verify(seal(ciphertext=ciphertext), [[ALICE]])
+def test_what_is_no_encrypted_message_does_not_leave(ciphertext: bytes) -> None:
+    with pytest.raises(NotEncrypted):
+        verify(encrypt(ciphertext=ciphertext), [[ALICE]])
 
 
 def test_version_2_encrypted_data_may_leave() -> None:
-    verify(seal(ciphertext=pkesk(ALICE) + b"\xd2\x02\x02\x09"), [[ALICE]])
+    verify(encrypt(ciphertext=pkesk(ALICE) + b"\xd2\x02\x02\x09"), [[ALICE]])
 
 
 @pytest.mark.parametrize(
@@ -300,39 +302,39 @@ def test_version_2_encrypted_data_may_leave() -> None:
         (b"-----BEGIN PGP MESSAGE", b"-----BEGIN PGP SIGNATURE"),
     ],
 )
-def test_a_broken_sealed_mail_does_not_leave(old: bytes, new: bytes) -> None:
-    message = seal()
+def test_a_broken_encrypted_mail_does_not_leave(old: bytes, new: bytes) -> None:
+    message = encrypt()
     verify(message, [[ALICE]], protect_subject=True)
-    with pytest.raises(NotSealed):
+    with pytest.raises(NotEncrypted):
         verify(message[::-1].replace(old[::-1], new[::-1], 1)[::-1], [[ALICE]], protect_subject=True)
 
 
 def test_the_plain_mail_does_not_leave() -> None:
     for message in (b"", MAIL, RECEIVED + MAIL):
-        with pytest.raises(NotSealed):
+        with pytest.raises(NotEncrypted):
             verify(message, [[ALICE]])
 
 
 @given(st.binary(max_size=400))
 def test_random_octets_do_not_leave(message: bytes) -> None:
-    with pytest.raises(NotSealed):
+    with pytest.raises(NotEncrypted):
         verify(message, [[ALICE]])
 
 
 def test_no_error_holds_a_word_of_the_mail() -> None:
-    with pytest.raises(NotSealed) as raised:
-        verify(seal().replace(b"Version: 1", b"secret words"), [[ALICE]])
+    with pytest.raises(NotEncrypted) as raised:
+        verify(encrypt().replace(b"Version: 1", b"secret words"), [[ALICE]])
     assert "secret" not in str(raised.value)
 
 
 def test_boundaries_are_random_and_cannot_occur_in_armor() -> None:
-    first, second = seal(), seal()
+    first, second = encrypt(), encrypt()
     assert first != second
     assert b'boundary="=_' in first
 
 
-def test_the_standard_library_reads_the_sealed_mail_and_its_payload() -> None:
-    message = email.message_from_bytes(seal(), policy=email.policy.default)
+def test_the_standard_library_reads_the_encrypted_mail_and_its_payload() -> None:
+    message = email.message_from_bytes(encrypt(), policy=email.policy.default)
     version, data = message.iter_parts()
     assert message.get_content_type() == "multipart/encrypted"
     assert message["Subject"] == "[...]"
@@ -352,17 +354,17 @@ def test_the_standard_library_reads_the_sealed_mail_and_its_payload() -> None:
 
 
 @needs_corpus
-def test_every_real_mail_is_sealed_with_its_body_unchanged() -> None:
+def test_every_real_mail_is_encrypted_with_its_body_unchanged() -> None:
     contents = [*sent().values(), *raw().values()]
     assert len(contents) > 500
     for content in contents:
         inside = payload(content, protect_subject=True)
         assert inside.endswith(b"\n\r\n" + body_of(content))
         assert inside[headers.split(inside).body_start :] == body_of(content)
-        message = seal(content)
+        message = encrypt(content)
         verify(message, [[ALICE]], protect_subject=True)
         assert shape_of(message).protection is Protection.ENCRYPTED
-    assert not any(headers.faulty(seal(content)) for content in sent().values())
+    assert not any(headers.faulty(encrypt(content)) for content in sent().values())
 
 
 REPEATING = ("Thread-Topic", "X-Original-Subject", "X-Spam-Prev-Subject", "Resent-Subject", "Old-Subject", "X-Keywords")
@@ -372,21 +374,21 @@ FILTERS = ("X-Spam-Report", "X-Spamd-Result", "X-Amavis-Alert", "X-MS-Exchange-A
 @pytest.mark.parametrize("name", REPEATING)
 def test_a_field_that_repeats_the_subject_is_inside_alone(name: str) -> None:
     content = f"Subject: positive\r\n{name}:\r\n positive\r\n\r\nbody\r\n".encode()
-    assert b"positive" not in seal(content)
+    assert b"positive" not in encrypt(content)
     assert payload(content, protect_subject=True).count(b"positive") == 2
-    assert b"positive" in seal(content, protect_subject=False)
+    assert b"positive" in encrypt(content, protect_subject=False)
 
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("protect", [True, False])
 def test_what_a_filter_wrote_of_the_content_never_leaves_in_clear(name: str, *, protect: bool) -> None:
     content = f"Subject: x\r\n{name.upper()} : Content preview:\r\n\tpositive\r\n\r\nbody\r\n".encode()
-    assert b"positive" not in seal(content, protect_subject=protect)
+    assert b"positive" not in encrypt(content, protect_subject=protect)
     assert payload(content, protect_subject=protect).endswith(b"\r\n\r\nbody\r\n")
-    left = seal(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(
+    left = encrypt(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(
         b"Subject", b"X-Spam-Report: p\r\nSubject", 1
     )
-    with pytest.raises(NotSealed, match="filter"):
+    with pytest.raises(NotEncrypted, match="filter"):
         verify(left, [[ALICE]], protect_subject=protect)
 
 
@@ -395,9 +397,9 @@ def test_what_a_filter_wrote_of_the_content_never_leaves_in_clear(name: str, *, 
 def test_a_signature_with_copies_of_fields_does_not_leave_outside(name: str, *, protect: bool) -> None:
     copies = f"{name}: v=1; h=from:subject;\r\n z =Subject:=20positive|Bcc:=20hid@x.example; b=y\r\n".encode()
     plain = f"{name}: v=1; h=from; bh=abz=; b=z=\r\n".encode()
-    outer = seal(copies + plain + b"Subject: x\r\n\r\nbody\r\n", protect_subject=protect)
+    outer = encrypt(copies + plain + b"Subject: x\r\n\r\nbody\r\n", protect_subject=protect)
     assert b"positive" not in outer
     assert plain in outer
-    left = seal(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(b"Subject", copies + b"Subject", 1)
-    with pytest.raises(NotSealed, match="signature"):
+    left = encrypt(b"Subject: [...]\r\n\r\n", protect_subject=protect).replace(b"Subject", copies + b"Subject", 1)
+    with pytest.raises(NotEncrypted, match="signature"):
         verify(left, [[ALICE]], protect_subject=protect)

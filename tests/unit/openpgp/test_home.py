@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.errors import EngineError
+from relay.model.errors import EngineError
 from relay.openpgp import home
 
 

@@ -1,4 +1,4 @@
-"""A certificate that was sealed for a moment ago is not read again; one with other octets is another."""
+"""A certificate that was encrypted for a moment ago is not read again; one with other octets is another."""
 
 from __future__ import annotations
 

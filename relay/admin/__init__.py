@@ -1,0 +1,1 @@
+"""What administrators do: called by commands, and later by the console."""

@@ -1,0 +1,135 @@
+"""Backup and restore of the keyring folder, our secret keys and the store, while the relay serves.
+
+`make` writes one file (`relay.admin.backup.archive`). `Restoring` unpacks and judges all of a backup before anything is
+replaced; `apply` then replaces the store's rows in one transaction, in which the keys are put back too, so that either
+both count or the store stays as it was. A running relay notices by itself.
+
+Raises `BackupError`, `StoreError` and `EngineError`, each with a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from relay.admin.backup import archive
+from relay.config import Config
+from relay.daemon.resources import opened_store, store_place
+from relay.model.errors import BackupError, StoreError
+from relay.openpgp import home, key_transfer
+from relay.store import Store, snapshot
+
+STORE = "store.db"
+LARGEST_STORE = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a backup, or in the store."""
+
+    certificates: int
+    rows: int
+    """Of the trace, over all time."""
+    fault: str = ""
+    """What is wrong with the trace's chain."""
+    secret_keys: int = 0
+
+
+def store_file(config: Config) -> Path | None:
+    """Where the store is; None where it is no file, and not ours to back up."""
+    return snapshot.place(store_place(config))
+
+
+async def make(config: Config, store: Path, target: Path) -> tuple[int, Contents]:
+    """Write a backup to `target`, which is not there yet; its size, and what is in it."""
+    archive.assure_free(target)  # told before the work
+    async with opened_store(config):
+        keys = await key_transfer.taken(config.keyring)
+        with _beside(target.parent) as folder:
+            copy = folder / STORE
+            await asyncio.to_thread(snapshot.take, store, copy)
+            contents = await _contents(copy, keys)
+            said = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "version": version("pgp-relay")}
+            size = await asyncio.to_thread(archive.write, target, said, {STORE: copy, **keys})
+    return size, contents
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """A backup that was unpacked and found sound."""
+
+    config: Config
+    store: Path
+    new: bool
+    """There was no store."""
+    copy: Path
+    keys: dict[str, bytes]
+    made: str
+    holds: Contents
+    now: Contents
+    """What the store has now."""
+
+    async def apply(self) -> bool:
+        """Put it in place; whether the trace stayed, because it goes on from the backup's."""
+        with snapshot.replacing(self.store, self.copy, new=self.new) as goes_on:
+            await key_transfer.put(self.config.keyring, self.keys)
+        return goes_on
+
+
+@asynccontextmanager
+async def read(config: Config, store: Path, source: Path) -> AsyncIterator[Restoring]:
+    """Unpack and judge; nothing is changed, but that a missing keyring folder and store are made."""
+    home.prepare(config.keyring)
+    with archive.opened(source) as file, _beside(config.keyring) as folder:
+        manifest = await asyncio.to_thread(archive.unpack, file, folder, _largest)
+        keys = {name: (folder / name).read_bytes() for name in manifest.files if name != STORE}
+        holds = await _judged(folder / STORE, keys)
+        new = not await asyncio.to_thread(store.exists)
+        async with opened_store(config) as current:
+            now = await _counted(current)
+            yield Restoring(config, store, new, folder / STORE, keys, manifest.made, holds, now)
+
+
+def _largest(name: str) -> int | None:
+    if name == STORE:
+        return LARGEST_STORE
+    return key_transfer.largest(name)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A private folder on the same file system."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".pgp-relay-", dir=folder) as name:
+            yield Path(name)
+    except OSError as error:
+        raise BackupError(f"{folder} cannot be written to: {error.strerror}") from error
+
+
+async def _judged(copy: Path, keys: dict[str, bytes]) -> Contents:
+    if not await asyncio.to_thread(copy.exists):
+        raise BackupError("there is no store in the backup")
+    try:
+        await asyncio.to_thread(snapshot.assure, copy)
+        return await _contents(copy, keys)
+    except StoreError as error:
+        raise BackupError(f"in the backup: {error}") from error
+
+
+async def _contents(copy: Path, keys: dict[str, bytes]) -> Contents:
+    """As this version reads it: an older schema is brought up to date in the copy."""
+    async with await Store.open(copy) as store:
+        counted = await _counted(store)
+        verdict = await store.trail.verify()
+    fault = "" if verdict.holds else f"row {verdict.number}: {verdict.fault}"
+    return replace(counted, fault=fault, secret_keys=sum(name.endswith(".key") for name in keys))
+
+
+async def _counted(store: Store) -> Contents:
+    return Contents((await store.certificates.counts()).total, (await store.trail.head()).number)

@@ -1,0 +1,201 @@
+"""A backup as one tar file: `manifest.json` first, then what it names, each with its size and SHA-256.
+
+`write` never takes an existing file's place, makes one that its owner alone can read, and has it whole on disk under
+its name or not at all. `unpack` trusts nothing: a name it does not expect, a link, a hole, a size or a digest that is
+not the manifest's, a second file of a name, anything cut short is a `BackupError` with a sentence, and what was
+unpacked by then lies in the folder that the caller throws away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from relay.model.errors import BackupError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MOST_FILES = 1000
+
+_LARGEST_MANIFEST = 4 << 20
+_CHUNK = 1 << 20
+_NONE = "this is no backup of pgp-relay"
+_FOREIGN = f"{_NONE}: it holds a file that does not belong into one"
+_SPOILT = "the backup is cut short or was altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup says of itself."""
+
+    made: str
+    """When, ISO 8601."""
+    version: str
+    """Of the program that made it."""
+    files: Mapping[str, tuple[int, str]]
+    """Name -> octets, SHA-256 in hex."""
+
+
+def assure_free(target: Path) -> None:
+    """Raise `BackupError` where the name is taken."""
+    if target.exists() or target.is_symlink():
+        raise BackupError(_taken(target))
+
+
+def write(target: Path, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> int:
+    """Make the file; its size. Raises `BackupError`, also where the name is taken."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".pgp-relay-", dir=target.parent) as folder:  # 0700
+            made = Path(folder, "backup")
+            _fill(made, manifest, files)
+            _claim(target)
+            made.replace(target)
+        _sync(target.parent)
+        return target.stat().st_size
+    except FileExistsError:
+        raise BackupError(_taken(target)) from None
+    except OSError as error:
+        raise BackupError(f"{target} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[BinaryIO]:
+    """The file, if it is one."""
+    try:
+        if not source.is_file():
+            raise BackupError(f"{source}: there is no such file")
+        with source.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise BackupError(f"{source} cannot be read: {error.strerror}") from error
+
+
+def unpack(source: BinaryIO, folder: Path, largest: Callable[[str], int | None]) -> Manifest:
+    """Put its files into `folder`, all or none of use; `largest` tells a name's most octets, None: not expected."""
+    try:
+        archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115  closed just below
+    except (tarfile.TarError, ValueError, EOFError):
+        raise BackupError(_NONE) from None
+    try:
+        with archive:
+            members = iter(archive)
+            manifest = _manifest(archive, next(members, None))
+            for name, (size, _) in manifest.files.items():
+                if (most := largest(name)) is None or size > most:
+                    raise BackupError(_FOREIGN)
+            _unpack_all(archive, members, manifest, folder)
+            return manifest
+    except (tarfile.TarError, ValueError, EOFError):
+        raise BackupError(_SPOILT) from None
+
+
+def _fill(made: Path, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> None:
+    told = {name: dict(zip(("size", "sha256"), _measured(file), strict=True)) for name, file in files.items()}
+    head = json.dumps({"format": FORMAT, **manifest, "files": told}, indent=1).encode()
+    descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for name, content in {MANIFEST: head, **files}.items():
+                with _reading(content) as octets:
+                    archive.addfile(_info(name, octets), octets)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _info(name: str, octets: IO[bytes]) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = octets.seek(0, os.SEEK_END)
+    octets.seek(0)
+    info.mode, info.mtime = 0o600, time.time()
+    return info
+
+
+def _reading(content: bytes | Path) -> io.BufferedReader | io.BytesIO:
+    return content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
+
+
+def _measured(content: bytes | Path) -> tuple[int, str]:
+    with _reading(content) as octets:
+        digest = hashlib.file_digest(octets, "sha256").hexdigest()
+        return octets.seek(0, os.SEEK_END), digest
+
+
+def _claim(target: Path) -> None:
+    """Nobody's file may be replaced: the name becomes ours first (a hard link would do, where all disks had them)."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
+def _taken(target: Path) -> str:
+    return f"{target} is there already: name a file that is not, or move it away"
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> Manifest:
+    if member is None or not _is_plain(member) or member.name != MANIFEST or member.size > _LARGEST_MANIFEST:
+        raise BackupError(_NONE)
+    octets = _content(archive, member).read()
+    if len(octets) != member.size:
+        raise BackupError(_SPOILT)
+    try:
+        told = json.loads(octets)
+        if told["format"] != FORMAT:
+            raise BackupError("the backup was made by a newer version of pgp-relay")
+        files = {str(name): _measure(value) for name, value in told["files"].items()}
+        made = Manifest(str(told["made"]), str(told["version"]), files)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BackupError(_NONE) from None
+    if len(files) > MOST_FILES:
+        raise BackupError(f"{_NONE}: it holds too many files")
+    return made
+
+
+def _measure(value: dict[str, Any]) -> tuple[int, str]:
+    return int(value["size"]), str(value["sha256"])
+
+
+def _unpack_all(archive: tarfile.TarFile, members: Iterator[tarfile.TarInfo], manifest: Manifest, folder: Path) -> None:
+    missing = dict(manifest.files)
+    for member in members:
+        expected = missing.pop(member.name, None)
+        if expected is None or not _is_plain(member):
+            raise BackupError(_FOREIGN)
+        if member.size != expected[0] or _copy(_content(archive, member), folder / member.name) != expected[1]:
+            raise BackupError(_SPOILT)
+    if missing:
+        raise BackupError(_SPOILT)
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """A file with octets of its own: no link, device, folder or hole."""
+    return member.type == tarfile.REGTYPE and not member.issparse()
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Any:  # noqa: ANN401  a reader of tarfile's own
+    return archive.extractfile(member)
+
+
+def _copy(octets: BinaryIO, to: Path) -> str:
+    digest = hashlib.sha256()
+    to.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+        while chunk := octets.read(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()

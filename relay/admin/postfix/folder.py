@@ -1,0 +1,90 @@
+"""A configuration folder of Postfix's: read and edited with postconf, replaced in one step.
+
+postconf never sees the real files: it glues a parameter to a last line without a newline, sets modes and owners
+anew, and replaces a symbolic link by a file. It edits a copy, which takes the place of the real file, with its mode
+and owner, once it is complete; a Postfix at work never reads half of a change. Raises `PostfixError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from relay.model.errors import PostfixError
+
+_SECONDS = 30
+FILES = ("main.cf", "master.cf")
+
+
+def postconf(folder: Path | None, *words: str) -> str:
+    """What `postconf` prints."""
+    where = ["-c", str(folder)] if folder else []
+    try:
+        done = subprocess.run(  # noqa: S603  a list, no shell
+            [_program(), *where, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        raise PostfixError(f"postconf {words[0]}: {error.stderr.strip()}") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PostfixError(f"postconf does not run: {type(error).__name__}") from None
+    return done.stdout
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """Both files."""
+    try:
+        return {name: (folder / name).read_bytes() for name in FILES}
+    except OSError as error:
+        raise PostfixError(f"{folder}: {error.strerror}: {error.filename}") from None
+
+
+@contextlib.contextmanager
+def copy(files: dict[str, bytes]) -> Iterator[Path]:
+    """A folder with these files that postconf may edit; only we can read it."""
+    with tempfile.TemporaryDirectory(prefix="pgp-relay-postfix-") as name:
+        folder = Path(name)
+        for file, octets in files.items():
+            (folder / file).write_bytes(octets)
+            os.utime(folder / file, (0, 0))  # postconf waits for two seconds where a file is younger than that
+        yield folder
+
+
+def replace(file: Path, octets: bytes) -> None:
+    """Put it in the file's place, with its mode and owner; or leave everything as it was."""
+    real = file.resolve()
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+        try:
+            _fill(descriptor, octets, real.stat())
+            os.replace(name, real)  # noqa: PTH105  the name is a string here
+        except BaseException:
+            os.unlink(name)  # noqa: PTH108
+            raise
+    except OSError as error:
+        raise PostfixError(f"{file} cannot be replaced: {error.strerror}") from None
+
+
+def _fill(descriptor: int, octets: bytes, like: os.stat_result) -> None:
+    with open(descriptor, "wb") as target:
+        target.write(octets)
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+        os.fchmod(descriptor, like.st_mode & 0o7777)
+        target.flush()
+        os.fsync(descriptor)
+
+
+def _program() -> str:
+    found = shutil.which("postconf") or shutil.which("postconf", path="/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise PostfixError("postconf is not found: Postfix is not installed here, or not in PATH")
+    return found

@@ -1,0 +1,162 @@
+"""Show, put in, take out. What an administrator set is never overwritten: the sentence says what to do instead."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.admin.postfix import block
+from relay.admin.postfix.folder import copy, postconf, read, replace
+from relay.admin.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Settings, settings
+from relay.config import Config
+from relay.model.errors import PostfixError
+
+_FILTER = re.compile(rb"(?:content_filter|default_transport)\s*=\s*" + TRANSPORT.encode() + rb":")
+_BOUNCE = re.compile(rb"bounce_size_limit\s*=\s*1\s*$")
+_OVERRIDE = re.compile(rb"receive_override_options\s*=\s*no_address_mappings\s*$")
+_SERVICE = re.compile(rb"(?:%b|%b)\s+unix\s" % (TRANSPORT.encode(), CLEANUP.encode()))
+_SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode() + rb"\s", re.DOTALL)
+
+ROUTES = ("transport_maps", "sender_dependent_default_transport_maps", "relay_domains")
+
+RELOAD = "`postfix reload` makes it count, for connections from then on."
+WAITING = "Mail that waits still names the relay; `postsuper -r ALL` would send it as it is, unencrypted."
+NOTHING = "Nothing of the relay's stood in there."
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Whether a file was changed, and what the administrator should know or do now, a sentence each."""
+
+    changed: bool
+    notes: tuple[str, ...] = ()
+
+
+def default_folder() -> Path:
+    """Of the machine's Postfix."""
+    return Path(postconf(None, "-dh", "config_directory").strip())
+
+
+def show(config: Config, *, egress: bool = False) -> str:
+    """The lines as a person would write them by hand."""
+    wanted = settings(config, egress=egress)
+    main = "\n".join(f"{name} = {value}" for name, value in wanted.main)
+    services = "\n".join(str(service) for service in wanted.services)
+    return f"# main.cf\n{main}\n\n# master.cf\n{services}\n"
+
+
+def install(config: Config, folder: Path, *, egress: bool = False) -> Done:
+    """Put the lines in; what was put in before is replaced. Twice is the same as once."""
+    wanted = settings(config, egress=egress)
+    now = _part(read(folder))
+    with copy({name: parted.rest for name, parted in now.items()}) as clean:
+        needed = _needed(clean, wanted)
+        notes = _notes(clean, config, wanted)
+    edited = _edited({name: block.begin(parted.rest) for name, parted in now.items()}, needed)
+    new = _part(edited)
+    if all(new[name].ours == now[name].ours for name in now):
+        return Done(changed=False, notes=notes)
+    for name in ("master.cf", "main.cf"):  # the transport is there before it is asked for
+        replace(folder / name, edited[name])
+    return Done(changed=True, notes=(*notes, RELOAD))
+
+
+def uninstall(folder: Path) -> Done:
+    """Take the lines out and nothing else."""
+    now = _part(read(folder))
+    changed = [name for name in ("main.cf", "master.cf") if now[name].ours]
+    for name in changed:
+        replace(folder / name, now[name].rest)
+    with copy({name: parted.rest for name, parted in now.items()}) as clean:
+        left = [f"{name} = {value}" for name, value in _explicit(clean).items() if value.startswith(f"{TRANSPORT}:")]
+    if left:
+        raise PostfixError(f"main.cf still sets {left[0]}, which `install` did not write: take it out")
+    return Done(changed=bool(changed), notes=(RELOAD, WAITING) if changed else (NOTHING,))
+
+
+def _part(files: dict[str, bytes]) -> dict[str, block.Parted]:
+    return {
+        "main.cf": block.part(files["main.cf"], _any_of(_FILTER, _OVERRIDE, _BOUNCE)),
+        "master.cf": block.part(files["master.cf"], _any_of(_SERVICE, _SMTPD)),
+    }
+
+
+def _any_of(*patterns: re.Pattern[bytes]) -> block.Ours:
+    return lambda entry: any(pattern.match(entry) for pattern in patterns)
+
+
+def _needed(folder: Path, wanted: Settings) -> Settings:
+    """What is to be put in; refuses where an administrator's own lines stand in the way."""
+    explicit = _explicit(folder)
+    _refuse_services(folder, wanted)
+    return Settings(tuple(option for option in wanted.main if not _present(explicit, *option)), wanted.services)
+
+
+def _present(explicit: dict[str, str], name: str, value: str) -> bool:
+    if name not in explicit:
+        return False
+    own = explicit[name]
+    if name == HEADERS_ONLY[0]:
+        return True  # theirs to decide: `_notes` tells what it means
+    if name != "receive_override_options":
+        raise PostfixError(f"main.cf sets “{name} = {own}” already: take that line out first")
+    if value not in re.split(r"[\s,]+", own):
+        raise PostfixError(f"main.cf sets “{name} = {own}”: add {value} to it first")
+    return True
+
+
+def _refuse_services(folder: Path, wanted: Settings) -> None:
+    there = {tuple(line.split()[:2]) for line in postconf(folder, "-M").splitlines()}
+    ports = {name.rpartition(":")[2] for name, kind in there if kind == "inet"}
+    for service in wanted.services:
+        taken = service.kind == "inet" and service.name.rpartition(":")[2] in ports
+        if taken or (service.name, service.kind) in there:
+            raise PostfixError(
+                f"master.cf has a service at {service.name} already: choose another port, or take it out"
+            )
+    if wanted.port in ports:
+        raise PostfixError(f"Postfix itself listens on port {wanted.port}: choose another for `listen`")
+
+
+def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
+    with copy(files) as scratch:
+        for service in needed.services:
+            postconf(scratch, "-M", f"{service.key}={service.entry}")
+        for name, value in needed.main:  # one by one: postconf writes several in an order that changes
+            postconf(scratch, "-e", f"{name}={value}")
+        return read(scratch)
+
+
+def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
+    """What could lead mail past the relay, or spoil what it made."""
+    names = {name for name, _value in wanted.main}
+    notes = []
+    if "content_filter" in names:
+        own = re.findall(r"^(\S+)/content_filter\s*=", postconf(folder, "-P"), re.MULTILINE)
+        notes += [f"{name} has a content_filter of its own: what comes in there passes the relay by." for name in own]
+    else:
+        explicit = _explicit(folder)  # what Postfix itself has for relay_domains leads nowhere else
+        set_ = [name for name in ROUTES if name in explicit and _value(folder, name)]
+        notes += [f"{name} is set: what it routes passes the relay by." for name in set_]
+    if _value(folder, "smtpd_milters") or _value(folder, "non_smtpd_milters"):
+        notes.append("A milter that signs (DKIM) belongs behind the relay: encryption breaks its signature.")
+    limit = _explicit(folder).get(HEADERS_ONLY[0])
+    if limit is not None and limit != HEADERS_ONLY[1]:
+        notes.append(
+            f"{HEADERS_ONLY[0]} is {limit}: a smaller mail that Postfix gives up on is returned whole, in clear."
+        )
+    if len(wanted.services) == 1:
+        notes.append(f"The relay delivers to {config.reinject}: nothing was put in here to take mail back.")
+    return tuple(notes)
+
+
+def _explicit(folder: Path) -> dict[str, str]:
+    """What main.cf sets, an empty value too."""
+    lines = (line.partition("=") for line in postconf(folder, "-n").splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def _value(folder: Path, name: str) -> str:
+    """With what it refers to in its place."""
+    return postconf(folder, "-xh", name).strip()

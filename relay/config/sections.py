@@ -1,0 +1,140 @@
+"""The sections of the configuration: TLS, signing, lookups, notices and the log."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.values import (
+    AllowedNetwork,
+    AtLeastOne,
+    Directory,
+    Duration,
+    DurationOrNone,
+    File,
+    Filter,
+    Folder,
+    Listed,
+    Mailbox,
+    Pattern,
+    Place,
+    Signer,
+    Text,
+)
+from relay.model import Address
+from relay.model.endpoint import is_loopback
+
+
+class Tls(Section):
+    """TLS of the inlet."""
+
+    certificate: File = needed("The chain of the relay's certificate, PEM.")
+    key: File = needed("Its key, PEM, without a passphrase.")
+    client_ca: File | None = setting(None, "Clients need a certificate of this authority; null: they need none.")
+
+
+class Deadlines(Section):
+    """How long each step may take."""
+
+    gpg: Duration = setting("30s", "One call of gpg; a large message gets more by its size.")
+    next_hop: Duration = setting("60s", "Each step of the next hop: connecting, EHLO, MAIL, RCPT, DATA.")
+    final_dot: Duration = setting("600s", "The next hop's answer to the whole message (RFC 5321 section 4.5.3.2.6).")
+    store: Duration = setting("10s", "The store, while another process writes.")
+    stop: Duration = setting("25s", "What is in flight at a stop; the service manager has to wait longer.")
+
+
+class Sign(Section):
+    """Who signs what is encrypted."""
+
+    default: Signer | None = setting(
+        None,
+        "A secret key in the keyring, by fingerprint or address; null: unsigned, also where a rule says `sign: true`.",
+    )
+    senders: dict[Pattern, Signer] = setting({}, "Keys for some senders: the first pattern that matches counts.")
+    passphrase_file: File | None = setting(None, "The passphrase of these keys, its first line; null: they have none.")
+
+    def signer(self, sender: Address | None) -> str | None:
+        """Whose signature a mail of this sender gets."""
+        return next((who for pattern, who in self.senders.items() if pattern.matches(sender)), self.default)
+
+
+class LdapServer(Section):
+    """One directory."""
+
+    url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
+    base: Text | None = setting(None, "Where the search begins; null: what the server says of itself (GnuPG's schema).")
+    filter: Filter | None = setting(None, "The site's own, `(mail={address})`; null: that of GnuPG's schema.")
+    attribute: Text = setting("pgpKey", "What holds the key, armored or binary.")
+    starttls: bool = setting(default=False, why="TLS over `ldap://`.")
+    ca_file: File | None = setting(None, "Whose certificates count, PEM; null: the system's.")
+    bind_dn: Text | None = setting(None, "Who asks; null: nobody in particular.")
+    password_file: File | None = setting(None, "The password of `bind_dn`, its first line.")
+    timeout: Duration = setting("5s", "For one answer.")
+
+    @property
+    def clear_network(self) -> bool:
+        """What is said to it can be heard on the network."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "ldap" and not self.starttls and not is_loopback(parts.hostname or "")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.starttls and self.url.startswith("ldaps:"):
+            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
+        if (self.bind_dn is None) is not (self.password_file is None):
+            given, missing = ("bind_dn", "password_file") if self.bind_dn else ("password_file", "bind_dn")
+            raise Contradiction(given, f"{given} needs {missing}: without it the server takes the relay for nobody")
+        return self
+
+
+class Wkd(Section):
+    """Web Key Directory."""
+
+    timeout: Duration = setting("5s", "For one domain, from resolving its name to the last octet.")
+    ca_file: File | None = setting(None, "Whose certificates count, PEM; null: the system's.")
+    connect_to: dict[Place, Place] = setting({}, "Another place for `host:port`, as curl's `--connect-to`.")
+    allow_networks: Listed[AllowedNetwork] = setting(
+        [], "Private networks in which a directory may stand all the same."
+    )
+
+
+class Cache(Section):
+    """How long an answer of LDAP or WKD counts."""
+
+    found: DurationOrNone = setting("24h", "A key.")
+    not_found: DurationOrNone = setting("1h", "No key.")
+    unavailable: DurationOrNone = setting("1m", "No answer.")
+
+
+class LookupKeys(Section):
+    """Where keys are looked for."""
+
+    sources: AtLeastOne[Literal["keyring", "ldap", "wkd"]] = setting(
+        ["keyring", "ldap", "wkd"], "In this order; one that is left out is not asked."
+    )
+    timeout: Duration = setting("15s", "For all lookups of one message.")
+    ldap: Listed[LdapServer] = setting([], "Directories, in this order.")
+    wkd: Wkd = setting({}, "Web Key Directory: keys that a domain publishes.")
+    cache: Cache = setting({}, "How long an answer of LDAP or WKD counts.")
+
+
+class Notices(Section):
+    """The mails that tell a sender why a mail was not sent."""
+
+    language: Literal["en", "fr"] = setting("en", "Their language.")
+    from_: Mailbox = setting("postmaster@localhost", "Who writes them.", alias="from")
+    contact: Text | None = setting(None, "Whom to ask, as it will read: `the IT desk, phone 4321`.")
+    waits: Duration = setting("5d", "How long a held mail waits: Postfix's `maximal_queue_lifetime`.")
+    templates: Folder | None = setting(
+        None, "A folder with `refused.txt`, `held.txt` or `undelivered.txt` in place of the built-in texts."
+    )
+
+
+class Log(Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "What is told; never content, at any level.")
+    format: Literal["console", "json"] = setting("console", "For people, or one JSON object a line.")

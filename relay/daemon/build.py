@@ -1,0 +1,142 @@
+"""The composition root: builds every part from a configuration. It alone knows all of them.
+
+Raises `ConfigError` for what only shows when parts are made (a template that cannot be filled, an extra that
+is not installed), `StoreError` and `EngineError` where the keyring folder, the store or a secret key cannot
+be used.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+
+from relay.config import Config
+from relay.daemon import templates, tls
+from relay.daemon.engines import build_engine, build_examiner_beside
+from relay.daemon.jobs.daily_report import Reminder
+from relay.daemon.jobs.key_count import Census
+from relay.daemon.jobs.key_refresh import Upkeep
+from relay.daemon.jobs.retention import Housekeeping
+from relay.daemon.resources import Books
+from relay.daemon.scheduler import Rounds
+from relay.keys.factory import build_chain, lifetimes
+from relay.keys.resolver import Chain
+from relay.mail.daily_report import Daily, address_in
+from relay.mail.notice import Notices
+from relay.mail.notice_texts import Language
+from relay.model import Address
+from relay.model.errors import ConfigError, Fault
+from relay.openpgp import signing
+from relay.pipeline.deliver import Deliverer
+from relay.pipeline.encrypt import Protector
+from relay.pipeline.encrypt_all import Maker
+from relay.pipeline.notify import Notifier
+from relay.pipeline.outgoing import Pipeline
+from relay.pipeline.ports import Outlet
+from relay.smtp.connection import Timeouts
+from relay.smtp.outlet import SmtpOutlet
+from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one configuration is made into."""
+
+    config: Config
+    chain: Chain
+    outlet: SmtpOutlet
+    pipeline: Pipeline
+    rounds: Rounds
+
+    async def close(self) -> None:
+        """Release connections; the store is closed by whoever opened it."""
+        await self.chain.close()
+        await self.outlet.close()
+
+
+def assure(config: Config) -> None:
+    """Read the files that `config` names; raises `ConfigError` with the faults of all of them."""
+    faults: list[Fault] = []
+    for look in (templates.load, tls.inlet, tls.next_hop):
+        try:
+            look(config)
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(tuple(faults))
+
+
+def hostname(config: Config) -> str:
+    """What the relay calls itself."""
+    return config.hostname or socket.getfqdn()
+
+
+async def build(config: Config, books: Books) -> Parts:
+    """Everything but the inlet, around the open store."""
+    if config.shadow:
+        events.log().warning(Event.SHADOW)
+    chain = build_chain(config, books.store, lambda: build_examiner_beside(config))
+    outlet = build_outlet(config)
+    pipeline = Pipeline(
+        rules=config.rules(),
+        lookups=chain,
+        maker=Maker(await _protector(config)),
+        deliverer=build_deliverer(config, books, outlet),
+        served=books.served,
+        witness=books.witness,
+        shadow=config.shadow,
+    )
+    upkeep = Upkeep(chain.remotes, books.store.answers, books.store.duties, lifetimes(config))
+    reminder = build_reminder(config, books.store, outlet)
+    housekeeping = Housekeeping(books.store.trail, books.store.duties, config.retention)
+    census = Census(books.store.certificates)
+    rounds = Rounds((housekeeping.round, census.round, upkeep.round, reminder.round), upkeep.interval)
+    return Parts(config, chain, outlet, pipeline, rounds)
+
+
+def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:
+    """What sends and notifies."""
+    longest = config.deadlines.next_hop + config.deadlines.final_dot
+    notifier = Notifier(build_notices(config), outlet)
+    return Deliverer(outlet, notifier, books.served, books.witness, longest)
+
+
+def build_outlet(config: Config) -> SmtpOutlet:
+    """The next hop."""
+    timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
+    return SmtpOutlet(config.reinject, hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))
+
+
+def build_notices(config: Config) -> Notices:
+    """What notices are written with."""
+    language = Language(config.notices.language)
+    return Notices(
+        templates.load(config),
+        language,
+        config.notices.from_.text,
+        config.notices.contact,
+        hostname(config),
+        timedelta(seconds=config.notices.waits),
+    )
+
+
+def build_reminder(config: Config, store: Store, outlet: Outlet) -> Reminder:
+    """What writes the daily mail."""
+    daily = Daily(Language(config.notices.language), config.notices.from_.text, hostname(config))
+    return Reminder(store, outlet, daily, address_in(config.notices.contact))
+
+
+async def _protector(config: Config) -> Protector:
+    """What encrypts and signs; selectors become fingerprints once, at start."""
+    wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
+    resolved = {selector: await signing.resolve(config.keyring, selector) for selector in wanted}
+
+    def signer(sender: Address | None) -> str | None:
+        selector = config.sign.signer(sender)
+        return resolved[selector] if selector else None
+
+    engine, beside = await build_engine(config, set(resolved.values()))
+    return Protector(engine, signer, hostname(config), beside)

@@ -1,0 +1,160 @@
+"""Which OpenPGP software encrypts and judges: `engine` of the configuration, made into parts.
+
+Raises `ConfigError` where the extra `sequoia` is not installed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from relay.config import Config
+from relay.model import Certificate, Unreadable
+from relay.model.errors import ConfigError, EngineError, Fault
+from relay.openpgp import signing
+from relay.openpgp.examiner import GnuPGExaminer
+from relay.openpgp.gnupg import GnuPG
+from relay.pipeline.encrypt import Beside, Order, encrypted
+from relay.pipeline.ports import Engine, Examiner
+from relay.process.pool import beside, beside_mail
+
+Kind = Literal["gnupg", "sequoia"]
+
+ORDINARY = 8 << 10
+"""Octets of certificates that are judged here: a few people's, some milliseconds of this process."""
+
+EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[sequoia]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What an engine is made of, here or in another process."""
+
+    kind: Kind
+    home: Path
+    timeout: float
+    passphrase: bytes | None = field(repr=False)
+
+    def engine(self) -> Engine:
+        """A new one."""
+        make = GnuPG if self.kind == "gnupg" else _sequoia().Sequoia
+        engine: Engine = make(self.home, self.timeout, self.passphrase)
+        return engine
+
+
+async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, Beside]:
+    """What encrypts here, and what has large messages encrypted in a process beside.
+
+    There the engine is made anew, once, and opens its secret keys itself: the passphrase goes over a pair of
+    unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows at start.
+    Raises `EngineError`.
+    """
+    making = Making(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
+    engine = making.engine()
+    if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
+        await engine.prepare(signers)
+
+    async def elsewhere(order: Order) -> bytes:
+        return await beside(len(order.content), encrypted_beside, making, order)
+
+    return engine, elsewhere
+
+
+def encrypted_beside(making: Making, order: Order) -> Awaitable[bytes]:
+    """What the process beside does. The order is its coroutine's alone."""
+    return encrypted(_made(making), order)
+
+
+@lru_cache(maxsize=2)
+def _made(making: Making) -> Engine:
+    return making.engine()
+
+
+async def answers(config: Config) -> None:
+    """What signs is still there, as gpg-agent says; without a signing key, that gpg runs. Raises `EngineError`."""
+    selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
+    for selector in selectors:
+        await signing.resolve(config.keyring, selector)
+    if not selectors:
+        await signing.secret_keys(config.keyring)
+
+
+def build_examiner(config: Config) -> Examiner:
+    """What judges certificates."""
+    return Judging(config.engine, config.deadlines.gpg).examiner()
+
+
+def build_examiner_beside(config: Config) -> Examiner:
+    """What judges certificates beside mail: much of it at once in another process, which holds up none."""
+    return ExaminerBeside(Judging(config.engine, config.deadlines.gpg), config.lookup.timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What an examiner is made of, here or in another process."""
+
+    kind: Kind
+    timeout: float
+
+    def examiner(self) -> Examiner:
+        """A new one."""
+        make = GnuPGExaminer if self.kind == "gnupg" else _sequoia().SequoiaExaminer
+        examiner: Examiner = make(self.timeout)
+        return examiner
+
+
+class ExaminerBeside:
+    """`ports.Examiner`. One large piece of work at a time, whose turn is waited for as long as `patience` says."""
+
+    def __init__(self, judging: Judging, patience: float) -> None:
+        self._judging = judging
+        self._patience = patience
+        self._here = judging.examiner()
+        self._turn = asyncio.Semaphore(1)
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """As the port says."""
+        size = sum(map(len, blobs))
+        if size <= ORDINARY:
+            return await self._here.examine(blobs)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise EngineError("other keys are being judged") from error
+        work = asyncio.ensure_future(beside_mail(size, examined_beside, self._judging, blobs))
+        work.add_done_callback(self._ended)
+        return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the port says."""
+        return await self._here.merge(known, news)
+
+    def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
+        self._turn.release()
+        if not work.cancelled():
+            work.exception()  # seen, though nobody may be left to hear of it
+
+
+async def examined_beside(judging: Judging, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+    """What the process beside does."""
+    return await judging.examiner().examine(blobs)
+
+
+def passphrase(config: Config) -> bytes | None:
+    """The first line of `sign.passphrase_file`."""
+    file = config.sign.passphrase_file
+    return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if file else None
+
+
+def _sequoia() -> ModuleType:
+    try:
+        from relay.openpgp import sequoia  # noqa: PLC0415  an extra: not everybody has it
+    except ImportError as error:
+        raise ConfigError((Fault("engine", 0, EXTRA),)) from error
+    return sequoia

@@ -1,0 +1,70 @@
+"""Whether this process can do its work: the store reads, the engine answers, the next hop did when it was last needed.
+
+Looked at every `EVERY` seconds, and no more often because somebody outside asks. A next hop that failed is asked again
+(EHLO, as `check` does): where no mail comes any more, nothing else would show that it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from relay.daemon.build import Parts
+from relay.daemon.engines import answers
+from relay.daemon.resources import Books
+from relay.model.errors import NextHopError, RelayError
+from relay.telemetry.observer import Observer
+
+EVERY = 10.0
+SOON = 3.0
+"""Seconds between two looks while something is lacking."""
+WITHIN = 10.0
+STARTING = "starting"
+STOPPING = "stopping"
+NEXT_HOP = "next_hop"
+
+
+class Health:
+    """`lacks` is one word, empty where nothing is lacking."""
+
+    def __init__(self, parts: Callable[[], Parts], books: Books, observer: Observer) -> None:
+        self._parts = parts
+        self._books = books
+        self._observer = observer
+        self._found = STARTING
+
+    @property
+    def lacks(self) -> str:
+        """The first thing that is missing."""
+        return self._found or (NEXT_HOP if self._observer.next_hop_down else "")
+
+    async def watch(self) -> None:
+        """Until cancelled: then it is stopping."""
+        due = time.monotonic()
+        try:
+            while True:
+                if self.lacks or time.monotonic() >= due:
+                    self._found = await self._look()
+                    due = time.monotonic() + EVERY
+                await asyncio.sleep(SOON)
+        finally:
+            self._found = STOPPING
+
+    async def _look(self) -> str:
+        if not await _well(self._books.store.certificates.state):
+            return "store"
+        if not await _well(lambda: answers(self._parts().config)):
+            return "engine"
+        if self._observer.next_hop_down and await _well(self._parts().outlet.probe):
+            self._observer.next_hop(up=True)
+        return ""
+
+
+async def _well(look: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        async with asyncio.timeout(WITHIN):
+            await look()
+    except (RelayError, NextHopError, TimeoutError):
+        return False
+    return True

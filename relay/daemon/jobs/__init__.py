@@ -1,0 +1,1 @@
+"""What the relay does beside mail, one module a job."""

@@ -1,0 +1,107 @@
+"""Sends the daily mail: gathers what there is to tell from the store and hands it to the next hop.
+
+Promises at most one mail a day over all processes and restarts, none where there is nothing to tell or where
+`notices.contact` holds no address; one that the next hop does not take is tried again. A key is told of when its
+end comes within 60, 30, 14 and 3 days, once for each; what waits for a person is told of until it is decided.
+
+Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from relay.mail.daily_report import DAYS, MOST, Daily, Ending, Report, Wanted
+from relay.model import Address, Entry, Envelope, Recipient, Why
+from relay.model.errors import NextHopError
+from relay.pipeline.ports import Outlet
+from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+DUTY = "daily mail"
+LEASE = 600.0
+DAY = 24 * 3600.0
+HOUR = 3600.0
+_MOST_READ = 10 * MOST
+_REASONS = frozenset(why.value for why in Why)
+
+
+@dataclass(slots=True)
+class _Want:
+    reason: str
+    mails: int = 0
+    senders: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """`round` every minute or so."""
+
+    store: Store
+    outlet: Outlet
+    daily: Daily
+    contact: Address | None
+    clock: Callable[[], float] = time.time
+
+    async def round(self) -> None:
+        """Write to the contact, if it is time and there is something to tell."""
+        if self.contact is None:
+            return
+        taken = await self.store.duties.take(DUTY, LEASE)
+        if taken is None:
+            return
+        report = await self.report(taken.last_done)
+        if report.empty:
+            await self.store.duties.done(DUTY, HOUR)
+        elif await self._send(report, self.contact):
+            await self.store.duties.done(DUTY, DAY)
+
+    async def report(self, since: float | None) -> Report:
+        """What there is to tell, when it was last looked at `since` then."""
+        now = self.clock()
+        entries = await self.store.certificates.expiring(DAYS[0] * DAY)
+        endings = [_ending(entry, since, now) for entry in entries if not entry.proposed]
+        return Report(
+            ending=[ending for ending in endings if ending],
+            wanted=await self._wanted(now - DAY),
+            proposed=await self.store.certificates.proposed(_MOST_READ),
+        )
+
+    async def _wanted(self, since: float) -> list[Wanted]:
+        wants: dict[str, _Want] = {}
+        async for record in self.store.trail.select(since=since):
+            if record.action not in {"refuse", "hold"} or record.reason not in _REASONS:
+                continue
+            if record.recipient not in wants and len(wants) >= _MOST_READ:
+                continue
+            want = wants.setdefault(record.recipient, _Want(record.reason))
+            want.mails += 1
+            if len(want.senders) < MOST:
+                want.senders[record.sender or "<>"] = None
+        return [Wanted(to, want.reason, tuple(want.senders), want.mails) for to, want in wants.items()]
+
+    async def _send(self, report: Report, contact: Address) -> bool:
+        options = () if contact.is_ascii else ("SMTPUTF8",)
+        envelope = Envelope(None, (Recipient(contact, ("NOTIFY=NEVER",)),), options)
+        content = self.daily.compose(report, contact, self.clock())
+        try:
+            (reply,) = await self.outlet.send(envelope, content)
+        except NextHopError as error:
+            events.log().warning(Event.DEFERRED, recipients=1, **events.unforeseen(error))
+            return False
+        events.log().info(Event.REMINDED, recipient=contact.text, code=reply.code)
+        return not reply.temporary
+
+
+def _ending(entry: Entry, since: float | None, now: float) -> Ending | None:
+    """Told when it comes within one of the marks: the nearest it has come within since."""
+    expires = entry.certificate.expires
+    if expires is None or entry.certificate.unusable(now):
+        return None
+    reached = [days for days in DAYS if expires - days * DAY <= now]
+    if not reached or (since is not None and expires - reached[-1] * DAY <= since):
+        return None
+    return Ending(entry, reached[-1])

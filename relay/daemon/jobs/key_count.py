@@ -1,0 +1,60 @@
+"""Counts the certificates by what can be done with them, for whoever watches the relay.
+
+A store of ten thousand keys takes a while to read: it is read again only after it has changed or an hour has passed
+(time makes keys unusable), and never for more than a hundredth of the time. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from relay.model import Entry
+from relay.store import Certificates
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+SOON = 30 * 24 * 3600.0
+"""Seconds before its end at which a certificate counts as expiring."""
+HOUR = 3600.0
+_SHARE = 100
+
+
+class Census:
+    """`round` every minute or so."""
+
+    def __init__(self, certificates: Certificates, clock: Callable[[], float] = time.time) -> None:
+        self._certificates = certificates
+        self._clock = clock
+        self._state: bytes | None = None
+        self._counted = float("-inf")
+        self._not_before = float("-inf")
+
+    async def round(self) -> None:
+        """Count, where there may be something new."""
+        begun = time.monotonic()
+        state = await self._certificates.state()
+        if begun < self._not_before or (state == self._state and begun < self._counted + HOUR):
+            return
+        counts = Counter[str]()
+        async for entry in self._certificates.iterate():
+            counts[_kind(entry, self._clock())] += 1
+        self._state, self._counted = state, begun
+        self._not_before = begun + _SHARE * (time.monotonic() - begun)
+        events.log().debug(
+            Event.COUNTED,
+            usable=counts["usable"],
+            expiring=counts["expiring"],
+            unusable=counts["unusable"],
+            proposed=counts["proposed"],
+        )
+
+
+def _kind(entry: Entry, now: float) -> str:
+    certificate = entry.certificate
+    if entry.proposed:
+        return "proposed"
+    if certificate.unusable(now):
+        return "unusable"
+    return "expiring" if certificate.expires is not None and certificate.expires <= now + SOON else "usable"

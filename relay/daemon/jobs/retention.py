@@ -1,0 +1,40 @@
+"""The trace kept in order: its newest hash goes to the log, and rows past their retention go.
+
+Whoever can write the database can compute a whole new chain, or cut rows off at its end; a hash in the log, which is
+somebody else's to keep, shows both (`pgp-relay trace --verify --head NUMBER:HASH`). Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from relay.store import Duties, Trail
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+DUTY = "retention"
+LEASE = 600.0
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+class Housekeeping:
+    """`round` every minute or so: an anchor at the first and then daily, retention every hour."""
+
+    def __init__(self, trail: Trail, duties: Duties, retention: float, clock: Callable[[], float] = time.time) -> None:
+        self._trail = trail
+        self._duties = duties
+        self._retention = retention
+        self._clock = clock
+        self._next_anchor = 0.0
+
+    async def round(self) -> None:
+        """Do what is due. Each process tells of the chain it sees; one of them takes old rows out for all."""
+        now = self._clock()
+        if now >= self._next_anchor:
+            events.log().info(Event.ANCHORED, head=str(await self._trail.head()))
+            self._next_anchor = now + DAY
+        if await self._duties.take(DUTY, LEASE):
+            await self._trail.prune(now - self._retention)
+            await self._duties.done(DUTY, HOUR)

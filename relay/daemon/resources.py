@@ -1,0 +1,79 @@
+"""What is open while a command or the relay works: the store, the books over it, the chain of sources.
+
+Each is closed at the end. Raises `StoreError` and `EngineError` where the keyring folder or the store cannot be used,
+`ConfigError` for a source that cannot be made. `relay.daemon.build`, which builds the rest, takes much longer to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.config import Config
+from relay.daemon.engines import build_examiner_beside
+from relay.keys.factory import build_chain
+from relay.keys.resolver import Chain
+from relay.openpgp import home
+from relay.pipeline.audit import Witness
+from relay.pipeline.ledger import Served
+from relay.pipeline.transaction_lock import Turns
+from relay.process import pool
+from relay.store import Store
+from relay.telemetry import events
+
+STORE = "store.db"
+TURNS = "turns"
+LAST_RETRY = 86400.0
+"""Seconds: Postfix tries once more after the time that a mail may wait, and who was served has to be known then too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What outlives a reload: the store and what is kept in memory beside it."""
+
+    store: Store
+    served: Served
+    witness: Witness
+
+
+def store_place(config: Config) -> str | Path:
+    """The store's URL, or its file."""
+    return config.database or config.keyring / STORE
+
+
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[Store]:
+    """The store of this configuration, with the keyring folder made ready."""
+    home.prepare(config.keyring)
+    kept = config.notices.waits + LAST_RETRY
+    store = await Store.open(store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_books(config: Config) -> AsyncIterator[Books]:
+    """The store with ledger and trace, as the pipeline uses them."""
+    async with opened_store(config) as store:
+        turns = Turns.at(config.keyring / TURNS)
+        try:
+            yield Books(store, Served(store.ledger, turns), Witness(store.trail))
+        finally:
+            turns.close()
+
+
+@asynccontextmanager
+async def opened_chain(config: Config) -> AsyncIterator[Chain]:
+    """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
+    events.configure(level="error")
+    async with opened_store(config) as store:
+        chain = build_chain(config, store, lambda: build_examiner_beside(config))
+        try:
+            yield chain
+        finally:
+            await chain.close()
+            pool.stop()

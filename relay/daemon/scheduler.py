@@ -1,0 +1,43 @@
+"""What the relay does beside mail: the upkeep of keys and the daily mail, one round after the other, for ever.
+
+A round that fails is told in the log and comes again; nothing of it ever touches a mail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What is done in turn, and how many seconds lie between."""
+
+    works: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    interval: float
+
+
+async def keep_up(current: Callable[[], Rounds]) -> None:
+    """Until cancelled. What is current may change between rounds (a reload)."""
+    while True:
+        rounds = current()
+        for work in rounds.works:
+            await _round(work())
+        await asyncio.sleep(rounds.interval)
+
+
+async def _round(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if not task.cancelled() and (error := task.exception()):
+        events.log().error(Event.FAILED, **events.unforeseen(error))

@@ -1,0 +1,40 @@
+"""What a running process is told by signals: SIGTERM and SIGINT to stop, SIGHUP to read its configuration again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+from relay.daemon import systemd
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+class Signals:
+    """Events, which others may set too."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hangup = asyncio.Event()
+
+    def listen(self) -> None:
+        """From now on."""
+        loop = asyncio.get_running_loop()
+        for name in _STOP:
+            loop.add_signal_handler(name, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.hangup.set)
+
+    async def reload_with(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this at each hangup, until cancelled."""
+        while await self.hangup.wait():
+            self.hangup.clear()
+            with systemd.reloading():
+                await work()
+
+
+def ignore_signals() -> None:
+    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
+    for name in _STOP:
+        asyncio.get_running_loop().remove_signal_handler(name)
+        signal.signal(name, signal.SIG_IGN)

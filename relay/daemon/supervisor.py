@@ -1,0 +1,218 @@
+"""Several processes that serve on the same places: `workers: N`. No mail passes through this one.
+
+Promises: `ready` is told when all of them listen. One that ends is replaced at once; where it keeps ending soon after
+its start, after pauses that grow to half a minute, while the others serve. SIGHUP: the configuration is read; a
+wrong one changes nothing, a right one reaches every worker, and those that are started later; a worker that cannot
+follow the others is replaced. SIGTERM and SIGINT: all finish what is in flight; what has not ended by then is killed;
+exit status 0. When this process dies, however, its workers see the end of their channel, finish, and end.
+
+A worker is a new process (`python -m relay.daemon.worker`), never a fork of one that runs. Raises `RelayError` with
+the sentence of the first worker that cannot start; after that, all workers' faults are lines in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from relay import config
+from relay.config import Config, Endpoint
+from relay.daemon import systemd
+from relay.daemon.reporting import Gatherer
+from relay.daemon.role import Order
+from relay.daemon.signals import Signals, ignore_signals
+from relay.daemon.worker_handle import Running
+from relay.model.errors import ConfigError, ListenError, RelayError
+from relay.openpgp.call import use_pidfd
+from relay.smtp.listening import Reserved
+from relay.telemetry import events
+from relay.telemetry.events import Event
+from relay.telemetry.observer import Observer
+
+STEADY = 30.0
+"""Seconds after which a worker's end is not the last one's fault."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+_AFTER_STOP = 5.0
+
+
+class Supervisor:
+    """Starts, replaces, and stops."""
+
+    def __init__(self, path: Path, settings: Config, observer: Observer) -> None:
+        self._path = path
+        self._config = settings
+        self._lookout = Gatherer(settings.workers, observer)
+        self._places: dict[Endpoint, int] = {}
+        self._running: dict[int, Running] = {}
+        self._one_configuration = asyncio.Lock()
+        """No worker starts while others are given a new one."""
+        self._signals = Signals()
+
+    async def run(self) -> None:
+        """Until told to stop."""
+        self._signals.listen()
+        try:
+            await self._lookout.open(self._config)
+            with ExitStack() as stack:
+                self._reserve(stack)
+                try:
+                    await self._supervise()
+                finally:
+                    await self._end_all()
+        finally:
+            await self._lookout.close()
+
+    def _reserve(self, stack: ExitStack) -> None:
+        for place in self._config.listen:
+            reserved = Reserved(place)
+            stack.callback(reserved.release)
+            shared = reserved.shared
+            self._places |= dict.fromkeys(reserved.places, shared.fileno() if shared else -1)
+
+    async def _supervise(self) -> None:
+        starting = asyncio.create_task(self._start_all())
+        await _either(starting, self._signals.stop)
+        if starting.cancelled():
+            return
+        events.log().info(Event.READY, listen=starting.result(), workers=len(self._running))
+        systemd.ready()
+        beside = [
+            *(asyncio.create_task(self._keep(number)) for number in self._running),
+            asyncio.create_task(self._lookout.watch()),
+            asyncio.create_task(self._signals.reload_with(self._reload)),
+            asyncio.create_task(systemd.keep_alive()),
+        ]
+        await self._signals.stop.wait()
+        events.log().info(Event.STOPPING)
+        systemd.stopping()
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+
+    async def _start_all(self) -> list[str]:
+        """Where they listen. The first one makes the store ready for the others, or says why that cannot be."""
+        listening = await (await self._start(0)).ready
+        others = [await self._start(number) for number in range(1, self._config.workers)]
+        for worker in others:
+            await worker.ready
+        return listening
+
+    async def _start(self, number: int) -> Running:
+        """A worker's life begins here."""
+        async with self._one_configuration:
+            order = Order(number, self._path, self._config, self._places, self._lookout.descriptor)
+            running = await Running.start(order)
+            self._running[number] = running
+        return running
+
+    def _ended(self, number: int) -> float:
+        """And is over here; the seconds it lasted."""
+        running = self._running.pop(number)
+        running.close()
+        self._lookout.lost(number)
+        return running.age
+
+    async def _keep(self, number: int) -> None:
+        """Replace that worker for ever."""
+        pauses = Pauses()
+        while True:
+            status, lasted = None, 0.0
+            if running := self._running.get(number):
+                status = await running.process.wait()
+                lasted = self._ended(number)
+            pause = pauses.after(lasted)
+            events.log().error(Event.WORKER_ENDED, worker=number, status=status, pause=pause)
+            await asyncio.sleep(pause)
+            await self._replace(number)
+
+    async def _replace(self, number: int) -> None:
+        try:
+            await (await self._start(number)).ready
+        except RelayError as error:
+            events.log().error(Event.FAILED, worker=number, reason=str(error))
+        except Exception as error:  # noqa: BLE001  the edge: it is tried again, whatever went wrong
+            events.log().error(Event.FAILED, worker=number, **events.unforeseen(error))
+
+    async def _reload(self) -> None:
+        try:
+            fresh = await asyncio.to_thread(config.load, self._path)
+        except ConfigError as error:
+            events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
+            return
+        async with self._one_configuration:
+            if not await self._followed(fresh):
+                return
+            if await self._usable(fresh):
+                self._config = fresh
+                events.log().info(Event.RELOADED, workers=len(self._running))
+            else:
+                await self._followed(self._config)
+
+    async def _followed(self, fresh: Config) -> bool:
+        """Whether figures are told where that says."""
+        try:
+            await self._lookout.follow(fresh)
+        except ListenError as error:
+            events.log().error(Event.NOT_RELOADED, faults=[str(error)])
+            return False
+        return True
+
+    async def _usable(self, fresh: Config) -> bool:
+        """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
+        changed = False
+        for worker in tuple(self._running.values()):
+            answer = await worker.reload(fresh)
+            if answer is False and not changed:
+                return False
+            if not answer:
+                worker.signal(signal.SIGTERM)
+            changed = changed or answer is True
+        return True
+
+    async def _end_all(self) -> None:
+        running = tuple(self._running.values())
+        for worker in running:
+            worker.signal(signal.SIGTERM)
+        waiting = [asyncio.create_task(worker.process.wait()) for worker in running]
+        if waiting:
+            await asyncio.wait(waiting, timeout=self._config.deadlines.stop + _AFTER_STOP)
+        for worker in running:
+            worker.signal(signal.SIGKILL)
+            await worker.process.wait()
+            worker.close()
+        events.log().info(Event.STOPPED)
+
+
+class Pauses:
+    """How long to wait before a worker is started again: not at all, unless it keeps ending."""
+
+    def __init__(self) -> None:
+        self._short = 0
+
+    def after(self, lasted: float) -> float:
+        """The pause after a life of so many seconds."""
+        self._short = 0 if lasted > STEADY else self._short + 1
+        return 0.0 if self._short < 2 else min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._short - 2, 10))
+
+
+async def supervise(path: Path, settings: Config, observer: Observer) -> None:
+    """All of it, until told to stop."""
+    use_pidfd()
+    try:
+        await Supervisor(path, settings, observer).run()
+    finally:
+        ignore_signals()
+
+
+async def _either(work: asyncio.Task[list[str]], stop: asyncio.Event) -> None:
+    """Wait for the work; cancelled where the stop comes first."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, work}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work})

@@ -1,0 +1,70 @@
+"""What the relay tells the service manager that started it: sd_notify(3), in systemd's words.
+
+The manager names a datagram socket in NOTIFY_SOCKET (a path, or `@name` in the abstract namespace); where it names
+none, nothing is told to anybody. A message that cannot be told is a line in the log and never the relay's end. The
+watchdog's word comes out of the event loop that serves mail: where that stands still, the manager hears nothing and
+starts the relay anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+PATIENCE = 1.0
+"""Seconds for a manager that does not read."""
+
+
+def ready() -> None:
+    """It listens."""
+    _tell("READY=1")
+
+
+def stopping() -> None:
+    """It takes no new mail and finishes what is in flight."""
+    _tell("STOPPING=1")
+
+
+@contextmanager
+def reloading() -> Iterator[None]:
+    """It reads its configuration again; at the end it serves, with the new one or the old."""
+    _tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        yield
+    finally:
+        ready()
+
+
+async def keep_alive() -> None:
+    """The watchdog's word, twice in each of its intervals, until cancelled; at once over where there is no watchdog."""
+    interval = _watchdog()
+    while interval:
+        _tell("WATCHDOG=1")
+        await asyncio.sleep(interval / 2)
+
+
+def _watchdog() -> float:
+    """The seconds of sd_watchdog_enabled(3); 0 where none is meant for this process."""
+    wanted, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    return int(wanted) / 1e6 if wanted.isdecimal() and pid in ("", str(os.getpid())) else 0
+
+
+def _tell(*lines: str) -> None:
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    name = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.settimeout(PATIENCE)
+            channel.connect(name)
+            channel.sendall("\n".join(lines).encode())
+    except OSError as error:
+        events.log().error(Event.FAILED, **events.unforeseen(error))

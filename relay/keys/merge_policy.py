@@ -1,0 +1,234 @@
+"""What becomes of certificates that a source brought: merged, stored, proposed, or left alone (DESIGN 6).
+
+- A fingerprint the store knows is merged with what it knows, whoever reads it: a revocation found anywhere
+  counts at once, and so does a renewal. `Learning` sees to that for all that any source has examined.
+- A source speaks for the address it was asked for: no other address joins a certificate by it. Nor does that one
+  where an administrator imported another certificate for it.
+- A certificate the store does not know is stored with its origin and counts from then on, in place of what the
+  same source brought for this address before.
+- Where an administrator imported one for the address, nothing else is taken silently: while the imported one
+  is usable another is left alone, and once it is not, another is stored as proposed. What a person approved
+  stays approved. Where the keyring is not among the sources, what was imported does not stand before anything.
+
+Raises `StoreError`, and `EngineError` where two states cannot be merged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from relay.mail.user_id_filter import narrowed
+from relay.model import Address, Certificate, Entry, Found, Origin, Unreadable
+from relay.model.errors import EngineError, StoreError
+from relay.pipeline.ports import Examiner
+from relay.store import Gather
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+ATTEMPTS = 5
+
+
+class Certificates(Protocol):
+    """What is asked of the store."""
+
+    async def by_address(self, address: Address) -> list[Entry]:
+        """Those with this address."""
+
+    async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
+        """Those that are known."""
+
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+        """Store them; those whose row is not as in `known` any more are returned instead."""
+
+    async def remove(self, fingerprint: str) -> bool:
+        """Take one out."""
+
+    async def is_approved(self, fingerprint: str) -> bool:
+        """Whether a person took it in place of an imported one."""
+
+
+Narrow = Callable[[bytes, Collection[Address]], bytes]
+"""A certificate with the user ids of these addresses alone."""
+
+_Change = tuple[Entry, bytes | None]
+"""What to store, and the octets it was made from."""
+
+
+class Keeper:
+    """Stores what was fetched."""
+
+    def __init__(
+        self,
+        certificates: Certificates,
+        examiner: Examiner,
+        clock: Callable[[], float] = time.time,
+        narrow: Narrow = narrowed,
+        *,
+        imported_first: bool = True,
+    ) -> None:
+        self._imported_first = imported_first
+        self._certificates = certificates
+        self._examiner = examiner
+        self._clock = clock
+        self._narrow = narrow
+        self._changes: Gather[_Change, bool] = Gather(self._store)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def keep(self, found: Found, address: Address) -> None:
+        """Have this certificate, which a source brought for the address, count where it may."""
+        async with self._turn(found.certificate):
+            for _ in range(ATTEMPTS):
+                joins = () if await self._stands_before(found, address) else (address,)
+                if await self._merged(found.certificate, joins) and await self._kept(found, address):
+                    return
+        raise StoreError("another process is changing this key")
+
+    async def learn(self, certificates: Sequence[Certificate]) -> None:
+        """Merge those that the store knows with what it knows."""
+        if not certificates:
+            return
+        several = {certificate.fingerprint: certificate for certificate in certificates}
+        async with AsyncExitStack() as turns:
+            for _, certificate in sorted(several.items()):  # in one order: two who wait for several never meet
+                await turns.enter_async_context(self._turn(certificate))
+            known = await self._certificates.by_fingerprints(several)
+            for certificate in certificates:
+                if certificate.fingerprint in known:
+                    await self._learn(certificate)
+
+    async def guard(self, address: Address, certificate: Certificate) -> bool:
+        """Whether an imported certificate stands before this fetched one, which then is proposed and no more.
+
+        It was fetched before the administrator imported another.
+        """
+        fingerprint = certificate.fingerprint
+        if not self._imported(await self._beside(address, fingerprint)) or await self._certificates.is_approved(
+            fingerprint
+        ):
+            return False
+        known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
+        if known is not None and known.origin is not Origin.IMPORTED and not known.proposed:
+            await self._changes.do((replace(known, proposed=True), known.certificate.data))
+            _tell_proposed(known, address)
+        return True
+
+    def _turn(self, certificate: Certificate) -> asyncio.Lock:
+        """One change of a certificate at a time: its parts may arrive by several addresses at once."""
+        return self._turns.setdefault(certificate.fingerprint, asyncio.Lock())
+
+    async def _learn(self, certificate: Certificate) -> None:
+        for _ in range(ATTEMPTS):
+            if await self._merged(certificate):
+                return
+        raise StoreError("another process is changing this key")
+
+    async def _kept(self, found: Found, address: Address) -> bool:
+        """Done; False where another process came in between."""
+        fingerprint = found.certificate.fingerprint
+        known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
+        beside = await self._beside(address, fingerprint)
+        entry = await self._entry(known, found, address, self._imported(beside))
+        if entry is None:
+            return True
+        if entry != known:
+            if not await self._changes.do((entry, known.certificate.data if known else None)):
+                return False
+            if entry.proposed:
+                _tell_proposed(entry, address)
+        if not entry.proposed:
+            await self._replace(beside, found.origin, address)
+        return True
+
+    async def _entry(
+        self, known: Entry | None, found: Found, address: Address, imported: Sequence[Entry]
+    ) -> Entry | None:
+        """What is to stand in the store; None: nothing of it."""
+        if known is not None and not known.proposed:
+            return known  # merged already
+        now = self._clock()
+        if any(entry.certificate.unusable(now, address) is None for entry in imported):
+            return known
+        if known is None:
+            return Entry(found.certificate, found.origin, int(now), proposed=bool(imported))
+        return known if imported else replace(known, proposed=False, updated=int(now))
+
+    async def _stands_before(self, found: Found, address: Address) -> bool:
+        """Whether an administrator imported another certificate for this address."""
+        return bool(self._imported(await self._beside(address, found.certificate.fingerprint)))
+
+    async def _beside(self, address: Address, fingerprint: str) -> list[Entry]:
+        entries = await self._certificates.by_address(address)
+        return [e for e in entries if not e.proposed and e.certificate.fingerprint != fingerprint]
+
+    def _imported(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that stand before what sources bring."""
+        return [entry for entry in entries if self._imported_first and entry.origin is Origin.IMPORTED]
+
+    async def _replace(self, beside: Sequence[Entry], origin: Origin, address: Address) -> None:
+        """What the same source brought for this address alone before is over."""
+        for entry in beside:
+            if entry.origin is origin and entry.certificate.addresses in ((address,), ()):
+                await self._certificates.remove(entry.certificate.fingerprint)
+
+    async def _merged(self, news: Certificate, joins: Collection[Address] = ()) -> bool:
+        """Only addresses that it has already, and those in `joins`, come from the news."""
+        known = (await self._certificates.by_fingerprints([news.fingerprint])).get(news.fingerprint)
+        if known is None or known.certificate.data == news.data:
+            return True
+        has = {user_id.address for user_id in known.certificate.user_ids if user_id.address}
+        merged = await self._examiner.merge(known.certificate.data, self._narrow(news.data, has.union(joins)))
+        if isinstance(merged, Unreadable):
+            raise EngineError("two states of one certificate could not be merged")
+        if merged.data == known.certificate.data:
+            return True
+        updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
+        entry = replace(known, certificate=merged, updated=updated)
+        stored = await self._changes.do((entry, known.certificate.data))
+        if stored:
+            events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))
+        return stored
+
+    async def _store(self, changes: Sequence[_Change]) -> list[bool]:
+        """One transaction; of several changes of one certificate the first, the others are to be made anew."""
+        first: dict[str, _Change] = {}
+        for change in changes:
+            first.setdefault(change[0].certificate.fingerprint, change)
+        known = {fingerprint: data for fingerprint, (_, data) in first.items() if data is not None}
+        outdated = await self._certificates.upsert([entry for entry, _ in first.values()], known)
+        left = {entry.certificate.fingerprint for entry in outdated}
+        return [
+            first[entry.certificate.fingerprint][0] is entry and entry.certificate.fingerprint not in left
+            for entry, _ in changes
+        ]
+
+
+class Learning:
+    """An examiner from whose verdicts the store learns: `relay.pipeline.ports.Examiner` for sources."""
+
+    def __init__(self, examiner: Examiner, keeper: Keeper) -> None:
+        self._examiner = examiner
+        self._keeper = keeper
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """The examiner's verdicts, once the store has learnt from them."""
+        verdicts = await self._examiner.examine(blobs)
+        try:
+            await self._keeper.learn([verdict for verdict in verdicts if isinstance(verdict, Certificate)])
+        except StoreError as error:
+            raise EngineError("the store does not take what was found") from error
+        return verdicts
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the examiner does."""
+        return await self._examiner.merge(known, news)
+
+
+def _tell_proposed(entry: Entry, address: Address) -> None:
+    fingerprint = entry.certificate.fingerprint
+    events.log().warning(Event.PROPOSED, recipient=address.text, fingerprint=fingerprint, origin=entry.origin.value)

@@ -1,0 +1,70 @@
+"""What a domain publishes for an address, fetched and cut down to that address: nothing of it is judged here.
+
+The advanced method; the direct one only where `openpgpkey.` of the domain does not resolve. `NotFound` is said by
+somebody: a 404, an empty answer, an answer without the address, a domain neither of whose names exists, a direct host
+that refuses the connection, an address whose domain can be no host name. Everything else that is no certificate is an
+outage, with a `Reason`.
+
+The domain is chosen by whoever writes the mail: see `guard`, `route`, `https`, `reading` and `answer` for what bounds
+it. `timeout` is for all requests of one address together; waiting for a free place does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from relay.keys.wkd import dns
+from relay.keys.wkd.guard import Guard
+from relay.keys.wkd.https import Client, Line
+from relay.keys.wkd.location import Location, locations
+from relay.keys.wkd.port import Document, Fetched, Settings
+from relay.keys.wkd.reading import Reader
+from relay.keys.wkd.reason import NAME, Failed, NoSuchName, NotListening, Reason
+from relay.model import Address, NotFound, Outage
+
+
+class Fetcher:
+    """Asks from this process. Raises `ConfigError` where `ca_file` cannot be used."""
+
+    def __init__(self, settings: Settings, resolve: dns.Resolve = dns.resolve) -> None:
+        self._timeout = settings.timeout
+        self._reader = Reader(settings.timeout)
+        self._names = dns.Names(resolve)
+        self._client = Client(self._names, Guard(tuple(settings.allow_networks)), settings.connect_to, settings.ca_file)
+
+    @asynccontextmanager
+    async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
+        """As `document.Fetch`."""
+        places = locations(address)
+        if places is None:
+            yield NotFound(NAME)
+            return
+        async with self._client.line(address.domain) as line:
+            yield await self._fetch(line, places, address)
+
+    async def close(self) -> None:
+        """As `document.Fetch`."""
+        self._names.close()
+
+    async def _fetch(self, line: Line, places: Sequence[Location], address: Address) -> Fetched:
+        place = places[0]
+        try:
+            async with asyncio.timeout(self._timeout):
+                for place in places:
+                    with suppress(NoSuchName):
+                        octets = await line.get(place.host, place.path)
+                        break
+                else:
+                    return NotFound(NAME, place.method)
+            found = await self._reader.certificates(octets, address) if octets else ()
+            return Document(place.method, tuple(found)) if found else NotFound(NAME, place.method)
+        except TimeoutError:
+            return Outage(NAME, Reason.TIMEOUT, place.method)
+        except Failed as error:
+            return Outage(NAME, error.reason, place.method)
+        except NotListening:
+            if place is not places[-1]:
+                return Outage(NAME, Reason.CONNECTION, place.method)
+            return NotFound(NAME, place.method)

@@ -1,0 +1,72 @@
+"""What fetching is given and what it brings: values, and the port of who does it. Cheap to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+from urllib.parse import urlsplit
+
+from relay.keys.wkd.guard import IPNetwork
+from relay.model import Address, NotFound, Outage
+from relay.model.errors import ConfigError, Fault
+
+Endpoint = tuple[str, int]
+"""A host, by name or address, and a port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Binary transferable public keys with user ids of the address; at least one."""
+
+    method: str
+    certificates: tuple[bytes, ...]
+
+
+Fetched = Document | NotFound | Outage
+
+
+class Fetch(Protocol):
+    """Who asks the domains."""
+
+    def fetched(self, address: Address) -> AbstractAsyncContextManager[Fetched]:
+        """What comes of it. As long as it is held it takes one of its domain's places."""
+
+    async def close(self) -> None:
+        """Fetches under way are to have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`lookup.wkd` of the configuration."""
+
+    timeout: float = 5.0
+    ca_file: Path | None = None
+    connect_to: Mapping[Endpoint, Endpoint] = field(default_factory=dict)
+    allow_networks: Sequence[IPNetwork] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        timeout: float = 5.0,
+        ca_file: Path | None = None,
+        connect_to: Mapping[str, str] | None = None,
+        allow_networks: Sequence[IPNetwork] = (),
+    ) -> Self:
+        """With places as they are written, `HOST:PORT`. Raises `ConfigError`."""
+        places = {_endpoint(host): _endpoint(target) for host, target in (connect_to or {}).items()}
+        return cls(timeout, ca_file, places, tuple(allow_networks))
+
+
+def _endpoint(text: str) -> Endpoint:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise ConfigError((Fault("connect_to", 0, "an entry is HOST:PORT, an IPv6 address in brackets"),))
+    return host, port

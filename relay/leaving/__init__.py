@@ -1,1 +1,0 @@
-"""Configurations of other programs, read and turned into ours."""

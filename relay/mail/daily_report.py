@@ -1,0 +1,172 @@
+"""The daily mail to whoever keeps the keys: what ends soon, what was not sent for want of a key, what waits.
+
+Promises that it holds addresses, fingerprints, dates and our own words, and nothing of any mail; that programs do
+not answer it (`Auto-Submitted: auto-generated`, RFC 3834; the envelope's sender is null); and that it has an end:
+`MOST` lines a part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+
+from relay.mail.notice_texts import Language, reason_in
+from relay.model import Address, Entry
+from relay.model.errors import AddressError
+
+DAYS = (60, 30, 14, 3)
+MOST = 100
+_MOST_NAMED = 5
+
+_ADDRESS = re.compile(r"[^\s<>,;:()\[\]\"]+@[^\s<>,;:()\[\]\"]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A key whose end has come as near as `days`."""
+
+    entry: Entry
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """For whom a key was wanted, why there was none, and by whom."""
+
+    recipient: str
+    reason: str
+    senders: tuple[str, ...]
+    mails: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What there is to tell."""
+
+    ending: Sequence[Ending] = ()
+    wanted: Sequence[Wanted] = ()
+    proposed: Sequence[Entry] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing."""
+        return not (self.ending or self.wanted or self.proposed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    subject: str
+    ending: str
+    within: str
+    wanted: str
+    by: str
+    mails: str
+    proposed: str
+    decide: str
+    more: str
+    foot: str
+
+
+_WORDS = {
+    Language.EN: _Words(
+        subject="Encryption keys: what needs your attention",
+        ending="Keys that expire soon. Ask their owners for renewed ones:",
+        within="within {days} days",
+        wanted="Not sent in the last day for want of a key:",
+        by="wanted by {senders}",
+        mails="{mails} mail(s)",
+        proposed="Keys that were found, but not taken in place of the ones you imported. Check each with its owner:",
+        decide="pgp-relay keys approve {fingerprint}   or   pgp-relay keys reject {fingerprint}",
+        more="… and {number} more: {command}",
+        foot="Written by pgp-relay on {hostname}, once a day and only when there is something to tell.",
+    ),
+    Language.FR: _Words(
+        subject="Clés de chiffrement : à surveiller",
+        ending="Clés qui expirent bientôt. Demandez-en de nouvelles à leurs propriétaires :",
+        within="d'ici {days} jours",
+        wanted="Non envoyé depuis un jour, faute de clé :",
+        by="voulu par {senders}",
+        mails="{mails} message(s)",
+        proposed="Clés trouvées, mais non prises à la place de celles que vous avez importées. Vérifiez chacune auprès "
+        "de son propriétaire :",
+        decide="pgp-relay keys approve {fingerprint}   ou   pgp-relay keys reject {fingerprint}",
+        more="… et {number} de plus : {command}",
+        foot="Écrit par pgp-relay sur {hostname}, une fois par jour et seulement s'il y a quelque chose à dire.",
+    ),
+}
+
+
+def address_in(contact: str | None) -> Address | None:
+    """The first address in a free text such as `the IT desk <it@hopital.example>, phone 4321`."""
+    for found in _ADDRESS.findall(contact or ""):
+        try:
+            return Address(found.rstrip("."))
+        except AddressError:
+            continue
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """Composes it for a site."""
+
+    language: Language
+    sender: str
+    """The address in From."""
+    hostname: str
+
+    def compose(self, report: Report, to: Address, now: float) -> bytes:
+        """The whole message, CRLF."""
+        words = _WORDS[self.language]
+        mail = EmailMessage(policy.SMTP if to.is_ascii else policy.SMTPUTF8)
+        mail["From"] = f"pgp-relay <{self.sender}>"
+        mail["To"] = f"<{to.text}>"
+        mail["Subject"] = words.subject
+        mail["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
+        mail["Message-ID"] = make_msgid(domain=self.hostname)
+        mail["Auto-Submitted"] = "auto-generated"
+        text = self._text(report).encode("utf-8", "replace").decode()  # an address may hold octets that are no UTF-8
+        mail.set_content(text, charset="utf-8", cte="quoted-printable")
+        return mail.as_bytes()
+
+    def _text(self, report: Report) -> str:
+        words = _WORDS[self.language]
+        parts = (
+            (words.ending, [self._ending(one) for one in report.ending], "pgp-relay keys expiring"),
+            (words.wanted, [self._wanted(one) for one in report.wanted], "pgp-relay trace --since 24h"),
+            (words.proposed, [self._proposed(one) for one in report.proposed], "pgp-relay keys list"),
+        )
+        blocks = ["\n\n".join([title, *self._bounded(items, command)]) for title, items, command in parts if items]
+        return "\n\n\n".join([*blocks, words.foot.format(hostname=self.hostname)]) + "\n"
+
+    def _bounded(self, items: list[str], command: str) -> list[str]:
+        left = len(items) - MOST
+        more = [_WORDS[self.language].more.format(number=left, command=command)] if left > 0 else []
+        return [*items[:MOST], *more]
+
+    def _ending(self, one: Ending) -> str:
+        certificate = one.entry.certificate
+        day = f"{datetime.fromtimestamp(certificate.expires or 0, UTC):%Y-%m-%d}"
+        within = _WORDS[self.language].within.format(days=one.days)
+        first = f"{_addresses(one.entry)} ({one.entry.origin.value})"
+        return f"  {first}\n      {day}, {within}\n      {certificate.fingerprint}"
+
+    def _wanted(self, one: Wanted) -> str:
+        words = _WORDS[self.language]
+        more = ", …" if len(one.senders) > _MOST_NAMED else ""
+        by = words.by.format(senders=", ".join(one.senders[:_MOST_NAMED]) + more)
+        mails = words.mails.format(mails=one.mails)
+        return f"  {one.recipient}\n      {reason_in(self.language, one.reason)}\n      {by}; {mails}"
+
+    def _proposed(self, entry: Entry) -> str:
+        decide = _WORDS[self.language].decide.format(fingerprint=entry.certificate.fingerprint)
+        return f"  {_addresses(entry)} ({entry.origin.value})\n      {decide}"
+
+
+def _addresses(entry: Entry) -> str:
+    return ", ".join(address.text for address in entry.certificate.addresses[:_MOST_NAMED]) or "?"

@@ -1,0 +1,107 @@
+"""Every exception of the relay, in one tree.
+
+    RelayError
+    ├── AddressError          no mail address
+    ├── ReplyError            an SMTP reply that contradicts itself: a bug, never input
+    ├── ConfigError           a wrong configuration; carries every fault with file and line
+    ├── MalformedMessage      a message that may not be passed on (bare CR or LF, NUL); permanent
+    ├── OpenPgpError          bytes that are not the OpenPGP they should be
+    │   ├── NotEncrypted         what was about to leave as an encrypted mail is not one
+    │   └── SecretKeyFound    a secret key where public ones belong
+    ├── EngineError           encryption failed; temporary, whatever the reason
+    │   └── EngineTimeout     … because it took longer than its deadline
+    ├── StoreError            the store cannot be read or written; an outage, never "no key"
+    ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
+    │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
+    ├── ListenError           an address that cannot be listened on
+    ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
+    └── BackupError           a backup that cannot be written, or may not be restored
+
+Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
+program printed. Adapters translate their library's exceptions into these once, at their edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RelayError(Exception):
+    """The root: whatever is raised on purpose is one of these."""
+
+
+class AddressError(RelayError):
+    """The text is no mail address."""
+
+
+class ReplyError(RelayError):
+    """A reply whose code and enhanced status contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with the configuration, and where it stands (`line` counts from 1, 0: no line)."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class ConfigError(RelayError):
+    """The configuration is wrong; `faults` names all that is, in the order of the file."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class MalformedMessage(RelayError):
+    """The message holds what no next hop may get."""
+
+
+class OpenPgpError(RelayError):
+    """Not the OpenPGP data it should be."""
+
+
+class NotEncrypted(OpenPgpError):
+    """A message that was to leave encrypted failed the last check."""
+
+
+class SecretKeyFound(OpenPgpError):
+    """What was offered as certificates holds a secret key."""
+
+
+class EngineError(RelayError):
+    """The engine did not encrypt."""
+
+
+class EngineTimeout(EngineError):
+    """The engine did not encrypt in time."""
+
+
+class StoreError(RelayError):
+    """The store cannot be used now."""
+
+
+class NextHopError(RelayError):
+    """The next hop cannot be used now."""
+
+
+class Unwilling(NextHopError):
+    """The next hop answers, and gives no connection that mail may go over."""
+
+
+class ListenError(RelayError):
+    """An address of `listen` is taken, not ours, or does not resolve."""
+
+
+class PostfixError(RelayError):
+    """Postfix's configuration cannot be read or changed; the text says what a person can do."""
+
+
+class BackupError(RelayError):
+    """A backup cannot be written, or is none that may be restored."""

@@ -1,0 +1,132 @@
+"""GnuPG's verdict on certificates: its colon listing as values (GnuPG's doc/DETAILS).
+
+Pure. `listings` reads what `--with-colons` prints and never fails on a record it does not know; fields that
+are no number count as absent. `certificate` joins one listing with the certificate's canonical octets.
+
+What GnuPG prints of a part it takes from the whole: under a revoked or expired primary key every user id and
+subkey carries that letter too. The letter then says nothing of the part, and is not kept for it: the address
+of a revoked key must stay known as one whose key must not be used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from relay.mail import user_id
+from relay.model import Certificate, Component, UserId
+from relay.openpgp.weakness import weaknesses
+
+_ALGORITHMS = {
+    1: "rsa",
+    2: "rsa",
+    3: "rsa",
+    16: "elgamal",
+    17: "dsa",
+    18: "ecdh",
+    19: "ecdsa",
+    20: "elgamal",
+    22: "eddsa",
+}
+_NAMED_BY_CURVE = frozenset({18, 19, 22})
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrfvb0])")
+_SHORT_ESCAPES = {b"n": b"\n", b"r": b"\r", b"f": b"\f", b"v": b"\v", b"b": b"\b", b"0": b"\0"}
+
+
+@dataclass(slots=True)
+class Listing:
+    """One key of a listing, public or secret."""
+
+    primary: str
+    """The primary key's validity letter."""
+    capabilities: str
+    components: list[Component] = field(default_factory=list)
+    user_ids: list[UserId] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> str:
+        """The primary key's."""
+        return self.components[0].fingerprint
+
+    @property
+    def disabled(self) -> bool:
+        """A person disabled it."""
+        return "D" in self.capabilities or self.primary == "d"
+
+
+def listings(output: bytes) -> list[Listing]:
+    """The keys of a colon listing, in their order; one without a fingerprint is left out."""
+    keys: list[Listing] = []
+    for record in _records(output):
+        match record[0]:
+            case b"pub" | b"sec":
+                keys.append(Listing(_letter(record), _text(record, 11), [_component(record, "")]))
+            case b"sub" | b"ssb" if keys:
+                keys[-1].components.append(_component(record, keys[-1].primary))
+            case b"fpr" if keys and not keys[-1].components[-1].fingerprint:
+                keys[-1].components[-1] = replace(keys[-1].components[-1], fingerprint=_text(record, 9))
+            case b"uid" if keys:
+                keys[-1].user_ids.append(_user_id(record, keys[-1].primary))
+    return [key for key in keys if all(component.fingerprint for component in key.components)]
+
+
+def certificate(data: bytes, listing: Listing, at: float) -> Certificate:
+    """The certificate whose canonical octets are `data`; weaknesses are those of what is alive at that time."""
+    return Certificate(
+        data=data,
+        version=4,
+        components=tuple(listing.components),
+        user_ids=tuple(listing.user_ids),
+        disabled=listing.disabled,
+        weaknesses=weaknesses(data, listing.components, at),
+    )
+
+
+def _records(output: bytes) -> Iterator[list[bytes]]:
+    for line in output.split(b"\n"):
+        yield line.split(b":")
+
+
+def _component(record: list[bytes], primary: str) -> Component:
+    letter = _letter(record)
+    return Component(
+        fingerprint="",
+        algorithm=_algorithm(record),
+        created=_number(record, 5) or 0,
+        expires=_number(record, 6),
+        encrypts="e" in _text(record, 11),
+        revoked=letter == "r" and primary != "r",
+        valid=letter != "i",
+    )
+
+
+def _user_id(record: list[bytes], primary: str) -> UserId:
+    text = user_id.decode(_unescaped(record[9] if len(record) > 9 else b""))
+    letter = _letter(record)
+    gone = letter in {"r", "e", "i"} and letter != primary  # an expired one binds no address any more
+    return UserId(text=text, address=user_id.address(text), revoked=gone)
+
+
+def _algorithm(record: list[bytes]) -> str:
+    number, bits, curve = _number(record, 3) or 0, _text(record, 2), _text(record, 16)
+    if number in _NAMED_BY_CURVE and curve:
+        return curve.lower()
+    return f"{_ALGORITHMS.get(number, f'algorithm{number}-')}{bits}"
+
+
+def _letter(record: list[bytes]) -> str:
+    return _text(record, 1)[:1]
+
+
+def _text(record: list[bytes], index: int) -> str:
+    return record[index].decode("ascii", "replace") if index < len(record) else ""
+
+
+def _number(record: list[bytes], index: int) -> int | None:
+    text = _text(record, index)
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _unescaped(quoted: bytes) -> bytes:
+    return _ESCAPE.sub(lambda m: _SHORT_ESCAPES.get(m[1]) or bytes([int(m[1][1:], 16)]), quoted)

@@ -1,0 +1,182 @@
+"""Reads certificates and has GnuPG judge them: `ports.Examiner`.
+
+Promises: one verdict for each blob, in order, and none that another blob of the same call could spoil: each
+is a file of its own to gpg. A certificate comes back as gpg itself would store it, in canonical packet order
+(a revocation that stood after the subkeys counts), with self-signatures alone, without the parts whose
+signatures do not hold; gpg looks for the place of a signature only where it is not plain (`order`). One call
+of gpg both normalises and judges, in a home that is made for it and thrown away (`--import-options
+import-export,import-show`); many certificates share a call, and calls run in parallel. No agent is started,
+nothing is fetched.
+
+What gpg need not see at all, `screen` turns away. Raises `EngineError` and `EngineTimeout` when gpg itself
+fails: an outage, never a verdict on a certificate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay.mail import packets
+from relay.model import Certificate, Unreadable
+from relay.model.errors import EngineError
+from relay.openpgp import call
+from relay.openpgp.canonical_order import in_order, same
+from relay.openpgp.colon_listing import certificate, listings
+from relay.openpgp.gnupg import default_parallel
+from relay.openpgp.home import private_folder
+from relay.openpgp.prefilter import MOST_OCTETS, certificate_fingerprint, screen
+
+MOST_OCTETS_KEPT = 1 << 20
+BATCH = 100
+NICE = 5
+"""Mails whose keys are known do not wait for what strangers publish, nor for imports."""
+
+_SECONDS_A_CERTIFICATE = 0.1
+_LISTING = 1 << 20
+_THROWAWAY = (
+    "--lock-never",
+    "--no-autostart",
+    "--trust-model",
+    "pgp",
+)  # `always` has no trustdb, which revocations need
+_NORMALISE = "import-export,import-show,self-sigs-only"
+_AS_IT_STANDS = f"{_NORMALISE},no-repair-keys"
+
+Verdict = Certificate | Unreadable
+
+
+class GnuPGExaminer:
+    """`ports.Examiner` with gpg."""
+
+    def __init__(self, timeout: float = 30.0, parallel: int | None = None) -> None:
+        self._timeout = timeout
+        self._turns = asyncio.Semaphore(parallel or default_parallel())
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Verdict]:
+        """One verdict a blob."""
+        verdicts: dict[bytes, Verdict] = {}
+        readable: dict[bytes, str] = {}
+        for blob in blobs:
+            match screen(blob):
+                case Unreadable() as unreadable:
+                    verdicts[blob] = unreadable
+                case name:
+                    readable[blob] = name
+        verdicts |= await self._as_they_stand(readable)
+        verdicts |= await self._each({blob: name for blob, name in readable.items() if blob not in verdicts})
+        return [verdicts[blob] for blob in blobs]
+
+    async def merge(self, known: bytes, news: bytes) -> Verdict:
+        """Both states of one certificate as one."""
+        names = [screen(known), screen(news)]
+        for name in names:
+            if isinstance(name, Unreadable):
+                return name
+        if names[0] != names[1]:
+            return Unreadable("These are two different keys.")
+        async with self._turns:
+            # gpg takes a state without user ids only when it has the key already: so `known` comes again at the end
+            with _throwaway_home() as home, call.memories([known, news, known]) as fds:
+                arguments = ("--import-options", "self-sigs-only", "--import", *map(call.name, fds))
+                imported = await self._call(home, *arguments, passing=fds, weight=2)
+                exported = await self._call(home, "--export", str(names[0]), weight=2)
+        if imported.code != 0 or exported.code != 0:
+            raise EngineError("gpg did not merge two states of a certificate")
+        if not exported.output:
+            return Unreadable("GnuPG finds no user id in it that its key has signed.")
+        [verdict] = await self.examine([exported.output])
+        return verdict
+
+    async def _as_they_stand(self, readable: dict[bytes, str]) -> dict[bytes, Verdict]:
+        """Of those in order; where gpg has anything to change, it is left to be put in order."""
+        judged = await self._each({b: name for b, name in readable.items() if in_order(b)}, _AS_IT_STANDS)
+        return {b: found for b, found in judged.items() if isinstance(found, Certificate) and same(b, found.data)}
+
+    async def _each(self, readable: dict[bytes, str], options: str = _NORMALISE) -> dict[bytes, Verdict]:
+        verdicts: dict[bytes, Verdict] = {}
+        for found in await asyncio.gather(*(self._judge(batch, options) for batch in _batches(readable))):
+            verdicts.update(found)
+        return verdicts
+
+    async def _judge(self, batch: dict[bytes, str], options: str) -> dict[bytes, Verdict]:
+        """The verdicts; where gpg breaks off, on each half."""
+        async with self._turns:
+            found = await self._normalise(list(batch), options)
+        if found is not None:
+            return {blob: found.get(name, _NOTHING_LEFT) for blob, name in batch.items()}
+        if len(batch) == 1:
+            return dict.fromkeys(batch, await self._blame())
+        half = len(batch) // 2
+        items = list(batch.items())
+        return await self._judge(dict(items[:half]), options) | await self._judge(dict(items[half:]), options)
+
+    async def _blame(self) -> Unreadable:
+        """It is the certificate's fault where gpg works without it."""
+        async with self._turns:
+            if await self._normalise([], _NORMALISE) is None:
+                raise EngineError("gpg does not read certificates")
+        return Unreadable("GnuPG breaks off when it reads this key.")
+
+    async def _normalise(self, blobs: Sequence[bytes], options: str) -> dict[str, Verdict] | None:
+        """By fingerprint; None where gpg did not come to its end."""
+        size = sum(map(len, blobs))
+        with _throwaway_home() as home, call.memories(blobs) as fds:
+            async with call.tap(2 * size + _LISTING) as exported:
+                arguments = ["--output", call.name(exported.fd), "--import-options", options, "--import"]
+                passing = [*fds, exported.fd]
+                result = await self._call(home, *arguments, *map(call.name, fds), passing=passing, weight=len(blobs))
+                canonical = await exported.read()
+        if not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
+            return None
+        return _verdicts(result.output, canonical)
+
+    async def _call(self, home: Path, *arguments: str, weight: int, passing: Sequence[int] = ()) -> call.Result:
+        seconds = self._timeout + weight * _SECONDS_A_CERTIFICATE
+        most = 2 * MOST_OCTETS + weight * _LISTING
+        return await call.run(home, *_THROWAWAY, *arguments, seconds=seconds, passing=passing, most=most, nice=NICE)
+
+
+_NOTHING_LEFT = Unreadable("GnuPG finds no key in it that holds together.")
+
+
+def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict]:
+    octets = {certificate_fingerprint(one): one for one in packets.split_certificates(canonical)} if canonical else {}
+    now = time.time()
+    return {
+        key.fingerprint: _kept(certificate(octets[key.fingerprint], key, now))
+        for key in listings(listing)
+        if key.fingerprint in octets
+    }
+
+
+def _kept(verdict: Certificate) -> Verdict:
+    if len(verdict.data) > MOST_OCTETS_KEPT:
+        return Unreadable(f"This key is larger than {MOST_OCTETS_KEPT >> 20} MiB.")
+    return verdict
+
+
+def _batches(readable: dict[bytes, str]) -> Iterator[dict[bytes, str]]:
+    """Up to BATCH at a time; two states of one key never share a batch, whose answers go by fingerprint."""
+    seen: dict[str, int] = defaultdict(int)
+    rounds: dict[int, list[tuple[bytes, str]]] = defaultdict(list)
+    for blob, name in readable.items():
+        rounds[seen[name]].append((blob, name))
+        seen[name] += 1
+    for members in rounds.values():
+        for start in range(0, len(members), BATCH):
+            yield dict(members[start : start + BATCH])
+
+
+@contextmanager
+def _throwaway_home() -> Iterator[Path]:
+    folder = private_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

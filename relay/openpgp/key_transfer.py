@@ -1,0 +1,89 @@
+"""Our own keys as files: what of the GnuPG home goes into a backup, and how it comes back.
+
+Taken are the secret keys as gpg-agent keeps them (a passphrase stays on them; of a smart card's key there is only its
+number), the revocation certificates, the agent's settings, and the public halves as gpg exports them, which every
+version of GnuPG reads. Caches, locks and sockets are not.
+
+`put` adds and replaces, and takes nothing out: a secret key made since, or a revocation, stays. Raises `EngineError`
+with a sentence for the administrator.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from relay.model.errors import EngineError
+from relay.openpgp import call
+from relay.openpgp.home import reachable
+
+PUBLIC = "public-keys.pgp"
+LARGEST = 1 << 20
+"""Octets of one file; a key has a few hundred."""
+LARGEST_EXPORT = 1 << 24
+SECONDS = 60.0
+
+_FILE = re.compile(
+    r"private-keys-v1\.d/[0-9A-F]{40}\.key|openpgp-revocs\.d/[0-9A-F]{40,64}\.rev|gpg-agent\.conf|scdaemon\.conf"
+)
+
+
+def largest(name: str) -> int | None:
+    """The most octets that a file of this name may have; None: none of that name belongs to a home's keys."""
+    if name == PUBLIC:
+        return LARGEST_EXPORT
+    return LARGEST if _FILE.fullmatch(name) else None
+
+
+async def taken(home: Path) -> dict[str, bytes]:
+    """Name -> octets."""
+    result = await call.run(reachable(home), "--export", seconds=SECONDS, most=LARGEST_EXPORT)
+    if result.code != 0:
+        raise EngineError("gpg does not export the public keys of the keyring")
+    return {PUBLIC: result.output, **_read(home)}
+
+
+async def put(home: Path, files: Mapping[str, bytes]) -> None:
+    """Bring them into a home that is prepared (`relay.openpgp.home`)."""
+    for name, octets in files.items():
+        if name != PUBLIC:
+            _write(home, name, octets)
+    if files.get(PUBLIC):
+        result = await call.run(reachable(home), "--import", content=files[PUBLIC], seconds=SECONDS)
+        report = result.told("import")
+        if report.not_imported or not report.count:
+            raise EngineError("gpg did not take the public keys of the backup")
+
+
+def _read(home: Path) -> dict[str, bytes]:
+    found = (path for pattern in ("*/*", "*") for path in sorted(home.glob(pattern)))
+    names = {str(path.relative_to(home)): path for path in found}
+    try:
+        return {
+            name: path.read_bytes()
+            for name, path in names.items()
+            if _FILE.fullmatch(name) and path.is_file() and not path.is_symlink()
+        }
+    except OSError as error:
+        raise EngineError(f"the keyring folder cannot be read: {error.strerror}") from error
+
+
+def _write(home: Path, name: str, octets: bytes) -> None:
+    path = home / name
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):
+            if path.read_bytes() == octets:
+                return
+        descriptor, aside = tempfile.mkstemp(dir=path.parent)  # 0600
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(descriptor)
+        Path(aside).replace(path)
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,47 @@
+"""A certificate cut down to what may be encrypted to now.
+
+Sequoia, left to itself, encrypts to expired and to revoked subkeys of a certificate. GnuPG verifies the binding of
+every subkey before it encrypts to one, a millisecond each. What is kept: the primary key, its user ids, and each subkey
+that is usable at that time, with the signatures behind them. Octets are cut, never made. Raises `OpenPgpError` for data
+that is no OpenPGP, and `EngineError` for a certificate of which nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from functools import lru_cache
+
+from relay.mail import packets
+from relay.model import Certificate
+from relay.model.errors import EngineError
+from relay.openpgp.fingerprints import fingerprint
+
+PUBLIC_SUBKEY = 14
+REMEMBERED = 1000
+"""Certificates of ordinary size."""
+ORDINARY = 16 * 1024
+
+
+def trimmed(certificate: Certificate, at: float) -> bytes:
+    """Its packets, without the subkeys that must not be used at that time. Raises `EngineError` where none is left."""
+    keep = frozenset(component.fingerprint for component in certificate.encryption_components(at))
+    if certificate.unusable(at) is not None or not keep:
+        raise EngineError("a key that must not be used now")
+    cut = _remembered if len(certificate.data) <= ORDINARY else without_subkeys
+    return cut(certificate.data, keep)
+
+
+def without_subkeys(data: bytes, keep: Container[str]) -> bytes:
+    """All but the subkeys that are not in `keep`, and what stands behind those."""
+    kept, keeping = [], True
+    for packet in packets.walk(data):
+        if packet.tag == PUBLIC_SUBKEY:
+            keeping = fingerprint(packets.body(data, packet)) in keep
+        if keeping:
+            kept.append(data[packet.start : packet.end])
+    return b"".join(kept)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(data: bytes, keep: frozenset[str]) -> bytes:
+    return without_subkeys(data, keep)

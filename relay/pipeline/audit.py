@@ -1,0 +1,102 @@
+"""Writes the trace of a message before its answer is given, and of a recipient served before the others at once.
+
+Promises that no decision goes untraced for good: rows that the store does not take are kept and written
+first when it is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that
+the next hop took is not answered 451 because its trace has to wait, or it would go out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from relay.mail import headers
+from relay.model import Decision, Encrypt, Hold, Record, Refuse, Reply, verb
+from relay.model.errors import StoreError
+from relay.pipeline.transaction import Course
+from relay.telemetry.events import Event
+
+AT_ONCE = 500
+"""Rows of one write: between two writes other mails have their turn."""
+
+
+class Trail(Protocol):
+    """Where the trace is kept."""
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """On disk when it returns. Raises `StoreError`."""
+
+
+class Witness:
+    """The trace as the pipeline uses it."""
+
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
+        self._waiting: list[Record] = []
+        self._trying = False
+
+    async def ready(self) -> None:
+        """Write what still waits. Raises `StoreError` while the store takes no rows."""
+        if self._trying:
+            raise StoreError("rows of the trace wait for the store")
+        if self._waiting:
+            rows, self._waiting, self._trying = self._waiting, [], True
+            try:
+                await self._write(rows)
+            finally:
+                self._trying = False
+
+    async def testify(self, course: Course, told: Mapping[int, Reply]) -> None:
+        """One row for each of these that was decided on and has none yet, with what it is answered."""
+        due = [index for index in told if index in course.decisions and index not in course.traced]
+        if not due:
+            return
+        course.traced.update(due)
+        course.message_id = course.message_id or headers.message_id(course.inbound.content)  # once for 10,000
+        rows = [_record(course, index, told[index]) for index in due]
+        try:
+            await self._write(rows)
+        except StoreError:
+            course.log.error(Event.UNTRACED, rows=len(rows))
+
+    async def _write(self, rows: list[Record]) -> None:
+        if self._waiting:  # the store is away, and each try may wait long for a lock
+            self._waiting.extend(rows)
+            raise StoreError("rows of the trace wait for the store")
+        for start in range(0, len(rows), AT_ONCE):
+            try:
+                await self._trail.write(rows[start : start + AT_ONCE])
+            except StoreError:
+                self._waiting.extend(rows[start:])
+                raise
+
+
+def _record(course: Course, index: int, told: Reply) -> Record:
+    inbound, decision = course.inbound, course.decisions[index]
+    sender = inbound.envelope.sender
+    return Record(
+        time=inbound.received.timestamp(),
+        id=inbound.id,
+        queue_id=inbound.envelope.queue_id,
+        message_id=course.message_id,
+        sender=sender.text if sender else "",
+        recipient=course.recipients[index].address.text,
+        action=verb(decision),
+        rule=decision.rule,
+        reason=decision.reason,
+        fingerprint=_fingerprint(decision),
+        signed_by=course.signed_by.get(index, ""),
+        reply=f"{told.code} {told.enhanced}",
+        size=len(inbound.content),
+        shadow=course.shadow,
+    )
+
+
+def _fingerprint(decision: Decision) -> str:
+    match decision:
+        case Encrypt():
+            return decision.found.certificate.fingerprint
+        case Refuse() | Hold():
+            return decision.fingerprint
+        case _:
+            return ""

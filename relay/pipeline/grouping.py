@@ -1,0 +1,64 @@
+"""Who shares a message with whom: pure.
+
+Recipients named in To or Cc with the same treatment share one message, encrypted to all of their keys;
+everyone else gets one of their own, so that no packet of it tells of another recipient (DESIGN promise 6).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from relay.model import Address, Certificate, Clear, Decision, Encrypt, Envelope, Pass
+
+MOST_RECIPIENTS = 200  # of one encrypted message: bounds a gpg call and the packets in front of the text
+
+MOST_PASSED = 1000  # of one that is passed on: beyond that Postfix ends the connection (smtpd_recipient_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to be: for whom (indexes into the envelope), and how it is made."""
+
+    recipients: tuple[int, ...]
+    certificates: tuple[Certificate, ...] = ()
+    """None: passed on as received."""
+    sign: bool = False
+    protect_subject: bool = False
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it has to be encrypted."""
+        return bool(self.certificates)
+
+
+def pack(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> tuple[Parcel, ...]:
+    """The messages that these decisions make, encrypted ones first."""
+    passed = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
+    return (*_encrypted(decisions, envelope, named), *unchanged(passed))
+
+
+def unchanged(indexes: Sequence[int]) -> Iterator[Parcel]:
+    """The messages that pass a mail on as it is."""
+    for start in range(0, len(indexes), MOST_PASSED):
+        yield Parcel(tuple(indexes[start : start + MOST_PASSED]))
+
+
+def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> Iterator[Parcel]:
+    shared: dict[tuple[bool, bool], list[int]] = defaultdict(list)
+    encrypts = {index: decision for index, decision in decisions.items() if isinstance(decision, Encrypt)}
+    for index, encrypt in encrypts.items():
+        if envelope.recipients[index].address in named:
+            shared[encrypt.sign, encrypt.protect_subject].append(index)
+        else:
+            yield _parcel((index,), encrypts)
+    for indexes in shared.values():
+        for start in range(0, len(indexes), MOST_RECIPIENTS):
+            yield _parcel(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts)
+
+
+def _parcel(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt]) -> Parcel:
+    one_each = {encrypts[index].found.certificate.fingerprint: encrypts[index].found.certificate for index in indexes}
+    first = encrypts[indexes[0]]
+    return Parcel(indexes, tuple(one_each.values()), first.sign, first.protect_subject)

@@ -1,0 +1,74 @@
+"""What the pipeline needs from the outside: six ports of one to three methods each.
+
+An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else. One
+contract suite (`tests/contract`) runs over every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay.model import Address, Certificate, Envelope, Lookup, Reply, Unreadable
+
+
+class Source(Protocol):
+    """Where certificates are found: the keyring, a directory, WKD."""
+
+    @property
+    def name(self) -> str:
+        """`keyring`, `ldap` or `wkd`."""
+
+    async def lookup(self, address: Address) -> Lookup:
+        """What is known for this address. Never raises: what fails is an `Outage`."""
+
+
+class Engine(Protocol):
+    """Signs and encrypts."""
+
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+        """One binary OpenPGP message (RFC 9580 section 10.3) encrypted to all `certificates`.
+
+        `signer` is the fingerprint of a secret key in the GnuPG home; None leaves the message unsigned. No
+        compression. Raises `EngineError`, or `EngineTimeout` when the deadline passed; never returns part
+        of a message.
+        """
+
+
+class Outlet(Protocol):
+    """The next hop."""
+
+    async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        """Hand over one message; one reply for each of `envelope.recipients`, in their order.
+
+        2xx only after the next hop has taken the message for that recipient. Raises `NextHopError` when it
+        cannot be reached, answers 5xx to the connection, EHLO or STARTTLS, or breaks off: nothing is known
+        to be taken then.
+        """
+
+
+class Ledger(Protocol):
+    """What has been served of transactions that are not finished (DESIGN: never twice)."""
+
+    async def served(self, transaction: bytes) -> frozenset[str]:
+        """The recipients (keys of their addresses) already served. Raises `StoreError`."""
+
+    async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
+        """Write down that these are served; on disk when it returns. Raises `StoreError`."""
+
+    async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
+        """They have had their final answer. Raises `StoreError`."""
+
+
+class Examiner(Protocol):
+    """Reads certificates and judges them, as the engine's software sees them."""
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """One verdict a blob, in order; each blob is one binary transferable public key.
+
+        A certificate comes back in canonical packet order, without third-party signatures. Many blobs share
+        one call of the software. Raises `EngineError` when the software itself fails.
+        """
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """Both states of one certificate (same fingerprint) as one: nothing known is lost. Raises `EngineError`."""

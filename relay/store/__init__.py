@@ -1,0 +1,95 @@
+"""The store: certificates, what sources answered, ledger and trace in one database; the only room of SQLAlchemy.
+
+`Store.open` takes the path of a SQLite file or an SQLAlchemy URL, brings the schema up to date and refuses a
+database from a newer version. Everything here raises `relay.model.errors.StoreError` and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from relay.model.errors import StoreError
+from relay.store.answers import Answer, Answers, Due, DueTimes, Result
+from relay.store.batch import Batch
+from relay.store.certificates import Certificates, Counts
+from relay.store.database import BUSY_SECONDS, Database
+from relay.store.gather import Gather
+from relay.store.hash_chain import Link
+from relay.store.leases import Duties
+from relay.store.ledger import KEPT_SECONDS, StoredLedger
+from relay.store.migration import migrate
+from relay.store.trace import Sum, Trail
+from relay.store.verification import Verdict
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "Certificates",
+    "Counts",
+    "Due",
+    "DueTimes",
+    "Duties",
+    "Gather",
+    "Link",
+    "Result",
+    "Store",
+    "StoredLedger",
+    "Sum",
+    "Trail",
+    "Verdict",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Made by `open`, in the event loop that uses it; after a fork, each process opens its own."""
+
+    database: Database
+    certificates: Certificates
+    ledger: StoredLedger
+    trail: Trail
+    answers: Answers
+    duties: Duties
+
+    @classmethod
+    async def open(
+        cls,
+        url_or_path: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_seconds: float = BUSY_SECONDS,
+        ledger_kept: float = KEPT_SECONDS,
+    ) -> Self:
+        """Open, or make, the database; `busy_seconds` is how long a write waits for another process's."""
+        database = await Database.open(url_or_path, busy_seconds=busy_seconds)
+        try:
+            await migrate(database)
+        except StoreError:
+            await database.close()
+            raise
+        batch = Batch(database)  # one for both: who was served, and the trace of it, are written together
+        return cls(
+            database=database,
+            certificates=Certificates(database, clock),
+            ledger=StoredLedger(database, batch, clock, ledger_kept),
+            trail=Trail(database, batch),
+            answers=Answers(database),
+            duties=Duties(database, clock),
+        )
+
+    async def close(self) -> None:
+        """Let what runs finish, then release every connection, file and thread."""
+        await self.database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

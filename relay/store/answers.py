@@ -1,0 +1,171 @@
+"""What sources answered for an address, and when: shared by all processes, kept over restarts.
+
+One row a source and address; a row may also stand for all addresses of a domain or a whole source, under a
+name that is no address. Rows say when they were asked; for how long that counts is the reader's business.
+An outage takes nothing away of what is known, whichever process learned it, and when. Writes that come together share a
+commit. Bounded: `prune` takes out what is old, and the oldest of too many.
+
+Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select
+
+from relay.model import Origin
+from relay.store.batch import Batch
+from relay.store.database import Database
+from relay.store.schema import addresses, answers, certificates
+
+MOST_ROWS = 100_000
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
+_WANTED = select(answers).where(
+    answers.c.source == bindparam("at"), answers.c.address.in_(bindparam("names", expanding=True))
+)
+_ONE = delete(answers).where(answers.c.source == bindparam("at"), answers.c.address == bindparam("name"))
+_NEW = insert(answers)
+
+
+class Result(StrEnum):
+    """What a source can say."""
+
+    FOUND = "found"
+    NOT_FOUND = "not found"
+    UNUSABLE = "unusable"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row."""
+
+    source: str
+    address: str
+    """The key of an address, or the name of what an outage concerns."""
+    asked: float
+    """When, in seconds since the epoch."""
+    result: Result
+    method: str = ""
+    fingerprint: str = ""
+    reason: str = ""
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An address whose certificate in the store is to be asked for again."""
+
+    address: str
+    fingerprint: str
+    origin: Origin
+    asked: float | None
+    """When it was last answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimes:
+    """When an answer is old, in seconds since the epoch."""
+
+    answered: float
+    """What was asked before this."""
+    unanswered: float
+    """What was asked in vain before this."""
+    ending: float
+    """A certificate whose time ends before this …"""
+    margin: float
+    """… is asked for once more, so many seconds before its end."""
+
+
+class Answers:
+    """The table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batch = Batch(database)
+
+    async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
+        """The rows there are, by name."""
+        rows = await self._database.read(lambda c: _rows(c, source, names))
+        return {row.address: row for row in rows}
+
+    async def put(self, rows: Sequence[Answer], sooner: float = 0.0) -> None:
+        """Store them in place of what stood there.
+
+        Where one is an outage and there stands that the key must not be used, this stays, as if it had been heard so
+        many seconds before the outage; and an outage that comes after a key is about that key.
+        """
+        await self._batch.add(_write, [(row, sooner) for row in rows])
+
+    async def drop(self, source: str, name: str) -> None:
+        """Forget one row."""
+        await self._database.write(lambda c: c.execute(_ONE, {"at": source, "name": name}))
+
+    async def due(self, source: str, *, times: DueTimes, limit: int) -> list[Due]:
+        """Who is to be asked for again at this source; the longest ago first."""
+        wanted = _due(source, times).limit(limit)
+        rows = await self._database.read(lambda c: c.execute(wanted).all())
+        return [Due(row.address, row.fingerprint, Origin(row.origin), row.asked) for row in rows]
+
+    async def prune(self, before: float, most: int = MOST_ROWS) -> None:
+        """Take out what was asked before, and the oldest that are too many."""
+        await self._database.write(lambda c: _prune(c, before, most))
+
+
+def _write(connection: Connection, rows: Sequence[tuple[Answer, float]]) -> None:
+    latest = _known(connection, [row for row, _ in rows if row.result is Result.UNAVAILABLE])
+    for row, sooner in rows:
+        latest[row.source, row.address] = _after(latest.get((row.source, row.address)), row, sooner)
+    connection.execute(_ONE, [{"at": source, "name": name} for source, name in latest])
+    connection.execute(_NEW, [{**asdict(row), "result": row.result.value} for row in latest.values()])
+
+
+def _known(connection: Connection, outages: Sequence[Answer]) -> dict[tuple[str, str], Answer]:
+    """What stands in their places now."""
+    return {
+        (row.source, row.address): row
+        for source in {outage.source for outage in outages}
+        for row in _rows(connection, source, [outage.address for outage in outages if outage.source == source])
+    }
+
+
+def _after(before: Answer | None, now: Answer, sooner: float) -> Answer:
+    if before is None or now.result is not Result.UNAVAILABLE:
+        return now
+    if before.result is Result.UNUSABLE:
+        return replace(before, asked=now.asked - sooner)
+    return replace(now, fingerprint=before.fingerprint, method=before.method) if before.fingerprint else now
+
+
+def _rows(connection: Connection, source: str, names: Collection[str]) -> list[Answer]:
+    found = connection.execute(_WANTED, {"at": source, "names": list(names)}).all()
+    return [Answer(**{**row._mapping, "result": Result(row.result)}) for row in found]  # noqa: SLF001  SQLAlchemy's public name for it
+
+
+def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | None]]:
+    """Fetched certificates at their own source, imported ones at every source."""
+    row, key = answers.c, certificates.c
+    asked_here = and_(row.source == source, row.address == addresses.c.address)
+    unanswered = and_(row.result == Result.UNAVAILABLE.value, row.asked < times.unanswered)
+    ends = and_(key.expires < times.ending, row.asked < key.expires - times.margin)
+    return (
+        select(addresses.c.address, key.fingerprint, key.origin, row.asked)
+        .join_from(addresses, certificates, key.fingerprint == addresses.c.fingerprint)
+        .join(answers, asked_here, isouter=True)
+        .where(key.proposed.is_(False), key.origin.in_((Origin.IMPORTED.value, source)))
+        .where(or_(row.asked.is_(None), row.asked < times.answered, unanswered, ends))
+        .order_by(func.coalesce(row.asked, 0), addresses.c.address)
+    )
+
+
+def _prune(connection: Connection, before: float, most: int) -> None:
+    over = and_(answers.c.asked < before, answers.c.result != Result.UNUSABLE.value)  # which is not to be forgotten
+    connection.execute(delete(answers).where(over))
+    too_many = connection.execute(select(func.count()).select_from(answers)).scalar_one() - most
+    if too_many > 0:
+        last = select(answers.c.asked).order_by(answers.c.asked).offset(too_many - 1).limit(1).scalar_subquery()
+        connection.execute(delete(answers).where(answers.c.asked <= last))

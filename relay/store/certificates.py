@@ -1,0 +1,134 @@
+"""The certificates of the store: looked up by address on the way of every message, managed by people.
+
+`by_address` compares whole addresses by their key, through an index and a cache of this process. The cache
+holds what one state of the store says: every change gives the store a new random token, which is read again
+after `FRESH_SECONDS`. So what any process imports, removes or restores counts everywhere within a second. A
+random token, and no counter, because a backup that is restored brings its own.
+
+Raises `StoreError`: a store that cannot be read is never "no key".
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from relay.model import Address, Entry, Origin
+from relay.store import rows
+from relay.store.cache import Cache
+from relay.store.database import Database
+
+T = TypeVar("T")
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many certificates there are."""
+
+    total: int
+    proposed: int
+    expired: int
+    by_origin: Mapping[Origin, int]
+    """Of those that are not proposed."""
+
+
+class Certificates:
+    """Every certificate, by address, by fingerprint, or all."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._cache = Cache(database)
+
+    async def by_address(self, address: Address) -> list[Entry]:
+        """Those with a user id of this whole address, revoked ones too; imported first, the newest first."""
+        return list(await self._cache.get(address.key))
+
+    async def by_fingerprint(self, fingerprint: str) -> Entry | None:
+        """The certificate whose primary key has this full fingerprint."""
+        return (await self.by_fingerprints([fingerprint])).get(fingerprint)
+
+    async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
+        """Those of these full fingerprints that are known."""
+        return await self._database.read(lambda c: rows.by_fingerprints(c, fingerprints))
+
+    async def search(self, text: str) -> list[Entry]:
+        """For people: a fingerprint, its beginning (8 digits or more) or a 16-digit key id, spaced as they like.
+
+        Several where the text is not unique, ten at most.
+        """
+        return await self._database.read(lambda c: rows.search(c, text))
+
+    async def iterate(self) -> AsyncIterator[Entry]:
+        """All, by fingerprint. Read page by page: no lock is held meanwhile."""
+        after = ""
+        while page := await self._database.read(partial(rows.page, after=after, size=PAGE)):
+            for entry in page:
+                yield entry
+            after = page[-1].certificate.fingerprint
+
+    async def expiring(self, within: float) -> list[Entry]:
+        """Those usable by their time now that are not in `within` seconds, the next to go first."""
+        now = self._clock()
+        return await self._database.read(lambda c: rows.expiring(c, now, now + within))
+
+    async def proposed(self, most: int) -> list[Entry]:
+        """Those that wait for a person, the newest first."""
+        return await self._database.read(lambda c: rows.proposed(c, most))
+
+    async def state(self) -> bytes | None:
+        """What tells this state of all certificates from any other; None: nothing was ever stored."""
+        return await self._database.read(rows.token)
+
+    async def counts(self) -> Counts:
+        """How many there are, of which kind."""
+        now = self._clock()
+        numbers = await self._database.read(lambda c: rows.counts(c, now))
+        by_origin: Counter[Origin] = Counter()
+        for number in numbers:
+            if not number.proposed:
+                by_origin[Origin(number.origin)] += number.total
+        return Counts(
+            total=sum(n.total for n in numbers),
+            proposed=sum(n.total for n in numbers if n.proposed),
+            expired=sum(n.expired for n in numbers),
+            by_origin=dict(by_origin),
+        )
+
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+        """Store all of them in one transaction, each in place of what has its fingerprint.
+
+        Where `known` is given (fingerprint -> octets, for those that were in the store when the entries were
+        made), an entry whose row another process changed meanwhile is left out and returned: merge again.
+        A fetched entry that was rejected before is left out; importing it lifts the rejection.
+        """
+        return await self._change(lambda c: rows.upsert(c, entries, known))
+
+    async def remove(self, fingerprint: str) -> bool:
+        """Take it out; whether it was there."""
+        return await self._change(lambda c: rows.remove(c, fingerprint))
+
+    async def approve(self, fingerprint: str) -> bool:
+        """Use a proposed certificate from now on; whether one was waiting."""
+        now = int(self._clock())
+        return await self._change(lambda c: rows.approve(c, fingerprint, now))
+
+    async def is_approved(self, fingerprint: str) -> bool:
+        """Whether it was proposed once, and approved."""
+        return await self._database.read(lambda c: rows.is_approved(c, fingerprint))
+
+    async def reject(self, fingerprint: str) -> bool:
+        """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""
+        return await self._change(lambda c: rows.reject(c, fingerprint))
+
+    async def _change(self, work: Callable[[rows.Connection], T]) -> T:
+        try:
+            return await self._database.write(work)
+        finally:
+            self._cache.clear()

@@ -1,0 +1,59 @@
+"""What one process at a time does for all of them: who is at it, and when it was last done.
+
+A duty is taken with a lease, so that it is done by somebody else when its process dies. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+
+from relay.store.database import Database
+from relay.store.schema import duties
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A duty that is ours until the lease ends."""
+
+    last_done: float | None
+    """When it was last done, in seconds since the epoch; None: never."""
+
+
+class Duties:
+    """The table."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def take(self, name: str, lease: float) -> Taken | None:
+        """Take it for so many seconds; None where another process has it, or it is not time yet."""
+        now = self._clock()
+        return await self._database.write(lambda c: _take(c, name, now, now + lease))
+
+    async def done(self, name: str, again_in: float) -> None:
+        """It is done, and next due in so many seconds."""
+        now = self._clock()
+        await self._database.write(lambda c: _put(c, name, now + again_in, now))
+
+
+def _take(connection: Connection, name: str, now: float, until: float) -> Taken | None:
+    row = connection.execute(select(duties.c.until, duties.c.done).where(duties.c.name == name)).first()
+    if row and now < row.until <= now + _LONGEST:
+        return None
+    done = row.done if row else None
+    _put(connection, name, until, done)
+    return Taken(done)
+
+
+def _put(connection: Connection, name: str, until: float, done: float | None) -> None:
+    connection.execute(delete(duties).where(duties.c.name == name))
+    connection.execute(insert(duties), {"name": name, "until": until, "done": done})
+
+
+_LONGEST = 8 * 24 * 3600.0
+"""A time further off was written by a clock that ran ahead."""

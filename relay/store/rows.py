@@ -1,0 +1,229 @@
+"""The SQL behind `Certificates`: plain functions of a connection, values in and out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
+
+from relay.model import Entry, Origin
+from relay.store.schema import addresses, approved, certificates, rejected, state
+from relay.store.verdict import dump, load
+
+__all__ = ["Connection"]
+
+T = TypeVar("T")
+
+
+class Number(NamedTuple):
+    """How many certificates there are of one kind."""
+
+    origin: str
+    proposed: bool
+    total: int
+    expired: int
+
+
+CHUNK = 500
+"""Values in one IN list: SQLite allows 32,766 parameters, old ones 999."""
+MOST_FOUND = 10
+
+_TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
+_FULL = (40, 64)
+
+_COLUMNS = certificates.c
+_ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed)
+_IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
+
+_STATE = select(state.c.value).where(state.c.name == _TOKEN)
+# One row at least, so that the state comes with the answer "none".
+_BY_ADDRESS = (
+    select(_STATE.scalar_subquery().label("token"), *_ENTRY.selected_columns)
+    .select_from(
+        select(literal(1).label("one"))
+        .subquery()
+        .outerjoin(addresses, and_(true(), addresses.c.address == bindparam("wanted")))
+        .outerjoin(certificates, _COLUMNS.fingerprint == addresses.c.fingerprint)
+    )
+    .order_by(*_IMPORTED_FIRST, _COLUMNS.fingerprint)
+)
+
+
+def token(connection: Connection) -> bytes | None:
+    """What tells this state of the certificates from any other; None: nothing was ever stored."""
+    return connection.execute(_STATE).scalar_one_or_none()
+
+
+def by_address(connection: Connection, address: str) -> tuple[bytes | None, tuple[Entry, ...]]:
+    """The token, and the certificates with this address in that very state."""
+    found = connection.execute(_BY_ADDRESS, {"wanted": address}).all()
+    return found[0].token, tuple(_entry(*entry) for _, *entry in found if entry[0] is not None)
+
+
+def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> dict[str, Entry]:
+    """Those that are known."""
+    found: dict[str, Entry] = {}
+    for chunk in _chunks(fingerprints):
+        for row in connection.execute(_ENTRY.where(_COLUMNS.fingerprint.in_(chunk))):
+            entry = _entry(*row)
+            found[entry.certificate.fingerprint] = entry
+    return found
+
+
+def search(connection: Connection, text: str) -> list[Entry]:
+    """By fingerprint, its beginning or a key id; nothing for any other text."""
+    digits = re.sub(r"\s", "", text).upper().removeprefix("0X")
+    if not re.fullmatch(r"[0-9A-F]{8,64}", digits):
+        return []
+    begins = and_(_COLUMNS.fingerprint >= digits, _COLUMNS.fingerprint < digits + "G")
+    match = or_(begins, _COLUMNS.key_id == digits) if len(digits) == 16 else begins
+    wanted = _ENTRY.where(match).order_by(_COLUMNS.fingerprint).limit(MOST_FOUND)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def page(connection: Connection, after: str, size: int) -> list[Entry]:
+    """The next `size` by fingerprint."""
+    wanted = _ENTRY.where(_COLUMNS.fingerprint > after).order_by(_COLUMNS.fingerprint).limit(size)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def expiring(connection: Connection, after: float, until: float) -> list[Entry]:
+    """Those whose time ends in between."""
+    wanted = _ENTRY.where(_COLUMNS.expires > after, _COLUMNS.expires <= until).order_by(_COLUMNS.expires)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def proposed(connection: Connection, most: int) -> list[Entry]:
+    """Those that wait for a person, the newest first."""
+    wanted = _ENTRY.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def counts(connection: Connection, now: float) -> list[Number]:
+    """One for each kind there is."""
+    over = func.count(case((_COLUMNS.expires <= now, 1)))
+    kinds = select(_COLUMNS.origin, _COLUMNS.proposed, func.count().label("total"), over.label("expired"))
+    return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
+
+
+def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str, bytes] | None) -> list[Entry]:
+    """Store; what `known` shows to be outdated is returned instead."""
+    latest = {entry.certificate.fingerprint: entry for entry in entries}
+    outdated = [] if known is None else _outdated(connection, latest, known)
+    for entry in outdated:
+        del latest[entry.certificate.fingerprint]
+    for fingerprint in _rejected(connection, [f for f, entry in latest.items() if entry.origin is not Origin.IMPORTED]):
+        del latest[fingerprint]
+    if latest:
+        _replace(connection, latest)
+    return outdated
+
+
+def remove(connection: Connection, fingerprint: str) -> bool:
+    """Take one out."""
+    there = _delete(connection, [fingerprint])
+    connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
+    _changed(connection)
+    return there > 0
+
+
+def approve(connection: Connection, fingerprint: str, now: int) -> bool:
+    """Make a proposed one count."""
+    waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
+    there = connection.execute(waiting.values(proposed=False, updated=now)).rowcount
+    if there:
+        connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
+        connection.execute(insert(approved), {"fingerprint": fingerprint})
+    _changed(connection)
+    return there > 0
+
+
+def is_approved(connection: Connection, fingerprint: str) -> bool:
+    """Whether a person took it in place of an imported one."""
+    wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
+    return connection.execute(wanted).first() is not None
+
+
+def reject(connection: Connection, fingerprint: str) -> bool:
+    """Take a proposed one out, and remember that."""
+    waiting = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
+    if connection.execute(waiting).first() is None:
+        return False
+    _delete(connection, [fingerprint])
+    connection.execute(insert(rejected), {"fingerprint": fingerprint})
+    _changed(connection)
+    return True
+
+
+def _outdated(connection: Connection, latest: Mapping[str, Entry], known: Mapping[str, bytes]) -> list[Entry]:
+    stored: dict[str, bytes] = {}
+    for chunk in _chunks(latest):
+        wanted = select(_COLUMNS.fingerprint, _COLUMNS.data).where(_COLUMNS.fingerprint.in_(chunk))
+        stored.update((row.fingerprint, bytes(row.data)) for row in connection.execute(wanted))
+    return [entry for fingerprint, entry in latest.items() if stored.get(fingerprint) != known.get(fingerprint)]
+
+
+def _rejected(connection: Connection, fingerprints: Collection[str]) -> list[str]:
+    found: list[str] = []
+    for chunk in _chunks(fingerprints):
+        found.extend(
+            connection.execute(select(rejected.c.fingerprint).where(rejected.c.fingerprint.in_(chunk))).scalars()
+        )
+    return found
+
+
+def _replace(connection: Connection, latest: Mapping[str, Entry]) -> None:
+    _delete(connection, latest)
+    for chunk in _chunks(latest):
+        connection.execute(delete(rejected).where(rejected.c.fingerprint.in_(chunk)))
+    connection.execute(insert(certificates), [_row(entry) for entry in latest.values()])
+    owned = [{"address": a, "fingerprint": f} for f, entry in latest.items() for a in _address_keys(entry)]
+    if owned:
+        connection.execute(insert(addresses), owned)
+    _changed(connection)
+
+
+def _delete(connection: Connection, fingerprints: Collection[str]) -> int:
+    gone = 0
+    for chunk in _chunks(fingerprints):
+        connection.execute(delete(addresses).where(addresses.c.fingerprint.in_(chunk)))
+        gone += connection.execute(delete(certificates).where(_COLUMNS.fingerprint.in_(chunk))).rowcount
+    return gone
+
+
+def _changed(connection: Connection) -> None:
+    connection.execute(delete(state).where(state.c.name == _TOKEN))
+    connection.execute(insert(state), {"name": _TOKEN, "value": os.urandom(16)})
+
+
+def _address_keys(entry: Entry) -> list[str]:
+    # Those of revoked user ids too: "its user id is revoked" is not "no key".
+    return list(dict.fromkeys(u.address.key for u in entry.certificate.user_ids if u.address))
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    certificate = entry.certificate
+    return {
+        "fingerprint": certificate.fingerprint,
+        "key_id": certificate.primary.key_id,
+        "origin": entry.origin.value,
+        "updated": entry.updated,
+        "proposed": entry.proposed,
+        "expires": certificate.expires,
+        "data": certificate.data,
+        "verdict": dump(certificate),
+    }
+
+
+def _entry(data: bytes, verdict: str, origin: str, updated: int, proposed: bool) -> Entry:  # noqa: FBT001 - a row
+    return Entry(load(data, verdict), Origin(origin), updated, proposed)
+
+
+def _chunks(values: Collection[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk

@@ -1,0 +1,177 @@
+"""The store's tables, for SQLite and PostgreSQL alike, and the steps that make them.
+
+`STEPS` are the migrations, in order; the first makes an empty database ours. A step that was ever released
+is never changed: what is on people's disks was made by it. The `Table` objects below say the same to
+SQLAlchemy, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, LargeBinary, MetaData, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Octets(TypeDecorator[str]):
+    """Text stored as its octets: compared without collation, and whole even where it is no Unicode.
+
+    An address as received may hold octets that are not UTF-8 (kept as lone surrogates); no database takes
+    those as text.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """Text to octets."""
+        del dialect
+        return None if value is None else value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """Octets to text."""
+        del dialect
+        return None if value is None else bytes(value).decode("utf-8", "surrogatepass")
+
+
+tables = MetaData()
+
+schema_version = Table("schema_version", tables, Column("version", BigInteger, primary_key=True, autoincrement=False))
+
+state = Table(
+    "state",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+certificates = Table(
+    "certificate",
+    tables,
+    Column("fingerprint", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("proposed", Boolean, nullable=False),
+    Column("expires", BigInteger),
+    Column("data", LargeBinary, nullable=False),
+    Column("verdict", Text, nullable=False),
+)
+
+addresses = Table(
+    "address",
+    tables,
+    Column("address", Octets, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+)
+
+rejected = Table("rejected", tables, Column("fingerprint", Text, primary_key=True))
+
+approved = Table("approved", tables, Column("fingerprint", Text, primary_key=True))
+
+answers = Table(
+    "answer",
+    tables,
+    Column("source", Text, primary_key=True),
+    Column("address", Octets, primary_key=True),
+    Column("asked", Double, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("expires", BigInteger),
+)
+
+duties = Table(
+    "duty",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("until", Double, nullable=False),
+    Column("done", Double),
+)
+
+ledger = Table(
+    "ledger",
+    tables,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("recipient", Octets, primary_key=True),
+    Column("recorded", Double, nullable=False),
+)
+
+trace = Table(
+    "trace",
+    tables,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Double, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("queue_id", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("signed_by", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sender_key", Text, nullable=False),
+    Column("recipient_key", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+)
+
+chain = Table(
+    "trace_chain",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
+_FIRST = (
+    "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY)",
+    "CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value {octets} NOT NULL)",
+    """CREATE TABLE certificate (
+        fingerprint TEXT NOT NULL PRIMARY KEY, key_id TEXT NOT NULL, origin TEXT NOT NULL, updated BIGINT NOT NULL,
+        proposed BOOLEAN NOT NULL, expires BIGINT, data {octets} NOT NULL, verdict TEXT NOT NULL)""",
+    "CREATE INDEX certificate_key_id ON certificate (key_id)",
+    "CREATE INDEX certificate_expires ON certificate (expires)",
+    """CREATE TABLE address (
+        address {octets} NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (address, fingerprint))""",
+    "CREATE INDEX address_fingerprint ON address (fingerprint)",
+    "CREATE TABLE rejected (fingerprint TEXT NOT NULL PRIMARY KEY)",
+    """CREATE TABLE ledger (
+        digest {octets} NOT NULL, recipient {octets} NOT NULL, recorded DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (digest, recipient))""",
+    "CREATE INDEX ledger_recorded ON ledger (recorded)",
+    """CREATE TABLE trace (
+        number {integer} NOT NULL PRIMARY KEY, time DOUBLE PRECISION NOT NULL, id TEXT NOT NULL,
+        queue_id TEXT NOT NULL, message_id TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+        action TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL, fingerprint TEXT NOT NULL,
+        signed_by TEXT NOT NULL, reply TEXT NOT NULL, size BIGINT NOT NULL,
+        sender_key TEXT NOT NULL, recipient_key TEXT NOT NULL, hash {octets} NOT NULL)""",
+    "CREATE INDEX trace_id ON trace (id)",
+    "CREATE INDEX trace_recipient_key ON trace (recipient_key)",
+    "CREATE TABLE trace_chain (name TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, hash {octets} NOT NULL)",
+)
+
+_SECOND = (
+    "CREATE TABLE approved (fingerprint TEXT NOT NULL PRIMARY KEY)",
+    """CREATE TABLE answer (
+        source TEXT NOT NULL, address {octets} NOT NULL, asked DOUBLE PRECISION NOT NULL, result TEXT NOT NULL,
+        method TEXT NOT NULL, fingerprint TEXT NOT NULL, reason TEXT NOT NULL, expires BIGINT,
+        PRIMARY KEY (source, address))""",
+    "CREATE INDEX answer_asked ON answer (asked)",
+    "CREATE TABLE duty (name TEXT NOT NULL PRIMARY KEY, until DOUBLE PRECISION NOT NULL, done DOUBLE PRECISION)",
+)
+
+_THIRD = ("ALTER TABLE trace ADD COLUMN shadow BOOLEAN NOT NULL DEFAULT FALSE",)
+
+_FOURTH = (
+    # Version 0.1.0 wrote "seal" for "encrypt". Hashes cover the old word up to this row (`hash_chain.RENAMED`).
+    "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
+    "UPDATE trace SET action = 'encrypt' WHERE action = 'seal'",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

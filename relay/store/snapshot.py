@@ -1,0 +1,91 @@
+"""A copy of the whole store while others read and write it, and the way back (SQLite alone).
+
+`take` copies one state of the database, in one read transaction, by SQLite's own backup. `replacing` puts a copy's
+rows in place of a store's in one transaction of that store, so that a running relay sees either the old rows or the
+new ones, never a mixture; nothing is replaced where the block inside raises.
+
+Two things stay as the store has them now, unless it is new: what is remembered of mails under way (an older ledger
+would send them twice, or never), and who is at which duty. So does the trace where it goes on from the copy's: what
+happened since is not forgotten.
+
+All of it blocks. Raises `StoreError`, also for what is no sound database, or a newer version's.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from relay.model.errors import StoreError
+from relay.store.database import BUSY_SECONDS, file_of
+from relay.store.faults import translated
+from relay.store.hash_chain import ANCHOR, HEAD
+from relay.store.schema import chain, duties, ledger, schema_version, tables, trace
+
+_UNDER_WAY = frozenset({ledger.name, duties.name})
+_TRACE = frozenset({trace.name, chain.name})
+_TABLES = [table for table in tables.sorted_tables if table is not schema_version]
+
+
+def place(url_or_path: str | Path) -> Path | None:
+    """The file of that store; None where it is no file (PostgreSQL)."""
+    return file_of(url_or_path)
+
+
+def take(store: Path, copy: Path) -> None:
+    """Copy the state of this moment to a new file, for its owner alone, and on disk when this returns."""
+    with translated():
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        with closing(_opened(store)) as source, closing(_opened(copy)) as target:
+            source.backup(target)  # in one piece: in pieces it would begin anew with each write of another process
+            target.execute("PRAGMA journal_mode=DELETE")  # one file
+
+
+def assure(copy: Path) -> None:
+    """Every page and index of it is sound."""
+    with translated(), closing(_opened(copy)) as database:
+        (answer, *_), *_ = database.execute("PRAGMA integrity_check(1)").fetchall()
+    if answer != "ok":
+        raise StoreError("the store in it is corrupt")
+
+
+@contextmanager
+def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
+    """The rows of `copy` for those of `store`, once the block ends well; whether the trace stays as it is.
+
+    `new`: the store was made just now. Both have this version's schema (`Store.open`).
+    """
+    with translated(), closing(_opened(store)) as database:
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("PRAGMA trusted_schema=OFF")
+        database.execute("ATTACH ? AS copied", (str(copy),))
+        database.execute("BEGIN IMMEDIATE")  # ends with the connection: rolled back unless committed
+        goes_on = _goes_on(database)
+        staying = (frozenset() if new else _UNDER_WAY) | (_TRACE if goes_on else frozenset())
+        for table in _TABLES:
+            if table.name not in staying:
+                columns = ", ".join(column.name for column in table.columns)
+                database.execute(f"DELETE FROM main.{table.name}")  # noqa: S608  our own names
+                database.execute(
+                    f"INSERT INTO main.{table.name} ({columns}) SELECT {columns} FROM copied.{table.name}"  # noqa: S608
+                )
+        yield goes_on
+        database.execute("COMMIT")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _goes_on(database: sqlite3.Connection) -> bool:
+    """Whether the store's trace has the copy's newest row, or had it until retention took it out."""
+    ends = "SELECT number, hash FROM {}.trace_chain WHERE name = ?"
+    newest = database.execute(ends.format("copied"), (HEAD,)).fetchone()
+    if newest is None:
+        return True  # the copy's is empty
+    anchor = database.execute(ends.format("main"), (ANCHOR,)).fetchone()
+    row = database.execute("SELECT number, hash FROM main.trace WHERE number = ?", newest[:1]).fetchone()
+    return newest in (anchor, row) or (anchor is not None and anchor[0] > newest[0])

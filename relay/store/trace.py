@@ -1,0 +1,134 @@
+"""The trace: every decision, chained so that what was altered or taken out shows.
+
+Rows are on disk when `write` returns; callers that wait at the same moment share a commit, and all processes
+write one chain. Old rows go by retention, whole from the beginning, and leave an anchor behind.
+
+Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, func, select
+
+from relay.model import Record
+from relay.store import hash_chain, verification
+from relay.store.batch import Batch
+from relay.store.database import Database
+from relay.store.hash_chain import Link
+from relay.store.schema import trace
+from relay.store.verification import Verdict
+
+PAGE = 1000
+
+_ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
+# What one mail keeps over its retries: its Message-ID, or what the front MTA calls it.
+_MAIL = case(
+    (trace.c.message_id != "", trace.c.message_id), (trace.c.queue_id != "", trace.c.queue_id), else_=trace.c.id
+)
+_COUNTS = select(
+    trace.c.rule, trace.c.recipient_key, trace.c.action, trace.c.shadow, func.count(_MAIL.distinct()).label("mails")
+)
+
+
+class Sum(NamedTuple):
+    """So many mails to that domain had that decision by that rule."""
+
+    rule: str
+    domain: str
+    action: str
+    shadow: bool
+    mails: int
+
+
+class Trail:
+    """Writes, reads, checks and prunes the trace."""
+
+    def __init__(self, database: Database, batch: Batch) -> None:
+        self._database = database
+        self._batch = batch
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Append; on disk when it returns."""
+        await self._batch.add(hash_chain.append, records)
+
+    async def head(self) -> Link:
+        """The newest row's number and hash, for the log."""
+        return (await self._database.read(hash_chain.ends)).head
+
+    async def select(
+        self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
+    ) -> AsyncIterator[Record]:
+        """Those that match, oldest first. Read page by page: no lock is held meanwhile."""
+        wanted = _ALL.where(*_matching(since, sender, recipient, id_))
+        after = 0
+        while rows := await self._database.read(partial(_page, wanted=wanted, after=after)):
+            for row in rows:
+                yield hash_chain.record(row)
+            after = rows[-1].number
+
+    async def summary(
+        self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
+    ) -> list[Sum]:
+        """How many mails had which decision, by rule, recipient's domain and whether it was in shadow mode.
+
+        A mail that came several times (one that is held) counts once for each decision.
+        """
+        wanted = _COUNTS.where(*_matching(since, sender, recipient, id_)).group_by(*_COUNTS.selected_columns[:-1])
+        groups = await self._database.read(lambda c: c.execute(wanted).all())
+        sums: Counter[tuple[str, str, str, bool]] = Counter()
+        for rule, address, action, shadow, count in groups:
+            sums[rule, address.rpartition("@")[2], action, shadow] += count
+        return [Sum(*key, count) for key, count in sorted(sums.items())]
+
+    async def verify(self, logged: Link | None = None) -> Verdict:
+        """Walk the chain from the anchor to the head; `logged` is a link that the log told of."""
+        while True:
+            extent = await self._database.read(verification.extent)
+            walk = verification.Audit(extent, logged)
+            while walk.more:
+                walk.check(await self._database.read(partial(_page, wanted=_ALL, after=walk.link.number)))
+            if walk.verdict.holds or (await self._database.read(verification.extent)).anchor == extent.anchor:
+                return walk.verdict  # else retention took rows out under our feet
+
+    async def prune(self, before: float) -> int:
+        """Take out what is older, from the beginning up to the first row that is not; how many."""
+        gone = 0
+        while count := await self._database.write(partial(_cut, before=before)):
+            gone += count
+        return gone
+
+
+# Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
+def _matching(
+    since: float | None, sender: str | None, recipient: str | None, id_: str
+) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield trace.c.time >= since
+    if sender is not None:
+        yield trace.c.sender_key == hash_chain.address_key(sender)
+    if recipient is not None:
+        yield trace.c.recipient_key == hash_chain.address_key(recipient)
+    if id_:
+        yield trace.c.id == id_
+
+
+def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:
+    return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
+
+
+def _cut(connection: Connection, before: float) -> int:
+    anchor = hash_chain.ends(connection).anchor
+    cut, count = anchor, 0
+    for row in _page(connection, _ALL, anchor.number):
+        if row.time >= before:
+            break
+        cut, count = Link(row.number, bytes(row.hash)), count + 1
+    if count:
+        connection.execute(delete(trace).where(trace.c.number <= cut.number))
+        hash_chain.note(connection, hash_chain.ANCHOR, cut)
+    return count

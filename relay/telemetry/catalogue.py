@@ -1,0 +1,121 @@
+"""Every figure there is: its name by Prometheus' conventions, what it means, its labels.
+
+The values of a label are words of ours, names of rules, names of sources: never what comes from outside, so that no
+sender can make figures grow. docs/monitoring.md has this table; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Prometheus' types."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of them. `closed` are the values of its only label, told as 0 before anything happened."""
+
+    kind: Kind
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def exposed(self) -> str:
+        """As it is asked for."""
+        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
+
+
+_counter, _gauge, _histogram = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0)
+_STATES = ("usable", "expiring", "unusable", "proposed")
+_KINDS = ("refused", "held", "undelivered")
+_REPLIES = ("accepted", "deferred", "rejected")
+
+MESSAGES = Figure(_counter, "pgp_relay_messages", "Messages received; one that Postfix brings again counts again.")
+RECIPIENTS = Figure(
+    _counter, "pgp_relay_recipients", "Recipients decided on, by the decision and its rule.", ("action", "rule")
+)
+REPLIES = Figure(
+    _counter, "pgp_relay_replies", "What recipients of received messages were answered.", ("reply",), _REPLIES
+)
+OCTETS = Figure(_counter, "pgp_relay_received_bytes", "Octets of the messages received.")
+MESSAGE_SECONDS = Figure(
+    _histogram, "pgp_relay_message_duration_seconds", "From a message's last octet to its answer.", buckets=_SLOW
+)
+LOOKUPS = Figure(
+    _counter,
+    "pgp_relay_lookups",
+    "Answers that recipients' decisions were made with, also from memory.",
+    ("source", "result"),
+)
+REQUESTS = Figure(
+    _counter,
+    "pgp_relay_source_requests",
+    "Questions that really went to a directory or to WKD.",
+    ("source", "result"),
+)
+REQUEST_SECONDS = Figure(
+    _histogram, "pgp_relay_source_request_duration_seconds", "How long those took.", ("source",), buckets=_FAST
+)
+ENCRYPT_SECONDS = Figure(
+    _histogram,
+    "pgp_relay_encrypt_duration_seconds",
+    "Signing and encrypting one message, and checking it.",
+    buckets=_FAST,
+)
+REINJECT_SECONDS = Figure(
+    _histogram, "pgp_relay_reinject_duration_seconds", "Handing one message to the next hop.", buckets=_SLOW
+)
+LAST_ENCRYPTION = Figure(
+    _gauge, "pgp_relay_last_encryption_timestamp_seconds", "When a message was last encrypted; 0: not since the start."
+)
+HOP_FAILURES = Figure(
+    _counter,
+    "pgp_relay_next_hop_failures",
+    "Messages and notices that the next hop could not be given: not reached, slow, or broken off.",
+)
+HOP_REPLIES = Figure(
+    _counter, "pgp_relay_next_hop_replies", "What the next hop said, for each recipient.", ("reply",), _REPLIES
+)
+HOP_UP = Figure(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
+NOTICES = Figure(_counter, "pgp_relay_notices", "Notices to senders that the next hop was given.", ("kind",), _KINDS)
+CERTIFICATES = Figure(
+    _gauge,
+    "pgp_relay_certificates",
+    "Certificates in the store: usable for 30 days and more, expiring before, unusable, proposed and not yet approved.",
+    ("state",),
+    _STATES,
+)
+UNDERWAY = Figure(_gauge, "pgp_relay_messages_in_progress", "Messages received and not answered yet.")
+WORKERS = Figure(_gauge, "pgp_relay_workers_alive", "Processes that serve now.")
+WORKERS_WANTED = Figure(_gauge, "pgp_relay_workers_configured", "Processes that should.")
+WORKERS_ENDED = Figure(_counter, "pgp_relay_workers_ended", "Worker processes that ended and were replaced.")
+FAILURES = Figure(_counter, "pgp_relay_failures", "Lines of the log that say `failed`: each one is a bug or an outage.")
+UNTRACED = Figure(_counter, "pgp_relay_untraced_rows", "Rows of trace or ledger that had to wait for the store.")
+UNANSWERED = Figure(_counter, "pgp_relay_unanswered_messages", "Messages whose client left before its answer.")
+TURNED_AWAY = Figure(
+    _counter,
+    "pgp_relay_connections_refused",
+    "Connections turned away: not in `allow`, or too many.",
+    ("reason",),
+    ("denied", "crowded"),
+)
+RELOADED = Figure(
+    _gauge, "pgp_relay_config_last_reload_successful", "0: the configuration was wrong at the last SIGHUP."
+)
+STARTED = Figure(_gauge, "pgp_relay_start_time_seconds", "When the relay was started.")
+READY = Figure(_gauge, "pgp_relay_ready", "1: as /readyz answers 200.")
+BUILD = Figure(_gauge, "pgp_relay_build_info", "1, with the versions that run.", ("version", "python"))
+
+ALL = tuple(value for value in list(globals().values()) if isinstance(value, Figure))

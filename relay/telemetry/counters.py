@@ -1,0 +1,102 @@
+"""What one process has counted since it last told: plain numbers, which add up over processes.
+
+A worker tells its supervisor what came on top (`Report`), and the supervisor adds: what it has heard stays, whatever
+becomes of the worker, and no counter goes backwards. Bounded by what `relay.telemetry.catalogue` lets labels be.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from relay.telemetry.catalogue import Figure
+
+Key = tuple[str, ...]
+"""A figure's name and its labels' values; of a histogram also `sum` or the number of the bucket."""
+
+Rows = list[list[Any]]
+
+SUM = "sum"
+MOST_TROUBLES = 20
+_AT_ONCE = 100
+"""Entries of one datagram: far below what a socket takes in one piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A kind of error or warning: how often it came, and when last."""
+
+    what: str
+    """The log's word."""
+    details: str
+    count: int
+    last: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters, values as they are now, and the last troubles."""
+
+    counts: defaultdict[Key, float] = field(default_factory=lambda: defaultdict(float))
+    marks: dict[Key, float] = field(default_factory=dict)
+    troubles: OrderedDict[tuple[str, str], Trouble] = field(default_factory=OrderedDict)
+
+    def count(self, figure: Figure, *labels: str, by: float = 1) -> None:
+        """So many more."""
+        self.counts[figure.name, *labels] += by
+
+    def observe(self, figure: Figure, seconds: float, *labels: str) -> None:
+        """One more duration."""
+        self.counts[figure.name, *labels, str(bisect_left(figure.buckets, seconds))] += 1
+        self.count(figure, *labels, SUM, by=seconds)
+
+    def mark(self, figure: Figure, value: float, *labels: str) -> None:
+        """It is this now."""
+        self.marks[figure.name, *labels] = value
+
+    def trouble(self, new: Trouble) -> None:
+        """One more; only the last kinds are kept."""
+        known = self.troubles.pop((new.what, new.details), None)
+        count = new.count + (known.count if known else 0)
+        self.troubles[new.what, new.details] = Trouble(new.what, new.details, count, new.last)
+        if len(self.troubles) > MOST_TROUBLES:
+            self.troubles.popitem(last=False)
+
+    def add(self, other: Tally) -> None:
+        """What another has counted, on top."""
+        for key, value in other.counts.items():
+            self.counts[key] += value
+        self.marks.update(other.marks)
+        for trouble in other.troubles.values():
+            self.trouble(trouble)
+
+    def take(self) -> Tally:
+        """All of it; then there is nothing."""
+        taken = Tally(self.counts, self.marks, self.troubles)
+        self.counts, self.marks, self.troubles = defaultdict(float), {}, OrderedDict()
+        return taken
+
+    def pieces(self) -> Iterator[Rows]:
+        """As rows for JSON, in pieces that each stand for themselves: at least one."""
+        rows: Rows = [["count", *key, value] for key, value in self.counts.items()]
+        rows += [["mark", *key, value] for key, value in self.marks.items()]
+        rows += [["trouble", t.what, t.details, t.count, t.last] for t in self.troubles.values()]
+        for at in range(0, len(rows) or 1, _AT_ONCE):
+            yield rows[at : at + _AT_ONCE]
+
+    @classmethod
+    def read(cls, piece: Rows) -> Self:
+        """One of those pieces."""
+        tally = cls()
+        for kind, *row in piece:
+            match kind:
+                case "count":
+                    tally.counts[tuple(row[:-1])] += row[-1]
+                case "mark":
+                    tally.marks[tuple(row[:-1])] = row[-1]
+                case _:
+                    tally.trouble(Trouble(*row))
+        return tally

@@ -1,0 +1,100 @@
+"""Where the relay can be looked at: `/metrics`, `/healthz` and `/readyz` on `metrics`, and for its owner `/status`.
+
+`/status` (JSON: figures and the last troubles) is answered on a socket in the keyring folder alone, which nobody but
+the relay's own user can reach; `pgp-relay status` asks there. A keyring folder whose socket another relay has leaves
+this one without: that is a line in the log and no reason not to serve mail. Raises `ListenError` for `metrics`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from relay.model.endpoint import HostPort
+from relay.model.errors import ListenError
+from relay.telemetry import catalogue as c
+from relay.telemetry import events
+from relay.telemetry.events import Event
+from relay.telemetry.exposition import CONTENT_TYPE, Page
+from relay.telemetry.figures import Figures
+from relay.telemetry.server import Answer, Server
+
+SOCKET = "status.sock"
+
+
+class Window:
+    """`open`, `move` at a reload, `close`. `refresh` is called before anything is told."""
+
+    def __init__(self, figures: Figures, refresh: Callable[[], None]) -> None:
+        self._figures = figures
+        self._page = Page(figures)
+        self._refresh = refresh
+        self._public: Server | None = None
+        self._own = Server(self._pages_for_owner)
+        self._place: HostPort | None = None
+
+    async def open(self, folder: Path, place: HostPort | None) -> None:
+        """Look out of both."""
+        await self.move(place)
+        try:
+            await self._own.listen_here(folder / SOCKET)
+        except ListenError as error:
+            events.log().warning(Event.UNWATCHED, **events.unforeseen(error))
+
+    async def move(self, place: HostPort | None) -> None:
+        """Another place for `metrics`; where it cannot be had, the old one stays."""
+        if place == self._place:
+            return
+        fresh = Server(self._pages) if place else None
+        if fresh and place:
+            await fresh.listen(place)
+        old, self._public, self._place = self._public, fresh, place
+        if old:
+            await old.close()
+
+    async def close(self) -> None:
+        """Nothing is told any more."""
+        await self.move(None)
+        await self._own.close()
+
+    def _pages(self, path: str) -> Answer | None:
+        self._refresh()
+        match path:
+            case "/metrics":
+                return Answer(HTTPStatus.OK, self._page.text(), CONTENT_TYPE)
+            case "/healthz":
+                return _word("alive" if self._figures.alive else "stalled", good=bool(self._figures.alive))
+            case "/readyz":
+                return _word(self._figures.lacks or "ready", good=not self._figures.lacks)
+            case _:
+                return None
+
+    def _pages_for_owner(self, path: str) -> Answer | None:
+        if path != "/status":
+            return self._pages(path)
+        self._refresh()
+        return Answer(HTTPStatus.OK, json.dumps(self._status()).encode(), "application/json")
+
+    def _status(self) -> dict[str, Any]:
+        figures = self._figures
+        return {
+            "started": figures.value(c.STARTED),
+            "lacks": figures.lacks,
+            "workers": {"alive": figures.alive, "configured": figures.wanted, "ended": figures.value(c.WORKERS_ENDED)},
+            "messages": figures.value(c.MESSAGES),
+            "per_second": round(figures.per_second, 2),
+            "in_progress": figures.underway,
+            "replies": {reply: figures.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
+            "certificates": {state: figures.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
+            "last_encryption": figures.value(c.LAST_ENCRYPTION) or None,
+            "next_hop_failures": figures.value(c.HOP_FAILURES),
+            "troubles": [asdict(trouble) for trouble in reversed(figures.tally.troubles.values())],
+        }
+
+
+def _word(word: str, *, good: bool) -> Answer:
+    return Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, f"{word}\n".encode())

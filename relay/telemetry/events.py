@@ -1,0 +1,173 @@
+"""The log's vocabulary: every line the relay writes is one of these words with named fields.
+
+Fields are ids, addresses, rule names, reasons from our own words, counts and times. No subject, no body, no
+header value, no text of another program, no exception's text: of what was not foreseen only the type and
+the place in our code are told. Format is `console` for people or `json` for machines, on standard error,
+with priorities where systemd's journal reads it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from enum import StrEnum
+from typing import Any, TextIO, cast
+
+import structlog
+
+from relay.model import Inbound
+from relay.telemetry import journal
+
+
+class Event(StrEnum):
+    """What can happen."""
+
+    READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHADOW = "shadow"
+    RELOADED = "reloaded"
+    NOT_RELOADED = "not_reloaded"
+    WORKING = "working"
+    WORKER_ENDED = "worker_ended"
+    DENIED = "denied"
+    CROWDED = "crowded"
+    RECEIVED = "received"
+    REJECTED = "rejected"
+    LOOKED_UP = "looked_up"
+    FOUND = "found"
+    ENCRYPTED = "encrypted"
+    PASSED = "passed"
+    CLEARED = "cleared"
+    REFUSED = "refused"
+    HELD = "held"
+    DEFERRED = "deferred"
+    SKIPPED = "skipped"
+    HANDED = "handed"
+    RELAYED = "relayed"
+    NOTICED = "noticed"
+    ANSWERED = "answered"
+    UNTRACED = "untraced"
+    UNANSWERED = "unanswered"
+    FAILED = "failed"
+    ANCHORED = "anchored"
+    IMPORTED = "imported"
+    ASKED = "asked"
+    RENEWED = "renewed"
+    PROPOSED = "proposed"
+    REMINDED = "reminded"
+    COUNTED = "counted"
+    UNWATCHED = "unwatched"
+
+
+DECIDED = {
+    "pass": Event.PASSED,
+    "encrypt": Event.FOUND,
+    "clear": Event.CLEARED,
+    "refuse": Event.REFUSED,
+    "hold": Event.HELD,
+    "defer": Event.DEFERRED,
+}
+"""The word for each decision."""
+
+Logger = structlog.stdlib.BoundLogger
+
+Seen = Callable[[str, Mapping[str, Any]], None]
+"""Is shown each line, its level and its fields (`event` is its word), before the log's level leaves some out."""
+
+_JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for every line
+
+
+class _StandardError:
+    """Standard error as it is at each moment. A line it does not take is lost, and no mail with it.
+
+    Who reads it may have gone away; what was decided stands in the trace.
+    """
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+def _let_go() -> None:
+    """Drop what nobody takes: at the end Python would try once more, fail, and make 120 of the exit status."""
+    with contextlib.suppress(ValueError):  # it is closed
+        try:
+            sys.stderr.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None, **always: object) -> None:
+    """Set the process's logging up, once; `always` are fields of every line."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(lambda line, **_: _JSON.encode(line))
+        if fmt == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=10)
+    )
+    structlog.configure(
+        processors=[
+            *([lambda _logger, _method, line: {**always, **line}] if always else []),
+            *([_shown_to(seen, least)] if seen else []),
+            _in_words,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+            *([journal.with_priority] if journal.reads_standard_error() else []),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if seen else least),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
+        cache_logger_on_first_use=True,
+    )
+    atexit.register(_let_go)
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes message text there
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
+
+
+def _in_words(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A word of ours is its text; the console would show what Python calls it."""
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()}
+
+
+def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:
+    levels = logging.getLevelNamesMapping()
+
+    def show(_: object, level: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        seen(level, fields)
+        if levels[level.upper()] < least:
+            raise structlog.DropEvent
+        return fields
+
+    return show
+
+
+def log() -> Logger:
+    """The logger for what concerns no message."""
+    logger: Logger = structlog.get_logger()
+    return logger
+
+
+def of(inbound: Inbound) -> Logger:
+    """The logger for one message: its id and the queue id stand in each line."""
+    logger: Logger = structlog.get_logger().bind(id=inbound.id, queue_id=inbound.envelope.queue_id)
+    return logger
+
+
+def unforeseen(error: BaseException) -> dict[str, str]:
+    """What may be told of an exception: its type and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-6:])),
+    }

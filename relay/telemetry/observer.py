@@ -1,0 +1,106 @@
+"""Counts what the log's vocabulary says: one place that knows which word moves which figure.
+
+It is given every line, also those that the log's level leaves out. Takes nothing of a line but the words and numbers
+named here: no address and no id ever becomes a label.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from relay.telemetry import catalogue as c
+from relay.telemetry.counters import Tally, Trouble
+from relay.telemetry.events import DECIDED, Event
+
+Fields = Mapping[str, Any]
+
+_ACTIONS = {word: action for action, word in DECIDED.items()}
+_LONGEST = 300
+_UNAVAILABLE = "unavailable"
+
+
+class Observer:
+    """`relay.telemetry.events.configure(seen=…)`."""
+
+    def __init__(self, tally: Tally, clock: Callable[[], float] = time.time) -> None:
+        self.tally = tally
+        self.next_hop_down = False
+        self._clock = clock
+        self._see: dict[str, Callable[[Fields], None]] = {
+            Event.RECEIVED: self._received,
+            Event.LOOKED_UP: lambda f: tally.count(c.LOOKUPS, f["source"], _result(f), by=f["recipients"]),
+            Event.ASKED: self._asked,
+            Event.ENCRYPTED: self._encrypted,
+            Event.HANDED: self._handed,
+            Event.RELAYED: lambda f: tally.count(c.HOP_REPLIES, _reply(f["code"])),
+            Event.ANSWERED: self._answered,
+            Event.NOTICED: lambda f: tally.count(c.NOTICES, f["notice"]),
+            Event.COUNTED: self._counted,
+            Event.FAILED: lambda _: tally.count(c.FAILURES),
+            Event.UNTRACED: lambda f: tally.count(c.UNTRACED, by=f.get("rows", 1)),
+            Event.UNANSWERED: lambda _: tally.count(c.UNANSWERED),
+            Event.DENIED: lambda _: tally.count(c.TURNED_AWAY, "denied"),
+            Event.CROWDED: lambda _: tally.count(c.TURNED_AWAY, "crowded"),
+            Event.WORKER_ENDED: lambda _: tally.count(c.WORKERS_ENDED),
+            Event.RELOADED: lambda _: tally.mark(c.RELOADED, 1),
+            Event.NOT_RELOADED: lambda _: tally.mark(c.RELOADED, 0),
+        }
+
+    def __call__(self, level: str, fields: Fields) -> None:
+        """One line of the log."""
+        event = fields["event"]
+        if event in _ACTIONS and "rule" in fields:
+            self.tally.count(c.RECIPIENTS, _ACTIONS[Event(event)], fields["rule"])
+        elif event == Event.DEFERRED:
+            self.next_hop(up=False)
+            self.tally.count(c.HOP_FAILURES)
+        elif see := self._see.get(event):
+            see(fields)
+        if level in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
+            self.tally.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
+
+    def next_hop(self, *, up: bool) -> None:
+        """It did, or did not, what it is there for."""
+        self.next_hop_down = not up
+        self.tally.mark(c.HOP_UP, int(up))
+
+    def _received(self, fields: Fields) -> None:
+        self.tally.count(c.MESSAGES)
+        self.tally.count(c.OCTETS, by=fields["size"])
+
+    def _asked(self, fields: Fields) -> None:
+        self.tally.count(c.REQUESTS, fields["source"], _result(fields))
+        self.tally.observe(c.REQUEST_SECONDS, fields["seconds"], fields["source"])
+
+    def _encrypted(self, fields: Fields) -> None:
+        self.tally.observe(c.ENCRYPT_SECONDS, fields["seconds"])
+        self.tally.mark(c.LAST_ENCRYPTION, self._clock())
+
+    def _handed(self, fields: Fields) -> None:
+        self.next_hop(up=True)
+        self.tally.observe(c.REINJECT_SECONDS, fields["seconds"])
+
+    def _answered(self, fields: Fields) -> None:
+        self.tally.observe(c.MESSAGE_SECONDS, fields["seconds"])
+        for code, recipients in fields["codes"].items():
+            self.tally.count(c.REPLIES, _reply(code), by=recipients)
+
+    def _counted(self, fields: Fields) -> None:
+        for state in c.CERTIFICATES.closed:
+            self.tally.mark(c.CERTIFICATES, fields[state], state)
+
+
+def _result(fields: Fields) -> str:
+    return str(fields["result"]).replace(" ", "_")
+
+
+def _reply(code: int) -> str:
+    return "accepted" if code < 400 else "deferred" if code < 500 else "rejected"
+
+
+def _details(fields: Fields) -> str:
+    """What may be shown to whoever runs the relay; addresses, ids and files' names stay in the log."""
+    shown = (fields.get(name) for name in ("source", "error", "at", "reason", "worker", "code"))
+    return " ".join(str(value) for value in shown if value is not None)[:_LONGEST]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from relay.model.errors import StoreError
+from relay.store import Store
+from relay.store.ledger import KEPT_SECONDS
+
+
+async def test_after_five_days_nobody_is_served_and_the_row_is_gone(tmp_path: Path) -> None:
+    now = 1e9
+    async with await Store.open(tmp_path / "s.db", clock=lambda: now) as store:
+        await store.ledger.record(b"t", ["a@x"])
+        now += KEPT_SECONDS - 1
+        assert await store.ledger.served(b"t") == {"a@x"}
+        now += 1
+        assert await store.ledger.served(b"t") == frozenset()
+        await store.ledger.record(b"u", ["b@x"])
+        count = await store.database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM ledger").scalar())
+        assert count == 1
+
+
+async def test_a_caller_that_gives_up_does_not_take_its_row_back(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store:
+        recording = asyncio.create_task(store.ledger.record(b"t", ["a@x"]))
+        await asyncio.sleep(0)
+        recording.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await recording
+        await store.ledger.record(b"t", ["b@x"])
+        assert await store.ledger.served(b"t") == {"a@x", "b@x"}
+
+
+async def test_all_who_share_a_failed_commit_are_told(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store:
+        await store.database.write(lambda c: c.exec_driver_sql("DROP TABLE ledger"))
+        results = await asyncio.gather(*(store.ledger.record(b"t", [f"{n}"]) for n in range(5)), return_exceptions=True)
+        assert [type(r) for r in results] == [StoreError] * 5
+
+
+async def test_a_fault_that_is_no_store_error_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db", clock=lambda: 1 // 0) as store:
+        results = await asyncio.gather(*(store.ledger.record(b"t", [f"{n}"]) for n in range(5)), return_exceptions=True)
+        assert [type(r) for r in results] == [ZeroDivisionError] * 5
+
+
+async def test_those_who_ask_within_a_few_turns_of_the_loop_share_a_look(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store:
+        await store.ledger.record(b"3", ["a@x"])
+        looks = []
+        read = store.database.read
+
+        async def counted(work: object) -> object:
+            looks.append(work)
+            return await read(work)  # type: ignore[arg-type]  # passed through
+
+        store.database.read = counted  # type: ignore[method-assign, assignment]  # only counts
+        asking = []
+        for number in range(5):
+            asking.append(asyncio.create_task(store.ledger.served(b"%d" % number)))
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*asking) == [frozenset({"a@x"} if n == 3 else ()) for n in range(5)]
+        assert len(looks) == 1
+
+
+async def test_a_closed_store_is_a_store_error(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "s.db")
+    await store.close()
+    with pytest.raises(StoreError, match="closed"):
+        await store.ledger.record(b"t", ["a@x"])
+    with pytest.raises(StoreError, match="closed"):
+        await store.ledger.served(b"t")

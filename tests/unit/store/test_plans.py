@@ -1,0 +1,59 @@
+"""How SQLite finds one certificate among any number: through an index, whatever the number."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from lab.synthetic import certificate, entry
+from sqlalchemy import Connection, event
+
+from relay.store import Store, rows
+from relay.store.schema import tables
+
+BOB = certificate("bob")
+LOOKUPS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
+    "by address": (lambda c: rows.by_address(c, "bob@example.org"), {"state", "address", "certificate"}),
+    "by fingerprint": (lambda c: rows.by_fingerprints(c, [BOB.fingerprint]), {"certificate"}),
+    "by many fingerprints": (
+        lambda c: rows.by_fingerprints(c, [certificate(f"n{n}").fingerprint for n in range(rows.CHUNK)]),
+        {"certificate"},
+    ),
+    "by key id": (lambda c: rows.search(c, BOB.primary.key_id), {"certificate"}),
+    "by a fingerprint's beginning": (lambda c: rows.search(c, BOB.fingerprint[:12]), {"certificate"}),
+    "whether anything has changed": (rows.token, {"state"}),
+}
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with await Store.open(tmp_path / "s.db") as opened:
+        await opened.certificates.upsert([entry(BOB), *(entry(certificate(f"n{n}")) for n in range(50))])
+        yield opened
+
+
+def steps(connection: Connection, work: Callable[[Connection], object]) -> list[str]:
+    """SQLite's plan for each statement that this work gives it."""
+    given: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+        given.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    work(connection)
+    event.remove(connection, "before_cursor_execute", note)
+    plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values) for statement, values in given]
+    return [row.detail for plan in plans for row in plan]
+
+
+@pytest.mark.parametrize(("work", "asked"), LOOKUPS.values(), ids=LOOKUPS)
+async def test_looking_one_up_goes_through_an_index_and_reads_no_table_from_end_to_end(
+    store: Store, work: Callable[[Connection], object], asked: set[str]
+) -> None:
+    found = await store.database.read(lambda connection: steps(connection, work))
+
+    searched = {step.split()[1] for step in found if step.startswith("SEARCH ") and " INDEX " in step}
+    scanned = {word for step in found if step.startswith("SCAN") for word in step.split()}
+    assert asked <= searched, found
+    assert not scanned & set(tables.tables), found

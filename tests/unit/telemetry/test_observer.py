@@ -1,0 +1,112 @@
+"""Which line of the log moves which figure; and nothing from outside is a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relay.telemetry import catalogue as c
+from relay.telemetry import events
+from relay.telemetry.counters import Tally
+from relay.telemetry.events import DECIDED, Event
+from relay.telemetry.observer import Observer
+
+OUTSIDE = {
+    "id": "1M8A9FF57DWR41R",
+    "queue_id": "OUTSIDE",
+    "recipient": "outside@ville.example",
+    "peer": "192.0.2.25",
+    "signer": "OUTSIDE",
+    "method": "outside",
+    "faults": ["outside"],
+    "fingerprint": "OUTSIDE",
+    "protocol": "OUTSIDE",
+}
+LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
+    (Event.RECEIVED, {"size": 91, "recipients": 2}, ("pgp_relay_messages",), 1),
+    (Event.RECEIVED, {"size": 91, "recipients": 2}, ("pgp_relay_received_bytes",), 91),
+    *((word, {"rule": "all"}, ("pgp_relay_recipients", action, "all"), 1) for action, word in DECIDED.items()),
+    (
+        Event.LOOKED_UP,
+        {"source": "wkd", "result": "not found", "recipients": 3},
+        ("pgp_relay_lookups", "wkd", "not_found"),
+        3,
+    ),
+    (
+        Event.ASKED,
+        {"source": "ldap", "result": "unavailable", "seconds": 0.2},
+        ("pgp_relay_source_requests", "ldap", "unavailable"),
+        1,
+    ),
+    (Event.ENCRYPTED, {"seconds": 0.2}, ("pgp_relay_encrypt_duration_seconds", "sum"), 0.2),
+    (Event.HANDED, {"seconds": 0.3}, ("pgp_relay_reinject_duration_seconds", "sum"), 0.3),
+    (Event.RELAYED, {"code": 452}, ("pgp_relay_next_hop_replies", "deferred"), 1),
+    (Event.DEFERRED, {"recipients": 2, "error": "NextHopError"}, ("pgp_relay_next_hop_failures",), 1),
+    (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_replies", "rejected"), 3),
+    (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_message_duration_seconds", "sum"), 1),
+    (Event.NOTICED, {"notice": "held", "code": 250}, ("pgp_relay_notices", "held"), 1),
+    (Event.FAILED, {}, ("pgp_relay_failures",), 1),
+    (Event.UNTRACED, {"rows": 7}, ("pgp_relay_untraced_rows",), 7),
+    (Event.UNANSWERED, {}, ("pgp_relay_unanswered_messages",), 1),
+    (Event.DENIED, {}, ("pgp_relay_connections_refused", "denied"), 1),
+    (Event.CROWDED, {}, ("pgp_relay_connections_refused", "crowded"), 1),
+    (Event.WORKER_ENDED, {"worker": 1}, ("pgp_relay_workers_ended",), 1),
+]
+
+
+@pytest.mark.parametrize(("word", "fields", "key", "more"), LINES, ids=[f"{line[0]}-{line[2][0]}" for line in LINES])
+def test_a_line_moves_its_figure_and_holds_nothing_from_outside(
+    word: str, fields: dict[str, Any], key: tuple[str, ...], more: float
+) -> None:
+    observer = Observer(Tally())
+
+    observer("error", {**OUTSIDE, **fields, "event": word})
+
+    tally = observer.tally
+    assert tally.counts[key] == more
+    told = [*tally.counts, *tally.marks, *tally.troubles]
+    assert not any("outside" in str(each).lower() or OUTSIDE["id"] in str(each) for each in told)
+
+
+def test_every_counter_is_moved_by_a_line() -> None:
+    moved = {key[0] for _, _, key, _ in LINES} | {c.REQUEST_SECONDS.name}
+
+    assert moved == {figure.name for figure in c.ALL if figure.kind is not c.Kind.GAUGE}
+
+
+def test_the_next_hop_is_down_after_a_failure_and_up_after_a_mail() -> None:
+    observer = Observer(Tally())
+    observer("warning", {"event": Event.DEFERRED, "recipients": 1})
+    assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (True, 0)
+
+    observer("debug", {"event": Event.HANDED, "seconds": 1.0})
+    assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (False, 1)
+
+
+def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
+    observer = Observer(Tally())
+    observer("info", {"event": Event.DEFERRED, "rule": "everyone"})
+
+    assert not observer.next_hop_down
+
+
+def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = Observer(Tally())
+    events.configure(level="error", seen=observer)
+    events.log().info(Event.RECEIVED, size=1, recipients=1)
+    events.log().debug(Event.HANDED, seconds=1.0)
+    events.log().error(Event.FAILED)
+
+    assert observer.tally.counts[c.MESSAGES.name,] == 1
+    assert "failed" in (told := capsys.readouterr().err)
+    assert "received" not in told
+
+
+def test_without_an_observer_the_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    events.configure(level="info")
+    events.log().debug(Event.HANDED, seconds=1.0)
+    events.log().info(Event.RECEIVED)
+
+    assert "handed" not in (told := capsys.readouterr().err)
+    assert "received" in told
