@@ -190,7 +190,7 @@ def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int])
 
 def _load() -> None:
     commands = [f"cli.{place.partition(':')[0]}" for place in PLACES.values()]
-    for name in ("app", "keys.wkd.source", *commands):
+    for name in ("daemon.build", "keys.wkd.source", *commands):
         importlib.import_module(f"relay.{name}")
     gc.freeze()
 
