@@ -75,7 +75,7 @@ async def main(file: Path, seconds: float) -> None:
             await asyncio.sleep(seconds / 2)
             port = hop.port
             await hop.stop()
-            os.kill(relay.daemon.supervisor[1], signal.SIGKILL)
+            os.kill(relay.workers[1], signal.SIGKILL)
             await asyncio.sleep(seconds / 10)
             await hop.listen(port)
             await asyncio.sleep(seconds * 4 / 10)

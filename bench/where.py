@@ -34,16 +34,16 @@ CERTIFICATES = 1000
 RATE = 250
 REST = "the rest"
 PARTS = {
-    "log lines": "structlog/|relay/events",
-    "the store: ledger, trace, certificates": "sqlalchemy/|relay/keys/store",
+    "log lines": "structlog/|relay/telemetry",
+    "the store: ledger, trace, certificates": "sqlalchemy/|relay/store",
     "the last check of what was made": r"verify \(relay/mail/pgpmime",
     "encryption (pysequoia), or calling gpg": "relay/openpgp|asyncio/subprocess",
     "armor and MIME around it": "relay/mail/armor|relay/mail/pgpmime",
     "next hop": r"relay/smtp/(outlet|handover|connection|pool|commands)|aiosmtplib/|stuffed \(",
-    "handing over to the process beside, and back": r"relay/wire|relay/helper.*(receive|send)|_read \(relay/wire",
-    "inlet: commands, DATA, dots": r"relay/smtp/(session|line|receive|data|esmtp|transaction)|aiosmtpd/",
-    "reading the mail: header checks, shape, digest": "relay/mail/|relay/served",
-    "rules, lookups, pipeline": r"relay/(?!(cli|running|helper|smtp/inlet|service))",
+    "handing over to the process beside, and back": "relay/process/",
+    "inlet: commands, DATA, dots": r"relay/smtp/(session|server_protocol|receive|data|esmtp|transaction)|aiosmtpd/",
+    "reading the mail: header checks, shape, digest": "relay/mail/|relay/pipeline/ledger",
+    "rules, lookups, pipeline": r"relay/(?!(cli|process|smtp/inlet|daemon))",
     "asyncio": "asyncio/",
 }
 
@@ -70,7 +70,7 @@ def sampled(folder: Path, stock: Path, engine: str, size: int) -> str:
     sessions, mails = LOADS[size]
     file = folder / f"{engine}-{size}"
     with load.sink() as (onward, _), subjects.relay(onward, engine, stock) as relay:
-        port = relay.pipeline.ports["lmtp"]
+        port = relay.ports["lmtp"]
         load.run(port, lmtp=True, size=size, sessions=sessions, mails=2 * sessions)
         words = ["--pid", str(relay.family.leader), "--subprocesses", "--rate", str(RATE), "--duration", "3600"]
         program = Path(sys.executable).with_name("py-spy")

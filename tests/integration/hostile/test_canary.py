@@ -31,7 +31,7 @@ INSIDE = {
     "an exception's text": """
         def process(self, inbound):
             raise ValueError(inbound.content.decode())
-        pipeline.Pipeline.process = process
+        outgoing.Pipeline.process = process
         events.unforeseen = lambda error: {"error": repr(error)}
     """,
     "a crash": """
@@ -60,7 +60,7 @@ IN_A_REPLY = """
         Inlet._judged = telling
 """
 IN_A_NOTICE = """
-        returned._READ = {**returned._READ, "Subject": str}
+        returned_headers._READ = {**returned_headers._READ, "Subject": str}
 """
 
 
@@ -69,10 +69,11 @@ def singing(code: str) -> str:
     lines = "\n".join(line[8:] for line in code.splitlines())
     preface = """
 import os, signal, sys, tempfile
-from relay import events, pipeline
-from relay.mail import headers, returned
+from relay.pipeline import outgoing
+from relay.mail import headers, returned_headers
 from relay.model import Reply
 from relay.smtp.inlet import Inlet
+from relay.telemetry import events
 """
     return f"{preface}\n{lines}"
 

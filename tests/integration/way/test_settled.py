@@ -6,14 +6,14 @@ from lab.relay import Relay
 
 COUNTING = """
 import gc, pathlib
-from relay import post
+from relay.daemon import role
 from relay.daemon.service import Service
-ready = post.Alone.ready
+ready = role.Alone.ready
 def tell(self, listening):
     seen = sum(isinstance(one, Service) for one in gc.get_objects())
     pathlib.Path("seen").write_text(str(seen))
     ready(self, listening)
-post.Alone.ready = tell
+role.Alone.ready = tell
 """
 
 
