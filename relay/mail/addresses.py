@@ -17,7 +17,8 @@ from relay.model.errors import AddressError
 MAX_LIST = 1_000_000
 MAX_ADDRESSES = 20_000
 
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"|\[[^\[\]\\<>"]*+\]|\\.|[^"\[\\(),:;<>]++|.', re.DOTALL)
+_PIECE = re.compile(r'"[^"\\]*"|\[[^\[\]\\<>"]*\]|\\.|[^"\[\\(),:;<>]+|.', re.DOTALL)
+_QUOTED_PIECE = re.compile(r'\\.|"', re.DOTALL)
 
 
 def addresses(value: str, limit: int = MAX_LIST) -> Iterator[Address]:
@@ -35,8 +36,7 @@ def _mailboxes(value: str) -> Iterator[str]:
     """The text of each mailbox: what is in angle brackets or, without them, all but the comments."""
     mailbox = _Mailbox()
     depth = 0
-    for match in _PIECE.finditer(value):
-        piece = match[0]
+    for piece in _pieces(value):
         if piece == "(":
             depth += 1
         elif piece == ")" and depth:
@@ -54,6 +54,22 @@ def _mailboxes(value: str) -> Iterator[str]:
             mailbox.take(piece)
     if not depth:
         yield from mailbox.text()
+
+
+def _pieces(value: str) -> Iterator[str]:
+    """What a list is read by. A quote that nothing closes is a piece of its own, and no other comes after it."""
+    at = 0
+    while match := _PIECE.match(value, at):
+        end = match.end()
+        if match[0] == '"':
+            end = _closed(value, end) or end  # one with quoted pairs
+        yield value[at:end]
+        at = end
+
+
+def _closed(value: str, start: int) -> int:
+    """Where the quoted string ends that begins before `start`; 0: nowhere. Piece by piece: it takes no memory."""
+    return next((one.end() for one in _QUOTED_PIECE.finditer(value, start) if one[0] == '"'), 0)
 
 
 class _Mailbox:

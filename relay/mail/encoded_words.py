@@ -13,16 +13,16 @@ import codecs
 import encodings
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 
 MAX_TEXT = 65_536
 
-_HEAD = r"\?[^?]{0,80}\?[bBqQ]\?"
-_WORD = re.compile(rf"=\?([^?*]{{0,80}})(?:\*[^?]{{0,80}})?\?([bBqQ])\?((?:[^?=]++|=(?!{_HEAD})|\?(?!=))*+)\?=")
-"""The text of a word ends before the head of another, or many heads without an end would take quadratic time."""
+_HEAD = re.compile(r"=\?([^?*]{0,80})(?:\*[^?]{0,80})?\?([bBqQ])\?")
+_STOP = re.compile(r"\?=|=\?[^?]{0,80}\?[bBqQ]\?")
+"""What ends the text of a word, or is the head of another: then the first is no word."""
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _PADDING = re.compile(rb"=+")
 _UTF_16 = frozenset({"utf-16", "utf16", "ucs-2", "unicode", "iso-10646-ucs-2"})
@@ -44,13 +44,32 @@ def decode(text: str) -> str:
 def _pieces(text: str) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = 0
-    for match in _WORD.finditer(text):
-        between = text[at : match.start()]
+    for head, stop in _words(text):
+        between = text[at : head.start()]
         if between and not (pieces and between.isspace()):  # space between encoded words is no text (6.2)
             pieces.append(("", "", between))
-        pieces.append((match[1].strip(" \t\"'").lower() or "utf-8", match[2].lower(), match[3]))
-        at = match.end()
+        charset = head[1].strip(" \t\"'").lower() or "utf-8"
+        pieces.append((charset, head[2].lower(), text[head.end() : stop.start()]))
+        at = stop.end()
     return [*pieces, ("", "", text[at:])]
+
+
+def _words(text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """The head and the end of each word.
+
+    A stop is looked for once, also where it serves many heads, or heads without an end would take quadratic time.
+    """
+    at = 0
+    stop: re.Match[str] | None = None
+    while head := _HEAD.search(text, at):
+        if stop is None or stop.start() < head.end():
+            stop = _STOP.search(text, head.end())
+        if stop is None:
+            return
+        ended = stop[0] == "?="
+        if ended:
+            yield head, stop
+        at = stop.end() if ended else head.start() + 1
 
 
 def _read(charset: str, pieces: Iterable[_Piece]) -> str:

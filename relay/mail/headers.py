@@ -13,8 +13,10 @@ from __future__ import annotations
 import codecs
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import format_datetime
+from itertools import islice
 
 from relay.mail import encoded_words
 from relay.mail.addresses import MAX_LIST, addresses
@@ -30,10 +32,9 @@ MAX_OCTETS = 12 * 1024 * 1024
 MAX_READ = 4 * encoded_words.MAX_TEXT
 """Octets of one field that are decoded for people and rules."""
 
-_A_FIELD = rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+)"
-_FIELD = re.compile(_A_FIELD)
-_FIELDS = re.compile(_A_FIELD + rb"{0,%d}+" % MAX_FIELDS)
-_MESSAGE_ID = re.compile(rb"^message-id[ \t]*+:", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
+_FIELD_END = re.compile(rb"\n(?![ \t])")
+_MESSAGE_ID = re.compile(rb"message-id[ \t]*:", re.IGNORECASE)
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _WORD = re.compile(r"[A-Za-z0-9-]+")
@@ -90,9 +91,9 @@ def split(content: bytes, start: int = 0, end: int | None = None) -> Head:
     """The header block at `start`; nothing from `end` on is looked at."""
     end = len(content) if end is None else end
     fields: list[Field] = []
-    while match := _FIELD.match(content, start, end):
-        fields.append(Field(match[0]))
-        start = match.end()
+    for until in _ends(content, start, end):
+        fields.append(Field(content[start:until]))
+        start = until
     empty = _EMPTY_LINE.match(content, start, end)
     return Head(tuple(fields), empty[0] if empty else b"", empty.end() if empty else start)
 
@@ -126,11 +127,13 @@ def named_recipients(head: Head) -> frozenset[Address]:
 
 def message_id(content: bytes) -> str:
     """The Message-ID field, printable, bounded; empty where there is none."""
-    fields = _FIELDS.match(content)
-    found = _MESSAGE_ID.search(content, 0, fields.end() if fields else 0)
-    match = _FIELD.match(content, found.start()) if found else None
-    value = Field(match[0]).readable[:MAX_MESSAGE_ID] if match else ""
-    return "".join(c if c.isprintable() else "?" for c in value)
+    start = 0
+    for end in islice(_ends(content, 0, len(content)), MAX_FIELDS):
+        if _MESSAGE_ID.match(content, start, end):
+            value = Field(content[start:end]).readable[:MAX_MESSAGE_ID]
+            return "".join(c if c.isprintable() else "?" for c in value)
+        start = end
+    return ""
 
 
 def received_count(head: Head) -> int:
@@ -168,15 +171,25 @@ def passed_on(content: bytes, received: bytes) -> bytes:
 
 def excessive(content: bytes) -> bool:
     """Whether its header block is more than we read; costs no memory, and no more time than the bounds admit."""
-    match = _FIELDS.match(content, 0, MAX_OCTETS + 1)
-    end = match.end() if match else 0
-    return end > MAX_OCTETS or _FIELD.match(content, end, MAX_OCTETS + 1) is not None
+    ends = enumerate(_ends(content, 0, MAX_OCTETS + 1), 1)
+    return any(count > MAX_FIELDS or end > MAX_OCTETS for count, end in ends)
 
 
 def faulty(content: bytes) -> bool:
     """Whether it holds NUL, a bare CR or a bare LF (RFC 5321 section 2.3.8)."""
     ends = content.count(b"\r\n")
     return b"\0" in content or content.count(b"\r") != ends or content.count(b"\n") != ends
+
+
+def _ends(content: bytes, start: int, end: int) -> Iterator[int]:
+    """Where each field ends: at the first line end that no fold follows, or where the octets end.
+
+    Not one expression for all folds, or for all fields: what it could go back to would take memory for each of them.
+    """
+    while name := _NAME.match(content, start, end):
+        last = _FIELD_END.search(content, name.end(), end)
+        start = last.end() if last else min(end, len(content))
+        yield start
 
 
 def _unfolded(octets: bytes) -> bytes:

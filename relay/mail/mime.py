@@ -25,15 +25,16 @@ MAX_LOOKALIKES = 10_000
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
 """Transfer encodings that change nothing (RFC 2045 section 6.2)."""
 
-_SPACE = rb"(?:[ \t\r\n]|\([^()\\]*+\))*+"
-_TOKEN = rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]++"
-_TYPE = re.compile(rb"[^:]*+:%b(%b)/(%b)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
-_PARAMETER = re.compile(
-    rb';%b(%b)%b=%b("(?:[^"\\]|\\.)*+"|[^ \t\r\n;"]++)%b' % (_SPACE, _TOKEN, _SPACE, _SPACE, _SPACE), re.DOTALL
-)
-_NO_MORE = re.compile(rb"[; \t\r\n]*+\Z")
+_COMMENT = rb"\([^()\\]*\)"
+_SPACE = rb"[ \t\r\n]*(?:%b[ \t\r\n]*)*" % _COMMENT
+_TOKEN = rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+"
+_QUOTED = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_BARE = rb'(?!%b)[^ \t\r\n;"]+' % _COMMENT  # a comment that may be space is no value
+_TYPE = re.compile(rb"[^:]*:%b(%b)/(%b)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
+_PARAMETER = re.compile(rb";%b(%b)%b=%b(%b|%b)%b" % (_SPACE, _TOKEN, _SPACE, _SPACE, _QUOTED, _BARE, _SPACE), re.DOTALL)
+_NO_MORE = re.compile(rb"[; \t\r\n]*\Z")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
+_DELIMITER_END = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 
 
 class Parameter(NamedTuple):
