@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test unit fuzz dashboard-picture lint format image-check lock clean
+.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test test-newest unit fuzz dashboard-picture lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -34,6 +34,10 @@ test: $(VENV)/.development ## every test tier that can run here, against the bui
 
 unit: $(VENV)/.development ## the tests without network and GnuPG
 	@$(BIN)/pytest tests/unit
+
+test-newest: ## the unit tests with the newest Python that is here, where one is newer than Debian's (.venv-newest)
+	@newest=$$(.ci/python --newest) || exit 0; \
+	$(MAKE) --no-print-directory unit VENV=.venv-newest PYTHON="$$newest"
 
 fuzz: $(VENV)/.package ## ten minutes of coverage-guided fuzzing of all that reads outside octets
 	test -d .venv-fuzz || { $(PYTHON) -m venv .venv-fuzz && .venv-fuzz/bin/pip install -q "atheris==3.0.0" "$$(echo $(VENV)/wheel/*.whl)"; }
@@ -79,7 +83,7 @@ format: $(VENV)/.development ## let ruff write the code's layout
 image-check: ## build the Dockerfile, run the relay in it, and examples/compose by its page (root)
 	@.ci/image
 
-lock: ## constraints.txt anew, with the newest versions that pyproject.toml admits
+lock: ## constraints.txt anew, with the newest versions that pyproject.toml and the oldest Python (Debian's own) admit
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install -q --upgrade pip hatchling
@@ -92,9 +96,9 @@ soak: $(VENV)/.development ## 5,000 messages while the relay is killed, and gpg 
 	PYTHONPATH=tests $(BIN)/python -m lab.soak --messages 5000
 
 clean: ## remove what these targets made
-	rm -rf .venv-test .venv-lock .venv-fuzz .fuzz dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv-test .venv-newest .venv-lock .venv-fuzz .fuzz dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.python: constraints.txt
+$(VENV)/.python: constraints.txt .ci/python
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt --upgrade pip hatchling
