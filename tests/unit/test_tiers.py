@@ -29,14 +29,16 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, *there: str, uid: int = 1000, ci: str = "false") -> tuple[int, str, str]:
+def run(
+    place: Path, *there: str, uid: int = 1000, ci: str = "false", arguments: tuple[str, ...] = ()
+) -> tuple[int, str, str]:
     """With these packages there: its status and what it said where."""
     for name, text in {"id": f"echo {uid}", **dict.fromkeys(there, "")}.items():
         program = place / "bin" / name
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(0o755)
     environment = {"PATH": str(place / "bin"), "CI": ci}
-    done = subprocess.run([place / "system"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([place / "system", *arguments], env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -55,11 +57,20 @@ def test_without_a_package_only_unit_tests_run_and_it_is_told_which_and_why(plac
     assert run(place, "compiler", "peer", uid=uid) == (0, "tests/unit\n", f"{WITHOUT} {cause}: other\n")
 
 
+def test_to_build_the_package_what_tests_need_is_not_looked_for(place: Path) -> None:
+    assert run(place, "compiler", ci="true", arguments=("build",)) == (0, "", "")
+
+
+def test_without_a_compiler_no_package_is_built(place: Path) -> None:
+    status, _, told = run(place, "peer", "other", uid=0, arguments=("build",))
+    assert (status, told.rpartition(" without ")[2]) == (1, "compiler, and there is no apt-get\n")
+
+
 def test_without_a_compiler_nothing_runs(place: Path) -> None:
     status, tiers, told = run(place, "peer", "other")
 
     assert (status, tiers) == (1, "")
-    assert told.startswith("No test can run: ")
+    assert told.startswith("Nothing can be built or tested: ")
     assert told.endswith(" without compiler, and only root installs them\n")
 
 
