@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from relay.mail import headers, mime, words_2047
+from relay.mail import headers, mime, encoded_words
 from relay.mail.addresses import addresses
 from relay.mail.headers import Field
 
@@ -33,7 +33,7 @@ def filled(before: str, piece: str, octets: int = MUCH) -> str:
 @pytest.mark.parametrize("before", ["", "=?a?Q?"])
 def test_encoded_words(before: str, piece: str) -> None:
     with at_once():
-        words_2047.decode(filled(before, piece))
+        encoded_words.decode(filled(before, piece))
 
 
 @pytest.mark.parametrize(
