@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from relay.mail import headers, mime, encoded_words
+from relay.mail import encoded_words, headers, mime
 from relay.mail.addresses import addresses
 from relay.mail.headers import Field
 
