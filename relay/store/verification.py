@@ -56,7 +56,8 @@ class Extent(NamedTuple):
 
 def extent(connection: Connection) -> Extent:
     """Read it."""
-    first, last, anchor_number, anchor_hash, head_number, head_hash, renamed = connection.execute(_EXTENT).one()
+    told: tuple[Any, ...] = tuple(connection.execute(_EXTENT).one())
+    first, last, anchor_number, anchor_hash, head_number, head_hash, renamed = told
     anchor = Link() if anchor_number is None else Link(anchor_number, bytes(anchor_hash))
     head = anchor if head_number is None else Link(head_number, bytes(head_hash))
     return Extent(first, last, anchor, head, renamed or 0)

@@ -20,11 +20,11 @@ DOMAIN = "ville.example"
 BOB = f"bob@{DOMAIN}"
 NAMED_INSIDE = """
 import socket
-from relay.keys.wkd import names, route
+from relay.keys.wkd import connector, dns
 
-result = route._result
-names._getaddrinfo = lambda host, family: (["127.0.0.1"] if family == socket.AF_INET else [], host)
-route._result = lambda host, address, port: result(host, address, {port})
+result = connector._result
+dns._getaddrinfo = lambda host, family: (["127.0.0.1"] if family == socket.AF_INET else [], host)
+connector._result = lambda host, address, port: result(host, address, {port})
 """
 """The system's names all lead to 127.0.0.1; what listens there has another port than 443, which is root's."""
 IN_THE_PROCESS_THAT_ASKS = """
