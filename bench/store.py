@@ -105,13 +105,13 @@ async def trace(store: Store) -> dict[str, object]:
 
     async def caller(first: int) -> None:
         for number in range(first, first + EACH):
-            await store.trail.write([record(number)])
+            await store.trace.write([record(number)])
 
     began, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller(n * EACH) for n in range(CALLERS)))
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     began = time.perf_counter()
-    verdict = await store.trail.verify()
+    verdict = await store.trace.verify()
     return {
         "trace_us_a_record": {
             f"concurrency_{CALLERS}": round(wall / (CALLERS * EACH) * 1e6, 1),

@@ -12,8 +12,8 @@ from relay.cli.context import Json, context_of, print_json, run, say
 from relay.config import Config
 from relay.daemon.build import assure, build_outlet
 from relay.daemon.engines import passphrase
-from relay.daemon.resources import opened_chain, opened_store
-from relay.keys.cache import Ask
+from relay.daemon.resources import opened_resolver, opened_store
+from relay.keys.cache import Refresh
 from relay.model import Address, Outage
 from relay.model.errors import NextHopError, RelayError, Unwilling
 from relay.openpgp import home, signing
@@ -107,8 +107,8 @@ async def _next_hop(config: Config) -> str:
 
 
 async def _sources(config: Config) -> str:
-    async with opened_chain(config) as chain:
-        answers = await chain.tell(Address(PROBE), Ask.NOW)
+    async with opened_resolver(config) as resolver:
+        answers = await resolver.tell(Address(PROBE), Refresh.ALWAYS)
     down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
     if down:
         raise RelayError("; ".join(down))

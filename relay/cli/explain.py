@@ -17,7 +17,7 @@ from relay.cli import lookup_report
 from relay.cli.context import Json, context_of, fail, print_json, run, say
 from relay.cli.times import moment
 from relay.config import Config
-from relay.daemon.resources import opened_chain
+from relay.daemon.resources import opened_resolver
 from relay.mail import headers
 from relay.mail.shape import shape_of
 from relay.model import (
@@ -111,9 +111,9 @@ async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explan
     lookup: Lookup | None = None
     keys: Iterable[str] = ["keys: not looked up"]
     if policy.needs_key(rule, encrypted_as=facts.encrypted_as):
-        async with opened_chain(config) as chain:
-            lookup, told = await chain.reason(recipient, rule.excused)
-        remotes = [remote.name for remote in chain.remotes]
+        async with opened_resolver(config) as resolver:
+            lookup, told = await resolver.reason(recipient, rule.excused)
+        remotes = [remote.name for remote in resolver.remotes]
         keys = lookup_report.steps(told, lookup, recipient, sources=remotes, excused=rule.excused)
     decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup)
     ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]

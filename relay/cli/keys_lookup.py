@@ -9,9 +9,9 @@ import typer
 from relay.cli.context import Json, context_of, fail, print_json, print_table, run
 from relay.cli.times import moment
 from relay.config import Config
-from relay.daemon.resources import opened_chain
-from relay.keys.cache import Ask
-from relay.keys.resolver import Told
+from relay.daemon.resources import opened_resolver
+from relay.keys.cache import Refresh
+from relay.keys.resolver import SourceReport
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable
 from relay.model.errors import AddressError
 
@@ -33,7 +33,7 @@ def lookup(
         wanted = Address(address)
     except AddressError as error:
         fail(str(error), status=2)
-    ask = Ask.NOW if fresh else Ask.WHEN_OLD
+    ask = Refresh.ALWAYS if fresh else Refresh.WHEN_STALE
     answers = [_object(told) for told in run(_tell(context_of(context).config(), wanted, ask))]
     if as_json:
         print_json(answers)
@@ -42,12 +42,12 @@ def lookup(
     print_table(_COLUMNS, rows)
 
 
-async def _tell(config: Config, address: Address, ask: Ask) -> list[Told]:
-    async with opened_chain(config) as chain:
-        return await chain.tell(address, ask)
+async def _tell(config: Config, address: Address, ask: Refresh) -> list[SourceReport]:
+    async with opened_resolver(config) as resolver:
+        return await resolver.tell(address, ask)
 
 
-def _object(told: Told) -> dict[str, object]:
+def _object(told: SourceReport) -> dict[str, object]:
     """The contract's fields, and when the source said so."""
     result, fingerprint, reason = _result(told.lookup)
     return {

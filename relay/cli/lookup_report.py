@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from relay.cli.times import moment
 from relay.keys.keyring import NAME as KEYRING
-from relay.keys.resolver import Told
+from relay.keys.resolver import SourceReport
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable
 
 
 def steps(
-    told: Sequence[Told], lookup: Lookup, address: Address, *, sources: Sequence[str], excused: frozenset[str]
+    told: Sequence[SourceReport], lookup: Lookup, address: Address, *, sources: Sequence[str], excused: frozenset[str]
 ) -> Iterator[str]:
     """A line a source, one for the certificate, one for what came out."""
     stored = any(answer.source == KEYRING and isinstance(answer.lookup, Found) for answer in told)
@@ -30,11 +30,11 @@ def steps(
     yield f"keys: {_came_out(lookup)}"
 
 
-def _where(answer: Told) -> str:
+def _where(answer: SourceReport) -> str:
     return answer.lookup.method or answer.source
 
 
-def _said(answer: Told) -> str:
+def _said(answer: SourceReport) -> str:
     when = f"remembered from {moment(answer.asked)}" if answer.remembered else f"{answer.seconds:.3f} s"
     match answer.lookup:
         case Found(certificate=certificate):
@@ -48,7 +48,7 @@ def _said(answer: Told) -> str:
     return f"{said} ({when})"
 
 
-def _then(answer: Told, excused: frozenset[str], *, last: bool, stored: bool) -> str:
+def _then(answer: SourceReport, excused: frozenset[str], *, last: bool, stored: bool) -> str:
     """Why it went on from there, or did not."""
     onward = "no source is left" if last else "the next one is asked"
     match answer.lookup:

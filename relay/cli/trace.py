@@ -76,7 +76,7 @@ async def _show(  # noqa: PLR0913  each is an option
 ) -> None:
     rows: list[Row] = []
     async with opened_store(config) as store:
-        async for record in store.trail.select(since=since, sender=sender, recipient=recipient, id_=id_):
+        async for record in store.trace.select(since=since, sender=sender, recipient=recipient, id_=id_):
             if as_json:
                 print_json(_object(record))
             elif sys.stdout.isatty():
@@ -90,7 +90,7 @@ async def _sum_up(  # noqa: PLR0913  each is an option
     config: Config, since: float | None, sender: str | None, recipient: str | None, id_: str, *, as_json: bool
 ) -> None:
     async with opened_store(config) as store:
-        sums = await store.trail.summary(since=since, sender=sender, recipient=recipient, id_=id_)
+        sums = await store.trace.summary(since=since, sender=sender, recipient=recipient, id_=id_)
     counts: defaultdict[tuple[str, str, bool], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_ACTIONS, 0))
     for found in sums:
         for key in (found.rule, found.domain, found.shadow), ("", "", found.shadow):
@@ -112,7 +112,7 @@ def _sum(rule: str, domain: str, shadow: bool, numbers: Mapping[str, int]) -> Ro
 
 async def _verify(config: Config, logged: Link | None, *, as_json: bool) -> None:
     async with opened_store(config) as store:
-        verdict = await store.trail.verify(logged)
+        verdict = await store.trace.verify(logged)
     newest = {"number": verdict.head.number, "hash": verdict.head.hash.hex()}
     if as_json:
         fault = None if verdict.holds else {"row": verdict.number, "fault": verdict.fault}

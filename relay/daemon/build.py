@@ -20,8 +20,8 @@ from relay.daemon.jobs.key_refresh import Upkeep
 from relay.daemon.jobs.retention import Housekeeping
 from relay.daemon.resources import Books
 from relay.daemon.scheduler import Rounds
-from relay.keys.factory import build_chain, lifetimes
-from relay.keys.resolver import Chain
+from relay.keys.factory import build_resolver, lifetimes
+from relay.keys.resolver import Resolver
 from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
@@ -46,14 +46,14 @@ class Parts:
     """What one configuration is made into."""
 
     config: Config
-    chain: Chain
+    resolver: Resolver
     outlet: SmtpOutlet
     pipeline: Pipeline
     rounds: Rounds
 
     async def close(self) -> None:
         """Release connections; the store is closed by whoever opened it."""
-        await self.chain.close()
+        await self.resolver.close()
         await self.outlet.close()
 
 
@@ -78,23 +78,23 @@ async def build(config: Config, books: Books) -> Parts:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
-    chain = build_chain(config, books.store, lambda: build_examiner_beside(config))
+    resolver = build_resolver(config, books.store, lambda: build_examiner_beside(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),
-        lookups=chain,
+        lookups=resolver,
         maker=Maker(await _protector(config)),
         deliverer=build_deliverer(config, books, outlet),
         served=books.served,
         witness=books.witness,
         shadow=config.shadow,
     )
-    upkeep = Upkeep(chain.remotes, books.store.answers, books.store.duties, lifetimes(config))
+    upkeep = Upkeep(resolver.remotes, books.store.answers, books.store.leases, lifetimes(config))
     reminder = build_reminder(config, books.store, outlet)
-    housekeeping = Housekeeping(books.store.trail, books.store.duties, config.retention)
+    housekeeping = Housekeeping(books.store.trace, books.store.leases, config.retention)
     census = Census(books.store.certificates)
     rounds = Rounds((housekeeping.round, census.round, upkeep.round, reminder.round), upkeep.interval)
-    return Parts(config, chain, outlet, pipeline, rounds)
+    return Parts(config, resolver, outlet, pipeline, rounds)
 
 
 def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:

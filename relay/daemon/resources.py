@@ -1,4 +1,4 @@
-"""What is open while a command or the relay works: the store, the books over it, the chain of sources.
+"""What is open while a command or the relay works: the store, the books over it, the resolver over all sources.
 
 Each is closed at the end. Raises `StoreError` and `EngineError` where the keyring folder or the store cannot be used,
 `ConfigError` for a source that cannot be made. `relay.daemon.build`, which builds the rest, takes much longer to load.
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from relay.config import Config
 from relay.daemon.engines import build_examiner_beside
-from relay.keys.factory import build_chain
-from relay.keys.resolver import Chain
+from relay.keys.factory import build_resolver
+from relay.keys.resolver import Resolver
 from relay.openpgp import home
 from relay.pipeline.audit import Witness
 from relay.pipeline.ledger import Served
@@ -61,19 +61,19 @@ async def opened_books(config: Config) -> AsyncIterator[Books]:
     async with opened_store(config) as store:
         turns = Turns.at(config.keyring / TURNS)
         try:
-            yield Books(store, Served(store.ledger, turns), Witness(store.trail))
+            yield Books(store, Served(store.ledger, turns), Witness(store.trace))
         finally:
             turns.close()
 
 
 @asynccontextmanager
-async def opened_chain(config: Config) -> AsyncIterator[Chain]:
+async def opened_resolver(config: Config) -> AsyncIterator[Resolver]:
     """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
     events.configure(level="error")
     async with opened_store(config) as store:
-        chain = build_chain(config, store, lambda: build_examiner_beside(config))
+        resolver = build_resolver(config, store, lambda: build_examiner_beside(config))
         try:
-            yield chain
+            yield resolver
         finally:
-            await chain.close()
+            await resolver.close()
             pool.stop()

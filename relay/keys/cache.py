@@ -1,4 +1,4 @@
-"""A source that is asked over the network, with its memory: `Remote`.
+"""A source that is asked over the network, with its memory: `CachedSource`.
 
 Promises: what it answered counts for as long as `Lifetimes` say, in every process and over restarts; a process asks
 for an address once at a time, however many wait for it, and whoever gives up waiting ends nothing; what is found is
@@ -20,8 +20,8 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
-from relay.keys.merge_policy import Keeper
-from relay.keys.shared_outage import Trouble
+from relay.keys.merge_policy import MergePolicy
+from relay.keys.shared_outage import SharedOutage
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Source
@@ -49,16 +49,16 @@ class Lifetimes:
                 return self.unavailable
 
 
-class Ask(Enum):
+class Refresh(Enum):
     """When the source itself is asked."""
 
-    WHEN_OLD = "when nothing is remembered"
+    WHEN_STALE = "when nothing is remembered"
     TO_RENEW = "unless it did not answer a moment ago"
-    NOW = "now"
+    ALWAYS = "now"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CachedAnswer:
     """An answer, and when it was given."""
 
     lookup: Lookup
@@ -94,18 +94,18 @@ class Certificates(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class CacheStore:
     """Where answers are kept."""
 
     answers: Answers
     certificates: Certificates
-    keeper: Keeper
+    merge_policy: MergePolicy
     lifetimes: Lifetimes = Lifetimes()
     clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)
-class Reasons:
+class OutageReasons:
     """A source's words for an outage."""
 
     theirs: frozenset[str]
@@ -114,24 +114,28 @@ class Reasons:
     """Those that concern everybody there, and not the address alone."""
 
 
-class Remote:
-    """One source; an outage is a reason of `Reasons`, or a fault of our own."""
+class CachedSource:
+    """One source; an outage is a reason of `OutageReasons`, or a fault of our own."""
 
-    def __init__(self, source: Source, memory: Memory, whole: Callable[[Address], str], reasons: Reasons) -> None:
+    def __init__(
+        self, source: Source, memory: CacheStore, whole: Callable[[Address], str], reasons: OutageReasons
+    ) -> None:
         self._source = source
         self._memory = memory
         self._whole = whole
         self._reasons = reasons
-        self._underway: dict[tuple[str, Ask], asyncio.Task[Heard]] = {}
+        self._underway: dict[tuple[str, Refresh], asyncio.Task[CachedAnswer]] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._trouble = Trouble()
+        self._trouble = SharedOutage()
 
     @property
     def name(self) -> str:
         """The source's."""
         return self._source.name
 
-    async def lookup(self, address: Address, ask: Ask = Ask.WHEN_OLD, seen: float | None = None) -> Heard:
+    async def lookup(
+        self, address: Address, ask: Refresh = Refresh.WHEN_STALE, seen: float | None = None
+    ) -> CachedAnswer:
         """What it answers for this very address, from memory where that still counts.
 
         One task for all who wait: it goes on when one of them is cancelled. `TO_RENEW` renews what was
@@ -164,11 +168,11 @@ class Remote:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _still_known(self, address: Address, heard: Heard) -> Heard:
+    async def _still_known(self, address: Address, heard: CachedAnswer) -> CachedAnswer:
         """For a mail, what is known of a key is the answer while its source is down."""
         row = (await self._memory.answers.get(self.name, (address.key,))).get(address.key)
         known = await self._known(row, address) if row else None
-        return Heard(known, row.asked) if row and known else heard
+        return CachedAnswer(known, row.asked) if row and known else heard
 
     async def _known(self, row: Answer, address: Address) -> Found | Unusable | None:
         if row.result is Result.UNUSABLE:
@@ -182,34 +186,34 @@ class Remote:
             return Found(certificate, origin, self.name, row.method)
         return Unusable(why, row.fingerprint, origin, self.name, row.method, certificate.expires)
 
-    async def _lookup(self, address: Address, ask: Ask, seen: float | None) -> Heard:
+    async def _lookup(self, address: Address, ask: Refresh, seen: float | None) -> CachedAnswer:
         async with self._turns.setdefault(address.key, asyncio.Lock()):
             heard = None
             try:
                 rows = await self._memory.answers.get(self.name, (address.key, self._whole(address)))
-                if ask is not Ask.NOW:
+                if ask is not Refresh.ALWAYS:
                     heard = await self._remembered(address, rows, ask, seen)
                 heard = heard or await self._ask(address, rows)
-                if ask is Ask.WHEN_OLD and isinstance(heard.lookup, Outage):
+                if ask is Refresh.WHEN_STALE and isinstance(heard.lookup, Outage):
                     return await self._still_known(address, heard)
             except StoreError as error:
-                return heard or Heard(Outage(self.name, str(error)), self._memory.clock())
+                return heard or CachedAnswer(Outage(self.name, str(error)), self._memory.clock())
             return heard
 
     async def _remembered(
-        self, address: Address, rows: dict[str, Answer], ask: Ask, seen: float | None
-    ) -> Heard | None:
+        self, address: Address, rows: dict[str, Answer], ask: Refresh, seen: float | None
+    ) -> CachedAnswer | None:
         whole, own = rows.get(self._whole(address)), rows.get(address.key)
         if whole and self._counts(whole):
-            if ask is Ask.TO_RENEW:
+            if ask is Refresh.TO_RENEW:
                 await self._write(address, Outage(self.name, whole.reason, whole.method))
-            return Heard(Outage(self.name, whole.reason, whole.method), whole.asked)
+            return CachedAnswer(Outage(self.name, whole.reason, whole.method), whole.asked)
         if own is None or not self._counts(own):
             return None
-        if ask is Ask.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked == seen:
+        if ask is Refresh.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked == seen:
             return None  # else a mail has asked in between
         lookup = await self._as_lookup(own, address)
-        return Heard(lookup, own.asked) if lookup else None
+        return CachedAnswer(lookup, own.asked) if lookup else None
 
     def _counts(self, answer: Answer) -> bool:
         age = self._memory.clock() - answer.asked
@@ -229,27 +233,27 @@ class Remote:
                 entry = await self._memory.certificates.by_fingerprint(row.fingerprint)
                 if entry is None or entry.certificate.unusable(self._memory.clock(), address):
                     return None
-                if entry.proposed and not await self._memory.keeper.guard(address, entry.certificate):
+                if entry.proposed and not await self._memory.merge_policy.guard(address, entry.certificate):
                     return None  # the imported one has gone: this one counts once it is found again
                 return Found(entry.certificate, origin, self.name, row.method)
 
     def _unusable(self, row: Answer) -> Unusable:
         return Unusable(Why(row.reason), row.fingerprint, Origin(self.name), self.name, row.method, row.expires)
 
-    async def _ask(self, address: Address, rows: dict[str, Answer]) -> Heard:
+    async def _ask(self, address: Address, rows: dict[str, Answer]) -> CachedAnswer:
         begun = time.monotonic()
         whole = self._whole(address)
         lookup = await self._trouble.shared(whole, self._source.lookup(address), self._concerns_all)
         try:
             if isinstance(lookup, Found):
-                await self._memory.keeper.keep(lookup, address)
+                await self._memory.merge_policy.keep(lookup, address)
             if not isinstance(lookup, Outage) and whole in rows:
                 await self._memory.answers.drop(self.name, whole)
             await self._write(address, lookup)
         except (StoreError, EngineError) as error:
             lookup = Outage(self.name, str(error))
         self._tell(address, lookup, time.monotonic() - begun)
-        return Heard(lookup, self._memory.clock())
+        return CachedAnswer(lookup, self._memory.clock())
 
     def _concerns_all(self, lookup: Lookup) -> bool:
         return isinstance(lookup, Outage) and lookup.reason in self._reasons.widespread

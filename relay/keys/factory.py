@@ -12,12 +12,12 @@ from enum import StrEnum
 from relay.config import Config
 from relay.config.sections import LdapServer
 from relay.keys import ldap, wkd
-from relay.keys.cache import Lifetimes, Memory, Reasons, Remote
+from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
-from relay.keys.merge_policy import Keeper, Learning
-from relay.keys.resolver import Chain, Local
-from relay.keys.wkd.fetch_client import Apart
+from relay.keys.merge_policy import LearningExaminer, MergePolicy
+from relay.keys.resolver import LocalStore, Resolver
+from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
 from relay.model import Address
@@ -60,13 +60,13 @@ class Sources:
         self.wkd = _wkd(config, examiner()) if "wkd" in listed else None
         self._order = listed
 
-    def remotes(self, memory: Memory) -> Sequence[Remote]:
+    def remotes(self, memory: CacheStore) -> Sequence[CachedSource]:
         """Each with its memory, in the configured order."""
-        made: dict[str, Remote] = {}
+        made: dict[str, CachedSource] = {}
         if self.ldap:
-            made["ldap"] = Remote(self.ldap, memory, _everything, _reasons(_DIRECTORY_SAYS, _DIRECTORY_DOWN))
+            made["ldap"] = CachedSource(self.ldap, memory, _everything, _reasons(_DIRECTORY_SAYS, _DIRECTORY_DOWN))
         if self.wkd:
-            made["wkd"] = Remote(self.wkd, memory, _domain, _reasons(_DOMAIN_SAYS, _DOMAIN_DOWN))
+            made["wkd"] = CachedSource(self.wkd, memory, _domain, _reasons(_DOMAIN_SAYS, _DOMAIN_DOWN))
         return [made[name] for name in self._order if name in made]
 
     async def close(self) -> None:
@@ -88,14 +88,14 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(cache.found, cache.not_found, cache.unavailable)
 
 
-def build_chain(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Chain:
+def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Resolver:
     """Keyring and sources, as the configuration has them; each with an examiner of its own."""
     listed = KEYRING in config.lookup.sources
-    keeper = Keeper(store.certificates, examiner(), imported_first=listed)
-    found = Sources(config, lambda: Learning(examiner(), keeper))
-    memory = Memory(store.answers, store.certificates, keeper, lifetimes(config))
-    local = Local(build_keyring(config, store), store.certificates, keeper, listed)
-    return Chain(local, found.remotes(memory), config.lookup.timeout, found.close)
+    merge_policy = MergePolicy(store.certificates, examiner(), imported_first=listed)
+    found = Sources(config, lambda: LearningExaminer(examiner(), merge_policy))
+    memory = CacheStore(store.answers, store.certificates, merge_policy, lifetimes(config))
+    local = LocalStore(build_keyring(config, store), store.certificates, merge_policy, listed)
+    return Resolver(local, found.remotes(memory), config.lookup.timeout, found.close)
 
 
 def _server(keys: LdapServer) -> ldap.Server:
@@ -121,11 +121,11 @@ def _wkd(config: Config, examiner: Examiner) -> Wkd:
         connect_to={str(place): str(target) for place, target in keys.connect_to.items()},
         allow_networks=keys.allow_networks,
     )
-    return Wkd(examiner, Apart(settings))
+    return Wkd(examiner, FetchClient(settings))
 
 
-def _reasons(theirs: frozenset[StrEnum], widespread: frozenset[StrEnum]) -> Reasons:
-    return Reasons(frozenset(map(str, theirs)), frozenset(map(str, widespread)))
+def _reasons(theirs: frozenset[StrEnum], widespread: frozenset[StrEnum]) -> OutageReasons:
+    return OutageReasons(frozenset(map(str, theirs)), frozenset(map(str, widespread)))
 
 
 def _domain(address: Address) -> str:

@@ -1,7 +1,7 @@
 """What becomes of certificates that a source brought: merged, stored, proposed, or left alone (DESIGN 6).
 
 - A fingerprint the store knows is merged with what it knows, whoever reads it: a revocation found anywhere
-  counts at once, and so does a renewal. `Learning` sees to that for all that any source has examined.
+  counts at once, and so does a renewal. `LearningExaminer` sees to that for all that any source has examined.
 - A source speaks for the address it was asked for: no other address joins a certificate by it. Nor does that one
   where an administrator imported another certificate for it.
 - A certificate the store does not know is stored with its origin and counts from then on, in place of what the
@@ -60,7 +60,7 @@ _Change = tuple[Entry, bytes | None]
 """What to store, and the octets it was made from."""
 
 
-class Keeper:
+class MergePolicy:
     """Stores what was fetched."""
 
     def __init__(
@@ -208,18 +208,18 @@ class Keeper:
         ]
 
 
-class Learning:
+class LearningExaminer:
     """An examiner from whose verdicts the store learns: `relay.pipeline.ports.Examiner` for sources."""
 
-    def __init__(self, examiner: Examiner, keeper: Keeper) -> None:
+    def __init__(self, examiner: Examiner, merge_policy: MergePolicy) -> None:
         self._examiner = examiner
-        self._keeper = keeper
+        self._merge_policy = merge_policy
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
         """The examiner's verdicts, once the store has learnt from them."""
         verdicts = await self._examiner.examine(blobs)
         try:
-            await self._keeper.learn([verdict for verdict in verdicts if isinstance(verdict, Certificate)])
+            await self._merge_policy.learn([verdict for verdict in verdicts if isinstance(verdict, Certificate)])
         except StoreError as error:
             raise EngineError("the store does not take what was found") from error
         return verdicts

@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from relay.keys.cache import Ask, Heard, Remote
+from relay.keys.cache import CachedAnswer, CachedSource, Refresh
 from relay.keys.keyring import Keyring
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
@@ -44,14 +44,14 @@ class Certificates(Protocol):
 
 
 class Guard(Protocol):
-    """What is asked of the keeper."""
+    """What is asked of the merge policy."""
 
     async def guard(self, address: Address, certificate: Certificate) -> bool:
         """Whether an imported certificate stands before this fetched one, which then is proposed and no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SourceReport:
     """What one source says, for people: when it said so, when it was asked for now, and how long that took."""
 
     source: str
@@ -69,8 +69,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
-    """The store as the chain uses it."""
+class LocalStore:
+    """The store as the resolver uses it."""
 
     keyring: Keyring
     certificates: Certificates
@@ -79,13 +79,13 @@ class Local:
     """`keyring` is among the sources; else only what they bring counts."""
 
 
-class Chain:
+class Resolver:
     """The sources, asked in order."""
 
     def __init__(
         self,
-        local: Local,
-        remotes: Sequence[Remote],
+        local: LocalStore,
+        remotes: Sequence[CachedSource],
         timeout: float,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Chain:
         self._close = close
 
     @property
-    def remotes(self) -> tuple[Remote, ...]:
+    def remotes(self) -> tuple[CachedSource, ...]:
         """The sources that are asked over the network."""
         return self._remotes
 
@@ -106,11 +106,13 @@ class Chain:
             return {}
         return {address: answer for address, (answer, _) in (await self._find_all(wanted)).items()}
 
-    async def reason(self, address: Address, excused: frozenset[str]) -> tuple[Lookup, list[Told]]:
+    async def reason(self, address: Address, excused: frozenset[str]) -> tuple[Lookup, list[SourceReport]]:
         """As `find_all` for one address, and what each source said that was asked for it, in that order."""
         return (await self._find_all({address: excused}))[address]
 
-    async def _find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, tuple[Lookup, list[Told]]]:
+    async def _find_all(
+        self, wanted: Mapping[Address, frozenset[str]]
+    ) -> dict[Address, tuple[Lookup, list[SourceReport]]]:
         searches = {address: _Search(address, excused) for address, excused in wanted.items()}
         turns = asyncio.Semaphore(LOCAL_AT_ONCE)
         tasks = {address: asyncio.create_task(self._find(search, turns)) for address, search in searches.items()}
@@ -121,7 +123,7 @@ class Chain:
                 task.cancel()
         return {address: (_result(tasks[address], search), search.told) for address, search in searches.items()}
 
-    async def tell(self, address: Address, ask: Ask = Ask.WHEN_OLD) -> list[Told]:
+    async def tell(self, address: Address, ask: Refresh = Refresh.WHEN_STALE) -> list[SourceReport]:
         """What each source says, one after the other and none left out."""
         told = []
         if self._local.listed:
@@ -164,7 +166,7 @@ class Chain:
         if remote:
             await self._look_again(search, known, remote)
 
-    async def _look_again(self, search: _Search, known: Found, remote: Remote) -> None:
+    async def _look_again(self, search: _Search, known: Found, remote: CachedSource) -> None:
         """A fetched certificate: from memory as long as that counts, then from its source."""
         wanted = _address_of(known.certificate, search.address)
         search.known = replace(known, source=remote.name, method=await remote.method(wanted))
@@ -172,9 +174,9 @@ class Chain:
         try:
             heard = await asyncio.wait_for(remote.lookup(wanted), self._refresh)
         except TimeoutError:
-            search.told.append(Told(remote.name, Outage(remote.name, TOO_SLOW_NOW), now, now, self._refresh))
+            search.told.append(SourceReport(remote.name, Outage(remote.name, TOO_SLOW_NOW), now, now, self._refresh))
             return
-        search.told.append(Told(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun))
+        search.told.append(SourceReport(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun))
         match heard.lookup:
             case Unusable(fingerprint=fingerprint) if fingerprint == known.certificate.fingerprint:
                 search.known = heard.lookup
@@ -189,7 +191,7 @@ class Chain:
     async def _look_further(self, search: _Search) -> None:
         for remote in self._remotes:
             excused = remote.name in search.excused
-            told, address = await self._tell(remote, search.address, Ask.WHEN_OLD, excused=excused)
+            told, address = await self._tell(remote, search.address, Refresh.WHEN_STALE, excused=excused)
             search.told.append(told)
             match told.lookup:
                 case Found() as found:
@@ -207,17 +209,21 @@ class Chain:
                 case _:
                     pass
 
-    async def _tell_local(self, address: Address) -> Told:
+    async def _tell_local(self, address: Address) -> SourceReport:
         now, begun = time.time(), time.monotonic()
         known = await self._local.keyring.lookup(address)
-        return Told(self._local.keyring.name, known, now, now, time.monotonic() - begun)
+        return SourceReport(self._local.keyring.name, known, now, now, time.monotonic() - begun)
 
-    async def _tell(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Told, Address]:
+    async def _tell(
+        self, remote: CachedSource, address: Address, ask: Refresh, *, excused: bool = False
+    ) -> tuple[SourceReport, Address]:
         now, begun = time.time(), time.monotonic()
         heard, spoken_of = await self._ask(remote, address, ask, excused=excused)
-        return Told(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun), spoken_of
+        return SourceReport(remote.name, heard.lookup, heard.asked, now, time.monotonic() - begun), spoken_of
 
-    async def _ask(self, remote: Remote, address: Address, ask: Ask, *, excused: bool = False) -> tuple[Heard, Address]:
+    async def _ask(
+        self, remote: CachedSource, address: Address, ask: Refresh, *, excused: bool = False
+    ) -> tuple[CachedAnswer, Address]:
         """The exact address first; the answer, and for which of the two it was given."""
         heard = await remote.lookup(address, ask)
         none_there = isinstance(heard.lookup, NotFound) or (excused and remote.excusable(heard.lookup))
@@ -251,7 +257,7 @@ class _Search:
     address: Address
     excused: frozenset[str]
     known: Lookup = NotFound(NO_SOURCE)  # noqa: RUF009  frozen
-    told: list[Told] = field(default_factory=list)
+    told: list[SourceReport] = field(default_factory=list)
 
     def note(self, news: Lookup) -> None:
         """What must not be used is told rather than what came after it."""

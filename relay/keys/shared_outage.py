@@ -19,7 +19,7 @@ class _Place:
     asking: int = 0
 
 
-class Trouble:
+class SharedOutage:
     """What is known of each place while it is being asked."""
 
     def __init__(self) -> None:

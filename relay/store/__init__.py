@@ -20,10 +20,10 @@ from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, Database
 from relay.store.gather import Gather
 from relay.store.hash_chain import Link
-from relay.store.leases import Duties
+from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
-from relay.store.trace import Sum, Trail
+from relay.store.trace import Sum, Trace
 from relay.store.verification import Verdict
 
 __all__ = [
@@ -33,14 +33,14 @@ __all__ = [
     "Counts",
     "Due",
     "DueTimes",
-    "Duties",
     "Gather",
+    "Leases",
     "Link",
     "Result",
     "Store",
     "StoredLedger",
     "Sum",
-    "Trail",
+    "Trace",
     "Verdict",
 ]
 
@@ -52,9 +52,9 @@ class Store:
     database: Database
     certificates: Certificates
     ledger: StoredLedger
-    trail: Trail
+    trace: Trace
     answers: Answers
-    duties: Duties
+    leases: Leases
 
     @classmethod
     async def open(
@@ -77,9 +77,9 @@ class Store:
             database=database,
             certificates=Certificates(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
-            trail=Trail(database, batch),
+            trace=Trace(database, batch),
             answers=Answers(database),
-            duties=Duties(database, clock),
+            leases=Leases(database, clock),
         )
 
     async def close(self) -> None:

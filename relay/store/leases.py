@@ -23,7 +23,7 @@ class Taken:
     """When it was last done, in seconds since the epoch; None: never."""
 
 
-class Duties:
+class Leases:
     """The table."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:

@@ -45,7 +45,7 @@ class Sum(NamedTuple):
     mails: int
 
 
-class Trail:
+class Trace:
     """Writes, reads, checks and prunes the trace."""
 
     def __init__(self, database: Database, batch: Batch) -> None:

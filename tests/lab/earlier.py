@@ -19,14 +19,14 @@ async def is_whole(store: Store) -> None:
     await store.certificates.upsert([entry(certificate("rex", data=b"rex"), origin=Origin.WKD)])
     assert await store.certificates.by_address(Address("rex@example.org")) == [], "it stays rejected"
     assert await store.ledger.served(b"transaction") == {"b@ville.example"}
-    assert [(r.id, r.shadow) async for r in store.trail.select()] == [(f"id{n}", False) for n in (3, 4, 5)]
-    assert {r.action async for r in store.trail.select()} == {"encrypt"}, "seal was the word of version 0.1.0"
-    assert (await store.trail.verify()).holds
-    await store.trail.write(
+    assert [(r.id, r.shadow) async for r in store.trace.select()] == [(f"id{n}", False) for n in (3, 4, 5)]
+    assert {r.action async for r in store.trace.select()} == {"encrypt"}, "seal was the word of version 0.1.0"
+    assert (await store.trace.verify()).holds
+    await store.trace.write(
         [Record(NOW, "new", "", "", "a", "b", "encrypt", "r", "w", "", "", "250 2.0.0", 1, shadow=True)]
     )
-    verdict = await store.trail.verify()
+    verdict = await store.trace.verify()
     assert (verdict.holds, verdict.checked, verdict.head.number) == (True, 4, 6)
     answer = Answer("wkd", "new@example.org", NOW, Result.NOT_FOUND)
     await store.answers.put([answer])
-    assert await store.duties.take("upkeep", 60.0)
+    assert await store.leases.take("upkeep", 60.0)

@@ -126,10 +126,10 @@ async def _contents(copy: Path, keys: dict[str, bytes]) -> Contents:
     """As this version reads it: an older schema is brought up to date in the copy."""
     async with await Store.open(copy) as store:
         counted = await _counted(store)
-        verdict = await store.trail.verify()
+        verdict = await store.trace.verify()
     fault = "" if verdict.holds else f"row {verdict.number}: {verdict.fault}"
     return replace(counted, fault=fault, secret_keys=sum(name.endswith(".key") for name in keys))
 
 
 async def _counted(store: Store) -> Contents:
-    return Contents((await store.certificates.counts()).total, (await store.trail.head()).number)
+    return Contents((await store.certificates.counts()).total, (await store.trace.head()).number)

@@ -50,14 +50,14 @@ class Reminder:
         """Write to the contact, if it is time and there is something to tell."""
         if self.contact is None:
             return
-        taken = await self.store.duties.take(DUTY, LEASE)
+        taken = await self.store.leases.take(DUTY, LEASE)
         if taken is None:
             return
         report = await self.report(taken.last_done)
         if report.empty:
-            await self.store.duties.done(DUTY, HOUR)
+            await self.store.leases.done(DUTY, HOUR)
         elif await self._send(report, self.contact):
-            await self.store.duties.done(DUTY, DAY)
+            await self.store.leases.done(DUTY, DAY)
 
     async def report(self, since: float | None) -> Report:
         """What there is to tell, when it was last looked at `since` then."""
@@ -72,7 +72,7 @@ class Reminder:
 
     async def _wanted(self, since: float) -> list[Wanted]:
         wants: dict[str, _Want] = {}
-        async for record in self.store.trail.select(since=since):
+        async for record in self.store.trace.select(since=since):
             if record.action not in {"refuse", "hold"} or record.reason not in _REASONS:
                 continue
             if record.recipient not in wants and len(wants) >= _MOST_READ:

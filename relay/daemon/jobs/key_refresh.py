@@ -15,10 +15,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from relay.keys.cache import Ask, Lifetimes, Remote
+from relay.keys.cache import CachedSource, Lifetimes, Refresh
 from relay.model import Address, Origin, Outage
 from relay.model.errors import AddressError
-from relay.store import Answer, Answers, Due, DueTimes, Duties, Result
+from relay.store import Answer, Answers, Due, DueTimes, Leases, Result
 
 DUTY = "upkeep"
 AT_ONCE = 2
@@ -39,15 +39,15 @@ class Upkeep:
 
     def __init__(
         self,
-        remotes: Sequence[Remote],
+        remotes: Sequence[CachedSource],
         answers: Answers,
-        duties: Duties,
+        leases: Leases,
         lifetimes: Lifetimes,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._remotes = tuple(remotes)
         self._answers = answers
-        self._duties = duties
+        self._leases = leases
         self._lifetimes = lifetimes
         self._clock = clock
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -56,7 +56,7 @@ class Upkeep:
 
     async def round(self) -> None:
         """Ask for what is due, unless another process is at it."""
-        if await self._duties.take(DUTY, LONGEST) is None:
+        if await self._leases.take(DUTY, LONGEST) is None:
             return
         try:
             async with asyncio.timeout(LONGEST / 2):
@@ -66,9 +66,9 @@ class Upkeep:
             pass  # the rest is due in the next round
         lives = self._lifetimes
         await self._answers.prune(self._clock() - 2 * max(lives.found, lives.not_found, lives.unavailable, DAY))
-        await self._duties.done(DUTY, self.interval / 2)
+        await self._leases.done(DUTY, self.interval / 2)
 
-    async def _renew(self, remote: Remote) -> None:
+    async def _renew(self, remote: CachedSource) -> None:
         now = self._clock()
         times = DueTimes(
             answered=now - EARLY * self._life,
@@ -79,7 +79,7 @@ class Upkeep:
         due = await self._answers.due(remote.name, times=times, limit=MOST)
         await asyncio.gather(*(self._renew_one(remote, one) for one in due))
 
-    async def _renew_one(self, remote: Remote, due: Due) -> None:
+    async def _renew_one(self, remote: CachedSource, due: Due) -> None:
         async with self._free:
             try:
                 address = Address(due.address)
@@ -88,6 +88,6 @@ class Upkeep:
             if address is None or address.key != due.address:  # a local part that is not written as it is stored
                 await self._answers.put([Answer(remote.name, due.address, self._clock(), Result.NOT_FOUND)])
                 return
-            heard = await remote.lookup(address, Ask.TO_RENEW, due.asked)
+            heard = await remote.lookup(address, Refresh.TO_RENEW, due.asked)
             if due.origin is Origin.IMPORTED and not isinstance(heard.lookup, Outage):
                 await remote.renew(due.fingerprint)

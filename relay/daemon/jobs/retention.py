@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from relay.store import Duties, Trail
+from relay.store import Leases, Trace
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -22,9 +22,9 @@ DAY = 24 * HOUR
 class Housekeeping:
     """`round` every minute or so: an anchor at the first and then daily, retention every hour."""
 
-    def __init__(self, trail: Trail, duties: Duties, retention: float, clock: Callable[[], float] = time.time) -> None:
-        self._trail = trail
-        self._duties = duties
+    def __init__(self, trace: Trace, leases: Leases, retention: float, clock: Callable[[], float] = time.time) -> None:
+        self._trace = trace
+        self._leases = leases
         self._retention = retention
         self._clock = clock
         self._next_anchor = 0.0
@@ -33,8 +33,8 @@ class Housekeeping:
         """Do what is due. Each process tells of the chain it sees; one of them takes old rows out for all."""
         now = self._clock()
         if now >= self._next_anchor:
-            events.log().info(Event.ANCHORED, head=str(await self._trail.head()))
+            events.log().info(Event.ANCHORED, head=str(await self._trace.head()))
             self._next_anchor = now + DAY
-        if await self._duties.take(DUTY, LEASE):
-            await self._trail.prune(now - self._retention)
-            await self._duties.done(DUTY, HOUR)
+        if await self._leases.take(DUTY, LEASE):
+            await self._trace.prune(now - self._retention)
+            await self._leases.done(DUTY, HOUR)

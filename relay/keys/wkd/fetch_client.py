@@ -1,4 +1,4 @@
-"""Domains are asked from a process of their own (`process`): `Apart` implements `document.Fetch`.
+"""Domains are asked from a process of their own (`process`): `FetchClient` implements `document.Fetch`.
 
 Why a process: TLS and HTTP with a stranger's server cost an interpreter more than all the rest of a mail, and whoever
 writes mails chooses the servers; so other mails do not wait for it. And what speaks with strangers has neither mails
@@ -37,7 +37,7 @@ _SOURCE = Path(__file__).resolve().parents[3]
 _NONE = Outage(NAME, Reason.FETCHER)
 
 
-class Apart:
+class FetchClient:
     """See the module."""
 
     def __init__(self, settings: Settings) -> None:

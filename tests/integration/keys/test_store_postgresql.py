@@ -94,13 +94,13 @@ async def test_the_ledger_and_the_trace_are_shared(store: Store, server: Postgre
     async with await Store.open(server.url, clock=lambda: NOW) as other:
         for each in (store, other):
             await asyncio.gather(*(each.ledger.record(b"\0t", [f"{n}\udcfc"]) for n in range(20)))
-        await asyncio.gather(store.trail.write(rows), other.trail.write(rows))
+        await asyncio.gather(store.trace.write(rows), other.trace.write(rows))
         await other.ledger.forget(b"\0t", ["1\udcfc"])
     assert len(await store.ledger.served(b"\0t")) == 19
-    assert (await store.trail.verify()).checked == 3000
-    assert await store.trail.summary(since=1490.0) == [("r", "x", "encrypt", False, 10)], "each mail counts once"
-    assert await store.trail.prune(10.0) == 10
-    assert (await store.trail.verify()).checked == 2990
+    assert (await store.trace.verify()).checked == 3000
+    assert await store.trace.summary(since=1490.0) == [("r", "x", "encrypt", False, 10)], "each mail counts once"
+    assert await store.trace.prune(10.0) == 10
+    assert (await store.trace.verify()).checked == 2990
 
 
 async def test_a_server_that_stops_is_an_outage_until_it_is_back(store: Store, server: PostgreSQL) -> None:

@@ -152,7 +152,7 @@ def record(n):
 async def main():
     async with await Store.open(sys.argv[1]) as store:
         for start in range(0, 200, 10):
-            await asyncio.gather(*(store.trail.write([record(n)]) for n in range(start, start + 10)))
+            await asyncio.gather(*(store.trace.write([record(n)]) for n in range(start, start + 10)))
 asyncio.run(main())
 """
 
@@ -160,9 +160,9 @@ asyncio.run(main())
 async def test_several_processes_write_one_chain(tmp_path: Path) -> None:
     _finished([_python(WRITE, str(tmp_path / "s.db"), str(n)) for n in range(3)])
     async with await Store.open(tmp_path / "s.db") as store:
-        verdict = await store.trail.verify()
+        verdict = await store.trace.verify()
         assert (verdict.holds, verdict.checked) == (True, 600)
-        assert len({r.id async for r in store.trail.select()}) == 600
+        assert len({r.id async for r in store.trace.select()}) == 600
 
 
 @pytest.mark.parametrize("pruned", [False, True])
@@ -170,9 +170,9 @@ async def test_verifying_while_others_write_or_prune_finds_no_fault(tmp_path: Pa
     child = _python(WRITE, str(tmp_path / "s.db"), "x")
     async with await Store.open(tmp_path / "s.db") as store:
         while child.poll() is None:
-            assert (await store.trail.verify()).holds
+            assert (await store.trace.verify()).holds
             if pruned:
-                await store.trail.prune(150.0)
+                await store.trace.prune(150.0)
             await asyncio.sleep(0)
-        assert (await store.trail.verify()).holds
+        assert (await store.trace.verify()).holds
     _finished([child])

@@ -18,7 +18,7 @@ from lab.waiting import until
 from lab.wkd import Exchange, WkdServer
 
 from relay.keys.wkd import Reason, fetch_client
-from relay.keys.wkd.fetch_client import Apart
+from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.fetch_process import NICE
 from relay.keys.wkd.fetcher import Fetcher
 from relay.keys.wkd.port import Document, Fetch, Settings
@@ -40,7 +40,7 @@ def settings(server: WkdServer, timeout: float = 30.0) -> Settings:
     return Settings.of(timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(HOST))
 
 
-@pytest.fixture(params=[Fetcher, Apart])
+@pytest.fixture(params=[Fetcher, FetchClient])
 async def fetch(request: pytest.FixtureRequest, server: WkdServer) -> AsyncIterator[Fetch]:
     make: Callable[[Settings], Fetch] = request.param
     made = make(settings(server))
@@ -49,8 +49,8 @@ async def fetch(request: pytest.FixtureRequest, server: WkdServer) -> AsyncItera
 
 
 @pytest.fixture
-async def process(server: WkdServer) -> AsyncIterator[Apart]:
-    made = Apart(settings(server))
+async def process(server: WkdServer) -> AsyncIterator[FetchClient]:
+    made = FetchClient(settings(server))
     yield made
     await made.close()
 
@@ -116,7 +116,7 @@ async def test_whoever_gives_up_leaves_his_place(fetch: Fetch, server: WkdServer
     assert isinstance(await fetched(fetch), NotFound)
 
 
-@pytest.mark.parametrize("make", [Fetcher, Apart])
+@pytest.mark.parametrize("make", [Fetcher, FetchClient])
 def test_authorities_that_cannot_be_read_are_a_fault_of_the_configuration(
     make: Callable[[Settings], Fetch], tmp_path: Path
 ) -> None:
@@ -124,7 +124,7 @@ def test_authorities_that_cannot_be_read_are_a_fault_of_the_configuration(
         make(Settings(ca_file=tmp_path / "none.pem"))
 
 
-async def test_the_process_gives_way_to_this_one_and_is_kept(process: Apart) -> None:
+async def test_the_process_gives_way_to_this_one_and_is_kept(process: FetchClient) -> None:
     await fetched(process)
     pid = process.pid
     assert pid
@@ -135,7 +135,7 @@ async def test_the_process_gives_way_to_this_one_and_is_kept(process: Apart) -> 
 
 
 async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
-    process: Apart, server: WkdServer
+    process: FetchClient, server: WkdServer
 ) -> None:
     server.behaviours[HOST] = never
     waiting = [asyncio.create_task(fetched(process, Address(f"u{n}@example.org"))) for n in range(5)]
@@ -149,7 +149,7 @@ async def test_a_process_that_is_killed_is_an_outage_and_the_next_one_answers(
     assert process.pid != first
 
 
-async def test_a_process_that_stands_still_is_killed(process: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_stands_still_is_killed(process: FetchClient, monkeypatch: pytest.MonkeyPatch) -> None:
     await fetched(process)
     monkeypatch.setattr(fetch_client, "SILENCE", 3.0)  # from the next answer on: it may have taken a while to start
     await fetched(process)
@@ -160,7 +160,7 @@ async def test_a_process_that_stands_still_is_killed(process: Apart, monkeypatch
     await until(lambda: ended(pid))
 
 
-async def test_nothing_is_left_of_it(process: Apart, server: WkdServer) -> None:
+async def test_nothing_is_left_of_it(process: FetchClient, server: WkdServer) -> None:
     await fetched(process)
     pid = process.pid
     assert pid
@@ -173,7 +173,7 @@ async def test_nothing_is_left_of_it(process: Apart, server: WkdServer) -> None:
     "program", ["#!/bin/sh\neval 'echo nonsense >&'$4\nexec sleep 60\n", "#!/bin/sh\nexit 1\n", "not a program"]
 )
 async def test_a_process_that_speaks_nonsense_or_cannot_be_started_is_an_outage(
-    process: Apart, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    process: FetchClient, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "program"
     file.write_text(program)
@@ -190,7 +190,7 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
     """Its authorities have gone since the relay looked at them; that is told, and not tried again at once."""
     ca_file = tmp_path / "ca.pem"
     ca_file.write_bytes(server.ca_file.read_bytes())
-    process = Apart(Settings.of(ca_file=ca_file, connect_to=server.connect_to(HOST)))
+    process = FetchClient(Settings.of(ca_file=ca_file, connect_to=server.connect_to(HOST)))
     ca_file.unlink()
     started = []
     start = fetch_client.Process.start
@@ -205,19 +205,19 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
 async def test_a_configuration_may_name_thousands_of_places(server: WkdServer) -> None:
     many = {f"host{n}.example:443": f"127.0.0.1:{server.port}" for n in range(5000)}
     places = many | server.connect_to(HOST)
-    process = Apart(Settings.of(ca_file=server.ca_file, connect_to=places, timeout=30))
+    process = FetchClient(Settings.of(ca_file=server.ca_file, connect_to=places, timeout=30))
     assert isinstance(await fetched(process), NotFound)
     await process.close()
 
 
 ORPHAN = """
 import asyncio, sys
-from relay.keys.wkd.fetch_client import Apart
+from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.port import Settings
 from relay.model import Address
 
 async def main():
-    made = Apart(Settings())
+    made = FetchClient(Settings())
     async with made.fetched(Address("bob@nowhere.invalid")):
         print(made.pid, flush=True)
         await asyncio.Event().wait()

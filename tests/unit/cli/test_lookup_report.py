@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.chains import DOWN, Bench, bench
+from lab.resolvers import DOWN, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
 from relay.cli import lookup_report
@@ -36,7 +36,7 @@ async def test_a_key_whose_source_is_not_asked_any_more_ends_the_search(at: Benc
 async def told(at: Bench, *excused: str) -> list[str]:
     """The lines without their times."""
     address, excuses = Address(BOB), frozenset(excused)
-    lookup, answers = await at.chain.reason(address, excuses)
+    lookup, answers = await at.resolver.reason(address, excuses)
     lines = lookup_report.steps(answers, lookup, address, sources=["ldap", "wkd"], excused=excuses)
     return [re.sub(r" \((?:[\d.]+ s|remembered from [^)]*)\)", "", line) for line in lines]
 

@@ -14,7 +14,7 @@ from lab.program import program
 from relay.cli.times import day, moment
 from relay.daemon.jobs.retention import Housekeeping
 from relay.model import Record
-from relay.store import Duties, Store
+from relay.store import Leases, Store
 
 PLACES = ["UTC", "Europe/Paris", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Niue"]
 SPRING, AUTUMN = datetime(2027, 3, 28, 1, 0, tzinfo=UTC), datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ def record(at: float, id_: str) -> Record:
 
 async def fill(file: Path, *times: float) -> None:
     async with await Store.open(file) as store:
-        await store.trail.write([record(at, f"id{n}") for n, at in enumerate(times)])
+        await store.trace.write([record(at, f"id{n}") for n, at in enumerate(times)])
 
 
 def test_a_moment_is_told_in_utc_also_while_clocks_change(place: str) -> None:
@@ -51,10 +51,10 @@ async def test_retention_counts_seconds_and_no_calendar(place: str, tmp_path: Pa
     for number, change in enumerate((SPRING, AUTUMN)):
         now = (change + timedelta(hours=12)).timestamp()
         async with await Store.open(tmp_path / f"{number}.db") as store:
-            await store.trail.write([record(now - 86400 - 1, "gone"), record(now - 86400 + 1, "kept")])
-            duties = Duties(store.database, lambda now=now: now)  # type: ignore[misc]
-            await Housekeeping(store.trail, duties, 86400.0, lambda now=now: now).round()  # type: ignore[misc]
-            assert [r.id async for r in store.trail.select()] == ["kept"], place
+            await store.trace.write([record(now - 86400 - 1, "gone"), record(now - 86400 + 1, "kept")])
+            leases = Leases(store.database, lambda now=now: now)  # type: ignore[misc]
+            await Housekeeping(store.trace, leases, 86400.0, lambda now=now: now).round()  # type: ignore[misc]
+            assert [r.id async for r in store.trace.select()] == ["kept"], place
 
 
 def test_since_means_the_same_everywhere(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ async def test_revoked_expired_and_proposed_keys_do_not_expire_soon(desk: Desk) 
 
 
 async def test_what_was_refused_or_held_for_want_of_a_key_in_the_last_day_and_nothing_else(desk: Desk) -> None:
-    await desk.store.trail.write(
+    await desk.store.trace.write(
         [
             record("refuse", Why.NO_KEY, at=NOW - 2 * DAY, to="old@v.example"),
             record("refuse", Why.EXPIRED),

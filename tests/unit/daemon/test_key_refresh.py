@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.chains import DOWN, ODD, Bench, bench
+from lab.resolvers import DOWN, ODD, Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
 from relay.daemon.jobs.key_refresh import AT_ONCE, DUTY, MOST
@@ -150,7 +150,7 @@ async def test_one_process_at_a_time(at: Bench, tmp_path: Path) -> None:
 
 async def test_a_process_that_died_at_it_is_followed_by_another(at: Bench) -> None:
     await at.imported(key(1, BOB))
-    assert await at.store.duties.take(DUTY, 600)
+    assert await at.store.leases.take(DUTY, 600)
     await at.upkeep.round()
     assert at.wkd.asked == []
     at.later(601)

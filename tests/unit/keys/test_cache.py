@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.chains import DOWN, ODD, Bench, bench
+from lab.resolvers import DOWN, ODD, Bench, bench
 from lab.sources import NOW, fpr, key
 
 from relay.model import Address, Found, NotFound, Outage, Unusable

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.chains import DOWN, ODD, OURS, Bench, bench
+from lab.resolvers import DOWN, ODD, OURS, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
-from relay.keys.cache import Ask, Lifetimes
-from relay.keys.merge_policy import Keeper
+from relay.keys.cache import Lifetimes, Refresh
+from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import TOO_SLOW
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
@@ -137,7 +137,7 @@ async def test_an_excused_outage_makes_no_clear_mail_of_a_key_that_is_known_to_b
 async def test_no_source_at_all(tmp_path: Path) -> None:
     async with bench(tmp_path, order=()) as at:
         assert told(await at.find(BOB)) == ("not found",)
-        assert await at.chain.find_all({}) == {}
+        assert await at.resolver.find_all({}) == {}
 
 
 async def test_a_store_that_cannot_be_read_is_an_outage(at: Bench) -> None:
@@ -304,13 +304,13 @@ async def test_a_key_that_is_proposed_for_one_address_is_not_no_key_for_another(
     """A mail to the one in the same moment: that to the other went clear, though its key had just been found."""
     await at.imported(key(1, BOB, expires=EXPIRED))
     at.wkd.shelf[BOB] = at.wkd.shelf[ANN] = [key(2, BOB, ANN)]
-    keep = Keeper.keep
+    keep = MergePolicy.keep
 
-    async def meanwhile(self: Keeper, found: Found, address: Address) -> None:
+    async def meanwhile(self: MergePolicy, found: Found, address: Address) -> None:
         await keep(self, found, address)
         await self.guard(Address(BOB), found.certificate)
 
-    monkeypatch.setattr(Keeper, "keep", meanwhile)
+    monkeypatch.setattr(MergePolicy, "keep", meanwhile)
     assert told(await at.find(ANN)) == ("found", fpr(2), "wkd", "wkd/test")
     assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
 
@@ -323,14 +323,14 @@ async def test_a_key_that_counts_for_one_address_is_still_proposed_for_another(
     found = await at.find(ANN)
     assert isinstance(found, Found)
     await at.imported(key(1, BOB, expires=EXPIRED))
-    guard = Keeper.guard
+    guard = MergePolicy.guard
 
-    async def meanwhile(self: Keeper, address: Address, certificate: Certificate) -> bool:
+    async def meanwhile(self: MergePolicy, address: Address, certificate: Certificate) -> bool:
         stands = await guard(self, address, certificate)
         await self.keep(found, Address(ANN))
         return stands
 
-    monkeypatch.setattr(Keeper, "guard", meanwhile)
+    monkeypatch.setattr(MergePolicy, "guard", meanwhile)
     assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(1))
 
 
@@ -404,7 +404,7 @@ async def test_a_renewal_does_not_make_the_older_of_two_imported_keys_the_newest
 async def test_another_key_is_left_alone_while_the_imported_one_is_usable(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.wkd.shelf[BOB] = [key(2, BOB)]
-    await at.chain.tell(Address(BOB))
+    await at.resolver.tell(Address(BOB))
     assert list(await at.entries(BOB)) == [fpr(1)]
 
 
@@ -628,7 +628,7 @@ async def test_another_key_for_the_untagged_address_is_proposed_there(at: Bench)
 async def test_all_recipients_are_asked_at_once(at: Bench) -> None:
     at.wkd.gate = asyncio.Event()
     wanted = {Address(f"u{n}@ville.example"): frozenset[str]() for n in range(50)}
-    search = asyncio.create_task(at.chain.find_all(wanted))
+    search = asyncio.create_task(at.resolver.find_all(wanted))
     await at.wkd.busy(50)
     at.wkd.gate.set()
     assert {told(found) for found in (await search).values()} == {("not found",)}
@@ -649,7 +649,7 @@ async def test_what_does_not_answer_within_the_messages_deadline_is_an_outage(tm
         at.wkd.gate = asyncio.Event()
         at.ldap.shelf["carol@ville.example"] = [key(2, "carol@ville.example")]
         begun = time.monotonic()
-        found = await at.chain.find_all({Address(BOB): frozenset(), Address("carol@ville.example"): frozenset()})
+        found = await at.resolver.find_all({Address(BOB): frozenset(), Address("carol@ville.example"): frozenset()})
         assert 2.9 < time.monotonic() - begun < 10
         assert told(found[Address(BOB)]) == ("outage", "lookup", TOO_SLOW)
         assert told(found[Address("carol@ville.example")]) == ("found", fpr(2), "ldap", "ldap/test")
@@ -661,7 +661,7 @@ async def test_one_messages_deadline_does_not_end_a_lookup_that_another_waits_fo
         at.wkd.shelf[BOB] = [key(1, BOB)]
         first = asyncio.create_task(at.find(BOB))
         await at.wkd.busy(1)
-        at.chain._timeout = 60  # the second one's
+        at.resolver._timeout = 60  # the second one's
         second = asyncio.create_task(at.find(BOB))
         assert told(await first) == ("outage", "lookup", TOO_SLOW)
         at.wkd.gate.set()
@@ -693,16 +693,16 @@ async def test_a_message_at_its_deadline_is_told_what_must_not_be_used(tmp_path:
 async def test_each_source_tells_what_it_knows_and_when_it_said_so(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.wkd.shelf[BOB] = DOWN
-    first = await at.chain.tell(Address(BOB))
+    first = await at.resolver.tell(Address(BOB))
     assert [(t.source, told(t.lookup)[0]) for t in first] == [
         ("keyring", "found"),
         ("ldap", "not found"),
         ("wkd", "outage"),
     ]
     at.later(30)
-    again = await at.chain.tell(Address(BOB))
+    again = await at.resolver.tell(Address(BOB))
     assert [t.asked for t in again[1:]] == [NOW, NOW]
-    fresh = await at.chain.tell(Address(BOB), Ask.NOW)
+    fresh = await at.resolver.tell(Address(BOB), Refresh.ALWAYS)
     assert [t.asked for t in fresh[1:]] == [NOW + 30, NOW + 30]
 
 
@@ -710,7 +710,7 @@ async def test_asking_afresh_ends_a_remembered_outage_of_the_domain(at: Bench) -
     at.wkd.shelf[BOB] = DOWN
     await at.find(BOB)
     at.wkd.shelf[BOB] = [key(1, BOB)]
-    await at.chain.tell(Address(BOB), Ask.NOW)
+    await at.resolver.tell(Address(BOB), Refresh.ALWAYS)
     at.wkd.shelf["carol@ville.example"] = [key(2, "carol@ville.example")]
     assert told(await at.find("carol@ville.example")) == ("found", fpr(2), "wkd", "wkd/test")
 
@@ -726,7 +726,7 @@ async def test_with_a_cache_of_no_time_every_mail_asks(tmp_path: Path) -> None:
 async def test_one_key_with_several_addresses_fetched_at_once_in_parts_keeps_them_all(at: Bench) -> None:
     addresses = [f"u{n}@ville.example" for n in range(12)]
     at.wkd.shelf |= {address: [key(1, address)] for address in addresses}  # WKD: cut down to the queried address
-    found = await at.chain.find_all({Address(address): frozenset() for address in addresses})
+    found = await at.resolver.find_all({Address(address): frozenset() for address in addresses})
     assert {told(one) for one in found.values()} == {("found", fpr(1), "wkd", "wkd/test")}
     entry = await at.store.certificates.by_fingerprint(fpr(1))
     assert entry

@@ -47,21 +47,21 @@ async def _sql(store: Store, *statements: str) -> None:
 async def _fill(store: Store, count: int) -> list[Record]:
     records = [record(n) for n in range(1, count + 1)]
     for n in range(0, count, 700):
-        await store.trail.write(records[n : n + 700])
+        await store.trace.write(records[n : n + 700])
     return records
 
 
 async def test_what_is_written_comes_back_in_order(store: Store) -> None:
     records = await _fill(store, 2500)
-    assert [r async for r in store.trail.select()] == records
+    assert [r async for r in store.trace.select()] == records
 
 
 async def test_it_is_selected_by_sender_recipient_id_and_time(store: Store) -> None:
     await _fill(store, 20)
-    await store.trail.write([record(21, sender="")])
+    await store.trace.write([record(21, sender="")])
 
     async def ids(**wanted: object) -> list[str]:
-        return [r.id async for r in store.trail.select(**wanted)]  # type: ignore[arg-type]  # a test's own mapping
+        return [r.id async for r in store.trace.select(**wanted)]  # type: ignore[arg-type]  # a test's own mapping
 
     assert await ids(recipient="B7@xn--bcher-kva.example") == ["id7"]
     assert await ids(sender="alice@hopital.example", since=1019.0) == ["id19", "id20"]
@@ -71,10 +71,10 @@ async def test_it_is_selected_by_sender_recipient_id_and_time(store: Store) -> N
 
 
 async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
-    assert (await store.trail.verify()).holds
+    assert (await store.trace.verify()).holds
     await _fill(store, 2100)
-    verdict = await store.trail.verify()
-    assert (verdict.holds, verdict.checked, verdict.head) == (True, 2100, await store.trail.head())
+    verdict = await store.trace.verify()
+    assert (verdict.holds, verdict.checked, verdict.head) == (True, 2100, await store.trace.head())
 
 
 @pytest.mark.parametrize(
@@ -106,50 +106,50 @@ async def test_the_first_row_that_was_altered_or_removed_is_told(
     store: Store, statement: str, number: int, fault: str
 ) -> None:
     await _fill(store, 19)
-    await store.trail.write([record(20, shadow=True)])
+    await store.trace.write([record(20, shadow=True)])
     await _sql(store, statement)
-    verdict = await store.trail.verify()
+    verdict = await store.trace.verify()
     assert (verdict.number, verdict.fault) == (number, fault)
 
 
 async def test_a_chain_cut_and_noted_anew_is_found_by_the_hash_in_the_log(store: Store) -> None:
     await _fill(store, 20)
-    logged = await store.trail.head()
-    assert (await store.trail.verify(logged)).holds
+    logged = await store.trace.head()
+    assert (await store.trace.verify(logged)).holds
     await _sql(
         store,
         "DELETE FROM trace WHERE number > 10",
         "UPDATE trace_chain SET number = 10, hash = (SELECT hash FROM trace WHERE number = 10) WHERE name = 'head'",
     )
-    assert (await store.trail.verify()).holds
-    verdict = await store.trail.verify(logged)
+    assert (await store.trace.verify()).holds
+    verdict = await store.trace.verify(logged)
     assert (verdict.number, verdict.fault) == (11, "missing at the end")
-    await store.trail.write([record(n) for n in range(30, 50)])
-    verdict = await store.trail.verify(logged)
+    await store.trace.write([record(n) for n in range(30, 50)])
+    verdict = await store.trace.verify(logged)
     assert (verdict.number, verdict.fault) == (20, "not as the log has it")
 
 
 async def test_retention_takes_out_the_old_and_the_rest_still_verifies(store: Store) -> None:
     await _fill(store, 2500)
-    logged = await store.trail.head()
-    assert await store.trail.prune(1000.0 + 2101) == 2100
-    assert [r.id async for r in store.trail.select()][:2] == ["id2101", "id2102"]
-    assert (await store.trail.verify(logged)).checked == 400
-    assert await store.trail.prune(1000.0 + 2101) == 0
+    logged = await store.trace.head()
+    assert await store.trace.prune(1000.0 + 2101) == 2100
+    assert [r.id async for r in store.trace.select()][:2] == ["id2101", "id2102"]
+    assert (await store.trace.verify(logged)).checked == 400
+    assert await store.trace.prune(1000.0 + 2101) == 0
     await _sql(store, "DELETE FROM trace WHERE number = 2101")
-    assert (await store.trail.verify()).number == 2101
+    assert (await store.trace.verify()).number == 2101
 
 
 async def test_after_everything_was_taken_out_the_chain_goes_on(store: Store) -> None:
     await _fill(store, 5)
-    head = await store.trail.head()
-    assert await store.trail.prune(9e9) == 5
-    assert await store.trail.head() == head
-    assert (await store.trail.verify()).holds
-    await store.trail.write([record(6)])
-    assert (await store.trail.head()).number == 6
-    assert (await store.trail.verify(head)).holds
-    assert not (await store.trail.verify(Link(5, bytes(32)))).holds
+    head = await store.trace.head()
+    assert await store.trace.prune(9e9) == 5
+    assert await store.trace.head() == head
+    assert (await store.trace.verify()).holds
+    await store.trace.write([record(6)])
+    assert (await store.trace.head()).number == 6
+    assert (await store.trace.verify(head)).holds
+    assert not (await store.trace.verify(Link(5, bytes(32)))).holds
 
 
 async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> None:
@@ -161,11 +161,11 @@ async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> No
         found = await read(work)  # type: ignore[arg-type]  # passed through
         if not pruned:
             pruned = True
-            await store.trail.prune(1000.0 + 101)
+            await store.trace.prune(1000.0 + 101)
         return found
 
     store.database.read = read_and_prune  # type: ignore[method-assign, assignment]  # only adds the moment
-    verdict = await store.trail.verify()
+    verdict = await store.trace.verify()
     assert (verdict.holds, verdict.checked) == (True, 2400)
 
 
@@ -179,22 +179,22 @@ async def test_many_callers_share_commits_and_one_chain(store: Store) -> None:
         return await write(work)  # type: ignore[arg-type]  # passed through
 
     store.database.write = counted  # type: ignore[method-assign, assignment]  # only counts
-    await asyncio.gather(*(store.trail.write([record(n), record(n)]) for n in range(200)))
+    await asyncio.gather(*(store.trace.write([record(n), record(n)]) for n in range(200)))
     assert commits <= 3
-    assert (await store.trail.verify()).checked == 400
+    assert (await store.trace.verify()).checked == 400
 
 
 async def test_nothing_to_write_writes_nothing(store: Store) -> None:
-    await store.trail.write([])
-    assert await store.trail.head() == Link()
+    await store.trace.write([])
+    assert await store.trace.head() == Link()
 
 
 @pytest.mark.parametrize("missing", ["ledger", "trace"])
 async def test_who_was_served_and_the_trace_of_it_are_both_on_disk_or_neither_is(store: Store, missing: str) -> None:
     """A relay killed between two commits left a recipient who was served, and of whom the trace knew nothing."""
     await _sql(store, f"CREATE TRIGGER full BEFORE INSERT ON {missing} BEGIN SELECT RAISE(ABORT, 'full'); END")
-    both = store.ledger.record(b"t", ["b@x"]), store.trail.write([record(1)])
+    both = store.ledger.record(b"t", ["b@x"]), store.trace.write([record(1)])
     assert [type(told) for told in await asyncio.gather(*both, return_exceptions=True)] == [StoreError] * 2
     await _sql(store, "DROP TRIGGER full")
     assert await store.ledger.served(b"t") == frozenset()
-    assert [row async for row in store.trail.select()] == []
+    assert [row async for row in store.trace.select()] == []

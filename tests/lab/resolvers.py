@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
 from relay.daemon.jobs.key_refresh import Upkeep
-from relay.keys.cache import Lifetimes, Memory, Reasons, Remote
+from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
 from relay.keys.keyring import Keyring
-from relay.keys.merge_policy import Keeper, Learning
-from relay.keys.resolver import Chain, Local
+from relay.keys.merge_policy import LearningExaminer, MergePolicy
+from relay.keys.resolver import LocalStore, Resolver
 from relay.model import Address, Entry, Lookup, Origin
 from relay.store import Store
 
@@ -30,13 +30,13 @@ class Bench:
     ldap: Directory
     wkd: Directory
     notary: Notary
-    chain: Chain
+    resolver: Resolver
     upkeep: Upkeep
     time: float = NOW
 
     async def find(self, address: str, *excused: str) -> Lookup:
         wanted = Address(address)
-        return (await self.chain.find_all({wanted: frozenset(excused)}))[wanted]
+        return (await self.resolver.find_all({wanted: frozenset(excused)}))[wanted]
 
     async def imported(self, *keys: bytes) -> None:
         await self.store.certificates.upsert([Entry(read(k), Origin.IMPORTED, int(self.time)) for k in keys])
@@ -68,17 +68,17 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
 
     async with await Store.open(folder / "store.db", clock=clock) as store:
         notary = Notary()
-        keeper = Keeper(store.certificates, notary, clock, narrow, imported_first=listed)
-        learning = Learning(notary, keeper)
+        merge_policy = MergePolicy(store.certificates, notary, clock, narrow, imported_first=listed)
+        learning = LearningExaminer(notary, merge_policy)
         directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
-        memory = Memory(store.answers, store.certificates, keeper, lifetimes, clock)
-        reasons = Reasons(theirs=frozenset({DOWN, ODD}), widespread=frozenset({DOWN}))
-        remotes = [Remote(directories[name], memory, lambda a: f"@{a.domain}", reasons) for name in order]
+        memory = CacheStore(store.answers, store.certificates, merge_policy, lifetimes, clock)
+        reasons = OutageReasons(theirs=frozenset({DOWN, ODD}), widespread=frozenset({DOWN}))
+        remotes = [CachedSource(directories[name], memory, lambda a: f"@{a.domain}", reasons) for name in order]
         keyring = Keyring(store.certificates, refuse_weak=refuse_weak, clock=clock)
-        chain = Chain(Local(keyring, store.certificates, keeper, listed), remotes, timeout)
-        upkeep = Upkeep(remotes, store.answers, store.duties, lifetimes, clock)
-        made.append(Bench(store, directories["ldap"], directories["wkd"], notary, chain, upkeep))
+        resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, listed), remotes, timeout)
+        upkeep = Upkeep(remotes, store.answers, store.leases, lifetimes, clock)
+        made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, upkeep))
         try:
             yield made[0]
         finally:
-            await chain.close()
+            await resolver.close()
