@@ -32,6 +32,7 @@ from relay.telemetry import events
 from relay.telemetry.events import Event
 
 ATTEMPTS = 5
+CONTENDED = "another process is changing this key"
 
 
 class Certificates(Protocol):
@@ -43,11 +44,11 @@ class Certificates(Protocol):
     async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
         """Those that are known."""
 
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
         """Store them; those whose row is not as in `known` any more are returned instead."""
 
-    async def remove(self, fingerprint: str) -> bool:
-        """Take one out."""
+    async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
+        """Delete one that a source brought, unless its row was changed since or somebody approved it."""
 
     async def is_approved(self, fingerprint: str) -> bool:
         """Whether a person took it in place of an imported one."""
@@ -56,8 +57,8 @@ class Certificates(Protocol):
 Narrow = Callable[[bytes, Collection[Address]], bytes]
 """A certificate with the user ids of these addresses alone."""
 
-_Change = tuple[Entry, bytes | None]
-"""What to store, and the octets it was made from."""
+_Change = tuple[Entry, int | None]
+"""What to store, and the version of the row that it was made from; None: there was none."""
 
 
 class MergePolicy:
@@ -87,7 +88,7 @@ class MergePolicy:
                 joins = () if await self._stands_before(found, address) else (address,)
                 if await self._merged(found.certificate, joins) and await self._kept(found, address):
                     return
-        raise StoreError("another process is changing this key")
+        raise StoreError(CONTENDED)
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
         """Merge those that the store knows with what it knows."""
@@ -105,18 +106,24 @@ class MergePolicy:
     async def guard(self, address: Address, certificate: Certificate) -> bool:
         """Whether an imported certificate stands before this fetched one, which then is proposed and no more.
 
-        It was fetched before the administrator imported another.
+        It was fetched before the administrator imported another. Raises `StoreError`.
         """
         fingerprint = certificate.fingerprint
-        if not self._imported(await self._beside(address, fingerprint)) or await self._certificates.is_approved(
-            fingerprint
-        ):
-            return False
-        known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
-        if known is not None and known.origin is not Origin.IMPORTED and not known.proposed:
-            await self._changes.do((replace(known, proposed=True), known.certificate.data))
-            _tell_proposed(known, address)
-        return True
+        for _ in range(ATTEMPTS):
+            known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
+            if not await self._must_wait(address, fingerprint):
+                return False
+            if known is None or known.origin is Origin.IMPORTED or known.proposed:
+                return True
+            if await self._changes.do((replace(known, proposed=True), known.version)):
+                _tell_proposed(known, address)
+                return True
+        raise StoreError(CONTENDED)
+
+    async def _must_wait(self, address: Address, fingerprint: str) -> bool:
+        """Whether another certificate was imported for this address, and nobody approved this one beside it."""
+        beside = self._imported(await self._beside(address, fingerprint))
+        return bool(beside) and not await self._certificates.is_approved(fingerprint)
 
     def _turn(self, certificate: Certificate) -> asyncio.Lock:
         """One change of a certificate at a time: its parts may arrive by several addresses at once."""
@@ -126,7 +133,7 @@ class MergePolicy:
         for _ in range(ATTEMPTS):
             if await self._merged(certificate):
                 return
-        raise StoreError("another process is changing this key")
+        raise StoreError(CONTENDED)
 
     async def _kept(self, found: Found, address: Address) -> bool:
         """Done; False where another process came in between."""
@@ -137,7 +144,7 @@ class MergePolicy:
         if entry is None:
             return True
         if entry != known:
-            if not await self._changes.do((entry, known.certificate.data if known else None)):
+            if not await self._changes.do((entry, known.version if known else None)):
                 return False
             if entry.proposed:
                 _tell_proposed(entry, address)
@@ -174,7 +181,7 @@ class MergePolicy:
         """What the same source brought for this address alone before is over."""
         for entry in beside:
             if entry.origin is origin and entry.certificate.addresses in ((address,), ()):
-                await self._certificates.remove(entry.certificate.fingerprint)
+                await self._certificates.remove_fetched(entry.certificate.fingerprint, entry.version)
 
     async def _merged(self, news: Certificate, joins: Collection[Address] = ()) -> bool:
         """Only addresses that it has already, and those in `joins`, come from the news."""
@@ -189,7 +196,7 @@ class MergePolicy:
             return True
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
         entry = replace(known, certificate=merged, updated=updated)
-        stored = await self._changes.do((entry, known.certificate.data))
+        stored = await self._changes.do((entry, known.version))
         if stored:
             events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))
         return stored
@@ -199,7 +206,7 @@ class MergePolicy:
         first: dict[str, _Change] = {}
         for change in changes:
             first.setdefault(change[0].certificate.fingerprint, change)
-        known = {fingerprint: data for fingerprint, (_, data) in first.items() if data is not None}
+        known = {fingerprint: version for fingerprint, (_, version) in first.items() if version is not None}
         outdated = await self._certificates.upsert([entry for entry, _ in first.values()], known)
         left = {entry.certificate.fingerprint for entry in outdated}
         return [

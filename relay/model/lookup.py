@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from relay.model.certificate import Certificate, Why
@@ -26,6 +26,8 @@ class Entry:
     """When it was stored or last changed, in seconds since the epoch."""
     proposed: bool = False
     """Fetched, but not taken over one that an administrator imported: it waits for `keys approve`."""
+    version: int | None = field(default=None, compare=False)
+    """The version of the row that it was read from; None: it was not read from the store."""
 
 
 @dataclass(frozen=True, slots=True)

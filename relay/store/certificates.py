@@ -101,18 +101,23 @@ class Certificates:
             by_origin=dict(by_origin),
         )
 
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
         """Store all of them in one transaction, each in place of what has its fingerprint.
 
-        Where `known` is given (fingerprint -> octets, for those that were in the store when the entries were
-        made), an entry whose row another process changed meanwhile is left out and returned: merge again.
-        A fetched entry that was rejected before is left out; importing it lifts the rejection.
+        `known` holds the version of the row that each entry was made from (optimistic locking); what it does not
+        name was not in the store. An entry whose row was changed, added or deleted since is not stored and is
+        returned: read and merge again. A fetched entry that was rejected before is not stored; importing it lifts
+        the rejection.
         """
         return await self._change(lambda c: rows.upsert(c, entries, known))
 
     async def remove(self, fingerprint: str) -> bool:
-        """Take it out; whether it was there."""
+        """Delete it; whether it was there."""
         return await self._change(lambda c: rows.remove(c, fingerprint))
+
+    async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
+        """Delete one that a source brought, unless its row was changed since `version` or somebody approved it."""
+        await self._change(lambda c: rows.remove_fetched(c, fingerprint, version))
 
     async def approve(self, fingerprint: str) -> bool:
         """Use a proposed certificate from now on; whether one was waiting."""

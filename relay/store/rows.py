@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -36,7 +37,7 @@ _TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of t
 _FULL = (40, 64)
 
 _COLUMNS = certificates.c
-_ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed)
+_ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
 _IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
 
 _STATE = select(state.c.value).where(state.c.name == _TOKEN)
@@ -110,8 +111,8 @@ def counts(connection: Connection, now: float) -> list[Number]:
     return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
 
 
-def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str, bytes] | None) -> list[Entry]:
-    """Store; what `known` shows to be outdated is returned instead."""
+def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str, int | None] | None) -> list[Entry]:
+    """Store; what `known` (fingerprint -> version) shows to be outdated is returned instead."""
     latest = {entry.certificate.fingerprint: entry for entry in entries}
     outdated = [] if known is None else _outdated(connection, latest, known)
     for entry in outdated:
@@ -124,17 +125,25 @@ def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str,
 
 
 def remove(connection: Connection, fingerprint: str) -> bool:
-    """Take one out."""
+    """Delete one; whether it was there."""
     there = _delete(connection, [fingerprint])
     connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
     _changed(connection)
     return there > 0
 
 
+def remove_fetched(connection: Connection, fingerprint: str, version: int | None) -> None:
+    """Delete one that a source brought, unless it was changed since `version` or somebody approved it."""
+    wanted = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.version == version)
+    if connection.execute(wanted).first() and not is_approved(connection, fingerprint):
+        _delete(connection, [fingerprint])
+        _changed(connection)
+
+
 def approve(connection: Connection, fingerprint: str, now: int) -> bool:
     """Make a proposed one count."""
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
-    there = connection.execute(waiting.values(proposed=False, updated=now)).rowcount
+    there = connection.execute(waiting.values(proposed=False, updated=now, version=_new_version())).rowcount
     if there:
         connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
         connection.execute(insert(approved), {"fingerprint": fingerprint})
@@ -159,11 +168,11 @@ def reject(connection: Connection, fingerprint: str) -> bool:
     return True
 
 
-def _outdated(connection: Connection, latest: Mapping[str, Entry], known: Mapping[str, bytes]) -> list[Entry]:
-    stored: dict[str, bytes] = {}
+def _outdated(connection: Connection, latest: Mapping[str, Entry], known: Mapping[str, int | None]) -> list[Entry]:
+    stored: dict[str, int] = {}
     for chunk in _chunks(latest):
-        wanted = select(_COLUMNS.fingerprint, _COLUMNS.data).where(_COLUMNS.fingerprint.in_(chunk))
-        stored.update((row.fingerprint, bytes(row.data)) for row in connection.execute(wanted))
+        wanted = select(_COLUMNS.fingerprint, _COLUMNS.version).where(_COLUMNS.fingerprint.in_(chunk))
+        stored.update((row.fingerprint, row.version) for row in connection.execute(wanted))
     return [entry for fingerprint, entry in latest.items() if stored.get(fingerprint) != known.get(fingerprint)]
 
 
@@ -216,11 +225,24 @@ def _row(entry: Entry) -> dict[str, object]:
         "expires": certificate.expires,
         "data": certificate.data,
         "verdict": dump(certificate),
+        "version": _new_version(),
     }
 
 
-def _entry(data: bytes, verdict: str, origin: str, updated: int, proposed: bool) -> Entry:  # noqa: FBT001 - a row
-    return Entry(load(data, verdict), Origin(origin), updated, proposed)
+def _new_version() -> int:
+    """A row never has the same version twice, also where it was deleted meanwhile or restored from a backup."""
+    return secrets.randbits(63)
+
+
+def _entry(  # noqa: PLR0913, PLR0917  a row
+    data: bytes,
+    verdict: str,
+    origin: str,
+    updated: int,
+    proposed: bool,  # noqa: FBT001  a row
+    version: int,
+) -> Entry:
+    return Entry(load(data, verdict), Origin(origin), updated, proposed, version)
 
 
 def _chunks(values: Collection[T]) -> Iterator[list[T]]:

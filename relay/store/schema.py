@@ -55,6 +55,7 @@ certificates = Table(
     Column("expires", BigInteger),
     Column("data", LargeBinary, nullable=False),
     Column("verdict", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
 )
 
 addresses = Table(
@@ -172,6 +173,7 @@ _FOURTH = (
     # Version 0.1.0 wrote "seal" for "encrypt". Hashes cover the old word up to this row (`hash_chain.RENAMED`).
     "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
     "UPDATE trace SET action = 'encrypt' WHERE action = 'seal'",
+    "ALTER TABLE certificate ADD COLUMN version BIGINT NOT NULL DEFAULT 0",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

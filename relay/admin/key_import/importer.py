@@ -49,7 +49,7 @@ class Certificates(Protocol):
     async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
         """Those that are known."""
 
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, bytes] | None = None) -> list[Entry]:
+    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
         """Store them; those whose row is not as in `known` any more are returned instead."""
 
 
@@ -132,8 +132,8 @@ class Intake:
         known = await self._certificates.by_fingerprints(keys)
         evolved = await asyncio.gather(*(self._evolve(known.get(f), states, results) for f, states in keys.items()))
         new = [entry for f, entry in zip(keys, evolved, strict=True) if entry is not None and entry != known.get(f)]
-        before = {fingerprint: entry.certificate.data for fingerprint, entry in known.items()}
-        return {entry.certificate.fingerprint for entry in await self._certificates.upsert(new, before)}
+        versions = {fingerprint: entry.version for fingerprint, entry in known.items()}
+        return {entry.certificate.fingerprint for entry in await self._certificates.upsert(new, versions)}
 
     async def _evolve(self, entry: Entry | None, states: Sequence[_Judged], results: dict[int, Result]) -> Entry | None:
         """The entry after all these states of one certificate, one after the other."""

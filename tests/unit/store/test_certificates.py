@@ -107,10 +107,12 @@ async def test_the_same_fingerprint_twice_in_one_call_is_stored_once(store: Stor
 async def test_an_entry_made_from_an_outdated_row_is_not_stored_and_handed_back(store: Store) -> None:
     bob, carol = certificate("bob", data=b"one"), certificate("carol")
     await store.certificates.upsert([entry(bob)])
+    read = await store.certificates.by_fingerprint(bob.fingerprint)
+    assert read
     other = replace(bob, data=b"two, by another process")
     await store.certificates.upsert([entry(other)])
     mine = entry(replace(bob, data=b"merged from one"))
-    outdated = await store.certificates.upsert([mine, entry(carol)], {bob.fingerprint: b"one"})
+    outdated = await store.certificates.upsert([mine, entry(carol)], {bob.fingerprint: read.version})
     assert outdated == [mine]
     found = await store.certificates.by_fingerprint(bob.fingerprint)
     assert found
