@@ -69,16 +69,18 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class DueTimes:
-    """When an answer is old, in seconds since the epoch."""
+    """When a source is asked again, in seconds since the epoch."""
 
+    now: float
+    """An answer that is younger was written by a clock ahead: its source is asked again."""
     answered: float
-    """What was asked before this."""
+    """An answer of a source from before this time is old."""
     unanswered: float
-    """What was asked in vain before this."""
+    """An outage from before this time is old."""
     ending: float
-    """A certificate whose time ends before this …"""
+    """A certificate that expires before this time is asked for once more …"""
     margin: float
-    """… is asked for once more, so many seconds before its end."""
+    """… this many seconds before it expires."""
 
 
 class Answers:
@@ -157,7 +159,7 @@ def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | No
         .join_from(addresses, certificates, key.fingerprint == addresses.c.fingerprint)
         .join(answers, asked_here, isouter=True)
         .where(key.proposed.is_(False), key.origin.in_((Origin.IMPORTED.value, source)))
-        .where(or_(row.asked.is_(None), row.asked < times.answered, unanswered, ends))
+        .where(or_(row.asked.is_(None), row.asked < times.answered, row.asked > times.now, unanswered, ends))
         .order_by(func.coalesce(row.asked, 0), addresses.c.address)
     )
 

@@ -35,6 +35,9 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 """How long a write waits for another process's."""
 
+WAL_OCTETS = 8 << 20
+"""The size to which SQLite cuts its write-ahead log once nobody reads an old state any more."""
+
 TAKEN_AWAY = "the store's file was taken away or replaced: put it back, or restart the relay"
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
@@ -188,6 +191,7 @@ def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None  # or sqlite3 would begin transactions of its own, too late
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA journal_size_limit={WAL_OCTETS}")
     cursor.close()
 
 

@@ -1,7 +1,7 @@
-"""The trace: every decision, chained so that what was altered or taken out shows.
+"""The trace: a row for every decision, in one hash chain (`relay.store.hash_chain`) that all processes extend.
 
-Rows are on disk when `write` returns; callers that wait at the same moment share a commit, and all processes
-write one chain. Old rows go by retention, whole from the beginning, and leave an anchor behind.
+Rows are on disk when `write` returns; concurrent callers share a commit. Retention deletes rows from the beginning
+and leaves an anchor: the number and hash of the last one deleted.
 
 Raises `StoreError`.
 """
@@ -95,15 +95,20 @@ class Trace:
             if walk.verdict.holds or (await self._database.read(verification.extent)).anchor == extent.anchor:
                 return walk.verdict  # else retention took rows out under our feet
 
-    async def prune(self, before: float) -> int:
-        """Take out what is older, from the beginning up to the first row that is not; how many."""
-        gone = 0
-        while count := await self._database.write(partial(_cut, before=before)):
-            gone += count
-        return gone
+    async def prune(self, before: float, *, now: float) -> int:
+        """Delete the rows from before this time, up to the first younger one; return how many. Times: epoch seconds.
+
+        A row that claims to be younger than `now` was written by a clock ahead: it is deleted with an old row that
+        comes after it, since rows stand in the order in which they were written.
+        """
+        last = await self._database.read(partial(_last_old, before=before, now=now))
+        deleted = 0
+        while count := await self._database.write(partial(_delete_page, last=last)):
+            deleted += count
+        return deleted
 
 
-# Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
+# There is no index on the time: a scan of a million rows takes a fraction of a second, and only people ask for one.
 def _matching(
     since: float | None, sender: str | None, recipient: str | None, id_: str
 ) -> Iterator[ColumnElement[bool]]:
@@ -121,14 +126,22 @@ def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[R
     return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
 
 
-def _cut(connection: Connection, before: float) -> int:
+def _last_old(connection: Connection, before: float, now: float) -> int:
+    """The number of the last row to delete; 0: none."""
+    young = select(trace.c.number).where(trace.c.time >= before, trace.c.time <= now).order_by(trace.c.number).limit(1)
+    first_kept = connection.execute(young).scalar_one_or_none()
+    old = select(func.max(trace.c.number)).where(trace.c.time < before)
+    if first_kept is not None:
+        old = old.where(trace.c.number < first_kept)
+    return connection.execute(old).scalar_one() or 0
+
+
+def _delete_page(connection: Connection, last: int) -> int:
+    """Delete up to a page of rows, none after number `last`, and move the anchor; how many."""
     anchor = hash_chain.ends(connection).anchor
-    cut, count = anchor, 0
-    for row in _page(connection, _ALL, anchor.number):
-        if row.time >= before:
-            break
-        cut, count = Link(row.number, bytes(row.hash)), count + 1
-    if count:
+    rows = _page(connection, _ALL.where(trace.c.number <= last), anchor.number)
+    if rows:
+        cut = Link(rows[-1].number, bytes(rows[-1].hash))
         connection.execute(delete(trace).where(trace.c.number <= cut.number))
         hash_chain.note(connection, hash_chain.ANCHOR, cut)
-    return count
+    return len(rows)

@@ -71,6 +71,7 @@ class Upkeep:
     async def _renew(self, remote: CachedSource) -> None:
         now = self._clock()
         times = DueTimes(
+            now=now,
             answered=now - EARLY * self._life,
             unanswered=now - _AGAIN * self._lifetimes.unavailable,
             ending=now + MARGIN,

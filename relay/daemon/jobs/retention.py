@@ -36,5 +36,5 @@ class Housekeeping:
             events.log().info(Event.ANCHORED, head=str(await self._trace.head()))
             self._next_anchor = now + DAY
         if await self._leases.take(DUTY, LEASE):
-            await self._trace.prune(now - self._retention)
+            await self._trace.prune(now - self._retention, now=now)
             await self._leases.done(DUTY, HOUR)

@@ -19,6 +19,7 @@ from relay.keys.keyring import Keyring
 from relay.model import Address, Found, NotFound, Outage
 from relay.model.errors import StoreError
 from relay.store import Store, rows
+from relay.store.database import WAL_OCTETS
 
 BOB = Address("bob@example.org")
 
@@ -222,3 +223,18 @@ async def test_closing_waits_for_what_runs(tmp_path: Path) -> None:
     await writing
     async with await Store.open(tmp_path / "s.db") as again:
         assert (await again.certificates.counts()).total == 2000
+
+
+async def test_the_log_of_writes_shrinks_once_a_reader_that_held_it_has_gone(tmp_path: Path) -> None:
+    """Beside somebody who read the file for long (a backup, a person with `sqlite3`) it grew to 53 MB, and stayed."""
+    path, wal = tmp_path / "s.db", tmp_path / "s.db-wal"
+    await _filled(path)
+    many = [entry(certificate(f"n{n}")) for n in range(500)]
+    async with await Store.open(path) as store:
+        with _locked(path, "BEGIN") as reader:
+            reader.execute("SELECT * FROM certificate").fetchone()
+            while wal.stat().st_size < 4 * WAL_OCTETS:
+                await store.certificates.upsert(many)
+        for n in range(3):
+            await store.ledger.record(b"t", [f"{n}"])
+        assert wal.stat().st_size <= WAL_OCTETS

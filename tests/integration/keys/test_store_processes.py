@@ -172,7 +172,7 @@ async def test_verifying_while_others_write_or_prune_finds_no_fault(tmp_path: Pa
         while child.poll() is None:
             assert (await store.trace.verify()).holds
             if pruned:
-                await store.trace.prune(150.0)
+                await store.trace.prune(150.0, now=1e9)
             await asyncio.sleep(0)
         assert (await store.trace.verify()).holds
     _finished([child])

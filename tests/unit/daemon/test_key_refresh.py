@@ -74,6 +74,15 @@ async def test_a_revocation_of_an_imported_key_is_found(at: Bench) -> None:
     assert isinstance(await at.find(BOB), Unusable)
 
 
+async def test_an_answer_from_a_clock_ahead_does_not_keep_a_revocation_from_being_found(at: Bench) -> None:
+    """It was due in the year 2057, and nobody asked for the key until then."""
+    await at.imported(key(1, BOB))
+    await at.store.answers.put([Answer(source, BOB, NOW + 9e8, Result.NOT_FOUND) for source in ("ldap", "wkd")])
+    at.ldap.shelf[BOB] = [key(1, BOB, revoked=True)]
+    await at.upkeep.round()
+    assert isinstance(await at.find(BOB), Unusable)
+
+
 async def test_a_key_that_is_proposed_is_not_asked_for(at: Bench) -> None:
     await at.imported(key(1, BOB, expires=NOW - DAY))
     at.wkd.shelf[BOB] = [key(2, BOB, "only@two.example")]

@@ -132,18 +132,44 @@ async def test_a_chain_cut_and_noted_anew_is_found_by_the_hash_in_the_log(store:
 async def test_retention_takes_out_the_old_and_the_rest_still_verifies(store: Store) -> None:
     await _fill(store, 2500)
     logged = await store.trace.head()
-    assert await store.trace.prune(1000.0 + 2101) == 2100
+    assert await store.trace.prune(1000.0 + 2101, now=5000.0) == 2100
     assert [r.id async for r in store.trace.select()][:2] == ["id2101", "id2102"]
     assert (await store.trace.verify(logged)).checked == 400
-    assert await store.trace.prune(1000.0 + 2101) == 0
+    assert await store.trace.prune(1000.0 + 2101, now=5000.0) == 0
     await _sql(store, "DELETE FROM trace WHERE number = 2101")
     assert (await store.trace.verify()).number == 2101
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 1500], ids=["one row", "two rows", "more than a page"])
+async def test_rows_from_a_clock_ahead_do_not_stop_retention(store: Store, ahead: int) -> None:
+    """One row of the year 2035 stood before all later ones, and none of them was ever deleted."""
+    future = [record(n, time=9e9) for n in range(11, 11 + ahead)]
+    young = [record(n) for n in range(3000, 3010)]
+    await store.trace.write([record(n) for n in range(1, 11)])
+    await store.trace.write(future)
+    await store.trace.write([record(n) for n in range(2000, 2010)])
+    await store.trace.write(young)
+    assert await store.trace.prune(1000.0 + 3000, now=5000.0) == 20 + ahead
+    assert [r async for r in store.trace.select()] == young
+    assert (await store.trace.verify()).holds
+
+
+async def test_a_row_from_a_clock_ahead_stays_as_long_as_nothing_after_it_is_old(store: Store) -> None:
+    await store.trace.write([record(1), record(2, time=9e9), record(3000)])
+    assert await store.trace.prune(1000.0 + 3000, now=5000.0) == 1
+    assert [r.id async for r in store.trace.select()] == ["id2", "id3000"]
+
+
+async def test_a_row_from_a_clock_behind_takes_no_younger_one_with_it(store: Store) -> None:
+    await store.trace.write([record(1), record(3000), record(3001, time=0.0), record(3002)])
+    assert await store.trace.prune(1000.0 + 3000, now=5000.0) == 1
+    assert [r.id async for r in store.trace.select()] == ["id3000", "id3001", "id3002"]
 
 
 async def test_after_everything_was_taken_out_the_chain_goes_on(store: Store) -> None:
     await _fill(store, 5)
     head = await store.trace.head()
-    assert await store.trace.prune(9e9) == 5
+    assert await store.trace.prune(9e9, now=9e9) == 5
     assert await store.trace.head() == head
     assert (await store.trace.verify()).holds
     await store.trace.write([record(6)])
@@ -161,7 +187,7 @@ async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> No
         found = await read(work)  # type: ignore[arg-type]  # passed through
         if not pruned:
             pruned = True
-            await store.trace.prune(1000.0 + 101)
+            await store.trace.prune(1000.0 + 101, now=5000.0)
         return found
 
     store.database.read = read_and_prune  # type: ignore[method-assign, assignment]  # only adds the moment
