@@ -42,9 +42,12 @@ class RuleKeys(Section):
     to: Several[Annotated[Pattern, AfterValidator(_address)]] | None = setting(
         None, "Recipients: `name@domain`, `*@domain`, `*@*.domain` (below it), `*`."
     )
-    subject: Several[Text] | None = setting(None, "Texts, one of which stands in the subject; case does not count.")
+    subject: Several[Text] | None = setting(
+        None, "Texts, one of which stands in the subject; case and accents do not count."
+    )
     header: Annotated[dict[FieldName, Several[Text]], Field(min_length=1)] | None = setting(
-        None, "Header fields and the values they have; `*` stands for anything, case does not count."
+        None,
+        "Header fields and the values they have; `*` stands for anything, case and accents do not count.",
     )
     shape: Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]] | None = setting(
         None, "What the message is by its structure."

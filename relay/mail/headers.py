@@ -13,7 +13,7 @@ from __future__ import annotations
 import codecs
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from itertools import islice
@@ -31,6 +31,8 @@ MAX_OCTETS = 12 * 1024 * 1024
 """Of a header block. Postfix keeps 102,400 octets of it by default; real ones have some dozens of fields."""
 MAX_READ = 4 * encoded_words.MAX_TEXT
 """Octets of one field that are decoded for people and rules."""
+MAX_WHOLE = encoded_words.MAX_TEXT
+"""Octets that are read whole, whatever their encoding."""
 
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
 _FIELD_END = re.compile(rb"\n(?![ \t])")
@@ -111,6 +113,11 @@ def first(head: Head, name: str) -> Field | None:
 def decoded(field: Field) -> str:
     """The value as people read it: encoded words decoded, no more than a bounded length of it."""
     return encoded_words.decode(field.readable)
+
+
+def read_whole(fields: Iterable[Field]) -> bool:
+    """Whether `decoded` reads all of them; fields of more octets together are taken to be longer than that."""
+    return sum(len(field.raw) for field in fields) <= MAX_WHOLE
 
 
 def named_recipients(head: Head) -> frozenset[Address]:

@@ -111,7 +111,6 @@ def parse(field: Field) -> ContentType | None:
     match = _TYPE.match(raw) if len(raw) <= MAX_CONTENT_TYPE else None
     if not match:
         return None
-    kind = f"{match[1].decode('ascii')}/{match[2].decode('ascii')}".lower()
     parameters: list[Parameter] = []
     at = match.end()
     while found := _PARAMETER.match(raw, at):
@@ -120,7 +119,14 @@ def parse(field: Field) -> ContentType | None:
     names = {one.name for one in parameters}
     if not _NO_MORE.match(raw, at) or len(names) < len(parameters):
         return None
-    return ContentType(kind, tuple(parameters))
+    return ContentType(_kind(match), tuple(parameters))
+
+
+def claimed_type(head: Head) -> str:
+    """What the first Content-Type claims, in lower case, also where its parameters cannot be read; or nothing."""
+    fields = headers.all(head, "content-type")
+    match = _TYPE.match(fields[0].raw[:MAX_CONTENT_TYPE]) if fields else None
+    return _kind(match) if match else ""
 
 
 def encoding(head: Head) -> str | None:
@@ -143,6 +149,10 @@ def octets(content: bytes, part: Part, limit: int | None = None) -> bytes | None
         case "base64":
             return _base64(body, whole=end == part.end)
     return None
+
+
+def _kind(match: re.Match[bytes]) -> str:
+    return b"/".join(match.groups()).decode("ascii").lower()
 
 
 def _base64(text: bytes, *, whole: bool) -> bytes | None:

@@ -8,13 +8,15 @@ Raises nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 from relay.mail import ciphertext, headers, mime
 from relay.mail.allowed_headers import is_bare
-from relay.mail.headers import Head
+from relay.mail.headers import Field, Head
 from relay.mail.mime import ContentType, Part
 
 MAX_DEPTH = 20
@@ -26,6 +28,10 @@ INLINE = "inline PGP"
 
 _CMS = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_TNEF_NAME = re.compile(r"\bwinmail\.dat\b(?!\.)", re.IGNORECASE)
+_CALENDARS = frozenset({"text/calendar", "text/x-vcalendar", "application/ics"})
+_CONTINUED = re.compile(r"\"?;\s*(?:file)?name\*[1-9][0-9]{0,2}\*?=\s*\"?", re.IGNORECASE)
+"""Between two pieces of one file name (RFC 2231 section 3)."""
 _SIGNATURES = {
     b"application/pgp-signature": PGP_MIME,
     b"application/pkcs7-signature": S_MIME,
@@ -103,10 +109,9 @@ class _Survey:
             waiting.extend((child, depth + 1) for child in reversed(found.parts))
 
     def _flag(self, part: Part, kind: ContentType | None) -> None:
-        what = kind.kind if kind else ""
-        disposition = headers.first(part.head, "content-disposition")
-        self.calendar |= what == "text/calendar"
-        self.tnef |= what in _TNEF or (disposition is not None and b"winmail.dat" in disposition.raw.lower())
+        what = kind.kind if kind else mime.claimed_type(part.head)
+        self.calendar |= what in _CALENDARS
+        self.tnef |= what in _TNEF or any(map(_names_tnef, part.head.fields))
 
     def _judge(self, part: Part, kind: ContentType | None) -> None:
         if kind is not None and kind.kind == "multipart/encrypted":
@@ -128,6 +133,13 @@ class _Survey:
             return S_MIME if ciphertext.is_signed_data(self._content, self.whole) else ""
         begins = b"" if kind.multipart else mime.octets(self._content, self.whole, ciphertext.PEEK) or b""
         return INLINE if begins.lstrip().startswith(b"-----BEGIN PGP SIGNED MESSAGE-----") else ""
+
+
+def _names_tnef(field: Field) -> bool:
+    """Whether a name or file name of the part is that of Outlook's attachments, in any of its spellings."""
+    if field.name not in {"content-type", "content-disposition"} or len(field.raw) > mime.MAX_CONTENT_TYPE:
+        return False
+    return _TNEF_NAME.search(unquote(_CONTINUED.sub("", headers.decoded(field)))) is not None
 
 
 def _automatic(head: Head) -> bool:

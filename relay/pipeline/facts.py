@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 
 from relay.mail import headers
 from relay.mail.shape import Protection, Shape
 from relay.model import Address, Inbound
-from relay.policy import Message, Rule, candidates
+from relay.policy import Message, Rule, Text, candidates
+from relay.policy.text import MAX_ELEMENTS
 
 
 class Facts:
@@ -39,8 +41,10 @@ class Facts:
         )
 
     @cached_property
-    def _subject(self) -> str:
-        return " ".join(headers.decoded(field) for field in headers.all(self._head, "subject"))
+    def _subject(self) -> Text:
+        fields = headers.all(self._head, "subject")
+        read = _readable(fields)
+        return Text.joined(map(headers.decoded, read), whole=len(read) == len(fields) and headers.read_whole(read))
 
     @cached_property
     def _shapes(self) -> frozenset[str]:
@@ -56,24 +60,39 @@ class Facts:
         return frozenset(name for name, is_so in present.items() if is_so)
 
     @cached_property
-    def _fields(self) -> Mapping[str, tuple[str, ...]]:
+    def _fields(self) -> Mapping[str, tuple[Text, ...]]:
         return _Fields(self._head)
 
 
-class _Fields(Mapping[str, tuple[str, ...]]):
-    """Field names to decoded values; decoded when a rule asks, which most do not."""
+class _Fields(Mapping[str, tuple[Text, ...]]):
+    """Field names to values; decoded once, when the first rule asks, which most do not."""
 
     def __init__(self, head: headers.Head) -> None:
         self._head = head
+        self._read: dict[str, tuple[Text, ...]] = {}
 
-    def __getitem__(self, name: str) -> tuple[str, ...]:
-        found = tuple(headers.decoded(field) for field in headers.all(self._head, name))
-        if not found:
+    def __getitem__(self, name: str) -> tuple[Text, ...]:
+        if name not in self._read:
+            self._read[name] = _texts(headers.all(self._head, name))
+        if not self._read[name]:
             raise KeyError(name)
-        return found
+        return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter({field.name: None for field in self._head.fields})
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _texts(fields: tuple[headers.Field, ...]) -> tuple[Text, ...]:
+    """Those that are read; one more, that is not whole, says that there are more."""
+    read = _readable(fields)
+    texts = tuple(Text.of(headers.decoded(field), whole=headers.read_whole([field])) for field in read)
+    return texts if len(read) == len(fields) else (*texts, Text(whole=False))
+
+
+def _readable(fields: Sequence[headers.Field]) -> list[headers.Field]:
+    """The first of the fields: as many as are looked at for rules, however long each is."""
+    before = accumulate((len(field.raw) for field in fields), initial=0)
+    return [field for field, length in zip(fields[:MAX_ELEMENTS], before, strict=False) if length <= headers.MAX_WHOLE]

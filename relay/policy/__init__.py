@@ -18,6 +18,7 @@ from relay.policy.rule import (
     match,
     why_not,
 )
+from relay.policy.text import Text
 
 __all__ = [
     "DEFAULT_RULE",
@@ -28,6 +29,7 @@ __all__ = [
     "Rule",
     "SubjectPattern",
     "Telling",
+    "Text",
     "WithoutKey",
     "WkdOutage",
     "candidates",

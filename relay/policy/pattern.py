@@ -1,39 +1,23 @@
 """What a rule compares: patterns that cannot be wrong once they are made, and match without regular expressions.
 
 Addresses are compared as `Address` normalises them: domains as lower-case A-labels (RFC 5891), local parts
-without case. Text is compared without case in Unicode's normal form C, with each run of white space as one
-blank; a subject also as it looks (`_seen`). Raises `AddressError` with a sentence for the person who wrote the
-pattern.
+without case; texts as `relay.policy.text` folds them. Raises `AddressError` with a sentence for the person who wrote
+the pattern.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from relay.model import Address, normalise_domain
 from relay.model.errors import AddressError
+from relay.policy.text import Text, fold
 
 NULL_SENDER = "<>"
 _ANY = "*"
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-z.:]+\]")
-
-
-def fold(text: str) -> str:
-    """The text as it is compared."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
-
-
-_MAX_SEEN = 4096  # form KC makes eighteen characters of one
-
-
-def _seen(text: str) -> str:
-    """What a reader sees of the text: no NUL, soft hyphen or other format character, and no wide or joined forms."""
-    text = text[:_MAX_SEEN]
-    hidden = {ord(char): None for char in set(text) if char == "\0" or unicodedata.category(char) == "Cf"}
-    return unicodedata.normalize("NFKC", text.translate(hidden))
 
 
 def glob(pattern: str, text: str) -> bool:
@@ -100,14 +84,17 @@ class AddressPattern:
 
 @dataclass(frozen=True, slots=True)
 class SubjectPattern:
-    """A text that stands somewhere in the decoded subject."""
+    """A text that stands somewhere in the subject."""
 
     text: str
+    _folded: str = field(init=False, repr=False, compare=False)
 
-    def matches(self, subject: str) -> bool:
-        """Whether it does."""
-        wanted = fold(_seen(self.text))
-        return fold(self.text) in fold(subject) or (wanted != "" and wanted in fold(_seen(subject)))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_folded", fold(self.text))
+
+    def matches(self, subject: Text) -> bool:
+        """Whether it does; a pattern of which nothing can be seen stands nowhere."""
+        return self._folded != "" and self._folded in subject.folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +103,19 @@ class HeaderPattern:
 
     name: str
     values: tuple[str, ...]
+    _folded: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    def matches(self, headers: Mapping[str, Iterable[str]]) -> bool:
-        """Whether one of the occurrences is such a value."""
-        found = [fold(value) for value in headers.get(self.name, ())]
-        return any(glob(fold(wanted), value) for wanted in self.values for value in found)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_folded", tuple(map(fold, self.values)))
+
+    def matches(self, headers: Mapping[str, Iterable[Text]], *, exactly: bool = False) -> bool:
+        """Whether one of the occurrences is such a value; unless `exactly`, one of its elements is enough."""
+        return any(
+            glob(wanted, value)
+            for text in headers.get(self.name, ())
+            for value in (text.folded, *(() if exactly else text.elements))
+            for wanted in self._folded
+        )
 
 
 def _split(text: str) -> tuple[str, str, bool]:

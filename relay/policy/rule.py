@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from relay.model import Address
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
+from relay.policy.text import EMPTY, Text
 
 
 class Encryption(StrEnum):
@@ -88,10 +89,9 @@ class Message:
     sender: Address | None
     """Of the envelope; None is the null sender."""
     recipient: Address
-    subject: str = ""
-    """Decoded (RFC 2047)."""
-    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Lower-case name to the decoded value of each occurrence."""
+    subject: Text = EMPTY
+    headers: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
+    """Lower-case name to the value of each occurrence."""
     shapes: frozenset[str] = frozenset()
 
 
@@ -132,7 +132,7 @@ def why_not(rule: Rule, message: Message) -> str | None:
         case "shape":
             return f"the message is not {_either(sorted(rule.shapes))}"
         case _:
-            wrong = next(pattern for pattern in rule.headers if not pattern.matches(message.headers))
+            wrong = next(pattern for pattern in rule.headers if not _has(rule, pattern, message))
             return f"the header {wrong.name} is not {_either(wrong.values)}"
 
 
@@ -147,9 +147,22 @@ def _failing_here(rule: Rule, message: Message) -> str | None:
         return "from"
     if rule.shapes and not rule.shapes & message.shapes:
         return "shape"
-    if rule.subjects and not any(pattern.matches(message.subject) for pattern in rule.subjects):
+    if rule.subjects and not _has_subject(rule, message.subject):
         return "subject"
-    return None if all(pattern.matches(message.headers) for pattern in rule.headers) else "header"
+    return None if all(_has(rule, pattern, message) for pattern in rule.headers) else "header"
+
+
+def _has_subject(rule: Rule, subject: Text) -> bool:
+    """A subject longer than rules read may hold the text: where encryption is required, it does."""
+    unread = rule.encrypt is Encryption.REQUIRED and not subject.whole
+    return unread or any(pattern.matches(subject) for pattern in rule.subjects)
+
+
+def _has(rule: Rule, pattern: HeaderPattern, message: Message) -> bool:
+    """The same of a header field. Clear mail, because a rule says never, takes the whole value."""
+    texts = message.headers.get(pattern.name, ())
+    unread = rule.encrypt is Encryption.REQUIRED and not all(text.whole for text in texts)
+    return unread or pattern.matches(message.headers, exactly=rule.encrypt is Encryption.NEVER)
 
 
 def _either(words: Iterable[str]) -> str:

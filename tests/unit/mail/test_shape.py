@@ -376,6 +376,34 @@ def test_calendars_and_tnef_are_found_in_any_part_also_of_an_unfinished_multipar
     assert shape_of(multipart(PLAIN + b"see --m\r\nContent-Type: text/calendar\r\n\r\n")) == Shape()
 
 
+OCTETS = b"Content-Type: application/octet-stream; "
+TNEF = Shape(tnef=True)
+CALENDAR = Shape(calendar=True)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (OCTETS + b"name=winmail.dat", TNEF),
+        (OCTETS + b'name="WINMAIL.DAT"\r\nContent-Disposition: attachment', TNEF),
+        (OCTETS + b'name="=?utf-8?Q?winmail=2Edat?="', TNEF),
+        (OCTETS + b"name*=utf-8''winmail%2edat", TNEF),
+        (b'Content-Disposition: attachment; filename*0="win"; filename*1=mail.dat', TNEF),
+        (OCTETS + b"name=winmail.dat; name=winmail.dat", TNEF),
+        (b"Content-Type: application/vnd.ms-tnef; name=x; name=y", TNEF),
+        (b"Content-Type: application/ics; name=invite.ics", CALENDAR),
+        (b"Content-Type: APPLICATION/ICS", CALENDAR),
+        (b"Content-Type: text/x-vcalendar", CALENDAR),
+        (b"Content-Type: text/calendar; method=REQUEST; charset=utf-8; charset=utf-8", CALENDAR),
+        (OCTETS + b"name=mywinmail.dat.pdf", Shape()),
+        (b"Content-Type: text/plain; x=text/calendar", Shape()),
+        (b"X-Type: application/ms-tnef", Shape()),
+    ],
+)
+def test_tnef_is_told_by_its_name_alone_and_a_calendar_by_each_of_its_types(head: bytes, expected: Shape) -> None:
+    assert shape_of(multipart(PLAIN, head + b"\r\n\r\nx")) == expected
+
+
 def test_nesting_without_end_is_not_followed() -> None:
     content = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(10_000))
     assert shape_of(content) == Shape()

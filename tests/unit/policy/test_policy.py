@@ -40,6 +40,7 @@ from relay.policy import (
     Rule,
     SubjectPattern,
     Telling,
+    Text,
     WithoutKey,
     WkdOutage,
     decide,
@@ -255,11 +256,15 @@ def test_many_asterisks_cost_no_time() -> None:
     assert not glob("*a" * 5000 + "b", "a" * 100_000)
 
 
+def texts(*values: str) -> tuple[Text, ...]:
+    return tuple(map(Text.of, values))
+
+
 MAIL = Message(
     sender=Address("anne@a.example"),
     recipient=BOB,
-    subject="Re: [Confidentiel] Compte  rendu",
-    headers={"sensitivity": ("Company-Confidential",), "x-kind": ("one", "two  words")},
+    subject=Text.of("Re: [Confidentiel] Compte  rendu"),
+    headers={"sensitivity": texts("Company-Confidential"), "x-kind": texts("one", "two  words")},
     shapes=frozenset({"calendar"}),
 )
 
@@ -401,17 +406,3 @@ def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(addres
     assert match([everyone], message) is everyone
     assert match([strict], message) is strict
     assert match([inside], Message(None, Address("bob@hopital.example"))) is inside
-
-
-@pytest.mark.parametrize(
-    "subject",
-    ["[confi\u00addentiel]", "[confi\u200bden\0tiel]", "\uff3bconfidentiel\uff3d", "[con\ufb01dentiel\u200d]"],
-)
-def test_a_word_in_the_subject_is_not_hidden_by_what_nobody_sees(subject: str) -> None:
-    assert SubjectPattern("[Confidentiel]").matches(subject)
-    assert SubjectPattern(subject).matches("[confidentiel]")
-    assert not SubjectPattern("[secret]").matches(subject)
-
-
-def test_a_pattern_that_nobody_sees_does_not_match_every_subject() -> None:
-    assert not SubjectPattern("\u200b").matches("plain")
