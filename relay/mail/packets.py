@@ -1,9 +1,9 @@
-"""OpenPGP packet framing: where packets begin and end, never what they mean (RFC 9580 section 4.2).
+"""OpenPGP packet framing (RFC 9580 section 4.2): where packets begin and end, not what is in them.
 
-`walk` follows old and new headers, partial and indeterminate lengths, without recursion, copies or a look
-into bodies; its cost grows with the number of headers, which is bounded for partial lengths. Raises
-`OpenPgpError` for everything that is truncated or no OpenPGP, and `SecretKeyFound` where a keyring holds a
-secret key.
+`walk` reads old and new headers, partial and indeterminate lengths. Each octet of a header is read once; bodies are
+not read or copied. The cost is bounded by `most` packets and, in a packet of partial lengths, by `MIN_PARTIAL`:
+each partial length covers at least so many octets. Raises `OpenPgpError` for data that is cut off, is not OpenPGP
+or exceeds a bound, and `SecretKeyFound` where a keyring holds a secret key.
 """
 
 from __future__ import annotations
@@ -14,80 +14,108 @@ from typing import NamedTuple
 from relay.model.errors import OpenPgpError, SecretKeyFound
 
 PKESK = 1
+SIGNATURE = 2
 SKESK = 3
 SECRET_KEY = 5
 PUBLIC_KEY = 6
 SECRET_SUBKEY = 7
 SED = 9
 MARKER = 10
+TRUST = 12
+USER_ID = 13
+PUBLIC_SUBKEY = 14
+USER_ATTRIBUTE = 17
 SEIPD = 18
 AEAD = 20
 PADDING = 21
 
 ENCRYPTED = frozenset({SED, SEIPD, AEAD})
 DATA_PACKETS = ENCRYPTED | {8, 11}
-"""Encrypted, compressed and literal data: these alone may have partial or indeterminate lengths (4.2.1.4)."""
+"""Encrypted, compressed and literal data: only these may have partial or indeterminate lengths (section 4.2.1.4)."""
 
-MAX_CHUNKS = 1 << 20  # 100 MB in the smallest first chunk an RFC allows make 200,000
-MIN_FIRST_CHUNK = 512
+MOST_PACKETS = 100_000
+MIN_PARTIAL = 512
+"""Octets of a partial length. Section 4.2.1.4 demands it of the first; writers keep to it for all but the last."""
 
 Octets = bytes | memoryview
+Piece = tuple[int, int]
+"""Where octets of a body begin, and how many they are."""
 
 
 class Packet(NamedTuple):
-    """One packet: `data[start:end]`, its (first chunk's) body from `body_start`."""
+    """One packet: `data[start:end]`, its body from `body_start`; `pieces` are those of a body with partial lengths."""
 
     tag: int
     start: int
     end: int
     body_start: int
-    partial: bool
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether its body is in pieces."""
+        return bool(self.pieces)
 
 
 class _Length(NamedTuple):
-    """A body length: how many octets follow `at`, and whether another length follows those."""
+    """A body length: `octets` follow from `at`; after a partial one comes another length."""
 
     at: int
     octets: int
     partial: bool
 
 
-def walk(data: Octets) -> Iterator[Packet]:
-    """The packets of `data`, first to last."""
+def walk(data: Octets, most: int = MOST_PACKETS) -> Iterator[Packet]:
+    """The packets of `data` in their order; raises `OpenPgpError` after `most`."""
     position, size = 0, len(data)
     while position < size:
+        if most <= 0:
+            raise OpenPgpError("too many OpenPGP packets")
+        most -= 1
         packet = _packet(data, position)
         yield packet
         position = packet.end
 
 
 def body(data: Octets, packet: Packet) -> bytes:
-    """The packet's body, its chunks joined."""
-    if not packet.partial:
+    """The packet's body, its pieces joined."""
+    if not packet.pieces:
         return bytes(data[packet.body_start : packet.end])
     view = memoryview(data)
-    return b"".join(view[chunk.at : chunk.at + chunk.octets] for chunk in _chunks(data, packet.start + 1))
+    return b"".join(view[at : at + octets] for at, octets in packet.pieces)
 
 
-def split_certificates(data: bytes) -> list[bytes]:
-    """A keyring's transferable public keys (10.1), one each; what stands before the first is a fault."""
-    starts: list[int] = []
-    for packet in walk(data):
+def certificates(data: Octets, most: int = MOST_PACKETS) -> Iterator[list[Packet]]:
+    """The packets of each transferable public key in a keyring (section 10.1), from its primary key on.
+
+    Marker and padding packets may stand before the first. Raises `OpenPgpError` where another packet does, or where
+    there is no public key.
+    """
+    group: list[Packet] = []
+    for packet in walk(data, most):
         if packet.tag in {SECRET_KEY, SECRET_SUBKEY}:
             raise SecretKeyFound("this holds a secret key: export the public key alone")
-        if packet.tag == PUBLIC_KEY:
-            starts.append(packet.start)
-        elif not starts and packet.tag not in {MARKER, PADDING}:
+        if packet.tag == PUBLIC_KEY and group:
+            yield group
+            group = []
+        if group or packet.tag == PUBLIC_KEY:
+            group.append(packet)
+        elif packet.tag not in {MARKER, PADDING}:
             raise OpenPgpError("this is OpenPGP data, but does not begin with a public key")
-    if not starts:
+    if not group:
         raise OpenPgpError("this holds no public key")
-    return [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
+    yield group
+
+
+def split_certificates(data: bytes, most: int = MOST_PACKETS) -> list[bytes]:
+    """The octets of each transferable public key in a keyring; raises as `certificates`."""
+    return [data[group[0].start : group[-1].end] for group in certificates(data, most)]
 
 
 def pkesk_key_id(body: Octets) -> str:
-    """The 64-bit key id a PKESK names (5.1), 16 upper-case digits; all zero for a hidden recipient.
+    """The 64-bit key id that a PKESK names (section 5.1), 16 upper-case digits; zeros for a hidden recipient.
 
-    Version 6 names a whole fingerprint: its key id is the first half-line of a v6, the last of a v4 one.
+    Version 6 names a fingerprint: its key id is the first 8 octets of a version 6, the last of a version 4 one.
     """
     octets = bytes(body[:35])
     if len(octets) >= 10 and octets[0] == 3:
@@ -101,6 +129,11 @@ def pkesk_key_id(body: Octets) -> str:
     raise OpenPgpError("a session key packet of an unknown version")
 
 
+def packet(tag: int, body: bytes) -> bytes:
+    """A packet with a header of the new format and a length of four octets, which every reader takes."""
+    return bytes((0xC0 | tag, 0xFF)) + len(body).to_bytes(4, "big") + body
+
+
 def _packet(data: Octets, start: int) -> Packet:
     first = data[start]
     if not first & 0x80:
@@ -110,26 +143,28 @@ def _packet(data: Octets, start: int) -> Packet:
     if tag == 0:
         raise OpenPgpError("packet type 0 is reserved")
     length = _new_length(data, start + 1) if new else _old_length(data, start + 1, first & 0x03, tag)
-    end = length.at + length.octets
     if length.partial:
-        if tag not in DATA_PACKETS or length.octets < MIN_FIRST_CHUNK:
-            raise OpenPgpError("a partial length where none may be")
-        for chunk in _chunks(data, start + 1):
-            end = chunk.at + chunk.octets
+        return _in_pieces(data, tag, start, length)
+    end = length.at + length.octets
     if end > len(data):
         raise OpenPgpError("the OpenPGP data is cut off")
-    return Packet(tag, start, end, length.at, length.partial)
+    return Packet(tag, start, end, length.at)
 
 
-def _chunks(data: Octets, at: int) -> Iterator[_Length]:
-    """The lengths of a packet with partial lengths; the last is an ordinary one."""
-    for _ in range(MAX_CHUNKS):
-        chunk = _new_length(data, at)
-        yield chunk
-        if not chunk.partial:
-            return
-        at = chunk.at + chunk.octets
-    raise OpenPgpError("a packet of too many pieces")
+def _in_pieces(data: Octets, tag: int, start: int, first: _Length) -> Packet:
+    if tag not in DATA_PACKETS:
+        raise OpenPgpError("a partial length where none may be")
+    pieces = [(first.at, first.octets)]
+    length = first
+    while length.partial:
+        if length.octets < MIN_PARTIAL:
+            raise OpenPgpError("a partial length that is too short")
+        length = _new_length(data, length.at + length.octets)
+        pieces.append((length.at, length.octets))
+    end = length.at + length.octets
+    if end > len(data):
+        raise OpenPgpError("the OpenPGP data is cut off")
+    return Packet(tag, start, end, first.at, tuple(pieces))
 
 
 def _new_length(data: Octets, at: int) -> _Length:

@@ -14,8 +14,7 @@ import re
 
 from relay.mail import packets
 
-_SIGNATURE = 2
-_PARTS = {packets.PUBLIC_KEY: "K", 13: "U", 14: "S"}
+_PARTS = {packets.PUBLIC_KEY: "K", packets.USER_ID: "U", packets.PUBLIC_SUBKEY: "S"}
 _SIGNATURES = {0x10: "c", 0x11: "c", 0x12: "c", 0x13: "c", 0x18: "b", 0x1F: "d", 0x20: "r"}
 """RFC 9580 section 5.2.1: certification, binding, direct key signature, key revocation."""
 _IN_ORDER = re.compile(r"K(?:d|r|dr|rd)?(?:Uc)+(?:Sb)*")
@@ -34,7 +33,7 @@ def same(one: bytes, other: bytes) -> bool:
 
 
 def _letter(certificate: bytes, packet: packets.Packet) -> str:
-    if packet.tag != _SIGNATURE:
+    if packet.tag != packets.SIGNATURE:
         return _PARTS.get(packet.tag, "?")
     version_and_kind = certificate[packet.body_start : min(packet.body_start + 2, packet.end)]
     return _SIGNATURES.get(version_and_kind[1], "?") if version_and_kind[:1] == b"\x04" else "?"

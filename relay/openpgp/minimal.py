@@ -16,7 +16,6 @@ from relay.model import Certificate
 from relay.model.errors import EngineError
 from relay.openpgp.fingerprints import fingerprint
 
-PUBLIC_SUBKEY = 14
 REMEMBERED = 1000
 """Certificates of ordinary size."""
 ORDINARY = 16 * 1024
@@ -35,7 +34,7 @@ def without_subkeys(data: bytes, keep: Container[str]) -> bytes:
     """All but the subkeys that are not in `keep`, and what stands behind those."""
     kept, keeping = [], True
     for packet in packets.walk(data):
-        if packet.tag == PUBLIC_SUBKEY:
+        if packet.tag == packets.PUBLIC_SUBKEY:
             keeping = fingerprint(packets.body(data, packet)) in keep
         if keeping:
             kept.append(data[packet.start : packet.end])

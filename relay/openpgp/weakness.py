@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from relay.mail import packets
 from relay.model import Component
 
-SIGNATURE = 2
-PUBLIC_SUBKEY = 14
 SMALLEST_RSA = 2048
 
 _WEAK_HASHES = {1: "MD5", 2: "SHA-1", 3: "RIPEMD-160"}
@@ -56,10 +54,10 @@ def _hashes(data: bytes) -> dict[str, list[int]]:
     hashes: dict[str, list[int]] = {}
     primary = current = ""
     for packet in packets.walk(data):
-        if packet.tag in {packets.PUBLIC_KEY, PUBLIC_SUBKEY}:
+        if packet.tag in {packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY}:
             current = fingerprint(packets.body(data, packet))
             primary = primary or current
-        elif packet.tag == SIGNATURE:
+        elif packet.tag == packets.SIGNATURE:
             kind, algorithm = _signature(data[packet.body_start : packet.end])
             if kind in _CERTIFICATIONS or kind == _SUBKEY_BINDING:
                 hashes.setdefault(current if kind == _SUBKEY_BINDING else primary, []).append(algorithm)

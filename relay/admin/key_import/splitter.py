@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from relay.admin.key_import.result import Offer, Refusal
-from relay.mail import armor, packets
+from relay.mail import key_armor, packets
 from relay.model.errors import OpenPgpError
 
 LARGEST_CERTIFICATE = 4 << 20
@@ -44,7 +44,6 @@ _KINDS = {
 
 _KEYS = frozenset({packets.PUBLIC_KEY, packets.SECRET_KEY})
 _FILLING = frozenset({packets.MARKER, packets.PADDING})
-_SIGNATURE = 2
 _MESSAGE = packets.DATA_PACKETS | {packets.PKESK, 3}
 _SPACE = b" \t\r\n\0"
 _MOST_SPACE = 4096
@@ -87,12 +86,7 @@ def _beginnings(text: Contents) -> Iterator[int]:
 
 
 def _armored(text: bytes) -> Iterator[bytes | str]:
-    try:
-        blocks = armor.dearmor(text)
-    except OpenPgpError:
-        yield _CUT_OFF
-        return
-    for block in blocks:
+    for block in key_armor.dearmor(text):
         if block.kind == "PUBLIC KEY BLOCK":
             yield from _binary(memoryview(block.data))
         else:
@@ -103,7 +97,7 @@ def _binary(data: memoryview) -> Iterator[bytes | str]:
     group: list[packets.Packet] = []
     end = 0
     try:
-        for packet in packets.walk(data):
+        for packet in packets.walk(data, most=len(data)):
             end = packet.end
             if packet.tag in _KEYS and group:
                 yield _certificate(data, group)
@@ -139,4 +133,4 @@ def _damaged(data: memoryview, group: list[packets.Packet], end: int) -> Iterato
 
 
 def _no_key(tag: int) -> str:
-    return _KINDS["SIGNATURE"] if tag == _SIGNATURE else _KINDS["MESSAGE"] if tag in _MESSAGE else _NOT_A_KEY
+    return _KINDS["SIGNATURE"] if tag == packets.SIGNATURE else _KINDS["MESSAGE"] if tag in _MESSAGE else _NOT_A_KEY

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.mail import packets
-from relay.mail.packets import body, pkesk_key_id, split_certificates, walk
+from relay.mail.packets import MIN_PARTIAL, body, pkesk_key_id, split_certificates, walk
 from relay.model.errors import OpenPgpError, SecretKeyFound
 
 CERTS = Path(__file__).parents[4] / "shared" / "certs"
@@ -54,10 +53,10 @@ def test_an_indeterminate_length_runs_to_the_end_and_is_for_data_alone() -> None
 
 
 def test_partial_lengths_are_joined() -> None:
-    data = b"\xd2\xe9" + b"a" * 512 + b"\xe1" + b"bb" + b"\xe0" + b"c" + b"\x03ddd" + new(2, b"")
+    data = b"\xd2\xe9" + b"a" * 512 + b"\xea" + b"b" * 1024 + b"\xe9" + b"c" * 512 + b"\x03ddd" + new(2, b"")
     first, second = walk(data)
     assert first.partial
-    assert body(data, first) == b"a" * 512 + b"bb" + b"c" + b"ddd"
+    assert body(data, first) == b"a" * 512 + b"b" * 1024 + b"c" * 512 + b"ddd"
     assert body(memoryview(data), first) == body(data, first)
     assert second.tag == 2
 
@@ -74,6 +73,8 @@ def test_partial_lengths_are_joined() -> None:
         b"\xd2\xe9" + b"a" * 512,  # no last chunk
         b"\xd2\xe9" + b"a" * 511,
         b"\xd2\xe0a\x00",  # a first chunk under 512 octets
+        b"\xd2\xe9" + b"a" * 512 + b"\xe8" + b"b" * 256 + b"\x00",  # a second one
+        b"\xd2\xe9" + b"a" * 512 + b"\xea" + b"b" * 1024 + b"\xe0c\x00",  # a third one
         b"\xc6\xe9" + b"a" * 512 + b"\x00",  # a key in pieces
         b"\x99\x01",
         new(18, b"x") + b"\r\n",
@@ -179,10 +180,32 @@ def test_the_cost_grows_with_the_headers_not_with_the_octets(chunks: int) -> Non
     assert Counting.reads <= 3 * chunks + 10
 
 
-def test_a_packet_in_endlessly_many_pieces_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets, "MAX_CHUNKS", 100)
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.integers(0, 191))
+def test_every_partial_length_has_the_minimum_and_not_the_first_alone(exponents: list[int], last: int) -> None:
+    data = b"\xd2" + b"".join(bytes([0xE0 | n]) + bytes(1 << n) for n in exponents) + bytes([last]) + bytes(last)
+    if all(1 << n >= MIN_PARTIAL for n in exponents):
+        (packet,) = walk(data)
+        assert len(body(data, packet)) == sum(1 << n for n in exponents) + last
+    else:
+        with pytest.raises(OpenPgpError):
+            list(walk(data))
+
+
+def test_eight_megabytes_in_pieces_of_one_octet_cost_one_look_each_until_they_are_refused() -> None:
+    data = Counting(b"\xd2\xe9" + bytes(512) + b"\xe0x" * (4 << 20) + b"\x00")
+    Counting.reads = 0
     with pytest.raises(OpenPgpError):
-        list(walk(b"\xd2\xe9" + bytes(512) + b"\xe0x" * 200 + b"\x00"))
+        list(walk(data))
+    assert Counting.reads < 10
+
+
+def test_packets_are_counted() -> None:
+    data = new(21, b"") * 30
+    assert len(list(walk(data, most=30))) == 30
+    with pytest.raises(OpenPgpError, match="too many"):
+        list(walk(data, most=29))
+    with pytest.raises(OpenPgpError, match="too many"):
+        split_certificates(new(6, b"k") + data, most=30)
 
 
 @pytest.mark.skipif(not CERTS.exists(), reason="../shared/certs is not there")
