@@ -37,7 +37,7 @@ class Commands(TyperGroup):
 class _Loaded(Mapping[str, Any]):  # typer does not offer click's types
     """Each as it is asked for."""
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  likewise as typer hands them on
         module, _, attribute = PLACES[name].partition(":")
         found = getattr(import_module(f"relay.cli.{module}"), attribute)
         around = typer.Typer()

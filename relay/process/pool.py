@@ -78,8 +78,8 @@ class _Helpers:
         self._all: set[Helper] = set()
         self._lock = threading.Lock()
 
-    async def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401
-        def wait() -> Any:  # noqa: ANN401
+    async def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401  what the work returns
+        def wait() -> Any:  # noqa: ANN401  likewise
             helper = self._take()
             try:
                 return helper.do(seconds, work, *given, **named)

@@ -63,7 +63,7 @@ class Helper:
         """Whether it can be given more."""
         return self._socket.fileno() >= 0 and self._process.poll() is None
 
-    def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401
+    def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401  what the work returns
         """What `work` returns or raises there."""
         try:
             for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):

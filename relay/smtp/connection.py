@@ -6,6 +6,7 @@ section 4.2) and PIPELINING (RFC 2920) sends commands without waiting. A reply t
 to the next command. Every failure of the connection is a `NextHopError`; `Broken` says that it was the
 connection that ended, and not the next hop that was slow.
 """
+# ruff: noqa: ASYNC109  each step has its own deadline, which its caller knows
 
 from __future__ import annotations
 
@@ -105,7 +106,7 @@ class Connection(SMTPProtocol):
         """Whether a command can be sent."""
         return not self._ended and self.is_connected
 
-    async def send(self, commands: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109  RFC 5321's own word
+    async def send(self, commands: Iterable[str], timeout: float) -> None:
         """Write commands, each of which will be answered once."""
         lines = tuple(commands)
         if any(_CONTROL.search(line) for line in lines):
@@ -113,7 +114,7 @@ class Connection(SMTPProtocol):
         self._awaited += len(lines)
         await self._write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"), timeout)
 
-    async def send_message(self, slices: Iterable[bytes], answers: int, timeout: float) -> bool:  # noqa: ASYNC109
+    async def send_message(self, slices: Iterable[bytes], answers: int, timeout: float) -> bool:
         """Write a message that will be answered `answers` times; False where an answer came before its end."""
         self._awaited += answers
         for piece in slices:
@@ -128,7 +129,7 @@ class Connection(SMTPProtocol):
             await asyncio.sleep(0)  # a next hop that reads as fast as we write would never let others have their turn
         return True
 
-    async def _write(self, data: bytes, timeout: float) -> None:  # noqa: ASYNC109
+    async def _write(self, data: bytes, timeout: float) -> None:
         try:
             self.write(data)
             if self._ended:
@@ -142,7 +143,7 @@ class Connection(SMTPProtocol):
         except (OSError, SMTPException):
             raise Broken("the connection broke while writing") from None
 
-    async def reply(self, timeout: float) -> Said:  # noqa: ASYNC109
+    async def reply(self, timeout: float) -> Said:
         """The next reply. 421 is the next hop going away, whatever it answers."""
         if not self._replies:
             await self._answered(timeout)
@@ -153,7 +154,7 @@ class Connection(SMTPProtocol):
             raise Broken("the next hop is closing")
         return given
 
-    async def _answered(self, timeout: float) -> None:  # noqa: ASYNC109
+    async def _answered(self, timeout: float) -> None:
         try:
             async with asyncio.timeout(timeout):
                 while not self._replies:
@@ -165,23 +166,23 @@ class Connection(SMTPProtocol):
             self.abandon()
             raise NextHopError("no answer in time") from None
 
-    async def ask(self, command: str, timeout: float) -> Said:  # noqa: ASYNC109
+    async def ask(self, command: str, timeout: float) -> Said:
         """One command, one reply."""
         await self.send((command,), timeout)
         return await self.reply(timeout)
 
-    async def read_response(self, timeout: float | None = None) -> Said:  # noqa: ASYNC109
+    async def read_response(self, timeout: float | None = None) -> Said:
         """For aiosmtplib's `start_tls`, which wrote a command of its own."""
         self._awaited += 1
         return await self.reply(timeout or 0)
 
-    async def hello(self, verb: str, hostname: str, timeout: float) -> None:  # noqa: ASYNC109
+    async def hello(self, verb: str, hostname: str, timeout: float) -> None:
         """EHLO or LHLO, and what it announces."""
         given = await self.ask(f"{verb} {hostname}", timeout)
         _demand(given, "the hello")
         self.extensions, _ = parse_esmtp_extensions(given.message)
 
-    async def secure(self, context: ssl.SSLContext, name: str, timeout: float) -> None:  # noqa: ASYNC109
+    async def secure(self, context: ssl.SSLContext, name: str, timeout: float) -> None:
         """STARTTLS, with the certificate's name checked (RFC 3207, RFC 6125)."""
         if "starttls" not in self.extensions:
             raise Unwilling("it offers no STARTTLS: switch TLS on there")
@@ -203,7 +204,7 @@ class Connection(SMTPProtocol):
 
 
 @contextlib.asynccontextmanager
-async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connection]:  # noqa: ASYNC109
+async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connection]:
     """A new connection, abandoned where the block fails."""
     loop = asyncio.get_running_loop()
     try:

@@ -69,7 +69,7 @@ class Shared(socket.socket):
 def _unix(path: str) -> socket.socket:
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116  of an instance that was killed, as asyncio does it
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)  # noqa: PTH108  likewise
     made = socket.socket(socket.AF_UNIX)
     try:
         made.bind(path)

@@ -97,7 +97,7 @@ class Line(SMTP):
 
     def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A bare LF ends no command (RFC 5321 section 2.3.8): what stands behind it would be one more."""
-        reader.readuntil = partial(reader.readuntil, b"\r\n")  # type: ignore[method-assign]
+        reader.readuntil = partial(reader.readuntil, b"\r\n")  # type: ignore[method-assign]  # its default only
         super()._cb_client_connected(reader, writer)
 
     def eof_received(self) -> bool | None:
@@ -135,7 +135,7 @@ class Line(SMTP):
         self.spoke = time.monotonic()
         text = enhanced(str(status))
         last = self._worn_out(text)
-        goes_on = last is None and can_wait and b"\r\n" in self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
+        goes_on = last is None and can_wait and b"\r\n" in self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001  no public way to look
         if goes_on and len(self._held) < _MOST_HELD:
             self._held.append(text)
             return
@@ -167,7 +167,7 @@ class Line(SMTP):
             await self._writer.start_tls(context)
         except (OSError, AttributeError) as error:  # asyncio has no transport where the client left in the middle
             self._wire.abort()
-            self._writer._transport = self._wire  # type: ignore[attr-defined]  # noqa: SLF001
+            self._writer._transport = self._wire  # type: ignore[attr-defined]  # noqa: SLF001  asyncio has no setter
             asyncio.get_running_loop().call_soon(self.connection_lost, None)  # … and does not tell
             raise ConnectionResetError("no TLS") from error
         self._handshake = False

@@ -70,7 +70,7 @@ def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
                 columns = ", ".join(column.name for column in table.columns)
                 database.execute(f"DELETE FROM main.{table.name}")  # noqa: S608  our own names
                 database.execute(
-                    f"INSERT INTO main.{table.name} ({columns}) SELECT {columns} FROM copied.{table.name}"  # noqa: S608
+                    f"INSERT INTO main.{table.name} ({columns}) SELECT {columns} FROM copied.{table.name}"  # noqa: S608  our own names
                 )
         yield goes_on
         database.execute("COMMIT")

@@ -133,7 +133,7 @@ def an_answer_holds_no_address_but_the_one_asked_for(data: bytes) -> None:
 
 def notices_hold_no_other_field(data: bytes) -> None:
     told = [Told(Recipient(ASKED), "no key", "5.7.1")]
-    inbound = Inbound("id", Envelope(SENDER, (Recipient(ASKED),)), data, RECEIVED_AT, "::1", "c", "LMTP", False)  # noqa: FBT003
+    inbound = Inbound("id", Envelope(SENDER, (Recipient(ASKED),)), data, RECEIVED_AT, "::1", "c", "LMTP", False)  # noqa: FBT003  TLS
     notice = NOTICES.compose(Kind.REFUSED, inbound, told)
     assert not headers.faulty(notice)
     assert [field.name for field in headers.split(notice).fields].count("subject") == 1

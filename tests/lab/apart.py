@@ -64,7 +64,7 @@ class Apart(Generic[T]):
         self._pipe.send((function, values))
         return self._answer()
 
-    def _answer(self) -> Any:  # noqa: ANN401
+    def _answer(self) -> Any:  # noqa: ANN401  the function's
         if not self._pipe.poll(_LONGEST + 10):
             raise TimeoutError
         done, what = self._pipe.recv()
@@ -93,7 +93,7 @@ async def _serve(pipe: Connection, make: Callable[[], AbstractContextManager[T]]
             pipe.send(await _done(function, served, *values))
 
 
-def _next(pipe: Connection) -> Any:  # noqa: ANN401
+def _next(pipe: Connection) -> Any:  # noqa: ANN401  whatever was sent
     """None at the end."""
     try:
         return pipe.recv()
@@ -101,7 +101,7 @@ def _next(pipe: Connection) -> Any:  # noqa: ANN401
         return None
 
 
-async def _done(function: Callable[..., Any], *values: Any) -> tuple[bool, Any]:  # noqa: ANN401
+async def _done(function: Callable[..., Any], *values: Any) -> tuple[bool, Any]:  # noqa: ANN401  the function's
     try:
         async with asyncio.timeout(_LONGEST):
             result = function(*values)

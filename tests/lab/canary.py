@@ -72,7 +72,7 @@ def listen() -> None:
         assert_unheard(text, "a reply")
         return code, text
 
-    smtplib.SMTP.data, smtplib.SMTP.getreply = telling_data, telling_reply  # type: ignore[method-assign, assignment]
+    smtplib.SMTP.data, smtplib.SMTP.getreply = telling_data, telling_reply  # type: ignore[method-assign, assignment]  # patched
 
 
 def overhear(*, captured: bool) -> None:
@@ -85,9 +85,9 @@ def overhear(*, captured: bool) -> None:
             assert_unheard(text if isinstance(text, bytes) else _octets(text), "what the test has read of its output")
         return said
 
-    pytest.CaptureFixture.readouterr = heard  # type: ignore[method-assign]
+    pytest.CaptureFixture.readouterr = heard  # type: ignore[method-assign]  # patched
     if not captured:
-        sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)  # type: ignore[assignment]
+        sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)  # type: ignore[assignment]  # passes the rest on
 
 
 class _Heard:

@@ -12,4 +12,4 @@ def leap(seconds: float) -> None:
     """For all that waits in the running loop."""
     loop = asyncio.get_running_loop()
     before = loop.time
-    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]  # patched

@@ -184,7 +184,7 @@ def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int])
     for file in files:
         os.close(file)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  as the interpreter makes them
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115  open for the process's life
     exec(altered, {})  # noqa: S102  from the test that started this process
 
 

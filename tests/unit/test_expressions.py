@@ -24,7 +24,7 @@ MODULES = [name for _, name, _ in pkgutil.walk_packages(relay.__path__, "relay."
 
 
 def operations(parsed: Any) -> Iterator[str]:  # noqa: ANN401  Python's parser of expressions has no types
-    if isinstance(parsed, re._parser.SubPattern | list | tuple):  # type: ignore[attr-defined]
+    if isinstance(parsed, re._parser.SubPattern | list | tuple):  # type: ignore[attr-defined]  # private
         for one in parsed:
             yield from operations(one)
     else:
@@ -32,7 +32,7 @@ def operations(parsed: Any) -> Iterator[str]:  # noqa: ANN401  Python's parser o
 
 
 def forbidden(expression: str | bytes) -> set[str]:
-    return NOT_BEFORE_3_11_5 & set(operations(re._parser.parse(expression)))  # type: ignore[attr-defined]
+    return NOT_BEFORE_3_11_5 & set(operations(re._parser.parse(expression)))  # type: ignore[attr-defined]  # private
 
 
 def expressions(module: ModuleType) -> Iterator[tuple[int, str | bytes]]:
@@ -43,7 +43,7 @@ def expressions(module: ModuleType) -> Iterator[tuple[int, str | bytes]]:
                 pytest.fail(f"{module.__name__}:{node.lineno}: `import re`, or its expressions are not found here")
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=function), args=[first, *_]):
                 if function != "escape":
-                    given = eval(compile(ast.Expression(first), module.__name__, "eval"), vars(module))  # noqa: S307
+                    given = eval(compile(ast.Expression(first), module.__name__, "eval"), vars(module))  # noqa: S307  our own source
                     yield node.lineno, given.pattern if isinstance(given, re.Pattern) else given
 
 

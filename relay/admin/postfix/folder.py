@@ -68,7 +68,7 @@ def replace(file: Path, octets: bytes) -> None:
             _fill(descriptor, octets, real.stat())
             os.replace(name, real)  # noqa: PTH105  the name is a string here
         except BaseException:
-            os.unlink(name)  # noqa: PTH108
+            os.unlink(name)  # noqa: PTH108  likewise a string
             raise
     except OSError as error:
         raise PostfixError(f"{file} cannot be replaced: {error.strerror}") from None

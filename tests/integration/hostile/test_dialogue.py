@@ -243,7 +243,7 @@ async def test_a_flood_of_connections_keeps_nobody_out_for_long(bench: Bench) ->
 
 def turned_away(client: Client) -> bool:
     """At once, or later for a new one: on a slow machine the first have been silent for long when the last come."""
-    unread: bytes = client.reader._buffer  # type: ignore[attr-defined]
+    unread: bytes = client.reader._buffer  # type: ignore[attr-defined]  # private
     return client.greeting.startswith("421 4.7.0 ") or unread.startswith(b"421 4.7.0 ")
 
 

@@ -80,7 +80,7 @@ async def test_a_protected_signing_key_is_opened_once(home: Path, monkeypatch: p
 
     async def counted(place: Path, *arguments: str, **options: object) -> call.Result:
         exports.extend(word for word in arguments if word == "--export-secret-keys")
-        return await run(place, *arguments, **options)  # type: ignore[arg-type]
+        return await run(place, *arguments, **options)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr(call, "run", counted)
     engine = Sequoia(home, passphrase=b"secret")

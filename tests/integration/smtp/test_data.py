@@ -24,9 +24,9 @@ async def _aiosmtpd(wire: bytes) -> bytes:
     got = asyncio.get_running_loop().create_future()
 
     class Handler:
-        async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802
+        async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  aiosmtpd's
             if not got.done():
-                got.set_result(envelope.content)  # type: ignore[attr-defined]
+                got.set_result(envelope.content)  # type: ignore[attr-defined]  # aiosmtpd's Envelope
             return "250 Ok"
 
     loop = asyncio.get_running_loop()

@@ -240,7 +240,7 @@ async def test_an_exception_in_a_command_is_451_and_leaks_nothing(monkeypatch: p
 @pytest.mark.parametrize("hooks", [(None, None), (lambda _: None, None), (None, lambda _: None)])
 def test_without_its_hooks_it_does_not_start(hooks: tuple[object, object]) -> None:
     with pytest.raises(TypeError, match="lose the mail"):
-        Inlet(*hooks, hostname="x", allow=())  # type: ignore[arg-type]
+        Inlet(*hooks, hostname="x", allow=())  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_every_command_of_aiosmtpd_is_overridden_or_known() -> None:
@@ -381,7 +381,7 @@ async def test_whoever_names_thousands_of_recipients_at_once_keeps_nobody_waitin
             nonlocal named, at_once
             while named < 2000:
                 await asyncio.sleep(0)  # a turn
-                now = max(len(session._transaction._recipients) for session in running.inlet._sessions)  # type: ignore[attr-defined]
+                now = max(len(session._transaction._recipients) for session in running.inlet._sessions)  # type: ignore[attr-defined]  # private
                 named, at_once = now, max(at_once, now - named)
 
         watching = asyncio.create_task(be_there())
@@ -526,7 +526,7 @@ async def test_a_client_that_does_not_read_its_answers_is_cut_off() -> None:
         await client.write(b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@b>\r\n" * 5000 + b"DATA\r\n")
         for _ in range(5002):
             await client.reader.readline()
-        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
         await client.body(MAIL)
         await running.until(got=1)
         (session,) = running.inlet._sessions
@@ -571,7 +571,7 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
 async def test_an_answer_counts_when_nothing_of_it_is_left_in_our_buffer() -> None:
     async with inlet() as running, Client(running.url):
         (session,) = running.inlet._sessions
-        assert session._wire.get_write_buffer_limits() == (0, 0)  # type: ignore[attr-defined]
+        assert session._wire.get_write_buffer_limits() == (0, 0)  # type: ignore[attr-defined]  # asyncio's own
 
 
 # Bounds
@@ -922,10 +922,10 @@ async def test_an_idle_client_with_tls_is_not_waited_for_when_the_relay_stops(id
         await client.hello()
         await client.starttls(identity.client())
         await client.hello()
-        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
         async with asyncio.timeout(20):
             await running.inlet.stop(60)
-        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]  # likewise
         assert (await client.reply()).startswith("421 4.3.2 ")
 
 

@@ -52,8 +52,8 @@ async def test_retention_counts_seconds_and_no_calendar(place: str, tmp_path: Pa
         now = (change + timedelta(hours=12)).timestamp()
         async with await Store.open(tmp_path / f"{number}.db") as store:
             await store.trace.write([record(now - 86400 - 1, "gone"), record(now - 86400 + 1, "kept")])
-            leases = Leases(store.database, lambda now=now: now)  # type: ignore[misc]
-            await Housekeeping(store.trace, leases, 86400.0, lambda now=now: now).round()  # type: ignore[misc]
+            leases = Leases(store.database, lambda now=now: now)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+            await Housekeeping(store.trace, leases, 86400.0, lambda now=now: now).round()  # type: ignore[misc]  # likewise
             assert [r.id async for r in store.trace.select()] == ["kept"], place
 
 

@@ -23,7 +23,7 @@ class Fake:
 
 
 async def _lookup(address: str, *entries: Entry, **settings: object) -> Found | NotFound | Unusable | Outage:
-    return await Keyring(Fake(*entries), clock=lambda: NOW, **settings).lookup(Address(address))  # type: ignore[arg-type]
+    return await Keyring(Fake(*entries), clock=lambda: NOW, **settings).lookup(Address(address))  # type: ignore[arg-type]  # a fake store
 
 
 def _named(answer: object) -> str:

@@ -208,7 +208,7 @@ async def test_a_ledger_that_broke_after_the_send_is_remembered_and_written_when
     assert await bench.run(message) == [451, 451]
     bench.ledger.down = False
     bench.lookups.answers = {B: found(B), C: found(C)}
-    bench.outlet.send = real  # type: ignore[method-assign]
+    bench.outlet.send = real  # type: ignore[method-assign]  # put back
     assert await bench.run(message) == [250, 250]
     assert sorted(bench.outlet.served()) == [B, C]
 

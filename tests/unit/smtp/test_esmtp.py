@@ -18,7 +18,7 @@ def mail(argument: str) -> Mail:
 
 def refused(call: object, *args: object, **options: object) -> Reply:
     with pytest.raises(Refusal) as caught:
-        call(*args, **options)  # type: ignore[operator]
+        call(*args, **options)  # type: ignore[operator]  # any parser
     return caught.value.reply
 
 

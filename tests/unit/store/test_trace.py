@@ -41,7 +41,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def _sql(store: Store, *statements: str) -> None:
     for statement in statements:
-        await store.database.write(lambda c, statement=statement: c.exec_driver_sql(statement))  # type: ignore[misc]
+        await store.database.write(lambda c, statement=statement: c.exec_driver_sql(statement))  # type: ignore[misc]  # mypy knows no defaults of lambdas
 
 
 async def _fill(store: Store, count: int) -> list[Record]:
