@@ -1,9 +1,8 @@
-"""The local store as a source of keys: `relay.pipeline.ports.Source` with the name `keyring` (DESIGN 6).
+"""The store as a source of keys: `relay.pipeline.ports.Source` with the name `keyring`.
 
-The exact address first, then the one without its `+tag`. Of several usable certificates the newest imported
-one; a fetched one only where none was imported; one that must not be used never stands in the way of a good
-one, and never decays to "no key". Proposed certificates are not looked at. A store that cannot be read is an
-`Outage`.
+The exact address is looked up first, then the one without its `+tag`. An imported certificate is used before a
+fetched one, and the newest of several (`relay.keys.selection`). One that must not be used hides no usable one, and is
+never answered as "no key". Proposed certificates are left out. A store that cannot be read is an `Outage`.
 """
 
 from __future__ import annotations
@@ -12,26 +11,11 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from relay.keys import selection
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
 
 NAME = "keyring"
-
-_RENEWABLE = (
-    Why.WEAK,
-    Why.UNSUPPORTED,
-    Why.NOT_YET_VALID,
-    Why.EXPIRED,
-    Why.SUBKEY_EXPIRED,
-    Why.SUBKEY_REVOKED,
-    Why.NO_ENCRYPTION,
-    Why.NO_USER_ID,
-    Why.USER_ID_REVOKED,
-    Why.DISABLED,
-    Why.INVALID,
-    Why.REVOKED,
-)
-"""Told first is what its owner can mend most easily, and what other sources may bring renewed."""
 
 
 class Certificates(Protocol):
@@ -63,7 +47,7 @@ class Keyring:
         return NAME
 
     async def lookup(self, address: Address, passed_over: Collection[str] = ()) -> Lookup:
-        """What the store has for this address but for these fingerprints. Never raises."""
+        """What the store has for this address, without these fingerprints. Never raises."""
         try:
             for wanted in filter(None, (address, address.untagged)):
                 known = await self._certificates.by_address(wanted)
@@ -75,26 +59,23 @@ class Keyring:
         return NotFound(NAME, NAME)
 
     def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
-        """The one of these (at least one) that counts for this very address."""
+        """Which of these (at least one) counts for this very address: an imported one before a fetched one."""
         at = self._clock()
-        unusable: list[tuple[int, Unusable]] = []
-        for entry in sorted(entries, key=_imported_then_newest):
-            certificate = entry.certificate
-            why = self._why_not(certificate, address, at)
-            if why is None:
-                return Found(certificate, entry.origin, NAME, NAME)
-            told = Unusable(why, certificate.fingerprint, entry.origin, NAME, NAME, certificate.expires)
-            unusable.append((_RENEWABLE.index(why), told))
-        return min(unusable, key=lambda ranked: ranked[0])[1]
+        groups = [[entry for entry in entries if entry.origin is Origin.IMPORTED], entries]
+        chosen = [self._judge(group, address, at) for group in groups if group]
+        return next((found for found in chosen if isinstance(found, Found)), chosen[-1])
 
-    def _why_not(self, certificate: Certificate, address: Address, at: float) -> Why | None:
+    def _judge(self, entries: Sequence[Entry], address: Address, at: float) -> Found | Unusable:
+        latest_first = sorted(entries, key=lambda entry: entry.updated, reverse=True)
+        origins = {entry.certificate.fingerprint: entry.origin for entry in latest_first}
+        certificates = (entry.certificate for entry in latest_first)
+        judged = selection.select(certificates, lambda certificate: self._fault(certificate, address, at))
+        return selection.answer(judged, origins[judged.certificate.fingerprint], NAME, NAME)
+
+    def _fault(self, certificate: Certificate, address: Address, at: float) -> Why | None:
         why = certificate.unusable(at, address)
         if why is None and certificate.version not in self._versions:
             return Why.UNSUPPORTED
         if why is None and self._refuse_weak and certificate.weaknesses:
             return Why.WEAK
         return why
-
-
-def _imported_then_newest(entry: Entry) -> tuple[bool, int]:
-    return entry.origin is not Origin.IMPORTED, -entry.updated

@@ -18,9 +18,10 @@ from itertools import islice
 
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
+from relay.keys.selection import answer, select
 from relay.mail.armor import dearmor, is_armored
 from relay.mail.packets import split_certificates, walk
-from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Unusable, Why
+from relay.model import Address, Certificate, Lookup, NotFound, Origin, Unusable, Why
 from relay.model.errors import EngineError, OpenPgpError
 from relay.pipeline.ports import Examiner
 from relay.process.pool import aside
@@ -66,16 +67,10 @@ async def read(entries: Sequence[Entry], space: KeySpace, examiner: Examiner) ->
 
 def judge(address: Address, holdings: Holdings, space: KeySpace, now: float) -> Lookup:
     """The answer for an address."""
-    newest_first = sorted(holdings.certificates, key=lambda c: (c.primary.created, c.fingerprint), reverse=True)
-    for certificate in newest_first:
-        if certificate.unusable(now, address) is None:
-            return Found(certificate, Origin.LDAP, NAME, space.method)
-    named = [c for c in newest_first if any(user_id.address == address for user_id in c.user_ids)]
-    for certificate in named or newest_first:
-        why = certificate.unusable(now, address) or Why.NO_USER_ID
-        if why is Why.NO_USER_ID and not space.exact:
-            continue
-        return Unusable(why, certificate.fingerprint, Origin.LDAP, NAME, space.method, certificate.expires)
+    if holdings.certificates:
+        judged = select(holdings.certificates, lambda certificate: certificate.unusable(now, address))
+        if judged.why is not Why.NO_USER_ID or space.exact:
+            return answer(judged, Origin.LDAP, NAME, space.method)
     if holdings.unreadable:
         return Unusable(Why.INVALID, "", Origin.LDAP, NAME, space.method)
     return NotFound(NAME, space.method)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from relay.keys.wkd import answer
+from relay.keys.selection import answer, select
+from relay.keys.wkd.answer import version
 from relay.keys.wkd.port import Document, Fetch
 from relay.keys.wkd.reason import NAME, Reason
-from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unreadable, Unusable, Why
+from relay.model import Address, Certificate, Lookup, Origin, Outage, Unreadable, Unusable, Why
 from relay.model.errors import EngineError
 from relay.pipeline.ports import Examiner
 
@@ -47,29 +48,15 @@ class Wkd:
         except EngineError:
             return Outage(NAME, Reason.EXAMINER, document.method)
         readable = [verdict for verdict in verdicts if isinstance(verdict, Certificate)]
-        chosen = _chosen(readable, address, self._clock(), document.method)
-        if isinstance(chosen, NotFound) and len(readable) < len(blobs):
+        if not readable:
             return _unreadable(blobs, verdicts, document.method)
-        return chosen
-
-
-def _chosen(
-    certificates: Sequence[Certificate], address: Address, at: float, method: str
-) -> Found | Unusable | NotFound:
-    """The newest usable one; else why the newest is not."""
-    newest_first = sorted(certificates, key=lambda certificate: certificate.primary.created, reverse=True)
-    judged = [(certificate, certificate.unusable(at, address)) for certificate in newest_first]
-    for certificate, why in judged:
-        if why is None:
-            return Found(certificate, Origin.WKD, NAME, method)
-    for certificate, why in judged:
-        if why not in {None, Why.NO_USER_ID}:
-            return Unusable(why, certificate.fingerprint, Origin.WKD, NAME, method, certificate.expires)
-    return NotFound(NAME, method)
+        at = self._clock()
+        judged = select(readable, lambda certificate: certificate.unusable(at, address))
+        return answer(judged, Origin.WKD, NAME, document.method)
 
 
 def _unreadable(blobs: Sequence[bytes], verdicts: Sequence[Certificate | Unreadable], method: str) -> Unusable:
     """There is a key with this address, and nobody here can read it: that is not "no key"."""
     first = next(blob for blob, verdict in zip(blobs, verdicts, strict=True) if isinstance(verdict, Unreadable))
-    why = Why.INVALID if answer.version(first) == 4 else Why.UNSUPPORTED
+    why = Why.INVALID if version(first) == 4 else Why.UNSUPPORTED
     return Unusable(why, "", Origin.WKD, NAME, method)

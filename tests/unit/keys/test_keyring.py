@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from lab.synthetic import NOW, certificate, entry
 
-from relay.keys.keyring import _RENEWABLE, Keyring
+from relay.keys.keyring import Keyring
 from relay.model import Address, Entry, Found, NotFound, Origin, Outage, Unusable, UserId, Why
 from relay.model.errors import StoreError
 
@@ -71,10 +71,6 @@ async def test_of_several_unusable_ones_the_one_that_may_be_renewed_is_told() ->
     answer = await _lookup("bob@x", revoked, entry(expired))
     assert isinstance(answer, Unusable)
     assert (answer.why, answer.fingerprint) == (Why.EXPIRED, expired.fingerprint)
-
-
-def test_every_reason_has_its_rank() -> None:
-    assert set(_RENEWABLE) == set(Why) - {Why.NO_KEY}
 
 
 async def test_weak_ones_are_found_or_refused_as_configured() -> None:
