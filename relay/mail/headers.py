@@ -15,7 +15,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from email.utils import format_datetime
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from itertools import islice
 
 from relay.mail import encoded_words
@@ -26,6 +27,7 @@ NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
 BLIND = frozenset({"bcc", "resent-bcc"})
 MAX_MESSAGE_ID = 998  # octets of a line (RFC 5322 section 2.1.1)
 MAX_HOST = 255
+MAX_DATE = 100
 MAX_FIELDS = 120_000
 MAX_OCTETS = 12 * 1024 * 1024
 """Of a header block. Postfix keeps 102,400 octets of it by default; real ones have some dozens of fields."""
@@ -120,6 +122,14 @@ def read_whole(fields: Iterable[Field]) -> bool:
     return sum(len(field.raw) for field in fields) <= MAX_WHOLE
 
 
+def date_in(value: str) -> datetime | None:
+    """The moment that a Date field's value names (RFC 5322 section 3.3); None for what is no date."""
+    try:
+        return parsedate_to_datetime(value[:MAX_DATE])
+    except (ValueError, OverflowError):
+        return None
+
+
 def named_recipients(head: Head) -> frozenset[Address]:
     """Who is named in To, Cc, Resent-To and Resent-Cc; an address that cannot be read is not named."""
     named: set[Address] = set()
@@ -159,21 +169,6 @@ def received_field(inbound: Inbound, hostname: str) -> bytes:
     identity = inbound.id if _WORD.fullmatch(inbound.id) else "unknown"
     ours = f"by {_host(hostname)} (pgp-relay) with {protocol} id {identity}"
     return f"Received: {client}\r\n\t{ours};\r\n\t{format_datetime(inbound.received)}\r\n".encode("ascii")
-
-
-def passed_on(content: bytes, received: bytes) -> bytes:
-    """`received` in front, Bcc and Resent-Bcc out, every other octet as it came.
-
-    A first line that begins with white space would be taken for more of `received`, and what follows for a header, in
-    which nobody has looked for Bcc or a subject. It is the body, as for Postfix: an empty line says so.
-    """
-    if content.startswith((b" ", b"\t")):
-        return received + b"\r\n" + content
-    head = split(content)
-    if not any(one.name in BLIND for one in head.fields):
-        return received + content
-    kept = [one.raw for one in head.fields if one.name not in BLIND]
-    return b"".join([received, *kept, head.separator, memoryview(content)[head.body_start :]])
 
 
 def excessive(content: bytes) -> bool:

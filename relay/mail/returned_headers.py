@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 
 from relay.mail import headers
 from relay.mail.addresses import addresses
@@ -30,10 +30,8 @@ def returned(content: bytes) -> str:
 
 
 def _date(value: str) -> str:
-    try:
-        return format_datetime(parsedate_to_datetime(value[:100]))
-    except (ValueError, OverflowError):
-        return ""
+    moment = headers.date_in(value)
+    return format_datetime(moment) if moment else ""
 
 
 def _message_id(value: str) -> str:

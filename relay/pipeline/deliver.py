@@ -52,7 +52,7 @@ class Deliverer:
 
     async def deliver_unchanged(self, course: Course, message: bytes) -> None:
         """Shadow mode: whatever was decided, everyone gets this. What the next hop refuses is told all the same."""
-        await self._hand_over(course, [(parcel, message) for parcel in unchanged(course.open)])
+        await self._hand_over(course, [(parcel, message) for parcel in unchanged(course.open, course.hidden)])
         await self._tell_undelivered(course)
 
     async def _hand_over(self, course: Course, made: list[tuple[Parcel, bytes]]) -> None:

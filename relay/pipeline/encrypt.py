@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relay.mail import headers, pgpmime
+from relay.mail.hidden_recipients import passed_on
+from relay.mail.payload import payload
 from relay.model import Address, Inbound
 from relay.pipeline.grouping import Parcel
 from relay.pipeline.ports import Engine
@@ -61,7 +63,7 @@ class Protector:
         """The message for this parcel: encrypted and checked, or as received with our Received line."""
         received = headers.received_field(inbound, self.hostname)
         if not parcel.encrypted:
-            return await aside(len(inbound.content), headers.passed_on, inbound.content, received)
+            return await aside(len(inbound.content), passed_on, inbound.content, received, parcel.hidden)
         order = Order(inbound.content, parcel, received, self.signer(inbound, parcel))
         if self.beside and order.weight >= LARGE:
             return await self.beside(order)
@@ -72,13 +74,15 @@ async def encrypted(engine: Engine, order: Order) -> bytes:
     """The encrypted mail. Each form that a large one goes through is let go as soon as the next is there."""
     parcel, received, signer = order.parcel, order.received, order.signer
     head = headers.split(order.content)
-    payload = pgpmime.payload(order.content, protect_subject=parcel.protect_subject)
+    clear = payload(order.content, parcel.hidden, protect_subject=parcel.protect_subject)
     del order
-    ciphertext = await engine.encrypt(payload, parcel.certificates, signer)
-    del payload
-    message = pgpmime.encrypted(head, ciphertext, received=received, protect_subject=parcel.protect_subject)
+    ciphertext = await engine.encrypt(clear, parcel.certificates, signer)
+    del clear
+    message = pgpmime.encrypted(
+        head, ciphertext, parcel.hidden, received=received, protect_subject=parcel.protect_subject
+    )
     del ciphertext
     now = time.time()
     meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in parcel.certificates]
-    pgpmime.verify(message, meant, protect_subject=parcel.protect_subject)
+    pgpmime.verify(message, meant, parcel.hidden, protect_subject=parcel.protect_subject)
     return message

@@ -7,10 +7,11 @@ everyone else gets one of their own, so that no packet of it tells of another re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.model import Address, Certificate, Clear, Decision, Encrypt, Envelope, Pass
+from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
+from relay.model import Certificate, Clear, Decision, Encrypt, Envelope, Pass
 
 MOST_RECIPIENTS = 200  # of one encrypted message: bounds a gpg call and the packets in front of the text
 
@@ -24,6 +25,8 @@ class Parcel:
     recipients: tuple[int, ...]
     certificates: tuple[Certificate, ...] = ()
     """None: passed on as received."""
+    hidden: HiddenRecipients = NOBODY
+    """Of the whole mail."""
     sign: bool = False
     protect_subject: bool = False
 
@@ -33,32 +36,32 @@ class Parcel:
         return bool(self.certificates)
 
 
-def pack(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> tuple[Parcel, ...]:
+def pack(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> tuple[Parcel, ...]:
     """The messages that these decisions make, encrypted ones first."""
     passed = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
-    return (*_encrypted(decisions, envelope, named), *unchanged(passed))
+    return (*_encrypted(decisions, envelope, hidden), *unchanged(passed, hidden))
 
 
-def unchanged(indexes: Sequence[int]) -> Iterator[Parcel]:
+def unchanged(indexes: Sequence[int], hidden: HiddenRecipients) -> Iterator[Parcel]:
     """The messages that pass a mail on as it is."""
     for start in range(0, len(indexes), MOST_PASSED):
-        yield Parcel(tuple(indexes[start : start + MOST_PASSED]))
+        yield Parcel(tuple(indexes[start : start + MOST_PASSED]), hidden=hidden)
 
 
-def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, named: Container[Address]) -> Iterator[Parcel]:
+def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> Iterator[Parcel]:
     shared: dict[tuple[bool, bool], list[int]] = defaultdict(list)
     encrypts = {index: decision for index, decision in decisions.items() if isinstance(decision, Encrypt)}
     for index, encrypt in encrypts.items():
-        if envelope.recipients[index].address in named:
+        if envelope.recipients[index].address in hidden.named:
             shared[encrypt.sign, encrypt.protect_subject].append(index)
         else:
-            yield _parcel((index,), encrypts)
+            yield _parcel((index,), encrypts, hidden)
     for indexes in shared.values():
         for start in range(0, len(indexes), MOST_RECIPIENTS):
-            yield _parcel(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts)
+            yield _parcel(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden)
 
 
-def _parcel(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt]) -> Parcel:
+def _parcel(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients) -> Parcel:
     one_each = {encrypts[index].found.certificate.fingerprint: encrypts[index].found.certificate for index in indexes}
     first = encrypts[indexes[0]]
-    return Parcel(indexes, tuple(one_each.values()), first.sign, first.protect_subject)
+    return Parcel(indexes, tuple(one_each.values()), hidden, first.sign, first.protect_subject)

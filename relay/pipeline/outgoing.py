@@ -15,6 +15,7 @@ from typing import Protocol
 
 from relay import policy
 from relay.mail import headers
+from relay.mail.hidden_recipients import HiddenRecipients, hidden_recipients
 from relay.mail.shape import Shape, shape_of
 from relay.model import (
     Address,
@@ -93,7 +94,7 @@ class Pipeline:
             return
         if course.shadow:
             await _guarded(course, self._rehearse(course))
-            message = await self.maker.protector.make(course.inbound, Parcel(course.open))
+            message = await self.maker.protector.make(course.inbound, Parcel(course.open, hidden=course.hidden))
             await self.deliverer.deliver_unchanged(course, message)
             return
         await self._judge(course)
@@ -113,14 +114,14 @@ class Pipeline:
 
     async def _judge(self, course: Course) -> None:
         inbound = course.inbound
-        head, shape, named = await aside(len(inbound.content), _read, inbound)
+        head, shape, hidden = await aside(len(inbound.content), _read, inbound)
         course.automatic = shape.automatic
-        course.named = named
+        course.hidden = hidden
         await self._decide(course, Facts(inbound, head, shape))
 
     async def _make(self, course: Course, share: Share) -> list[tuple[Parcel, bytes]]:
         decisions = {index: course.decisions[index] for index in course.open}
-        return await self.maker.make_all(course, pack(decisions, course.inbound.envelope, course.named), share)
+        return await self.maker.make_all(course, pack(decisions, course.inbound.envelope, course.hidden), share)
 
     async def _receive(self, course: Course) -> bool:
         inbound = course.inbound
@@ -179,9 +180,9 @@ async def _guarded(course: Course, step: Awaitable[None]) -> None:
         course.log.error(Event.FAILED, **unforeseen(error))
 
 
-def _read(inbound: Inbound) -> tuple[headers.Head, Shape, frozenset[Address]]:
+def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients]:
     head = headers.split(inbound.content)
-    return head, shape_of(inbound.content), headers.named_recipients(head)
+    return head, shape_of(inbound.content), hidden_recipients(inbound.envelope, head)
 
 
 def _admitted(inbound: Inbound) -> bytes | Reply:

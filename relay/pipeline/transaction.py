@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from relay.model import Address, Decision, Inbound, Recipient, Reply, replies
+from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
+from relay.model import Decision, Inbound, Recipient, Reply, replies
 from relay.policy import Telling, telling
 from relay.telemetry import events
 
@@ -26,8 +27,8 @@ class Course:
     """Its digest in the ledger; empty while the ledger was not asked."""
     automatic: bool = False
     """It was written by a program: no notice about it (RFC 3834 section 2)."""
-    named: frozenset[Address] = frozenset()
-    """Who stands in To and Cc."""
+    hidden: HiddenRecipients = NOBODY
+    """Who stands in To and Cc, and who does not."""
     decisions: dict[int, Decision] = field(default_factory=dict)
     replies: dict[int, Reply] = field(default_factory=dict)
     undelivered: dict[int, Reply] = field(default_factory=dict)

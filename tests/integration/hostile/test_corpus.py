@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab import payloads
 from lab.known import KNOWN, UNKNOWN, Known, is_encrypted
 from lab.relay import Relay
 from lab.sink import Sink
@@ -58,4 +59,4 @@ def test_no_trick_gets_it_out_in_clear(path: Path, bench: Bench) -> None:
     assert shape_of(mail.content).protection is Protection.ENCRYPTED
     assert WORD not in mail.content
     payload = bench.known.decrypt(mail.content)
-    assert payload[headers.split(payload).body_start :] == content[headers.split(content).body_start :]
+    assert payloads.body(payload) == content[headers.split(content).body_start :]

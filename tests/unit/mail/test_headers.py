@@ -1,13 +1,12 @@
 """The header block as octets: cut, joined, read for people, and written."""
 
 import base64
-import email
 import encodings
 import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lab.corpus import needs_corpus, raw, sent
 
@@ -268,39 +267,12 @@ def test_our_received_line_is_one_ascii_field(helo: str, peer: str, protocol: st
     assert b"for <" not in line
 
 
-def test_passing_on_adds_a_line_and_takes_the_blind_copies_out() -> None:
-    content = b"To: a\r\nBcc: b,\r\n c\r\nbCC : d\r\nResent-Bcc: e\r\nX-Bcc: f\r\n\r\nBcc: in the body\r\n"
-    assert headers.passed_on(content, b"Received: x\r\n") == (
-        b"Received: x\r\nTo: a\r\nX-Bcc: f\r\n\r\nBcc: in the body\r\n"
-    )
-
-
 def test_charsets_that_nobody_knows_take_no_memory() -> None:
     """Python kept the name of each."""
     names = [f"x-{number}" for number in range(100)]
     assert {headers.decoded(Field(b"Subject: =?%b?q?a?=" % name.encode())) for name in names} == {"a"}
     assert not encodings._cache.keys() & {name.replace("-", "_") for name in names}
     assert not encodings._cache.keys() & set(names)
-
-
-@pytest.mark.parametrize("first", [b" lead", b"\tlead", b" ", b"\t \t"])
-def test_a_first_line_that_begins_with_white_space_makes_no_header_of_what_follows(first: bytes) -> None:
-    """It went on our Received line: what was judged as a body left as a header, with its Bcc and its subject."""
-    content = first + b"\r\nBcc: secret@x.example\r\nSubject: [confidentiel]\r\n\r\nbody\r\n"
-    message = headers.passed_on(content, b"Received: x\r\n")
-    assert message == b"Received: x\r\n\r\n" + content
-    assert email.message_from_bytes(message).keys() == ["Received"]
-
-
-@given(st.binary(max_size=300) | MESSY.map(b"\r\n".join))
-def test_passing_on_changes_nothing_else(content: bytes) -> None:
-    assume(not content.startswith((b" ", b"\t")))
-    head = split(content)
-    message = headers.passed_on(content, b"Received: x\r\n")
-    assert message.startswith(b"Received: x\r\n")
-    assert message.endswith(head.separator + content[head.body_start :])
-    kept = [field.raw for field in head.fields if field.name not in {"bcc", "resent-bcc"}]
-    assert message == b"".join([b"Received: x\r\n", *kept, head.separator, content[head.body_start :]])
 
 
 @pytest.mark.parametrize("content", [b"", b"a", b"a\r\n", b"\r\n\r\n", b"\r\n.\r\n"])
@@ -342,7 +314,6 @@ def test_every_real_header_is_cut_joined_and_read() -> None:
         headers.named_recipients(head)
         headers.message_id(content)
         assert all(isinstance(headers.decoded(field), str) for field in head.fields)
-        assert headers.passed_on(content, b"").endswith(content[head.body_start :])
 
 
 @needs_corpus

@@ -17,6 +17,7 @@ from lab.waiting import until
 
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
+from relay.mail.hidden_recipients import NOBODY
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.notice_texts import Language
 from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
@@ -305,7 +306,9 @@ async def test_too_many_hops_and_bare_line_ends_are_refused_for_good() -> None:
 async def test_what_is_encrypted_already_passes_as_it_is() -> None:
     key = pysequoia.Cert.from_bytes(make_keypair(f"<{B}>").public)
     (cipher,) = dearmor(bytes(pysequoia.encrypt(recipients=[key], bytes=b"body")))
-    content = pgpmime.encrypted(headers.split(inbound(B).content), cipher.data, received=b"", protect_subject=True)
+    content = pgpmime.encrypted(
+        headers.split(inbound(B).content), cipher.data, NOBODY, received=b"", protect_subject=True
+    )
     bench = Bench(REQUIRED)
     assert await bench.run(inbound(B, content=content)) == [250]
     assert bench.mails()[0][1].endswith(content)
