@@ -31,6 +31,11 @@ def setting(default: object, why: str, **bounds: Any) -> Any:  # noqa: ANN401  a
     return Field(default=default, description=why, **bounds)
 
 
+def optional(why: str, **bounds: Any) -> Any:  # noqa: ANN401  as pydantic's own Field
+    """A key of type `values.LeftOut`: None where it is left out."""
+    return Field(default=None, description=why, validate_default=False, **bounds)
+
+
 def needed(why: str, **bounds: Any) -> Any:  # noqa: ANN401  as pydantic's own Field
     """A key that has to be given."""
     return Field(description=why, **bounds)

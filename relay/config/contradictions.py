@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from relay.config.model import Config
+from relay.config.sections import DEFAULT_SOURCES
 from relay.config.yaml_tree import Path
 
 Problem = tuple[Path, str]
@@ -97,6 +98,16 @@ def _deadlines(config: Config) -> Iterator[Problem]:
         )
 
 
+def _no_directory(config: Config) -> Iterator[Problem]:
+    """A list other than the default that names ldap means that some directory is asked."""
+    sources = config.lookup.sources
+    if "ldap" in sources and not config.lookup.ldap and sources != DEFAULT_SOURCES:
+        yield (
+            ("lookup", "sources"),
+            "ldap is named, and lookup.ldap has no directory to ask: give one, or take ldap out",
+        )
+
+
 def _clear_password(config: Config) -> Iterator[Problem]:
     for index, server in enumerate(config.lookup.ldap):
         if server.bind_dn and server.clear_network and not config.plaintext_network:
@@ -137,6 +148,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"reinject", "reinject_ca_file"}), _authority_without_tls),
     (frozenset({"listen", "reinject"}), _loop),
     (frozenset({"lookup", "deadlines"}), _deadlines),
+    (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),
     (frozenset({"policy"}), _same_name),
     (frozenset({"policy"}), _never_reached),

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from relay.config.base import Contradiction
 from relay.config.key_names import elsewhere, meant, siblings
-from relay.config.yaml_tree import Path, dotted
+from relay.config.yaml_tree import EMPTY, Path, dotted
 
 _SENTENCES = {
     "missing": "is missing, and has to be given",
@@ -41,10 +41,10 @@ def sentence(error: ErrorDetails) -> str:
 
 def _wrong(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
+    if error["input"] is None and error["type"] != "missing":
+        return EMPTY
     if error["type"] == "value_error":
         return str(context["error"])
-    if error["input"] is None and error["type"] != "missing":
-        return "is empty: give it a value, or leave out a key that has a default"
     if error["type"] in {"literal_error", "enum"}:
         return _choice(_CHOICE.findall(context["expected"]), error["input"])
     if error["type"] in {"greater_than_equal", "less_than_equal"}:

@@ -1,4 +1,4 @@
-"""The reference of all keys as Markdown, from the model's own words.
+"""The reference of all keys as Markdown, made from the model.
 
 `python -m relay.config.reference > docs/configuration.md` writes it; a test holds the two together.
 """
@@ -22,6 +22,7 @@ _INTRODUCTION = """# config.yaml, key by key
 Written by `python -m relay.config.reference`. Only `policy` and what is marked *needed* has to be given. Unknown
 keys, impossible combinations and files that cannot be read are all named at once, with their lines: nothing starts
 with a wrong configuration. Relative paths begin in the folder of the file.
+A key with nothing behind it is a fault: take it out, or write `null` where its type has it.
 
 | value | is written |
 | --- | --- |
@@ -66,13 +67,19 @@ def _dotted(path: tuple[str, ...]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "*needed*"
-    if section_in(field.annotation) and field.default == {}:
+    if _left_out(field) or (section_in(field.annotation) and field.default == {}):
         return ""
     return f"`{json.dumps(field.default, ensure_ascii=False)}`".replace('`"', "`").replace('"`', "`")
 
 
 def _type(field: FieldInfo) -> str:
-    return _kind(field.metadata) or " or ".join(_words(field.annotation))
+    words = (word for word in _words(field.annotation) if word != "null" or not _left_out(field))
+    return _kind(field.metadata) or " or ".join(words)
+
+
+def _left_out(field: FieldInfo) -> bool:
+    """Made by `base.optional`: it may be left out, and null is refused."""
+    return field.validate_default is False
 
 
 def _kind(marks: Iterable[object]) -> str | None:

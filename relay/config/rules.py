@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from relay.config.base import Contradiction, Section, needed, setting
-from relay.config.values import FieldName, Pattern, Several, Text
+from relay.config.base import Contradiction, Section, needed, optional, setting
+from relay.config.values import FieldName, LeftOut, Pattern, Several, Text
 from relay.policy import (
     DEFAULT_RULE,
     AddressPattern,
@@ -36,21 +36,20 @@ class RuleKeys(Section):
     """Conditions, all of which have to hold, and what is done where they do."""
 
     name: Annotated[Text, BeforeValidator(_name)] = needed("The trace and `explain` know the rule by it.")
-    from_: Several[Pattern] | None = setting(
-        None, "Envelope senders: `name@domain`, `*@domain`, `*@*.domain` (below it), `<>`.", alias="from"
+    from_: LeftOut[Several[Pattern]] = optional(
+        "Envelope senders: `name@domain`, `*@domain`, `*@*.domain` (below it), `<>`.", alias="from"
     )
-    to: Several[Annotated[Pattern, AfterValidator(_address)]] | None = setting(
-        None, "Recipients: `name@domain`, `*@domain`, `*@*.domain` (below it), `*`."
+    to: LeftOut[Several[Annotated[Pattern, AfterValidator(_address)]]] = optional(
+        "Recipients: `name@domain`, `*@domain`, `*@*.domain` (below it), `*`."
     )
-    subject: Several[Text] | None = setting(
-        None, "Texts, one of which stands in the subject; case and accents do not count."
+    subject: LeftOut[Several[Text]] = optional(
+        "Texts, one of which stands in the subject; case and accents do not count."
     )
-    header: Annotated[dict[FieldName, Several[Text]], Field(min_length=1)] | None = setting(
-        None,
-        "Header fields and the values they have; `*` stands for anything, case and accents do not count.",
+    header: LeftOut[Annotated[dict[FieldName, Several[Text]], Field(min_length=1)]] = optional(
+        "Header fields and the values they have; `*` stands for anything, case and accents do not count."
     )
-    shape: Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]] | None = setting(
-        None, "What the message is by its structure."
+    shape: LeftOut[Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]]] = optional(
+        "What the message is by its structure."
     )
     encrypt: Annotated[Encryption, Field(strict=False)] = setting(
         "required",
@@ -63,7 +62,7 @@ class RuleKeys(Section):
     protect_subject: bool = setting(
         default=True, why="Move the subject into the encrypted part; `[...]` stands outside."
     )
-    refuse_with: Literal["notice", "reply"] | None = setting(None, "As the key of that name outside, for this rule.")
+    refuse_with: LeftOut[Literal["notice", "reply"]] = optional("As the key of that name outside, for this rule.")
     wkd_outage: Annotated[WkdOutage, Field(strict=False)] = setting(
         "defer", "`not_found`: where the domains of `to` do not answer to WKD, they have no key there."
     )

@@ -27,6 +27,8 @@ from relay.config.values import (
 from relay.model import Address
 from relay.model.endpoint import is_loopback
 
+DEFAULT_SOURCES = ("keyring", "ldap", "wkd")
+
 
 class Tls(Section):
     """TLS of the inlet."""
@@ -113,7 +115,7 @@ class LookupKeys(Section):
     """Where keys are looked for."""
 
     sources: AtLeastOne[Literal["keyring", "ldap", "wkd"]] = setting(
-        ["keyring", "ldap", "wkd"], "In this order; one that is left out is not asked."
+        list(DEFAULT_SOURCES), "In this order; one that is left out is not asked."
     )
     timeout: Duration = setting("15s", "For all lookups of one message.")
     ldap: Listed[LdapServer] = setting([], "Directories, in this order.")

@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
 from relay.config.base import Contradiction, Section
+from relay.config.yaml_tree import EMPTY
 from relay.model import Address
 from relay.model.endpoint import Endpoint, HostPort, directory_url, host_name
 from relay.model.errors import AddressError
@@ -154,6 +155,12 @@ def _ldap_filter(text: str) -> str:
     return text
 
 
+def _given(value: object) -> object:
+    if value is None:
+        raise ValueError(EMPTY)
+    return value
+
+
 def _several(value: object) -> object:
     """One value is a list of one; lists become tuples, which stay as they are."""
     return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple | dict) else (value,)
@@ -225,6 +232,8 @@ File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_r
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
 FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 
+LeftOut = Annotated[T | None, BeforeValidator(_given)]
+"""None where the key is left out (its default is not validated); null is refused."""
 InOrder = Annotated[tuple[T, ...], BeforeValidator(_listed)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
 AtLeastOne = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct), Field(min_length=1)]

@@ -1,8 +1,11 @@
-"""YAML read as a tree whose every node knows its line (YAML 1.1 as PyYAML reads it).
+"""YAML read into plain values, with the line of each (YAML 1.1 as PyYAML reads it).
 
-Only plain values are made: no tag, no date, no merge. Size, depth and the number of nodes that aliases may
-unfold into are bounded. Raises `ConfigError` where nothing can be read; keys that stand twice, or are no
-text, are collected in `faults`, so that they are told together with what else is wrong.
+Only plain values are made: no tag, no date, no merge. Size, depth and the number of nodes after the expansion of
+aliases are bounded. Raises `ConfigError` where nothing can be read. Keys that stand twice or are no text, and keys and
+list items without a value, are collected in `faults`, to be reported together with all other faults.
+
+A key without a value is a fault and never null: the value that stood there may have been commented out, and null may
+mean more (a rule without patterns matches every recipient). `null` itself has to be written.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ DEEPEST = 20
 Path = tuple[str | int, ...]
 """The way to a value: `("policy", 0, "to")`."""
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
+
+EMPTY = "is empty: give it a value, or take it out"
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_TAG + name for name in ("str", "timestamp", "merge", "value"))
@@ -124,6 +129,9 @@ class _Walk:
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Value:
         if node.tag in _PLAIN:
             return str(node.value)
+        if not node.value:
+            self._note(path, _line(node), EMPTY)
+            return None
         try:
             value: Value = self._make.construct_object(node)
         except (ValueError, OverflowError):

@@ -142,7 +142,7 @@ def test_without_a_rule_mail_is_encrypted_or_refused() -> None:
         "reinject: smtp+starttls://mx.example:25",
         "reinject: smtp://mx.example:25\nplaintext_network: true",
         "reinject: lmtp:///run/dovecot/lmtp",
-        "lookup: {sources: [ldap], ldap: []}",
+        "lookup: {sources: [wkd], ldap: []}",
         "lookup: {ldap: [{url: ldap://localhost, bind_dn: cn=a, password_file: /etc/hosts}]}",
         "lookup: {ldap: [{url: ldap://a.example, starttls: true, bind_dn: cn=a, password_file: /etc/hosts}]}",
         "lookup: {ldap: [{url: 'ldaps://a.example', bind_dn: cn=a, password_file: /etc/hosts}]}",
