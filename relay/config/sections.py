@@ -60,7 +60,7 @@ class Sign(Section):
 
     def signer(self, sender: Address | None) -> str | None:
         """Whose signature a mail of this sender gets."""
-        return next((who for pattern, who in self.senders.items() if pattern.matches(sender)), self.default)
+        return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)
 
 
 class LdapServer(Section):

@@ -1,8 +1,9 @@
 """The relay's values: frozen, normalised, without I/O. Nothing here imports anything but `relay.model.errors`."""
 
-from relay.model.address import Address, normalise_domain
+from relay.model.address import Address
 from relay.model.certificate import Certificate, Component, Unreadable, UserId, Why
 from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Refuse, verb
+from relay.model.domain import normalise_domain
 from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.reply import Reply

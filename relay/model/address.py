@@ -15,8 +15,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-import idna
-
+from relay.model.domain import normalise_domain, round_trips
 from relay.model.errors import AddressError
 
 MAX_OCTETS = 320  # RFC 3696 errata 1690 speaks of 254; RFC 5321's own limits add up to 64 + 1 + 255
@@ -77,29 +76,25 @@ class Address:
     def ambiguous(self) -> bool:
         """Whether a host may take it for another mailbox than we do.
 
-        It asks the host of its domain to send on: a source route, `user%host@domain`, `host!user@domain`. Or it holds
-        what RFC 5321 has in quotes alone, of which Postfix drops a comment, a blank, a backslash, a comma at the end.
+        - It asks the host of its domain to send it on: a source route, `user%host@domain`, `host!user@domain`.
+        - It holds what RFC 5321 has in quotes alone: of a comment, a blank, a backslash, a comma at the end Postfix
+          keeps nothing.
+        - Its domain is another name for whoever converts it to A-labels in another way.
         """
         routed = self.text.startswith("@") or not _ROUTES.isdisjoint(self.local)
         local, at, domain = self.text.rpartition("@")
         written = [part for part in (local or domain, domain if at else "") if not _ENCLOSED.fullmatch(part)]
-        return routed or any(map(_DROPPED.search, written))
+        return routed or any(map(_DROPPED.search, written)) or not (self.nameless or round_trips(domain))
+
+    @property
+    def nameless(self) -> bool:
+        """Whether it has no domain name: a bare local part, or an address literal (RFC 5321 section 4.1.3)."""
+        return not self.domain or self.domain.startswith("[")
 
     @property
     def is_ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8."""
         return self.text.isascii()
-
-
-def normalise_domain(domain: str) -> str:
-    """Lower case and A-labels; a domain that is no IDNA name is lowered and otherwise left alone."""
-    lowered = domain.rstrip(".").lower()
-    if lowered.isascii():
-        return lowered
-    try:
-        return idna.encode(lowered, uts46=True).decode("ascii").rstrip(".")  # other scripts have full stops too
-    except idna.IDNAError:
-        return lowered
 
 
 def _quote(local: str) -> str:

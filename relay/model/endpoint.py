@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from relay.model.address import normalise_domain
+from relay.model.domain import normalise_domain
 
 LONGEST_SOCKET = 107
 """Octets of a unix socket's path (sockaddr_un on Linux, without its final NUL)."""

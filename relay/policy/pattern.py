@@ -78,6 +78,10 @@ class AddressPattern:
             return address is None and self.null
         return self._covers(address.domain) and glob(self.local, _local(address))
 
+    def surely_matches(self, address: Address | None) -> bool:
+        """Whether it matches in every reading: an ambiguous address is matched by `*` alone."""
+        return self.everyone if address is not None and address.ambiguous else self.matches(address)
+
     def _covers(self, domain: str) -> bool:
         return domain.endswith("." + self.domain) if self.below else self.domain in {"", domain}
 

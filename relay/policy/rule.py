@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import takewhile
 
 from relay.model import Address
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
@@ -69,13 +70,22 @@ class Rule:
         return everyone and not (self.senders or self.subjects or self.headers or self.shapes)
 
     def reaches(self, recipient: Address) -> bool:
-        """Whether the recipient's condition holds.
+        """Whether the recipient's condition holds."""
+        return not self.recipients or self._among(self.recipients, recipient)
 
-        Clear mail for the hospital itself is none for `bob%elsewhere.example@hopital.example`, which Postfix sends on.
-        """
-        if self.encrypt is Encryption.NEVER and recipient.ambiguous and self.recipients:
-            return any(pattern.everyone for pattern in self.recipients)
-        return not self.recipients or any(pattern.matches(recipient) for pattern in self.recipients)
+    def names(self, recipient: Address) -> bool:
+        """Whether a pattern with this domain matches, in every reading of the address."""
+        return any(pattern.domain and pattern.surely_matches(recipient) for pattern in self.recipients)
+
+    def comes_from(self, sender: Address | None) -> bool:
+        """Whether the sender's condition holds."""
+        return not self.senders or self._among(self.senders, sender)
+
+    def _among(self, patterns: tuple[AddressPattern, ...], address: Address | None) -> bool:
+        """Whether one matches. For clear mail an ambiguous address is not enough."""
+        if self.encrypt is Encryption.NEVER:
+            return any(pattern.surely_matches(address) for pattern in patterns)
+        return any(pattern.matches(address) for pattern in patterns)
 
 
 DEFAULT_RULE = Rule("no rule matched")
@@ -108,14 +118,17 @@ def candidates(rules: Iterable[Rule], message: Message) -> tuple[Rule, ...]:
 def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
     """Of `candidates`, the first that matches for this recipient, or `DEFAULT_RULE`.
 
-    No rule has seen to whom `bob%elsewhere.example@hopital.example` goes on: what one prefers is required there.
+    An ambiguous address, or one without a domain name, may be another for Postfix, and match another rule. It is clear
+    only where the rules before, too, are for clear mail.
     """
+    rules = tuple(rules)
     rule = next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
-    return (
-        replace(rule, encrypt=Encryption.REQUIRED)
-        if recipient.ambiguous and rule.encrypt is Encryption.PREFERRED
-        else rule
-    )
+    sure = rule.names(recipient) or not (recipient.ambiguous or recipient.nameless)
+    if sure or rule.encrypt is Encryption.REQUIRED:
+        return rule
+    until = takewhile(lambda other: other is not rule, rules)
+    clear = all(other.encrypt is Encryption.NEVER for other in (*until, rule))
+    return rule if clear else replace(rule, encrypt=Encryption.REQUIRED)
 
 
 def why_not(rule: Rule, message: Message) -> str | None:
@@ -143,7 +156,7 @@ def _failing(rule: Rule, message: Message) -> str | None:
 
 def _failing_here(rule: Rule, message: Message) -> str | None:
     """The same for what does not depend on the recipient."""
-    if rule.senders and not any(pattern.matches(message.sender) for pattern in rule.senders):
+    if not rule.comes_from(message.sender):
         return "from"
     if rule.shapes and not rule.shapes & message.shapes:
         return "shape"

@@ -2,7 +2,8 @@
 
 `Postfix` is a context manager. It starts from the packaged main.cf and master.cf (no chroot, since nothing is set up
 in there); `folder` is there before the start, so that a test can install the relay into it. What arrives goes to
-`relayhost` over SMTP, or to an LMTP server where `lmtp` says so. Needs root.
+`relayhost` over SMTP, or to an LMTP server where `lmtp` says so. With `resolver` it asks that name server (`lab.dns`),
+in a mount namespace of its own. Needs root.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ Options = Sequence[str]
 class Postfix:
     """`with Postfix(relayhost=sink.port) as mta: mta.submit(...)`."""
 
-    def __init__(self, *, relayhost: int | None = None, lmtp: int | None = None, main: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        *,
+        relayhost: int | None = None,
+        lmtp: int | None = None,
+        main: Mapping[str, str] = {},
+        resolver: str | None = None,
+    ) -> None:
+        self._resolver = resolver
         self.root = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))  # a short path
         self.root.chmod(0o755)  # the user postfix works in it
         self.folder = self.root / "conf"
@@ -58,7 +67,15 @@ class Postfix:
     def start(self) -> None:
         """Start it; it listens when this returns, because the master binds before it goes into the background."""
         self._age()
-        self.command("postfix", "start")
+        self.command("postfix", "start", within=self._names())
+
+    def _names(self) -> Sequence[str]:
+        """What makes it ask the name server `resolver`: a mount namespace with a resolv.conf of its own."""
+        if not self._resolver:
+            return ()
+        file = self.root / "resolv.conf"
+        file.write_text(f"nameserver {self._resolver}\n")
+        return ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(file))
 
     def stop(self) -> None:
         """Stop it and wait until none of its processes is left."""
@@ -80,13 +97,18 @@ class Postfix:
         self.command("postfix", "reload")
         wait_for(lambda: not old.intersection(_group(self._master())), "every smtpd is of the new configuration")
 
-    def command(self, *words: str, text: str = "") -> str:
+    def command(self, *words: str, text: str = "", within: Sequence[str] = ()) -> str:
         """One of Postfix's commands on this instance; what it prints."""
         name, *rest = words
         output = self.root / "output"
         with output.open("w+") as file:  # a pipe would stay open in the daemon
             done = subprocess.run(
-                [name, "-c", str(self.folder), *rest], check=False, input=text, text=True, stdout=file, stderr=file
+                [*within, name, "-c", str(self.folder), *rest],
+                check=False,
+                input=text,
+                text=True,
+                stdout=file,
+                stderr=file,
             )
             file.seek(0)
             printed = file.read()

@@ -22,7 +22,7 @@ class Server(socketserver.ThreadingTCPServer):
 class Serving:
     """`with` it serves; nothing of it is left running."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: socketserver.TCPServer) -> None:  # a UDPServer is one
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
 

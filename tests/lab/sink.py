@@ -35,6 +35,9 @@ class Taken:
     sender: str = ""
     options: list[str] = field(default_factory=list)
     recipients: dict[str, list[str]] = field(default_factory=dict)
+    """One that is named several times has the parameters of all."""
+    answers: int = 0
+    """How often RCPT was said."""
     xforward: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
 
@@ -134,7 +137,8 @@ class _Dialogue(socketserver.StreamRequestHandler):
                 self._say("250 2.1.0 ok")
             case "RCPT":
                 address, options = _path(rest)
-                self._mail.recipients[address] = options
+                self._mail.recipients.setdefault(address, []).extend(options)
+                self._mail.answers += 1
                 self._say("250 2.1.5 ok")
             case "DATA":
                 self._data()
@@ -162,7 +166,7 @@ class _Dialogue(socketserver.StreamRequestHandler):
         mail, self._mail = self._mail, Taken()
         mail.content = b"".join(lines)
         self.server.sink.keep(mail)
-        for _ in mail.recipients if self.server.sink.lmtp else ("all",):
+        for _ in range(mail.answers if self.server.sink.lmtp else 1):
             self._say("250 2.0.0 taken")
 
     def _say(self, line: str) -> None:

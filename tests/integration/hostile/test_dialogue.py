@@ -94,12 +94,24 @@ async def test_an_odd_address_goes_on_to_the_letter(address: str, bench: Bench) 
     assert list(mail.recipients) == [address]
 
 
-@pytest.mark.parametrize("address", ["bob%else.example@x.example", '"bob@else.example"@x.example', "bob@else.example,"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "bob%else.example@x.example",
+        '"bob@else.example"@x.example',
+        "bob@else.example,",
+        "bob@i\N{HEAVY BLACK HEART}.ws",
+        "bob@\N{FULLWIDTH LATIN SMALL LETTER X}.example",
+        "bob@fa\N{LATIN SMALL LETTER SHARP S}.example",
+        "bob@xn--i-7iq.ws",
+        "bob@[192.0.2.1]",
+    ],
+)
 async def test_nothing_goes_clear_to_an_address_of_which_postfix_makes_another(address: str, bench: Bench) -> None:
     bench.sink.forget()
     async with Client(bench.url) as client:
         await client.hello()
-        assert (await client.send("a@hopital.example", [address], MAIL))[0].startswith("250 ")
+        assert (await client.send("a@hopital.example SMTPUTF8", [address], MAIL))[0].startswith("250 ")
     (notice,) = bench.sink.taken
     assert (notice.sender, list(notice.recipients)) == ("", ["a@hopital.example"])
     assert b"The text of an attacker." not in notice.content

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -370,9 +371,25 @@ WRITTEN_ODDLY = [
     "bob@ville.example;",
     r"b\ob@ville.example",
 ]
+OTHERWISE_NAMED = [
+    "bob@i\N{HEAVY BLACK HEART}.ws",
+    "bob@\N{FULLWIDTH LATIN SMALL LETTER H}opital.example",
+    "bob@hopital\N{IDEOGRAPHIC FULL STOP}example",
+    "bob@hopi\N{SOFT HYPHEN}tal.example",
+    "bob@hopital\N{WORD JOINER}.example",
+    "bob@hopital.exampl\N{MATHEMATICAL BOLD SMALL E}",
+    "bob@fa\N{LATIN SMALL LETTER SHARP S}.example",
+    "bob@\N{GREEK SMALL LETTER FINAL SIGMA}.example",
+    "bob@ho\N{COMBINING CIRCUMFLEX ACCENT}pital.example",
+    "bob@a_b.h\N{LATIN SMALL LETTER O WITH CIRCUMFLEX}_pital.example",
+    "bob@xn--i-7iq.ws",
+    "bob@xn--a.example",
+]
+"""Postfix 3.7 reads each as another name than IDNA 2008, or IDNA 2008 knows no such name."""
+NAMELESS = ["postmaster", "bob@[192.0.2.1]", "bob@[IPv6:2001:db8::1]"]
 
 
-@pytest.mark.parametrize("address", [*SENT_ON, *WRITTEN_ODDLY])
+@pytest.mark.parametrize("address", [*SENT_ON, *WRITTEN_ODDLY, *OTHERWISE_NAMED, *NAMELESS])
 def test_a_rule_that_prefers_encryption_lets_nothing_go_clear_to_who_knows_whom(address: str) -> None:
     """No rule was met and no key found by the name, and Postfix delivered it, clear, to another that has both."""
     taken = match([Rule("preferred", encrypt=Encryption.PREFERRED)], Message(None, Address(address)))
@@ -386,9 +403,10 @@ def test_a_rule_that_prefers_encryption_lets_nothing_go_clear_to_who_knows_whom(
         "bob.@v.example",
         "o'neil+x@v.example",
         '"a b"@v.example',
-        "bob@[192.0.2.1]",
-        "bob@[IPv6:2001:db8::1]",
-        "postmaster",
+        "bob@H\N{LATIN CAPITAL LETTER O WITH CIRCUMFLEX}PITAL.example.",
+        "bob@XN--HPITAL-IXA.example",
+        "bob@r3---sn.a_b.example",
+        "bob@\N{CJK UNIFIED IDEOGRAPH-75C5}\N{CJK UNIFIED IDEOGRAPH-9662}.example",
     ],
 )
 def test_a_rule_that_prefers_encryption_stays_that_for_any_other_address(address: str) -> None:
@@ -406,3 +424,38 @@ def test_an_address_that_asks_to_be_sent_on_is_not_clear_for_the_hospital(addres
     assert match([everyone], message) is everyone
     assert match([strict], message) is strict
     assert match([inside], Message(None, Address("bob@hopital.example"))) is inside
+
+
+@pytest.mark.parametrize("address", [*SENT_ON, *OTHERWISE_NAMED])
+def test_an_address_that_postfix_takes_for_another_is_not_the_house_s(address: str) -> None:
+    house = tuple(map(AddressPattern, ("*@hopital.example", "*@*.example", "*@*.ws", "*@*.ville.example")))
+    other = Address("anna@ville.example")
+    for rule in (Rule("to", recipients=house, encrypt=Encryption.NEVER), Rule("from", house, encrypt=Encryption.NEVER)):
+        sender, recipient = (other, Address(address)) if rule.name == "to" else (Address(address), other)
+        assert match([rule], Message(sender, recipient)) is DEFAULT_RULE
+        strict = replace(rule, encrypt=Encryption.REQUIRED)
+        assert match([strict], Message(sender, recipient)) is strict
+
+
+@pytest.mark.parametrize("address", [*SENT_ON, *WRITTEN_ODDLY, *OTHERWISE_NAMED, *NAMELESS])
+@pytest.mark.parametrize("strict", [Encryption.REQUIRED, Encryption.PREFERRED])
+def test_an_address_that_may_be_one_of_a_rule_before_is_not_clear_by_one_for_everybody(
+    address: str, strict: Encryption
+) -> None:
+    partner = Rule("partner", recipients=(AddressPattern("*@partner.example"),), encrypt=strict)
+    inside = Rule("inside", recipients=(AddressPattern("*@inside.example"),), encrypt=Encryption.NEVER)
+    message = Message(None, Address(address))
+    for rest in (
+        Rule("rest", encrypt=Encryption.NEVER),
+        Rule("*", (), (AddressPattern("*"),), encrypt=Encryption.NEVER),
+    ):
+        assert match([partner, inside, rest], message).encrypt is Encryption.REQUIRED
+        assert match([partner, inside, rest], Message(None, Address("bob@v.example"))) is rest
+        assert match([inside, rest], message) is rest
+
+
+def test_a_rule_for_clear_mail_may_name_an_address_literal() -> None:
+    scanner = Rule("scanner", recipients=(AddressPattern("*@[192.0.2.1]"),), encrypt=Encryption.NEVER)
+    partner = Rule("partner", recipients=(AddressPattern("*@partner.example"),))
+    assert match([partner, scanner], Message(None, Address("scan@[192.0.2.1]"))) is scanner
+    assert match([scanner], Message(None, Address("scan%else.example@[192.0.2.1]"))) is DEFAULT_RULE
