@@ -9,7 +9,8 @@ import typer
 
 from relay.admin import backup
 from relay.admin.backup import Contents, Restoring
-from relay.cli.context import Json, agreed, complain, context_of, fail, print_json, run, say
+from relay.cli.context import Json, context_of, run
+from relay.cli.output import agreed, complain, fail, print_json, say
 from relay.config import Config
 
 _POSTGRESQL = (

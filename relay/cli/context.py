@@ -1,33 +1,22 @@
-"""What every command shares: the configuration file, and how results and faults are told.
-
-Results go to standard output, in tables or, with `--json`, for machines; faults go to standard error, a sentence each.
-Colours and progress bars show on a terminal alone.
-"""
+"""What every command shares: the configuration file that counts, and how its work is run."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.cells import cell_len
-from rich.console import Console
 
-from relay.config import Config, load
+if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
+    from relay.config import Config
+    from relay.store import Store
 
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-Row = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +27,8 @@ class Context:
 
     def config(self) -> Config:
         """The configuration; a wrong one raises `ConfigError`, which ends the program with status 2."""
+        from relay.config import load  # noqa: PLC0415  only commands that need it
+
         return load(self.path)
 
 
@@ -54,48 +45,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def fail(sentence: str, status: int = 1) -> NoReturn:
-    """Say why on standard error and end."""
-    complain(sentence)
-    raise typer.Exit(status)
+def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What this work makes of the open store."""
+    from relay.daemon.resources import opened_store  # noqa: PLC0415  only commands that need it
 
+    async def working() -> T:
+        async with opened_store(config) as store:
+            return await work(store)
 
-def complain(sentence: str) -> None:
-    """A sentence on standard error."""
-    err.print(shown(sentence), markup=False)
-
-
-def agreed(question: str) -> bool:
-    """Ask on standard error; anything but `y` or `yes` on standard input, also its end, is a no."""
-    err.print(f"{shown(question)} [y/N] ", end="", markup=False)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def say(line: str, style: str | None = None) -> None:
-    """A line on standard output."""
-    out.print(shown(line), markup=False, style=style)
-
-
-def print_json(value: object) -> None:
-    """Machine output: one JSON document on a line, never wrapped or coloured."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
-
-
-def print_table(header: Row, rows: Sequence[Row], style: Callable[[Row], str | None] = lambda _row: None) -> None:
-    """Columns that line up, one line a row, nothing cut: long lines are left to the terminal and to grep."""
-    if not rows:
-        return
-    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
-    say(_line(header, widths), "bold")
-    for row in rows:
-        say(_line(row, widths), style(row))
-
-
-def shown(text: str) -> str:
-    """Without what a terminal would obey: control characters in what came from outside."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _line(cells: Row, widths: Sequence[int]) -> str:
-    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip()
+    return run(working())

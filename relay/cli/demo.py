@@ -13,11 +13,14 @@ import smtplib
 from email.message import EmailMessage
 from pathlib import Path
 
-from relay.cli.context import out, run, say
+from relay.cli.context import run
 from relay.cli.demo_correspondent import COLLEAGUE, DOCTOR, RELAY, Recipient, letter, read
 from relay.cli.demo_environment import READY_WITHIN, folder, free_port, pgp_relay, serving, sink
+from relay.cli.output import cut, say, say_beside
 
 MOST_LINES = 40
+QUOTED = "  │ "
+"""Before each line of what was printed."""
 _ROUTE = ("--from", DOCTOR, "--to", COLLEAGUE)
 
 
@@ -77,8 +80,8 @@ def _look_back(config: Path) -> None:
 
 def step(text: str) -> None:
     """Tell what happens next."""
-    out.print()
-    say(f"▸ {text}", "bold")
+    say()
+    say_beside((("▸ ", "bold"),), text, "bold")
 
 
 def quote(text: str) -> None:
@@ -87,13 +90,14 @@ def quote(text: str) -> None:
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 9], f"… {len(lines) - MOST_LINES + 1} lines more …", *lines[-8:]]
     for line in lines:
-        say(f"  │ {line}")
+        for piece in cut(line, QUOTED, "    "):
+            say(f"{QUOTED}{piece}")
 
 
 def show(title: str, content: bytes) -> None:
     """A mail as text."""
-    out.print()
-    say(title, "bold green")
+    say()
+    say((title, "bold green"))
     quote(content.decode("utf-8", "replace").replace("\r\n", "\n"))
 
 

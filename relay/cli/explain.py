@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, assert_never
 
 import typer
 
-from relay import policy
+from relay.admin.explain import Explanation, Matched
+from relay.admin.explain import explain as explained
 from relay.cli import lookup_report
-from relay.cli.context import Json, context_of, fail, print_json, run, say
-from relay.cli.times import moment
-from relay.config import Config
-from relay.daemon.resources import opened_resolver
-from relay.mail import headers
-from relay.mail.shape import shape_of
+from relay.cli.actions import STYLES
+from relay.cli.context import Json, context_of, run
+from relay.cli.output import fail, print_json, say, say_beside
+from relay.cli.times import Full, Look, Utc, moment
 from relay.model import (
     Address,
     Clear,
-    Decision,
     Defer,
     Encrypt,
     Envelope,
     Found,
     Hold,
-    Inbound,
     Lookup,
     NotFound,
     Outage,
@@ -40,50 +34,38 @@ from relay.model import (
     verb,
 )
 from relay.model.errors import AddressError
-from relay.pipeline.facts import Facts
-from relay.policy import Message, Rule, Telling
+from relay.policy import Telling
 
 _TOLD = {
-    Telling.NOTICE: "the sender gets a notice",
-    Telling.REPLY: "the sender is told by the SMTP reply, 550",
-    Telling.NOTHING: "the sender gets no notice",
+    Telling.NOTICE: "gets a notice",
+    Telling.REPLY: "is told by the SMTP reply, 550",
+    Telling.NOTHING: "gets no notice",
 }
+_WIDEST = 24
+"""Columns of a label; what is longer has its text on the same line all the same."""
+
+Line = tuple[str, str]
+"""A label and its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The decision and each step to it."""
-
-    decision: Decision
-    steps: tuple[str, ...]
-    lookup: Lookup | None
-
-    def as_json(self) -> dict[str, object]:
-        """The contract's fields."""
-        fingerprint, origin, expires = _key(self.lookup)
-        return {
-            "action": verb(self.decision),
-            "rule": self.decision.rule,
-            "reason": self.decision.reason,
-            "fingerprint": fingerprint,
-            "origin": origin,
-            "expires": moment(expires),
-        }
-
-
-def explain(
+def explain(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    sender: Annotated[str, typer.Option("--from", help="The envelope's sender; <> for the null sender.")],
-    recipient: Annotated[str, typer.Option("--to", help="The recipient.")],
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The sender; <> for the null sender.")],
+    recipient: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="The recipient.")],
     message: Annotated[
-        Path | None, typer.Option(help="A mail to judge subject, headers and shape by; - for standard input.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A mail to judge subject, headers and shape by; - for standard input."),
     ] = None,
     *,
+    full: Full = False,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """Tell what would happen to a mail from A to B, by which rule and why. Nothing is sent.
+    """Tell what would happen to a mail, by which rule and why.
 
-    Without a message, the mail is taken to be an ordinary one without subject. Status 0 whatever would happen.
+    The decision comes first, then each rule up to the one that matches, and each source of keys that was asked.
+    Nothing is sent. Without a message, the mail is taken to be an ordinary one without subject. Status 0 whatever
+    would happen.
 
     $ pgp-relay explain --from dr.martin@hopital.example --to cabinet.lefevre@ville.example
     """
@@ -93,33 +75,24 @@ def explain(
         envelope = Envelope(None if sender in {"<>", ""} else Address(sender), (Recipient(Address(recipient)),))
     except AddressError as error:
         fail(str(error), status=2)
-    explanation = run(_explain(config, envelope, content))
+    explanation = run(explained(config, envelope, content))
     if as_json:
-        print_json(explanation.as_json())
-        return
-    for step in explanation.steps:
-        say(step)
+        print_json(_object(explanation))
+    else:
+        _print(explanation, Look.of(full=full, utc=utc))
 
 
-async def _explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
-    inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
-    facts = Facts(inbound, headers.split(content), shape_of(content))
-    recipient = envelope.recipients[0].address
-    seen = facts.of(recipient)
-    rules = config.rules()
-    rule = policy.match(rules, seen)
-    lookup: Lookup | None = None
-    keys: Iterable[str] = ["keys: not looked up"]
-    if policy.needs_key(rule, encrypted_as=facts.encrypted_as):
-        async with opened_resolver(config) as resolver:
-            lookup, told = await resolver.reason(recipient, rule.excused)
-        remotes = [remote.name for remote in resolver.remotes]
-        keys = lookup_report.steps(told, lookup, recipient, sources=remotes, excused=rule.excused)
-    decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup)
-    ending = [_conclusion(config, decision, inbound, automatic=facts.shape.automatic)]
-    if config.shadow:
-        ending.append("shadow: true, so the mail is passed on unchanged all the same")
-    return Explanation(decision, (*_rule_steps(rules, rule, seen), *keys, *ending), lookup)
+def _object(explanation: Explanation) -> dict[str, object]:
+    """The contract's fields."""
+    fingerprint, origin, expires = _key(explanation.search.lookup if explanation.search else None)
+    return {
+        "action": verb(explanation.decision),
+        "rule": explanation.decision.rule,
+        "reason": explanation.decision.reason,
+        "fingerprint": fingerprint,
+        "origin": origin,
+        "expires": moment(expires),
+    }
 
 
 def _key(lookup: Lookup | None) -> tuple[str | None, str | None, int | None]:
@@ -135,33 +108,55 @@ def _key(lookup: Lookup | None) -> tuple[str | None, str | None, int | None]:
             assert_never(never)
 
 
-def _rule_steps(rules: tuple[Rule, ...], taken: Rule, seen: Message) -> list[str]:
-    reasons = takewhile(lambda why: why[1], ((rule.name, policy.why_not(rule, seen)) for rule in rules))
-    steps = [f"rule “{name}”: no, {why}" for name, why in reasons]
-    found = "no rule matches" if taken is policy.DEFAULT_RULE else f"rule “{taken.name}”: matches"
-    stricter = "" if taken in (*rules, policy.DEFAULT_RULE) else ", because a host may take the address for another"
-    return [*steps, f"{found}, encrypt: {taken.encrypt.value}{stricter}"]
+def _print(explanation: Explanation, look: Look) -> None:
+    action = verb(explanation.decision)
+    say_beside(((action, STYLES.get(action, "")), ": "), explanation.decision.reason)
+    if explanation.shadow:
+        say(("  shadow: true, so the mail is passed on unchanged all the same", "yellow"))
+    _section(list(_outcome(explanation, look)))
+    say()
+    say(("rules", "bold"))
+    _section([*_rules(explanation.matched)])
+    say()
+    say(("keys", "bold"))
+    _section([*_search(explanation, look)])
 
 
-def _conclusion(config: Config, decision: Decision, inbound: Inbound, *, automatic: bool) -> str:
-    told = f"{verb(decision)}: {decision.reason}"
-    match decision:
-        case Encrypt():
-            signer = config.sign.signer(inbound.envelope.sender) if decision.sign else None
-            subject = "protected" if decision.protect_subject else "in clear"
-            return f"{told}; signed by {signer or 'nobody'}; subject {subject}"
+def _section(lines: Sequence[Line]) -> None:
+    widest = min(_WIDEST, max((len(label) for label, _ in lines), default=0))
+    for label, text in lines:
+        say_beside((f"  {label:<{widest}}  ",), text)
+
+
+def _outcome(explanation: Explanation, look: Look) -> Iterator[Line]:
+    """What follows from the decision."""
+    if explanation.search:
+        yield "key", lookup_report.came_out(explanation.search.lookup, look)
+    match explanation.decision:
+        case Encrypt(protect_subject=protected):
+            yield "signed by", explanation.signer or "nobody"
+            yield "subject", "protected" if protected else "in clear"
         case Refuse() | Hold():
-            return f"{told}; {_TOLD[_telling(decision, inbound, automatic=automatic)]}"
+            yield "sender", _TOLD[explanation.telling]
         case Pass() | Clear() | Defer():
-            return told
+            pass
         case _ as never:
             assert_never(never)
 
 
-def _telling(decision: Decision, inbound: Inbound, *, automatic: bool) -> Telling:
-    return policy.telling(
-        decision, sender_null=inbound.envelope.sender is None, notify_never=False, automatic=automatic
-    )
+def _rules(matched: Matched) -> Iterator[Line]:
+    for name, why in matched.passed_over:
+        yield name, f"no: {why}"
+    stricter = ", because a host may take the address for another" if matched.stricter else ""
+    taken = matched.rule.name if matched.named else "no rule matches"
+    yield taken, f"{'matches: ' if matched.named else ''}encrypt: {matched.rule.encrypt.value}{stricter}"
+
+
+def _search(explanation: Explanation, look: Look) -> Iterator[Line]:
+    if explanation.search is None:
+        yield "not looked up", "no key is needed"
+        return
+    yield from lookup_report.steps(explanation.search, explanation.recipient, look)
 
 
 def _read(message: Path | None) -> bytes:

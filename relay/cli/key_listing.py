@@ -5,11 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from relay.cli.context import Row, print_json, print_table, say
-from relay.cli.times import day, moment
-from relay.model import Certificate, Component, Entry
+from relay.cli.output import print_json, say
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Look, moment
+from relay.model import Certificate, Component, Entry, Why
 
-_HEADER = ("fingerprint", "verdict", "origin", "expires", "addresses")
+SHORT = {
+    Why.REVOKED: "revoked",
+    Why.EXPIRED: "expired",
+    Why.NOT_YET_VALID: "not yet",
+    Why.INVALID: "invalid",
+    Why.DISABLED: "disabled",
+    Why.NO_USER_ID: "no id",
+    Why.USER_ID_REVOKED: "revoked",
+    Why.NO_ENCRYPTION: "no subkey",
+    Why.SUBKEY_REVOKED: "revoked",
+    Why.SUBKEY_EXPIRED: "expired",
+    Why.WEAK: "weak",
+    Why.UNSUPPORTED: "version",
+}
+"""A word for each reason against a key; `keys show` has all of it."""
+
+_STYLES = {"usable": "green", "weak": "yellow", "proposed": "yellow"} | dict.fromkeys(
+    ("revoked", "expired", "not yet", "invalid", "disabled", "no id", "no subkey", "version"), "red"
+)
+_COLUMNS = (
+    Column("address", least=20),
+    Column("state", styles=_STYLES),
+    Column("expires"),
+    Column("key", rank=1),
+    Column("origin", rank=2),
+)
 
 
 def as_object(entry: Entry) -> dict[str, object]:
@@ -29,49 +55,70 @@ def as_object(entry: Entry) -> dict[str, object]:
     }
 
 
-def tell(entries: Sequence[Entry], *, as_json: bool) -> None:
+def tell(entries: Sequence[Entry], look: Look, *, as_json: bool, whole: bool = False) -> None:
     """One array, or one line a key."""
     if as_json:
         print_json([as_object(entry) for entry in entries])
     else:
-        print_table(_HEADER, [_row(entry) for entry in entries], _style)
+        print_table(_COLUMNS, [_row(entry, look) for entry in entries], whole=whole)
 
 
-def tell_all_of(entries: Sequence[Entry]) -> None:
+def tell_all_of(entries: Sequence[Entry], look: Look) -> None:
     """Everything known of each, for people."""
     for entry in entries:
         certificate = entry.certificate
-        say(f"{certificate.fingerprint}: {_verdict(entry)}", "bold")
+        say((", ".join(address.text for address in certificate.addresses) or "no address", "bold"))
+        why = certificate.unusable(time.time())
+        say("  state    ", (why.value if why else "usable", "red" if why else "green"), _remarks(entry))
+        say(f"  key      {certificate.fingerprint}")
+        say(f"  origin   {entry.origin.value}, changed {look.day(entry.updated)}")
         for user_id in certificate.user_ids:
             say(f"  user id  {user_id.text}{' (revoked)' if user_id.revoked else ''}")
         for component in certificate.components:
-            say(f"  {_component(component, certificate)}")
-        say(f"  {entry.origin.value}, changed {day(entry.updated)}")
+            say(f"  {_component(component, certificate, look)}")
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: Entry, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
     certificate = entry.certificate
-    addresses = ", ".join(address.text for address in certificate.addresses)
-    return certificate.fingerprint, _verdict(entry), entry.origin.value, day(certificate.expires), addresses
+    return (
+        _addresses(certificate, look),
+        _state(entry, look),
+        look.day(certificate.expires),
+        look.key(certificate.fingerprint),
+        entry.origin.value,
+    )
 
 
-def _style(row: Row) -> str | None:
-    return None if row[1] == "usable" else "yellow"
+def _addresses(certificate: Certificate, look: Look) -> str:
+    """All of them, or the first one and how many more."""
+    texts = [address.text for address in certificate.addresses] or [u.text for u in certificate.user_ids] or ["none"]
+    if look.full:
+        return ", ".join(texts)
+    return texts[0] if len(texts) == 1 else f"{texts[0]} +{len(texts) - 1}"
 
 
-def _verdict(entry: Entry) -> str:
-    certificate = entry.certificate
-    why = certificate.unusable(time.time())
-    words = [why.value if why else "usable"]
-    words += [f"weak: {weakness}" for weakness in certificate.weaknesses]
-    words += ["proposed: approve or reject it"] if entry.proposed else []
-    return ", ".join(words)
+def _state(entry: Entry, look: Look) -> str:
+    why = entry.certificate.unusable(time.time())
+    if look.full:
+        return f"{why.value if why else 'usable'}{_remarks(entry)}"
+    if why:
+        return SHORT[why]
+    if entry.proposed:
+        return "proposed"
+    return "weak" if entry.certificate.weaknesses else "usable"
 
 
-def _component(component: Component, certificate: Certificate) -> str:
+def _remarks(entry: Entry) -> str:
+    remarks = [f"weak: {weakness}" for weakness in entry.certificate.weaknesses]
+    remarks += ["proposed: approve or reject it"] if entry.proposed else []
+    return "".join(f", {remark}" for remark in remarks)
+
+
+def _component(component: Component, certificate: Certificate, look: Look) -> str:
     kind = "primary" if component is certificate.primary else "subkey "
-    marks = [f"made {day(component.created)}", f"expires {day(component.expires)}"]
+    marks = [f"made {look.day(component.created)}", f"expires {look.day(component.expires)}"]
     marks += ["encrypts"] if component.encrypts else []
     marks += ["revoked"] if component.revoked else []
     marks += [] if component.valid else ["not bound to the key"]
-    return f"{kind}  {component.fingerprint}  {component.algorithm}, {', '.join(marks)}"
+    return f"{kind}  {look.key(component.fingerprint)}  {component.algorithm}, {', '.join(marks)}"

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import Json, complain, context_of, fail, print_json, run
+from relay.cli.context import Json, context_of, run
+from relay.cli.output import complain, fail, print_json
 from relay.daemon.engines import passphrase
 from relay.model import Address
 from relay.model.errors import AddressError

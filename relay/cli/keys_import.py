@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -11,18 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from relay.admin.key_import import File, Intake, Outcome, Refusal, Result, exported, survey
-from relay.cli.context import Json, context_of, err, fail, print_json, run, say
-from relay.cli.times import moment
+from relay.cli.context import Json, context_of, run
+from relay.cli.output import fail, on_terminal, print_json, say
+from relay.cli.times import Look, moment
 from relay.config import Config
 from relay.daemon import resources
 from relay.daemon.engines import build_examiner
 from relay.model.errors import RelayError
 from relay.openpgp import home, signing
 
-STYLES = {Outcome.REFUSED: "red", Outcome.IMPORTED: "green"}
+_STYLES = {Outcome.REFUSED: "red", Outcome.IMPORTED: "green", Outcome.UPDATED: "green"}
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Report:
     """Tells each result as it comes, and the sum at the end."""
 
     as_json: bool
+    look: Look
     fates: Counter[Outcome] = field(default_factory=Counter)
 
     def tell(self, result: Result) -> None:
@@ -38,7 +40,7 @@ class Report:
         if self.as_json:
             print_json(_object(result))
         elif result.outcome is not Outcome.UNCHANGED:
-            say(_line(result), STYLES.get(result.outcome))
+            _tell(result, self.look)
 
     def close(self) -> None:
         """The sum; ends the program with status 1 where something was refused."""
@@ -73,7 +75,7 @@ def import_(
     if signing_file:
         _tell_secret(run(_import_secret(config, signing_file)), as_json=as_json)
     if paths or gnupg_home:
-        report = Report(as_json)
+        report = Report(as_json, Look.of())
         run(import_keys(config, paths or [], gnupg_home, report))
         report.close()
 
@@ -115,22 +117,24 @@ def _tell_secret(fingerprints: list[str], *, as_json: bool) -> None:
 def _bar() -> Iterator[Progress]:
     """A progress bar, on a terminal alone."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     with Progress(
         *columns,
-        console=err,
+        console=console,
         transient=True,
-        disable=not err.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # over the bar where both are the terminal; else a file would lose it
+        disable=not console.is_terminal,
+        redirect_stdout=on_terminal(),  # over the bar where both are the terminal; else a file would lose it
     ) as progress:
         yield progress
 
 
-def _line(result: Result) -> str:
+def _tell(result: Result, look: Look) -> None:
+    """A line of it."""
     where = f"{result.place}#{result.number}" if result.number > 1 else result.place
     addresses = ", ".join(a.text for a in result.certificate.addresses) if result.certificate else ""
-    words = [result.outcome.value, result.fingerprint, addresses]
+    named = "".join(f" {word}" for word in (look.key(result.fingerprint), addresses) if word)
     told = "; ".join(filter(None, [_verdict(result), *result.warnings]))
-    return f"{where}: {' '.join(filter(None, words))}" + (f": {told}" if told else "")
+    say(f"{where}: ", (result.outcome.value, _STYLES.get(result.outcome, "")), named, f": {told}" if told else "")
 
 
 def _verdict(result: Result) -> str:

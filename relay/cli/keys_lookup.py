@@ -6,23 +6,33 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import Json, context_of, fail, print_json, print_table, run
-from relay.cli.times import moment
-from relay.config import Config
-from relay.daemon.resources import opened_resolver
-from relay.keys.cache import Refresh
+from relay.admin.lookup import ask_sources
+from relay.cli.context import Json, context_of, run
+from relay.cli.output import fail, print_json
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look, Utc, moment
 from relay.keys.resolver import SourceReport
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable
 from relay.model.errors import AddressError
 
-_COLUMNS = ("source", "method", "result", "fingerprint", "reason", "seconds", "time")
+_STYLES = {"found": "green", "unusable": "red", "unavailable": "yellow"}
+_COLUMNS = (
+    Column("source"),
+    Column("result", styles=_STYLES),
+    Column("key"),
+    Column("asked", rank=1),
+    Column("seconds", rank=2),
+    Column("reason", wraps=True),
+)
 
 
-def lookup(
+def lookup(  # noqa: PLR0913  each is an option
     context: typer.Context,
     address: Annotated[str, typer.Argument(help="Whose key is looked for.")],
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, whatever is remembered.")] = False,
+    full: Full = False,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """Ask each source for an address, in their order. What is found counts from now on, as for a mail.
@@ -33,18 +43,12 @@ def lookup(
         wanted = Address(address)
     except AddressError as error:
         fail(str(error), status=2)
-    ask = Refresh.ALWAYS if fresh else Refresh.WHEN_STALE
-    answers = [_object(told) for told in run(_tell(context_of(context).config(), wanted, ask))]
+    answers = run(ask_sources(context_of(context).config(), wanted, fresh=fresh))
     if as_json:
-        print_json(answers)
+        print_json([_object(told) for told in answers])
         return
-    rows = [["" if answer[name] is None else str(answer[name]) for name in _COLUMNS] for answer in answers]
-    print_table(_COLUMNS, rows)
-
-
-async def _tell(config: Config, address: Address, ask: Refresh) -> list[SourceReport]:
-    async with opened_resolver(config) as resolver:
-        return await resolver.tell(address, ask)
+    look = Look.of(full=full, utc=utc)
+    print_table(_COLUMNS, [_row(told, look) for told in answers], whole=full)
 
 
 def _object(told: SourceReport) -> dict[str, object]:
@@ -59,6 +63,19 @@ def _object(told: SourceReport) -> dict[str, object]:
         "seconds": round(told.seconds, 4),
         "time": moment(told.asked),
     }
+
+
+def _row(told: SourceReport, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    result, fingerprint, reason = _result(told.lookup)
+    return (
+        told.lookup.method or told.source,
+        result,
+        look.key(fingerprint or ""),
+        look.moment(told.asked),
+        f"{told.seconds:.3f}",
+        reason or "",
+    )
 
 
 def _result(answer: Lookup) -> tuple[str, str | None, str | None]:

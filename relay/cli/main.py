@@ -17,7 +17,8 @@ from typing import Annotated
 import typer
 
 from relay.cli.commands import Commands
-from relay.cli.context import Context, complain
+from relay.cli.context import Context
+from relay.cli.output import complain
 from relay.model.errors import ConfigError, RelayError
 from relay.telemetry import events
 

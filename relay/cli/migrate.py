@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from relay.admin import zeyple as leaving
-from relay.cli.context import Json, agreed, context_of, fail, print_json, run, say
+from relay.cli.context import Json, context_of, run
 from relay.cli.keys_import import Report, import_keys
+from relay.cli.output import agreed, fail, print_json, say
+from relay.cli.times import Look
 from relay.config import load, parse
 from relay.model.errors import ConfigError, RelayError
 
@@ -48,7 +50,7 @@ def zeyple(  # noqa: PLR0913  each is an option
     text = leaving.config(found, (keyring or _keyring(target)).absolute())
     config = parse(text.encode(), target)
     written = _write(target, text, yes=yes)
-    report = Report(as_json)
+    report = Report(as_json, Look.of())
     run(import_keys(config, [], gnupg_home or found.home, report))
     if as_json:
         print_json({"config": str(target), "written": written, "notes": found.notes})

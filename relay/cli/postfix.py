@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from relay.admin import postfix
-from relay.cli.context import Json, context_of, print_json, say
+from relay.cli.context import Json, context_of
+from relay.cli.output import print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="Postfix's main.cf and master.cf: show, install, uninstall.")
 

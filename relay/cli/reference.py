@@ -19,9 +19,7 @@ _INTRODUCTION = """# Commands
 Written by `python -m relay.cli.reference`.
 
 `pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c`, the environment's `PGP_RELAY_CONFIG` names the
-configuration, or it is `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`. Results go to standard
-output, for people or (`--json`) for machines; what is wrong goes to standard error. Colours and progress bars show on a
-terminal alone.
+configuration, or it is `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`.
 
 | status | means |
 | --- | --- |
@@ -29,6 +27,22 @@ terminal alone.
 | 1 | some of it failed, told item by item |
 | 2 | used wrongly, or a wrong configuration: every fault with its line |
 | 130 | interrupted (Ctrl-C) |
+
+## Output
+
+Results go to standard output, what is wrong goes to standard error, a sentence each. All commands follow one rule:
+
+| where | what is printed |
+| --- | --- |
+| a terminal | tables as wide as the terminal, one line a row: long cells are cut (`…`), and on a narrow terminal the \
+columns that matter least are left out. Times are local and short (`11-26 09:14`, in another year `2025-11-26`), a \
+fingerprint is its last 16 digits. Single words have colours, unless `NO_COLOR` is set. `--full` shortens nothing |
+| a pipe or a file | no colours, nothing shortened. A table is a header line and its rows, with a tab between the \
+fields; times are local ISO 8601 with their offset |
+| `--json` | one document, or one object a line where there may be very many (`trace`, `keys import`); times are UTC, \
+ISO 8601 |
+
+`--utc` makes all times UTC. [The screens](screens.md) show the first of these.
 """
 
 Command = Any  # typer carries its own copy of click, whose types it does not offer

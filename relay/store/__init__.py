@@ -23,7 +23,7 @@ from relay.store.hash_chain import Link
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
-from relay.store.trace import Sum, Trace
+from relay.store.trace import Selection, Sum, Trace
 from relay.store.verification import Verdict
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Leases",
     "Link",
     "Result",
+    "Selection",
     "Store",
     "StoredLedger",
     "Sum",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,6 +34,18 @@ _MAIL = case(
 _COUNTS = select(
     trace.c.rule, trace.c.recipient_key, trace.c.action, trace.c.shadow, func.count(_MAIL.distinct()).label("mails")
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows; what is None or empty does not count."""
+
+    since: float | None = None
+    """The message was received then or later, in seconds since the epoch."""
+    sender: str | None = None
+    """Empty: the null reverse-path."""
+    recipient: str | None = None
+    id: str = ""
 
 
 class Sum(NamedTuple):
@@ -60,26 +73,22 @@ class Trace:
         """The newest row's number and hash, for the log."""
         return (await self._database.read(hash_chain.ends)).head
 
-    async def select(
-        self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
-    ) -> AsyncIterator[Record]:
+    async def select(self, wanted: Selection | None = None) -> AsyncIterator[Record]:
         """Those that match, oldest first. Read page by page: no lock is held meanwhile."""
-        wanted = _ALL.where(*_matching(since, sender, recipient, id_))
+        statement = _ALL.where(*_matching(wanted or Selection()))
         after = 0
-        while rows := await self._database.read(partial(_page, wanted=wanted, after=after)):
+        while rows := await self._database.read(partial(_page, wanted=statement, after=after)):
             for row in rows:
                 yield hash_chain.record(row)
             after = rows[-1].number
 
-    async def summary(
-        self, *, since: float | None = None, sender: str | None = None, recipient: str | None = None, id_: str = ""
-    ) -> list[Sum]:
+    async def summary(self, wanted: Selection | None = None) -> list[Sum]:
         """How many mails had which decision, by rule, recipient's domain and whether it was in shadow mode.
 
         A mail that came several times (one that is held) counts once for each decision.
         """
-        wanted = _COUNTS.where(*_matching(since, sender, recipient, id_)).group_by(*_COUNTS.selected_columns[:-1])
-        groups = await self._database.read(lambda c: c.execute(wanted).all())
+        statement = _COUNTS.where(*_matching(wanted or Selection())).group_by(*_COUNTS.selected_columns[:-1])
+        groups = await self._database.read(lambda c: c.execute(statement).all())
         sums: Counter[tuple[str, str, str, bool]] = Counter()
         for rule, address, action, shadow, count in groups:
             sums[rule, address.rpartition("@")[2], action, shadow] += count
@@ -108,18 +117,16 @@ class Trace:
         return deleted
 
 
-# There is no index on the time: a scan of a million rows takes a fraction of a second, and only people ask for one.
-def _matching(
-    since: float | None, sender: str | None, recipient: str | None, id_: str
-) -> Iterator[ColumnElement[bool]]:
-    if since is not None:
-        yield trace.c.time >= since
-    if sender is not None:
-        yield trace.c.sender_key == hash_chain.address_key(sender)
-    if recipient is not None:
-        yield trace.c.recipient_key == hash_chain.address_key(recipient)
-    if id_:
-        yield trace.c.id == id_
+# Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
+def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield trace.c.time >= wanted.since
+    if wanted.sender is not None:
+        yield trace.c.sender_key == hash_chain.address_key(wanted.sender)
+    if wanted.recipient is not None:
+        yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
+    if wanted.id:
+        yield trace.c.id == wanted.id
 
 
 def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:

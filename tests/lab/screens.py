@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
-from itertools import groupby
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+
+from rich.cells import cell_len
 
 from lab.client import Client
 from lab.correspondent import Correspondent, in_days
@@ -26,6 +29,8 @@ from lab.relay import Relay
 from lab.sink import Sink
 from relay.cli.main import app, guarded
 
+WIDTH = 80
+"""Columns of the terminal."""
 DOCTOR = "dr.martin@hopital.example"
 KNOWN, ENDING, OVER = "cabinet.lefevre@ville.example", "dr.roux@ville.example", "labo@ville.example"
 PUBLISHED, NEW, AWAY = "centre@clinique.example", "nouveau@ville.example", "garde@loin.example"
@@ -53,12 +58,12 @@ PAGE: list[tuple[str, str, list[str]]] = [
     ),
     (
         "What would happen to a mail, and why?",
-        "Each rule up to the one that matches, each source that was asked, the certificate, the decision.",
+        "The decision, then each rule up to the one that matches, each source that was asked, the certificate.",
         [f"explain --from {DOCTOR} --to {address}" for address in (PUBLISHED, OVER, AWAY)],
     ),
     (
         "What happened?",
-        "A line for each recipient; never a word of content.",
+        "A line for each recipient; never a word of content. A wider terminal shows more columns, `--full` all.",
         ["trace", "trace --summary", "trace --verify"],
     ),
     ("Whose keys are there?", "Usable or not, and why; how each came.", ["keys list", f"keys show {KNOWN}"]),
@@ -67,14 +72,15 @@ PAGE: list[tuple[str, str, list[str]]] = [
 ]
 HEAD = """# Screens
 
-What the program shows on a terminal, written by `make screens` from a relay at work: seven mails have come. A test
-makes it anew and compares. Elsewhere than on a terminal tables are fields with a tab between them; `--json` is for
-machines.
+What the program shows on a terminal of 80 columns, written by `make screens` from a relay that runs: seven mails have
+come. A test makes it again and compares. What commands print in a pipe or a file, and for machines, is told
+[with the commands](commands.md#output).
 """
 CHANGING = {
     r"\b[0-9A-F]{40}\b": "FINGERPRINT",
     r"\b[0-9A-F]{16}\b": "KEYID",
     r"\b[0-9a-f]{64}\b": "HASH",
+    r"\b\d\d-\d\d \d\d:\d\d\b": "TIME",
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?)?": "TIME",
     r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}": "TIME",
     r"\b[0-9A-Z]{15}\b": "ID",
@@ -97,12 +103,13 @@ def lasting(text: str) -> list[str]:
     text = re.sub(r"(-----BEGIN PGP [^\n]*\n).*?([^\n]*-----END PGP)", r"\1\2", text, flags=re.DOTALL)
     for pattern, name in CHANGING.items():
         text = re.sub(pattern, name, text, flags=re.MULTILINE)
-    return [line for _, lines in groupby(text.splitlines(), _row) for line in sorted(lines)]
+    return text.splitlines()
 
 
-def _row(line: str) -> str | object:
-    """Rows that stand in the order of their fingerprints belong together."""
-    return "row" if line.startswith("FINGERPRINT ") else object()
+def too_wide(text: str) -> list[str]:
+    """The lines of screens that do not fit the terminal."""
+    blocks = re.findall(r"^```console\n\$ [^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if cell_len(line) > WIDTH]
 
 
 def _sections(*, demo: bool) -> Iterator[str]:
@@ -172,7 +179,7 @@ class _Terminal(io.StringIO):
 
 
 def _on_a_terminal(relay: Relay, words: list[str]) -> str:
-    with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen):
+    with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen), _environment():
         try:
             status = guarded(lambda: app(["-c", str(relay.file), *words], prog_name="pgp-relay"))
         except SystemExit as end:
@@ -180,6 +187,20 @@ def _on_a_terminal(relay: Relay, words: list[str]) -> str:
     text = screen.getvalue()
     assert status in {None, 0, 1}, text
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """A terminal of `WIDTH` columns, in a place where it is UTC."""
+    before = dict(os.environ)
+    os.environ |= {"COLUMNS": str(WIDTH), "TZ": "UTC"}
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
+        time.tzset()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from relay.mail.daily_report import DAYS, MOST, Daily, Ending, Report, Wanted
 from relay.model import Address, Entry, Envelope, Recipient, Why
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
-from relay.store import Store
+from relay.store import Selection, Store
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -72,7 +72,7 @@ class Reminder:
 
     async def _wanted(self, since: float) -> list[Wanted]:
         wants: dict[str, _Want] = {}
-        async for record in self.store.trace.select(since=since):
+        async for record in self.store.trace.select(Selection(since=since)):
             if record.action not in {"refuse", "hold"} or record.reason not in _REASONS:
                 continue
             if record.recipient not in wants and len(wants) >= _MOST_READ:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,7 @@ def test_generate_prints_the_fingerprint_and_the_public_key_and_check_signs_with
         assert twice.stderr == b"the keyring has a signing key for relais@h.example already\n"
         relay.configure({**relay.settings, "sign": {"default": fingerprint_}})
         found = {each["name"]: each for each in json.loads(relay.run("check", "--json", check=False).stdout)}
-        assert found["signing key"]["message"].startswith("ok, 1 made a signature")
+        assert found["signing key"]["message"].startswith("1 made a signature")
 
 
 def test_a_progress_bar_shows_on_a_terminal_alone_and_keeps_the_results_in_their_file(
@@ -191,8 +192,22 @@ def test_a_progress_bar_shows_on_a_terminal_alone_and_keeps_the_results_in_their
     assert told.endswith("1 imported, 0 updated, 0 unchanged, 0 refused\n")
 
 
-def test_a_table_on_a_narrow_terminal_cuts_no_fingerprint(site: Relay, zoo: Zoo) -> None:
-    shown = on_a_terminal([PROGRAM, "-c", site.file, "keys", "list"]).text
-    assert zoo.bob.fingerprint in shown
-    assert "\x1b[" in shown, "a terminal has colours"
-    assert b"\x1b" not in site.run("keys", "list").stdout
+def test_the_list_of_keys_began_with_forty_digits_and_did_not_fit_a_terminal(site: Relay, zoo: Zoo) -> None:
+    text = on_a_terminal([PROGRAM, "-c", site.file, "keys", "list"]).text
+    header, *rows = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
+    assert header.split() == ["address", "state", "expires", "key", "origin"]
+    assert max(map(len, rows)) <= 80
+    bob, old = (next(row.split() for row in rows if row.startswith(address)) for address in (BOB, "old@"))
+    assert bob == [BOB, "usable", "never", zoo.bob.fingerprint[-16:], "imported"]
+    assert old == ["old@ville.example", "expired", "2020-01-02", zoo.old[-16:], "imported"]
+    assert "\x1b[32musable\x1b[0m" in text, "the word has a colour, and not the row"
+    assert "\x1b[31mexpired\x1b[0m" in text
+    assert zoo.bob.fingerprint in on_a_terminal([PROGRAM, "-c", site.file, "keys", "list", "--full"]).text
+
+
+def test_in_a_pipe_a_table_was_padded_and_had_no_header(site: Relay, zoo: Zoo) -> None:
+    printed = site.run("keys", "list").stdout.decode()
+    header, *rows = [line.split("\t") for line in printed.splitlines()]
+    assert header == ["address", "state", "expires", "key", "origin"]
+    assert [BOB, "usable", "never", zoo.bob.fingerprint, "imported"] in rows
+    assert "\x1b" not in printed

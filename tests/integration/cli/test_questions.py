@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ def explained(site: Relay, to: str, content: str | None = None) -> dict[str, Any
 
 async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_down(site: Relay) -> None:
     down = await asyncio.to_thread(site.run, "check", check=False)
-    lines = dict(line.split(": ", 1) for line in down.stdout.decode().splitlines())
+    header, *lines = [line.split("\t") for line in down.stdout.decode().splitlines()]
     assert down.returncode == 1
-    assert list(lines) == ["configuration", "keyring", "store", "signing key", "next hop", "sources"]
-    assert lines["next hop"] == "smtp://127.0.0.1:1 does not answer: start it, or set reinject"
-    assert [name for name, told in lines.items() if not told.startswith("ok")] == ["next hop"]
+    assert header == ["what", "state", "details"]
+    assert [name for name, _, _ in lines] == [
+        *("configuration", "keyring", "store", "signing key", "next hop", "sources"),
+    ]
+    assert [line for line in lines if line[1] != "ok"] == [
+        ["next hop", "fault", "smtp://127.0.0.1:1 does not answer: start it, or set reinject"]
+    ]
     async with ScriptedHop() as hop:
         site.configure({**site.settings, "reinject": hop.url})
         up = await asyncio.to_thread(site.run, "check", "--json", check=False)
@@ -92,7 +97,7 @@ async def test_check_told_to_start_a_next_hop_that_gave_no_tls(  # noqa: PLR0913
             hop.at["STARTTLS"] = Say(answer)
         where = f"smtp+starttls://127.0.0.1:{hop.port}"
         said = await checked(site, {"reinject": where, "reinject_ca_file": str(identity.certificate)})
-    assert f"next hop: {where} answers, but {told}\n" in said
+    assert f"next hop\tfault\t{where} answers, but {told}\n" in said
 
 
 async def test_check_told_to_start_a_next_hop_whose_authority_it_did_not_know(site: Relay, tmp_path: Path) -> None:
@@ -106,14 +111,14 @@ async def test_check_told_to_start_a_next_hop_whose_certificate_had_expired(site
     async with ScriptedHop(tls=authority.context("localhost", expired=True)) as hop:
         where = f"smtp+starttls://localhost:{hop.port}"
         said = await checked(site, {"reinject": where, "reinject_ca_file": str(authority.ca_file)})
-    assert f"next hop: {where} answers, but its certificate has expired: renew it there\n" in said
+    assert f"next hop\tfault\t{where} answers, but its certificate has expired: renew it there\n" in said
 
 
 async def test_check_told_to_start_a_next_hop_that_turned_it_away(site: Relay) -> None:
     async with ScriptedHop() as hop:
         hop.at["connect"] = Say("554 5.7.1 CANARY")
         said = await checked(site, {"reinject": hop.url})
-    assert f"next hop: {hop.url} answers, but it refuses the connection (554): its own log says why\n" in said
+    assert f"next hop\tfault\t{hop.url} answers, but it refuses the connection (554): its own log says why\n" in said
 
 
 def test_check_with_a_signing_key_that_is_not_there_says_how_to_make_one(site: Relay) -> None:
@@ -124,7 +129,10 @@ def test_check_with_a_signing_key_that_is_not_there_says_how_to_make_one(site: R
     finally:
         site.configure(before)
     assert done.returncode == 1
-    assert b"signing key: the keyring has no secret key relay@hopital.example: pgp-relay keys generate" in done.stdout
+    assert (
+        b"signing key\tfault\tthe keyring has no secret key relay@hopital.example: pgp-relay keys generate"
+        in done.stdout
+    )
 
 
 def test_explain_follows_the_rules_and_the_keys(site: Relay, known: Keypair) -> None:
@@ -148,22 +156,29 @@ def test_explain_follows_the_rules_and_the_keys(site: Relay, known: Keypair) -> 
 
 def test_explain_reasons_step_by_step_and_sends_and_writes_nothing(site: Relay, known: Keypair) -> None:
     site.run("keys", "show", KNOWN)
-    steps = site.run("explain", "--from", FROM, "--to", KNOWN).stdout.decode().splitlines()
-    assert steps[:3] == [
-        "rule “inside”: no, the recipient is not *@hopital.example",
-        "rule “marked”: no, the subject does not contain [confidentiel]",
-        "rule “others”: matches, encrypt: preferred",
+    told = site.run("explain", "--from", FROM, "--to", KNOWN).stdout.decode()
+    verdict, rules, keys = (part.splitlines() for part in told.split("\n\n"))
+    assert verdict[0] == "encrypt: key found: keyring", "what is looked for first comes first"
+    assert re.fullmatch(rf"  key        {known.fingerprint} by keyring \(imported\), expires \S+", verdict[1])
+    assert verdict[2:] == ["  signed by  nobody", "  subject    protected"]
+    assert rules == [
+        "rules",
+        "  inside  no: the recipient is not *@hopital.example",
+        "  marked  no: the subject does not contain [confidentiel]",
+        "  others  matches: encrypt: preferred",
     ]
-    source, certificate, keys, conclusion = steps[3:]
-    assert re.fullmatch(rf"keyring: has {known.fingerprint} \(\d+\.\d+ s\); usable: the search ends", source)
+    source, certificate = keys[1:]
+    assert re.fullmatch(rf"  keyring      has {known.fingerprint} \(\d+\.\d+ s\); usable: the search ends", source)
     assert re.fullmatch(
-        rf"certificate: made \S+; expires \S+; encrypts with \w{{16}} \(\w+\); has a user id with {KNOWN}; not weak",
+        rf"  certificate  made \S+; expires \S+; encrypts with \w{{16}} \(\w+\); has a user id with {KNOWN}; not weak",
         certificate,
     )
-    assert keys.startswith(f"keys: {known.fingerprint} by keyring (imported), expires ")
-    assert conclusion == "encrypt: key found: keyring; signed by nobody; subject protected"
     held = site.run("explain", "--from", FROM, "--to", UNKNOWN, "--message", "-", content=CONFIDENTIAL.encode())
-    assert held.stdout.decode().splitlines()[-1] == "hold: no key is known; the sender gets a notice"
+    assert held.stdout.decode().splitlines()[:3] == [
+        "hold: no key is known",
+        "  key     no source knows one",
+        "  sender  gets a notice",
+    ]
 
 
 TRACE = [
@@ -201,7 +216,10 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     assert site.trace("--since", "1h", "--from", FROM.upper()) == lines
     assert site.trace() == [*lines, *bounced]
     plain = site.run("trace", "--from", FROM).stdout.decode()
-    assert [line.split("\t")[2] for line in plain.splitlines()] == [line["action"] for line in lines]
+    header, *rows = [line.split("\t") for line in plain.splitlines()]
+    assert header == ["time", "action", "recipient", "reason", "id", "sender", "rule", "reply"]
+    assert [row[1] for row in rows] == [line["action"] for line in lines]
+    assert [datetime.fromisoformat(row[0]) for row in rows] == [datetime.fromisoformat(line["time"]) for line in lines]
     assert "bilan" not in plain
 
 

@@ -12,5 +12,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "screens.md"
 def test_the_screens_of_the_page_are_those_of_the_program() -> None:
     written, _, demo = PAGE.read_text(encoding="utf-8").partition(f"\n## {screens.DEMO}\n")
 
-    assert screens.lasting(screens.page(demo=False)) == screens.lasting(written), "make screens"
+    page = screens.page(demo=False)
+    assert screens.lasting(page) == screens.lasting(written), "make screens"
     assert "$ pgp-relay demo\n" in demo
+    assert screens.too_wide(page) == [], "a row on a terminal of 80 columns is one line"

@@ -15,7 +15,7 @@ from lab.synthetic import NOW, certificate, entry
 from relay.keys.keyring import Keyring
 from relay.model import Address, Found, Outage, Record
 from relay.model.errors import StoreError
-from relay.store import Store
+from relay.store import Selection, Store
 from relay.store.schema import STEPS
 
 PROGRAMS = programs()
@@ -98,7 +98,9 @@ async def test_the_ledger_and_the_trace_are_shared(store: Store, server: Postgre
         await other.ledger.forget(b"\0t", ["1\udcfc"])
     assert len(await store.ledger.served(b"\0t")) == 19
     assert (await store.trace.verify()).checked == 3000
-    assert await store.trace.summary(since=1490.0) == [("r", "x", "encrypt", False, 10)], "each mail counts once"
+    assert await store.trace.summary(Selection(since=1490.0)) == [("r", "x", "encrypt", False, 10)], (
+        "each mail counts once"
+    )
     assert await store.trace.prune(10.0, now=1e9) == 10
     assert (await store.trace.verify()).checked == 2990
 

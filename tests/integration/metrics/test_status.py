@@ -78,9 +78,9 @@ def test_for_people_it_is_a_few_lines(site: Site) -> None:
     done = site.relay.run("status")
 
     shown = done.stdout.decode()
-    assert [line.split()[0] for line in shown.splitlines()] == ["running", "now", "so", "encrypted", "keys", "expiring"]
+    assert [line.split()[0] for line in shown.splitlines()] == ["relay", "now", "so", "encrypted", "keys", "expiring"]
     assert "soon@ville.example" in shown
-    assert ", ready" in shown
+    assert shown.startswith("relay      ready, running since ")
 
 
 def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Site) -> None:
@@ -100,7 +100,9 @@ def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Si
 
     assert done.returncode == 1
     lines = done.stdout.decode().splitlines()
-    assert lines[0].endswith("not ready: the next hop does not answer: start it, or see reinject")
+    assert lines[0].startswith(
+        "relay      not ready: the next hop does not answer: start it, or see reinject (running "
+    )
     (trouble,) = [line for line in lines if line.startswith("trouble")]
     assert "deferred x3  NextHopError" in trouble
     assert "@" not in trouble
@@ -114,7 +116,7 @@ def test_root_who_asks_another_users_relay_is_told_as_whom_to_ask(site: Site) ->
     finally:
         os.chown(site.relay.keyring, 0, -1)
     (line,) = [line for line in done.stdout.decode().splitlines() if line.startswith("expiring")]
-    assert line.startswith("expiring  not told: the keyring folder ")
+    assert line.startswith("expiring   not told: the keyring folder ")
     assert "belongs to another user: run this as that user (runuser -u nobody -- …)" in line
     assert site.status()["unread"] is None
 

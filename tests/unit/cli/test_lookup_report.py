@@ -10,13 +10,16 @@ import pytest
 from lab.resolvers import DOWN, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
+from relay.admin.explain import Search
 from relay.cli import lookup_report
+from relay.cli.times import Look
 from relay.model import Address
 
 BOB = "bob@ville.example"
 NEXT = "the next one is asked"
 RENEWED = "never taken for “no key”, but another source may have it renewed"
 NONE_LEFT = "no source is left"
+WHOLE = Look(full=True, utc=True)
 
 
 @pytest.fixture
@@ -34,10 +37,13 @@ async def test_a_key_whose_source_is_not_asked_any_more_ends_the_search(at: Benc
 
 
 async def told(at: Bench, *excused: str) -> list[str]:
-    """The lines without their times."""
+    """The lines without their times, and what the search came to."""
     address, excuses = Address(BOB), frozenset(excused)
     lookup, answers = await at.resolver.reason(address, excuses)
-    lines = lookup_report.steps(answers, lookup, address, sources=["ldap", "wkd"], excused=excuses)
+    asked = {answer.source for answer in answers}
+    search = Search(lookup, answers, [name for name in ("ldap", "wkd") if name not in asked], excuses)
+    lines = [f"{label}: {text}" for label, text in lookup_report.steps(search, address, WHOLE)]
+    lines.append(f"keys: {lookup_report.came_out(lookup, WHOLE)}")
     return [re.sub(r" \((?:[\d.]+ s|remembered from [^)]*)\)", "", line) for line in lines]
 
 

@@ -1,4 +1,4 @@
-"""Times are UTC wherever the machine stands: in what is printed, what `--since` means, and what retention takes."""
+"""Times for machines are UTC and those for people local; `--since` and retention count seconds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from lab.program import program
 
-from relay.cli.times import day, moment
+from relay.cli.times import Look, moment
 from relay.daemon.jobs.retention import Housekeeping
 from relay.model import Record
 from relay.store import Leases, Store
@@ -40,11 +41,30 @@ async def fill(file: Path, *times: float) -> None:
         await store.trace.write([record(at, f"id{n}") for n, at in enumerate(times)])
 
 
-def test_a_moment_is_told_in_utc_also_while_clocks_change(place: str) -> None:
+def test_a_moment_is_told_to_machines_in_utc_also_while_clocks_change(place: str) -> None:
     told = [moment(at.timestamp()) for at in AROUND]
     assert told == [at.strftime("%Y-%m-%dT%H:%M:%S+00:00") for at in AROUND], place
     assert len(set(told)) == len(AROUND), "no hour comes twice"
-    assert day(AUTUMN.timestamp()) == "2026-10-25"
+    assert [Look(full=True, utc=True).moment(at.timestamp()) for at in AROUND] == told
+
+
+def test_a_moment_is_told_to_people_in_local_time_and_in_full_with_its_offset(place: str) -> None:
+    told = [Look(full=True, utc=False).moment(at.timestamp()) for at in AROUND]
+    assert [datetime.fromisoformat(each) for each in told] == AROUND, place
+    assert len(set(told)) == len(AROUND), "no hour comes twice"
+    assert told == [at.astimezone(ZoneInfo(place)).isoformat(timespec="seconds") for at in AROUND]
+
+
+def test_a_short_moment_has_the_year_where_it_is_another_one(place: str) -> None:
+    now = time.time()
+    local, utc = Look(full=False, utc=False), Look(full=False, utc=True)
+    year = datetime.now(ZoneInfo(place)).year
+    june = datetime(year, 6, 1, 9, 5, tzinfo=ZoneInfo(place)).timestamp()
+    assert local.moment(june) == "06-01 09:05"
+    assert local.moment(june - 400 * 86400) == f"{datetime.fromtimestamp(june - 400 * 86400, ZoneInfo(place)):%Y-%m-%d}"
+    assert utc.moment(now) == f"{datetime.fromtimestamp(now, UTC):%m-%d %H:%MZ}"
+    assert (local.moment(None, "never"), local.day(None)) == ("never", "never")
+    assert utc.day(AUTUMN.timestamp()) == "2026-10-25"
 
 
 async def test_retention_counts_seconds_and_no_calendar(place: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from relay.model import Record
 from relay.model.errors import StoreError
-from relay.store import Link, Store
+from relay.store import Link, Selection, Store
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
     size, sender_key, recipient_key, hash, shadow FROM trace WHERE number = 20"""
@@ -60,14 +60,14 @@ async def test_it_is_selected_by_sender_recipient_id_and_time(store: Store) -> N
     await _fill(store, 20)
     await store.trace.write([record(21, sender="")])
 
-    async def ids(**wanted: object) -> list[str]:
-        return [r.id async for r in store.trace.select(**wanted)]  # type: ignore[arg-type]  # a test's own mapping
+    async def ids(wanted: Selection) -> list[str]:
+        return [r.id async for r in store.trace.select(wanted)]
 
-    assert await ids(recipient="B7@xn--bcher-kva.example") == ["id7"]
-    assert await ids(sender="alice@hopital.example", since=1019.0) == ["id19", "id20"]
-    assert await ids(id_="id3") == ["id3"]
-    assert await ids(sender="") == ["id21"]
-    assert await ids(recipient="b7@xn--bcher-kva.exampl") == []
+    assert await ids(Selection(recipient="B7@xn--bcher-kva.example")) == ["id7"]
+    assert await ids(Selection(sender="alice@hopital.example", since=1019.0)) == ["id19", "id20"]
+    assert await ids(Selection(id="id3")) == ["id3"]
+    assert await ids(Selection(sender="")) == ["id21"]
+    assert await ids(Selection(recipient="b7@xn--bcher-kva.exampl")) == []
 
 
 async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:

@@ -1,0 +1,100 @@
+"""Whether all is there that the relay needs: one finding for each thing, good, or with what to do about it.
+
+Nothing is sent and nothing is changed, but that the keyring folder and the store are made where they are not there yet.
+Raises `ConfigError` where a file that the configuration names cannot be used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from relay.config import Config
+from relay.daemon.build import assure, build_outlet
+from relay.daemon.engines import passphrase
+from relay.daemon.resources import opened_resolver, opened_store
+from relay.keys.cache import Refresh
+from relay.model import Address, Outage
+from relay.model.errors import NextHopError, RelayError, Unwilling
+from relay.openpgp import home, signing
+
+PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look came to."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+async def check(config: Config) -> list[Finding]:
+    """Look at configuration, keyring, store, signing key, next hop and sources, in that order."""
+    looks: list[tuple[str, Callable[[Config], Awaitable[str]]]] = [
+        ("keyring", _keyring),
+        ("store", _store),
+        ("signing key", _signing),
+        ("next hop", _next_hop),
+        ("sources", _sources),
+    ]
+    assure(config)
+    shadow = "shadow: true: every mail is passed on unchanged" if config.shadow else "can be used"
+    findings = [Finding("configuration", ok=True, message=shadow)]
+    for name, look in looks:
+        found = await _look(name, look, config)
+        cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)
+        findings.append(Finding(name, ok=False, message=f"see {cause}") if cause else found)
+    return findings
+
+
+async def _look(name: str, look: Callable[[Config], Awaitable[str]], config: Config) -> Finding:
+    try:
+        return Finding(name, ok=True, message=await look(config))
+    except RelayError as error:
+        return Finding(name, ok=False, message=str(error) or type(error).__name__)
+
+
+async def _keyring(config: Config) -> str:
+    home.prepare(config.keyring)
+    return str(config.keyring)
+
+
+async def _store(config: Config) -> str:
+    async with opened_store(config) as store:
+        counts = await store.certificates.counts()
+    return f"{counts.total} keys, {counts.expired} of them expired"
+
+
+async def _signing(config: Config) -> str:
+    selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
+    if not selectors:
+        return "none set: what is encrypted is not signed (sign.default)"
+    begun = time.monotonic()
+    for selector in sorted(selectors):
+        await signing.can_sign(config.keyring, await signing.resolve(config.keyring, selector), passphrase(config))
+    return f"{len(selectors)} made a signature in {time.monotonic() - begun:.1f} s"
+
+
+async def _next_hop(config: Config) -> str:
+    outlet = build_outlet(config)
+    try:
+        await outlet.probe()
+    except Unwilling as error:
+        raise NextHopError(f"{config.reinject} answers, but {error}") from error
+    except NextHopError as error:
+        raise NextHopError(f"{config.reinject} does not answer: start it, or set reinject") from error
+    finally:
+        await outlet.close()
+    return str(config.reinject)
+
+
+async def _sources(config: Config) -> str:
+    async with opened_resolver(config) as resolver:
+        answers = await resolver.tell(Address(PROBE), Refresh.ALWAYS)
+    down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
+    if down:
+        raise RelayError("; ".join(down))
+    return ", ".join(told.source for told in answers)

@@ -1,0 +1,101 @@
+"""What would happen to a mail, and why: each step to the decision, as values. Nothing is sent.
+
+Keys are looked up as for a mail, and what is found counts from then on. Raises `StoreError` and `EngineError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+
+from relay import policy
+from relay.config import Config
+from relay.daemon.resources import opened_resolver
+from relay.keys.resolver import SourceReport
+from relay.mail import headers
+from relay.mail.shape import shape_of
+from relay.model import Address, Decision, Encrypt, Envelope, Inbound, Lookup
+from relay.pipeline.facts import Facts
+from relay.policy import Message, Rule, Telling
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the key was looked for."""
+
+    lookup: Lookup
+    told: Sequence[SourceReport]
+    """What each source said that was asked, in that order."""
+    not_asked: Sequence[str]
+    excused: frozenset[str]
+    """Sources whose outage counts as "no key" under the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """How the rule was found."""
+
+    passed_over: Sequence[tuple[str, str]]
+    """Name of each rule before it, and why that does not match."""
+    rule: Rule
+    named: bool
+    """It is one of the configuration, and not what holds where none matches."""
+    stricter: bool
+    """The rule prefers encryption and requires it here: another host may take the address for a different one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The decision and each step to it."""
+
+    decision: Decision
+    recipient: Address
+    matched: Matched
+    search: Search | None
+    """None: no key was needed."""
+    signer: str | None
+    """Who signs what is encrypted."""
+    telling: Telling
+    shadow: bool
+    """The mail is passed on unchanged all the same."""
+
+
+async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
+    """What would happen to this mail for its one recipient."""
+    inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
+    facts = Facts(inbound, headers.split(content), shape_of(content))
+    recipient = envelope.recipients[0].address
+    matched = _matched(config.rules(), facts.of(recipient))
+    rule = matched.rule
+    needed = policy.needs_key(rule, encrypted_as=facts.encrypted_as)
+    search = await _search(config, recipient, rule.excused) if needed else None
+    decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=search.lookup if search else None)
+    signed = isinstance(decision, Encrypt) and decision.sign
+    return Explanation(
+        decision=decision,
+        recipient=recipient,
+        matched=matched,
+        search=search,
+        signer=config.sign.signer(envelope.sender) if signed else None,
+        telling=policy.telling(
+            decision, sender_null=envelope.sender is None, notify_never=False, automatic=facts.shape.automatic
+        ),
+        shadow=config.shadow,
+    )
+
+
+def _matched(rules: Sequence[Rule], seen: Message) -> Matched:
+    rule = policy.match(rules, seen)
+    reasons = ((each.name, policy.why_not(each, seen)) for each in rules)
+    passed_over = [(name, why) for name, why in takewhile(lambda each: each[1], reasons) if why]
+    named = rule.name != policy.DEFAULT_RULE.name
+    return Matched(passed_over, rule, named, stricter=rule not in rules)
+
+
+async def _search(config: Config, recipient: Address, excused: frozenset[str]) -> Search:
+    async with opened_resolver(config) as resolver:
+        lookup, told = await resolver.reason(recipient, excused)
+    asked = {answer.source for answer in told}
+    return Search(lookup, told, [remote.name for remote in resolver.remotes if remote.name not in asked], excused)

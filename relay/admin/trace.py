@@ -1,0 +1,45 @@
+"""The trace, as administrators ask for it: rows, counts, and whether the record is whole.
+
+Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from relay.model import Record
+from relay.store import Link, Selection, Store, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many mails had which decision."""
+
+    rule: str
+    """Empty: of all rules together."""
+    domain: str
+    """Of the recipients; empty: of all domains together."""
+    shadow: bool
+    mails: Mapping[str, int]
+    """By action; one that is not there never happened."""
+
+
+def rows(store: Store, wanted: Selection) -> AsyncIterator[Record]:
+    """Those that match, oldest first."""
+    return store.trace.select(wanted)
+
+
+async def counts(store: Store, wanted: Selection) -> list[Count]:
+    """By rule and recipient's domain, live and in shadow mode apart, the total of each last."""
+    found: dict[tuple[bool, bool, str, str], Counter[str]] = {}
+    for sum_ in await store.trace.summary(wanted):
+        for key in ((sum_.shadow, False, sum_.rule, sum_.domain), (sum_.shadow, True, "", "")):
+            found.setdefault(key, Counter())[sum_.action] += sum_.mails
+    return [Count(rule, domain, shadow, mails) for (shadow, _, rule, domain), mails in sorted(found.items())]
+
+
+async def verify(store: Store, logged: Link | None = None) -> Verdict:
+    """Walk the hash chain; `logged` is a link that the log told of."""
+    return await store.trace.verify(logged)
