@@ -11,10 +11,10 @@ from relay.cli.context import context_of, run
 from relay.config import Config
 from relay.daemon import service
 from relay.daemon.build import assure
-from relay.daemon.role import Alone
+from relay.daemon.role import Standalone
 from relay.daemon.supervisor import supervise
 from relay.telemetry import events
-from relay.telemetry.counters import Tally
+from relay.telemetry.counters import Counters
 from relay.telemetry.observer import Observer
 
 
@@ -27,7 +27,7 @@ def serve(context: typer.Context) -> None:
     """
     shared = context_of(context)
     config = shared.config()
-    observer = Observer(Tally())
+    observer = Observer(Counters())
     events.configure(level=config.log.level, fmt=config.log.format, seen=observer)
     run(_serve(shared.path, config, observer))
 
@@ -36,6 +36,6 @@ async def _serve(path: Path, config: Config, observer: Observer) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash, also of gpg, leaves no mail on the disk
     assure(config)
     if config.workers == 1:
-        await service.serve(config, Alone(path), observer)
+        await service.serve(config, Standalone(path), observer)
     else:
         await supervise(path, config, observer)

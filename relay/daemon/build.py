@@ -13,13 +13,13 @@ from datetime import timedelta
 
 from relay.config import Config
 from relay.daemon import templates, tls
-from relay.daemon.engines import build_engine, build_examiner_beside
-from relay.daemon.jobs.daily_report import Reminder
-from relay.daemon.jobs.key_count import Census
-from relay.daemon.jobs.key_refresh import Upkeep
-from relay.daemon.jobs.retention import Housekeeping
-from relay.daemon.resources import Books
-from relay.daemon.scheduler import Rounds
+from relay.daemon.engines import build_engine, build_pooled_examiner
+from relay.daemon.jobs.daily_report import DailyReport
+from relay.daemon.jobs.key_count import KeyCount
+from relay.daemon.jobs.key_refresh import KeyRefresh
+from relay.daemon.jobs.retention import Retention
+from relay.daemon.resources import Persistence
+from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
 from relay.keys.resolver import Resolver
 from relay.mail.daily_report import Daily, address_in
@@ -29,8 +29,8 @@ from relay.model import Address
 from relay.model.errors import ConfigError, Fault
 from relay.openpgp import signing
 from relay.pipeline.deliver import Deliverer
-from relay.pipeline.encrypt import Protector
-from relay.pipeline.encrypt_all import Maker
+from relay.pipeline.encrypt import Encryptor
+from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.notify import Notifier
 from relay.pipeline.outgoing import Pipeline
 from relay.pipeline.ports import Outlet
@@ -42,14 +42,14 @@ from relay.telemetry.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What one configuration is made into."""
 
     config: Config
     resolver: Resolver
     outlet: SmtpOutlet
     pipeline: Pipeline
-    rounds: Rounds
+    schedule: Schedule
 
     async def close(self) -> None:
         """Release connections; the store is closed by whoever opened it."""
@@ -74,34 +74,34 @@ def hostname(config: Config) -> str:
     return config.hostname or socket.getfqdn()
 
 
-async def build(config: Config, books: Books) -> Parts:
+async def build(config: Config, persistence: Persistence) -> Components:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
-    resolver = build_resolver(config, books.store, lambda: build_examiner_beside(config))
+    resolver = build_resolver(config, persistence.store, lambda: build_pooled_examiner(config))
     outlet = build_outlet(config)
     pipeline = Pipeline(
         rules=config.rules(),
         lookups=resolver,
-        maker=Maker(await _protector(config)),
-        deliverer=build_deliverer(config, books, outlet),
-        served=books.served,
-        witness=books.witness,
+        batch=BatchEncryptor(await _build_encryptor(config)),
+        deliverer=build_deliverer(config, persistence, outlet),
+        ledger=persistence.ledger,
+        audit=persistence.audit,
         shadow=config.shadow,
     )
-    upkeep = Upkeep(resolver.remotes, books.store.answers, books.store.leases, lifetimes(config))
-    reminder = build_reminder(config, books.store, outlet)
-    housekeeping = Housekeeping(books.store.trace, books.store.leases, config.retention)
-    census = Census(books.store.certificates)
-    rounds = Rounds((housekeeping.round, census.round, upkeep.round, reminder.round), upkeep.interval)
-    return Parts(config, resolver, outlet, pipeline, rounds)
+    key_refresh = KeyRefresh(resolver.remotes, persistence.store.answers, persistence.store.leases, lifetimes(config))
+    daily_report = build_daily_report(config, persistence.store, outlet)
+    retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
+    key_count = KeyCount(persistence.store.certificates)
+    schedule = Schedule((retention.round, key_count.round, key_refresh.round, daily_report.round), key_refresh.interval)
+    return Components(config, resolver, outlet, pipeline, schedule)
 
 
-def build_deliverer(config: Config, books: Books, outlet: Outlet) -> Deliverer:
+def build_deliverer(config: Config, persistence: Persistence, outlet: Outlet) -> Deliverer:
     """What sends and notifies."""
     longest = config.deadlines.next_hop + config.deadlines.final_dot
     notifier = Notifier(build_notices(config), outlet)
-    return Deliverer(outlet, notifier, books.served, books.witness, longest)
+    return Deliverer(outlet, notifier, persistence.ledger, persistence.audit, longest)
 
 
 def build_outlet(config: Config) -> SmtpOutlet:
@@ -123,13 +123,13 @@ def build_notices(config: Config) -> Notices:
     )
 
 
-def build_reminder(config: Config, store: Store, outlet: Outlet) -> Reminder:
+def build_daily_report(config: Config, store: Store, outlet: Outlet) -> DailyReport:
     """What writes the daily mail."""
     daily = Daily(Language(config.notices.language), config.notices.from_.text, hostname(config))
-    return Reminder(store, outlet, daily, address_in(config.notices.contact))
+    return DailyReport(store, outlet, daily, address_in(config.notices.contact))
 
 
-async def _protector(config: Config) -> Protector:
+async def _build_encryptor(config: Config) -> Encryptor:
     """What encrypts and signs; selectors become fingerprints once, at start."""
     wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
     resolved = {selector: await signing.resolve(config.keyring, selector) for selector in wanted}
@@ -139,4 +139,4 @@ async def _protector(config: Config) -> Protector:
         return resolved[selector] if selector else None
 
     engine, beside = await build_engine(config, set(resolved.values()))
-    return Protector(engine, signer, hostname(config), beside)
+    return Encryptor(engine, signer, hostname(config), beside)

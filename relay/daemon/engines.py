@@ -19,9 +19,9 @@ from relay.model.errors import ConfigError, EngineError, Fault
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-from relay.pipeline.encrypt import Beside, Order, encrypted
+from relay.pipeline.encrypt import EncryptInPool, EncryptionJob, encrypted
 from relay.pipeline.ports import Engine, Examiner
-from relay.process.pool import beside, beside_mail
+from relay.process.pool import run_in_background, run_in_pool
 
 Kind = Literal["gnupg", "sequoia"]
 
@@ -32,7 +32,7 @@ EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[se
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class EngineSettings:
     """What an engine is made of, here or in another process."""
 
     kind: Kind
@@ -47,32 +47,32 @@ class Making:
         return engine
 
 
-async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, Beside]:
+async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, EncryptInPool]:
     """What encrypts here, and what has large messages encrypted in a process beside.
 
     There the engine is made anew, once, and opens its secret keys itself: the passphrase goes over a pair of
     unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows at start.
     Raises `EngineError`.
     """
-    making = Making(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
-    engine = making.engine()
+    settings = EngineSettings(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
+    engine = settings.engine()
     if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
         await engine.prepare(signers)
 
-    async def elsewhere(order: Order) -> bytes:
-        return await beside(len(order.content), encrypted_beside, making, order)
+    async def elsewhere(order: EncryptionJob) -> bytes:
+        return await run_in_pool(len(order.content), encrypt_in_pool, settings, order)
 
     return engine, elsewhere
 
 
-def encrypted_beside(making: Making, order: Order) -> Awaitable[bytes]:
+def encrypt_in_pool(settings: EngineSettings, order: EncryptionJob) -> Awaitable[bytes]:
     """What the process beside does. The order is its coroutine's alone."""
-    return encrypted(_made(making), order)
+    return encrypted(_made(settings), order)
 
 
 @lru_cache(maxsize=2)
-def _made(making: Making) -> Engine:
-    return making.engine()
+def _made(settings: EngineSettings) -> Engine:
+    return settings.engine()
 
 
 async def answers(config: Config) -> None:
@@ -86,16 +86,16 @@ async def answers(config: Config) -> None:
 
 def build_examiner(config: Config) -> Examiner:
     """What judges certificates."""
-    return Judging(config.engine, config.deadlines.gpg).examiner()
+    return ExaminerSettings(config.engine, config.deadlines.gpg).examiner()
 
 
-def build_examiner_beside(config: Config) -> Examiner:
+def build_pooled_examiner(config: Config) -> Examiner:
     """What judges certificates beside mail: much of it at once in another process, which holds up none."""
-    return ExaminerBeside(Judging(config.engine, config.deadlines.gpg), config.lookup.timeout)
+    return PooledExaminer(ExaminerSettings(config.engine, config.deadlines.gpg), config.lookup.timeout)
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class ExaminerSettings:
     """What an examiner is made of, here or in another process."""
 
     kind: Kind
@@ -108,10 +108,10 @@ class Judging:
         return examiner
 
 
-class ExaminerBeside:
+class PooledExaminer:
     """`ports.Examiner`. One large piece of work at a time, whose turn is waited for as long as `patience` says."""
 
-    def __init__(self, judging: Judging, patience: float) -> None:
+    def __init__(self, judging: ExaminerSettings, patience: float) -> None:
         self._judging = judging
         self._patience = patience
         self._here = judging.examiner()
@@ -127,7 +127,7 @@ class ExaminerBeside:
                 await self._turn.acquire()
         except TimeoutError as error:
             raise EngineError("other keys are being judged") from error
-        work = asyncio.ensure_future(beside_mail(size, examined_beside, self._judging, blobs))
+        work = asyncio.ensure_future(run_in_background(size, examine_in_pool, self._judging, blobs))
         work.add_done_callback(self._ended)
         return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
 
@@ -141,7 +141,7 @@ class ExaminerBeside:
             work.exception()  # seen, though nobody may be left to hear of it
 
 
-async def examined_beside(judging: Judging, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+async def examine_in_pool(judging: ExaminerSettings, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
     """What the process beside does."""
     return await judging.examiner().examine(blobs)
 

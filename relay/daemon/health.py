@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from relay.daemon.build import Parts
+from relay.daemon.build import Components
 from relay.daemon.engines import answers
-from relay.daemon.resources import Books
+from relay.daemon.resources import Persistence
 from relay.model.errors import NextHopError, RelayError
 from relay.telemetry.observer import Observer
 
@@ -28,9 +28,9 @@ NEXT_HOP = "next_hop"
 class Health:
     """`lacks` is one word, empty where nothing is lacking."""
 
-    def __init__(self, parts: Callable[[], Parts], books: Books, observer: Observer) -> None:
-        self._parts = parts
-        self._books = books
+    def __init__(self, components: Callable[[], Components], persistence: Persistence, observer: Observer) -> None:
+        self._components = components
+        self._persistence = persistence
         self._observer = observer
         self._found = STARTING
 
@@ -52,11 +52,11 @@ class Health:
             self._found = STOPPING
 
     async def _look(self) -> str:
-        if not await _well(self._books.store.certificates.state):
+        if not await _well(self._persistence.store.certificates.state):
             return "store"
-        if not await _well(lambda: answers(self._parts().config)):
+        if not await _well(lambda: answers(self._components().config)):
             return "engine"
-        if self._observer.next_hop_down and await _well(self._parts().outlet.probe):
+        if self._observer.next_hop_down and await _well(self._components().outlet.probe):
             self._observer.next_hop(up=True)
         return ""
 

@@ -1,132 +1,107 @@
-"""How serving processes are watched: what they count, how they stand, and where that is told.
+"""How serving processes are watched: what they count, how they are doing, and where that is told.
 
-The only process answers for itself (`Lookout`). A worker reports to its supervisor every second (`Reporter`), which
-adds the figures of all up and answers (`Gatherer`). Reports are datagrams on a pair of unnamed sockets, sent without
-waiting: where the supervisor does not read, a worker keeps its figures, adds to them, and goes on with mail. What a
-worker that was killed had not reported yet, a second's worth, is lost.
+The only process answers for itself (`LocalReporting`). A worker reports to its supervisor every second, over the
+channel between them (`WorkerReporting`); the supervisor adds the numbers of all up and answers (`SupervisorReporting`).
+A worker never waits for that: where its supervisor does not read, it keeps its numbers, adds to them, and goes on with
+mail. What a worker that was killed had not reported yet, a second's worth, is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
 from collections.abc import Callable
+from typing import Any
 
 from relay.config import Config
 from relay.openpgp import home
-from relay.telemetry import events
-from relay.telemetry.counters import Rows, Tally
-from relay.telemetry.endpoints import Window
-from relay.telemetry.events import Event
-from relay.telemetry.figures import Figures, Standing
+from relay.process.ipc import Channel
+from relay.telemetry.counters import Counters
+from relay.telemetry.endpoints import Endpoints
+from relay.telemetry.metrics import Metrics, ProcessState
 from relay.telemetry.observer import Observer
 
 EVERY = 1.0
-_LARGEST = 1 << 18
 
 
-class _Watch:
-    """What is told through a window, and looked at every second."""
+class _Reporting:
+    """What is told at the endpoints, and brought up to date every second."""
 
-    def __init__(self, observer: Observer, figures: Figures) -> None:
+    def __init__(self, observer: Observer, metrics: Metrics) -> None:
         self._observer = observer
-        self._figures = figures
-        self._window = Window(figures, self._refresh)
+        self._metrics = metrics
+        self._endpoints = Endpoints(metrics, self._refresh)
 
     async def open(self, config: Config) -> None:
         """Answer from now on. Raises `ListenError`."""
-        await self._window.open(home.reachable(config.keyring), config.metrics)
+        await self._endpoints.open(home.reachable(config.keyring), config.metrics)
 
     async def follow(self, config: Config) -> None:
         """What a reload changed. Raises `ListenError`; then nothing is."""
-        await self._window.move(config.metrics)
+        await self._endpoints.move(config.metrics)
 
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
             self._refresh()
-            self._figures.tick()
+            self._metrics.tick()
             await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
         """Tell no more."""
-        await self._window.close()
+        await self._endpoints.close()
 
     def _refresh(self) -> None:
         raise NotImplementedError
 
 
-class Lookout(_Watch):
+class LocalReporting(_Reporting):
     """Of the only process: `open`, `watch` beside the mail, `close`."""
 
-    def __init__(self, observer: Observer, standing: Callable[[], Standing]) -> None:
-        super().__init__(observer, Figures())
-        self._standing = standing
+    def __init__(self, observer: Observer, state: Callable[[], ProcessState]) -> None:
+        super().__init__(observer, Metrics())
+        self._state = state
 
     def _refresh(self) -> None:
-        self._figures.hear(0, self._observer.tally.take(), self._standing())
+        self._metrics.hear(0, self._observer.counters.take(), self._state())
 
 
-class Gatherer(_Watch):
-    """Of a supervisor: as a `Lookout`, of all its workers."""
+class SupervisorReporting(_Reporting):
+    """Of a supervisor: for all its workers."""
 
     def __init__(self, workers: int, observer: Observer) -> None:
-        super().__init__(observer, Figures(workers))
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        for end in (self._ours, self._theirs):
-            end.settimeout(0)
-
-    @property
-    def descriptor(self) -> int:
-        """What workers report to: one for all."""
-        return self._theirs.fileno()
+        super().__init__(observer, Metrics(workers))
 
     async def open(self, config: Config) -> None:
-        """Hear and answer from now on. Raises `ListenError`, `EngineError` for the keyring folder."""
+        """Answer from now on. Raises `ListenError`, `EngineError` for the keyring folder."""
         home.prepare(config.keyring)
         await super().open(config)
-        asyncio.get_running_loop().add_reader(self._ours.fileno(), self._hear)
+
+    def hear(self, worker: int, report: dict[str, Any]) -> None:
+        """What a worker says of itself."""
+        state = ProcessState(report["in_progress"], report["lacks"])
+        self._metrics.hear(worker, Counters.read(report["counters"]), state)
 
     def lost(self, worker: int) -> None:
         """That one has ended."""
-        self._hear()
-        self._figures.lost(worker)
-
-    async def close(self) -> None:
-        """Hear and tell no more."""
-        asyncio.get_running_loop().remove_reader(self._ours.fileno())
-        await super().close()
-        self._ours.close()
-        self._theirs.close()
+        self._metrics.lost(worker)
 
     def _refresh(self) -> None:
-        self._hear()
-        self._figures.tally.add(self._observer.tally.take())
-
-    def _hear(self) -> None:
-        try:
-            while True:
-                worker, underway, lacks, rows = json.loads(self._ours.recv(_LARGEST))
-                self._figures.hear(worker, Tally.read(rows), Standing(underway, lacks))
-        except BlockingIOError:
-            pass  # all is read
+        self._metrics.counters.add(self._observer.counters.take())
 
 
-class Reporter:
-    """Of a worker, in the place of a `Lookout`."""
+class WorkerReporting:
+    """Of a worker: its supervisor answers for it."""
 
-    def __init__(self, observer: Observer, standing: Callable[[], Standing], number: int, descriptor: int) -> None:
+    def __init__(self, observer: Observer, state: Callable[[], ProcessState], channel: Channel) -> None:
         self._observer = observer
-        self._standing = standing
-        self._number = number
-        self._socket = socket.socket(fileno=descriptor) if descriptor >= 0 else None
+        self._state = state
+        self._channel = channel
 
     async def open(self, _config: Config) -> None:
         """The supervisor answers."""
 
     async def follow(self, _config: Config) -> None:
-        """And moves."""
+        """The supervisor moves."""
 
     async def watch(self) -> None:
         """Until cancelled."""
@@ -135,26 +110,14 @@ class Reporter:
             await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
-        """What was counted last."""
+        """Report what was counted last."""
         self._report()
-        if self._socket:
-            self._socket.close()
 
     def _report(self) -> None:
-        """What is not taken now comes again with the next."""
-        pieces = list(self._observer.tally.take().pieces())
-        try:
-            while pieces:
-                self._send(pieces[0])
-                del pieces[0]
-        except BlockingIOError:
-            pass  # it does not read just now
-        except OSError as error:  # it has gone: so does this process
-            events.log().error(Event.FAILED, **events.unforeseen(error))
-        for piece in pieces:
-            self._observer.tally.add(Tally.read(piece))
-
-    def _send(self, rows: Rows) -> None:
-        standing = self._standing()
-        if self._socket:
-            self._socket.send(json.dumps([self._number, standing.underway, standing.lacks, rows]).encode())
+        """Only as much as the supervisor takes now; the rest comes with the next report."""
+        for rows in self._observer.counters.take().pieces():
+            if self._channel.idle:
+                state = self._state()
+                self._channel.send({"counters": rows, "in_progress": state.underway, "lacks": state.lacks})
+            else:
+                self._observer.counters.add(Counters.read(rows))

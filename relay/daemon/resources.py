@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.config import Config
-from relay.daemon.engines import build_examiner_beside
+from relay.daemon.engines import build_pooled_examiner
 from relay.keys.factory import build_resolver
 from relay.keys.resolver import Resolver
 from relay.openpgp import home
-from relay.pipeline.audit import Witness
-from relay.pipeline.ledger import Served
-from relay.pipeline.transaction_lock import Turns
+from relay.pipeline.audit import Audit
+from relay.pipeline.ledger import BufferedLedger
+from relay.pipeline.transaction_lock import TransactionLocks
 from relay.process import pool
 from relay.store import Store
 from relay.telemetry import events
@@ -30,12 +30,12 @@ LAST_RETRY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Persistence:
     """What outlives a reload: the store and what is kept in memory beside it."""
 
     store: Store
-    served: Served
-    witness: Witness
+    ledger: BufferedLedger
+    audit: Audit
 
 
 def store_place(config: Config) -> str | Path:
@@ -56,14 +56,14 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened_books(config: Config) -> AsyncIterator[Books]:
+async def opened_persistence(config: Config) -> AsyncIterator[Persistence]:
     """The store with ledger and trace, as the pipeline uses them."""
     async with opened_store(config) as store:
-        turns = Turns.at(config.keyring / TURNS)
+        locks = TransactionLocks.at(config.keyring / TURNS)
         try:
-            yield Books(store, Served(store.ledger, turns), Witness(store.trace))
+            yield Persistence(store, BufferedLedger(store.ledger, locks), Audit(store.trace))
         finally:
-            turns.close()
+            locks.close()
 
 
 @asynccontextmanager
@@ -71,7 +71,7 @@ async def opened_resolver(config: Config) -> AsyncIterator[Resolver]:
     """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
     events.configure(level="error")
     async with opened_store(config) as store:
-        resolver = build_resolver(config, store, lambda: build_examiner_beside(config))
+        resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
         try:
             yield resolver
         finally:

@@ -1,16 +1,14 @@
-"""Where a serving process stands: alone, or as one of several workers under a supervisor (`relay.daemon.supervisor`).
+"""The role of a serving process: the only one, or one of several workers of a supervisor (`relay.daemon.supervisor`).
 
-Says where to listen, whom to tell, where figures go and a new configuration comes from, when to stop although no signal
-came, and whether what is done beside mail (upkeep, the daily mail, pruning) is this process's work: of several it is
-the first one's.
+A role says where to listen, who is told that the process serves, who answers for what it counts, where a new
+configuration comes from, and whether the jobs beside mail (key refresh, the daily report, retention) are this
+process's: of several workers they are the first one's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +16,22 @@ from pathlib import Path
 from relay import config
 from relay.config import Config, Endpoint
 from relay.daemon import systemd
-from relay.daemon.reporting import Lookout, Reporter
+from relay.daemon.reporting import LocalReporting, WorkerReporting
 from relay.daemon.signals import Signals
-from relay.process import ipc
+from relay.process import pickled
+from relay.process.ipc import BadFrame, Channel
 from relay.smtp.inlet import Inlet
 from relay.smtp.listening import Shared
 from relay.telemetry import events
 from relay.telemetry.events import Event
-from relay.telemetry.figures import Standing
+from relay.telemetry.metrics import ProcessState
 from relay.telemetry.observer import Observer
 
 BEAT = 10.0
-"""Seconds between two words of a worker to its supervisor."""
+"""Seconds between two signs of life of a worker."""
 
 
-class Alone:
+class Standalone:
     """The only process: it tells the log and the service manager itself."""
 
     duties = True
@@ -40,9 +39,9 @@ class Alone:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def lookout(self, observer: Observer, standing: Callable[[], Standing]) -> Lookout:
+    def reporting(self, observer: Observer, state: Callable[[], ProcessState]) -> LocalReporting:
         """It answers for itself."""
-        return Lookout(observer, standing)
+        return LocalReporting(observer, state)
 
     async def listen(self, inlet: Inlet, settings: Config) -> list[str]:
         """Start the inlet everywhere; the places."""
@@ -53,8 +52,8 @@ class Alone:
         events.log().info(Event.READY, listen=listening)
         systemd.ready()
 
-    def watch(self, signals: Signals) -> None:
-        """Nobody else says what to do."""
+    async def watch(self, signals: Signals) -> None:
+        """Signals alone say what to do."""
 
     async def keep_alive(self) -> None:
         """Until cancelled: say that it serves."""
@@ -69,40 +68,38 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a worker is told at its start."""
+class WorkerSpec:
+    """What a worker is sent at its start."""
 
     number: int
     path: Path
     config: Config
     places: Mapping[Endpoint, int]
     """To the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
-    figures: int = -1
-    """The descriptor of the socket that figures are reported to; -1: nobody wants them."""
     beat: float = BEAT
 
 
-class Worker:
+class WorkerRole:
     """One of several; `channel` leads to the supervisor."""
 
-    def __init__(self, order: Order, channel: socket.socket) -> None:
-        self._order = order
+    def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
+        self._spec = spec
         self._channel = channel
-        self._config = order.config
+        self._config = spec.config
 
     @property
     def duties(self) -> bool:
         """Whether what is done beside mail is its work."""
-        return self._order.number == 0
+        return self._spec.number == 0
 
-    def lookout(self, observer: Observer, standing: Callable[[], Standing]) -> Reporter:
+    def reporting(self, observer: Observer, state: Callable[[], ProcessState]) -> WorkerReporting:
         """The supervisor answers for all."""
-        return Reporter(observer, standing, self._order.number, self._order.figures)
+        return WorkerReporting(observer, state, self._channel)
 
     async def listen(self, inlet: Inlet, _settings: Config) -> list[str]:
         """Start the inlet on what the supervisor has reserved, whatever the configuration says by now."""
         listening: list[str] = []
-        for place, descriptor in self._order.places.items():
+        for place, descriptor in self._spec.places.items():
             if descriptor < 0:
                 listening += await inlet.start(place, reuse_port=True)
             else:
@@ -112,27 +109,23 @@ class Worker:
     def ready(self, listening: Sequence[str]) -> None:
         """It serves."""
         events.log().info(Event.WORKING, pid=os.getpid())
-        self.tell(ready=list(listening))
+        self._channel.send({"ready": list(listening)})
 
-    def watch(self, signals: Signals) -> None:
-        """Hear the supervisor: a new configuration; without it there is nothing left to do but to finish and end."""
-        loop = asyncio.get_running_loop()
-
-        def hear() -> None:
-            try:
-                self._config = ipc.receive(self._channel)
+    async def watch(self, signals: Signals) -> None:
+        """Until cancelled: take new configurations; without a supervisor finish what is in flight, and end."""
+        try:
+            while frame := await self._channel.receive(pickled.LIMITS):
+                self._config = pickled.unpacked(frame)
                 signals.hangup.set()
-            except (OSError, EOFError):
-                loop.remove_reader(self._channel.fileno())
-                signals.stop.set()
-
-        loop.add_reader(self._channel.fileno(), hear)
+        except BadFrame as error:
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+        signals.stop.set()
 
     async def keep_alive(self) -> None:
         """Until cancelled: the supervisor kills a worker whose event loop stands still."""
         while True:
-            self.tell(alive=True)
-            await asyncio.sleep(self._order.beat)
+            self._channel.send({"alive": True})
+            await asyncio.sleep(self._spec.beat)
 
     async def fresh(self) -> Config:
         """What the supervisor has read and sent."""
@@ -140,14 +133,7 @@ class Worker:
 
     def reloaded(self, *, changed: bool) -> None:
         """The supervisor wants to know."""
-        self.tell(reloaded=changed)
-
-    def tell(self, **what: object) -> None:
-        """One line for the supervisor; where it has gone, `watch` sees it too."""
-        try:
-            self._channel.sendall(json.dumps(what).encode() + b"\n")
-        except OSError as error:
-            events.log().error(Event.FAILED, **events.unforeseen(error))
+        self._channel.send({"reloaded": changed})
 
 
-Post = Alone | Worker
+Role = Standalone | WorkerRole

@@ -15,20 +15,20 @@ from relay.telemetry.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
+class Schedule:
     """What is done in turn, and how many seconds lie between."""
 
-    works: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    jobs: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     interval: float
 
 
-async def keep_up(current: Callable[[], Rounds]) -> None:
+async def run_jobs(current: Callable[[], Schedule]) -> None:
     """Until cancelled. What is current may change between rounds (a reload)."""
     while True:
-        rounds = current()
-        for work in rounds.works:
+        schedule = current()
+        for work in schedule.jobs:
             await _round(work())
-        await asyncio.sleep(rounds.interval)
+        await asyncio.sleep(schedule.interval)
 
 
 async def _round(work: Coroutine[Any, Any, None]) -> None:

@@ -12,97 +12,97 @@ import asyncio
 
 from relay.config import Config
 from relay.daemon import build, systemd, tls
-from relay.daemon.build import Parts
+from relay.daemon.build import Components
 from relay.daemon.health import Health
-from relay.daemon.resources import Books, opened_books
-from relay.daemon.role import Post
-from relay.daemon.scheduler import keep_up
+from relay.daemon.resources import Persistence, opened_persistence
+from relay.daemon.role import Role
+from relay.daemon.scheduler import run_jobs
 from relay.daemon.signals import Signals, ignore_signals
 from relay.model import Inbound, Reply
 from relay.model.errors import ConfigError, ListenError, RelayError, StoreError
-from relay.openpgp.call import use_pidfd
 from relay.process import pool
-from relay.process.memory import return_large, settle
+from relay.process.child import use_pidfd
+from relay.process.memory import freeze_loaded_objects, return_freed_memory
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 from relay.telemetry import events
 from relay.telemetry.events import Event
-from relay.telemetry.figures import Standing
+from relay.telemetry.metrics import ProcessState
 from relay.telemetry.observer import Observer
 
 
 class Service:
     """One process that serves."""
 
-    def __init__(self, books: Books, parts: Parts, post: Post, observer: Observer) -> None:
-        self._books = books
-        self._parts = parts
-        self._post = post
-        self._underway: dict[str, Parts] = {}
+    def __init__(self, persistence: Persistence, components: Components, role: Role, observer: Observer) -> None:
+        self._persistence = persistence
+        self._components = components
+        self._role = role
+        self._underway: dict[str, Components] = {}
         self._signals = Signals()
-        self._health = Health(lambda: self._parts, books, observer)
-        self._lookout = post.lookout(observer, lambda: Standing(len(self._underway), self._health.lacks))
+        self._health = Health(lambda: self._components, persistence, observer)
+        self._reporting = role.reporting(observer, lambda: ProcessState(len(self._underway), self._health.lacks))
 
     async def run(self) -> None:
         """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
-        await self._books.served.prove()
-        await self._lookout.open(self._parts.config)
+        await self._persistence.ledger.prove()
+        await self._reporting.open(self._components.config)
         try:
             await self._serve()
         finally:
-            await self._lookout.close()
+            await self._reporting.close()
 
     async def _serve(self) -> None:
         inlet = self._inlet()
-        settle()
+        freeze_loaded_objects()
         self._signals.listen()
-        self._post.watch(self._signals)
-        self._post.ready(await self._post.listen(inlet, self._parts.config))
-        beside = [
+        self._role.ready(await self._role.listen(inlet, self._components.config))
+        tasks = [
+            asyncio.create_task(self._role.watch(self._signals)),
             asyncio.create_task(self._signals.reload_with(self._reload)),
-            asyncio.create_task(self._post.keep_alive()),
+            asyncio.create_task(self._role.keep_alive()),
             asyncio.create_task(self._health.watch()),
-            asyncio.create_task(self._lookout.watch()),
+            asyncio.create_task(self._reporting.watch()),
         ]
-        if self._post.duties:
-            beside.append(asyncio.create_task(keep_up(lambda: self._parts.rounds)))
+        if self._role.duties:
+            tasks.append(asyncio.create_task(run_jobs(lambda: self._components.schedule)))
         await self._signals.stop.wait()
-        for task in beside:
+        for task in tasks:
             task.cancel()
         events.log().info(Event.STOPPING)
         systemd.stopping()
-        await inlet.stop(self._parts.config.deadlines.stop)
-        await asyncio.wait(beside)
+        await inlet.stop(self._components.config.deadlines.stop)
+        await asyncio.wait(tasks)
         await self._write_rest()
-        await self._parts.close()
+        await self._components.close()
         events.log().info(Event.STOPPED)
 
     async def _write_rest(self) -> None:
         """What the store did not take when it was due: the last chance."""
         try:
-            await self._books.served.write_rest()
-            await self._books.witness.ready()
+            await self._persistence.ledger.write_rest()
+            await self._persistence.audit.ready()
         except StoreError as error:
             events.log().error(Event.UNTRACED, **events.unforeseen(error))
 
     async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
         """The inlet's hook."""
-        self._underway[inbound.id] = self._parts
-        return await self._parts.pipeline.process(inbound)
+        self._underway[inbound.id] = self._components
+        return await self._components.pipeline.process(inbound)
 
     async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
         """The inlet's other hook."""
-        parts = self._underway.pop(inbound.id, self._parts)
-        await parts.pipeline.answered(inbound, delivered)
-        await self._retire(parts)
+        components = self._underway.pop(inbound.id, self._components)
+        await components.pipeline.answered(inbound, delivered)
+        await self._retire(components)
 
-    async def _retire(self, parts: Parts) -> None:
+    async def _retire(self, components: Components) -> None:
         """Close what a reload has replaced, once its last message is answered."""
-        if parts is not self._parts and parts not in self._underway.values():
-            await parts.close()
+        if components is not self._components and components not in self._underway.values():
+            await components.close()
 
     def _inlet(self) -> Inlet:
-        settings = self._parts.config
+        settings = self._components.config
         return Inlet(
             self.process,
             self.answered,
@@ -113,13 +113,13 @@ class Service:
         )
 
     async def _reload(self) -> None:
-        self._post.reloaded(changed=await self._renew())
+        self._role.reloaded(changed=await self._renew())
 
     async def _renew(self) -> bool:
         """Whether a new configuration counts now."""
         try:
-            parts = await build.build(await self._post.fresh(), self._books)
-            await self._follow(parts)
+            components = await build.build(await self._role.fresh(), self._persistence)
+            await self._follow(components)
         except ConfigError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
         except ListenError as error:
@@ -127,27 +127,27 @@ class Service:
         except RelayError as error:
             events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
         else:
-            old, self._parts = self._parts, parts
+            old, self._components = self._components, components
             await self._retire(old)
             events.log().info(Event.RELOADED)
             return True
         return False
 
-    async def _follow(self, parts: Parts) -> None:
+    async def _follow(self, components: Components) -> None:
         try:
-            await self._lookout.follow(parts.config)
+            await self._reporting.follow(components.config)
         except ListenError:
-            await parts.close()
+            await components.close()
             raise
 
 
-async def serve(settings: Config, post: Post, observer: Observer) -> None:
+async def serve(settings: Config, role: Role, observer: Observer) -> None:
     """All of it, until told to stop; a serving process does nothing else."""
     use_pidfd()
-    return_large()
+    return_freed_memory()
     try:
-        async with opened_books(settings) as books:
-            await Service(books, await build.build(settings, books), post, observer).run()
+        async with opened_persistence(settings) as persistence:
+            await Service(persistence, await build.build(settings, persistence), role, observer).run()
     finally:
         pool.stop()
         ignore_signals()

@@ -20,12 +20,12 @@ from pathlib import Path
 from relay import config
 from relay.config import Config, Endpoint
 from relay.daemon import systemd
-from relay.daemon.reporting import Gatherer
-from relay.daemon.role import Order
+from relay.daemon.reporting import SupervisorReporting
+from relay.daemon.role import WorkerSpec
 from relay.daemon.signals import Signals, ignore_signals
-from relay.daemon.worker_handle import Running
+from relay.daemon.worker_handle import WorkerHandle
 from relay.model.errors import ConfigError, ListenError, RelayError
-from relay.openpgp.call import use_pidfd
+from relay.process.child import use_pidfd
 from relay.smtp.listening import Reserved
 from relay.telemetry import events
 from relay.telemetry.events import Event
@@ -45,9 +45,9 @@ class Supervisor:
     def __init__(self, path: Path, settings: Config, observer: Observer) -> None:
         self._path = path
         self._config = settings
-        self._lookout = Gatherer(settings.workers, observer)
+        self._reporting = SupervisorReporting(settings.workers, observer)
         self._places: dict[Endpoint, int] = {}
-        self._running: dict[int, Running] = {}
+        self._workers: dict[int, WorkerHandle] = {}
         self._one_configuration = asyncio.Lock()
         """No worker starts while others are given a new one."""
         self._signals = Signals()
@@ -56,7 +56,7 @@ class Supervisor:
         """Until told to stop."""
         self._signals.listen()
         try:
-            await self._lookout.open(self._config)
+            await self._reporting.open(self._config)
             with ExitStack() as stack:
                 self._reserve(stack)
                 try:
@@ -64,7 +64,7 @@ class Supervisor:
                 finally:
                     await self._end_all()
         finally:
-            await self._lookout.close()
+            await self._reporting.close()
 
     def _reserve(self, stack: ExitStack) -> None:
         for place in self._config.listen:
@@ -78,20 +78,20 @@ class Supervisor:
         await _either(starting, self._signals.stop)
         if starting.cancelled():
             return
-        events.log().info(Event.READY, listen=starting.result(), workers=len(self._running))
+        events.log().info(Event.READY, listen=starting.result(), workers=len(self._workers))
         systemd.ready()
-        beside = [
-            *(asyncio.create_task(self._keep(number)) for number in self._running),
-            asyncio.create_task(self._lookout.watch()),
+        tasks = [
+            *(asyncio.create_task(self._keep(number)) for number in self._workers),
+            asyncio.create_task(self._reporting.watch()),
             asyncio.create_task(self._signals.reload_with(self._reload)),
             asyncio.create_task(systemd.keep_alive()),
         ]
         await self._signals.stop.wait()
         events.log().info(Event.STOPPING)
         systemd.stopping()
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(beside)
+        await asyncio.wait(tasks)
 
     async def _start_all(self) -> list[str]:
         """Where they listen. The first one makes the store ready for the others, or says why that cannot be."""
@@ -101,29 +101,30 @@ class Supervisor:
             await worker.ready
         return listening
 
-    async def _start(self, number: int) -> Running:
+    async def _start(self, number: int) -> WorkerHandle:
         """A worker's life begins here."""
         async with self._one_configuration:
-            order = Order(number, self._path, self._config, self._places, self._lookout.descriptor)
-            running = await Running.start(order)
-            self._running[number] = running
-        return running
+            spec = WorkerSpec(number, self._path, self._config, self._places)
+            worker = await WorkerHandle.start(spec, self._reporting.hear)
+            self._workers[number] = worker
+        return worker
 
-    def _ended(self, number: int) -> float:
+    async def _ended(self, number: int) -> float:
         """And is over here; the seconds it lasted."""
-        running = self._running.pop(number)
-        running.close()
-        self._lookout.lost(number)
-        return running.age
+        worker = self._workers.pop(number)
+        age = worker.age
+        await worker.close()
+        self._reporting.lost(number)
+        return age
 
     async def _keep(self, number: int) -> None:
         """Replace that worker for ever."""
         pauses = Pauses()
         while True:
             status, lasted = None, 0.0
-            if running := self._running.get(number):
-                status = await running.process.wait()
-                lasted = self._ended(number)
+            if worker := self._workers.get(number):
+                status = await worker.child.wait()
+                lasted = await self._ended(number)
             pause = pauses.after(lasted)
             events.log().error(Event.WORKER_ENDED, worker=number, status=status, pause=pause)
             await asyncio.sleep(pause)
@@ -148,14 +149,14 @@ class Supervisor:
                 return
             if await self._usable(fresh):
                 self._config = fresh
-                events.log().info(Event.RELOADED, workers=len(self._running))
+                events.log().info(Event.RELOADED, workers=len(self._workers))
             else:
                 await self._followed(self._config)
 
     async def _followed(self, fresh: Config) -> bool:
         """Whether figures are told where that says."""
         try:
-            await self._lookout.follow(fresh)
+            await self._reporting.follow(fresh)
         except ListenError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(error)])
             return False
@@ -164,26 +165,26 @@ class Supervisor:
     async def _usable(self, fresh: Config) -> bool:
         """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
         changed = False
-        for worker in tuple(self._running.values()):
+        for worker in tuple(self._workers.values()):
             answer = await worker.reload(fresh)
             if answer is False and not changed:
                 return False
             if not answer:
-                worker.signal(signal.SIGTERM)
+                worker.child.signal(signal.SIGTERM)
             changed = changed or answer is True
         return True
 
     async def _end_all(self) -> None:
-        running = tuple(self._running.values())
-        for worker in running:
-            worker.signal(signal.SIGTERM)
-        waiting = [asyncio.create_task(worker.process.wait()) for worker in running]
+        workers = tuple(self._workers.values())
+        for worker in workers:
+            worker.child.signal(signal.SIGTERM)
+        waiting = [asyncio.create_task(worker.child.wait()) for worker in workers]
         if waiting:
             await asyncio.wait(waiting, timeout=self._config.deadlines.stop + _AFTER_STOP)
-        for worker in running:
-            worker.signal(signal.SIGKILL)
-            await worker.process.wait()
-            worker.close()
+        for worker in workers:
+            worker.child.kill()
+            await worker.child.wait()
+            await worker.close()
         events.log().info(Event.STOPPED)
 
 

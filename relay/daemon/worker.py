@@ -10,35 +10,47 @@ import asyncio
 import socket
 import sys
 
-from relay.daemon.role import Order, Worker
+from relay.daemon.role import WorkerRole, WorkerSpec
 from relay.daemon.service import serve
 from relay.model.errors import RelayError
-from relay.process import ipc
+from relay.process import ipc, pickled
+from relay.process.ipc import BadFrame, Channel
 from relay.telemetry import events
-from relay.telemetry.counters import Tally
+from relay.telemetry.counters import Counters
 from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
 
 
 def main() -> int:
     """Serve; the status."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    end = socket.socket(fileno=int(sys.argv[1]))
     try:
-        order: Order = ipc.receive(channel)
-    except (OSError, EOFError):  # the supervisor has gone again
+        frame = ipc.receive(end, pickled.LIMITS)
+    except (OSError, BadFrame):
+        frame = None
+    if frame is None:  # the supervisor has gone again
         return 1
-    observer = Observer(Tally())
-    log = order.config.log
-    events.configure(level=log.level, fmt=log.format, seen=observer, worker=order.number)
-    worker = Worker(order, channel)
+    spec: WorkerSpec = pickled.unpacked(frame)
+    observer = Observer(Counters())
+    log = spec.config.log
+    events.configure(level=log.level, fmt=log.format, seen=observer, worker=spec.number)
     try:
-        asyncio.run(serve(order.config, worker, observer))
-    except RelayError as error:
-        worker.tell(failed=str(error))
-        return 1
+        return asyncio.run(_serve(spec, end, observer))
     except Exception as error:  # noqa: BLE001  the edge: no exception's text in the log
         events.log().error(Event.FAILED, **events.unforeseen(error))
         return 1
+
+
+async def _serve(spec: WorkerSpec, end: socket.socket, observer: Observer) -> int:
+    channel = await Channel.open(end)
+    try:
+        await serve(spec.config, WorkerRole(spec, channel), observer)
+    except RelayError as error:
+        channel.send({"failed": str(error)})
+        await channel.drain()
+        return 1
+    finally:
+        channel.close()
     return 0
 
 

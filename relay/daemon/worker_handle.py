@@ -1,73 +1,65 @@
 """One worker's process as its supervisor sees it: started, told, heard, ended.
 
-The worker gets values over a socket pair (`relay.process.ipc`: its order, later new configurations) and answers in
-lines of JSON: `ready`, `failed`, `reloaded`, and `alive` at intervals. One that is silent for `SILENCE` seconds is
-taken to hang, and is killed. Raises `RelayError` where no process can be started.
+The supervisor sends pickled values: the worker's spec, later new configurations. The worker answers in words alone, for
+it handles what strangers wrote: `ready`, `failed`, `reloaded`, `alive` at intervals, and what it counted (`counters`).
+One that says nothing for `SILENCE` seconds is taken to hang, and is killed. Raises `RelayError` where no process can be
+started.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import signal
-import socket
-import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 from relay.config import Config
-from relay.daemon.role import Order
+from relay.daemon.role import WorkerSpec
 from relay.model.errors import RelayError
-from relay.process import ipc
+from relay.process import pickled
+from relay.process.child import Child, Program
+from relay.process.ipc import BadFrame, Limits
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
 SILENCE = 60.0
 REACTION = 60.0
 """Seconds for a new configuration: secret keys are opened, files read."""
+LAST_WORDS = 1.0
+"""Seconds for what a worker said before its end."""
 
-_SOURCE = Path(__file__).resolve().parents[2]
+_SAID = Limits(words=1 << 20)
 _MANAGERS_OWN = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 
+Hear = Callable[[int, dict[str, Any]], None]
+"""Is given the number of a worker and its report."""
 
-class Running:
+
+class WorkerHandle:
     """Make one with `start`."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.process = process
+    def __init__(self, number: int, child: Child, hear: Hear) -> None:
+        self.child = child
         self.ready: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         """Where it listens, once it does; `RelayError` with its sentence where it cannot."""
+        self._number = number
+        self._hear = hear
         self._begun = time.monotonic()
-        self._reader = reader
-        self._writer = writer
-        self._answer: asyncio.Future[bool | None] | None = None
-        self._hearing = asyncio.create_task(self._hear())
+        self._reloaded: asyncio.Future[bool | None] | None = None
+        self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, order: Order) -> Self:
-        """Start it and give it its order."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            reader, writer = await asyncio.open_connection(sock=ours)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "relay.daemon.worker", str(theirs.fileno())),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno(), *(d for d in (order.figures, *order.places.values()) if d >= 0)],
-                    env={**_environment(), "PYTHONPATH": str(_SOURCE)},
-                    start_new_session=True,  # a terminal's Ctrl-C is for the supervisor
-                )
-            except OSError as error:
-                writer.close()
-                raise RelayError("a worker cannot be started") from error
-        running = cls(process, reader, writer)
-        await running._tell(order)
-        return running
+    async def start(cls, spec: WorkerSpec, hear: Hear) -> Self:
+        """Start it and send it its spec."""
+        try:
+            child = await _program().start([place for place in spec.places.values() if place >= 0])
+        except OSError as error:
+            raise RelayError("a worker cannot be started") from error
+        worker = cls(spec.number, child, hear)
+        await worker._send(spec)
+        return worker
 
     @property
     def age(self) -> float:
@@ -76,62 +68,61 @@ class Running:
 
     async def reload(self, config: Config) -> bool | None:
         """Whether it could use that configuration; None where it does not answer, or has ended."""
-        self._answer = asyncio.get_running_loop().create_future()
-        if self._hearing.done():
+        self._reloaded = asyncio.get_running_loop().create_future()
+        if self._reading.done():
             return None
-        await self._tell(config)
+        await self._send(config)
         with suppress(TimeoutError):
             async with asyncio.timeout(REACTION):
-                return await self._answer
+                return await self._reloaded
         return None
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it, where there is still somebody to hear."""
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
+    async def close(self) -> None:
+        """Hear its last words, once it has ended, and no more."""
+        await asyncio.wait({self._reading}, timeout=LAST_WORDS)
+        self._reading.cancel()
+        self.child.channel.close()
 
-    def close(self) -> None:
-        """Hear no more of it."""
-        self._hearing.cancel()
-        self._writer.close()
-
-    async def _tell(self, value: object) -> None:
-        for piece in ipc.pieces(value):
-            self._writer.write(piece)
+    async def _send(self, value: object) -> None:
+        self.child.channel.send({}, pickled.packed(value))
         with suppress(OSError):  # it has ended: that shows
-            await self._writer.drain()
+            await self.child.channel.drain()
 
-    async def _hear(self) -> None:
+    async def _read(self) -> None:
         try:
-            while line := await asyncio.wait_for(self._reader.readline(), SILENCE):
-                self._take(json.loads(line))
+            while frame := await asyncio.wait_for(self.child.channel.receive(_SAID), SILENCE):
+                self._take(frame.words)
         except TimeoutError:
-            events.log().error(Event.FAILED, pid=self.process.pid, reason="a worker stood still")
-            self.signal(signal.SIGKILL)
-        except OSError:
-            pass  # it was killed: the same as its end
+            events.log().error(Event.FAILED, pid=self.child.pid, reason="a worker stood still")
+            self.child.kill()
+        except BadFrame:
+            self.child.kill()  # cut off by its end, or no worker of ours any more
         finally:
             self._fail("a worker ended before it served")
-            self._answered(None)
+            self._answer(None)
 
     def _take(self, said: dict[str, Any]) -> None:
-        if "ready" in said and not self.ready.done():
-            self.ready.set_result(said["ready"])
-        if "failed" in said:
-            self._fail(said["failed"])
-        if "reloaded" in said:
-            self._answered(said["reloaded"])
+        match said:
+            case {"ready": listening} if not self.ready.done():
+                self.ready.set_result(listening)
+            case {"failed": sentence}:
+                self._fail(sentence)
+            case {"reloaded": changed}:
+                self._answer(changed)
+            case {"counters": _}:
+                self._hear(self._number, said)
 
     def _fail(self, sentence: str) -> None:
         if not self.ready.done():
             self.ready.set_exception(RelayError(sentence))
             self.ready.exception()  # where nobody waits any more, nobody is told
 
-    def _answered(self, changed: bool | None) -> None:  # noqa: FBT001  what it said
-        if self._answer and not self._answer.done():
-            self._answer.set_result(changed)
+    def _answer(self, changed: bool | None) -> None:  # noqa: FBT001  what it said
+        if self._reloaded and not self._reloaded.done():
+            self._reloaded.set_result(changed)
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without what the service manager says to this process alone."""
-    return {name: value for name, value in os.environ.items() if name not in _MANAGERS_OWN}
+def _program() -> Program:
+    """A terminal's Ctrl-C is for the supervisor, and so is what the service manager says in the environment."""
+    environment = {name: value for name, value in os.environ.items() if name not in _MANAGERS_OWN}
+    return Program("relay.daemon.worker", environment, folder=None, session=True)

@@ -11,10 +11,13 @@ from enum import StrEnum
 
 from relay.config import Config
 from relay.config.sections import LdapServer
-from relay.keys import ldap, wkd
+from relay.keys import wkd
 from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
+from relay.keys.ldap.reason import Reason as LdapReason
+from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
 from relay.keys.resolver import LocalStore, Resolver
 from relay.keys.wkd.fetch_client import FetchClient
@@ -25,11 +28,11 @@ from relay.pipeline.ports import Examiner
 from relay.store import Store
 
 # Of one address alone are the answers that were understood, and a server that refuses to say.
-_DIRECTORY_DOWN = frozenset(ldap.Reason) - {
-    ldap.Reason.FILTER,
-    ldap.Reason.TOO_MUCH,
-    ldap.Reason.PROTOCOL,
-    ldap.Reason.EXAMINER,
+_DIRECTORY_DOWN = frozenset(LdapReason) - {
+    LdapReason.FILTER,
+    LdapReason.TOO_MUCH,
+    LdapReason.PROTOCOL,
+    LdapReason.EXAMINER,
 }
 _DOMAIN_DOWN = frozenset(
     {
@@ -46,7 +49,7 @@ _DOMAIN_DOWN = frozenset(
 )
 
 
-_DIRECTORY_SAYS = frozenset(ldap.Reason) - {ldap.Reason.WORKER, ldap.Reason.EXAMINER}
+_DIRECTORY_SAYS = frozenset(LdapReason) - {LdapReason.WORKER, LdapReason.EXAMINER}
 _DOMAIN_SAYS = frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER}
 
 
@@ -56,7 +59,7 @@ class Sources:
     def __init__(self, config: Config, examiner: Callable[[], Examiner]) -> None:
         listed = config.lookup.sources
         servers = [_server(server) for server in config.lookup.ldap] if "ldap" in listed else []
-        self.ldap = ldap.Ldap(servers, examiner()) if servers else None
+        self.ldap = Ldap(servers, examiner()) if servers else None
         self.wkd = _wkd(config, examiner()) if "wkd" in listed else None
         self._order = listed
 
@@ -98,9 +101,9 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
     return Resolver(local, found.remotes(memory), config.lookup.timeout, found.close)
 
 
-def _server(keys: LdapServer) -> ldap.Server:
+def _server(keys: LdapServer) -> Server:
     password = keys.password_file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if keys.password_file else None
-    return ldap.Server(
+    return Server(
         url=keys.url,
         base=keys.base,
         filter=keys.filter,

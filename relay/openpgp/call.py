@@ -22,7 +22,6 @@ import asyncio
 import fcntl
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -162,19 +161,6 @@ async def tap(most: int) -> AsyncIterator[Tap]:
         pipe._collected.cancel()  # noqa: SLF001  its own module
         if pipe.fd >= 0:
             os.close(pipe.fd)
-
-
-def use_pidfd() -> None:
-    """Wait for children through pidfd_open(2) in the running loop, not with a thread a child.
-
-    Python 3.12 does so by itself; a kernel before 5.3 keeps the threads.
-    """
-    if sys.version_info < (3, 12):
-        with suppress(OSError):
-            os.close(os.pidfd_open(os.getpid()))
-            watcher = asyncio.PidfdChildWatcher()
-            watcher.attach_loop(asyncio.get_running_loop())
-            asyncio.set_child_watcher(watcher)
 
 
 async def _start(

@@ -13,7 +13,7 @@ from typing import Protocol
 from relay.mail import headers
 from relay.model import Decision, Encrypt, Hold, Record, Refuse, Reply, verb
 from relay.model.errors import StoreError
-from relay.pipeline.transaction import Course
+from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event
 
 AT_ONCE = 500
@@ -27,7 +27,7 @@ class Trail(Protocol):
         """On disk when it returns. Raises `StoreError`."""
 
 
-class Witness:
+class Audit:
     """The trace as the pipeline uses it."""
 
     def __init__(self, trail: Trail) -> None:
@@ -46,18 +46,19 @@ class Witness:
             finally:
                 self._trying = False
 
-    async def testify(self, course: Course, told: Mapping[int, Reply]) -> None:
+    async def record(self, transaction: Transaction, told: Mapping[int, Reply]) -> None:
         """One row for each of these that was decided on and has none yet, with what it is answered."""
-        due = [index for index in told if index in course.decisions and index not in course.traced]
+        due = [index for index in told if index in transaction.decisions and index not in transaction.traced]
         if not due:
             return
-        course.traced.update(due)
-        course.message_id = course.message_id or headers.message_id(course.inbound.content)  # once for 10,000
-        rows = [_record(course, index, told[index]) for index in due]
+        transaction.traced.update(due)
+        if not transaction.message_id:  # looked for once, also for ten thousand recipients
+            transaction.message_id = headers.message_id(transaction.inbound.content)
+        rows = [_record(transaction, index, told[index]) for index in due]
         try:
             await self._write(rows)
         except StoreError:
-            course.log.error(Event.UNTRACED, rows=len(rows))
+            transaction.log.error(Event.UNTRACED, rows=len(rows))
 
     async def _write(self, rows: list[Record]) -> None:
         if self._waiting:  # the store is away, and each try may wait long for a lock
@@ -71,24 +72,24 @@ class Witness:
                 raise
 
 
-def _record(course: Course, index: int, told: Reply) -> Record:
-    inbound, decision = course.inbound, course.decisions[index]
+def _record(transaction: Transaction, index: int, told: Reply) -> Record:
+    inbound, decision = transaction.inbound, transaction.decisions[index]
     sender = inbound.envelope.sender
     return Record(
         time=inbound.received.timestamp(),
         id=inbound.id,
         queue_id=inbound.envelope.queue_id,
-        message_id=course.message_id,
+        message_id=transaction.message_id,
         sender=sender.text if sender else "",
-        recipient=course.recipients[index].address.text,
+        recipient=transaction.recipients[index].address.text,
         action=verb(decision),
         rule=decision.rule,
         reason=decision.reason,
         fingerprint=_fingerprint(decision),
-        signed_by=course.signed_by.get(index, ""),
+        signed_by=transaction.signed_by.get(index, ""),
         reply=f"{told.code} {told.enhanced}",
         size=len(inbound.content),
-        shadow=course.shadow,
+        shadow=transaction.shadow,
     )
 
 

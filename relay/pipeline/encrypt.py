@@ -15,9 +15,10 @@ from relay.mail import headers, pgpmime
 from relay.mail.hidden_recipients import passed_on
 from relay.mail.payload import payload
 from relay.model import Address, Inbound
-from relay.pipeline.grouping import Parcel
+from relay.pipeline.grouping import Group
 from relay.pipeline.ports import Engine
-from relay.process.pool import LARGE, aside
+from relay.process import pool
+from relay.process.pool import LARGE
 
 OCTETS_A_KEY = 8192
 """A recipient costs an engine as much as so many octets of text."""
@@ -27,62 +28,62 @@ Signers = Callable[[Address | None], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EncryptionJob:
     """What an encrypted mail is made of."""
 
     content: bytes
-    parcel: Parcel
+    group: Group
     received: bytes
     signer: str | None
 
     @property
-    def weight(self) -> int:
+    def cost(self) -> int:
         """What it costs, as octets."""
-        return len(self.content) + len(self.parcel.certificates) * OCTETS_A_KEY
+        return len(self.content) + len(self.group.certificates) * OCTETS_A_KEY
 
 
-Beside = Callable[[Order], Awaitable[bytes]]
+EncryptInPool = Callable[[EncryptionJob], Awaitable[bytes]]
 """Has an order carried out in another process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Protector:
+class Encryptor:
     """Turns parcels into messages."""
 
     engine: Engine
     signers: Signers
     hostname: str
-    beside: Beside | None = None
+    in_pool: EncryptInPool | None = None
     """For large orders; None: they are carried out here."""
 
-    def signer(self, inbound: Inbound, parcel: Parcel) -> str | None:
+    def signer(self, inbound: Inbound, group: Group) -> str | None:
         """Who signs this parcel."""
-        return self.signers(inbound.envelope.sender) if parcel.encrypted and parcel.sign else None
+        return self.signers(inbound.envelope.sender) if group.encrypted and group.sign else None
 
-    async def make(self, inbound: Inbound, parcel: Parcel) -> bytes:
+    async def make(self, inbound: Inbound, group: Group) -> bytes:
         """The message for this parcel: encrypted and checked, or as received with our Received line."""
         received = headers.received_field(inbound, self.hostname)
-        if not parcel.encrypted:
-            return await aside(len(inbound.content), passed_on, inbound.content, received, parcel.hidden)
-        order = Order(inbound.content, parcel, received, self.signer(inbound, parcel))
-        if self.beside and order.weight >= LARGE:
-            return await self.beside(order)
-        return await encrypted(self.engine, order)
+        if not group.encrypted:
+            return await pool.run(len(inbound.content), passed_on, inbound.content, received, group.hidden)
+        job = EncryptionJob(inbound.content, group, received, self.signer(inbound, group))
+        if self.in_pool and job.cost >= LARGE:
+            return await self.in_pool(job)
+        return await encrypted(self.engine, job)
 
 
-async def encrypted(engine: Engine, order: Order) -> bytes:
+async def encrypted(engine: Engine, job: EncryptionJob) -> bytes:
     """The encrypted mail. Each form that a large one goes through is let go as soon as the next is there."""
-    parcel, received, signer = order.parcel, order.received, order.signer
-    head = headers.split(order.content)
-    clear = payload(order.content, parcel.hidden, protect_subject=parcel.protect_subject)
-    del order
-    ciphertext = await engine.encrypt(clear, parcel.certificates, signer)
+    group, received, signer = job.group, job.received, job.signer
+    head = headers.split(job.content)
+    clear = payload(job.content, group.hidden, protect_subject=group.protect_subject)
+    del job
+    ciphertext = await engine.encrypt(clear, group.certificates, signer)
     del clear
     message = pgpmime.encrypted(
-        head, ciphertext, parcel.hidden, received=received, protect_subject=parcel.protect_subject
+        head, ciphertext, group.hidden, received=received, protect_subject=group.protect_subject
     )
     del ciphertext
     now = time.time()
-    meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in parcel.certificates]
-    pgpmime.verify(message, meant, parcel.hidden, protect_subject=parcel.protect_subject)
+    meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in group.certificates]
+    pgpmime.verify(message, meant, group.hidden, protect_subject=group.protect_subject)
     return message

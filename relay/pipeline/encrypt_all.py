@@ -9,100 +9,71 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from relay.model import replies
 from relay.model.errors import EngineError, NotEncrypted
-from relay.pipeline.encrypt import Protector
-from relay.pipeline.grouping import Parcel
-from relay.pipeline.transaction import Course
+from relay.pipeline.encrypt import Encryptor
+from relay.pipeline.grouping import Group
+from relay.pipeline.transaction import Transaction
+from relay.process.budget import Budget, Lease
 from relay.telemetry.events import Event, unforeseen
 
 AT_ONCE = 8
 """Messages in the making, of one mail: enough for every processor, and payloads of no more are in memory."""
 MADE_WITHIN = 250.0
 """Seconds from a mail's arrival; then there is still time to hand over before Postfix gives up."""
-ROOM = 512 * 1024 * 1024
-
-
-class Room:
-    """Octets for the copies of all mails, beyond each mail's first."""
-
-    def __init__(self, octets: int = ROOM) -> None:
-        self.free = octets
-
-    @contextmanager
-    def share(self) -> Iterator[Share]:
-        """One mail's share, given back at the end."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self.free += share.taken
-
-
-class Share:
-    """What one mail has taken of the room."""
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self.taken = 0
-
-    def take(self, octets: int) -> bool:
-        """Whether there is so much room; then it is taken."""
-        if octets > self._room.free:
-            return False
-        self._room.free -= octets
-        self.taken += octets
-        return True
+COPIES = 512 * 1024 * 1024
+"""Octets for the copies of all mails, beyond each mail's first message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class BatchEncryptor:
     """Makes what leaves."""
 
-    protector: Protector
-    room: Room = field(default_factory=Room)
+    encryptor: Encryptor
+    budget: Budget = field(default_factory=lambda: Budget(COPIES))
 
-    async def make_all(self, course: Course, parcels: Sequence[Parcel], share: Share) -> list[tuple[Parcel, bytes]]:
+    async def encrypt_all(
+        self, transaction: Transaction, groups: Sequence[Group], lease: Lease
+    ) -> list[tuple[Group, bytes]]:
         """Every message that could be made, in their order; the others' recipients have their reply."""
-        waiting = [parcel for at, parcel in enumerate(parcels) if at == 0 or self._has_room(course, parcel, share)]
+        waiting = [group for at, group in enumerate(groups) if at == 0 or self._covered(transaction, group, lease)]
         made: dict[int, bytes] = {}
         queue = iter(enumerate(waiting))
 
         async def work() -> None:
-            for at, parcel in queue:
-                if (message := await self._make(course, parcel)) is not None:
+            for at, group in queue:
+                if (message := await self._make(transaction, group)) is not None:
                     made[at] = message
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
         return [(waiting[at], made.pop(at)) for at in sorted(made)]
 
-    def _has_room(self, course: Course, parcel: Parcel, share: Share) -> bool:
-        if share.take(len(course.inbound.content) * 3 // 2):  # armor makes four octets of three
+    def _covered(self, transaction: Transaction, group: Group, lease: Lease) -> bool:
+        if lease.take(len(transaction.inbound.content) * 3 // 2):  # armor makes four octets of three
             return True
-        if not course.shadow:
-            course.answer(parcel.recipients, replies.too_many_copies(course.inbound.id))
+        if not transaction.shadow:
+            transaction.answer(group.recipients, replies.too_many_copies(transaction.inbound.id))
         return False
 
-    async def _make(self, course: Course, parcel: Parcel) -> bytes | None:
-        if time.monotonic() > course.began + MADE_WITHIN:
+    async def _make(self, transaction: Transaction, group: Group) -> bytes | None:
+        if time.monotonic() > transaction.began + MADE_WITHIN:
             return None
         begun = time.monotonic()
         try:
-            message = await self.protector.make(course.inbound, parcel)
+            message = await self.encryptor.make(transaction.inbound, group)
         except (EngineError, NotEncrypted) as error:
-            course.log.error(Event.FAILED, recipients=len(parcel.recipients), **unforeseen(error))
-            if not course.shadow:
-                course.answer(parcel.recipients, replies.failed(course.inbound.id))
+            transaction.log.error(Event.FAILED, recipients=len(group.recipients), **unforeseen(error))
+            if not transaction.shadow:
+                transaction.answer(group.recipients, replies.failed(transaction.inbound.id))
             return None
-        if parcel.encrypted:
-            signer = self.protector.signer(course.inbound, parcel) or ""
-            course.signed_by.update(dict.fromkeys(parcel.recipients, signer))
+        if group.encrypted:
+            signer = self.encryptor.signer(transaction.inbound, group) or ""
+            transaction.signed_by.update(dict.fromkeys(group.recipients, signer))
             seconds = round(time.monotonic() - begun, 4)
-            course.log.info(
-                Event.ENCRYPTED, recipients=len(parcel.recipients), signer=signer, size=len(message), seconds=seconds
+            transaction.log.info(
+                Event.ENCRYPTED, recipients=len(group.recipients), signer=signer, size=len(message), seconds=seconds
             )
         return message

@@ -19,7 +19,7 @@ MOST_PASSED = 1000  # of one that is passed on: beyond that Postfix ends the con
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Group:
     """One message to be: for whom (indexes into the envelope), and how it is made."""
 
     recipients: tuple[int, ...]
@@ -36,32 +36,34 @@ class Parcel:
         return bool(self.certificates)
 
 
-def pack(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> tuple[Parcel, ...]:
+def group_recipients(
+    decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients
+) -> tuple[Group, ...]:
     """The messages that these decisions make, encrypted ones first."""
     passed = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
     return (*_encrypted(decisions, envelope, hidden), *unchanged(passed, hidden))
 
 
-def unchanged(indexes: Sequence[int], hidden: HiddenRecipients) -> Iterator[Parcel]:
+def unchanged(indexes: Sequence[int], hidden: HiddenRecipients) -> Iterator[Group]:
     """The messages that pass a mail on as it is."""
     for start in range(0, len(indexes), MOST_PASSED):
-        yield Parcel(tuple(indexes[start : start + MOST_PASSED]), hidden=hidden)
+        yield Group(tuple(indexes[start : start + MOST_PASSED]), hidden=hidden)
 
 
-def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> Iterator[Parcel]:
+def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> Iterator[Group]:
     shared: dict[tuple[bool, bool], list[int]] = defaultdict(list)
     encrypts = {index: decision for index, decision in decisions.items() if isinstance(decision, Encrypt)}
     for index, encrypt in encrypts.items():
         if envelope.recipients[index].address in hidden.named:
             shared[encrypt.sign, encrypt.protect_subject].append(index)
         else:
-            yield _parcel((index,), encrypts, hidden)
+            yield _group((index,), encrypts, hidden)
     for indexes in shared.values():
         for start in range(0, len(indexes), MOST_RECIPIENTS):
-            yield _parcel(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden)
+            yield _group(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden)
 
 
-def _parcel(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients) -> Parcel:
+def _group(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients) -> Group:
     one_each = {encrypts[index].found.certificate.fingerprint: encrypts[index].found.certificate for index in indexes}
     first = encrypts[indexes[0]]
-    return Parcel(indexes, tuple(one_each.values()), hidden, first.sign, first.protect_subject)
+    return Group(indexes, tuple(one_each.values()), hidden, first.sign, first.protect_subject)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from relay.model import Envelope
 from relay.model.errors import StoreError
 from relay.pipeline.ports import Ledger
-from relay.pipeline.transaction_lock import Turns
+from relay.pipeline.transaction_lock import TransactionLocks
 
 
 def digest(envelope: Envelope, content: bytes) -> bytes:
@@ -26,46 +26,46 @@ def digest(envelope: Envelope, content: bytes) -> bytes:
     return hashed.digest()
 
 
-class Served:
+class BufferedLedger:
     """A ledger over a ledger; `turns` keeps attempts at one transaction apart."""
 
-    def __init__(self, ledger: Ledger, turns: Turns) -> None:
+    def __init__(self, ledger: Ledger, locks: TransactionLocks) -> None:
         self._ledger = ledger
-        self.turns = turns
+        self.locks = locks
         self._unwritten: defaultdict[bytes, set[str]] = defaultdict(set)
 
     async def prove(self) -> None:
         """The store takes rows now. Raises `StoreError`."""
         await self._ledger.forget(b"", ("",))  # nobody's: a write that changes nothing
 
-    async def known(self, transaction: bytes) -> frozenset[str]:
+    async def known(self, digest: bytes) -> frozenset[str]:
         """Who is served already. Raises `StoreError`: then nobody may be served now."""
         await self.write_rest()
-        return await self._ledger.served(transaction)
+        return await self._ledger.served(digest)
 
-    async def record(self, transaction: bytes, keys: Sequence[str]) -> bool:
+    async def record(self, digest: bytes, keys: Sequence[str]) -> bool:
         """Write down; False where that has to wait for the store to come back."""
         if not self._unwritten:  # else the store is away, and each try may wait long for a lock
             with suppress(StoreError):
-                await self._ledger.record(transaction, keys)
+                await self._ledger.record(digest, keys)
                 return True
-        self._unwritten[transaction].update(keys)
+        self._unwritten[digest].update(keys)
         return False
 
-    async def forget(self, transaction: bytes, keys: Sequence[str]) -> None:
+    async def forget(self, digest: bytes, keys: Sequence[str]) -> None:
         """They have their final answer. Raises `StoreError`; a row too many only lasts its five days."""
-        self._drop(transaction, keys)
-        await self._ledger.forget(transaction, keys)
+        self._drop(digest, keys)
+        await self._ledger.forget(digest, keys)
 
     async def write_rest(self) -> None:
         """Write down what had to wait. Raises `StoreError`."""
-        for transaction, waiting in list(self._unwritten.items()):
+        for digest, waiting in list(self._unwritten.items()):
             keys = sorted(waiting)
-            await self._ledger.record(transaction, keys)
-            self._drop(transaction, keys)
+            await self._ledger.record(digest, keys)
+            self._drop(digest, keys)
 
-    def _drop(self, transaction: bytes, keys: Sequence[str]) -> None:
-        waiting = self._unwritten.get(transaction, set())
+    def _drop(self, digest: bytes, keys: Sequence[str]) -> None:
+        waiting = self._unwritten.get(digest, set())
         waiting.difference_update(keys)
         if not waiting:
-            self._unwritten.pop(transaction, None)
+            self._unwritten.pop(digest, None)

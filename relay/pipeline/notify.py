@@ -13,7 +13,7 @@ from relay.mail.notice import Kind, Notices, Told
 from relay.model import Envelope, Recipient, Reply, replies
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
-from relay.pipeline.transaction import Course
+from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event, unforeseen
 
 
@@ -24,9 +24,9 @@ class Notifier:
     notices: Notices
     outlet: Outlet
 
-    async def tell(self, course: Course, kind: Kind, told: Sequence[Told]) -> Reply:
+    async def tell(self, transaction: Transaction, kind: Kind, told: Sequence[Told]) -> Reply:
         """Send one notice about these recipients; what it came to, as their reply."""
-        inbound = course.inbound
+        inbound = transaction.inbound
         sender = inbound.envelope.sender
         if sender is None:
             return replies.refused(inbound.id)
@@ -35,7 +35,7 @@ class Notifier:
         try:
             (reply,) = await self.outlet.send(envelope, self.notices.compose(kind, inbound, told))
         except NextHopError as error:
-            course.log.warning(Event.DEFERRED, recipients=len(told), **unforeseen(error))
+            transaction.log.warning(Event.DEFERRED, recipients=len(told), **unforeseen(error))
             return replies.next_hop_down(inbound.id)
-        course.log.info(Event.NOTICED, notice=kind.value, recipients=len(told), code=reply.code)
+        transaction.log.info(Event.NOTICED, notice=kind.value, recipients=len(told), code=reply.code)
         return replies.delivered(inbound.id) if reply.accepted else replies.notice_refused(inbound.id)

@@ -32,15 +32,17 @@ from relay.model import (
     replies,
     verb,
 )
-from relay.pipeline.audit import Witness
+from relay.pipeline.audit import Audit
 from relay.pipeline.deliver import Deliverer
-from relay.pipeline.encrypt_all import Maker, Share
+from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.facts import Facts
-from relay.pipeline.grouping import Parcel, pack
-from relay.pipeline.ledger import Served, digest
-from relay.pipeline.transaction import Course
+from relay.pipeline.grouping import Group, group_recipients
+from relay.pipeline.ledger import BufferedLedger, digest
+from relay.pipeline.transaction import Transaction
 from relay.policy import Rule, Telling
-from relay.process.pool import aside, breath
+from relay.process import pool
+from relay.process.budget import Lease
+from relay.process.pool import yield_to_others
 from relay.telemetry.events import DECIDED, Event, unforeseen
 
 MOST_HOPS = 50
@@ -65,89 +67,93 @@ class Pipeline:
 
     rules: tuple[Rule, ...]
     lookups: Lookups
-    maker: Maker
+    batch: BatchEncryptor
     deliverer: Deliverer
-    served: Served
-    witness: Witness
+    ledger: BufferedLedger
+    audit: Audit
     shadow: bool = False
 
     async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
         """One reply a recipient, in the envelope's order."""
-        course = Course(inbound, self.shadow)
-        self.deliverer.remember(course)
-        await _guarded(course, self._through(course))
-        await _guarded(course, self._testify(course))
-        given = course.final_replies()
+        transaction = Transaction(inbound, self.shadow)
+        self.deliverer.remember(transaction)
+        await _guarded(transaction, self._through(transaction))
+        await _guarded(transaction, self._record_answers(transaction))
+        given = transaction.final_replies()
         codes = Counter(reply.code for reply in given)
-        course.log.debug(Event.ANSWERED, codes=dict(codes), seconds=round(time.monotonic() - course.began, 4))
+        transaction.log.debug(Event.ANSWERED, codes=dict(codes), seconds=round(time.monotonic() - transaction.began, 4))
         return given
 
     async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
         """The client got its answers, or left, or the relay stopped, before it could: always called, and last."""
         await self.deliverer.settle(inbound, delivered=delivered)
 
-    async def _testify(self, course: Course) -> None:
-        await self.witness.testify(course, course.outcomes())
+    async def _record_answers(self, transaction: Transaction) -> None:
+        await self.audit.record(transaction, transaction.outcomes())
 
-    async def _through(self, course: Course) -> None:
-        if not await self._receive(course):
+    async def _through(self, transaction: Transaction) -> None:
+        if not await self._receive(transaction):
             return
-        if course.shadow:
-            await _guarded(course, self._rehearse(course))
-            message = await self.maker.protector.make(course.inbound, Parcel(course.open, hidden=course.hidden))
-            await self.deliverer.deliver_unchanged(course, message)
+        if transaction.shadow:
+            await _guarded(transaction, self._rehearse(transaction))
+            group = Group(transaction.open, hidden=transaction.hidden)
+            message = await self.batch.encryptor.make(transaction.inbound, group)
+            await self.deliverer.deliver_unchanged(transaction, message)
             return
-        await self._judge(course)
-        with self.maker.room.share() as share:
-            await self.deliverer.deliver(course, await self._make(course, share))
+        await self._judge(transaction)
+        with self.batch.budget.lease() as lease:
+            await self.deliverer.deliver(transaction, await self._make(transaction, lease))
 
-    async def _rehearse(self, course: Course) -> None:
+    async def _rehearse(self, transaction: Transaction) -> None:
         """Shadow mode: all that would be done, up to what leaves. Whatever fails here stops no mail."""
-        await self._judge(course)
+        await self._judge(transaction)
         try:
-            with self.maker.room.share() as share:
-                await self._make(course, share)
+            with self.batch.budget.lease() as lease:
+                await self._make(transaction, lease)
         finally:
-            for index, decision in course.decisions.items():
-                if isinstance(decision, Encrypt) and index not in course.signed_by:
-                    course.decisions[index] = Defer(decision.rule, "it could not be encrypted")
+            for index, decision in transaction.decisions.items():
+                if isinstance(decision, Encrypt) and index not in transaction.signed_by:
+                    transaction.decisions[index] = Defer(decision.rule, "it could not be encrypted")
 
-    async def _judge(self, course: Course) -> None:
-        inbound = course.inbound
-        head, shape, hidden = await aside(len(inbound.content), _read, inbound)
-        course.automatic = shape.automatic
-        course.hidden = hidden
-        await self._decide(course, Facts(inbound, head, shape))
+    async def _judge(self, transaction: Transaction) -> None:
+        inbound = transaction.inbound
+        head, shape, hidden = await pool.run(len(inbound.content), _read, inbound)
+        transaction.automatic = shape.automatic
+        transaction.hidden = hidden
+        await self._decide(transaction, Facts(inbound, head, shape))
 
-    async def _make(self, course: Course, share: Share) -> list[tuple[Parcel, bytes]]:
-        decisions = {index: course.decisions[index] for index in course.open}
-        return await self.maker.make_all(course, pack(decisions, course.inbound.envelope, course.hidden), share)
+    async def _make(self, transaction: Transaction, lease: Lease) -> list[tuple[Group, bytes]]:
+        decisions = {index: transaction.decisions[index] for index in transaction.open}
+        groups = group_recipients(decisions, transaction.inbound.envelope, transaction.hidden)
+        return await self.batch.encrypt_all(transaction, groups, lease)
 
-    async def _receive(self, course: Course) -> bool:
-        inbound = course.inbound
-        course.log.info(
-            Event.RECEIVED, size=len(inbound.content), recipients=len(course.recipients), protocol=inbound.protocol
+    async def _receive(self, transaction: Transaction) -> bool:
+        inbound = transaction.inbound
+        transaction.log.info(
+            Event.RECEIVED, size=len(inbound.content), recipients=len(transaction.recipients), protocol=inbound.protocol
         )
-        transaction = await aside(len(inbound.content), _admitted, inbound)
-        if isinstance(transaction, Reply):
-            course.log.warning(Event.REJECTED, code=transaction.code, status=transaction.enhanced)
-            course.answer(course.everyone, transaction)
+        digest = await pool.run(len(inbound.content), _admitted, inbound)
+        if isinstance(digest, Reply):
+            transaction.log.warning(Event.REJECTED, code=digest.code, status=digest.enhanced)
+            transaction.answer(transaction.everyone, digest)
             return False
-        await self.witness.ready()
-        await self.served.turns.begin(transaction)
-        course.transaction = transaction
-        course.known = await self.served.known(course.transaction)
-        served = [index for index in course.everyone if course.key(index) in course.known]
+        await self.audit.ready()
+        await self.ledger.locks.acquire(digest)
+        transaction.digest = digest
+        transaction.known = await self.ledger.known(transaction.digest)
+        served = [index for index in transaction.everyone if transaction.key(index) in transaction.known]
         if served:
-            course.log.info(Event.SKIPPED, recipients=len(served))
-            course.answer(served, replies.delivered(inbound.id))
+            transaction.log.info(Event.SKIPPED, recipients=len(served))
+            transaction.answer(served, replies.delivered(inbound.id))
         return True
 
-    async def _decide(self, course: Course, facts: Facts) -> None:
+    async def _decide(self, transaction: Transaction, facts: Facts) -> None:
         candidates = facts.candidates(self.rules)
-        rules = {index: policy.first_for(candidates, course.recipients[index].address) for index in course.open}
+        rules = {
+            index: policy.first_for(candidates, transaction.recipients[index].address) for index in transaction.open
+        }
         wanted = {
-            course.recipients[index].address: rule.excused
+            transaction.recipients[index].address: rule.excused
             for index, rule in rules.items()
             if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
         }
@@ -155,29 +161,33 @@ class Pipeline:
         found = await self.lookups.find_all(wanted)
         seconds = round(time.monotonic() - begun, 4)
         for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
-            course.log.debug(Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count, seconds=seconds)
+            transaction.log.debug(
+                Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count, seconds=seconds
+            )
         for index, rule in rules.items():
-            address = course.recipients[index].address
+            address = transaction.recipients[index].address
             decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))
-            course.decisions[index] = decision
-            course.log.info(DECIDED[verb(decision)], recipient=address.text, rule=rule.name, reason=decision.reason)
-            await breath(index)
-        self._refuse_by_one_reply(course)
+            transaction.decisions[index] = decision
+            transaction.log.info(
+                DECIDED[verb(decision)], recipient=address.text, rule=rule.name, reason=decision.reason
+            )
+            await yield_to_others(index)
+        self._refuse_by_one_reply(transaction)
 
-    def _refuse_by_one_reply(self, course: Course) -> None:
+    def _refuse_by_one_reply(self, transaction: Transaction) -> None:
         """One SMTP answer that has to say 550 says it for all: then nothing of this mail may leave."""
-        if not course.inbound.single_answer or course.shadow:
+        if not transaction.inbound.single_answer or transaction.shadow:
             return
-        decided = [(index, course.decisions[index]) for index in course.open]
-        if any(isinstance(d, Refuse) and course.telling(index, d) is Telling.REPLY for index, d in decided):
-            course.answer(course.open, replies.refused(course.inbound.id))
+        decided = [(index, transaction.decisions[index]) for index in transaction.open]
+        if any(isinstance(d, Refuse) and transaction.telling(index, d) is Telling.REPLY for index, d in decided):
+            transaction.answer(transaction.open, replies.refused(transaction.inbound.id))
 
 
-async def _guarded(course: Course, step: Awaitable[None]) -> None:
+async def _guarded(transaction: Transaction, step: Awaitable[None]) -> None:
     try:
         await step
     except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
-        course.log.error(Event.FAILED, **unforeseen(error))
+        transaction.log.error(Event.FAILED, **unforeseen(error))
 
 
 def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients]:

@@ -50,13 +50,13 @@ class Outlet(Protocol):
 class Ledger(Protocol):
     """What has been served of transactions that are not finished (DESIGN: never twice)."""
 
-    async def served(self, transaction: bytes) -> frozenset[str]:
+    async def served(self, digest: bytes) -> frozenset[str]:
         """The recipients (keys of their addresses) already served. Raises `StoreError`."""
 
-    async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
+    async def record(self, digest: bytes, recipients: Sequence[str]) -> None:
         """Write down that these are served; on disk when it returns. Raises `StoreError`."""
 
-    async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
+    async def forget(self, digest: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer. Raises `StoreError`."""
 
 

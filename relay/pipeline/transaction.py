@@ -17,13 +17,13 @@ from relay.telemetry import events
 
 
 @dataclass(slots=True, eq=False)
-class Course:
+class Transaction:
     """The way of one message."""
 
     inbound: Inbound
     shadow: bool = False
     """What is decided and encrypted is traced alone, and the mail is passed on unchanged."""
-    transaction: bytes = b""
+    digest: bytes = b""
     """Its digest in the ledger; empty while the ledger was not asked."""
     automatic: bool = False
     """It was written by a program: no notice about it (RFC 3834 section 2)."""

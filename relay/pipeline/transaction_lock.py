@@ -5,7 +5,7 @@ under way: both would ask the ledger before either writes. A lock on one octet o
 transaction's digest names, keeps them apart; the kernel takes it back from a process that dies (fcntl(2), open file
 description locks). Nothing is written into the file. Two transactions share a place once in 2^62: then one waits.
 
-`begin` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks.
+`acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _FLOCK = struct.Struct("hhqqi")  # l_type, l_whence, l_start, l_len, l_pid: 0 fo
 _TAKEN = {errno.EAGAIN, errno.EACCES}
 
 
-class Turns:
-    """`begin`, then `end`; `lock` is a descriptor of the file, and belongs to this from now on."""
+class TransactionLocks:
+    """`acquire`, then `release`; `lock` is a descriptor of the file, and belongs to this from now on."""
 
     def __init__(self, lock: int) -> None:
         self._lock = lock
@@ -39,9 +39,9 @@ class Turns:
         """The file is made where there is none."""
         return cls(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
-    async def begin(self, transaction: bytes) -> None:
-        """Return when no other attempt is under way; then `end` has to follow."""
-        place = _place(transaction)
+    async def acquire(self, digest: bytes) -> None:
+        """Return when no other attempt is under way; then `release` has to follow."""
+        place = _place(digest)
         async with asyncio.timeout(PATIENCE):
             while other := self._underway.get(place):
                 await other.wait()
@@ -54,9 +54,9 @@ class Turns:
                 mine.set()
                 raise
 
-    def end(self, transaction: bytes) -> None:
+    def release(self, digest: bytes) -> None:
         """The attempt is over, and the ledger knows its outcome."""
-        place = _place(transaction)
+        place = _place(digest)
         self._set(place, fcntl.F_UNLCK)
         self._underway.pop(place).set()
 
@@ -74,5 +74,5 @@ class Turns:
         return True
 
 
-def _place(transaction: bytes) -> int:
-    return int.from_bytes(transaction[:8]) >> 2
+def _place(digest: bytes) -> int:
+    return int.from_bytes(digest[:8]) >> 2

@@ -21,7 +21,7 @@ KEPT = 8 << 20
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-def return_large() -> None:
+def return_freed_memory() -> None:
     """From now on, in this process."""
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -29,7 +29,7 @@ def return_large() -> None:
         mallopt(_TRIM_THRESHOLD, KEPT)
 
 
-def settle() -> None:
+def freeze_loaded_objects() -> None:
     """What is there now stays."""
     gc.collect()
     gc.freeze()

@@ -1,116 +1,178 @@
-"""Work that takes long runs in a process of its own, so that one large message does not stop the others.
+"""Work that takes long runs in processes of a pool, so that one large message does not stop the others.
 
 A thread would not do: armor, base64 and Sequoia hold the interpreter lock for tens of milliseconds at a time, and
-pure Python in a second thread delays every step of the loop. Small messages, which are nearly all, are worth
-neither: handing over costs more than the work. Processes are started when the first large message comes, and kept.
+pure Python in a second thread delays every step of the event loop. Small messages, which are nearly all, are worked on
+here: handing them over costs more than the work. Processes are started when the first large message comes, and kept.
 
-`work` is a function of a module; it, its arguments and its result can be pickled. Raises what it raises, where
-that is a `RelayError`, and `EngineError` where the process breaks off or takes too long.
+The work is a function of a module; it, its arguments and its result can be pickled. What it raises is raised here if it
+is a `RelayError`; `EngineError` where the process breaks off or takes too long.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
-from relay.process.worker_process import Helper
+from relay.process.pool_worker import Call, PoolWorker
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 LARGE = 128 * 1024
-"""Octets from which on it is worth it: reading a header of tiny fields takes 1 ms for each 10 KB."""
-MOST = min(4, len(os.sched_getaffinity(0)))
+"""Octets from which on the pool is worth it: reading a header of tiny fields takes 1 ms for each 10 KB."""
+MOST_WORKERS = min(4, len(os.sched_getaffinity(0)))
 """Large messages that are worked on at the same time."""
 
 _SECONDS = 120.0
 _OCTETS_A_SECOND = 1 << 20
 
 
-async def aside(size: int, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
-    """What `work` returns or raises; `size` is that of the message it is about."""
+class Document:
+    """Octets that several steps work on; as a context manager it is let go of at the end.
+
+    Large ones go into a process of the pool once. It keeps them until the last step or another document, and the next
+    step is taken there, if that process is free.
+    """
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.closed = False
+        self.transfers = 0
+        """How often it went into a process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+        if self.transfers:
+            _mail_pool.forget_closed()
+
+    async def run(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+        """What `work` returns or raises; the document is among its arguments. Here, unless it is large."""
+        if len(self.octets) < LARGE:
+            return work(*given, **named)
+        result: R = await _mail_pool.run(_seconds(len(self.octets)), (work, given, named), self, keep=True)
+        return result
+
+    async def run_last(self, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
+        """What this coroutine function's coroutine returns or raises, always in the pool, which then lets go of it."""
+        result: R = await _mail_pool.run(_seconds(len(self.octets)), (work, given, named), self)
+        return result
+
+
+async def run(size: int, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+    """What `work` returns or raises: here, or in the pool where so many octets are large."""
     if size < LARGE:
         return work(*given, **named)
-    result: R = await _helpers.do(_seconds(size), work, *given, **named)
+    result: R = await _mail_pool.run(_seconds(size), (work, given, named))
     return result
 
 
-async def beside(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-    """What this coroutine function's coroutine returns or raises, always in one of the processes."""
-    result: R = await _helpers.do(_seconds(size), work, *given, **named)
+async def run_in_pool(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
+    """What this coroutine function's coroutine returns or raises, always in the pool."""
+    result: R = await _mail_pool.run(_seconds(size), (work, given, named))
     return result
 
 
-async def breath(at: int) -> None:
+async def run_in_background(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
+    """As `run_in_pool`, in a process that no mail waits for: strangers decide how long it takes."""
+    result: R = await _background_pool.run(_seconds(size), (work, given, named))
+    return result
+
+
+async def yield_to_others(at: int) -> None:
     """In a loop over thousands of recipients: now and then, whatever else is ready has its turn."""
     if at % 100 == 99:
         await asyncio.sleep(0)
 
 
-async def beside_mail(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-    """As `beside`, in a process that no mail waits for: strangers decide how long it takes."""
-    result: R = await _strangers.do(_seconds(size), work, *given, **named)
-    return result
-
-
 def stop() -> None:
     """End the processes, whatever they do."""
-    _helpers.stop()
-    _strangers.stop()
+    _mail_pool.stop()
+    _background_pool.stop()
 
 
 def _seconds(size: int) -> float:
     return _SECONDS + 2 * size / _OCTETS_A_SECOND
 
 
-class _Helpers:
+class _Pool:
     """At most `most` processes, each with one thread that waits for it."""
 
     def __init__(self, most: int) -> None:
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="aside")
-        self._idle: queue.LifoQueue[Helper] = queue.LifoQueue()
-        self._all: set[Helper] = set()
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="pool")
+        self._idle: list[PoolWorker] = []
+        self._all: set[PoolWorker] = set()
+        self._kept: dict[PoolWorker, Document] = {}
+        """The document that a process keeps."""
         self._lock = threading.Lock()
 
-    async def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401  what the work returns
+    async def run(self, seconds: float, call: Call, document: Document | None = None, *, keep: bool = False) -> Any:  # noqa: ANN401  the call's result
         def wait() -> Any:  # noqa: ANN401  likewise
-            helper = self._take()
+            worker = self._take(document)
             try:
-                return helper.do(seconds, work, *given, **named)
+                if document is None:
+                    return worker.run(seconds, call)
+                known = self._kept.pop(worker, None) is document
+                document.transfers += not known
+                if keep:
+                    self._kept[worker] = document
+                return worker.run(seconds, call, document.octets, known=known, keep=keep)
             finally:
-                self._give_back(helper)
+                self._give_back(worker)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, wait)
 
-    def _take(self) -> Helper:
-        with suppress(queue.Empty):
-            while helper := self._idle.get_nowait():
-                if helper.alive:
-                    return helper
-        helper = Helper()
+    def forget_closed(self) -> None:
+        """No process keeps a document that is closed; one at work keeps it until that is done."""
         with self._lock:
-            self._all.add(helper)
-        return helper
+            for worker in self._idle:
+                self._forget_closed(worker)
 
-    def _give_back(self, helper: Helper) -> None:
-        if helper.alive:
-            self._idle.put(helper)
-        else:
-            with self._lock:
-                self._all.discard(helper)
+    def _forget_closed(self, worker: PoolWorker) -> None:
+        kept = self._kept.get(worker)
+        if kept and kept.closed:
+            del self._kept[worker]
+            worker.forget()
+
+    def _take(self, document: Document | None) -> PoolWorker:
+        """An idle process: the one that keeps the document, or one that keeps nothing; else a new one."""
+        with self._lock:
+            for worker in [one for one in self._idle if not one.alive]:
+                self._drop(worker)
+            if self._idle:
+                kept = [self._kept.get(worker) for worker in self._idle]
+                at = min(range(len(kept)), key=lambda at: (kept[at] is not document, kept[at] is not None))
+                return self._idle.pop(at)
+        worker = PoolWorker()
+        with self._lock:
+            self._all.add(worker)
+        return worker
+
+    def _give_back(self, worker: PoolWorker) -> None:
+        with self._lock:
+            self._idle.append(worker)
+            if worker.alive:
+                self._forget_closed(worker)
+            else:
+                self._drop(worker)
+
+    def _drop(self, worker: PoolWorker) -> None:
+        self._idle.remove(worker)
+        self._all.discard(worker)
+        self._kept.pop(worker, None)
 
     def stop(self) -> None:
         with self._lock:
-            helpers, self._all = self._all, set()
-        for helper in helpers:
-            helper.kill()
+            workers, self._all, self._idle, self._kept = self._all, set(), [], {}
+        for worker in workers:
+            worker.kill()
 
 
-_helpers = _Helpers(MOST)
-_strangers = _Helpers(1)
+_mail_pool = _Pool(MOST_WORKERS)
+_background_pool = _Pool(1)

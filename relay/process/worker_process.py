@@ -1,122 +1,84 @@
-"""A process beside this one that does what takes long: it has an interpreter lock of its own.
+"""A process of the pool (`python -m relay.process.worker_process DESCRIPTOR`): works for `relay.process.pool_worker`.
 
-`Helper` starts `python -m relay.process.worker_process` and speaks with it over a socket pair, one piece of work at
-a time (`relay.process.ipc`): a function of the relay and its arguments there, its result or `RelayError` back. The
-process runs at a lower priority, ignores the signals of a terminal or a service manager, and ends when this one
-does. All calls block: they belong into a thread. Raises `EngineError` when the process broke off, `EngineTimeout`
-when it did not answer in time: then it has been killed.
+One piece of work at a time: a function of the relay and its arguments come, its result or a `RelayError` goes back. It
+keeps the last document that it was told to keep. It ignores the signals of a terminal or a service manager, and ends
+when its channel does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import signal
 import socket
-import struct
-import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-from relay.model.errors import EngineError, EngineTimeout, RelayError
-from relay.process import ipc
-from relay.process.memory import return_large
+from relay.model.errors import EngineError, RelayError
+from relay.process import ipc, pickled
+from relay.process.ipc import BadFrame, Frame
+from relay.process.memory import return_freed_memory
+from relay.process.pool_worker import Call
 from relay.process.priority import give_way
 
 NICE = 10
 
-_TIME = struct.Struct("@ll")
-_SOURCE = Path(__file__).resolve().parents[2]
 
+class Worker:
+    """Takes frames, one after the other."""
 
-class Helper:
-    """One such process; start it by making one."""
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._document: bytes | None = None
+        self._call: Call | None = None
 
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603  ourselves
-                    [sys.executable, "-P", "-m", "relay.process.worker_process", str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    env={**os.environ, "PYTHONPATH": str(_SOURCE)},
-                    process_group=0,  # not a session: see `relay.process.priority`
-                )
-            except OSError as error:
-                ours.close()
-                raise EngineError("no process can be started for a large message") from error
-        self._socket = ours
+    def take(self, frame: Frame) -> None:
+        """Read the next piece of work, if it is one. Only its arguments hold the document, unless it is kept."""
+        match frame.words:
+            case {"forget": True}:
+                self._document = None
+            case {"document": "none"}:
+                self._call = pickled.unpacked(frame)
+            case {"document": told, "keep": keep}:
+                document = frame.strings[-1] if told == "sent" else self._document
+                self._call = pickled.unpacked(frame, document)
+                self._document = document if keep else None
 
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
+    def done(self) -> tuple[bool, object] | None:
+        """Whether the work raised, and what it came to; None where there was none.
 
-    @property
-    def alive(self) -> bool:
-        """Whether it can be given more."""
-        return self._socket.fileno() >= 0 and self._process.poll() is None
-
-    def do(self, seconds: float, work: Callable[..., Any], *given: object, **named: object) -> Any:  # noqa: ANN401  what the work returns
-        """What `work` returns or raises there."""
+        The arguments of a coroutine function are its coroutine's alone: it can let go of them.
+        """
+        if self._call is None:
+            return None
+        (work, given, named), self._call = self._call, None
         try:
-            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-                self._socket.setsockopt(socket.SOL_SOCKET, option, _TIME.pack(int(seconds) + 1, 0))
-            ipc.send(self._socket, (work, given, named))
-            raised, result = ipc.receive(self._socket)
-        except BlockingIOError:
-            self.kill()
-            raise EngineTimeout("a large message took too long") from None
-        except (OSError, EOFError):
-            self.kill()
-            raise EngineError("the process for large messages broke off") from None
-        if raised:
-            raise result
-        return result
-
-    def kill(self) -> None:
-        """End it, whatever it does; more than once does no harm."""
-        if self._process.poll() is None:  # else its number may be somebody else's by now
-            _kill_children(self._process.pid)
-        self._process.kill()
-        self._process.wait()
-        self._socket.close()
+            result = work(*given, **named)
+            del given, named
+            return False, self._runner.run(result) if inspect.iscoroutine(result) else result
+        except RelayError as error:
+            return True, error
+        except Exception as error:  # noqa: BLE001  told at the other end, by its type alone
+            return True, EngineError(f"a large message could not be worked on: {type(error).__name__}")
 
 
-def _kill_children(pid: int) -> None:
-    """Its gpg, of which nobody else would know any more; it stands still meanwhile, and starts no other."""
-    with suppress(OSError):  # it has ended
-        os.kill(pid, signal.SIGSTOP)
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (thread / "children").read_text().split()):
-                with suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)
-
-
-def _serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket) -> None:
     """Until the other end is closed."""
-    with asyncio.Runner() as runner, suppress(EOFError, ConnectionError):
-        while True:
-            ipc.send(channel, _done(runner, channel))
+    with asyncio.Runner() as runner, suppress(BadFrame, ConnectionError):
+        worker = Worker(runner)
+        while _taken(worker, channel):
+            if outcome := worker.done():
+                raised, value = outcome
+                ipc.send(channel, {"raised": raised}, pickled.packed(value))
+                del outcome, value
 
 
-def _done(runner: asyncio.Runner, channel: socket.socket) -> tuple[bool, object]:
-    """The next piece of work. What it was given is a coroutine's alone: it can let go of it."""
-    work, given, named = ipc.receive(channel)
-    try:
-        result = work(*given, **named)
-        del given, named
-        return False, runner.run(result) if inspect.iscoroutine(result) else result
-    except RelayError as error:
-        return True, error
-    except Exception as error:  # noqa: BLE001  told at the other end, by its type alone
-        return True, EngineError(f"a large message could not be worked on: {type(error).__name__}")
+def _taken(worker: Worker, channel: socket.socket) -> bool:
+    frame = ipc.receive(channel, pickled.LIMITS)
+    if frame is None:
+        return False
+    worker.take(frame)
+    return True
 
 
 def main() -> None:
@@ -124,9 +86,9 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     give_way(NICE)
-    return_large()
+    return_freed_memory()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        _serve(channel)
+        serve(channel)
 
 
 if __name__ == "__main__":

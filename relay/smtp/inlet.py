@@ -22,7 +22,8 @@ from pathlib import Path
 from relay.model import Inbound, Reply, replies
 from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
-from relay.smtp.bounds import Bounds, Budget, Lease, Network, allowed
+from relay.process.budget import Budget, Lease
+from relay.smtp.bounds import Bounds, Network, allowed
 from relay.smtp.server_context import Answer, Dismissable
 from relay.smtp.session import Session
 from relay.telemetry import events

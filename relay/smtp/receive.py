@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 
 from relay.model import Reply, replies
-from relay.smtp.bounds import Bounds, Lease
+from relay.process.budget import Lease
+from relay.smtp.bounds import Bounds
 from relay.smtp.data import Body
 
 

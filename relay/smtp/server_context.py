@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from relay.model import Inbound, Reply
-from relay.smtp.bounds import Bounds, Budget, Lease
+from relay.process.budget import Budget, Lease
+from relay.smtp.bounds import Bounds
 
 Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
 """Writes the replies to the client; True when they were handed over."""

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from aiosmtpd.smtp import syntax
 
 from relay.model import Envelope, Inbound, Reply, replies
-from relay.smtp.bounds import Lease
+from relay.process.budget import Lease
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
 from relay.smtp.message_ids import new_id
 from relay.smtp.receive import receive

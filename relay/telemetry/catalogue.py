@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Metric:
     """One of them. `closed` are the values of its only label, told as 0 before anything happened."""
 
     kind: Kind
@@ -42,80 +42,80 @@ _STATES = ("usable", "expiring", "unusable", "proposed")
 _KINDS = ("refused", "held", "undelivered")
 _REPLIES = ("accepted", "deferred", "rejected")
 
-MESSAGES = Figure(_counter, "pgp_relay_messages", "Messages received; one that Postfix brings again counts again.")
-RECIPIENTS = Figure(
+MESSAGES = Metric(_counter, "pgp_relay_messages", "Messages received; one that Postfix brings again counts again.")
+RECIPIENTS = Metric(
     _counter, "pgp_relay_recipients", "Recipients decided on, by the decision and its rule.", ("action", "rule")
 )
-REPLIES = Figure(
+REPLIES = Metric(
     _counter, "pgp_relay_replies", "What recipients of received messages were answered.", ("reply",), _REPLIES
 )
-OCTETS = Figure(_counter, "pgp_relay_received_bytes", "Octets of the messages received.")
-MESSAGE_SECONDS = Figure(
+OCTETS = Metric(_counter, "pgp_relay_received_bytes", "Octets of the messages received.")
+MESSAGE_SECONDS = Metric(
     _histogram, "pgp_relay_message_duration_seconds", "From a message's last octet to its answer.", buckets=_SLOW
 )
-LOOKUPS = Figure(
+LOOKUPS = Metric(
     _counter,
     "pgp_relay_lookups",
     "Answers that recipients' decisions were made with, also from memory.",
     ("source", "result"),
 )
-REQUESTS = Figure(
+REQUESTS = Metric(
     _counter,
     "pgp_relay_source_requests",
     "Questions that really went to a directory or to WKD.",
     ("source", "result"),
 )
-REQUEST_SECONDS = Figure(
+REQUEST_SECONDS = Metric(
     _histogram, "pgp_relay_source_request_duration_seconds", "How long those took.", ("source",), buckets=_FAST
 )
-ENCRYPT_SECONDS = Figure(
+ENCRYPT_SECONDS = Metric(
     _histogram,
     "pgp_relay_encrypt_duration_seconds",
     "Signing and encrypting one message, and checking it.",
     buckets=_FAST,
 )
-REINJECT_SECONDS = Figure(
+REINJECT_SECONDS = Metric(
     _histogram, "pgp_relay_reinject_duration_seconds", "Handing one message to the next hop.", buckets=_SLOW
 )
-LAST_ENCRYPTION = Figure(
+LAST_ENCRYPTION = Metric(
     _gauge, "pgp_relay_last_encryption_timestamp_seconds", "When a message was last encrypted; 0: not since the start."
 )
-HOP_FAILURES = Figure(
+HOP_FAILURES = Metric(
     _counter,
     "pgp_relay_next_hop_failures",
     "Messages and notices that the next hop could not be given: not reached, slow, or broken off.",
 )
-HOP_REPLIES = Figure(
+HOP_REPLIES = Metric(
     _counter, "pgp_relay_next_hop_replies", "What the next hop said, for each recipient.", ("reply",), _REPLIES
 )
-HOP_UP = Figure(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
-NOTICES = Figure(_counter, "pgp_relay_notices", "Notices to senders that the next hop was given.", ("kind",), _KINDS)
-CERTIFICATES = Figure(
+HOP_UP = Metric(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
+NOTICES = Metric(_counter, "pgp_relay_notices", "Notices to senders that the next hop was given.", ("kind",), _KINDS)
+CERTIFICATES = Metric(
     _gauge,
     "pgp_relay_certificates",
     "Certificates in the store: usable for 30 days and more, expiring before, unusable, proposed and not yet approved.",
     ("state",),
     _STATES,
 )
-UNDERWAY = Figure(_gauge, "pgp_relay_messages_in_progress", "Messages received and not answered yet.")
-WORKERS = Figure(_gauge, "pgp_relay_workers_alive", "Processes that serve now.")
-WORKERS_WANTED = Figure(_gauge, "pgp_relay_workers_configured", "Processes that should.")
-WORKERS_ENDED = Figure(_counter, "pgp_relay_workers_ended", "Worker processes that ended and were replaced.")
-FAILURES = Figure(_counter, "pgp_relay_failures", "Lines of the log that say `failed`: each one is a bug or an outage.")
-UNTRACED = Figure(_counter, "pgp_relay_untraced_rows", "Rows of trace or ledger that had to wait for the store.")
-UNANSWERED = Figure(_counter, "pgp_relay_unanswered_messages", "Messages whose client left before its answer.")
-TURNED_AWAY = Figure(
+UNDERWAY = Metric(_gauge, "pgp_relay_messages_in_progress", "Messages received and not answered yet.")
+WORKERS = Metric(_gauge, "pgp_relay_workers_alive", "Processes that serve now.")
+WORKERS_WANTED = Metric(_gauge, "pgp_relay_workers_configured", "Processes that should.")
+WORKERS_ENDED = Metric(_counter, "pgp_relay_workers_ended", "Worker processes that ended and were replaced.")
+FAILURES = Metric(_counter, "pgp_relay_failures", "Lines of the log that say `failed`: each one is a bug or an outage.")
+UNTRACED = Metric(_counter, "pgp_relay_untraced_rows", "Rows of trace or ledger that had to wait for the store.")
+UNANSWERED = Metric(_counter, "pgp_relay_unanswered_messages", "Messages whose client left before its answer.")
+TURNED_AWAY = Metric(
     _counter,
     "pgp_relay_connections_refused",
     "Connections turned away: not in `allow`, or too many.",
     ("reason",),
     ("denied", "crowded"),
 )
-RELOADED = Figure(
+RELOADED = Metric(
     _gauge, "pgp_relay_config_last_reload_successful", "0: the configuration was wrong at the last SIGHUP."
 )
-STARTED = Figure(_gauge, "pgp_relay_start_time_seconds", "When the relay was started.")
-READY = Figure(_gauge, "pgp_relay_ready", "1: as /readyz answers 200.")
-BUILD = Figure(_gauge, "pgp_relay_build_info", "1, with the versions that run.", ("version", "python"))
+STARTED = Metric(_gauge, "pgp_relay_start_time_seconds", "When the relay was started.")
+READY = Metric(_gauge, "pgp_relay_ready", "1: as /readyz answers 200.")
+BUILD = Metric(_gauge, "pgp_relay_build_info", "1, with the versions that run.", ("version", "python"))
 
-ALL = tuple(value for value in list(globals().values()) if isinstance(value, Figure))
+ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from relay.telemetry.catalogue import Figure
+from relay.telemetry.catalogue import Metric
 
 Key = tuple[str, ...]
 """A figure's name and its labels' values; of a histogram also `sum` or the number of the bucket."""
@@ -37,25 +37,25 @@ class Trouble:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counters, values as they are now, and the last troubles."""
 
     counts: defaultdict[Key, float] = field(default_factory=lambda: defaultdict(float))
     marks: dict[Key, float] = field(default_factory=dict)
     troubles: OrderedDict[tuple[str, str], Trouble] = field(default_factory=OrderedDict)
 
-    def count(self, figure: Figure, *labels: str, by: float = 1) -> None:
+    def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """So many more."""
-        self.counts[figure.name, *labels] += by
+        self.counts[metric.name, *labels] += by
 
-    def observe(self, figure: Figure, seconds: float, *labels: str) -> None:
+    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
         """One more duration."""
-        self.counts[figure.name, *labels, str(bisect_left(figure.buckets, seconds))] += 1
-        self.count(figure, *labels, SUM, by=seconds)
+        self.counts[metric.name, *labels, str(bisect_left(metric.buckets, seconds))] += 1
+        self.count(metric, *labels, SUM, by=seconds)
 
-    def mark(self, figure: Figure, value: float, *labels: str) -> None:
+    def mark(self, metric: Metric, value: float, *labels: str) -> None:
         """It is this now."""
-        self.marks[figure.name, *labels] = value
+        self.marks[metric.name, *labels] = value
 
     def trouble(self, new: Trouble) -> None:
         """One more; only the last kinds are kept."""
@@ -65,7 +65,7 @@ class Tally:
         if len(self.troubles) > MOST_TROUBLES:
             self.troubles.popitem(last=False)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Counters) -> None:
         """What another has counted, on top."""
         for key, value in other.counts.items():
             self.counts[key] += value
@@ -73,9 +73,9 @@ class Tally:
         for trouble in other.troubles.values():
             self.trouble(trouble)
 
-    def take(self) -> Tally:
+    def take(self) -> Counters:
         """All of it; then there is nothing."""
-        taken = Tally(self.counts, self.marks, self.troubles)
+        taken = Counters(self.counts, self.marks, self.troubles)
         self.counts, self.marks, self.troubles = defaultdict(float), {}, OrderedDict()
         return taken
 
@@ -90,13 +90,13 @@ class Tally:
     @classmethod
     def read(cls, piece: Rows) -> Self:
         """One of those pieces."""
-        tally = cls()
+        counters = cls()
         for kind, *row in piece:
             match kind:
                 case "count":
-                    tally.counts[tuple(row[:-1])] += row[-1]
+                    counters.counts[tuple(row[:-1])] += row[-1]
                 case "mark":
-                    tally.marks[tuple(row[:-1])] = row[-1]
+                    counters.marks[tuple(row[:-1])] = row[-1]
                 case _:
-                    tally.trouble(Trouble(*row))
-        return tally
+                    counters.trouble(Trouble(*row))
+        return counters

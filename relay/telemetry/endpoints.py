@@ -19,19 +19,19 @@ from relay.model.errors import ListenError
 from relay.telemetry import catalogue as c
 from relay.telemetry import events
 from relay.telemetry.events import Event
-from relay.telemetry.exposition import CONTENT_TYPE, Page
-from relay.telemetry.figures import Figures
+from relay.telemetry.exposition import CONTENT_TYPE, MetricsPage
+from relay.telemetry.metrics import Metrics
 from relay.telemetry.server import Answer, Server
 
 SOCKET = "status.sock"
 
 
-class Window:
+class Endpoints:
     """`open`, `move` at a reload, `close`. `refresh` is called before anything is told."""
 
-    def __init__(self, figures: Figures, refresh: Callable[[], None]) -> None:
-        self._figures = figures
-        self._page = Page(figures)
+    def __init__(self, metrics: Metrics, refresh: Callable[[], None]) -> None:
+        self._metrics = metrics
+        self._metrics_page = MetricsPage(metrics)
         self._refresh = refresh
         self._public: Server | None = None
         self._own = Server(self._pages_for_owner)
@@ -65,11 +65,11 @@ class Window:
         self._refresh()
         match path:
             case "/metrics":
-                return Answer(HTTPStatus.OK, self._page.text(), CONTENT_TYPE)
+                return Answer(HTTPStatus.OK, self._metrics_page.text(), CONTENT_TYPE)
             case "/healthz":
-                return _word("alive" if self._figures.alive else "stalled", good=bool(self._figures.alive))
+                return _word("alive" if self._metrics.alive else "stalled", good=bool(self._metrics.alive))
             case "/readyz":
-                return _word(self._figures.lacks or "ready", good=not self._figures.lacks)
+                return _word(self._metrics.lacks or "ready", good=not self._metrics.lacks)
             case _:
                 return None
 
@@ -80,19 +80,19 @@ class Window:
         return Answer(HTTPStatus.OK, json.dumps(self._status()).encode(), "application/json")
 
     def _status(self) -> dict[str, Any]:
-        figures = self._figures
+        metrics = self._metrics
         return {
-            "started": figures.value(c.STARTED),
-            "lacks": figures.lacks,
-            "workers": {"alive": figures.alive, "configured": figures.wanted, "ended": figures.value(c.WORKERS_ENDED)},
-            "messages": figures.value(c.MESSAGES),
-            "per_second": round(figures.per_second, 2),
-            "in_progress": figures.underway,
-            "replies": {reply: figures.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
-            "certificates": {state: figures.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
-            "last_encryption": figures.value(c.LAST_ENCRYPTION) or None,
-            "next_hop_failures": figures.value(c.HOP_FAILURES),
-            "troubles": [asdict(trouble) for trouble in reversed(figures.tally.troubles.values())],
+            "started": metrics.value(c.STARTED),
+            "lacks": metrics.lacks,
+            "workers": {"alive": metrics.alive, "configured": metrics.wanted, "ended": metrics.value(c.WORKERS_ENDED)},
+            "messages": metrics.value(c.MESSAGES),
+            "per_second": round(metrics.per_second, 2),
+            "in_progress": metrics.underway,
+            "replies": {reply: metrics.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
+            "certificates": {state: metrics.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
+            "last_encryption": metrics.value(c.LAST_ENCRYPTION) or None,
+            "next_hop_failures": metrics.value(c.HOP_FAILURES),
+            "troubles": [asdict(trouble) for trouble in reversed(metrics.counters.troubles.values())],
         }
 
 

@@ -12,26 +12,26 @@ from prometheus_client import ProcessCollector, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from relay.telemetry.catalogue import ALL, Figure, Kind
+from relay.telemetry.catalogue import ALL, Kind, Metric
 from relay.telemetry.counters import SUM, Key
-from relay.telemetry.figures import Figures
+from relay.telemetry.metrics import Metrics
 
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 _Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
-class Page(Collector):
+class MetricsPage(Collector):
     """All figures as one page."""
 
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
         """The page."""
-        self._figures.settle()
+        self._metrics.settle()
         return exposition.generate_latest(self._registry)
 
     def describe(self) -> Iterator[_Family]:
@@ -40,36 +40,37 @@ class Page(Collector):
 
     def collect(self) -> Iterator[_Family]:
         """One family a figure."""
-        tally = self._figures.tally
-        for figure in ALL:
-            match figure.kind:
+        counters = self._metrics.counters
+        for metric in ALL:
+            match metric.kind:
                 case Kind.COUNTER:
-                    yield _plain(
-                        CounterMetricFamily(figure.name, figure.help, labels=figure.labels), figure, tally.counts
-                    )
+                    yield _plain(CounterMetricFamily, metric, counters.counts)
                 case Kind.GAUGE:
-                    yield _plain(GaugeMetricFamily(figure.name, figure.help, labels=figure.labels), figure, tally.marks)
+                    yield _plain(GaugeMetricFamily, metric, counters.marks)
                 case Kind.HISTOGRAM:
-                    yield _histogram(figure, tally.counts)
+                    yield _histogram(metric, counters.counts)
 
 
-def _plain(family: CounterMetricFamily | GaugeMetricFamily, figure: Figure, numbers: Mapping[Key, float]) -> _Family:
-    told: dict[Key, float] = {(value,): 0.0 for value in figure.closed} if figure.labels else {(): 0.0}
+def _plain(
+    kind: type[CounterMetricFamily | GaugeMetricFamily], metric: Metric, numbers: Mapping[Key, float]
+) -> _Family:
+    family = kind(metric.name, metric.help, labels=metric.labels)
+    told: dict[Key, float] = {(value,): 0.0 for value in metric.closed} if metric.labels else {(): 0.0}
     told.update(
-        {labels: number for (name, *rest), number in numbers.items() if name == figure.name for labels in [tuple(rest)]}
+        {labels: number for (name, *rest), number in numbers.items() if name == metric.name for labels in [tuple(rest)]}
     )
     for labels, number in sorted(told.items()):
         family.add_metric(labels, number)
     return family
 
 
-def _histogram(figure: Figure, numbers: Mapping[Key, float]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(figure.name, figure.help, labels=figure.labels)
-    seen = {key[1:-1] for key in numbers if key[0] == figure.name} or ({()} if not figure.labels else set())
+def _histogram(metric: Metric, numbers: Mapping[Key, float]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    seen = {key[1:-1] for key in numbers if key[0] == metric.name} or ({()} if not metric.labels else set())
     for labels in sorted(seen):
         at, buckets = 0.0, []
-        for number, bound in enumerate([*map(str, figure.buckets), "+Inf"]):
-            at += numbers.get((figure.name, *labels, str(number)), 0)
+        for number, bound in enumerate([*map(str, metric.buckets), "+Inf"]):
+            at += numbers.get((metric.name, *labels, str(number)), 0)
             buckets.append((bound, at))
-        family.add_metric(labels, buckets, numbers.get((figure.name, *labels, SUM), 0))
+        family.add_metric(labels, buckets, numbers.get((metric.name, *labels, SUM), 0))
     return family

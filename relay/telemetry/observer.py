@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relay.telemetry import catalogue as c
-from relay.telemetry.counters import Tally, Trouble
+from relay.telemetry.counters import Counters, Trouble
 from relay.telemetry.events import DECIDED, Event
 
 Fields = Mapping[str, Any]
@@ -24,72 +24,72 @@ _UNAVAILABLE = "unavailable"
 class Observer:
     """`relay.telemetry.events.configure(seen=…)`."""
 
-    def __init__(self, tally: Tally, clock: Callable[[], float] = time.time) -> None:
-        self.tally = tally
+    def __init__(self, counters: Counters, clock: Callable[[], float] = time.time) -> None:
+        self.counters = counters
         self.next_hop_down = False
         self._clock = clock
         self._see: dict[str, Callable[[Fields], None]] = {
             Event.RECEIVED: self._received,
-            Event.LOOKED_UP: lambda f: tally.count(c.LOOKUPS, f["source"], _result(f), by=f["recipients"]),
+            Event.LOOKED_UP: lambda f: counters.count(c.LOOKUPS, f["source"], _result(f), by=f["recipients"]),
             Event.ASKED: self._asked,
             Event.ENCRYPTED: self._encrypted,
             Event.HANDED: self._handed,
-            Event.RELAYED: lambda f: tally.count(c.HOP_REPLIES, _reply(f["code"])),
+            Event.RELAYED: lambda f: counters.count(c.HOP_REPLIES, _reply(f["code"])),
             Event.ANSWERED: self._answered,
-            Event.NOTICED: lambda f: tally.count(c.NOTICES, f["notice"]),
+            Event.NOTICED: lambda f: counters.count(c.NOTICES, f["notice"]),
             Event.COUNTED: self._counted,
-            Event.FAILED: lambda _: tally.count(c.FAILURES),
-            Event.UNTRACED: lambda f: tally.count(c.UNTRACED, by=f.get("rows", 1)),
-            Event.UNANSWERED: lambda _: tally.count(c.UNANSWERED),
-            Event.DENIED: lambda _: tally.count(c.TURNED_AWAY, "denied"),
-            Event.CROWDED: lambda _: tally.count(c.TURNED_AWAY, "crowded"),
-            Event.WORKER_ENDED: lambda _: tally.count(c.WORKERS_ENDED),
-            Event.RELOADED: lambda _: tally.mark(c.RELOADED, 1),
-            Event.NOT_RELOADED: lambda _: tally.mark(c.RELOADED, 0),
+            Event.FAILED: lambda _: counters.count(c.FAILURES),
+            Event.UNTRACED: lambda f: counters.count(c.UNTRACED, by=f.get("rows", 1)),
+            Event.UNANSWERED: lambda _: counters.count(c.UNANSWERED),
+            Event.DENIED: lambda _: counters.count(c.TURNED_AWAY, "denied"),
+            Event.CROWDED: lambda _: counters.count(c.TURNED_AWAY, "crowded"),
+            Event.WORKER_ENDED: lambda _: counters.count(c.WORKERS_ENDED),
+            Event.RELOADED: lambda _: counters.mark(c.RELOADED, 1),
+            Event.NOT_RELOADED: lambda _: counters.mark(c.RELOADED, 0),
         }
 
     def __call__(self, level: str, fields: Fields) -> None:
         """One line of the log."""
         event = fields["event"]
         if event in _ACTIONS and "rule" in fields:
-            self.tally.count(c.RECIPIENTS, _ACTIONS[Event(event)], fields["rule"])
+            self.counters.count(c.RECIPIENTS, _ACTIONS[Event(event)], fields["rule"])
         elif event == Event.DEFERRED:
             self.next_hop(up=False)
-            self.tally.count(c.HOP_FAILURES)
+            self.counters.count(c.HOP_FAILURES)
         elif see := self._see.get(event):
             see(fields)
         if level in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
-            self.tally.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
+            self.counters.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
 
     def next_hop(self, *, up: bool) -> None:
         """It did, or did not, what it is there for."""
         self.next_hop_down = not up
-        self.tally.mark(c.HOP_UP, int(up))
+        self.counters.mark(c.HOP_UP, int(up))
 
     def _received(self, fields: Fields) -> None:
-        self.tally.count(c.MESSAGES)
-        self.tally.count(c.OCTETS, by=fields["size"])
+        self.counters.count(c.MESSAGES)
+        self.counters.count(c.OCTETS, by=fields["size"])
 
     def _asked(self, fields: Fields) -> None:
-        self.tally.count(c.REQUESTS, fields["source"], _result(fields))
-        self.tally.observe(c.REQUEST_SECONDS, fields["seconds"], fields["source"])
+        self.counters.count(c.REQUESTS, fields["source"], _result(fields))
+        self.counters.observe(c.REQUEST_SECONDS, fields["seconds"], fields["source"])
 
     def _encrypted(self, fields: Fields) -> None:
-        self.tally.observe(c.ENCRYPT_SECONDS, fields["seconds"])
-        self.tally.mark(c.LAST_ENCRYPTION, self._clock())
+        self.counters.observe(c.ENCRYPT_SECONDS, fields["seconds"])
+        self.counters.mark(c.LAST_ENCRYPTION, self._clock())
 
     def _handed(self, fields: Fields) -> None:
         self.next_hop(up=True)
-        self.tally.observe(c.REINJECT_SECONDS, fields["seconds"])
+        self.counters.observe(c.REINJECT_SECONDS, fields["seconds"])
 
     def _answered(self, fields: Fields) -> None:
-        self.tally.observe(c.MESSAGE_SECONDS, fields["seconds"])
+        self.counters.observe(c.MESSAGE_SECONDS, fields["seconds"])
         for code, recipients in fields["codes"].items():
-            self.tally.count(c.REPLIES, _reply(code), by=recipients)
+            self.counters.count(c.REPLIES, _reply(code), by=recipients)
 
     def _counted(self, fields: Fields) -> None:
         for state in c.CERTIFICATES.closed:
-            self.tally.mark(c.CERTIFICATES, fields[state], state)
+            self.counters.mark(c.CERTIFICATES, fields[state], state)
 
 
 def _result(fields: Fields) -> str:

@@ -23,7 +23,7 @@ from lab.relay import PROGRAM, Relay
 from lab.sink import Sink
 from lab.timed import SENDER
 
-from relay.keys.ldap import Reason
+from relay.keys.ldap.reason import Reason
 from relay.process.pool import LARGE
 from relay.process.worker_process import NICE
 

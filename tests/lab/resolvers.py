@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
-from relay.daemon.jobs.key_refresh import Upkeep
+from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
@@ -31,7 +31,7 @@ class Bench:
     wkd: Directory
     notary: Notary
     resolver: Resolver
-    upkeep: Upkeep
+    key_refresh: KeyRefresh
     time: float = NOW
 
     async def find(self, address: str, *excused: str) -> Lookup:
@@ -76,8 +76,8 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
         remotes = [CachedSource(directories[name], memory, lambda a: f"@{a.domain}", reasons) for name in order]
         keyring = Keyring(store.certificates, refuse_weak=refuse_weak, clock=clock)
         resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, listed), remotes, timeout)
-        upkeep = Upkeep(remotes, store.answers, store.leases, lifetimes, clock)
-        made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, upkeep))
+        key_refresh = KeyRefresh(remotes, store.answers, store.leases, lifetimes, clock)
+        made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, key_refresh))
         try:
             yield made[0]
         finally:

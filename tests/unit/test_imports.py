@@ -39,7 +39,7 @@ ONLY: dict[str, set[str]] = {
     "pipeline": {"model", "mail", "policy", "process", "telemetry"},  # adapters are behind its ports
     "config": {"model", "policy"},  # a rule of the file is a rule of the policy
     "keys": {"model", "mail", "process", "store", "telemetry", "pipeline.ports", "config"},
-    "smtp": {"model", "telemetry"},
+    "smtp": {"model", "process", "telemetry"},
 }
 """What the lower rooms import; `daemon`, `admin` and `cli` may import all that is below them."""
 

@@ -37,7 +37,7 @@ class _Want:
 
 
 @dataclass(frozen=True, slots=True)
-class Reminder:
+class DailyReport:
     """`round` every minute or so."""
 
     store: Store

@@ -21,7 +21,7 @@ HOUR = 3600.0
 _SHARE = 100
 
 
-class Census:
+class KeyCount:
     """`round` every minute or so."""
 
     def __init__(self, certificates: Certificates, clock: Callable[[], float] = time.time) -> None:

@@ -34,7 +34,7 @@ _AGAIN = 10
 """A source that did not answer is left alone for so many times what its outage counts for mails."""
 
 
-class Upkeep:
+class KeyRefresh:
     """`round` every `interval` seconds."""
 
     def __init__(

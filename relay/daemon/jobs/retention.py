@@ -19,7 +19,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 
 
-class Housekeeping:
+class Retention:
     """`round` every minute or so: an anchor at the first and then daily, retention every hour."""
 
     def __init__(self, trace: Trace, leases: Leases, retention: float, clock: Callable[[], float] = time.time) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.pool import Pool, Session
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import Entry, KeySpace, Search, find_key_space
+from relay.keys.ldap.schema import KeySpace, Search, find_key_space
 from relay.keys.ldap.server import Server
 
 REST = 60.0

@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import DISABLED, Entry, KeySpace
+from relay.keys.ldap.schema import DISABLED, KeySpace
 from relay.keys.selection import answer, select
 from relay.mail.armor import dearmor, is_armored
 from relay.mail.packets import split_certificates, walk
 from relay.model import Address, Certificate, Lookup, NotFound, Origin, Unusable, Why
 from relay.model.errors import EngineError, OpenPgpError
 from relay.pipeline.ports import Examiner
-from relay.process.pool import aside
+from relay.process import pool
 
 NAME = "ldap"
 MAX_CERTIFICATES = 100
@@ -49,7 +50,7 @@ async def read(entries: Sequence[Entry], space: KeySpace, examiner: Examiner) ->
         disabled = any(value.strip().lower() in _TRUE for value in entry.get(DISABLED, ()))
         values += [(value, disabled) for value in entry.get(space.attribute.partition(";")[0].lower(), ())]
     octets = sum(len(value) for value, _ in values)
-    found = await aside(TINY_PACKETS * octets, certificates, [value for value, _ in values])
+    found = await pool.run(TINY_PACKETS * octets, certificates, [value for value, _ in values])
     unreadable = not all(found)
     blobs = [(blob, off) for (_, off), several in zip(values, found, strict=True) for blob in several]
     if len(blobs) > MAX_CERTIFICATES:  # to leave some out could be to leave a revocation out

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relay.keys.ldap.filter import any_of, escape, spellings
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.server import PLACEHOLDER, SITE_FILTER, Server
 from relay.model import Address
@@ -25,9 +26,6 @@ from relay.model import Address
 MAX_CONTEXTS = 16
 DISABLED = "pgpdisabled"
 _EVERYTHING = "(objectClass=*)"
-
-Entry = dict[str, tuple[bytes, ...]]
-"""Attributes with lower-case names and without options (`;binary`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from relay.keys.ldap.directory import Directory, Plan
 from relay.keys.ldap.judge import NAME, judge, read
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import Entry, KeySpace
+from relay.keys.ldap.schema import KeySpace
 from relay.keys.ldap.server import Server
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unusable, Why

@@ -1,4 +1,4 @@
-"""A process that speaks LDAP with one server: started by `connection`, never imported by the relay.
+"""A process that speaks LDAP with one server: started by `connection`, never loaded into the relay's own process.
 
 Why a process: libldap resolves names, connects and shakes hands for TLS inside one call, and bonsai holds
 Python's lock meanwhile, so that one directory that accepts a connection and says nothing stops a whole
@@ -6,28 +6,32 @@ relay, threads and event loop alike (with ldaps:// for as long as the peer likes
 client waits it keeps a core busy. A process can be killed. It also keeps a C library that reads what
 strangers stored away from the memory that holds mail.
 
-It knows nothing of the relay: JSON lines on standard input and output, first the connection's settings, then one
-search a line. Passwords come in on standard input alone. An answer is `{"entries": [...]}` or `{"error": NAME}`
-with a name of `reason.Reason`. No entries are only answered where the search base shows itself: a base that is
-missing, held elsewhere or hidden from this account is a failure. An operation that takes longer than its time
-ends the process, as does the end of its input. Nothing is read from ldap.conf or the environment.
+It is `python -m relay.keys.ldap.worker DESCRIPTOR` and loads nothing else of the relay but `protocol`. Frames come over
+its end of a pair of sockets: first the connection's settings with the password, then one search after the other. An
+answer holds entries or `{"error": NAME}` with a name of `reason.Reason`. No entries are only answered where the search
+base shows itself: a base that is missing, held elsewhere or hidden from this account is a failure. An operation that
+takes longer than its time ends the process, as does the end of its channel. Nothing is read from ldap.conf or the
+environment.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import os
 import resource
 import signal
 import socket
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+
+from relay.keys.ldap import protocol
+from relay.keys.ldap.protocol import Entry
+from relay.process import ipc
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
 if __name__ == "__main__":
@@ -37,7 +41,6 @@ if __name__ == "__main__":
 import bonsai
 
 MEMORY = 512 << 20
-MAX_OCTETS = 4 << 20  # of all values in one answer
 LOGIN = {
     7: "CREDENTIALS",  # authMethodNotSupported
     8: "CREDENTIALS",  # strongerAuthRequired
@@ -77,31 +80,35 @@ class Refusal(Exception):
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until the channel ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # a service manager tells the whole group; lookups in flight end first
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    session = Session(json.loads(sys.stdin.buffer.readline()))
-    session.reply(LOGIN, session.login)
-    for line in sys.stdin.buffer:
-        session.reply(SEARCH, partial(session.search, json.loads(line)))
+    for name in (signal.SIGTERM, signal.SIGINT):  # a service manager tells all processes; lookups in flight end first
+        signal.signal(name, signal.SIG_IGN)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        settings = ipc.receive(channel, protocol.REQUEST)
+        if settings is None:
+            return
+        session = Session(settings.words, channel)
+        session.reply(LOGIN, session.login)
+        while request := ipc.receive(channel, protocol.REQUEST):
+            session.reply(SEARCH, partial(session.search, request.words))
 
 
 class Session:
     """One connection."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], channel: socket.socket) -> None:
         self.settings = settings
+        self.channel = channel
 
-    def reply(self, words: dict[int, str], work: Callable[[], list[dict[str, list[str]]]]) -> None:
+    def reply(self, words: dict[int, str], work: Callable[[], list[Entry]]) -> None:
         """Answer with the work's result or the word for its failure, within its time."""
         signal.alarm(math.ceil(self.settings["timeout"]) + 1)  # kills: no handler could run while libldap waits
         answer: dict[str, Any]
+        strings: list[bytes] = []
         try:
-            answer = {"entries": work()}
+            answer, strings = protocol.answer_frame(work())
         except Refusal as refusal:
             answer = {"error": str(refusal)}
         except bonsai.LDAPError as error:
@@ -115,10 +122,12 @@ class Session:
         ):  # what bonsai lets through of a strange answer
             answer = {"error": "PROTOCOL"}
         signal.alarm(0)
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        try:
+            ipc.send(self.channel, answer, strings, protocol.ANSWER)
+        except ipc.BadFrame:
+            ipc.send(self.channel, {"error": "TOO_MUCH"})
 
-    def login(self) -> list[dict[str, list[str]]]:
+    def login(self) -> list[Entry]:
         """Connect and bind: certificates are verified, and nothing is sent of the credentials before TLS stands."""
         self.client = bonsai.LDAPClient(self.settings["url"], self.settings["starttls"])
         self.client.set_cert_policy("demand")
@@ -130,7 +139,7 @@ class Session:
         self.connection = self.client.connect(timeout=self.settings["timeout"])
         return []
 
-    def search(self, request: dict[str, Any]) -> list[dict[str, list[str]]]:
+    def search(self, request: dict[str, Any]) -> list[Entry]:
         """The entries found; none only where the base proves to be there."""
         base, subtree, attributes = request["base"], request["subtree"], request["attributes"]
         self.client.set_raw_attributes(attributes)
@@ -149,22 +158,17 @@ class Session:
         return bool(self.connection.search(base, bonsai.LDAPSearchScope.BASE, "(objectClass=*)", ["1.1"]))
 
 
-def plain(entries: list[Any]) -> list[dict[str, list[str]]]:
-    """Attributes with lower-case names, options such as `;binary` cut off, values in base64."""
-    total, result = 0, []
+def plain(entries: list[Any]) -> list[Entry]:
+    """Attributes with lower-case names, options such as `;binary` cut off."""
+    result = []
     for entry in entries:
-        attributes: dict[str, list[str]] = {}
+        attributes: defaultdict[str, list[bytes]] = defaultdict(list)
         for name, values in entry.items():
-            if name == "dn":
-                continue
-            octets = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
-            total += sum(map(len, octets))
-            attributes.setdefault(name.partition(";")[0].lower(), []).extend(
-                base64.b64encode(o).decode() for o in octets
-            )
-        if total > MAX_OCTETS:
-            raise Refusal("TOO_MUCH")
-        result.append(attributes)
+            if name != "dn":
+                attributes[name.partition(";")[0].lower()] += [
+                    value.encode() if isinstance(value, str) else bytes(value) for value in values
+                ]
+        result.append({name: tuple(values) for name, values in attributes.items()})
     return result
 
 

@@ -1,39 +1,36 @@
-"""Domains are asked from a process of their own (`process`): `FetchClient` implements `document.Fetch`.
+"""Domains are asked from a process of its own (`fetch_process`): `FetchClient` implements `port.Fetch`.
 
 Why a process: TLS and HTTP with a stranger's server cost an interpreter more than all the rest of a mail, and whoever
 writes mails chooses the servers; so other mails do not wait for it. And what speaks with strangers has neither mails
 nor secret keys in its memory.
 
-It is started when the first address is asked for, and again when it broke off, once in `PAUSE` seconds: who waits then
-hears of an outage. One that is silent for `SILENCE` seconds stands still, and is killed. Raises `ConfigError` where
+It is started when the first address is asked for, and again after it broke off, at most once in `PAUSE` seconds; until
+then every answer is an outage. A process that says nothing for `SILENCE` seconds is killed. Raises `ConfigError` where
 `ca_file` cannot be used.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from relay.keys.wkd import authorities, protocol
 from relay.keys.wkd.port import Fetched, Settings
-from relay.keys.wkd.protocol import BadFrame
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Outage
+from relay.process.child import Child, Program
+from relay.process.ipc import BadFrame, Frame
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
+PROGRAM = Program("relay.keys.wkd.fetch_process", silent=True)
 SILENCE = 60.0
 PAUSE = 1.0
 
-_SOURCE = Path(__file__).resolve().parents[3]
 _NONE = Outage(NAME, Reason.FETCHER)
 
 
@@ -43,13 +40,13 @@ class FetchClient:
     def __init__(self, settings: Settings) -> None:
         authorities.context(settings.ca_file)
         self._settings = settings
-        self._process: Process | None = None
+        self._process: FetchProcess | None = None
         self._starting = asyncio.Lock()
         self._begun = float("-inf")
 
     @asynccontextmanager
     async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
-        """As `document.Fetch`."""
+        """As `port.Fetch`."""
         process = await self._running()
         if process is None:
             yield _NONE
@@ -58,7 +55,7 @@ class FetchClient:
             yield fetched
 
     async def close(self) -> None:
-        """As `document.Fetch`."""
+        """As `port.Fetch`."""
         async with self._starting:
             process, self._process = self._process, None
         if process:
@@ -69,7 +66,7 @@ class FetchClient:
         """Of the process, where there is one."""
         return self._process.pid if self._process and self._process.alive else None
 
-    async def _running(self) -> Process | None:
+    async def _running(self) -> FetchProcess | None:
         async with self._starting:
             if self._process and self._process.alive:
                 return self._process
@@ -79,82 +76,58 @@ class FetchClient:
             if time.monotonic() >= self._begun + PAUSE:
                 self._begun = time.monotonic()
                 try:
-                    self._process = await Process.start(self._settings)
+                    self._process = await FetchProcess.start(self._settings)
                 except OSError as error:
                     events.log().error(Event.FAILED, **events.unforeseen(error))
             return self._process
 
 
-class Process:
+class FetchProcess:
     """One such process; make it with `start`."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, child: Child) -> None:
         self.alive = True
-        self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._child = child
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[Fetched]] = {}
-        self._hearing = asyncio.create_task(self._hear())
+        self._reading = asyncio.create_task(self._read())
 
     @classmethod
     async def start(cls, settings: Settings) -> Self:
-        """Start it and tell it the settings. Raises `OSError`."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            reader, writer = await asyncio.open_connection(sock=ours)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "relay.keys.wkd.fetch_process", str(theirs.fileno())),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    env={**os.environ, "PYTHONPATH": str(_SOURCE)},
-                    process_group=0,  # not a session: see `relay.process.priority`
-                )
-            except BaseException:  # a cancellation too
-                writer.close()
-                raise
-        started = cls(process, reader, writer)
-        started._writer.write(_told(settings))
+        """Start it and send it the settings. Raises `OSError`."""
+        started = cls(await PROGRAM.start())
+        started._child.channel.send(protocol.settings_words(settings))
         return started
 
     @property
     def pid(self) -> int:
         """Of the process."""
-        return self._process.pid
+        return self._child.pid
 
     @asynccontextmanager
     async def asked(self, address: Address) -> AsyncIterator[Fetched]:
-        """What comes of asking for this address."""
+        """What the process answers for this address."""
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         if not self.alive:
             answer.set_result(_NONE)
-        self._say({"ask": number, "address": address.text})
+        self._child.channel.send({"ask": number, "address": address.text})
         try:
             yield await answer
         finally:
             del self._waiting[number]
-            self._say({"end": number})
-
-    def _say(self, words: dict[str, Any]) -> None:
-        if self.alive:  # else asyncio would write of it into our log
-            self._writer.write(protocol.encode(words))
+            self._child.channel.send({"end": number})
 
     async def end(self) -> None:
-        """At once, whatever it does; wait for it."""
-        if self.alive:  # else it ends already, and is not to be cancelled in that
-            self._hearing.cancel()
-        await asyncio.wait({self._hearing})
+        """Kill it, and wait for its end."""
+        if self.alive:  # else it ends already, and that is not to be cancelled
+            self._reading.cancel()
+        await asyncio.wait({self._reading})
 
-    async def _hear(self) -> None:
+    async def _read(self) -> None:
         try:
             async with asyncio.timeout(SILENCE) as silence:
-                while frame := await protocol.read(self._reader):
+                while frame := await self._child.channel.receive(protocol.ANSWER):
                     silence.reschedule(asyncio.get_running_loop().time() + SILENCE)
                     self._take(frame)
             events.log().error(Event.FAILED, pid=self.pid, reason="the process that asks domains broke off")
@@ -167,26 +140,14 @@ class Process:
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_result(_NONE)
-            self._writer.close()
-            with suppress(ProcessLookupError):  # it has ended by itself
-                self._process.kill()
-            await self._process.wait()
+            self._child.channel.close()
+            self._child.kill()
+            await self._child.wait()
 
-    def _take(self, frame: protocol.Frame) -> None:
+    def _take(self, frame: Frame) -> None:
         if "unforeseen" in frame.words:
-            events.log().error(Event.FAILED, pid=self.pid, error=protocol.name_of(frame.words["unforeseen"]))
+            events.log().error(Event.FAILED, pid=self.pid, error=protocol.error_name(frame.words["unforeseen"]))
         number = frame.words.get("answer")
         answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer and not answer.done():
-            answer.set_result(protocol.decoded(frame))
-
-
-def _told(settings: Settings) -> bytes:
-    return protocol.encode(
-        {
-            "timeout": settings.timeout,
-            "ca_file": str(settings.ca_file) if settings.ca_file else None,
-            "connect_to": [[*place, *target] for place, target in settings.connect_to.items()],
-            "allow_networks": [str(network) for network in settings.allow_networks],
-        }
-    )
+            answer.set_result(protocol.answer_of(frame))

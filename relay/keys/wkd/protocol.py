@@ -1,93 +1,68 @@
-"""What the relay and the process that asks domains (`apart`, `process`) say to each other.
+"""What the relay (`fetch_client`) and the process that asks domains (`fetch_process`) say to each other, as frames.
 
-One value is a line of JSON and, as they are, the octets whose sizes it names. Nothing is pickled: who speaks with
-strangers is not believed to be well. Raises `BadFrame` for what is none, also where the other end has gone in the midst
-of it.
+Nothing is pickled: the process speaks with strangers, so what it says is not trusted. Raises `BadFrame` for what is no
+answer of ours.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 from relay.keys.wkd.answer import MAX_CERTIFICATES
-from relay.keys.wkd.port import Document, Fetched
+from relay.keys.wkd.port import Document, Fetched, Settings
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import NotFound, Outage
-from relay.model.errors import RelayError
+from relay.process.ipc import BadFrame, Frame, Limits
 
-LARGEST = 2 << 20  # what is fetched is a megabyte at most, and what is kept of it hardly more
+ANSWER = Limits(strings=MAX_CERTIFICATES, octets=2 << 20)
+"""What is fetched is a megabyte at most, and what is kept of it hardly more."""
+REQUEST = Limits(words=8 << 20)
+"""A configuration may name another place for very many hosts."""
 
-_NO_FRAME = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 METHODS = ("wkd/advanced", "wkd/direct", "")
 
-_SIZES = "sizes"
+
+def settings_words(settings: Settings) -> dict[str, Any]:
+    """The settings as they are sent."""
+    return {
+        "timeout": settings.timeout,
+        "ca_file": str(settings.ca_file) if settings.ca_file else None,
+        "connect_to": [[*place, *target] for place, target in settings.connect_to.items()],
+        "allow_networks": [str(network) for network in settings.allow_networks],
+    }
 
 
-class BadFrame(RelayError):
-    """Nothing that we say."""
+def settings_of(words: dict[str, Any]) -> Settings:
+    """The settings as they were."""
+    return Settings(
+        words["timeout"],
+        Path(words["ca_file"]) if words["ca_file"] else None,
+        {(host, port): (to, at) for host, port, to, at in words["connect_to"]},
+        tuple(ip_network(network) for network in words["allow_networks"]),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One value."""
-
-    words: dict[str, Any]
-    octets: tuple[bytes, ...] = ()
-
-
-def encode(words: dict[str, Any], octets: Sequence[bytes] = ()) -> bytes:
-    """As it is sent."""
-    head = json.dumps({**words, _SIZES: [len(one) for one in octets]})
-    return b"".join((head.encode(), b"\n", *octets))
-
-
-async def read(reader: asyncio.StreamReader) -> Frame | None:
-    """The next value; None where there will be no more."""
-    try:
-        line = await reader.readline()
-        if not line:
-            return None
-        words = json.loads(line)
-        return Frame(words, tuple([await reader.readexactly(size) for size in _sizes(words)]))
-    except (*_NO_FRAME, EOFError, OSError) as error:
-        raise BadFrame("not a frame") from error
-
-
-def name_of(word: object) -> str:
-    """An exception's name, if it is one."""
-    return word if isinstance(word, str) and word.isidentifier() and len(word) < 64 else "?"
-
-
-def _sizes(words: dict[str, Any]) -> list[int]:
-    sizes = [int(size) for size in words.pop(_SIZES)]
-    if len(sizes) > MAX_CERTIFICATES or any(size < 0 for size in sizes) or sum(sizes) > LARGEST:
-        raise ValueError(sizes)
-    return sizes
-
-
-def encoded(number: int, fetched: Fetched) -> bytes:
-    """An answer as it is sent."""
+def answer_frame(number: int, fetched: Fetched) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+    """Words and strings of the answer with this number."""
     words = {"answer": number, "kind": type(fetched).__name__, "method": fetched.method}
     match fetched:
         case Document(certificates=certificates):
-            return encode(words, certificates)
+            return words, certificates
         case Outage(reason=reason):
-            return encode({**words, "reason": Reason(reason).name})
+            return {**words, "reason": Reason(reason).name}, ()
         case NotFound():
-            return encode(words)
+            return words, ()
 
 
-def decoded(frame: Frame) -> Fetched:
-    """An answer as it was before."""
+def answer_of(frame: Frame) -> Fetched:
+    """The answer as it was."""
     try:
         method = METHODS[METHODS.index(frame.words["method"])]
         match frame.words["kind"]:
-            case "Document" if frame.octets:
-                return Document(method, frame.octets)
+            case "Document" if frame.strings:
+                return Document(method, frame.strings)
             case "Outage":
                 return Outage(NAME, Reason[frame.words["reason"]], method)
             case "NotFound":
@@ -95,3 +70,8 @@ def decoded(frame: Frame) -> Fetched:
     except (KeyError, TypeError, ValueError) as error:
         raise BadFrame("not an answer") from error
     raise BadFrame("no kind of answer")
+
+
+def error_name(word: object) -> str:
+    """The name of an exception's type, if the word is one."""
+    return word if isinstance(word, str) and word.isidentifier() and len(word) < 64 else "?"

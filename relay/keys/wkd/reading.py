@@ -13,7 +13,7 @@ from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed, Reason
 from relay.model import Address
 from relay.model.errors import EngineError
-from relay.process.pool import beside
+from relay.process.pool import run_in_pool
 
 ORDINARY = 8 << 10
 """Octets: in tiny packets so many take a few ten milliseconds, a megabyte takes seconds."""
@@ -35,7 +35,7 @@ class Reader:
                 await self._turn.acquire()
         except TimeoutError as error:
             raise Failed(Reason.EXAMINER) from error
-        work = asyncio.ensure_future(beside(len(octets), read_beside, octets, address))
+        work = asyncio.ensure_future(run_in_pool(len(octets), read_in_pool, octets, address))
         work.add_done_callback(self._ended)
         try:
             return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
@@ -48,6 +48,6 @@ class Reader:
             work.exception()  # seen, though nobody may be left to hear of it
 
 
-async def read_beside(octets: bytes, address: Address) -> list[bytes]:
+async def read_in_pool(octets: bytes, address: Address) -> list[bytes]:
     """What the process beside does."""
     return answer.certificates(octets, address)

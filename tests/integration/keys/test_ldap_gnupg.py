@@ -11,10 +11,11 @@ import pytest
 from lab.correspondent import Correspondent
 from lab.slapd import KEYSPACE, Slapd
 
-from relay.keys.ldap import Ldap, Server
 from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.filter import escape
 from relay.keys.ldap.schema import Search
+from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.model import Address, Certificate, Found, NotFound, Unusable, Why
 from relay.openpgp.examiner import GnuPGExaminer
 

@@ -25,9 +25,11 @@ from lab.processes import command_of
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Authority, Slapd
 from lab.waiting import until
 
-from relay.keys.ldap import Ldap, Reason, Server, Unavailable
 from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.directory import REST, Directory
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.model import Address, Lookup, NotFound, Outage
 from relay.openpgp.examiner import GnuPGExaminer
 
@@ -71,7 +73,7 @@ async def answer(*servers: Server) -> Lookup:
 def workers() -> list[str]:
     """The worker processes that run."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [child for child in children if "worker.py" in command_of(int(child))]
+    return [child for child in children if "ldap.worker" in command_of(int(child))]
 
 
 @asynccontextmanager
@@ -362,8 +364,8 @@ async def test_a_worker_ends_with_the_relay(good: Slapd) -> None:
         assert await source.lookup(BOB) == NOBODY
         (worker,) = workers()
         (session,) = source._directories[0]._pool._kept
-        session.connection._requests.close()
-        await session.connection._process.wait()
+        session.connection._worker.channel.close()
+        await session.connection._worker.wait()
         assert worker not in workers()
 
 
@@ -372,5 +374,5 @@ async def test_a_worker_stuck_in_its_library_ends_by_itself_should_the_relay_be_
         connection = await Connection.start()
         with pytest.raises(Unavailable):
             await connection.login(site(f"ldaps://127.0.0.1:{port}", timeout=0.1))
-        await asyncio.wait_for(connection._process.wait(), PATIENT)
+        await asyncio.wait_for(connection._worker.wait(), PATIENT)
         await connection.reap()

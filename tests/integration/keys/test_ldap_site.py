@@ -11,7 +11,9 @@ import pytest
 from lab.correspondent import Correspondent
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd, person_entry
 
-from relay.keys.ldap import Ldap, Reason, Server
+from relay.keys.ldap.reason import Reason
+from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable, Why
 from relay.openpgp.examiner import GnuPGExaminer
 
@@ -211,7 +213,7 @@ async def test_the_password_stands_in_no_argument_and_no_environment_of_the_work
     source = Ldap([reader(guarded, "geheim")], GnuPGExaminer())
     assert isinstance(await source.lookup(Address("bob@example.org")), Found)
     shown = shown_by_children()
-    assert b"worker.py" in shown
+    assert b"ldap.worker" in shown
     assert b"geheim" not in shown
     await source.close()
 

@@ -193,8 +193,8 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
     process = FetchClient(Settings.of(ca_file=ca_file, connect_to=server.connect_to(HOST)))
     ca_file.unlink()
     started = []
-    start = fetch_client.Process.start
-    monkeypatch.setattr(fetch_client.Process, "start", lambda settings: started.append(1) or start(settings))
+    start = fetch_client.FetchProcess.start
+    monkeypatch.setattr(fetch_client.FetchProcess, "start", lambda settings: started.append(1) or start(settings))
     monkeypatch.setattr(fetch_client, "PAUSE", 60.0)
     assert [await fetched(process) for _ in range(5)] == [NOBODY_ASKS] * 5
     assert started == [1]

@@ -15,11 +15,11 @@ from lab.processes import ended
 from lab.waiting import until
 
 from relay.daemon import engines
-from relay.daemon.engines import ExaminerBeside, Judging
+from relay.daemon.engines import ExaminerSettings, PooledExaminer
 from relay.model import Certificate
 from relay.model.errors import EngineError, EngineTimeout
-from relay.process.pool import LARGE, MOST, aside, beside_mail, stop
-from relay.process.worker_process import Helper
+from relay.process.pool import LARGE, MOST_WORKERS, run, run_in_background, stop
+from relay.process.pool_worker import PoolWorker
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     async def counted(size: int, work: Callable[..., Awaitable[Any]], *given: object) -> object:
         sizes.append(size)
-        return await beside_mail(size, work, *given)
+        return await run_in_background(size, work, *given)
 
-    monkeypatch.setattr(engines, "beside_mail", counted)
+    monkeypatch.setattr(engines, "run_in_background", counted)
     return sizes
 
 
@@ -40,8 +40,8 @@ async def test_many_are_judged_in_another_process_as_they_would_be_here(
     kind: engines.Kind, elsewhere: list[int]
 ) -> None:
     blobs = [*make_certificates(40), b"nothing"]
-    judging = Judging(kind, 30.0)
-    examiner = ExaminerBeside(judging, 30.0)
+    judging = ExaminerSettings(kind, 30.0)
+    examiner = PooledExaminer(judging, 30.0)
 
     assert await examiner.examine(blobs) == await judging.examiner().examine(blobs)
     assert elsewhere == [sum(map(len, blobs))]
@@ -52,7 +52,7 @@ async def test_many_are_judged_in_another_process_as_they_would_be_here(
 
 async def test_what_fails_there_fails_here(elsewhere: list[int]) -> None:
     with pytest.raises(EngineError) as failure:
-        await ExaminerBeside(Judging("gnupg", -100.0), 30.0).examine(make_certificates(40))
+        await PooledExaminer(ExaminerSettings("gnupg", -100.0), 30.0).examine(make_certificates(40))
     assert isinstance(failure.value, EngineTimeout)
     assert len(elsewhere) == 1
 
@@ -72,9 +72,9 @@ def slow_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("slow_gpg")
 async def test_judging_that_was_given_up_neither_stops_large_mails_nor_gives_its_turn_away() -> None:
-    examiner = ExaminerBeside(Judging("gnupg", 60.0), patience=0.5)
+    examiner = PooledExaminer(ExaminerSettings("gnupg", 60.0), patience=0.5)
     blobs = make_certificates(40)
-    for _ in range(MOST + 1):
+    for _ in range(MOST_WORKERS + 1):
         given_up = asyncio.create_task(examiner.examine(blobs))
         await asyncio.wait({given_up}, timeout=0.1)
         given_up.cancel()
@@ -82,12 +82,12 @@ async def test_judging_that_was_given_up_neither_stops_large_mails_nor_gives_its
     with pytest.raises(EngineError):
         await examiner.examine(blobs)
     async with asyncio.timeout(20):
-        assert await aside(LARGE, len, "a large mail") == 12
+        assert await run(LARGE, len, "a large mail") == 12
 
 
 def test_who_has_ended_is_not_killed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor stopped: its number may be another process's by then."""
-    helper = Helper()
+    helper = PoolWorker()
     helper.kill()
     signals = list[object]()
     monkeypatch.setattr(os, "kill", lambda *given: signals.append(given))
@@ -96,7 +96,7 @@ def test_who_has_ended_is_not_killed_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_gpg_ends_with_the_process_that_judges(slow_gpg: Path) -> None:
-    judging = asyncio.create_task(ExaminerBeside(Judging("gnupg", 60.0), 1.0).examine(make_certificates(40)))
+    judging = asyncio.create_task(PooledExaminer(ExaminerSettings("gnupg", 60.0), 1.0).examine(make_certificates(40)))
     await until(slow_gpg.exists)
     gpg = int(slow_gpg.read_text())  # noqa: ASYNC240  a few octets
     begun = time.monotonic()

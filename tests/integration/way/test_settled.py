@@ -8,12 +8,12 @@ COUNTING = """
 import gc, pathlib
 from relay.daemon import role
 from relay.daemon.service import Service
-ready = role.Alone.ready
+ready = role.Standalone.ready
 def tell(self, listening):
     seen = sum(isinstance(one, Service) for one in gc.get_objects())
     pathlib.Path("seen").write_text(str(seen))
     ready(self, listening)
-role.Alone.ready = tell
+role.Standalone.ready = tell
 """
 
 

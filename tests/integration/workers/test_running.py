@@ -13,27 +13,31 @@ from lab.relay import Relay
 from relay import config
 from relay.config import Endpoint
 from relay.daemon import worker_handle
-from relay.daemon.role import Order
-from relay.daemon.worker_handle import Running
+from relay.daemon.role import WorkerSpec
+from relay.daemon.worker_handle import WorkerHandle
 from relay.model.errors import RelayError
 
 
-def order(relay: Relay, *more: str) -> Order:
+def spec(relay: Relay, *more: str) -> WorkerSpec:
     places = {Endpoint.parse(url): -1 for url in (f"lmtp://127.0.0.1:{relay.port}", *more)}
-    return Order(1, relay.file, config.load(relay.file), places, beat=0.1)
+    return WorkerSpec(1, relay.file, config.load(relay.file), places, beat=0.1)
+
+
+def unheard(_number: int, _report: dict[str, object]) -> None:
+    """What it counts."""
 
 
 async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     beat = asyncio.Event()
-    take = Running._take
+    take = WorkerHandle._take
 
-    def heard(self: Running, said: dict[str, object]) -> None:
+    def heard(self: WorkerHandle, said: dict[str, object]) -> None:
         take(self, said)
         beat.set()
 
-    monkeypatch.setattr(Running, "_take", heard)
+    monkeypatch.setattr(WorkerHandle, "_take", heard)
     with Relay() as relay:
-        worker = await Running.start(order(relay))
+        worker = await WorkerHandle.start(spec(relay), unheard)
         assert await worker.ready == [f"lmtp://127.0.0.1:{relay.port}"]
         for _ in range(4):
             beat.clear()
@@ -41,21 +45,21 @@ async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkey
             leap(0.4 * worker_handle.SILENCE)
         assert await worker.reload(config.load(relay.file)) is True
 
-        worker.signal(signal.SIGSTOP)
-        while worker.process.returncode is None:
+        worker.child.signal(signal.SIGSTOP)
+        while worker.child.status is None:
             await asyncio.sleep(0.05)
             leap(0.4 * worker_handle.SILENCE)
 
-        assert await worker.process.wait() == -signal.SIGKILL
+        assert await worker.child.wait() == -signal.SIGKILL
         assert await worker.reload(config.load(relay.file)) is None
-        worker.close()
+        await worker.close()
 
 
 async def test_one_that_cannot_serve_says_why(tmp_path: Path) -> None:
     with Relay() as relay:
-        worker = await Running.start(order(relay, f"lmtp://{tmp_path}/nowhere/inlet"))
+        worker = await WorkerHandle.start(spec(relay, f"lmtp://{tmp_path}/nowhere/inlet"), unheard)
 
         with pytest.raises(RelayError, match=r"nowhere/inlet cannot be listened on: No such file or directory$"):
             await worker.ready
-        assert await worker.process.wait() == 1
-        worker.close()
+        assert await worker.child.wait() == 1
+        await worker.close()

@@ -13,7 +13,7 @@ import pytest
 from lab.program import program
 
 from relay.cli.times import Look, moment
-from relay.daemon.jobs.retention import Housekeeping
+from relay.daemon.jobs.retention import Retention
 from relay.model import Record
 from relay.store import Leases, Store
 
@@ -73,7 +73,7 @@ async def test_retention_counts_seconds_and_no_calendar(place: str, tmp_path: Pa
         async with await Store.open(tmp_path / f"{number}.db") as store:
             await store.trace.write([record(now - 86400 - 1, "gone"), record(now - 86400 + 1, "kept")])
             leases = Leases(store.database, lambda now=now: now)  # type: ignore[misc]  # mypy knows no defaults of lambdas
-            await Housekeeping(store.trace, leases, 86400.0, lambda now=now: now).round()  # type: ignore[misc]  # likewise
+            await Retention(store.trace, leases, 86400.0, lambda now=now: now).round()  # type: ignore[misc]  # likewise
             assert [r.id async for r in store.trace.select()] == ["kept"], place
 
 

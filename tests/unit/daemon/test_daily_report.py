@@ -10,7 +10,7 @@ import pytest
 from lab.fakes import FakeOutlet
 from lab.sources import DAY, NOW, fpr, key, read
 
-from relay.daemon.jobs.daily_report import HOUR, Reminder
+from relay.daemon.jobs.daily_report import HOUR, DailyReport
 from relay.mail.daily_report import Daily
 from relay.mail.notice_texts import Language
 from relay.model import Address, Entry, Envelope, Origin, Record, Reply, Why
@@ -25,16 +25,16 @@ class Desk:
     outlet: FakeOutlet = field(default_factory=FakeOutlet)
     time: float = NOW
 
-    def reminder(self, contact: Address | None = IT) -> Reminder:
+    def daily_report(self, contact: Address | None = IT) -> DailyReport:
         daily = Daily(Language.EN, "postmaster@hopital.example", "relay.example")
-        return Reminder(self.store, self.outlet, daily, contact, lambda: self.time)
+        return DailyReport(self.store, self.outlet, daily, contact, lambda: self.time)
 
     async def know(self, *keys: bytes, proposed: bool = False) -> None:
         entries = [Entry(read(k), Origin.IMPORTED, int(NOW), proposed=proposed) for k in keys]
         await self.store.certificates.upsert(entries)
 
     async def endings(self, since: float | None) -> dict[str, int]:
-        report = await self.reminder().report(since)
+        report = await self.daily_report().report(since)
         return {one.entry.certificate.fingerprint: one.days for one in report.ending}
 
 
@@ -72,7 +72,7 @@ async def test_revoked_expired_and_proposed_keys_do_not_expire_soon(desk: Desk) 
     await desk.know(key(1, "a@v.example", expires=NOW + DAY, revoked=True), key(2, "b@v.example", expires=NOW - DAY))
     await desk.know(key(3, "c@v.example", expires=NOW + DAY), proposed=True)
     assert await desk.endings(None) == {}
-    assert [e.certificate.fingerprint for e in (await desk.reminder().report(None)).proposed] == [fpr(3)]
+    assert [e.certificate.fingerprint for e in (await desk.daily_report().report(None)).proposed] == [fpr(3)]
 
 
 async def test_what_was_refused_or_held_for_want_of_a_key_in_the_last_day_and_nothing_else(desk: Desk) -> None:
@@ -87,7 +87,7 @@ async def test_what_was_refused_or_held_for_want_of_a_key_in_the_last_day_and_no
             record("defer", "wkd: down", to="deferred@v.example"),
         ]
     )
-    (wanted,) = (await desk.reminder().report(None)).wanted
+    (wanted,) = (await desk.daily_report().report(None)).wanted
     assert (wanted.recipient, wanted.reason, wanted.mails) == ("bob@v.example", Why.EXPIRED, 3)
     assert wanted.senders == ("a@h.example", "b@h.example", "<>")
 
@@ -95,29 +95,29 @@ async def test_what_was_refused_or_held_for_want_of_a_key_in_the_last_day_and_no
 async def test_one_mail_a_day_over_all_processes_from_the_null_sender(desk: Desk) -> None:
     await desk.know(key(1, "bob@v.example", expires=NOW + DAY), proposed=True)
     for _ in range(23):
-        await desk.reminder().round()
+        await desk.daily_report().round()
         desk.time += HOUR
     ((envelope, content),) = desk.outlet.sent
     assert envelope.sender is None
     assert [r.address for r in envelope.recipients] == [IT]
     assert b"Auto-Submitted: auto-generated" in content
     desk.time += 2 * HOUR
-    await desk.reminder().round()
+    await desk.daily_report().round()
     assert len(desk.outlet.sent) == 2
 
 
 async def test_nothing_to_tell_is_no_mail_and_what_comes_up_is_told_within_the_hour(desk: Desk) -> None:
-    await desk.reminder().round()
+    await desk.daily_report().round()
     assert desk.outlet.sent == []
     await desk.know(key(1, "bob@v.example"), proposed=True)
     desk.time += HOUR + 1
-    await desk.reminder().round()
+    await desk.daily_report().round()
     assert len(desk.outlet.sent) == 1
 
 
 async def test_no_contact_is_no_mail(desk: Desk) -> None:
     await desk.know(key(1, "bob@v.example"), proposed=True)
-    await desk.reminder(None).round()
+    await desk.daily_report(None).round()
     assert desk.outlet.sent == []
 
 
@@ -129,11 +129,11 @@ async def test_a_mail_that_is_not_taken_is_tried_again_with_all_it_had_to_tell(d
     await desk.know(key(1, "bob@v.example", expires=NOW + DAY))
     desk.outlet.down = how == "unreachable"
     desk.outlet.answer = defer if how == "deferred" else None
-    await desk.reminder().round()
+    await desk.daily_report().round()
     desk.outlet = FakeOutlet()
-    await desk.reminder().round()
+    await desk.daily_report().round()
     assert desk.outlet.sent == [], "not at once"
     desk.time += 601
-    await desk.reminder().round()
+    await desk.daily_report().round()
     ((_, content),) = desk.outlet.sent
     assert fpr(1).encode() in content

@@ -29,10 +29,10 @@ async def test_a_fetched_key_is_asked_for_at_its_source_before_it_is_old_so_that
     at.wkd.shelf[BOB] = [key(1, BOB)]
     await at.find(BOB)
     at.later(19 * HOUR)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == [BOB]
     at.later(HOUR)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == [BOB, BOB]
     assert at.ldap.asked == [BOB]
     at.later(23 * HOUR)
@@ -44,12 +44,12 @@ async def test_a_fetched_key_is_asked_for_shortly_before_it_expires(at: Bench) -
     at.wkd.shelf[BOB] = [key(1, BOB, expires=NOW + 10 * HOUR)]
     await at.find(BOB)
     at.later(8 * HOUR)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == [BOB]
     at.wkd.shelf[BOB] = [key(1, BOB, expires=NOW + DAY)]
     at.later(1.5 * HOUR)
-    await at.upkeep.round()
-    await at.upkeep.round()
+    await at.key_refresh.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == [BOB, BOB]
     at.later(HOUR)
     assert isinstance(await at.find(BOB), Found)
@@ -59,7 +59,7 @@ async def test_a_fetched_key_is_asked_for_shortly_before_it_expires(at: Bench) -
 async def test_an_imported_key_is_renewed_by_its_fingerprint(at: Bench) -> None:
     await at.imported(key(1, BOB, expires=NOW + DAY))
     at.wkd.shelf[BOB] = [key(2, BOB), key(1, BOB, expires=NOW + 90 * DAY)]
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert (at.ldap.asked, at.wkd.asked) == ([BOB], [BOB])
     entries = await at.entries(BOB)
     assert list(entries) == [fpr(1)]
@@ -70,7 +70,7 @@ async def test_an_imported_key_is_renewed_by_its_fingerprint(at: Bench) -> None:
 async def test_a_revocation_of_an_imported_key_is_found(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.ldap.shelf[BOB] = [key(1, BOB, revoked=True)]
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert isinstance(await at.find(BOB), Unusable)
 
 
@@ -79,7 +79,7 @@ async def test_an_answer_from_a_clock_ahead_does_not_keep_a_revocation_from_bein
     await at.imported(key(1, BOB))
     await at.store.answers.put([Answer(source, BOB, NOW + 9e8, Result.NOT_FOUND) for source in ("ldap", "wkd")])
     at.ldap.shelf[BOB] = [key(1, BOB, revoked=True)]
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert isinstance(await at.find(BOB), Unusable)
 
 
@@ -88,7 +88,7 @@ async def test_a_key_that_is_proposed_is_not_asked_for(at: Bench) -> None:
     at.wkd.shelf[BOB] = [key(2, BOB, "only@two.example")]
     await at.find(BOB)
     at.later(2 * DAY)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert "only@two.example" not in at.wkd.asked
 
 
@@ -99,11 +99,11 @@ async def test_a_source_that_does_not_answer_is_left_alone_for_a_while(at: Bench
     at.wkd.shelf[BOB] = reason
     at.later(2 * DAY)
     for _ in range(5):
-        await at.upkeep.round()
+        await at.key_refresh.round()
         at.later(60)
     assert len(at.wkd.asked) == 2
     at.later(600)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert len(at.wkd.asked) == 3
 
 
@@ -112,7 +112,7 @@ async def test_a_domain_that_is_down_does_not_keep_the_others_from_their_turn(at
     await at.imported(*(key(n + 10, address) for n, address in enumerate(down)), key(1, "z@up.example"))
     at.wkd.shelf |= dict.fromkeys(down, DOWN)
     for _ in range(3):
-        await at.upkeep.round()
+        await at.key_refresh.round()
         at.later(61)
     assert "z@up.example" in at.wkd.asked
     assert len([a for a in at.wkd.asked if a in down]) <= 3 * AT_ONCE
@@ -121,7 +121,7 @@ async def test_a_domain_that_is_down_does_not_keep_the_others_from_their_turn(at
 async def test_few_lookups_at_once_so_that_mails_find_the_way_free(at: Bench) -> None:
     await at.imported(*(key(n + 1, f"u{n}@ville.example") for n in range(20)))
     at.wkd.gate = asyncio.Event()
-    round_ = asyncio.create_task(at.upkeep.round())
+    round_ = asyncio.create_task(at.key_refresh.round())
     await at.wkd.busy(AT_ONCE)
     at.wkd.gate.set()
     await round_
@@ -133,7 +133,7 @@ async def test_a_key_that_a_mail_is_just_fetching_is_not_asked_for_once_more(at:
     await at.imported(key(1, "a@ville.example"), key(2, "b@ville.example"))
     await at.store.certificates.upsert([Entry(read(key(3, BOB)), Origin("wkd"), int(at.time))])
     at.wkd.gate = asyncio.Event()
-    round_ = asyncio.create_task(at.upkeep.round())
+    round_ = asyncio.create_task(at.key_refresh.round())
     await at.wkd.busy(AT_ONCE)
     at.later(2)
     await at.store.answers.put([Answer("wkd", BOB, asked, Result.FOUND, "wkd/advanced", fpr(3))])
@@ -146,31 +146,31 @@ async def test_one_process_at_a_time(at: Bench, tmp_path: Path) -> None:
     await at.imported(key(1, BOB))
     at.wkd.gate = asyncio.Event()
     async with bench(tmp_path) as other:
-        first = asyncio.create_task(at.upkeep.round())
+        first = asyncio.create_task(at.key_refresh.round())
         await at.wkd.busy(1)
-        await other.upkeep.round()
+        await other.key_refresh.round()
         assert other.wkd.asked == other.ldap.asked == []
         at.wkd.gate.set()
         await first
         other.later(DAY)
-        await other.upkeep.round()
+        await other.key_refresh.round()
         assert other.wkd.asked == [BOB]
 
 
 async def test_a_process_that_died_at_it_is_followed_by_another(at: Bench) -> None:
     await at.imported(key(1, BOB))
     assert await at.store.leases.take(DUTY, 600)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == []
     at.later(601)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert at.wkd.asked == [BOB]
 
 
 async def test_an_address_that_is_not_written_as_it_is_stored_does_not_come_back_every_round(at: Bench) -> None:
     await at.imported(key(1, '"two words"@ville.example'))
     for _ in range(2):
-        await at.upkeep.round()
+        await at.key_refresh.round()
         at.later(60)
     due = await at.store.answers.get("wkd", ["two words@ville.example"])
     assert due["two words@ville.example"].result is Result.NOT_FOUND
@@ -188,5 +188,5 @@ async def test_old_answers_are_taken_out_by_the_round(tmp_path: Path) -> None:
     async with bench(tmp_path, lifetimes=Lifetimes(60, 60, 60)) as at:
         await at.find(BOB)
         at.later(3 * DAY)
-        await at.upkeep.round()
+        await at.key_refresh.round()
         assert await at.store.answers.get("wkd", [BOB]) == {}

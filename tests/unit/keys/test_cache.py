@@ -120,10 +120,10 @@ async def test_upkeep_and_a_mail_at_the_same_moment_ask_once(at: Bench) -> None:
     at.wkd.gate = asyncio.Event()
     mail = asyncio.create_task(at.find(BOB))
     await at.wkd.busy(1)
-    upkeep = asyncio.create_task(at.upkeep.round())
+    key_refresh = asyncio.create_task(at.key_refresh.round())
     await asyncio.sleep(0.1)  # it would be asking by now
     at.wkd.gate.set()
-    await asyncio.gather(mail, upkeep)
+    await asyncio.gather(mail, key_refresh)
     assert at.wkd.asked == [BOB, BOB]
 
 

@@ -6,7 +6,7 @@ import pytest
 from lab.configs import config
 
 from relay.keys.factory import Sources
-from relay.keys.ldap import Server
+from relay.keys.ldap.server import Server
 from relay.model.errors import ConfigError
 from relay.openpgp.examiner import GnuPGExaminer
 

@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from relay.keys.ldap import Ldap, Server, pool
+from relay.keys.ldap import pool
 from relay.keys.ldap.pool import Pool, Session
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import KeySpace
+from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.model import Address, Lookup, NotFound
 from relay.model.errors import ConfigError
 

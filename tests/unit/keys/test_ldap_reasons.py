@@ -1,32 +1,29 @@
-"""The words of the worker, which imports nothing of the relay, are words the relay knows."""
+"""The words of the worker, which is never loaded into the relay, are words that the relay knows."""
 
-import importlib.util
+from __future__ import annotations
+
 import signal
-from types import ModuleType
+import socket
+import subprocess
+import sys
 
 import pytest
 
-from relay.keys.ldap.connection import WORKER, answer
-from relay.keys.ldap.reason import Reason, Unavailable
-
 pytest.importorskip("bonsai")
 
-
-def worker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ldap_worker", WORKER)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from relay.keys.ldap import protocol, worker
+from relay.keys.ldap.connection import answer
+from relay.keys.ldap.protocol import Entry
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.process import ipc
+from relay.process.ipc import BadFrame, Frame
 
 
 def test_every_word_of_the_worker_is_a_reason() -> None:
-    module = worker()
     words = {
-        *module.LOGIN.values(),
-        *module.SEARCH.values(),
-        *module.BOTH.values(),
+        *worker.LOGIN.values(),
+        *worker.SEARCH.values(),
+        *worker.BOTH.values(),
         "PROTOCOL",
         "REFERRAL",
         "BASE",
@@ -35,19 +32,39 @@ def test_every_word_of_the_worker_is_a_reason() -> None:
     assert words <= set(Reason.__members__)
 
 
-def test_the_alarm_that_ends_a_stuck_worker_is_off_while_it_waits_for_work(capsys: pytest.CaptureFixture[str]) -> None:
-    module = worker()
+def said(work: list[Entry]) -> Frame:
+    """What a worker answers with these entries; its alarm is on meanwhile, and off while it waits for work."""
     remaining: list[int] = []
 
-    def work() -> list[dict[str, list[str]]]:
+    def found() -> list[Entry]:
         remaining.append(signal.alarm(0))
         signal.alarm(remaining[0])
-        return []
+        return work
 
-    module.Session({"timeout": 0.5}).reply({}, work)
-    assert remaining == [2]
-    assert signal.alarm(0) == 0
-    assert capsys.readouterr().out == '{"entries": []}\n'
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker.Session({"timeout": 0.5}, theirs).reply({}, found)
+        assert remaining == [2]
+        assert signal.alarm(0) == 0
+        frame = ipc.receive(ours, protocol.ANSWER)
+        assert frame
+        return frame
+
+
+def test_the_alarm_that_ends_a_stuck_worker_is_off_while_it_waits_for_work() -> None:
+    assert said([]) == Frame({"entries": []})
+
+
+def test_entries_arrive_as_they_were() -> None:
+    entries: list[Entry] = [{"key": (b"\x00\xff", b""), "mail": ()}, {}, {"key": (b"x" * 5000,)}]
+    assert answer(said(entries)) == tuple(entries)
+
+
+def test_more_than_an_answer_holds_is_told_as_that() -> None:
+    for entries in ([{"key": (b"",) * 10_001}], [{"x" * (1 << 20): ()}]):
+        with pytest.raises(Unavailable) as raised:
+            answer(said(entries))
+        assert raised.value.reason is Reason.TOO_MUCH
 
 
 def test_every_reason_is_a_sentence_without_outside_text() -> None:
@@ -55,22 +72,37 @@ def test_every_reason_is_a_sentence_without_outside_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("frame", "reason"),
     [
-        (b"", Reason.BROKEN),
-        (b'{"entries": []', Reason.BROKEN),
-        (b'{"error": "TLS"}\n', Reason.TLS),
-        (b'{"error": "NEW"}\n', Reason.PROTOCOL),
-        (b"gnutls: warning\n", Reason.PROTOCOL),
-        (b"[]\n", Reason.PROTOCOL),
-        (b'{"entries": [{"key": ["no base64"]}]}\n', Reason.PROTOCOL),
+        (None, Reason.BROKEN),
+        (Frame({"error": "TLS"}), Reason.TLS),
+        (Frame({"error": "NEW"}), Reason.PROTOCOL),
+        (Frame({"error": []}), Reason.PROTOCOL),
     ],
 )
-def test_whatever_the_worker_prints_is_an_answer_or_a_reason(line: bytes, reason: Reason) -> None:
+def test_a_failure_is_a_reason(frame: Frame | None, reason: Reason) -> None:
     with pytest.raises(Unavailable) as raised:
-        answer(line)
+        answer(frame)
     assert raised.value.reason is reason
 
 
-def test_an_answer_is_entries_of_octets() -> None:
-    assert answer(b'{"entries": [{"key": ["AP8="]}]}\n') == ({"key": (b"\x00\xff",)},)
+@pytest.mark.parametrize(
+    "words", [{}, {"entries": 1}, {"entries": [1]}, {"entries": [{"key": "x"}]}, {"entries": [{"key": -1}]}]
+)
+def test_what_is_no_answer_is_refused(words: dict[str, object]) -> None:
+    with pytest.raises(BadFrame):
+        answer(Frame(words, (b"value",)))
+
+
+def test_the_worker_loads_nothing_of_the_relay_but_frames_and_its_protocol() -> None:
+    code = "import sys, relay.keys.ldap.worker; print(*sorted(m for m in sys.modules if m.startswith('relay')))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert loaded == [
+        "relay",
+        "relay.keys",
+        "relay.keys.ldap",
+        "relay.keys.ldap.protocol",
+        "relay.keys.ldap.worker",
+        "relay.process",
+        "relay.process.ipc",
+    ]

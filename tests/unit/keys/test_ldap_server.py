@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.keys.ldap import Server
+from relay.keys.ldap.server import Server
 from relay.model.errors import ConfigError
 
 

@@ -128,7 +128,7 @@ async def test_an_excused_outage_makes_no_clear_mail_of_a_key_that_is_known_to_b
     for _ in range(5):
         assert told(await at.find(address, "wkd")) == revoked
         at.later(DAY)
-        await at.upkeep.round()
+        await at.key_refresh.round()
     at.wkd.shelf = {BOB: [key(1, BOB)]}
     at.later(601)
     assert told(await at.find(address, "wkd"))[:2] == ("found", fpr(1))
@@ -366,7 +366,7 @@ async def test_a_source_that_renews_a_key_brings_it_no_address_that_nobody_asked
     """Mallory writes the addressee of other people's mail into her own key, and publishes it where hers is renewed."""
     await at.imported(key(1, MALLORY))
     at.ldap.shelf[MALLORY] = at.wkd.shelf[MALLORY] = [key(1, MALLORY, BOB, expires=NOW + DAY)]
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert await at.entries(BOB) == {}
     assert told(await at.find(BOB)) == ("not found",)
     assert told(await at.find(MALLORY)) == ("found", fpr(1), "imported", "keyring")
@@ -377,7 +377,7 @@ async def test_an_imported_key_joins_no_address_for_which_another_was_imported(a
     await at.imported(key(1, BOB), key(2, MALLORY))
     at.wkd.shelf[BOB] = [key(2, BOB, expires=NOW + DAY)]
     at.later(HOUR)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert told(await at.find(BOB)) == ("found", fpr(1), "imported", "keyring")
     assert list(await at.entries(BOB)) == [fpr(1)]
 
@@ -396,7 +396,7 @@ async def test_a_renewal_does_not_make_the_older_of_two_imported_keys_the_newest
     await at.imported(key(2, BOB))
     at.wkd.shelf[BOB] = [key(1, BOB, expires=NOW + 9 * DAY)]
     at.later(HOUR)
-    await at.upkeep.round()
+    await at.key_refresh.round()
     assert (await at.entries(BOB))[fpr(1)].certificate.expires == NOW + 9 * DAY
     assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
 

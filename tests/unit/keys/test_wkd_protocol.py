@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from relay.keys.wkd import Reason, protocol
 from relay.keys.wkd.answer import MAX_CERTIFICATES
-from relay.keys.wkd.port import Document, Fetched
-from relay.keys.wkd.protocol import LARGEST, BadFrame
+from relay.keys.wkd.port import Document, Fetched, Settings
 from relay.model import NotFound, Outage
+from relay.process import ipc
+from relay.process.ipc import BadFrame
 
 METHODS = st.sampled_from(protocol.METHODS)
 ANSWERS = st.one_of(
@@ -24,44 +26,28 @@ ANSWERS = st.one_of(
 )
 
 
-async def heard(octets: bytes) -> list[protocol.Frame]:
-    reader = asyncio.StreamReader()
-    reader.feed_data(octets)
-    reader.feed_eof()
-    found = []
-    while frame := await protocol.read(reader):
-        found.append(frame)
-    return found
+@given(ANSWERS, st.integers(0))
+def test_what_is_said_is_heard(answer: Fetched, number: int) -> None:
+    words, strings = protocol.answer_frame(number, answer)
+    ipc.encode(words, strings, protocol.ANSWER)
+    frame = ipc.Frame(json.loads(json.dumps(words)), tuple(strings))
+    assert frame.words["answer"] == number
+    assert protocol.answer_of(frame) == answer
 
 
-@given(st.lists(ANSWERS, max_size=4))
-def test_what_is_said_is_heard(answers: list[Fetched]) -> None:
-    said = b"".join(protocol.encoded(number, answer) for number, answer in enumerate(answers))
-    found = asyncio.run(heard(said))
-    assert [frame.words["answer"] for frame in found] == list(range(len(answers)))
-    assert [protocol.decoded(frame) for frame in found] == answers
-
-
-WRONG = {
-    "no JSON": b"nonsense\n",
-    "no object": b"[1]\n",
-    "without bottom": b"[" * 50_000 + b"\n",
-    "no sizes": b'{"answer": 1}\n',
-    "sizes of text": b'{"sizes": ["x"]}\n',
-    "endless": b'{"sizes": [Infinity]}\n',
-    "a negative size": b'{"sizes": [-1]}\n',
-    "too many": json.dumps({"sizes": [0] * (MAX_CERTIFICATES + 1)}).encode() + b"\n",
-    "too large": json.dumps({"sizes": [LARGEST, 1]}).encode() + b"\n",
-    "cut off in its line": b'{"answer": 1',
-    "cut off in its octets": b'{"sizes": [2]}\nx',
-    "a line without end": b"x" * (1 << 17),
-}
-
-
-@pytest.mark.parametrize("octets", WRONG.values(), ids=WRONG)
-async def test_what_is_no_frame_is_refused(octets: bytes) -> None:
-    with pytest.raises(BadFrame):
-        await heard(octets)
+@given(
+    st.builds(
+        Settings.of,
+        timeout=st.floats(0.1, 100),
+        ca_file=st.sampled_from([None, Path("/etc/ssl/é.pem")]),
+        connect_to=st.dictionaries(
+            st.sampled_from(["a.example:443", "[2001:db8::1]:443"]), st.just("127.0.0.1:1"), max_size=2
+        ),
+        allow_networks=st.sampled_from([(), (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))]),
+    )
+)
+def test_settings_arrive_as_they_were(settings: Settings) -> None:
+    assert protocol.settings_of(json.loads(json.dumps(protocol.settings_words(settings)))) == settings
 
 
 @pytest.mark.parametrize(
@@ -81,19 +67,11 @@ async def test_what_is_no_frame_is_refused(octets: bytes) -> None:
 )
 def test_what_is_no_answer_is_refused(words: dict[str, Any]) -> None:
     with pytest.raises(BadFrame):
-        protocol.decoded(protocol.Frame(words))
-
-
-@given(st.binary(max_size=200))
-def test_whatever_comes_is_a_frame_or_refused(octets: bytes) -> None:
-    try:
-        asyncio.run(heard(octets + b"\n"))
-    except BadFrame:
-        return
+        protocol.answer_of(ipc.Frame(words))
 
 
 @pytest.mark.parametrize(
     ("word", "name"), [("ValueError", "ValueError"), ("a sentence", "?"), ("x" * 99, "?"), ([], "?")]
 )
 def test_of_an_exception_only_its_name_is_told(word: object, name: str) -> None:
-    assert protocol.name_of(word) == name
+    assert protocol.error_name(word) == name

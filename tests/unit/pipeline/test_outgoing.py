@@ -22,15 +22,16 @@ from relay.mail.notice import Kind, Notices, Template
 from relay.mail.notice_texts import Language
 from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.pipeline import deliver
-from relay.pipeline.audit import Witness
+from relay.pipeline.audit import Audit
 from relay.pipeline.deliver import Deliverer
-from relay.pipeline.encrypt import Protector
-from relay.pipeline.encrypt_all import Maker, Room
-from relay.pipeline.ledger import Served
+from relay.pipeline.encrypt import Encryptor
+from relay.pipeline.encrypt_all import BatchEncryptor
+from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.notify import Notifier
 from relay.pipeline.outgoing import Pipeline
-from relay.pipeline.transaction_lock import Turns
+from relay.pipeline.transaction_lock import TransactionLocks
 from relay.policy import Encryption, Rule, WithoutKey
+from relay.process.budget import Budget
 
 OK = Reply(250, "2.0.0", "Ok")
 TEXT = "Not sent\n\n$recipients\n"
@@ -65,14 +66,14 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        served, witness = Served(self.ledger, Turns(os.memfd_create("turns"))), Witness(self.trail)
+        ledger, audit = BufferedLedger(self.ledger, TransactionLocks(os.memfd_create("turns"))), Audit(self.trail)
         self.pipeline = Pipeline(
             self.rules,
             self.lookups,
-            Maker(Protector(self.engine, lambda _sender: "F" * 40, "relay.example")),
-            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), served, witness, self.longest),
-            served,
-            witness,
+            BatchEncryptor(Encryptor(self.engine, lambda _sender: "F" * 40, "relay.example")),
+            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), ledger, audit, self.longest),
+            ledger,
+            audit,
             shadow=self.shadow,
         )
 
@@ -337,7 +338,7 @@ async def test_nothing_that_fails_in_shadow_mode_stops_a_mail(broken: str) -> No
     if broken == "the lookups break":
         bench.lookups.answers = None  # type: ignore[assignment]  # likewise
     if broken == "no room":
-        bench.pipeline = replace(bench.pipeline, maker=replace(bench.pipeline.maker, room=Room(0)))
+        bench.pipeline = replace(bench.pipeline, batch=replace(bench.pipeline.batch, budget=Budget(0)))
     assert await bench.run(inbound(B, C, D)) == [250, 250, 250]
     ((to, content),) = bench.mails()
     assert to == [B, C, D]

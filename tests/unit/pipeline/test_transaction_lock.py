@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from relay.pipeline import transaction_lock
-from relay.pipeline.transaction_lock import Turns
+from relay.pipeline.transaction_lock import TransactionLocks
 
 ONE, OTHER = b"\xff" * 32, b"\x01" * 32
 HOLD = """
 import asyncio, sys
 from pathlib import Path
-from relay.pipeline.transaction_lock import Turns
+from relay.pipeline.transaction_lock import TransactionLocks
 
 async def hold():
-    await Turns.at(Path(sys.argv[1])).begin(b"\\xff" * 32)
+    await TransactionLocks.at(Path(sys.argv[1])).acquire(b"\\xff" * 32)
     print("held", flush=True)
     await asyncio.sleep(600)
 
@@ -46,24 +46,24 @@ def somebody(file: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 async def test_a_second_attempt_waits_for_the_end_of_the_first(file: Path) -> None:
-    mine = Turns.at(file)
-    await mine.begin(ONE)
-    second = asyncio.create_task(mine.begin(ONE))
-    await mine.begin(OTHER)
+    mine = TransactionLocks.at(file)
+    await mine.acquire(ONE)
+    second = asyncio.create_task(mine.acquire(ONE))
+    await mine.acquire(OTHER)
     assert not second.done()
-    mine.end(ONE)
+    mine.release(ONE)
     await second
-    mine.end(ONE)
-    mine.end(OTHER)
+    mine.release(ONE)
+    mine.release(OTHER)
     mine.close()
 
 
 async def test_an_attempt_in_another_process_is_waited_for_also_when_it_is_killed(
     file: Path, somebody: subprocess.Popen[str]
 ) -> None:
-    mine = Turns.at(file)
-    waiting = asyncio.create_task(mine.begin(ONE))
-    await mine.begin(OTHER)
+    mine = TransactionLocks.at(file)
+    waiting = asyncio.create_task(mine.acquire(ONE))
+    await mine.acquire(OTHER)
     await asyncio.sleep(3 * transaction_lock.LOOK_AGAIN)
     assert not waiting.done()
     somebody.send_signal(signal.SIGKILL)
@@ -75,18 +75,18 @@ async def test_an_attempt_that_goes_on_too_long_puts_the_second_off_and_leaves_n
     file: Path, somebody: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction_lock, "PATIENCE", 0.2)
-    mine = Turns.at(file)
+    mine = TransactionLocks.at(file)
     with pytest.raises(TimeoutError):
-        await mine.begin(ONE)
+        await mine.acquire(ONE)
     somebody.kill()
     somebody.wait()
-    await mine.begin(ONE)
+    await mine.acquire(ONE)
     mine.close()
 
 
 async def test_nothing_of_a_transaction_is_written_and_nobody_else_may_read_the_file(file: Path) -> None:
-    mine = Turns.at(file)
-    await mine.begin(ONE)
+    mine = TransactionLocks.at(file)
+    await mine.acquire(ONE)
     assert os.stat(mine._lock).st_size == 0  # noqa: PTH116  a string
     assert os.stat(mine._lock).st_mode & 0o777 == 0o600  # noqa: PTH116  a string
     mine.close()

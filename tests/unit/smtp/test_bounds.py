@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.smtp.bounds import UNIX, Bounds, Budget, allowed
+from relay.smtp.bounds import UNIX, Bounds, allowed
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("fe80::/10"))
 
@@ -21,24 +21,6 @@ def test_who_may_not(peer: str) -> None:
 
 def test_nobody_is_allowed_by_no_network() -> None:
     assert not allowed("127.0.0.1", ())
-
-
-def test_a_budget_is_shared_and_given_back() -> None:
-    budget = Budget(100)
-    one, two = budget.lease(), budget.lease()
-    assert one.has_room(100)
-    assert not one.has_room(101)
-    assert one.cover(60)
-    assert not two.cover(50)
-    assert two.cover(40)
-    assert one.cover(30)  # held already
-    assert budget.free == 0
-    one.release()
-    one.release()
-    assert budget.free == 60
-    assert two.cover(100)
-    two.release()
-    assert budget.free == 100
 
 
 def test_there_is_always_room_for_the_largest_message() -> None:

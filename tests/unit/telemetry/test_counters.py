@@ -5,35 +5,35 @@ from __future__ import annotations
 import json
 
 from relay.telemetry import catalogue as c
-from relay.telemetry.counters import MOST_TROUBLES, Tally, Trouble
-from relay.telemetry.exposition import Page
-from relay.telemetry.figures import STALE, Figures, Standing
+from relay.telemetry.counters import MOST_TROUBLES, Counters, Trouble
+from relay.telemetry.exposition import MetricsPage
+from relay.telemetry.metrics import STALE, Metrics, ProcessState
 
-READY = Standing(0, "")
+READY = ProcessState(0, "")
 
 
-def worked(mails: int, seconds: float) -> Tally:
-    tally = Tally()
-    tally.count(c.MESSAGES, by=mails)
-    tally.count(c.RECIPIENTS, "encrypt", "everyone", by=mails)
+def worked(mails: int, seconds: float) -> Counters:
+    counters = Counters()
+    counters.count(c.MESSAGES, by=mails)
+    counters.count(c.RECIPIENTS, "encrypt", "everyone", by=mails)
     for _ in range(mails):
-        tally.observe(c.ENCRYPT_SECONDS, seconds)
-    tally.mark(c.LAST_ENCRYPTION, 1000.0 + mails)
-    return tally
+        counters.observe(c.ENCRYPT_SECONDS, seconds)
+    counters.mark(c.LAST_ENCRYPTION, 1000.0 + mails)
+    return counters
 
 
-def lines(figures: Figures) -> list[str]:
-    return Page(figures).text().decode().splitlines()
+def lines(metrics: Metrics) -> list[str]:
+    return MetricsPage(metrics).text().decode().splitlines()
 
 
 def test_workers_add_up_and_what_a_dead_one_told_stays() -> None:
-    figures = Figures(2)
-    figures.hear(0, worked(3, 0.02), READY)
-    figures.hear(1, worked(4, 0.3), READY)
-    figures.lost(1)
-    figures.hear(1, worked(1, 0.3), READY)
+    metrics = Metrics(2)
+    metrics.hear(0, worked(3, 0.02), READY)
+    metrics.hear(1, worked(4, 0.3), READY)
+    metrics.lost(1)
+    metrics.hear(1, worked(1, 0.3), READY)
 
-    page = lines(figures)
+    page = lines(metrics)
 
     assert "pgp_relay_messages_total 8.0" in page
     assert 'pgp_relay_recipients_total{action="encrypt",rule="everyone"} 8.0' in page
@@ -45,36 +45,36 @@ def test_workers_add_up_and_what_a_dead_one_told_stays() -> None:
 
 
 def test_what_is_taken_is_told_once() -> None:
-    tally = worked(2, 1)
-    figures = Figures()
-    figures.hear(0, tally.take(), READY)
-    figures.hear(0, tally.take(), READY)
+    counters = worked(2, 1)
+    metrics = Metrics()
+    metrics.hear(0, counters.take(), READY)
+    metrics.hear(0, counters.take(), READY)
 
-    assert figures.value(c.MESSAGES) == 2
+    assert metrics.value(c.MESSAGES) == 2
 
 
 def test_as_octets_nothing_is_lost_and_no_piece_is_large() -> None:
-    tally = worked(2, 1)
-    tally.trouble(Trouble("failed", "EngineError encrypt:1", 2, 5.0))
+    counters = worked(2, 1)
+    counters.trouble(Trouble("failed", "EngineError encrypt:1", 2, 5.0))
     for number in range(1000):
-        tally.count(c.RECIPIENTS, "encrypt", f"rule {number}")
-    pieces, again = list(tally.pieces()), Tally()
+        counters.count(c.RECIPIENTS, "encrypt", f"rule {number}")
+    pieces, again = list(counters.pieces()), Counters()
     for piece in pieces:
-        again.add(Tally.read(json.loads(json.dumps(piece))))
+        again.add(Counters.read(json.loads(json.dumps(piece))))
 
-    assert again == tally
+    assert again == counters
     assert max(len(json.dumps(piece)) for piece in pieces) < 60_000
-    assert list(Tally().pieces()) == [[]]
+    assert list(Counters().pieces()) == [[]]
 
 
 def test_a_duration_on_a_bound_is_within_it() -> None:
-    figures = Figures()
-    tally = Tally()
-    tally.observe(c.ENCRYPT_SECONDS, 0.01)
-    tally.observe(c.ENCRYPT_SECONDS, 1000)
-    figures.hear(0, tally, READY)
+    metrics = Metrics()
+    counters = Counters()
+    counters.observe(c.ENCRYPT_SECONDS, 0.01)
+    counters.observe(c.ENCRYPT_SECONDS, 1000)
+    metrics.hear(0, counters, READY)
 
-    page = lines(figures)
+    page = lines(metrics)
 
     assert 'pgp_relay_encrypt_duration_seconds_bucket{le="0.005"} 0.0' in page
     assert 'pgp_relay_encrypt_duration_seconds_bucket{le="0.01"} 1.0' in page
@@ -83,40 +83,40 @@ def test_a_duration_on_a_bound_is_within_it() -> None:
 
 
 def test_troubles_of_one_kind_are_one_and_only_the_last_kinds_are_kept() -> None:
-    tally = Tally()
+    counters = Counters()
     for second in range(100):
-        tally.trouble(Trouble("failed", "the same", 1, float(second)))
-        tally.trouble(Trouble("failed", f"another {second}", 1, float(second)))
+        counters.trouble(Trouble("failed", "the same", 1, float(second)))
+        counters.trouble(Trouble("failed", f"another {second}", 1, float(second)))
 
-    assert tally.troubles["failed", "the same"] == Trouble("failed", "the same", 100, 99.0)
-    assert len(tally.troubles) == MOST_TROUBLES
+    assert counters.troubles["failed", "the same"] == Trouble("failed", "the same", 100, 99.0)
+    assert len(counters.troubles) == MOST_TROUBLES
 
 
 def test_ready_is_who_has_one_ready_process_and_alive_who_has_one_that_speaks() -> None:
     now = [100.0]
-    figures = Figures(2, clock=lambda: now[0])
-    assert (figures.alive, figures.lacks) == (0, "starting")
+    metrics = Metrics(2, clock=lambda: now[0])
+    assert (metrics.alive, metrics.lacks) == (0, "starting")
 
-    figures.hear(0, Tally(), Standing(1, "store"))
-    assert (figures.alive, figures.lacks) == (1, "store")
-    figures.hear(1, Tally(), Standing(2, ""))
-    assert (figures.alive, figures.lacks, figures.underway) == (2, "", 3)
+    metrics.hear(0, Counters(), ProcessState(1, "store"))
+    assert (metrics.alive, metrics.lacks) == (1, "store")
+    metrics.hear(1, Counters(), ProcessState(2, ""))
+    assert (metrics.alive, metrics.lacks, metrics.underway) == (2, "", 3)
 
     now[0] += STALE
-    figures.hear(0, Tally(), Standing(0, "engine"))
-    assert (figures.alive, figures.lacks) == (1, "engine")
+    metrics.hear(0, Counters(), ProcessState(0, "engine"))
+    assert (metrics.alive, metrics.lacks) == (1, "engine")
     now[0] += STALE
-    assert (figures.alive, figures.lacks) == (0, "stalled")
+    assert (metrics.alive, metrics.lacks) == (0, "stalled")
 
 
 def test_per_second_is_over_the_last_minute() -> None:
     now = [0.0]
-    figures = Figures(clock=lambda: now[0])
+    metrics = Metrics(clock=lambda: now[0])
     for second in range(200):
         now[0] = float(second)
-        figures.hear(0, worked(5 if second >= 100 else 0, 1), READY)
-        figures.tick()
+        metrics.hear(0, worked(5 if second >= 100 else 0, 1), READY)
+        metrics.tick()
         if second == 129:
-            assert 2 < figures.per_second < 3
+            assert 2 < metrics.per_second < 3
 
-    assert figures.per_second == 5
+    assert metrics.per_second == 5

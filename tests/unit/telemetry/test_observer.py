@@ -8,7 +8,7 @@ import pytest
 
 from relay.telemetry import catalogue as c
 from relay.telemetry import events
-from relay.telemetry.counters import Tally
+from relay.telemetry.counters import Counters
 from relay.telemetry.events import DECIDED, Event
 from relay.telemetry.observer import Observer
 
@@ -59,46 +59,46 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
 def test_a_line_moves_its_figure_and_holds_nothing_from_outside(
     word: str, fields: dict[str, Any], key: tuple[str, ...], more: float
 ) -> None:
-    observer = Observer(Tally())
+    observer = Observer(Counters())
 
     observer("error", {**OUTSIDE, **fields, "event": word})
 
-    tally = observer.tally
-    assert tally.counts[key] == more
-    told = [*tally.counts, *tally.marks, *tally.troubles]
+    counters = observer.counters
+    assert counters.counts[key] == more
+    told = [*counters.counts, *counters.marks, *counters.troubles]
     assert not any("outside" in str(each).lower() or OUTSIDE["id"] in str(each) for each in told)
 
 
 def test_every_counter_is_moved_by_a_line() -> None:
     moved = {key[0] for _, _, key, _ in LINES} | {c.REQUEST_SECONDS.name}
 
-    assert moved == {figure.name for figure in c.ALL if figure.kind is not c.Kind.GAUGE}
+    assert moved == {metric.name for metric in c.ALL if metric.kind is not c.Kind.GAUGE}
 
 
 def test_the_next_hop_is_down_after_a_failure_and_up_after_a_mail() -> None:
-    observer = Observer(Tally())
+    observer = Observer(Counters())
     observer("warning", {"event": Event.DEFERRED, "recipients": 1})
-    assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (True, 0)
+    assert (observer.next_hop_down, observer.counters.marks[c.HOP_UP.name,]) == (True, 0)
 
     observer("debug", {"event": Event.HANDED, "seconds": 1.0})
-    assert (observer.next_hop_down, observer.tally.marks[c.HOP_UP.name,]) == (False, 1)
+    assert (observer.next_hop_down, observer.counters.marks[c.HOP_UP.name,]) == (False, 1)
 
 
 def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
-    observer = Observer(Tally())
+    observer = Observer(Counters())
     observer("info", {"event": Event.DEFERRED, "rule": "everyone"})
 
     assert not observer.next_hop_down
 
 
 def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    observer = Observer(Tally())
+    observer = Observer(Counters())
     events.configure(level="error", seen=observer)
     events.log().info(Event.RECEIVED, size=1, recipients=1)
     events.log().debug(Event.HANDED, seconds=1.0)
     events.log().error(Event.FAILED)
 
-    assert observer.tally.counts[c.MESSAGES.name,] == 1
+    assert observer.counters.counts[c.MESSAGES.name,] == 1
     assert "failed" in (told := capsys.readouterr().err)
     assert "received" not in told
 

@@ -1,45 +1,43 @@
-"""A worker whose supervisor does not read: nothing waits, and no figure is lost."""
+"""A worker whose supervisor does not read: nothing waits, and no number is lost."""
 
 from __future__ import annotations
 
-import json
 import socket
-from contextlib import suppress
 
-from relay.daemon.reporting import Reporter
+from relay.daemon.reporting import WorkerReporting
+from relay.process.ipc import Channel, Limits
 from relay.telemetry import catalogue as c
-from relay.telemetry.counters import Tally
-from relay.telemetry.figures import Standing
+from relay.telemetry.counters import Counters
+from relay.telemetry.metrics import ProcessState
 from relay.telemetry.observer import Observer
 
 
 async def test_what_is_not_taken_is_told_later() -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    observer = Observer(Tally())
-    with ours:
-        for end in (ours, theirs):
-            end.settimeout(0)
-        with suppress(BlockingIOError):
-            while True:
-                theirs.send(b"full")
-        reporter = Reporter(observer, lambda: Standing(1, ""), 7, theirs.detach())
-        for number in range(250):
-            observer.tally.count(c.RECIPIENTS, "encrypt", f"rule {number}")
-        before = dict(observer.tally.counts)
+    ours, theirs = socket.socketpair()
+    supervisor, channel = await Channel.open(ours), await Channel.open(theirs)
+    observer = Observer(Counters())
+    while channel.idle:
+        channel.send({"alive": True})
+    reporting = WorkerReporting(observer, lambda: ProcessState(1, ""), channel)
+    for number in range(250):
+        observer.counters.count(c.RECIPIENTS, "encrypt", f"rule {number}")
+    before = dict(observer.counters.counts)
 
-        reporter._report()
-        assert observer.tally.counts == before
+    reporting._report()
+    assert observer.counters.counts == before
 
-        heard = Tally()
-        with suppress(BlockingIOError):
-            while ours.recv(1 << 18) == b"full":
-                pass
-        await reporter.close()
-        with suppress(BlockingIOError):
-            while True:
-                number, underway, lacks, rows = json.loads(ours.recv(1 << 18))
-                assert (number, underway, lacks) == (7, 1, "")
-                heard.add(Tally.read(rows))
+    heard, frames = Counters(), 0
+    while not channel.idle:
+        await supervisor.receive(Limits())
+    await reporting.close()
+    channel.close()
+    while frame := await supervisor.receive(Limits()):
+        if "counters" in frame.words:
+            assert (frame.words["in_progress"], frame.words["lacks"]) == (1, "")
+            heard.add(Counters.read(frame.words["counters"]))
+            frames += 1
+    supervisor.close()
 
     assert heard.counts == before
-    assert not observer.tally.counts
+    assert frames == 3
+    assert not observer.counters.counts

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from relay.telemetry import catalogue as c
-from relay.telemetry.counters import Tally
+from relay.telemetry.counters import Counters
 
 STALE = 15.0
 SPAN = 60.0
@@ -24,37 +24,37 @@ _STALLED = "stalled"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProcessState:
     """One process: how many messages it has in hand, and the word for what it lacks to be ready (empty: nothing)."""
 
     underway: int
     lacks: str
 
 
-class Figures:
+class Metrics:
     """`hear` what processes say; then ask."""
 
     def __init__(self, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
-        self.tally = Tally()
+        self.counters = Counters()
         self.wanted = workers
         self._clock = clock
-        self._stand: dict[int, tuple[Standing, float]] = {}
+        self._states: dict[int, tuple[ProcessState, float]] = {}
         self._totals: deque[tuple[float, float]] = deque(maxlen=int(SPAN) + 1)
-        self.tally.mark(c.STARTED, time.time())
-        self.tally.mark(c.BUILD, 1, version("pgp-relay"), platform.python_version())
-        self.tally.mark(c.RELOADED, 1)
-        self.tally.mark(c.HOP_UP, 1)
-        self.tally.mark(c.LAST_ENCRYPTION, 0)
+        self.counters.mark(c.STARTED, time.time())
+        self.counters.mark(c.BUILD, 1, version("pgp-relay"), platform.python_version())
+        self.counters.mark(c.RELOADED, 1)
+        self.counters.mark(c.HOP_UP, 1)
+        self.counters.mark(c.LAST_ENCRYPTION, 0)
 
-    def hear(self, worker: int, news: Tally, standing: Standing | None = None) -> None:
+    def hear(self, worker: int, news: Counters, state: ProcessState | None = None) -> None:
         """What that process counted, and how it stands."""
-        self.tally.add(news)
-        if standing:
-            self._stand[worker] = (standing, self._clock())
+        self.counters.add(news)
+        if state:
+            self._states[worker] = (state, self._clock())
 
     def lost(self, worker: int) -> None:
         """That process has ended."""
-        self._stand.pop(worker, None)
+        self._states.pop(worker, None)
 
     def tick(self) -> None:
         """Once a second."""
@@ -75,28 +75,28 @@ class Figures:
     @property
     def underway(self) -> int:
         """Messages in hand, in all of them."""
-        return sum(standing.underway for standing, _ in self._stand.values())
+        return sum(state.underway for state, _ in self._states.values())
 
     @property
     def lacks(self) -> str:
         """Why the relay is not ready, in a word; empty: it is."""
         fresh = self._fresh()
         if not fresh:
-            return _STALLED if self._stand else _STARTING
-        return "" if any(not standing.lacks for standing in fresh) else fresh[0].lacks
+            return _STALLED if self._states else _STARTING
+        return "" if any(not state.lacks for state in fresh) else fresh[0].lacks
 
-    def _fresh(self) -> list[Standing]:
+    def _fresh(self) -> list[ProcessState]:
         now = self._clock()
-        return [standing for standing, heard in self._stand.values() if now - heard < STALE]
+        return [state for state, heard in self._states.values() if now - heard < STALE]
 
-    def value(self, figure: c.Figure, *labels: str) -> float:
+    def value(self, metric: c.Metric, *labels: str) -> float:
         """One of them, as it stands."""
-        key = (figure.name, *labels)
-        return self.tally.counts.get(key, 0) if figure.kind is c.Kind.COUNTER else self.tally.marks.get(key, 0)
+        key = (metric.name, *labels)
+        return self.counters.counts.get(key, 0) if metric.kind is c.Kind.COUNTER else self.counters.marks.get(key, 0)
 
     def settle(self) -> None:
         """Bring up to date what is not counted but looked at."""
-        self.tally.mark(c.UNDERWAY, self.underway)
-        self.tally.mark(c.WORKERS, self.alive)
-        self.tally.mark(c.WORKERS_WANTED, self.wanted)
-        self.tally.mark(c.READY, int(not self.lacks))
+        self.counters.mark(c.UNDERWAY, self.underway)
+        self.counters.mark(c.WORKERS, self.alive)
+        self.counters.mark(c.WORKERS_WANTED, self.wanted)
+        self.counters.mark(c.READY, int(not self.lacks))

@@ -1,0 +1,51 @@
+"""Octets of memory that all mails share: who finds no room is answered 452 and comes again."""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class Budget:
+    """So many octets, for all leases together; `free` are those that nobody holds."""
+
+    def __init__(self, octets: int) -> None:
+        self.free = octets
+
+    def lease(self) -> Lease:
+        """For one mail; it holds nothing at first."""
+        return Lease(self)
+
+
+class Lease:
+    """What one mail holds of a budget. As a context manager it gives everything back at the end."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def has_room(self, octets: int) -> bool:
+        """Whether so many could be held now. None are: a mail that is only announced keeps nobody out."""
+        return octets <= self._budget.free
+
+    def cover(self, octets: int) -> bool:
+        """Hold at least so many in all; False where there is no room for them, and then nothing changes."""
+        return octets <= self._held or self.take(octets - self._held)
+
+    def take(self, octets: int) -> bool:
+        """Hold so many more; False where there is no room for them, and then nothing changes."""
+        if not self.has_room(octets):
+            return False
+        self._budget.free -= octets
+        self._held += octets
+        return True
+
+    def release(self) -> None:
+        """Give everything back; more than once does no harm."""
+        self._budget.free += self._held
+        self._held = 0
