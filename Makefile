@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test test-newest unit fuzz dashboard-picture lint format image-check lock clean
+.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test test-newest unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -52,8 +52,8 @@ bench-quick: $(VENV)/.development ## … fewer sizes, sessions and rounds
 bench-where: $(VENV)/.development ## where the time goes, by py-spy, into docs/performance.md
 	@$(BIN)/python bench/where.py --page docs/performance.md
 
-docs: $(VENV)/.docs ## the documentation as a site, in site/; a link to nothing is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+docs: $(VENV)/.docs ## the documentation as a site, in site/; a dead link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 deb: ## a package for Debian 12, in dist/
 	@.ci/deb
@@ -66,9 +66,6 @@ transcript: deb ## docs/transcript.md, from the same
 
 screens: $(VENV)/.development ## docs/screens.md: what the program shows on a terminal
 	PYTHONPATH=tests $(BIN)/python -m lab.screens docs/screens.md
-
-dashboard-picture: $(VENV)/.development ## docs/pictures/dashboard.png: the dashboard's queries, answered by a real Prometheus
-	$(BIN)/python bench/dashboard_picture.py docs/pictures/dashboard.png
 
 lint: $(VENV)/.development ## ruff, mypy and hadolint
 	$(BIN)/ruff check .
@@ -117,5 +114,5 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package .ci/packages
 	@.ci/system > /dev/null
-	$(PIP) install -q -c constraints.txt --group dev --group bench "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
+	$(PIP) install -q -c constraints.txt --group dev --group bench --group docs "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
 	@touch $@

@@ -1,12 +1,13 @@
-"""MkDocs' hook: the site is docs/ and the pages at the top of the repository, and a new page needs no line anywhere.
+"""MkDocs' hook: pages from outside docs/, their links, drawings, and the language of the French pages.
 
-Links are written as they work in the repository. Here one to a page at the top becomes one to its place in the site,
-and one to another file of the repository becomes its bare text; one to nothing stays, and `--strict` refuses it.
+Links are written as they work in the repository. Here a link to a page outside docs/ becomes one to its place in the
+site, and a link to a file that is no page becomes its text. A link to nothing stays, and `--strict` refuses it.
 """
 # ruff: noqa: INP001  MkDocs loads it by its path
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from pathlib import Path
@@ -16,59 +17,64 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-TOP = {
-    "README.md": "index.md",
+OUTSIDE = {
     "README.fr.md": "fr/index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "keyring/README.md": "keyring.md",
+    "examples/compose/README.md": "compose.md",
 }
-FIRST = [
-    *("index", "installation", "transcript", "postfix", "configuration", "policies", "commands", "screens", "keys"),
-    *("directories", "holding", "zeyple", "operations", "monitoring", "troubleshooting", "failures", "performance"),
-    *("fr/index", "fr/cliniciens", "security", "threat-model", "architecture", "keyring"),
-    *("contributing", "changelog"),
-]
+"""Pages outside docs/, and their place in the site."""
 
-_LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+PLACES = OUTSIDE | {"README.md": "index.md"}
+"""What links to them lead to; the site's front page is docs/index.md."""
 
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The pages in their order; one that is not named in it comes last."""
-    docs = Path(config.docs_dir)
-    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} | set(_top())
-    known = [f"{name}.md" for name in FIRST if f"{name}.md" in pages]
-    config.nav = [*known, *sorted(pages - set(known))]
-    return config
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
+_PICTURE = re.compile(r'<img (?=[^>]*alt="(?P<alt>[^"]*)")[^>]*src="[^"]*pictures/(?P<name>[\w-]+)\.svg"[^>]*>')
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """The pages that do not lie in docs/."""
-    for place, source in _top().items():
+    """Add the pages that do not lie in docs/."""
+    for source, place in OUTSIDE.items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Its links, from the repository's way to the site's."""
-    here = _top().get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    """Turn the page's links from the repository's way to the site's."""
+    sources = {place: source for source, place in OUTSIDE.items()}
+    here = sources.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 
     def link(found: re.Match[str]) -> str:
-        text, target, anchor = found[1], found[2], found[3] or ""
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(here), target))
-        place = TOP.get(file) or (file.removeprefix("docs/") if file.startswith("docs/") else "")
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(here), found["target"]))
+        place = PLACES.get(file) or (file.removeprefix("docs/") if file.startswith("docs/") else "")
         if place:
-            return f"[{text}]({posixpath.relpath(place, posixpath.dirname(page.file.src_uri) or '.')}{anchor})"
-        return text if (ROOT / file).exists() else found[0]
+            way = posixpath.relpath(place, posixpath.dirname(page.file.src_uri) or ".")
+            return f"{found['image']}[{found['text']}]({way}{found['anchor'] or ''})"
+        return found["text"] if (ROOT / file).exists() else found[0]
 
     return _LINK.sub(link, markdown)
 
 
-def _top() -> dict[str, str]:
-    """Those that are there, and have no namesake in docs/."""
-    return {
-        place: source
-        for source, place in TOP.items()
-        if (ROOT / source).exists() and not (ROOT / "docs" / place).exists()
-    }
+def on_page_content(content: str, **_: object) -> str:
+    """Put drawings into the page itself, where they take its colours; a tall twin serves narrow screens."""
+    return _PICTURE.sub(_drawing, content)
+
+
+def on_page_context(context: dict[str, object], page: Page, config: MkDocsConfig, **_: object) -> dict[str, object]:
+    """Set the language of the theme's own words: French below fr/."""
+    config.theme["language"] = "fr" if page.file.src_uri.startswith("fr/") else "en"
+    return context
+
+
+def _drawing(found: re.Match[str]) -> str:
+    parts = [("tall", f"{found['name']}-tall.svg"), ("wide", f"{found['name']}.svg")]
+    texts = [
+        (kind, (ROOT / "docs" / "pictures" / name).read_text(encoding="utf-8"))
+        for kind, name in parts
+        if (ROOT / "docs" / "pictures" / name).exists()
+    ]
+    inside = "".join(text.replace('class="drawing', f'class="drawing {kind}', 1) for kind, text in texts)
+    label = html.escape(html.unescape(found["alt"]))
+    return f'<figure class="drawing {found["name"]}" aria-label="{label}">{inside}</figure>'

@@ -1,7 +1,8 @@
 """The commands of an installation page as a script, and what the script printed as a page.
 
-`transcript.py script PAGE` writes a script for bash, which runs the page's root commands one after another in one
-shell and stops at the first that fails. `transcript.py page PRINTED` makes the transcript of what it printed.
+`transcript.py script PAGE` writes a script for bash, which runs the commands of the page's `sh` blocks one after
+another in one shell and stops at the first that fails. `transcript.py page PRINTED` makes the transcript of what it
+printed.
 `transcript.py same OLD NEW` compares two transcripts, less what differs every time: ids, hashes, times, versions.
 """
 # ruff: noqa: INP001  a script
@@ -16,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "\x1e"  # stands between a command and what it printed, and before a heading
-HEAD = """# The ten-minute install, as it went
+HEAD = """# Transcript of an installation
 
-Written by `make transcript`: the commands of [Installation](installation.md) on a fresh Debian 12, with systemd and
-Postfix. What `apt` prints is left out.
+The commands of [Installation](installation.md) and what they printed, on a fresh Debian 12 with systemd and Postfix.
+`make transcript` runs them and writes this page. What `apt` prints is left out.
 """
 CHANGING = {
     r"\b[0-9A-F]{40}\b": "FINGERPRINT",
@@ -36,15 +37,15 @@ CHANGING = {
 
 
 def commands(page: str) -> Iterator[tuple[str, str]]:
-    """Each root command of the page, with the heading it stands under."""
+    """Each line of the page's `sh` blocks, with the heading it stands under."""
     heading, shell = "", False
     for line in map(str.strip, page.splitlines()):  # a list indents its blocks
         if line.startswith("```"):
-            shell = line == "```console"
+            shell = line == "```sh"
+        elif shell and line:
+            yield heading, line
         elif line.startswith("## "):
             heading = line[3:]
-        elif shell and line.startswith("# "):
-            yield heading, line[2:]
 
 
 def script(page: str) -> str:

@@ -18,19 +18,19 @@ _INTRODUCTION = """# Commands
 
 Written by `python -m relay.cli.reference`.
 
-`pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c`, the environment's `PGP_RELAY_CONFIG` names the
-configuration, or it is `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`.
+`pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c` the configuration is the file that the
+environment variable `PGP_RELAY_CONFIG` names, or `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`.
 
 | status | means |
 | --- | --- |
 | 0 | done |
-| 1 | some of it failed, told item by item |
-| 2 | used wrongly, or a wrong configuration: every fault with its line |
+| 1 | some of it failed; each item that failed has a message |
+| 2 | wrong use, or a wrong configuration: every fault with its line |
 | 130 | interrupted (Ctrl-C) |
 
 ## Output
 
-Results go to standard output, what is wrong goes to standard error, a sentence each. All commands follow one rule:
+Results go to standard output, errors to standard error. All commands follow one rule:
 
 | where | what is printed |
 | --- | --- |
@@ -65,7 +65,7 @@ def markdown() -> str:
 
 def _section(path: str, command: Command) -> str:
     *words, example = inspect.cleandoc(command.help).split("\n\n")
-    shown = [f"## {path}", *words, f"```console\n{example}\n```"]
+    shown = [f"## {path}", *words, f"```sh\n{example.removeprefix('$ ')}\n```"]
     rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
     table = ["\n".join(("| | |", "| --- | --- |", *rows))] if rows else []
     return "\n" + "\n\n".join([*shown, *table]) + "\n"

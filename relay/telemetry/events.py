@@ -57,7 +57,6 @@ class Event(StrEnum):
     UNANSWERED = "unanswered"
     FAILED = "failed"
     ANCHORED = "anchored"
-    IMPORTED = "imported"
     ASKED = "asked"
     RENEWED = "renewed"
     PROPOSED = "proposed"

@@ -110,10 +110,6 @@ class Prometheus:
         """What it answers now; a query that it cannot parse raises."""
         return self._result("query", query=expression)
 
-    def query_range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """Every series with its values over that time."""
-        return self._result("query_range", query=expression, start=str(start), end=str(end), step=str(step))
-
     def rules(self) -> list[dict[str, Any]]:
         """Every rule as it was last evaluated."""
         return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]

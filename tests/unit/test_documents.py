@@ -22,7 +22,11 @@ from relay.telemetry.reference import table
 ROOT = Path(__file__).resolve().parents[2]
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 KEYS = (ROOT / "docs" / "keys.md").read_text()
-CLINICIENS = (ROOT / "docs" / "fr" / "cliniciens.md").read_text()
+FRENCH = [ROOT / "README.fr.md", *(ROOT / "docs" / "fr").glob("*.md")]
+PLAIN = str.maketrans(
+    {"\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " "}
+)
+CLINICIENS = (ROOT / "docs" / "fr" / "cliniciens.md").read_text().translate(PLAIN)
 TEMPLATES = ROOT / "relay" / "mail" / "templates" / "fr"
 
 ID = "1M85YNFJQFTMGK1"
@@ -68,9 +72,19 @@ def test_every_reason_against_a_key_is_explained(why: Why) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_clinicians_find_the_subject_of_each_notice(kind: Kind) -> None:
-    subject = (TEMPLATES / f"{kind.value}.txt").read_text().splitlines()[0]
+    subject = (TEMPLATES / f"{kind.value}.txt").read_text().splitlines()[0].translate(PLAIN)
 
     assert subject in CLINICIENS
+
+
+@pytest.mark.parametrize("page", FRENCH, ids=lambda page: page.name)
+def test_french_pages_are_set_as_french_is(page: Path) -> None:
+    text = re.sub(r"^```.*?^```|`[^`]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r".{0,20}(?: [;:!?»]|« |[^\W\d_]'\w).{0,20}", text) == [], (
+        "no-break spaces, and the apostrophe of print"
+    )
+    assert re.findall(r"\b(?:[Ss]ujet|[Mm]ail|[Ff]ausse|[Aa]bîme)\b", text) == [], "objet, courriel, invalide, corrompt"
 
 
 def test_every_figure_stands_in_the_page_on_monitoring() -> None:
@@ -83,16 +97,26 @@ def test_every_word_of_readyz_is_explained(word: str) -> None:
 
 
 def pages() -> list[Path]:
-    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+
+
+def blocks(page: Path, language: str) -> str:
+    """What stands in the page's blocks of code of a language."""
+    fenced = rf"^ *```{language}\n(.*?)^ *```"
+    return "".join(re.findall(fenced, page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
-    """Each call of the program in a console block, also behind another: `… | runuser … -- pgp-relay keys list`."""
+    """Each call of the program in a block, also behind another: `… | runuser … -- pgp-relay keys list`.
+
+    A block of `sh` holds commands alone; in one of `console` they stand behind a prompt, what they print below them.
+    """
     for page in pages():
-        blocks = re.findall(r"^ *```console\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        for line in re.sub(r"\$\(.*?\)", "SUBSTITUTED", "".join(blocks)).splitlines():
-            for call in re.findall(r"(?:^ *[$#] |[|&] | -- )((?:python -m relay|pgp-relay) [^|&]*)", line):
-                yield page.name, re.split(r"\s(?:>|<|2>)|  +#", call)[0]
+        prompted = re.findall(r"^ *[$#] (.*)", blocks(page, "console"), re.MULTILINE)
+        for line in [*prompted, *blocks(page, "sh").splitlines()]:
+            plain = re.sub(r"\$\(.*?\)", "SUBSTITUTED", line)
+            for call in re.findall(r"(?:^ *| -- |[|&] )((?:python -m relay|pgp-relay) [^|&]*)", plain):
+                yield page.name, re.split(r"\s(?:>|<|2>)", call)[0]
 
 
 KNOWN = dict(commands())
@@ -101,6 +125,16 @@ COMMAND_LINES = sorted(set(command_lines()))
 
 def test_command_lines_were_found() -> None:
     assert len(COMMAND_LINES) > 40
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_is_copied_from_a_block_of_commands_is_commands_alone(page: Path) -> None:
+    lines = blocks(page, "sh").splitlines()
+
+    assert [line for line in lines if re.match(r" *[$#] ", line)] == [], "no prompt, no comment"
+    assert [line for line in lines if re.search(r"\s#\s", line)] == [], "a comment stands in the text above"
+    prompted = re.findall(r"^ *[$#] .*", blocks(page, "console"), re.MULTILINE)
+    assert [line for line in prompted if re.search(r"\s{2,}#\s", line)] == [], "a comment stands in the text above"
 
 
 @pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
@@ -114,7 +148,7 @@ def test_every_command_line_of_the_documents_can_be_typed(page: str, line: str) 
     KNOWN[path].make_context(path, words[name:])  # raises where an option or an argument is wrong
 
 
-OTHERS = ("scrape_configs:", "livenessProbe:")  # Prometheus' and Kubernetes' own
+OTHERS = ("scrape_configs:", "livenessProbe:", "healthcheck:")  # Prometheus', Kubernetes' and Docker's own
 
 
 def configurations() -> Iterator[tuple[str, str]]:
