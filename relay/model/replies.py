@@ -1,14 +1,20 @@
 """Every SMTP reply the relay gives: the one place with codes (RFC 5321, RFC 3463).
 
-Texts say what the client may know and the id under which the log tells the rest. They hold no content,
-no exception and nothing that another program wrote. Those without an id are given to commands that never became a mail.
+A text says what the client may know, and the id under which the log has the rest. It holds no content, no exception and
+nothing that another program wrote. Replies to commands before the end of DATA have no id.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Literal
 
 from relay.model import Reply
+
+About = Literal["sender", "recipient", "message"]
+
+_ENHANCED = re.compile(r"[245](?:\.(?:0|[1-9][0-9]{0,2})){2}(?!\S)")
 
 OK = Reply(250, "2.0.0", "Ok")
 SENDER_OK = Reply(250, "2.1.0", "Ok")
@@ -101,18 +107,15 @@ def too_many_copies(id_: str) -> Reply:
     return Reply(452, "4.5.3", f"Too many copies at once, try again, id {id_}")
 
 
-def from_next_hop(code: int, text: str, *, seen_content: bool) -> Reply:
-    """The next hop's own answer, as a reply of ours.
+def from_next_hop(code: int, text: str, about: About) -> Reply:
+    """The next hop's code and enhanced status to this part of the transaction, with words of ours.
 
-    Its text is kept only from steps before it saw the message: later it may quote content. A missing or
-    contradictory enhanced status becomes the class's general one (RFC 2034, RFC 3463 x.0.0).
+    A missing enhanced status, or one of another class, becomes the class's general one (RFC 2034, RFC 3463 x.0.0).
     """
-    first, _, rest = text.replace("\r", "").replace("\n", " ").partition(" ")
     klass = str(code)[0]
-    enhanced, words = (first, rest) if _is_enhanced(first, klass) else (f"{klass}.0.0", text)
-    if seen_content:
-        words = "The next hop took the message" if code < 300 else "The next hop refused the message"
-    return Reply(code, enhanced, _printable(words) or "No text")
+    status = _ENHANCED.match(text)
+    enhanced = status[0] if status and status[0][0] == klass else f"{klass}.0.0"
+    return Reply(code, enhanced, f"The next hop {'took' if code < 300 else 'refused'} the {about}")
 
 
 def too_large(limit: int) -> Reply:
@@ -132,12 +135,3 @@ def combined(replies: Sequence[Reply], id_: str) -> Reply:
     if any(reply.temporary for reply in replies):
         return undecided(id_)
     return next((reply for reply in replies if reply.permanent), replies[0])
-
-
-def _is_enhanced(word: str, klass: str) -> bool:
-    parts = word.split(".")
-    return len(parts) == 3 and parts[0] == klass and all(p.isascii() and p.isdigit() and len(p) <= 3 for p in parts)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text.replace("\r", "").replace("\n", " "))[:400]

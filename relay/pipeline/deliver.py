@@ -27,7 +27,7 @@ from relay.telemetry.events import Event, unforeseen
 
 ENDS_WITHIN = 1180.0
 """Seconds from a mail's arrival to the next hop's last answer."""
-_TOLD = "told:"  # a mark in the ledger: the sender knows that this mail is held. No address begins like this
+_TOLD = "<told>"  # before an address in the ledger: the sender knows that this mail is held. No address holds a <
 
 
 @dataclass(frozen=True, slots=True)

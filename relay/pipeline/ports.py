@@ -51,7 +51,7 @@ class Ledger(Protocol):
     """What has been served of transactions that are not finished (DESIGN: never twice)."""
 
     async def served(self, digest: bytes) -> frozenset[str]:
-        """The recipients (keys of their addresses) already served. Raises `StoreError`."""
+        """The recipients (their addresses, exactly as they came) already served. Raises `StoreError`."""
 
     async def record(self, digest: bytes, recipients: Sequence[str]) -> None:
         """Write down that these are served; on disk when it returns. Raises `StoreError`."""

@@ -71,8 +71,8 @@ class Transaction:
         return index in self.replies and self.replies[index].accepted
 
     def key(self, index: int) -> str:
-        """What the ledger knows this recipient by."""
-        return self.recipients[index].address.key
+        """What the ledger knows this recipient by: the address exactly as it came, since `Bob@` may not be `bob@`."""
+        return self.recipients[index].address.text
 
     def answer(self, indexes: Iterable[int], reply: Reply) -> None:
         """Give those a reply who have none."""

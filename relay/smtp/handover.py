@@ -1,8 +1,8 @@
-"""One message handed over on one connection: the envelope, DATA, the content, and what each recipient got.
+"""One message on one connection: the envelope, DATA, the content, and the next hop's reply for each recipient.
 
-A refusal of one recipient is that one's own; a refusal of MAIL, DATA or the message is everybody's. DATA is
-not said where nobody is accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would let it).
-What follows the final dot may quote the message, so its text is not kept (`replies.from_next_hop`).
+A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. DATA is not sent where no
+recipient was accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would allow it).
+Of the next hop's answers the code and the enhanced status are kept, and never the words (`replies.from_next_hop`).
 """
 
 from __future__ import annotations
@@ -66,23 +66,23 @@ class Handover:
         attributes = tuple(commands.xforward(self._envelope, extensions))
         lines = [*attributes, commands.mail(self._envelope, size, extensions)]
         lines += [commands.rcpt(recipient, extensions) for recipient in self._envelope.recipients]
-        mail, *rcpts = (await self._said(lines))[len(attributes) :]  # XFORWARD is for logs: no reason to stop
-        if not mail.accepted:
-            return [mail] * len(rcpts)
-        return rcpts
+        given = await self._said(lines)
+        mail, *rcpts = given[len(attributes) :]  # XFORWARD is for logs: its reply changes nothing
+        sender = _reply(mail, "sender")
+        return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts]
 
-    async def _said(self, lines: Sequence[str]) -> list[Reply]:
+    async def _said(self, lines: Sequence[str]) -> list[Said]:
         step = self._timeouts.step
         if "pipelining" not in self._connection.extensions:
-            return [_own(await self._connection.ask(line, step)) for line in lines]
+            return [await self._connection.ask(line, step) for line in lines]
         await self._connection.send(lines, step)
-        return [_own(await self._connection.reply(step)) for _ in lines]
+        return [await self._connection.reply(step) for _ in lines]
 
     async def _data(self, given: list[Reply]) -> list[Reply]:
         answer = await self._connection.ask("DATA", self._timeouts.step)
         if answer.code == 354:
             return given
-        refusal = _own(answer)
+        refusal = _reply(answer, "message")
         if refusal.accepted:
             raise NextHopError("the next hop answers DATA with 2xx")
         return [refusal if reply.accepted else reply for reply in given]
@@ -99,13 +99,13 @@ class Handover:
         if not whole:
             return await self._refused_early(recipients)
         ends = asyncio.get_running_loop().time() + self._timeouts.final_dot
-        given = [_last(await self._connection.reply(self._timeouts.final_dot))]
+        given = [_reply(await self._connection.reply(self._timeouts.final_dot), "message")]
         while len(given) < answers:
             given.append(await self._further(ends - asyncio.get_running_loop().time()))
         return given if self._lmtp else given * recipients
 
     async def _refused_early(self, recipients: int) -> list[Reply]:
-        refusal = _last(await self._connection.reply(self._timeouts.step))
+        refusal = _reply(await self._connection.reply(self._timeouts.step), "message")
         self._connection.abandon()  # the rest of the message would be taken for commands
         if refusal.accepted:
             raise NextHopError("the next hop takes a message before its end")
@@ -114,20 +114,12 @@ class Handover:
     async def _further(self, left: float) -> Reply:
         """LMTP: what has been answered stays answered, whatever happens to the rest."""
         try:
-            return _last(await self._connection.reply(max(0.001, left)))
+            return _reply(await self._connection.reply(max(0.001, left)), "message")
         except NextHopError:
             return replies.BROKE_OFF
 
 
-def _own(given: Said) -> Reply:
-    return _reply(given, seen_content=False)
-
-
-def _last(given: Said) -> Reply:
-    return _reply(given, seen_content=True)
-
-
-def _reply(given: Said, *, seen_content: bool) -> Reply:
+def _reply(given: Said, about: replies.About) -> Reply:
     if not (given.code < 300 or given.code >= 400):
         raise NextHopError("the next hop answers 3xx out of place")
-    return replies.from_next_hop(given.code, given.message, seen_content=seen_content)
+    return replies.from_next_hop(given.code, given.message, about)

@@ -67,8 +67,31 @@ async def test_a_refused_recipient_is_that_ones_own(hop: ScriptedHop, outlet: Ou
     hop.at["RCPT TO:<3@x>"] = Say("450 4.2.1 Later")
     given = await outlet.send(envelope("1@x", "2@x", "3@x", "4@x"), CONTENT)
     assert [str(reply)[:9] for reply in given] == ["250 2.0.0", "550 5.1.1", "450 4.2.1", "250 2.0.0"]
-    assert given[1].text == "No such user"
+    assert given[1].text == "The next hop refused the recipient"
     assert len(hop.messages[0].rcpts) == 2
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("550 5.7.1 secret@inside.example at 10.1.2.3 is unknown", "550 5.7.1"),
+        ("452-4.2.2 A mailbox\r\n452 4.2.2 is full", "452 4.2.2"),
+        ("550 No status here", "550 5.0.0"),
+        ("550 4.1.1 Another class", "550 5.0.0"),
+        ("550 5.01.1 No status", "550 5.0.0"),
+        ("554 5.1.1secret", "554 5.0.0"),
+        ("553 5.1.1000 secret", "553 5.0.0"),
+        ("451", "451 4.0.0"),
+        ("451-4.7.1\r\n451 4.7.1 of two lines", "451 4.7.1"),
+    ],
+)
+async def test_its_words_are_never_repeated(hop: ScriptedHop, outlet: Outlet, step: str, said: str, told: str) -> None:
+    """They went on to the client until the content had been sent: addresses and hosts behind the next hop in them."""
+    hop.at[step] = Say(said)
+    (reply,) = await outlet.send(envelope("1@x"), CONTENT)
+    about = {"MAIL": "sender", "RCPT": "recipient"}.get(step, "message")
+    assert str(reply) == f"{told} The next hop refused the {about}"
 
 
 async def test_without_an_accepted_recipient_there_is_no_data(hop: ScriptedHop, outlet: Outlet) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -43,8 +44,9 @@ def own_replies() -> Iterator[Reply]:
             and ARGUMENTS.keys() >= set(parameters)
         ):
             yield make(**{name: ARGUMENTS[name] for name in parameters})
-    for code, enhanced in ((250, "2.0.0"), (550, "5.0.0")):
-        yield replies.from_next_hop(code, f"{enhanced} theirs", seen_content=True)
+    yield replies.from_next_hop(250, "2.0.0 theirs", "message")
+    for about in get_args(replies.About):
+        yield replies.from_next_hop(550, "5.0.0 theirs", about)
 
 
 @pytest.mark.parametrize("reply", list(own_replies()), ids=lambda reply: reply.text.replace(ID, ""))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from lab.bed import ANNA, BERTA, CARL, DEADLINES, RITA, Bed, is_notice, told_or_sent
+from lab.bed import ANNA, BERTA, CARL, DEADLINES, RITA, Bed, is_notice, recipients, told_or_sent
 from lab.mta import Mail
 from lab.nexthop import Drop, Fault, Hang, Say, ScriptedHop
 
@@ -143,3 +143,26 @@ async def test_the_next_hop_takes_the_message_and_breaks_off_before_it_says_so(b
         mail = write(bed, TWO)
         first = [OK, "451 4.3.0" if isinstance(fault, Say) else DOWN]
         await bed.prove(hop, mail, first if bed.scheme == "lmtp" else [MIXED] * 2, lambda: None, doubles=1)
+
+
+@pytest.mark.parametrize(
+    "twins",
+    [
+        ("Carl@open.example", CARL),
+        (CARL, "CARL@OPEN.example"),
+        ("carl@open.example.", CARL),
+        ('"carl"@open.example', CARL),
+    ],
+    ids=str,
+)
+async def test_two_spellings_of_one_address_in_one_transaction_are_both_served(
+    bed: Bed, twins: tuple[str, str]
+) -> None:
+    """The ledger knew both by the folded address: once one was served, the other counted as served too."""
+    mail = bed.letter(*twins)
+    async with bed.hop() as hop:
+        hop.at[f"RCPT TO:<{twins[1]}>"] = FOUR
+        assert (await bed.mta.attempt(mail))[1] in {"452 4.3.1", MIXED}
+        hop.at.clear()
+        await bed.mta.until_final(mail)
+    assert sorted(rcpt for message in hop.messages for rcpt in recipients(message)) == sorted(twins)

@@ -330,12 +330,12 @@ async def test_an_answer_after_the_content_is_not_quoted() -> None:
         assert str(reply) == "554 5.7.1 The next hop refused the message"
 
 
-async def test_an_answer_of_several_lines_is_one() -> None:
+async def test_of_an_answer_of_several_lines_the_first_has_the_status() -> None:
     hop = ScriptedHop()
     hop.at["RCPT"] = Say("550-5.1.1 No such\r\n550-5.1.1 user\r\n550 5.1.1 here")
     async with delivering(hop) as outlet:
         (reply,) = await outlet.send(envelope(), MAIL)
-        assert str(reply) == "550 5.1.1 No such 5.1.1 user 5.1.1 here"
+        assert str(reply) == "550 5.1.1 The next hop refused the recipient"
 
 
 # LMTP

@@ -81,5 +81,6 @@ async def test_swaks_by_hand(protocol: str) -> None:
             "--from", "a@b.example", "--to", "1@x.example,2@x.example", "--body", ".dots\n..\nend",
             code=0 if protocol == "LMTP" else 26,
         )  # fmt: skip
-        assert "550 5.1.1 No such user" in output
+        assert "550 5.1.1 The next hop refused the recipient" in output
+        assert "No such user" not in output
         assert b"\r\n.dots\r\n..\r\nend\r\n" in hop.messages[0].content
