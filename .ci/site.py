@@ -31,6 +31,7 @@ PLACES = OUTSIDE | {"README.md": "index.md"}
 """What links to them lead to; the site's front page is docs/index.md."""
 
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
+_TEST = re.compile(r"`(tests/[\w/]+\.py::test_(\w+))`")
 _PICTURE = re.compile(r'<img (?=[^>]*alt="(?P<alt>[^"]*)")[^>]*src="[^"]*pictures/(?P<name>[\w-]+)\.svg"[^>]*>')
 
 
@@ -42,7 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Turn the page's links from the repository's way to the site's."""
+    """Turn the page's links from the repository's way to the site's, and names of tests into the sentences they are."""
     sources = {place: source for source, place in OUTSIDE.items()}
     here = sources.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 
@@ -54,7 +55,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
             return f"{found['image']}[{found['text']}]({way}{found['anchor'] or ''})"
         return found["text"] if (ROOT / file).exists() else found[0]
 
-    return _LINK.sub(link, markdown)
+    return _TEST.sub(_sentence, _LINK.sub(link, markdown)).replace('</span>, <span class="test"', '</span><span class="test"')
 
 
 def on_page_content(content: str, **_: object) -> str:
@@ -66,6 +67,10 @@ def on_page_context(context: dict[str, object], page: Page, config: MkDocsConfig
     """Set the language of the theme's own words: French below fr/."""
     config.theme["language"] = "fr" if page.file.src_uri.startswith("fr/") else "en"
     return context
+
+
+def _sentence(found: re.Match[str]) -> str:
+    return f'<span class="test" title="{found[1]}">{found[2].replace("_", " ")}</span>'
 
 
 def _drawing(found: re.Match[str]) -> str:
