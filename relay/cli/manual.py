@@ -21,12 +21,12 @@ pgp\-relay \- an SMTP relay behind Postfix that turns outgoing mail into OpenPGP
 .B pgp\-relay
 [\fB\-c\fR \fIconfig.yaml\fR] \fICOMMAND\fR
 .SH DESCRIPTION
-Without \fB\-c\fR, the environment's \fBPGP_RELAY_CONFIG\fR names the configuration, or it is config.yaml in the
-current folder, or /etc/pgp\-relay/config.yaml, which names every key with its default and its reason.
+Without \fB\-c\fR the configuration is the file that the environment variable \fBPGP_RELAY_CONFIG\fR names, or
+config.yaml in the current folder, or /etc/pgp\-relay/config.yaml, which lists every key with its default.
 .SH COMMANDS
 """
 _TAIL = r""".SH EXIT STATUS
-0: done. 1: some of it failed, told item by item. 2: used wrongly, or a wrong configuration. 130: interrupted.
+0: done. 1: some of it failed; each item has a message. 2: wrong use, or a wrong configuration. 130: interrupted.
 .SH FILES
 /etc/pgp\-relay/config.yaml, /var/lib/pgp\-relay/keyring
 .SH SEE ALSO

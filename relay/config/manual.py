@@ -17,11 +17,11 @@ _HEAD = r""".TH PGP\-RELAY\-CONFIG 5 "" "pgp-relay {version}"
 .SH NAME
 pgp\-relay\-config \- config.yaml of pgp\-relay, key by key
 .SH DESCRIPTION
-One YAML document. Only \fBpolicy\fR and what is marked needed has to be given. Unknown keys, impossible combinations
-and files that cannot be read are all named at once, with their lines: nothing starts with a wrong configuration.
+One YAML document. Only \fBpolicy\fR and the keys marked needed are required. A wrong configuration does not start:
+unknown keys, impossible combinations and unreadable files are all reported at once, with their lines.
 .PP
 Durations are a number and ms, s, m, h, d or w. Sizes are octets, or with kB, MB, GB, KiB, MiB, GiB. Relative paths
-begin in the folder of the file. SIGHUP has a relay at work read it again; it keeps the old one where the new is wrong.
+begin in the folder of the file. At SIGHUP a running relay reads it again; a wrong one changes nothing.
 .SH KEYS
 """
 _TAIL = r""".SH EXAMPLE

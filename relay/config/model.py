@@ -30,35 +30,47 @@ class Config(Section):
     """What `load` returns."""
 
     listen: AtLeastOne[Where] = setting(
-        ["lmtp://127.0.0.1:10025"], "`lmtp://` or `smtp://`, `host:port` or `/path` of a unix socket."
+        ["lmtp://127.0.0.1:10025"],
+        "Where the relay listens: `lmtp://` or `smtp://`, with `host:port` or the `/path` of a Unix socket.",
     )
-    allow: AtLeastOne[AllowedNetwork] = setting(["127.0.0.0/8", "::1/128"], "Who may connect.")
+    allow: AtLeastOne[AllowedNetwork] = setting(["127.0.0.0/8", "::1/128"], "Who may connect; everybody else gets 554.")
     reinject: Where = setting("smtp://127.0.0.1:10026", "The next hop: `smtp://`, `smtp+starttls://`, `lmtp://`.")
     reinject_ca_file: File | None = setting(
-        None, "Whose certificate the next hop has to show with `smtp+starttls://`, PEM; null: the system's authorities."
+        None,
+        "For `smtp+starttls://`: authorities of the next hop's certificate, PEM; null: the system's.",
     )
-    tls: Tls | None = setting(None, "TLS of the inlet; demanded off the loopback.")
-    plaintext_network: bool = setting(default=False, why="Allow SMTP without TLS off the loopback.")
-    hostname: Host | None = setting(None, "What the relay calls itself; null: this machine's name.")
-    max_message_size: Size = setting("50MiB", "A larger message is refused.")
-    workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Processes that share the port.")
+    tls: Tls | None = setting(None, "TLS for incoming connections; required outside the loopback.")
+    plaintext_network: bool = setting(default=False, why="Allow SMTP without TLS outside the loopback.")
+    hostname: Host | None = setting(None, "The relay's name in EHLO and `Received`; null: this machine's name.")
+    max_message_size: Size = setting("50MiB", "A larger message is refused (552).")
+    workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Worker processes.")
     deadlines: Deadlines = setting({}, "How long each step may take.")
-    shadow: bool = setting(default=False, why="Decide, encrypt, check and trace, but pass the mail on unchanged.")
-    keyring: FolderToBe = setting("keyring", "The folder of the store and of the GnuPG home; may be empty at first.")
-    database: DatabaseUrl | None = setting(None, "null: SQLite in the keyring folder.", repr=False)
-    engine: Literal["gnupg", "sequoia"] = setting("gnupg", "What encrypts.")
-    weak_keys: Literal["accept", "refuse"] = setting("accept", "What becomes of keys that other software refuses.")
-    sign: Sign = setting({}, "Who signs what is encrypted.")
+    shadow: bool = setting(default=False, why="Decide, encrypt, check and trace, but send every mail on unchanged.")
+    keyring: FolderToBe = setting(
+        "keyring", "The folder of the store and the GnuPG home, mode 0700; may be empty at first."
+    )
+    database: DatabaseUrl | None = setting(
+        None, "null: SQLite in the keyring folder. For several machines: `postgresql://user@host/name`.", repr=False
+    )
+    engine: Literal["gnupg", "sequoia"] = setting(
+        "gnupg", "The engine that encrypts. `sequoia` is faster and needs the extra of that name."
+    )
+    weak_keys: Literal["accept", "refuse"] = setting(
+        "accept", "Keys that other software refuses (DSA, ElGamal, SHA-1 bindings, RSA under 2048 bits)."
+    )
+    sign: Sign = setting({}, "The keys that sign encrypted mail.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
-        "The rules: the first that matches counts; where none does, encrypted or refused."
+        "The rules. The first that matches decides; if none matches, the mail is encrypted, or refused without a key."
     )
     refuse_with: Literal["notice", "reply"] = setting(
-        "notice", "How a sender learns of a refusal: by a mail, or by the SMTP reply (550)."
+        "notice", "How a sender learns of a refusal: by a mail, or by the SMTP reply 550."
     )
-    notices: Notices = setting({}, "The mails that tell a sender why a mail was not sent.")
+    notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
     retention: Duration = setting("183d", "How long the trace is kept.")
-    metrics: Place | None = setting(None, "Where Prometheus may ask, such as `127.0.0.1:9125`; null: nowhere.")
+    metrics: Place | None = setting(
+        None, "`host:port` of the metrics for Prometheus, such as `127.0.0.1:9125`; null: none."
+    )
     log: Log = setting({}, "The log, on standard error.")
 
     def rules(self) -> tuple[Rule, ...]:

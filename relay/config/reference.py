@@ -17,22 +17,33 @@ from pydantic.fields import FieldInfo
 from relay.config.key_names import every_key, section_in
 from relay.config.values import Kind
 
-_INTRODUCTION = """# config.yaml, key by key
+_INTRODUCTION = """# Configuration keys
 
-Written by `python -m relay.config.reference`. Only `policy` and what is marked *needed* has to be given. Unknown
-keys, impossible combinations and files that cannot be read are all named at once, with their lines: nothing starts
-with a wrong configuration. Relative paths begin in the folder of the file.
-A key with nothing behind it is a fault: take it out, or write `null` where its type has it.
+Written by `python -m relay.config.reference`.
+
+The configuration is one YAML file, [config.yaml](../config.yaml). Only `policy` and the keys marked *needed* are
+required. A wrong configuration does not start: unknown keys, impossible combinations and unreadable files are all
+reported at once, with their lines. Relative paths begin in the folder of the file.
 
 | value | is written |
 | --- | --- |
 | duration | a number and `ms`, `s`, `m`, `h`, `d` or `w`: `30s`, `15m`, `24h`, `183d` |
 | size | octets, or with `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`: `50MiB` |
-| URL | `lmtp://host:port`, `smtp://host:port`, `smtp+starttls://host:port`; a unix socket: `lmtp:///path` |
+| URL | `lmtp://host:port`, `smtp://host:port`, `smtp+starttls://host:port`; a Unix socket: `lmtp:///path` |
 | network | `10.1.0.0/16`, `::1/128`, or one address |
-| address pattern | `name@domain`, `*@domain`, `*@*.domain` (names below it), `*` (everyone), `<>` (the null sender) |
-
-| key | type | default | why |
+| address pattern | `name@domain`, `*@domain`, `*@*.domain` (domains below it), `*` (everyone), `<>` (the null sender) |
+"""
+_SECTIONS: Mapping[str, str] = {
+    "listen": "Receiving and delivering",
+    "keyring": "Keys and signatures",
+    "lookup": "Where keys are looked for",
+    "policy": "Policy",
+    "refuse_with": "Notices to senders",
+    "retention": "Trace, metrics and log",
+}
+"""The headings, by the first key below each."""
+_TABLE = """
+| key | type | default | meaning |
 | --- | --- | --- | --- |
 """
 _PLAIN: Mapping[object, str] = {bool: "true or false", int: "number", str: "text", NoneType: "null"}
@@ -55,8 +66,14 @@ def keys() -> Iterator[Key]:
 
 def markdown() -> str:
     """The whole page."""
-    rows = (f"| `{key.name}` | {key.kind} | {key.default} | {key.why} |" for key in keys())
-    return _INTRODUCTION + "\n".join(rows) + "\n"
+    return _INTRODUCTION + "".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    for key in keys():
+        if heading := _SECTIONS.get(key.name):
+            yield f"\n## {heading}\n{_TABLE}"
+        yield f"| `{key.name}` | {key.kind} | {key.default} | {key.why} |\n"
 
 
 def _dotted(path: tuple[str, ...]) -> str:

@@ -35,7 +35,7 @@ def _address(pattern: AddressPattern) -> AddressPattern:
 class RuleKeys(Section):
     """Conditions, all of which have to hold, and what is done where they do."""
 
-    name: Annotated[Text, BeforeValidator(_name)] = needed("The trace and `explain` know the rule by it.")
+    name: Annotated[Text, BeforeValidator(_name)] = needed("The name of the rule in the trace and in `explain`.")
     from_: LeftOut[Several[Pattern]] = optional(
         "Envelope senders: `name@domain`, `*@domain`, `*@*.domain` (below it), `<>`.", alias="from"
     )
@@ -43,28 +43,28 @@ class RuleKeys(Section):
         "Recipients: `name@domain`, `*@domain`, `*@*.domain` (below it), `*`."
     )
     subject: LeftOut[Several[Text]] = optional(
-        "Texts, one of which stands in the subject; case and accents do not count."
+        "One of these texts stands in the subject; case and accents do not matter."
     )
     header: LeftOut[Annotated[dict[FieldName, Several[Text]], Field(min_length=1)]] = optional(
-        "Header fields and the values they have; `*` stands for anything, case and accents do not count."
+        "Header fields with these values; `*` stands for any text; case and accents do not matter."
     )
     shape: LeftOut[Several[Literal["signed", "encrypted", "list", "automatic", "calendar", "tnef"]]] = optional(
-        "What the message is by its structure."
+        "What the message is, by its structure."
     )
     encrypt: Annotated[Encryption, Field(strict=False)] = setting(
         "required",
-        "`never`: clear. `preferred`: encrypted, clear only where no source has a key. `required`: encrypted.",
+        "`never`: cleartext. `preferred`: encrypted, cleartext only if no source has a key. `required`: encrypted.",
     )
     without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
-        "refuse", "A mail that cannot be encrypted is refused, or held until a key arrives."
+        "refuse", "A mail that cannot be encrypted is refused, or waits in Postfix's queue until a key arrives."
     )
-    sign: bool = setting(default=True, why="Sign what is encrypted, where `sign` names a key.")
-    protect_subject: bool = setting(
-        default=True, why="Move the subject into the encrypted part; `[...]` stands outside."
+    sign: bool = setting(default=True, why="Sign what is encrypted, if `sign` names a key.")
+    protect_subject: bool = setting(default=True, why="Encrypt the subject too; outside stands `[...]`.")
+    refuse_with: LeftOut[Literal["notice", "reply"]] = optional(
+        "As the key of that name at the top level, for this rule."
     )
-    refuse_with: LeftOut[Literal["notice", "reply"]] = optional("As the key of that name outside, for this rule.")
     wkd_outage: Annotated[WkdOutage, Field(strict=False)] = setting(
-        "defer", "`not_found`: where the domains of `to` do not answer to WKD, they have no key there."
+        "defer", "`not_found`: if the domains of `to` do not answer to WKD, they have no key there."
     )
 
     @model_validator(mode="after")

@@ -33,19 +33,19 @@ DEFAULT_SOURCES = ("keyring", "ldap", "wkd")
 class Tls(Section):
     """TLS of the inlet."""
 
-    certificate: File = needed("The chain of the relay's certificate, PEM.")
+    certificate: File = needed("The relay's certificate with its chain, PEM.")
     key: File = needed("Its key, PEM, without a passphrase.")
-    client_ca: File | None = setting(None, "Clients need a certificate of this authority; null: they need none.")
+    client_ca: File | None = setting(None, "Clients must show a certificate of this authority; null: they need none.")
 
 
 class Deadlines(Section):
     """How long each step may take."""
 
-    gpg: Duration = setting("30s", "One call of gpg; a large message gets more by its size.")
-    next_hop: Duration = setting("60s", "Each step of the next hop: connecting, EHLO, MAIL, RCPT, DATA.")
-    final_dot: Duration = setting("600s", "The next hop's answer to the whole message (RFC 5321 section 4.5.3.2.6).")
-    store: Duration = setting("10s", "The store, while another process writes.")
-    stop: Duration = setting("25s", "What is in flight at a stop; the service manager has to wait longer.")
+    gpg: Duration = setting("30s", "One call of gpg; more for a large message.")
+    next_hop: Duration = setting("60s", "Each reply of the next hop: connection, EHLO, MAIL, RCPT, DATA.")
+    final_dot: Duration = setting("600s", "The next hop's reply to the whole message (RFC 5321 section 4.5.3.2.6).")
+    store: Duration = setting("10s", "Waiting for the store while another process writes.")
+    stop: Duration = setting("25s", "Finishing mails at a stop; the service manager must wait longer.")
 
 
 class Sign(Section):
@@ -53,10 +53,12 @@ class Sign(Section):
 
     default: Signer | None = setting(
         None,
-        "A secret key in the keyring, by fingerprint or address; null: unsigned, also where a rule says `sign: true`.",
+        "The secret key that signs, by fingerprint or address; null: nothing is signed, whatever a rule says.",
     )
-    senders: dict[Pattern, Signer] = setting({}, "Keys for some senders: the first pattern that matches counts.")
-    passphrase_file: File | None = setting(None, "The passphrase of these keys, its first line; null: they have none.")
+    senders: dict[Pattern, Signer] = setting({}, "Other keys for some senders; the first pattern that matches.")
+    passphrase_file: File | None = setting(
+        None, "A file whose first line is the passphrase of these keys; null: they have none."
+    )
 
     def signer(self, sender: Address | None) -> str | None:
         """Whose signature a mail of this sender gets."""
@@ -67,14 +69,18 @@ class LdapServer(Section):
     """One directory."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
-    base: Text | None = setting(None, "Where the search begins; null: what the server says of itself (GnuPG's schema).")
-    filter: Filter | None = setting(None, "The site's own, `(mail={address})`; null: that of GnuPG's schema.")
-    attribute: Text = setting("pgpKey", "What holds the key, armored or binary.")
+    base: Text | None = setting(
+        None, "Where the search begins; null: as the server's `pgpServerInfo` says (GnuPG's schema)."
+    )
+    filter: Filter | None = setting(
+        None, "The search filter, such as `(mail={address})`; null: that of GnuPG's schema."
+    )
+    attribute: Text = setting("pgpKey", "The attribute with the key, armored or binary.")
     starttls: bool = setting(default=False, why="TLS over `ldap://`.")
-    ca_file: File | None = setting(None, "Whose certificates count, PEM; null: the system's.")
-    bind_dn: Text | None = setting(None, "Who asks; null: nobody in particular.")
-    password_file: File | None = setting(None, "The password of `bind_dn`, its first line.")
-    timeout: Duration = setting("5s", "For one answer.")
+    ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
+    bind_dn: Text | None = setting(None, "The login; null: anonymous.")
+    password_file: File | None = setting(None, "A file whose first line is the password of `bind_dn`.")
+    timeout: Duration = setting("5s", "How long one answer may take.")
 
     @property
     def clear_network(self) -> bool:
@@ -96,47 +102,47 @@ class Wkd(Section):
     """Web Key Directory."""
 
     timeout: Duration = setting("5s", "For one domain, from resolving its name to the last octet.")
-    ca_file: File | None = setting(None, "Whose certificates count, PEM; null: the system's.")
-    connect_to: dict[Place, Place] = setting({}, "Another place for `host:port`, as curl's `--connect-to`.")
+    ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
+    connect_to: dict[Place, Place] = setting({}, "Another address for `host:port`, as curl's `--connect-to`.")
     allow_networks: Listed[AllowedNetwork] = setting(
-        [], "Private networks in which a directory may stand all the same."
+        [], "Private networks that may be connected to; all others are refused."
     )
 
 
 class Cache(Section):
-    """How long an answer of LDAP or WKD counts."""
+    """How long an answer of LDAP or WKD is remembered."""
 
-    found: DurationOrNone = setting("24h", "A key.")
-    not_found: DurationOrNone = setting("1h", "No key.")
-    unavailable: DurationOrNone = setting("1m", "No answer.")
+    found: DurationOrNone = setting("24h", "For an answer with a key.")
+    not_found: DurationOrNone = setting("1h", "For an answer without a key.")
+    unavailable: DurationOrNone = setting("1m", "For an outage.")
 
 
 class LookupKeys(Section):
     """Where keys are looked for."""
 
     sources: AtLeastOne[Literal["keyring", "ldap", "wkd"]] = setting(
-        list(DEFAULT_SOURCES), "In this order; one that is left out is not asked."
+        list(DEFAULT_SOURCES), "The sources, in the order in which they are asked."
     )
     timeout: Duration = setting("15s", "For all lookups of one message.")
-    ldap: Listed[LdapServer] = setting([], "Directories, in this order.")
+    ldap: Listed[LdapServer] = setting([], "LDAP servers, in this order.")
     wkd: Wkd = setting({}, "Web Key Directory: keys that a domain publishes.")
-    cache: Cache = setting({}, "How long an answer of LDAP or WKD counts.")
+    cache: Cache = setting({}, "How long an answer of LDAP or WKD is remembered.")
 
 
 class Notices(Section):
     """The mails that tell a sender why a mail was not sent."""
 
     language: Literal["en", "fr"] = setting("en", "Their language.")
-    from_: Mailbox = setting("postmaster@localhost", "Who writes them.", alias="from")
-    contact: Text | None = setting(None, "Whom to ask, as it will read: `the IT desk, phone 4321`.")
-    waits: Duration = setting("5d", "How long a held mail waits: Postfix's `maximal_queue_lifetime`.")
+    from_: Mailbox = setting("postmaster@localhost", "Their sender.", alias="from")
+    contact: Text | None = setting(None, "Whom to ask, as the notice says it: `the IT desk, phone 4321`.")
+    waits: Duration = setting("5d", "How long a held mail waits; the same as Postfix's `maximal_queue_lifetime`.")
     templates: Folder | None = setting(
-        None, "A folder with `refused.txt`, `held.txt` or `undelivered.txt` in place of the built-in texts."
+        None, "A folder with `refused.txt`, `held.txt` or `undelivered.txt` instead of the built-in texts."
     )
 
 
 class Log(Section):
     """The log, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting("info", "What is told; never content, at any level.")
-    format: Literal["console", "json"] = setting("console", "For people, or one JSON object a line.")
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "What is logged; no level logs content.")
+    format: Literal["console", "json"] = setting("console", "For people, or one JSON object a line for programs.")
