@@ -55,7 +55,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
             return f"{found['image']}[{found['text']}]({way}{found['anchor'] or ''})"
         return found["text"] if (ROOT / file).exists() else found[0]
 
-    return _TEST.sub(_sentence, _LINK.sub(link, markdown)).replace('</span>, <span class="test"', '</span><span class="test"')
+    sentences = _TEST.sub(_sentence, _LINK.sub(link, markdown))
+    return sentences.replace('</span>, <span class="test"', '</span><span class="test"')
 
 
 def on_page_content(content: str, **_: object) -> str:
