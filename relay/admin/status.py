@@ -14,7 +14,6 @@ from relay.config import Config
 from relay.daemon.resources import opened_store
 from relay.model import Entry
 from relay.model.errors import RelayError
-from relay.openpgp.home import reachable
 from relay.telemetry.status_client import ask
 
 SOON = 30 * 24 * 3600.0
@@ -32,7 +31,7 @@ class Ending:
 
 async def running(config: Config) -> Mapping[str, Any] | None:
     """What the relay with this keyring folder says; None where none runs."""
-    return await ask(reachable(config.keyring))
+    return await ask(config.keyring)
 
 
 async def ending(config: Config) -> Ending:

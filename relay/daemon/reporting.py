@@ -16,7 +16,6 @@ from relay.config import Config
 from relay.openpgp import home
 from relay.process.ipc import Channel
 from relay.telemetry.counters import Counters
-from relay.telemetry.endpoints import Endpoints
 from relay.telemetry.metrics import Metrics, ProcessState
 from relay.telemetry.observer import Observer
 
@@ -29,11 +28,13 @@ class _Reporting:
     def __init__(self, observer: Observer, metrics: Metrics) -> None:
         self._observer = observer
         self._metrics = metrics
+        from relay.telemetry.endpoints import Endpoints  # noqa: PLC0415  loads aiohttp, which a worker needs not
+
         self._endpoints = Endpoints(metrics, self._refresh)
 
     async def open(self, config: Config) -> None:
         """Answer from now on. Raises `ListenError`."""
-        await self._endpoints.open(home.reachable(config.keyring), config.metrics)
+        await self._endpoints.open(config.keyring, config.metrics)
 
     async def follow(self, config: Config) -> None:
         """What a reload changed. Raises `ListenError`; then nothing is."""

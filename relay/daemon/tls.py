@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from relay.config import Config
-from relay.model.errors import ConfigError, Fault
+from relay.model.errors import ConfigError, Fault, RelayError
 
 
 def inlet(config: Config) -> ssl.SSLContext | None:
@@ -36,7 +36,7 @@ def next_hop(config: Config) -> ssl.SSLContext:
     return context
 
 
-class _Protected(Exception):
+class _Protected(RelayError):
     """The key has a passphrase."""
 
 

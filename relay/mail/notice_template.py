@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.model.errors import RelayError
+
 MOST = 20_000
 """Characters of a template; a notice is read by a person."""
 
@@ -23,7 +25,7 @@ class Kind(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-class TemplateError(ValueError):
+class TemplateError(RelayError):
     """The template cannot be filled; the text says why, `line` where (0: nowhere in particular)."""
 
     def __init__(self, sentence: str, line: int = 0) -> None:

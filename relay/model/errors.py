@@ -1,12 +1,11 @@
-"""Every exception of the relay, in one tree.
+"""The exceptions that leave their room, in one tree.
 
     RelayError
     ├── AddressError          no mail address
     ├── ReplyError            an SMTP reply that contradicts itself: a bug, never input
     ├── ConfigError           a wrong configuration; carries every fault with file and line
-    ├── MalformedMessage      a message that may not be passed on (bare CR or LF, NUL); permanent
     ├── OpenPgpError          bytes that are not the OpenPGP they should be
-    │   ├── NotEncrypted         what was about to leave as an encrypted mail is not one
+    │   ├── NotEncrypted      what was about to leave as an encrypted mail is not one
     │   └── SecretKeyFound    a secret key where public ones belong
     ├── EngineError           encryption failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
@@ -17,7 +16,8 @@
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
     └── BackupError           a backup that cannot be written, or may not be restored
 
-Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
+An exception that stays in its room derives from one of these too; where it cannot, tests/unit/model/test_errors.py has
+the reason. Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
 program printed. Adapters translate their library's exceptions into these once, at their edge.
 """
 
@@ -57,10 +57,6 @@ class ConfigError(RelayError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
-
-
-class MalformedMessage(RelayError):
-    """The message holds what no next hop may get."""
 
 
 class OpenPgpError(RelayError):

@@ -7,12 +7,12 @@ the next hop took is not answered 451 because its trace has to wait, or it would
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 from relay.mail import headers
 from relay.model import Decision, Encrypt, Hold, Record, Refuse, Reply, verb
 from relay.model.errors import StoreError
+from relay.pipeline.ports import TraceStore
 from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event
 
@@ -20,18 +20,11 @@ AT_ONCE = 500
 """Rows of one write: between two writes other mails have their turn."""
 
 
-class Trail(Protocol):
-    """Where the trace is kept."""
-
-    async def write(self, records: Sequence[Record]) -> None:
-        """On disk when it returns. Raises `StoreError`."""
-
-
 class Audit:
     """The trace as the pipeline uses it."""
 
-    def __init__(self, trail: Trail) -> None:
-        self._trail = trail
+    def __init__(self, trace: TraceStore) -> None:
+        self._trace = trace
         self._waiting: list[Record] = []
         self._trying = False
 
@@ -66,7 +59,7 @@ class Audit:
             raise StoreError("rows of the trace wait for the store")
         for start in range(0, len(rows), AT_ONCE):
             try:
-                await self._trail.write(rows[start : start + AT_ONCE])
+                await self._trace.write(rows[start : start + AT_ONCE])
             except StoreError:
                 self._waiting.extend(rows[start:])
                 raise

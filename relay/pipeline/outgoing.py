@@ -11,14 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from relay import policy
 from relay.mail import headers
 from relay.mail.hidden_recipients import HiddenRecipients, hidden_recipients
 from relay.mail.shape import Shape, shape_of
 from relay.model import (
-    Address,
     Defer,
     Encrypt,
     Found,
@@ -38,6 +36,7 @@ from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.facts import Facts
 from relay.pipeline.grouping import Group, group_recipients
 from relay.pipeline.ledger import BufferedLedger, digest
+from relay.pipeline.ports import Lookups
 from relay.pipeline.transaction import Transaction
 from relay.policy import Rule, Telling
 from relay.process import pool
@@ -52,13 +51,6 @@ RESULTS: Mapping[type[Lookup], str] = {
     Unusable: "unusable",
     Outage: "unavailable",
 }
-
-
-class Lookups(Protocol):
-    """All recipients at once (`relay.keys.resolver`)."""
-
-    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
-        """The answer for each address; the value names the sources whose outage is excused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
-"""What the pipeline needs from the outside: six ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: seven ports of one to three methods each.
 
-An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else. One
-contract suite (`tests/contract`) runs over every implementation.
+An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from relay.model import Address, Certificate, Envelope, Lookup, Reply, Unreadable
+from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Unreadable
 
 
 class Source(Protocol):
@@ -21,6 +20,13 @@ class Source(Protocol):
 
     async def lookup(self, address: Address) -> Lookup:
         """What is known for this address. Never raises: what fails is an `Outage`."""
+
+
+class Lookups(Protocol):
+    """All sources together, for all recipients of a mail at once."""
+
+    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
+        """The answer for each address; the value names the sources whose outage is excused. Never raises."""
 
 
 class Engine(Protocol):
@@ -48,7 +54,7 @@ class Outlet(Protocol):
 
 
 class Ledger(Protocol):
-    """What has been served of transactions that are not finished (DESIGN: never twice)."""
+    """Who has been served of transactions that are not finished: nobody is served twice."""
 
     async def served(self, digest: bytes) -> frozenset[str]:
         """The recipients (their addresses, exactly as they came) already served. Raises `StoreError`."""
@@ -58,6 +64,13 @@ class Ledger(Protocol):
 
     async def forget(self, digest: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer. Raises `StoreError`."""
+
+
+class TraceStore(Protocol):
+    """Where the trace of decisions is kept."""
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """On disk when it returns. Raises `StoreError`."""
 
 
 class Examiner(Protocol):

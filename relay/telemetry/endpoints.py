@@ -1,8 +1,8 @@
 """Where the relay can be looked at: `/metrics`, `/healthz` and `/readyz` on `metrics`, and for its owner `/status`.
 
-`/status` (JSON: figures and the last troubles) is answered on a socket in the keyring folder alone, which nobody but
-the relay's own user can reach; `pgp-relay status` asks there. A keyring folder whose socket another relay has leaves
-this one without: that is a line in the log and no reason not to serve mail. Raises `ListenError` for `metrics`.
+`/status` (JSON: numbers and the last troubles) is answered on a socket in the keyring folder alone, which nobody but
+the relay's own user can reach; `pgp-relay status` asks there. Where another relay has that socket, this one goes
+without: a line in the log, and no reason not to serve mail. Raises `ListenError` for `metrics`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from relay.telemetry.exposition import CONTENT_TYPE, MetricsPage
 from relay.telemetry.metrics import Metrics
 from relay.telemetry.server import Answer, Server
 
-SOCKET = "status.sock"
-
 
 class Endpoints:
     """`open`, `move` at a reload, `close`. `refresh` is called before anything is told."""
@@ -34,14 +32,15 @@ class Endpoints:
         self._metrics_page = MetricsPage(metrics)
         self._refresh = refresh
         self._public: Server | None = None
-        self._own = Server(self._pages_for_owner)
+        self._own: Server | None = None
         self._place: HostPort | None = None
 
     async def open(self, folder: Path, place: HostPort | None) -> None:
-        """Look out of both."""
+        """Answer at both. Raises `ListenError` for `place`."""
         await self.move(place)
+        self._own = Server(self._pages_for_owner)
         try:
-            await self._own.listen_here(folder / SOCKET)
+            await self._own.listen_in(folder)
         except ListenError as error:
             events.log().warning(Event.UNWATCHED, **events.unforeseen(error))
 
@@ -54,12 +53,13 @@ class Endpoints:
             await fresh.listen(place)
         old, self._public, self._place = self._public, fresh, place
         if old:
-            await old.close()
+            old.close()
 
     async def close(self) -> None:
-        """Nothing is told any more."""
+        """Answer no more."""
         await self.move(None)
-        await self._own.close()
+        if self._own:
+            self._own.close()
 
     def _pages(self, path: str) -> Answer | None:
         self._refresh()

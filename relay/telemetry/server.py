@@ -1,27 +1,46 @@
-"""A small HTTP server for figures and health: GET and HEAD, one request a connection (RFC 9112, RFC 9110).
+"""A small HTTP server for metrics and health, by aiohttp: GET and HEAD, one request a connection (RFC 9110, RFC 9112).
 
 Promises bounds for what comes from outside: so many connections at once, so many octets of a request, so many seconds
-for all of it; whatever is not one of the pages is 404, whatever is no request 400. A request's body is never read.
-It listens on a TCP port or on a unix socket that its owner alone may use. Raises `ListenError`.
+for all of it; whatever is not one of the pages is 404, whatever is no request 400. A request's body is never read, and
+no answer repeats anything of a request. It listens on a TCP port or on a unix socket that its owner alone may use.
+Raises `ListenError`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from relay.model.endpoint import HostPort
 from relay.model.errors import ListenError
+from relay.telemetry import status_socket
 
 MOST_CONNECTIONS = 16
 MOST_OCTETS = 8192
 SECONDS = 5.0
 PLAIN = "text/plain; charset=utf-8"
+
+_SILENT = logging.getLogger(__name__)
+_SILENT.disabled = True  # aiohttp would write what was asked into our log
+_SETTINGS: dict[str, Any] = {
+    "logger": _SILENT,
+    "access_log": None,
+    "lingering_time": 0,
+    "max_headers": MOST_OCTETS,  # their octets are bounded
+}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "pgp-relay"}
+_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+_TOO_LARGE_SAID = f"HTTP/1.1 {_TOO_LARGE.value} {_TOO_LARGE.phrase}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,87 +61,109 @@ class Server:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
+        self._connections = _Connections(self._answer, **_SETTINGS)
         self._server: asyncio.Server | None = None
         self._socket: Path | None = None
-        self._conversations: set[asyncio.Task[None]] = set()
 
     async def listen(self, place: HostPort) -> None:
         """On a TCP port."""
         try:
-            self._server = await asyncio.start_server(self._connected, place.host, place.port, limit=MOST_OCTETS)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._connections, place.host, place.port)
         except OSError as error:
             raise ListenError(f"metrics: {place} cannot be listened on: {_reason(error)}") from error
 
-    async def listen_here(self, path: Path) -> None:
-        """On a unix socket; one that nobody listens on any more is replaced."""
+    async def listen_in(self, folder: Path) -> None:
+        """On the status socket in that folder; one that nobody listens on any more is replaced."""
+        path = folder / status_socket.NAME
         try:
-            await _clear(path)
-            self._server = await asyncio.start_unix_server(self._connected, path, limit=MOST_OCTETS)
+            with status_socket.reachable(folder) as reachable:
+                await _clear(reachable)
+                bound = _bound(reachable)
+            self._server = await asyncio.get_running_loop().create_unix_server(self._connections, sock=bound)
             self._socket = path
-            path.chmod(0o600)  # noqa: ASYNC240  one system call, at start
         except OSError as error:
             raise ListenError(f"{path} cannot be listened on: {_reason(error)}") from error
 
-    async def close(self) -> None:
-        """Nobody is answered any more."""
+    def close(self) -> None:
+        """Answer nobody any more."""
         if self._server:
             self._server.close()
         if self._socket:
             self._socket.unlink(missing_ok=True)
-        for task in self._conversations:
-            task.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        self._connections.abort()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._conversations) >= MOST_CONNECTIONS:
-            writer.transport.abort()
-            return
-        self._conversations.add(task)
-        try:
-            async with asyncio.timeout(SECONDS):
-                writer.write(await self._reply(reader))
-                writer.close()
-                await writer.wait_closed()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # it left, or is too slow
-        finally:
-            writer.transport.abort()
-            self._conversations.discard(task)
-
-    async def _reply(self, reader: asyncio.StreamReader) -> bytes:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            return _response(_said(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
-        return self._answer(head.split(b"\r\n", 1)[0].decode("latin-1").split(" "))
-
-    def _answer(self, words: list[str]) -> bytes:
-        match words:
-            case ["GET" | "HEAD" as method, target, "HTTP/1.0" | "HTTP/1.1"]:
-                answer = self._pages(target.partition("?")[0]) or _said(HTTPStatus.NOT_FOUND)
-                return _response(answer, head_only=method == "HEAD")
-            case [_, _, "HTTP/1.0" | "HTTP/1.1"]:
-                return _response(_said(HTTPStatus.METHOD_NOT_ALLOWED), "Allow: GET, HEAD")
-            case _:
-                return _response(_said(HTTPStatus.BAD_REQUEST))
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in {"GET", "HEAD"}:
+            return _said(HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, HEAD")
+        answer = self._pages(request.raw_path.partition("?")[0])
+        return _response(answer) if answer else _said(HTTPStatus.NOT_FOUND)
 
 
-def _said(status: HTTPStatus) -> Answer:
-    return Answer(status, f"{status.phrase}\n".encode())
+class _Connections(web.Server):
+    """Makes a handler for each connection."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def abort(self) -> None:
+        """End all of them."""
+        for connection in self.connections:
+            if connection.transport:
+                connection.transport.abort()
 
 
-def _response(answer: Answer, *fields: str, head_only: bool = False) -> bytes:
-    lines = [
-        f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
-        f"Content-Type: {answer.content_type}",
-        f"Content-Length: {len(answer.body)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        "Connection: close",
-        *fields,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + (b"" if head_only else answer.body)
+class _Connection(web.RequestHandler):
+    """One connection within its bounds."""
+
+    __slots__ = ("_received", "_timer")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._received = 0
+        self._timer = self._loop.call_later(SECONDS, self._abort)
+        if self._manager and len(self._manager.connections) > MOST_CONNECTIONS:
+            self._abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        room = MOST_OCTETS - self._received
+        self._received += len(data)
+        if room > 0:
+            super().data_received(data[:room])
+        if self._received > MOST_OCTETS and not self._request_count and self.transport:
+            self.transport.write(_TOO_LARGE_SAID.encode())
+            self.force_close()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # None in aiohttp, bool in asyncio
+        """Whether to go on: a client that says no more may still wait for its answer."""
+        return bool(self._request_count)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """In our words: aiohttp's own repeat what was asked."""
+        del request, message
+        return _said(_TOO_LARGE if isinstance(exc, LineTooLong) else HTTPStatus(status))
+
+    def _abort(self) -> None:
+        if self.transport:
+            self.transport.abort()
+
+
+def _said(status: HTTPStatus, **headers: str) -> web.Response:
+    return _response(Answer(status, f"{status.phrase}\n".encode()), **headers)
+
+
+def _response(answer: Answer, **headers: str) -> web.Response:
+    response = web.Response(
+        status=answer.status, body=answer.body, headers={**_HEADERS, "Content-Type": answer.content_type, **headers}
+    )
+    response.force_close()
+    return response
 
 
 async def _clear(path: Path) -> None:
@@ -130,12 +171,23 @@ async def _clear(path: Path) -> None:
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except (ConnectionRefusedError, FileNotFoundError):
-        path.unlink(missing_ok=True)  # noqa: ASYNC240  likewise
+        path.unlink(missing_ok=True)  # noqa: ASYNC240  one system call, at start
     else:
         writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
         raise FileExistsError(0, "another relay listens there")
+
+
+def _bound(path: Path) -> socket.socket:
+    """For the owner alone, from its first moment."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(made.fileno(), 0o600)  # bind(2) gives the file this mode, less the umask
+        made.bind(str(path))
+        path.chmod(0o600)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _reason(error: OSError) -> str:

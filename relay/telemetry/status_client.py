@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.model.errors import RelayError
-from relay.telemetry.endpoints import SOCKET
+from relay.telemetry import status_socket
 
 SECONDS = 10.0
 AGAIN = 0.05
@@ -34,12 +34,13 @@ async def ask(folder: Path) -> dict[str, Any] | None:
     except TimeoutError:
         raise RelayError(f"the relay does not answer within {SECONDS:g} s: see its log, and restart it") from None
     except OSError as error:
-        raise RelayError(f"{folder / SOCKET} cannot be used: {error.strerror}") from error
+        raise RelayError(f"{folder / status_socket.NAME} cannot be used: {error.strerror}") from error
 
 
 async def _answer(folder: Path) -> bytes:
     """Empty where it closed without a word."""
-    reader, writer = await asyncio.open_unix_connection(folder / SOCKET)
+    with status_socket.reachable(folder) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
     try:
         writer.write(_REQUEST)
         return await _all(reader)

@@ -54,7 +54,7 @@ LOOSE = {"", "__main__"}
 """Modules in no room."""
 
 THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
-    "aiohttp": ("aiohttp", {"keys.wkd"}),
+    "aiohttp": ("aiohttp", {"keys.wkd", "telemetry"}),
     "yarl": ("aiohttp", {"keys.wkd"}),  # its URLs, part of its interface
     "aiosmtpd": ("aiosmtpd", {"smtp"}),
     "aiosmtplib": ("aiosmtplib", {"smtp"}),

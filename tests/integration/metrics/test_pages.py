@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -22,7 +24,7 @@ from lab.prometheus import ask, ask_socket, figures
 from lab.relay import Relay
 from lab.waiting import until
 
-from relay.telemetry.server import MOST_CONNECTIONS, MOST_OCTETS
+from relay.telemetry.server import MOST_CONNECTIONS, MOST_OCTETS, SECONDS
 
 SENDER = "dr.martin@hopital.example"
 INSIDE = "dr.leroy@hopital.example"
@@ -137,19 +139,47 @@ async def test_a_store_that_was_taken_away_and_an_engine_that_cannot_start_are_t
         (b"DELETE / HTTP/1.0", b"405 Method Not Allowed"),
         (b"GET /metrics HTTP/2", b"400 Bad Request"),
         (b"EHLO there", b"400 Bad Request"),
+        (b"GET /metrics HTTP/1.1\r\nHost: twice", b"400 Bad Request"),
+        (b"GET /metrics HTTP/1.1\r\nX : kanarienvogel7", b"400 Bad Request"),
+        (b"GET /metrics HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", b"400 Bad Request"),
         (b"\x16\x03\x01\x02\x00", b"400 Bad Request"),
         (b"GET /" + b"a" * 2 * MOST_OCTETS + b" HTTP/1.1", b"431 Request Header Fields Too Large"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 2 * MOST_OCTETS, b"431 Request Header Fields Too Large"),
+        (b"GET / HTTP/1.1" + b"\r\nX: aaaa" * MOST_OCTETS, b"431 Request Header Fields Too Large"),
     ],
 )
 def test_what_is_no_question_for_a_page_gets_a_status(site: Site, request_line: bytes, status: bytes) -> None:
-    answer = raw(site.metrics, request_line + b"\r\n\r\n")
+    answer = raw(site.metrics, request_line + b"\r\nHost: localhost\r\n\r\n")
 
-    assert answer.split(b"\r\n")[0] == b"HTTP/1.1 " + status
+    assert answer.split(b"\r\n")[0] in {b"HTTP/1.0 " + status, b"HTTP/1.1 " + status}
     assert (b"Allow: GET, HEAD" in answer) == (status.startswith(b"405"))
+    assert answer.partition(b"\r\n\r\n")[2] in {status[4:] + b"\n", b""}, "in our words"
+
+
+def test_one_request_a_connection_and_nobody_waits_for_its_body(site: Site) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    for more in (b"\r\n" + asked + b"\r\n", b"Content-Length: 1000000\r\n\r\n" + b"x" * 2 * MOST_OCTETS):
+        with socket.create_connection(("127.0.0.1", site.metrics), 30) as connection:
+            began = time.monotonic()
+            connection.sendall(asked + more)
+            answer = b""
+            with contextlib.suppress(ConnectionResetError):
+                while octets := connection.recv(1 << 16):
+                    answer += octets
+        assert answer.count(b"HTTP/1.1 200 OK\r\n") == 1
+        assert answer.endswith(b"\r\n\r\nalive\n")
+        assert time.monotonic() - began < SECONDS / 2
+
+
+def test_what_was_asked_stands_in_no_line_of_the_log(site: Site) -> None:
+    raw(site.metrics, b"kanarienvogel7 \xff\r\n\r\n")
+    raw(site.metrics, b"GET /kanarienvogel7 HTTP/1.1\r\n\r\n")
+    assert ask(site.metrics, "/healthz") == (200, "alive\n")
+    assert_unheard(site.relay.log.encode(), "the log")
 
 
 def test_head_is_the_page_without_its_body(site: Site) -> None:
-    head, _, body = raw(site.metrics, b"HEAD /healthz HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
+    head, _, body = raw(site.metrics, b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").partition(b"\r\n\r\n")
 
     assert body == b""
     assert b"Content-Length: 6" in head
@@ -169,7 +199,7 @@ def test_who_asks_slowly_or_in_crowds_is_let_go_and_others_are_answered(site: Si
 
 async def test_the_owners_page_is_told_on_a_socket_for_the_owner_alone(site: Site) -> None:
     path = site.relay.keyring / "status.sock"
-    answer = ask_socket(path, b"GET /status HTTP/1.1\r\n\r\n")
+    answer = ask_socket(path, b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     assert b"200 OK" in answer
     assert b'"messages": ' in answer
@@ -218,7 +248,9 @@ def test_a_relay_that_was_killed_leaves_its_socket_to_the_next() -> None:
         assert (relay.keyring / "status.sock").is_socket()
         relay.start()
 
-        assert b"200 OK" in ask_socket(relay.keyring / "status.sock", b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert b"200 OK" in ask_socket(
+            relay.keyring / "status.sock", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
         relay.stop()
         assert not (relay.keyring / "status.sock").exists()
 

@@ -13,7 +13,13 @@ from relay.cli.commands import PLACES
 
 PROGRAM = Path(sys.executable).with_name("pgp-relay")
 LONG_TO_LOAD = {"aiohttp", "aiosmtpd", "aiosmtplib", "asyncpg", "prometheus_client", "pysequoia", "sqlalchemy.orm"}
-NEEDED = {"backup": set[str](), "keys": set[str](), "trace": set[str](), "serve": LONG_TO_LOAD - {"sqlalchemy.orm"}}
+NEEDED = {
+    "backup": set[str](),
+    "keys": set[str](),
+    "status": set[str](),
+    "trace": set[str](),
+    "serve": LONG_TO_LOAD - {"sqlalchemy.orm"},
+}
 
 
 @pytest.mark.parametrize("name", NEEDED)
