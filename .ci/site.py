@@ -32,6 +32,7 @@ PLACES = OUTSIDE | {"README.md": "index.md"}
 
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py::test_(\w+))`")
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _PICTURE = re.compile(r'<img (?=[^>]*alt="(?P<alt>[^"]*)")[^>]*src="[^"]*pictures/(?P<name>[\w-]+)\.svg"[^>]*>')
 
 
@@ -60,14 +61,25 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def on_page_content(content: str, **_: object) -> str:
-    """Put drawings into the page itself, where they take its colours; a tall twin serves narrow screens."""
-    return _PICTURE.sub(_drawing, content)
+    """Put drawings into the page itself, where they take its colours; name each cell's column, for narrow screens."""
+    return _TABLE.sub(_labelled, _PICTURE.sub(_drawing, content))
 
 
 def on_page_context(context: dict[str, object], page: Page, config: MkDocsConfig, **_: object) -> dict[str, object]:
     """Set the language of the theme's own words: French below fr/."""
     config.theme["language"] = "fr" if page.file.src_uri.startswith("fr/") else "en"
     return context
+
+
+def _labelled(found: re.Match[str]) -> str:
+    names = [re.sub(r"<[^>]*>", "", name) for name in re.findall(r"<th[^>]*>(.*?)</th>", found[0])]
+    rows = iter(found[0].split("<tr>"))
+    return "<tr>".join([next(rows), *(_labelled_row(row, names) for row in rows)])
+
+
+def _labelled_row(row: str, names: list[str]) -> str:
+    labels = iter(names)
+    return re.sub(r"<td(?=[ >])", lambda _: f'<td data-label="{next(labels, "")}"', row)
 
 
 def _sentence(found: re.Match[str]) -> str:
