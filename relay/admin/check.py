@@ -7,7 +7,7 @@ Raises `ConfigError` where a file that the configuration names cannot be used.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from relay.config import Config
@@ -15,10 +15,15 @@ from relay.daemon.build import assure, build_outlet
 from relay.daemon.engines import passphrase
 from relay.daemon.resources import opened_resolver, opened_store
 from relay.keys.cache import Refresh
+from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
 from relay.model.errors import NextHopError, RelayError, Unwilling
 from relay.openpgp import home, signing
 
+SHARED_SIGNER = (
+    "sign.default signs for every sender: once a correspondent has accepted this key, Thunderbird shows its signature "
+    "as a mismatch, because the key's user id is not the From address (docs/keys.md)"
+)
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
 
 
@@ -41,13 +46,20 @@ async def check(config: Config) -> list[Finding]:
         ("sources", _sources),
     ]
     assure(config)
-    shadow = "shadow: true: every mail is passed on unchanged" if config.shadow else "can be used"
-    findings = [Finding("configuration", ok=True, message=shadow)]
+    findings = [Finding("configuration", ok=True, message="; ".join(_remarks(config)) or "can be used")]
     for name, look in looks:
         found = await _look(name, look, config)
         cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)
         findings.append(Finding(name, ok=False, message=f"see {cause}") if cause else found)
     return findings
+
+
+def _remarks(config: Config) -> Iterator[str]:
+    """What is right and may surprise."""
+    if config.shadow:
+        yield "shadow: true: every mail is passed on unchanged"
+    if address_in(config.notices.contact) is None:
+        yield "notices.contact holds no address: no daily report of keys is sent"
 
 
 async def _look(name: str, look: Callable[[Config], Awaitable[str]], config: Config) -> Finding:
@@ -75,7 +87,8 @@ async def _signing(config: Config) -> str:
     begun = time.monotonic()
     for selector in sorted(selectors):
         await signing.can_sign(config.keyring, await signing.resolve(config.keyring, selector), passphrase(config))
-    return f"{len(selectors)} made a signature in {time.monotonic() - begun:.1f} s"
+    shared = f"; {SHARED_SIGNER}" if config.sign.default else ""
+    return f"{len(selectors)} made a signature in {time.monotonic() - begun:.1f} s{shared}"
 
 
 async def _next_hop(config: Config) -> str:

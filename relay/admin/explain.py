@@ -71,7 +71,9 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
     rule = matched.rule
     needed = policy.needs_key(rule, encrypted_as=facts.encrypted_as)
     search = await _search(config, recipient, rule.excused) if needed else None
-    decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=search.lookup if search else None)
+    late = facts.late and config.sign.leaves_off(envelope.sender)
+    lookup = search.lookup if search else None
+    decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup, late=late)
     signed = isinstance(decision, Encrypt) and decision.sign
     return Explanation(
         decision=decision,

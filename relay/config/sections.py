@@ -53,12 +53,21 @@ class Sign(Section):
 
     default: Signer | None = setting(
         None,
-        "The secret key that signs, by fingerprint or address; null: nothing is signed, whatever a rule says.",
+        "The secret key that signs, by fingerprint or address; null: nothing is signed, whatever a rule says. "
+        "Thunderbird shows its signature as a mismatch once the key is accepted: its user id is not the From address.",
     )
     senders: dict[Pattern, Signer] = setting({}, "Other keys for some senders; the first pattern that matches.")
+    late: Literal["unsigned", "signed"] = setting(
+        "unsigned",
+        "A mail that leaves more than 50 minutes from its Date: Thunderbird shows its signature as a forgery.",
+    )
     passphrase_file: File | None = setting(
         None, "A file whose first line is the passphrase of these keys; null: they have none."
     )
+
+    def leaves_off(self, sender: Address | None) -> bool:
+        """Whether a late mail of this sender loses a signature."""
+        return self.late == "unsigned" and self.signer(sender) is not None
 
     def signer(self, sender: Address | None) -> str | None:
         """Whose signature a mail of this sender gets."""

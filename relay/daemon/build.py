@@ -139,4 +139,4 @@ async def _build_encryptor(config: Config) -> Encryptor:
         return resolved[selector] if selector else None
 
     engine, beside = await build_engine(config, set(resolved.values()))
-    return Encryptor(engine, signer, hostname(config), beside)
+    return Encryptor(engine, signer, hostname(config), beside, config.sign.leaves_off)

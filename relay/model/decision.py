@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from relay.model.lookup import Found
 
+NOT_SIGNED = "; not signed: its Date is more than 50 minutes from now"
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
@@ -23,11 +25,13 @@ class Encrypt:
     found: Found
     sign: bool
     protect_subject: bool
+    late: bool = False
+    """It is not signed because it leaves too long after or before its Date."""
 
     @property
     def reason(self) -> str:
-        """Where the key was found."""
-        return f"key found: {self.found.method}"
+        """Where the key was found, and why the mail is not signed where it would be."""
+        return f"key found: {self.found.method}{NOT_SIGNED if self.late else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Encryptor:
     hostname: str
     in_pool: EncryptInPool | None = None
     """For large orders; None: they are carried out here."""
+    leaves_off: Callable[[Address | None], bool] = lambda _sender: False
+    """Whether a mail of this sender that leaves long after its Date loses a signature."""
 
     def signer(self, inbound: Inbound, group: Group) -> str | None:
         """Who signs this parcel."""

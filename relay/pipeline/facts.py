@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
 
@@ -11,6 +12,9 @@ from relay.mail.shape import Protection, Shape
 from relay.model import Address, Inbound
 from relay.policy import Message, Rule, Text, candidates
 from relay.policy.text import MAX_ELEMENTS
+
+LATE = 50 * 60.0
+"""Seconds. Thunderbird allows 3600 between Date and signature, and encrypting takes its time."""
 
 
 class Facts:
@@ -25,6 +29,15 @@ class Facts:
     def encrypted_as(self) -> str | None:
         """How it is encrypted already, in words; None where something in it can be read."""
         return self.shape.protection_kind if self.shape.protection is Protection.ENCRYPTED else None
+
+    @property
+    def late(self) -> bool:
+        """Whether it leaves so long after or before its Date that Thunderbird calls a signature made now a forgery.
+
+        One that cannot be read does not stand outside, and for one that is missing the MTA writes its own.
+        """
+        dates = (headers.date_in(field.value) for field in headers.all(self._head, "date"))
+        return any(date is not None and abs(_seconds(date, self._inbound.received)) > LATE for date in dates)
 
     def candidates(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         """The rules that can match for some recipient: what the message itself says is compared once for all."""
@@ -96,3 +109,8 @@ def _readable(fields: Sequence[headers.Field]) -> list[headers.Field]:
     """The first of the fields: as many as are looked at for rules, however long each is."""
     before = accumulate((len(field.raw) for field in fields), initial=0)
     return [field for field, length in zip(fields[:MAX_ELEMENTS], before, strict=False) if length <= headers.MAX_WHOLE]
+
+
+def _seconds(date: datetime, now: datetime) -> float:
+    """A Date that names no time zone (-0000, RFC 5322 section 3.3) is in UTC."""
+    return (now - (date if date.tzinfo else date.replace(tzinfo=UTC))).total_seconds()

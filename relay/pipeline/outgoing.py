@@ -149,6 +149,7 @@ class Pipeline:
             for index, rule in rules.items()
             if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
         }
+        late = facts.late and self.batch.encryptor.leaves_off(transaction.inbound.envelope.sender)
         begun = time.monotonic()
         found = await self.lookups.find_all(wanted)
         seconds = round(time.monotonic() - begun, 4)
@@ -158,7 +159,7 @@ class Pipeline:
             )
         for index, rule in rules.items():
             address = transaction.recipients[index].address
-            decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address))
+            decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=found.get(address), late=late)
             transaction.decisions[index] = decision
             transaction.log.info(
                 DECIDED[verb(decision)], recipient=address.text, rule=rule.name, reason=decision.reason

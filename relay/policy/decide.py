@@ -47,13 +47,17 @@ def needs_key(rule: Rule, *, encrypted_as: str | None) -> bool:
     return rule.encrypt is not Encryption.NEVER and encrypted_as is None
 
 
-def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None) -> Decision:
-    """What is to be done; `encrypted_as` says how the message is encrypted already, None that it is not."""
+def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None, late: bool = False) -> Decision:
+    """What is to be done.
+
+    `encrypted_as` says how the message is encrypted already, None that it is not; `late`: it loses its signature
+    because it leaves too long after or before its Date.
+    """
     if rule.encrypt is Encryption.NEVER:
         return Clear(rule.name, NEVER)
     if encrypted_as is not None:
         return Pass(rule.name, f"already encrypted: {encrypted_as}")
-    return _by_lookup(rule, lookup)
+    return _by_lookup(rule, lookup, late=late and rule.sign)
 
 
 def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
@@ -70,12 +74,13 @@ def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automa
             assert_never(never)
 
 
-def _by_lookup(rule: Rule, lookup: Lookup | None) -> Decision:
+def _by_lookup(rule: Rule, lookup: Lookup | None, *, late: bool) -> Decision:
     match lookup:
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
         case Found():
-            return Encrypt(rule.name, lookup, sign=rule.sign, protect_subject=rule.protect_subject)
+            sign = rule.sign and not late
+            return Encrypt(rule.name, lookup, sign=sign, protect_subject=rule.protect_subject, late=late)
         case NotFound():
             return _without_key(rule)
         case Unusable(why=why, fingerprint=fingerprint):

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from email.utils import format_datetime, localtime
 
 import pytest
 from lab.certificates import Keypair
@@ -16,9 +17,10 @@ from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
 
 SENDER = "doctor@front.example"
+NOW = format_datetime(localtime())  # a late mail is not signed
 HEADER = (
     f"From: Doctor <{SENDER}>\r\nTo: {{to}}\r\nSubject: Findings =?utf-8?q?=C3=A9t=C3=A9?=\r\n"
-    "Date: Tue, 24 Nov 2026 10:00:00 +0100\r\nMessage-ID: <{id}@front.example>\r\n"
+    "Date: {date}\r\nMessage-ID: <{id}@front.example>\r\n"
     "X-Odd:   kept as\r\n\tit is \r\nMIME-Version: 1.0\r\n"
     "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
 )
@@ -46,7 +48,7 @@ def whole(running: Way) -> Way:
 
 
 def message(to: str, id_: str = "1", extra: str = "") -> bytes:
-    return (HEADER.format(to=to, id=id_) + extra).encode() + b"\r\n" + BODY
+    return (HEADER.format(to=to, id=id_, date=NOW) + extra).encode() + b"\r\n" + BODY
 
 
 def of(mails: list[Taken], recipient: str) -> Taken:

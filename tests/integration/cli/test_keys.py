@@ -175,7 +175,11 @@ def test_generate_prints_the_fingerprint_and_the_public_key_and_check_signs_with
         assert twice.stderr == b"the keyring has a signing key for relais@h.example already\n"
         relay.configure({**relay.settings, "sign": {"default": fingerprint_}})
         found = {each["name"]: each for each in json.loads(relay.run("check", "--json", check=False).stdout)}
-        assert found["signing key"]["message"].startswith("1 made a signature")
+        said = found["signing key"]["message"]
+        assert said.startswith("1 made a signature")
+        assert "Thunderbird shows its signature as a mismatch" in said
+        relay.configure({**relay.settings, "sign": {"senders": {"*@h.example": fingerprint_}}})
+        assert b"Thunderbird" not in relay.run("check", check=False).stdout
 
 
 def test_a_progress_bar_shows_on_a_terminal_alone_and_keeps_the_results_in_their_file(

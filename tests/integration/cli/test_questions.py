@@ -70,6 +70,16 @@ async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_dow
     assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"]
 
 
+async def test_check_says_where_no_daily_report_is_sent(site: Relay) -> None:
+    """Nothing did, and the report starts only where notices.contact holds an address."""
+    silent = "configuration\tok\tnotices.contact holds no address: no daily report of keys is sent\n"
+    notices = site.settings["notices"]
+    for contact in ("the IT desk, phone 4321", None):
+        assert silent in await checked(site, {"notices": {**notices, "contact": contact}})
+    told = await checked(site, {"notices": {**notices, "contact": "the IT desk <it@hopital.example>, phone 4321"}})
+    assert "configuration\tok\tcan be used\n" in told
+
+
 async def checked(site: Relay, settings: dict[str, Any]) -> str:
     before = site.settings
     site.configure({**before, **settings})

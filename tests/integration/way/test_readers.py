@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
+from email.utils import localtime
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def letter(to: str) -> bytes:
     mail["From"] = "Dr Martin <martin@hopital.example>"
     mail["To"] = to
     mail["Subject"] = SUBJECT
-    mail["Date"] = "Tue, 24 Nov 2026 09:12:00 +0100"
+    mail["Date"] = localtime()  # a late mail is not signed
     mail["Message-ID"] = "<readers@hopital.example>"
     mail.set_content(TEXT, cte="quoted-printable")
     mail.add_attachment(ATTACHED, filename="résultats.csv", subtype="csv", cte="base64")

@@ -83,7 +83,7 @@ async def test_an_engine_that_fails_stops_no_mail_in_shadow_mode_and_is_told(kno
             relay.start()
             assert relay.wait_event("shadow")["level"] == "warning"
             checked = await asyncio.to_thread(relay.run, "check", check=False)  # it asks the next hop, which is here
-            assert b"configuration: ok, shadow: true: every mail" in checked.stdout
+            assert b"configuration\tok\tshadow: true: every mail" in checked.stdout
             async with Client(relay.settings["listen"][0]) as client:
                 await client.hello()
                 (reply,) = await client.send(SENDER, [KNOWN], MAIL)
