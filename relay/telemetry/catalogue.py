@@ -42,80 +42,78 @@ _STATES = ("usable", "expiring", "unusable", "proposed")
 _KINDS = ("refused", "held", "undelivered")
 _REPLIES = ("accepted", "deferred", "rejected")
 
-MESSAGES = Metric(_counter, "pgp_relay_messages", "Messages received; one that Postfix brings again counts again.")
-RECIPIENTS = Metric(
-    _counter, "pgp_relay_recipients", "Recipients decided on, by the decision and its rule.", ("action", "rule")
-)
-REPLIES = Metric(
-    _counter, "pgp_relay_replies", "What recipients of received messages were answered.", ("reply",), _REPLIES
-)
+MESSAGES = Metric(_counter, "pgp_relay_messages", "Messages received; a retry by Postfix counts again.")
+RECIPIENTS = Metric(_counter, "pgp_relay_recipients", "Decisions, one for each recipient.", ("action", "rule"))
+REPLIES = Metric(_counter, "pgp_relay_replies", "Replies to the client, one for each recipient.", ("reply",), _REPLIES)
 OCTETS = Metric(_counter, "pgp_relay_received_bytes", "Octets of the messages received.")
 MESSAGE_SECONDS = Metric(
-    _histogram, "pgp_relay_message_duration_seconds", "From a message's last octet to its answer.", buckets=_SLOW
+    _histogram, "pgp_relay_message_duration_seconds", "Time from a message's last octet to its reply.", buckets=_SLOW
 )
 LOOKUPS = Metric(
     _counter,
     "pgp_relay_lookups",
-    "Answers that recipients' decisions were made with, also from memory.",
+    "Answers used for decisions, also remembered ones.",
     ("source", "result"),
 )
 REQUESTS = Metric(
     _counter,
     "pgp_relay_source_requests",
-    "Questions that really went to a directory or to WKD.",
+    "Requests sent to a directory or to WKD.",
     ("source", "result"),
 )
 REQUEST_SECONDS = Metric(
-    _histogram, "pgp_relay_source_request_duration_seconds", "How long those took.", ("source",), buckets=_FAST
+    _histogram, "pgp_relay_source_request_duration_seconds", "Duration of these requests.", ("source",), buckets=_FAST
 )
 ENCRYPT_SECONDS = Metric(
     _histogram,
     "pgp_relay_encrypt_duration_seconds",
-    "Signing and encrypting one message, and checking it.",
+    "Time to sign, encrypt and check one message.",
     buckets=_FAST,
 )
 REINJECT_SECONDS = Metric(
-    _histogram, "pgp_relay_reinject_duration_seconds", "Handing one message to the next hop.", buckets=_SLOW
+    _histogram, "pgp_relay_reinject_duration_seconds", "Time to hand one message to the next hop.", buckets=_SLOW
 )
 LAST_ENCRYPTION = Metric(
-    _gauge, "pgp_relay_last_encryption_timestamp_seconds", "When a message was last encrypted; 0: not since the start."
+    _gauge, "pgp_relay_last_encryption_timestamp_seconds", "Time of the last encryption; 0: none since the start."
 )
 HOP_FAILURES = Metric(
     _counter,
     "pgp_relay_next_hop_failures",
-    "Messages and notices that the next hop could not be given: not reached, slow, or broken off.",
+    "Messages and notices that could not be handed to the next hop: no connection, timeout, or connection lost.",
 )
 HOP_REPLIES = Metric(
-    _counter, "pgp_relay_next_hop_replies", "What the next hop said, for each recipient.", ("reply",), _REPLIES
+    _counter, "pgp_relay_next_hop_replies", "Replies of the next hop, one for each recipient.", ("reply",), _REPLIES
 )
 HOP_UP = Metric(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
-NOTICES = Metric(_counter, "pgp_relay_notices", "Notices to senders that the next hop was given.", ("kind",), _KINDS)
+NOTICES = Metric(
+    _counter, "pgp_relay_notices", "Notices to senders that were handed to the next hop.", ("kind",), _KINDS
+)
 CERTIFICATES = Metric(
     _gauge,
     "pgp_relay_certificates",
-    "Certificates in the store: usable for 30 days and more, expiring before, unusable, proposed and not yet approved.",
+    "Certificates in the store: usable for 30 days or more, expiring sooner, unusable, or proposed.",
     ("state",),
     _STATES,
 )
-UNDERWAY = Metric(_gauge, "pgp_relay_messages_in_progress", "Messages received and not answered yet.")
-WORKERS = Metric(_gauge, "pgp_relay_workers_alive", "Processes that serve now.")
-WORKERS_WANTED = Metric(_gauge, "pgp_relay_workers_configured", "Processes that should.")
+UNDERWAY = Metric(_gauge, "pgp_relay_messages_in_progress", "Messages received and not yet answered.")
+WORKERS = Metric(_gauge, "pgp_relay_workers_alive", "Worker processes that serve now.")
+WORKERS_WANTED = Metric(_gauge, "pgp_relay_workers_configured", "Worker processes that are configured.")
 WORKERS_ENDED = Metric(_counter, "pgp_relay_workers_ended", "Worker processes that ended and were replaced.")
-FAILURES = Metric(_counter, "pgp_relay_failures", "Lines of the log that say `failed`: each one is a bug or an outage.")
-UNTRACED = Metric(_counter, "pgp_relay_untraced_rows", "Rows of trace or ledger that had to wait for the store.")
-UNANSWERED = Metric(_counter, "pgp_relay_unanswered_messages", "Messages whose client left before its answer.")
+FAILURES = Metric(_counter, "pgp_relay_failures", "Log events `failed`; each is a fault or an outage.")
+UNTRACED = Metric(_counter, "pgp_relay_untraced_rows", "Rows of the trace or ledger that had to wait for the store.")
+UNANSWERED = Metric(_counter, "pgp_relay_unanswered_messages", "Messages whose client left before the reply.")
 TURNED_AWAY = Metric(
     _counter,
     "pgp_relay_connections_refused",
-    "Connections turned away: not in `allow`, or too many.",
+    "Connections refused: client not in `allow`, or too many.",
     ("reason",),
     ("denied", "crowded"),
 )
 RELOADED = Metric(
     _gauge, "pgp_relay_config_last_reload_successful", "0: the configuration was wrong at the last SIGHUP."
 )
-STARTED = Metric(_gauge, "pgp_relay_start_time_seconds", "When the relay was started.")
-READY = Metric(_gauge, "pgp_relay_ready", "1: as /readyz answers 200.")
-BUILD = Metric(_gauge, "pgp_relay_build_info", "1, with the versions that run.", ("version", "python"))
+STARTED = Metric(_gauge, "pgp_relay_start_time_seconds", "Time when the relay was started.")
+READY = Metric(_gauge, "pgp_relay_ready", "1: /readyz answers 200.")
+BUILD = Metric(_gauge, "pgp_relay_build_info", "Always 1, with the running versions as labels.", ("version", "python"))
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

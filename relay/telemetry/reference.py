@@ -1,4 +1,4 @@
-"""The table of all figures as Markdown, for docs/monitoring.md: a test holds the two together.
+"""The table of all metrics as Markdown, for docs/monitoring.md: a test holds the two together.
 
 `python -m relay.telemetry.reference` prints it.
 """
@@ -11,9 +11,9 @@ from relay.telemetry.catalogue import ALL
 
 
 def table() -> str:
-    """One row a figure."""
+    """One row for each metric."""
     rows = [f"| `{f.exposed}` | {f.kind} | {', '.join(f'`{name}`' for name in f.labels)} | {f.help} |" for f in ALL]
-    return "\n".join(["| figure | type | labels | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    return "\n".join(["| metric | type | labels | meaning |", "| --- | --- | --- | --- |", *rows]) + "\n"
 
 
 if __name__ == "__main__":
