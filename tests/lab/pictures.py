@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -58,7 +59,10 @@ def explained() -> tuple[str, list[Line]]:
     """The command of the first `explain` on docs/screens.md, and the lines it printed."""
     block = SCREENS.read_text(encoding="utf-8").split("```console\n$ pgp-relay explain", 1)[1].split("\n```", 1)[0]
     command, *printed = f"$ pgp-relay explain{block}".splitlines()
-    lines = [Line(command, len(command)), *(Line(line, line.find(":") + 1) for line in printed)]
+    lines = [
+        Line(command, len(command)),
+        *(Line(line, 0 if line.startswith(" ") else line.find(":") + 1) for line in printed),
+    ]
     return "what will happen to a mail", lines
 
 
@@ -110,10 +114,9 @@ def drawings() -> Iterator[tuple[str, str]]:
 
 
 def _wrapped(line: Line, columns: int) -> list[Line]:
-    indent = len(line.text) - len(line.text.lstrip())
-    rows = textwrap.wrap(
-        line.text, columns, subsequent_indent=" " * (indent + 2), break_on_hyphens=False, drop_whitespace=True
-    )
+    indent = re.match(r" *(?:\d\. )?", line.text)
+    hanging = " " * len(indent[0] if indent else "")
+    rows = textwrap.wrap(line.text, columns, subsequent_indent=hanging, break_on_hyphens=False)
     whole = line.strong == len(line.text)
     return [Line(row, len(row) if whole else 0 if at else line.strong) for at, row in enumerate(rows)] or [line]
 
