@@ -64,8 +64,9 @@ deb-check: deb ## … installed as docs/installation.md says in a fresh Debian w
 transcript: deb ## docs/transcript.md, from the same
 	@.ci/deb-check --write
 
-screens: $(VENV)/.development ## docs/screens.md: what the program shows on a terminal
+screens: $(VENV)/.development ## docs/screens.md and the drawings made from it: what the program shows on a terminal
 	PYTHONPATH=tests $(BIN)/python -m lab.screens docs/screens.md
+	PYTHONPATH=tests TZ=UTC $(BIN)/python -m lab.pictures docs/pictures
 
 lint: $(VENV)/.development ## ruff, mypy and hadolint
 	$(BIN)/ruff check .
