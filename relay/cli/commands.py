@@ -20,6 +20,8 @@ PLACES = {
     "restore": "backup:restore",
     "demo": "demo:demo",
     "keys": "keys:app",
+    "own": "own:app",
+    "wkd": "wkd:app",
     "postfix": "postfix:app",
     "migrate": "migrate:app",
 }

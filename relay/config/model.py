@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from relay.config.base import Section, needed, setting
+from relay.config.own import OwnKeys
 from relay.config.rules import RuleKeys
 from relay.config.sections import Deadlines, Log, LookupKeys, Notices, Sign, Tls
 from relay.config.values import (
@@ -59,6 +60,7 @@ class Config(Section):
         "accept", "Keys that other software refuses (DSA, ElGamal, SHA-1 bindings, RSA under 2048 bits)."
     )
     sign: Sign = setting({}, "The keys that sign encrypted mail.")
+    own: OwnKeys = setting({}, "Certificates for our own addresses.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules. The first that matches decides; if none matches, the mail is encrypted, or refused without a key."

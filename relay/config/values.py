@@ -117,6 +117,12 @@ def _mailbox(text: str) -> Address:
     return address
 
 
+def _mail_domain(text: str) -> str:
+    if "@" in text:
+        raise ValueError(f"“{text}” is no domain: leave out what stands before the @")
+    return _mailbox(f"x@{text}").domain
+
+
 def _ascii_mailbox(text: str) -> Address:
     """With its domain in A-labels; servers without SMTPUTF8 take mail from it too."""
     address = _mailbox(text)
@@ -226,6 +232,7 @@ AllowedNetwork = Annotated[InstanceOf[IPv4Network] | InstanceOf[IPv6Network], _t
 Mailbox = Annotated[InstanceOf[Address], _text(_ascii_mailbox), Kind("address")]
 Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("address pattern")]
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
+MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]

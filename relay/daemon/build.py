@@ -18,6 +18,7 @@ from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.retention import Retention
+from relay.daemon.own import build_job
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
@@ -93,7 +94,10 @@ async def build(config: Config, persistence: Persistence) -> Components:
     daily_report = build_daily_report(config, persistence.store, outlet)
     retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
     key_count = KeyCount(persistence.store.certificates)
-    schedule = Schedule((retention.round, key_count.round, key_refresh.round, daily_report.round), key_refresh.interval)
+    jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
+    if own_keys := await build_job(config, persistence.store):
+        jobs.append(own_keys.round)
+    schedule = Schedule(jobs, key_refresh.interval)
     return Components(config, resolver, outlet, pipeline, schedule)
 
 

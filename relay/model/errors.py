@@ -14,6 +14,7 @@
     │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
     ├── ListenError           an address that cannot be listened on
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
+    ├── OwnError              own addresses: not of our domains, no certificate, not in this state
     └── BackupError           a backup that cannot be written, or may not be restored
 
 An exception that stays in its room derives from one of these too; where it cannot, tests/unit/model/test_errors.py has
@@ -97,6 +98,10 @@ class ListenError(RelayError):
 
 class PostfixError(RelayError):
     """Postfix's configuration cannot be read or changed; the text says what a person can do."""
+
+
+class OwnError(RelayError):
+    """What was asked for an own address cannot be done; the sentence says why."""
 
 
 class BackupError(RelayError):

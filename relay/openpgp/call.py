@@ -26,6 +26,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Literal
 
 import gnupg
@@ -35,6 +36,8 @@ from relay.process.priority import give_way
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
+NICE = 5
+"""Work on our own keys gives way to mail."""
 DRAINED_WITHIN = 10.0
 """Seconds for the rest of what stands in a pipe, once gpg has ended."""
 
@@ -161,6 +164,12 @@ async def tap(most: int) -> AsyncIterator[Tap]:
         pipe._collected.cancel()  # noqa: SLF001  its own module
         if pipe.fd >= 0:
             os.close(pipe.fd)
+
+
+async def end_agent(home: Path) -> None:
+    """End the agent of that home, where one runs. Raises `EngineError` where gpgconf cannot be started or hangs."""
+    process = await _start(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], DEVNULL, DEVNULL, ())
+    await _finish(process, DRAINED_WITHIN)
 
 
 async def _start(

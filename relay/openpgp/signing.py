@@ -55,6 +55,17 @@ async def generate(home: Path, name: str, address: str, passphrase: bytes | None
     user_id = _user_id(name, address)
     if any(Address(address) in key.addresses and key.signs for key in await secret_keys(home)):
         raise EngineError(f"the keyring has a signing key for {address} already")
+    return await _generate(home, user_id, passphrase)
+
+
+async def generate_organisation(home: Path, name: str, passphrase: bytes | None = None) -> GeneratedKey:
+    """Make the key that certifies the certificates of our own addresses; its user id is `name` alone."""
+    if not name.strip() or _UNFIT_FOR_A_NAME.search(name):
+        raise EngineError("the organisation's key has a name without <, > and @")
+    return await _generate(home, name.strip(), passphrase)
+
+
+async def _generate(home: Path, user_id: str, passphrase: bytes | None) -> GeneratedKey:
     with unlocking(passphrase or b"") as (arguments, descriptors):
         result = await _gpg(
             home,
@@ -79,6 +90,14 @@ async def export(home: Path, fingerprint: str) -> str:
     if result.code != 0 or not result.output:
         raise EngineError("the keyring has no such key")
     return result.output.decode("ascii")
+
+
+async def export_binary(home: Path, fingerprint: str) -> bytes:
+    """The public half of a key in the home, binary."""
+    result = await _gpg(home, "--export", fingerprint)
+    if result.code != 0 or not result.output:
+        raise EngineError("the keyring has no such key")
+    return result.output
 
 
 async def secret_keys(home: Path) -> list[SecretKey]:

@@ -23,6 +23,7 @@ from relay.store.hash_chain import Link
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
+from relay.store.own_keys import OwnKeys
 from relay.store.trace import Selection, Sum, Trace
 from relay.store.verification import Verdict
 
@@ -36,6 +37,7 @@ __all__ = [
     "Gather",
     "Leases",
     "Link",
+    "OwnKeys",
     "Result",
     "Selection",
     "Store",
@@ -56,6 +58,7 @@ class Store:
     trace: Trace
     answers: Answers
     leases: Leases
+    own_keys: OwnKeys
 
     @classmethod
     async def open(
@@ -81,6 +84,7 @@ class Store:
             trace=Trace(database, batch),
             answers=Answers(database),
             leases=Leases(database, clock),
+            own_keys=OwnKeys(database, clock),
         )
 
     async def close(self) -> None:

@@ -129,6 +129,29 @@ chain = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+own_keys = Table(
+    "own_key",
+    tables,
+    Column("address", Octets, primary_key=True),
+    Column("address_text", Octets, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("subkeys", Text, nullable=False),
+    Column("newest", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+
+own_allowed = Table(
+    "own_allowed", tables, Column("address", Octets, primary_key=True), Column("other", Octets, primary_key=True)
+)
+
+own_deleted = Table(
+    "own_deleted", tables, Column("fingerprint", Text, primary_key=True), Column("deleted", Double, nullable=False)
+)
+
 # {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
 _FIRST = (
     "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY)",
@@ -174,6 +197,14 @@ _FOURTH = (
     "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
     "UPDATE trace SET action = 'encrypt' WHERE action = 'seal'",
     "ALTER TABLE certificate ADD COLUMN version BIGINT NOT NULL DEFAULT 0",
+    """CREATE TABLE own_key (
+        address {octets} NOT NULL PRIMARY KEY, address_text {octets} NOT NULL, fingerprint TEXT NOT NULL,
+        data {octets} NOT NULL, subkeys TEXT NOT NULL, newest BIGINT NOT NULL, created BIGINT NOT NULL,
+        listed BOOLEAN NOT NULL, state TEXT NOT NULL, changed BIGINT NOT NULL)""",
+    "CREATE INDEX own_key_newest ON own_key (newest)",
+    """CREATE TABLE own_allowed (
+        address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
+    "CREATE TABLE own_deleted (fingerprint TEXT NOT NULL PRIMARY KEY, deleted DOUBLE PRECISION NOT NULL)",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -23,6 +23,7 @@ FLOORS: tuple[set[str], ...] = (
     {"mail", "policy", "process", "store", "telemetry"},
     {"openpgp", "pipeline", "config"},
     {"keys", "smtp"},
+    {"own"},  # uses the place that WKD gives an address
     {"daemon"},  # puts all of it together
     {"admin"},  # what administrators do
     {"cli"},  # shows it
@@ -40,6 +41,7 @@ ONLY: dict[str, set[str]] = {
     "config": {"model", "policy"},  # a rule of the file is a rule of the policy
     "keys": {"model", "mail", "process", "store", "telemetry", "pipeline.ports", "config"},
     "smtp": {"model", "process", "telemetry"},
+    "own": {"model", "keys.wkd.location"},
 }
 """What the lower rooms import; `daemon`, `admin` and `cli` may import all that is below them."""
 

@@ -1,0 +1,214 @@
+"""`pgp-relay own …`: certificates for our own mail addresses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import complain, fail, print_json, say
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look, Utc, moment
+from relay.model import Address
+from relay.model.errors import AddressError
+from relay.model.own import OwnKey
+
+if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
+    from relay.config import Config
+    from relay.store import Store
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Certificates for our own mail addresses.")
+
+Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="Own mail addresses.")]
+One = Annotated[str, typer.Argument(metavar="ADDRESS", help="An own mail address.")]
+Others = Annotated[list[str], typer.Argument(metavar="OTHER…", help="Own addresses to whose keys it was encrypted.")]
+
+_STYLES = {"active": "green", "removed": "yellow", "revoked": "red"}
+_COLUMNS = (
+    Column("address", least=20),
+    Column("state", styles=_STYLES),
+    Column("expires"),
+    Column("listed", rank=2),
+    Column("key", rank=1),
+)
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The organisation, as correspondents will read it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make the organisation's key, which certifies all own certificates; prints its fingerprint and certificate.
+
+    $ pgp-relay own create "Hôpital Exemple"
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+    from relay.daemon.engines import passphrase  # noqa: PLC0415  likewise
+
+    key = _with(context, lambda config, store: own.create(config, store, name, passphrase(config)))
+    if as_json:
+        print_json({"fingerprint": key.fingerprint, "public_key": key.armored_public})
+    else:
+        sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    addresses: Addresses,
+    *,
+    unlisted: Annotated[bool, typer.Option("--unlisted", help="WKD does not answer for them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a certificate for each address that has none.
+
+    $ pgp-relay own add dr.martin@hopital.example accueil@hopital.example
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    wanted = _addresses(addresses)
+    _tell(_with(context, lambda config, store: own.add(config, store, wanted, listed=not unlisted)), as_json=as_json)
+
+
+@app.command()
+def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
+    """Publish their certificates revoked for a year; mail encrypted to them can still be opened.
+
+    $ pgp-relay own remove ancien.medecin@hopital.example
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    wanted = _addresses(addresses)
+    _tell(_with(context, lambda config, store: own.remove(config, store, wanted)), as_json=as_json)
+
+
+@app.command("list")
+def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+    """List the own addresses, and until when correspondents may encrypt to them.
+
+    $ pgp-relay own list
+    """
+    _tell(with_store(context_of(context).config(), lambda store: store.own_keys.all()), full, utc, as_json=as_json)
+
+
+@app.command()
+def show(context: typer.Context, address: One) -> None:
+    """Print the certificate of an address as it is published, armored.
+
+    $ pgp-relay own show dr.martin@hopital.example
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    (wanted,) = _addresses([address])
+    sys.stdout.write(with_store(context_of(context).config(), lambda store: own.show(store, wanted)))
+
+
+@app.command()
+def allow(context: typer.Context, address: One, others: Others) -> None:
+    """Let mail that was encrypted to OTHER's key be opened for ADDRESS too: a secretary, a shared mailbox.
+
+    $ pgp-relay own allow secretariat@hopital.example dr.martin@hopital.example
+    """
+    _allow(context, address, others, allowed=True)
+
+
+@app.command()
+def disallow(context: typer.Context, address: One, others: Others) -> None:
+    """Take that back.
+
+    $ pgp-relay own disallow secretariat@hopital.example dr.martin@hopital.example
+    """
+    _allow(context, address, others, allowed=False)
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="None: all of them.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make a new encryption subkey now; old mail still opens with the old one.
+
+    $ pgp-relay own rotate dr.martin@hopital.example
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    wanted = _addresses(addresses or [])
+    _tell(_with(context, lambda config, store: own.rotate(config, store, wanted)), as_json=as_json)
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    address: One,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Really: this cannot be taken back.")] = False,
+) -> None:
+    """Revoke the certificate of an address and publish that.
+
+    $ pgp-relay own revoke dr.martin@hopital.example --yes
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    (wanted,) = _addresses([address])
+    if not yes:
+        fail("A revocation cannot be taken back: give --yes", status=2)
+    key = _with(context, lambda config, store: own.revoke(config, store, wanted))
+    say(f"revoked {key.fingerprint}")
+    complain("Publish it: pgp-relay wkd export, where a web server of yours answers")
+
+
+def _allow(context: typer.Context, address: str, others: Sequence[str], *, allowed: bool) -> None:
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    (reader,), keys = _addresses([address]), _addresses(others)
+    _with(context, lambda config, store: own.allow(config, store, reader, keys, allowed=allowed))
+
+
+def _with(context: typer.Context, work: Callable[[Config, Store], Awaitable[T]]) -> T:
+    config = context_of(context).config()
+    return with_store(config, lambda store: work(config, store))
+
+
+def _addresses(texts: Sequence[str]) -> list[Address]:
+    found = []
+    for text in texts:
+        try:
+            found.append(Address(text))
+        except AddressError as error:
+            fail(f"{text}: {error}", status=2)
+        if not found[-1].domain:
+            fail(f"{text}: an address has a local part and a domain", status=2)
+    return found
+
+
+def _tell(keys: Sequence[OwnKey], full: bool = False, utc: bool = False, *, as_json: bool) -> None:  # noqa: FBT001, FBT002  as the options come
+    if as_json:
+        print_json([_object(key) for key in keys])
+        return
+    look = Look.of(full=full, utc=utc)
+    print_table(_COLUMNS, [_row(key, look) for key in keys], whole=full)
+
+
+def _row(key: OwnKey, look: Look) -> Row:
+    listed = "yes" if key.listed else "no"
+    return key.address.text, key.state.value, look.day(key.expires), listed, look.key(key.fingerprint)
+
+
+def _object(key: OwnKey) -> dict[str, object]:
+    return {
+        "address": key.address.text,
+        "fingerprint": key.fingerprint,
+        "created": moment(key.created),
+        "expires": moment(key.expires),
+        "listed": key.listed,
+        "state": key.state.value,
+    }

@@ -1,0 +1,45 @@
+"""The certificates of our own addresses, beside mail: made for all who exist, renewed, old subkeys deleted.
+
+Of all processes one does it at a time (`relay.store.leases`), once an hour; while addresses wait for their first
+certificate, at every round. Raises `EngineError`, `StoreError` and `OwnError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from relay.model import Address
+from relay.own.certificates import OwnCertificates
+from relay.own.rotation import Rotation
+from relay.store import Leases
+
+DUTY = "own keys"
+EVERY = 3600.0
+LEASE = 900.0
+AT_ONCE = 200
+"""New certificates of one round: with GnuPG some 10 to 30 seconds."""
+
+
+class OwnKeysJob:
+    """`round` is one turn of the scheduler."""
+
+    def __init__(
+        self,
+        certificates: OwnCertificates,
+        rotation: Rotation,
+        existing: Callable[[], Sequence[Address]],
+        leases: Leases,
+    ) -> None:
+        self._certificates = certificates
+        self._rotation = rotation
+        self._existing = existing
+        self._leases = leases
+
+    async def round(self) -> None:
+        """Make what is missing, renew what is old, delete what is past its time."""
+        if not await self._leases.take(DUTY, LEASE):
+            return
+        missing = await self._certificates.missing(self._existing())
+        await self._certificates.add(missing[:AT_ONCE])
+        await self._rotation.round()
+        await self._leases.done(DUTY, 0.0 if len(missing) > AT_ONCE else EVERY)

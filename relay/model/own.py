@@ -1,0 +1,57 @@
+"""The certificates of our own addresses: one an address, certified by the organisation's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.address import Address
+
+
+class OwnState(StrEnum):
+    """What is published of it."""
+
+    ACTIVE = "active"
+    REMOVED = "removed"
+    """Taken out by an administrator: published revoked for a year, signs nothing; its mail still opens."""
+    REVOKED = "revoked"
+    """Published revoked, signs nothing; its mail still opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSubkey:
+    """An encryption subkey of an own certificate."""
+
+    fingerprint: str
+    created: int
+    expires: int
+    """Seconds since the epoch, both."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """The certificate of one own address, as it is published."""
+
+    address: Address
+    fingerprint: str
+    """Of the primary key."""
+    data: bytes
+    """Binary OpenPGP: one transferable public key with one user id."""
+    subkeys: tuple[OwnSubkey, ...]
+    """Those for encryption, the newest last; at least one."""
+    created: int
+    listed: bool = True
+    """Answered by WKD."""
+    state: OwnState = OwnState.ACTIVE
+    changed: int = 0
+    """When its state was last changed, in seconds since the epoch."""
+
+    @property
+    def expires(self) -> int:
+        """When the newest encryption subkey ends."""
+        return self.subkeys[-1].expires
+
+    @property
+    def signs(self) -> bool:
+        """Whether outgoing mail of the address may be signed with it."""
+        return self.state is OwnState.ACTIVE

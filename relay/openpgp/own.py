@@ -1,0 +1,160 @@
+"""Certificates for our own addresses, made and changed with GnuPG: `relay.own.ports.KeyMaker`.
+
+Each has a primary key that only certifies, a signing subkey, and an encryption subkey with an end; one user id,
+`<address>`; and the certification of the organisation's key. The secret parts lie in the keyring folder, one file a
+keygrip, without a passphrase: the relay opens and signs mail unattended. The public parts are returned and are not
+kept in GnuPG's keyring (`scratch_home`).
+
+Raises `EngineError` and `EngineTimeout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from time import time
+
+from relay.mail import packets
+from relay.model import Address
+from relay.model.errors import EngineError
+from relay.model.own import OwnKey, OwnSubkey
+from relay.openpgp import call
+from relay.openpgp.colon_listing import Listing, listings
+from relay.openpgp.gnupg import unlocking
+from relay.openpgp.prefilter import certificate_fingerprint
+from relay.openpgp.scratch_home import REVOCATIONS, SECRETS, ScratchHome, scratch_home
+
+MOST_AT_ONCE = 50
+"""Certificates of one scratch home: gpg reads its whole keyring at each call."""
+
+_PARAMETERS = """Key-Type: eddsa
+Key-Curve: ed25519
+Key-Usage: cert
+Subkey-Type: eddsa
+Subkey-Curve: ed25519
+Subkey-Usage: sign
+Name-Email: {address}
+Expire-Date: 0
+Handle: {number}
+%commit
+"""
+_NEVER_ASK = ("--pinentry-mode", "loopback", "--passphrase-fd")
+
+
+class GnuPGKeyMaker:
+    """Makes them in the keyring folder `home`; `organisation` is the fingerprint of the key that certifies them."""
+
+    def __init__(self, home: Path, organisation: str, organisation_data: bytes, passphrase: bytes | None) -> None:
+        self._home = home
+        self._organisation = organisation
+        self._organisation_data = organisation_data
+        self._passphrase = passphrase
+
+    async def make(self, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
+        """A new certificate for each; their encryption subkeys end in `valid` seconds."""
+        made: list[OwnKey] = []
+        for start in range(0, len(addresses), MOST_AT_ONCE):
+            async with scratch_home(self._home, self._organisation_data) as scratch:
+                made += await self._make(scratch, addresses[start : start + MOST_AT_ONCE], valid)
+        return made
+
+    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
+        """The same certificate with a new encryption subkey."""
+        async with scratch_home(self._home, key.data) as scratch:
+            await _add_subkey(scratch, key.fingerprint, valid)
+            (exported,) = await _exported(scratch, [key.fingerprint])
+        return replace(key, data=exported.data, subkeys=exported.subkeys)
+
+    async def revoke(self, key: OwnKey) -> OwnKey:
+        """The same certificate, revoked by the revocation that GnuPG laid down when it was made."""
+        file = self._home / REVOCATIONS / f"{key.fingerprint}.rev"
+        try:
+            revocation = file.read_bytes().replace(b":-----BEGIN", b"-----BEGIN", 1)
+        except OSError as error:
+            raise EngineError("the revocation certificate of this key is not in the keyring folder") from error
+        async with scratch_home(self._home, key.data) as scratch:
+            await scratch.gpg("--trust-model", "pgp", "--import", content=revocation)
+            (exported,) = await _exported(scratch, [key.fingerprint])
+        return replace(key, data=exported.data)
+
+    async def missing(self, key: OwnKey) -> list[OwnSubkey]:
+        """The encryption subkeys whose secret part is not in the keyring folder."""
+        grips = await self._keygrips(key)
+        return [subkey for subkey in key.subkeys if not self._file(grips[subkey.fingerprint]).exists()]
+
+    async def forget(self, key: OwnKey, subkey: OwnSubkey) -> None:
+        """Delete the secret part: what was encrypted to this subkey can never be opened again."""
+        file = self._file((await self._keygrips(key))[subkey.fingerprint])
+        with suppress(FileNotFoundError):
+            octets = file.stat().st_size
+            with file.open("r+b", buffering=0) as secret:
+                secret.write(bytes(octets))
+            file.unlink()
+
+    async def _make(self, scratch: ScratchHome, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
+        parameters = "".join(
+            _PARAMETERS.format(address=address.text, number=number) for number, address in enumerate(addresses)
+        )
+        told = await scratch.gpg("--full-generate-key", content=f"%no-protection\n{parameters}".encode())
+        created = [words.split() for keyword, words in told.status if keyword == "KEY_CREATED"]
+        handles = {handle: fingerprint for _, fingerprint, handle in created}
+        fingerprints = [handles[str(number)] for number in range(len(addresses))]
+        for fingerprint in fingerprints:
+            await _add_subkey(scratch, fingerprint, valid)
+            await self._certify(scratch, fingerprint)
+        exported = await _exported(scratch, fingerprints)
+        return [replace(key, address=address) for key, address in zip(exported, addresses, strict=True)]
+
+    async def _certify(self, scratch: ScratchHome, fingerprint: str) -> None:
+        with unlocking(self._passphrase or b"") as (arguments, descriptors):
+            words = (*arguments, "--yes", "--local-user", self._organisation, "--quick-sign-key", fingerprint)
+            await scratch.gpg(*words, passing=tuple(descriptors))
+
+    async def _keygrips(self, key: OwnKey) -> dict[str, str]:
+        """Fingerprint to keygrip, of every part."""
+        async with scratch_home(self._home, key.data) as scratch:
+            listed = await scratch.gpg("--with-keygrip", "--list-keys", key.fingerprint)
+        found: dict[str, str] = {}
+        fingerprint = ""
+        for line in listed.output.decode("utf-8", "replace").splitlines():
+            record = line.split(":")
+            if record[0] == "fpr":
+                fingerprint = record[9]
+            elif record[0] == "grp":
+                found[fingerprint] = record[9]
+        return found
+
+    def _file(self, keygrip: str) -> Path:
+        return self._home / SECRETS / f"{keygrip}.key"
+
+
+async def _add_subkey(scratch: ScratchHome, fingerprint: str, valid: float) -> None:
+    end = f"seconds={round(valid)}"
+    with call.memory(b"\n") as fd:
+        words = (*_NEVER_ASK, str(fd), "--quick-add-key", fingerprint, "cv25519", "encr", end)
+        await scratch.gpg(*words, passing=(fd,))
+
+
+async def _exported(scratch: ScratchHome, fingerprints: Sequence[str]) -> list[OwnKey]:
+    """As GnuPG has them now, in this order."""
+    octets = (await scratch.gpg("--export", *fingerprints)).output
+    data = {certificate_fingerprint(one): one for one in packets.split_certificates(octets)}
+    listed = {key.fingerprint: key for key in listings((await scratch.gpg("--list-keys", *fingerprints)).output)}
+    return [_own(listed[fingerprint], data[fingerprint]) for fingerprint in fingerprints]
+
+
+def _own(listing: Listing, data: bytes) -> OwnKey:
+    encryption = sorted((part for part in listing.components if part.encrypts), key=lambda part: part.created)
+    (address,) = (user_id.address for user_id in listing.user_ids)
+    if address is None:
+        raise EngineError("gpg made a key whose user id shows no address")
+    return OwnKey(
+        address=address,
+        fingerprint=listing.fingerprint,
+        data=data,
+        subkeys=tuple(OwnSubkey(part.fingerprint, part.created, part.expires or 0) for part in encryption),
+        created=listing.components[0].created,
+        changed=round(time()),
+    )

@@ -1,0 +1,100 @@
+"""The certificates of our own addresses: made, changed and taken out.
+
+Encryption subkeys have a life of their own (`Lifetimes`): one is `valid` for so long, a new one is made when the newest
+is older than `renew`, and one whose end is `keep` behind us is deleted with a tombstone: captured mail can no longer
+be opened. Raises `OwnError` with a sentence for the administrator, `EngineError` and `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from relay.model import Address
+from relay.model.errors import OwnError
+from relay.model.own import OwnKey, OwnState
+from relay.own.ports import KeyMaker, Register
+
+YEAR = 365 * 86400.0
+"""How long the certificate of a removed address is published, revoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Of encryption subkeys, in seconds."""
+
+    valid: float
+    renew: float
+    keep: float
+
+
+class OwnCertificates:
+    """All of them; `domains` are our own mail domains."""
+
+    def __init__(
+        self,
+        register: Register,
+        maker: KeyMaker,
+        domains: Collection[str],
+        lifetimes: Lifetimes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._register = register
+        self._maker = maker
+        self._domains = frozenset(domains)
+        self._lifetimes = lifetimes
+        self._clock = clock
+
+    def is_own(self, address: Address) -> bool:
+        """Whether it stands in one of our domains."""
+        return address.domain in self._domains
+
+    async def add(self, addresses: Sequence[Address], *, listed: bool = True) -> list[OwnKey]:
+        """A certificate for each that has none; one that was removed gets a new one. The certificates of all."""
+        foreign = [address.text for address in addresses if not self.is_own(address)]
+        if foreign:
+            raise OwnError(f"not in own.domains: {', '.join(foreign)}")
+        known = {address: await self._register.get(address) for address in dict.fromkeys(addresses)}
+        kept = [key for key in known.values() if key is not None and key.state is OwnState.ACTIVE]
+        wanted = [address for address, key in known.items() if key is None or key.state is not OwnState.ACTIVE]
+        made = [replace(key, listed=listed) for key in await self._maker.make(wanted, self._lifetimes.valid)]
+        await self._register.put(made)
+        return [*kept, *made]
+
+    async def missing(self, addresses: Sequence[Address]) -> list[Address]:
+        """Those of these own addresses that have no certificate, whatever its state."""
+        known = {key.address for key in await self._register.all()}
+        return [address for address in addresses if self.is_own(address) and address not in known]
+
+    async def remove(self, address: Address) -> OwnKey:
+        """Publish it revoked for a year; it signs nothing, and mail encrypted to it still opens."""
+        return await self._end(await self.required(address), OwnState.REMOVED)
+
+    async def revoke(self, address: Address) -> OwnKey:
+        """Publish it revoked, until somebody adds the address again."""
+        return await self._end(await self.required(address), OwnState.REVOKED)
+
+    async def rotate(self, address: Address) -> OwnKey:
+        """A new encryption subkey now."""
+        key = await self.required(address)
+        if key.state is not OwnState.ACTIVE:
+            raise OwnError(f"the certificate of {address.text} is {key.state.value}: own add makes a new one")
+        rotated = await self._maker.rotate(key, self._lifetimes.valid)
+        await self._register.put([rotated])
+        return rotated
+
+    async def required(self, address: Address) -> OwnKey:
+        """The certificate of an address that has one."""
+        key = await self._register.get(address)
+        if key is None:
+            raise OwnError(f"{address.text} has no certificate: own add makes one")
+        return key
+
+    async def _end(self, key: OwnKey, state: OwnState) -> OwnKey:
+        if key.state is not OwnState.ACTIVE:
+            raise OwnError(f"the certificate of {key.address.text} is {key.state.value} already")
+        revoked = await self._maker.revoke(key)
+        ended = replace(revoked, state=state, changed=round(self._clock()))
+        await self._register.put([ended])
+        return ended

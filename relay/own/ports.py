@@ -1,0 +1,68 @@
+"""What `relay.own` needs from an OpenPGP engine and from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from relay.model import Address
+from relay.model.own import OwnKey, OwnSubkey
+
+
+class KeyMaker(Protocol):
+    """Makes and changes certificates of our own; secret parts stay where the engine keeps them.
+
+    Everything raises `EngineError`.
+    """
+
+    async def make(self, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
+        """A new certificate for each, certified by the organisation; encryption subkeys end in `valid` seconds."""
+
+    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
+        """The same certificate with one more encryption subkey, which ends in `valid` seconds."""
+
+    async def revoke(self, key: OwnKey) -> OwnKey:
+        """The same certificate, revoked. Its secret parts stay: old mail still opens."""
+
+    async def missing(self, key: OwnKey) -> list[OwnSubkey]:
+        """The encryption subkeys whose secret part this node does not have."""
+
+    async def forget(self, key: OwnKey, subkey: OwnSubkey) -> None:
+        """Delete the secret part of an encryption subkey, for good."""
+
+
+class Register(Protocol):
+    """The store's part: `relay.store.OwnKeys`. Everything raises `StoreError`."""
+
+    async def organisation(self) -> str | None:
+        """The fingerprint of the organisation's key."""
+
+    async def get(self, address: Address) -> OwnKey | None:
+        """The certificate of this address."""
+
+    async def all(self) -> list[OwnKey]:
+        """Every one, sorted by address."""
+
+    async def due(self, before: float) -> list[OwnKey]:
+        """Active ones whose newest encryption subkey was made before that time."""
+
+    async def put(self, keys: Sequence[OwnKey]) -> None:
+        """Store them, in place of what their addresses had."""
+
+    async def drop(self, address: Address) -> None:
+        """Forget that of this address."""
+
+    async def allow(self, address: Address, others: Iterable[Address]) -> None:
+        """Keys of `others` open mail for `address`."""
+
+    async def disallow(self, address: Address, others: Iterable[Address]) -> None:
+        """They do not any more."""
+
+    async def allowed(self, address: Address) -> list[Address]:
+        """Whose keys open mail for `address`, beside its own."""
+
+    async def bury(self, subkeys: Iterable[str]) -> None:
+        """Leave a tombstone for these encryption subkeys."""
+
+    async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:
+        """Those of these that have one."""

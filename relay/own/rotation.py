@@ -1,0 +1,62 @@
+"""Encryption subkeys in time: a new one before the newest is old, and old ones deleted.
+
+A wrong clock deletes nothing: a subkey goes only when the clock says that it is past its time at two looks which lie
+a day apart by a count that only goes forward (`monotonic`), and at every look between them. The count begins anew at
+each start. Raises `EngineError` and `StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from relay.model.own import OwnKey, OwnSubkey
+from relay.own.certificates import Lifetimes
+from relay.own.ports import KeyMaker, Register
+
+DAY = 86400.0
+AT_ONCE = 20
+"""New subkeys of one round: the next round makes more."""
+
+
+class Rotation:
+    """One round an hour, by one process of all."""
+
+    def __init__(
+        self,
+        register: Register,
+        maker: KeyMaker,
+        lifetimes: Lifetimes,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._register = register
+        self._maker = maker
+        self._lifetimes = lifetimes
+        self._clock = clock
+        self._monotonic = monotonic
+        self._past: dict[str, float] = {}
+        """Subkeys that are past their time, and since which count every look has found them so."""
+
+    async def round(self) -> None:
+        """Make what is due, delete what is past its time."""
+        for key in (await self._register.due(self._clock() - self._lifetimes.renew))[:AT_ONCE]:
+            await self._register.put([await self._maker.rotate(key, self._lifetimes.valid)])
+        await self._delete()
+
+    async def _delete(self) -> None:
+        now = self._monotonic()
+        past = {subkey.fingerprint: (key, subkey) for key in await self._register.all() for subkey in self._old(key)}
+        buried = await self._register.deleted(past)
+        self._past = {name: self._past.get(name, now) for name in past if name not in buried}
+        for name, since in self._past.items():
+            if now - since >= DAY:
+                key, subkey = past[name]
+                await self._register.bury([name])  # first: a restore in between must not bring it back
+                await self._maker.forget(key, subkey)
+
+    def _old(self, key: OwnKey) -> Iterator[OwnSubkey]:
+        """Those past their time; never the newest, which correspondents may still use."""
+        for subkey in key.subkeys[:-1]:
+            if subkey.expires + self._lifetimes.keep <= self._clock():
+                yield subkey

@@ -1,0 +1,61 @@
+"""The Web Key Directory of our own domains as files (draft-koch-openpgp-webkey-service sections 3.1 and 4.5).
+
+`DIR/DOMAIN/hu/HASH` holds the certificates of the addresses with that hash, `DIR/DOMAIN/policy` is empty. A web server
+serves `DIR/DOMAIN` as `https://openpgpkey.DOMAIN/.well-known/openpgpkey/DOMAIN/` or as
+`https://DOMAIN/.well-known/openpgpkey/`. Unlisted addresses are left out. A removed address stays for a year, revoked.
+
+Raises `OwnError` where the folder cannot be written.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from relay.keys.wkd.location import hashed
+from relay.model.errors import OwnError
+from relay.model.own import OwnKey, OwnState
+from relay.own.certificates import YEAR
+
+POLICY = "policy"
+
+
+def published(keys: Iterable[OwnKey], now: float) -> dict[str, bytes]:
+    """Path below the folder to octets, of every file of the tree but the policies."""
+    found: defaultdict[str, list[bytes]] = defaultdict(list)
+    for key in keys:
+        if key.listed and not (key.state is OwnState.REMOVED and key.changed + YEAR <= now):
+            found[location(key)].append(key.data)
+    return {path: b"".join(data) for path, data in found.items()}
+
+
+def location(key: OwnKey) -> str:
+    """Where its certificate stands below the folder."""
+    local = key.address.local.encode("utf-8", "surrogateescape")
+    return f"{key.address.domain}/hu/{hashed(local)}"
+
+
+def write(folder: Path, domains: Iterable[str], files: Mapping[str, bytes]) -> None:
+    """Make the tree: files that are not in it any more go, each file is replaced in one step."""
+    try:
+        for domain in domains:
+            (folder / domain / "hu").mkdir(parents=True, exist_ok=True)
+            _replace(folder / domain / POLICY, b"")
+            for old in (folder / domain / "hu").iterdir():
+                if f"{domain}/hu/{old.name}" not in files:
+                    old.unlink()
+        for path, octets in files.items():
+            _replace(folder / path, octets)
+    except OSError as error:
+        raise OwnError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _replace(path: Path, octets: bytes) -> None:
+    descriptor, new = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+    Path(new).chmod(0o644)  # the web server reads it
+    Path(new).replace(path)

@@ -1,0 +1,166 @@
+"""The certificates of our own addresses, who may open mail for whom, and which subkeys were deleted.
+
+A deleted encryption subkey leaves a tombstone, so that neither a restored backup nor a node that comes back brings
+it to life again. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from relay.model import Address
+from relay.model.own import OwnKey, OwnState, OwnSubkey
+from relay.store.database import Database
+from relay.store.schema import own_allowed, own_deleted, own_keys, state
+
+ORGANISATION = "organisation"
+
+_COLUMNS = (
+    own_keys.c.address_text,
+    own_keys.c.fingerprint,
+    own_keys.c.data,
+    own_keys.c.subkeys,
+    own_keys.c.created,
+    own_keys.c.listed,
+    own_keys.c.state,
+    own_keys.c.changed,
+)
+
+
+class OwnKeys:
+    """The tables `own_key`, `own_allowed` and `own_deleted`."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def organisation(self) -> str | None:
+        """The fingerprint of the organisation's key; None: there is none yet."""
+        wanted = select(state.c.value).where(state.c.name == ORGANISATION)
+        found = await self._database.read(lambda c: c.execute(wanted).scalar_one_or_none())
+        return None if found is None else bytes(found).decode("ascii")
+
+    async def set_organisation(self, fingerprint: str) -> None:
+        """Write it down, in place of another."""
+
+        def put(connection: Connection) -> None:
+            connection.execute(delete(state).where(state.c.name == ORGANISATION))
+            connection.execute(insert(state), {"name": ORGANISATION, "value": fingerprint.encode("ascii")})
+
+        await self._database.write(put)
+
+    async def get(self, address: Address) -> OwnKey | None:
+        """That of this address, whatever its state."""
+        wanted = select(*_COLUMNS).where(own_keys.c.address == address.key)
+        row = await self._database.read(lambda c: c.execute(wanted).one_or_none())
+        return None if row is None else _key(row)
+
+    async def all(self) -> list[OwnKey]:
+        """Every one, sorted by address."""
+        wanted = select(*_COLUMNS).order_by(own_keys.c.address)
+        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+
+    async def due(self, before: float) -> list[OwnKey]:
+        """Active ones whose newest encryption subkey was made before that time."""
+        wanted = select(*_COLUMNS).where(own_keys.c.newest < before, own_keys.c.state == OwnState.ACTIVE.value)
+        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+
+    async def put(self, keys: Sequence[OwnKey]) -> None:
+        """Store them, in place of what their addresses had."""
+        rows = [_row(key) for key in keys]
+
+        def write(connection: Connection) -> None:
+            connection.execute(delete(own_keys).where(own_keys.c.address.in_([row["address"] for row in rows])))
+            connection.execute(insert(own_keys), rows)
+
+        if rows:
+            await self._database.write(write)
+
+    async def drop(self, address: Address) -> None:
+        """Forget the certificate of this address and who may open mail for it."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(delete(own_keys).where(own_keys.c.address == address.key))
+            connection.execute(delete(own_allowed).where(own_allowed.c.address == address.key))
+
+        await self._database.write(write)
+
+    async def allow(self, address: Address, others: Iterable[Address]) -> None:
+        """Mail encrypted to a key of `others` may be opened for `address`."""
+        pairs = [{"address": address.key, "other": other.key} for other in others]
+
+        def write(connection: Connection) -> None:
+            _disallow(connection, pairs)
+            connection.execute(insert(own_allowed), pairs)
+
+        await self._database.write(write)
+
+    async def disallow(self, address: Address, others: Iterable[Address]) -> None:
+        """It may not any more."""
+        pairs = [{"address": address.key, "other": other.key} for other in others]
+        await self._database.write(lambda c: _disallow(c, pairs))
+
+    async def allowed(self, address: Address) -> list[Address]:
+        """Whose keys open mail for `address`, beside its own."""
+        wanted = select(own_allowed.c.other).where(own_allowed.c.address == address.key).order_by(own_allowed.c.other)
+        return [Address(text) for text in await self._database.read(lambda c: c.execute(wanted).scalars().all())]
+
+    async def bury(self, subkeys: Iterable[str]) -> None:
+        """Note that the secret parts of these encryption subkeys (fingerprints) are deleted for good."""
+        now = self._clock()
+        rows = [{"fingerprint": fingerprint, "deleted": now} for fingerprint in subkeys]
+
+        def write(connection: Connection) -> None:
+            connection.execute(
+                delete(own_deleted).where(own_deleted.c.fingerprint.in_([row["fingerprint"] for row in rows]))
+            )
+            connection.execute(insert(own_deleted), rows)
+
+        if rows:
+            await self._database.write(write)
+
+    async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:
+        """Those of these that have a tombstone."""
+        wanted = select(own_deleted.c.fingerprint).where(own_deleted.c.fingerprint.in_(list(subkeys)))
+        return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
+
+
+def _disallow(connection: Connection, pairs: Sequence[dict[str, str]]) -> None:
+    for pair in pairs:
+        connection.execute(
+            delete(own_allowed).where(own_allowed.c.address == pair["address"], own_allowed.c.other == pair["other"])
+        )
+
+
+def _row(key: OwnKey) -> dict[str, object]:
+    return {
+        "address": key.address.key,
+        "address_text": key.address.text,
+        "fingerprint": key.fingerprint,
+        "data": key.data,
+        "subkeys": json.dumps([[subkey.fingerprint, subkey.created, subkey.expires] for subkey in key.subkeys]),
+        "newest": key.subkeys[-1].created,
+        "created": key.created,
+        "listed": key.listed,
+        "state": key.state.value,
+        "changed": key.changed,
+    }
+
+
+def _key(row: Sequence[Any]) -> OwnKey:
+    text, fingerprint, data, subkeys, created, listed, kept, changed = row
+    return OwnKey(
+        address=Address(text),
+        fingerprint=fingerprint,
+        data=bytes(data),
+        subkeys=tuple(OwnSubkey(*subkey) for subkey in json.loads(subkeys)),
+        created=created,
+        listed=listed,
+        state=OwnState(kept),
+        changed=changed,
+    )

@@ -1,0 +1,89 @@
+"""`own …` and `wkd export` as an administrator uses them, and what a correspondent's gpg makes of the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab.correspondent import Correspondent
+from lab.gnupghome import stop_agent
+from lab.relay import Relay
+
+from relay.keys.wkd.location import hashed
+
+MARTIN = "dr.martin@hopital.example"
+DESK = "accueil@hopital.example"
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Relay]:
+    with Relay({"own": {"domains": ["hopital.example"]}}) as relay:
+        relay.run("own", "create", "Hôpital Exemple")
+        yield relay
+        stop_agent(relay.folder / "keyring")
+
+
+def test_without_the_organisations_key_it_says_what_to_do() -> None:
+    with Relay({"own": {"domains": ["hopital.example"]}}) as relay:
+        done = relay.run("own", "add", MARTIN, check=False)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"pgp-relay own create" in done.stderr
+
+
+def test_a_second_organisation_is_refused(hospital: Relay) -> None:
+    assert hospital.run("own", "create", "Another", check=False).returncode == 1
+
+
+def test_an_address_of_a_foreign_domain_is_refused_and_nothing_is_made(hospital: Relay) -> None:
+    done = hospital.run("own", "add", "new@hopital.example", "somebody@ville.example", check=False)
+    assert (done.returncode, b"somebody@ville.example" in done.stderr) == (1, True)
+    assert "new@hopital.example" not in {own["address"] for own in listed(hospital)}
+
+
+def test_what_was_added_is_listed_shown_and_added_only_once(hospital: Relay) -> None:
+    first = json.loads(hospital.run("own", "add", MARTIN, "--json").stdout)
+    again = json.loads(hospital.run("own", "add", MARTIN.upper(), "--json").stdout)
+    assert first == again
+    (own,) = [own for own in listed(hospital) if own["address"] == MARTIN]
+    assert set(own) == {"address", "fingerprint", "created", "expires", "listed", "state"}
+    assert hospital.run("own", "show", MARTIN).stdout.startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+
+
+def test_a_correspondent_finds_it_in_the_exported_directory_and_a_removed_one_is_revoked(
+    hospital: Relay, tmp_path: Path
+) -> None:
+    hospital.run("own", "add", MARTIN, DESK)
+    hospital.run("own", "add", "--unlisted", "direction@hopital.example")
+    hospital.run("own", "remove", DESK)
+    hospital.run("wkd", "export", tmp_path)
+    with Correspondent() as person:
+        for name in ("dr.martin", "accueil"):
+            person.gpg("--import", str(tmp_path / "hopital.example" / "hu" / hashed(name.encode())))
+        shown = person.gpg("--with-colons", "--list-keys").decode()
+    states = {line.split(":")[9]: line.split(":")[1] for line in shown.splitlines() if line.startswith("uid:")}
+    assert (states[MARTIN], states[DESK]) == ("-", "r")
+    assert not (tmp_path / "hopital.example" / "hu" / hashed(b"direction")).exists()
+
+
+def test_a_revocation_needs_a_yes_and_nothing_can_be_rotated_after_it(hospital: Relay) -> None:
+    hospital.run("own", "add", "urgences@hopital.example")
+    assert hospital.run("own", "revoke", "urgences@hopital.example", check=False).returncode == 2
+    hospital.run("own", "revoke", "urgences@hopital.example", "--yes")
+    assert hospital.run("own", "rotate", "urgences@hopital.example", check=False).returncode == 1
+    hospital.run("own", "add", "urgences@hopital.example")
+    states = {own["address"]: own["state"] for own in listed(hospital)}
+    assert states["urgences@hopital.example"] == "active", "a new certificate"
+
+
+def test_who_is_allowed_has_to_be_an_own_address(hospital: Relay) -> None:
+    hospital.run("own", "add", MARTIN, "secretariat@hopital.example")
+    hospital.run("own", "allow", "secretariat@hopital.example", MARTIN)
+    hospital.run("own", "disallow", "secretariat@hopital.example", MARTIN)
+    assert hospital.run("own", "allow", "nobody@hopital.example", MARTIN, check=False).returncode == 1
+
+
+def listed(relay: Relay) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(relay.run("own", "list", "--json").stdout)
+    return found
