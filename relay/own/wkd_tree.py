@@ -15,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from relay.keys.wkd.location import hashed
 from relay.model.errors import OwnError
 from relay.model.own import OwnKey, OwnState
+from relay.model.wkd_location import hashed
 from relay.own.certificates import YEAR
 
 POLICY = "policy"

@@ -18,8 +18,8 @@ from typing import Any, Self, TypeVar
 
 from lab.ports import free_port
 from lab.wkd import Behaviour, WkdServer
-from relay.keys.wkd.location import hashed
 from relay.model import Address
+from relay.model.wkd_location import hashed
 
 T = TypeVar("T")
 

@@ -22,8 +22,7 @@ FLOORS: tuple[set[str], ...] = (
     {"model"},  # values, errors, replies
     {"mail", "policy", "process", "store", "telemetry"},
     {"openpgp", "pipeline", "config"},
-    {"keys", "smtp"},
-    {"own"},  # uses the place that WKD gives an address
+    {"keys", "own", "smtp"},
     {"daemon"},  # puts all of it together
     {"admin"},  # what administrators do
     {"cli"},  # shows it
@@ -41,7 +40,7 @@ ONLY: dict[str, set[str]] = {
     "config": {"model", "policy"},  # a rule of the file is a rule of the policy
     "keys": {"model", "mail", "process", "store", "telemetry", "pipeline.ports", "config"},
     "smtp": {"model", "process", "telemetry"},
-    "own": {"model", "keys.wkd.location"},
+    "own": {"model"},
 }
 """What the lower rooms import; `daemon`, `admin` and `cli` may import all that is below them."""
 

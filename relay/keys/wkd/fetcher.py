@@ -18,11 +18,11 @@ from contextlib import asynccontextmanager, suppress
 from relay.keys.wkd import dns
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.https import Client, Line
-from relay.keys.wkd.location import Location, locations
 from relay.keys.wkd.port import Document, Fetched, Settings
 from relay.keys.wkd.reading import Reader
 from relay.keys.wkd.reason import NAME, Failed, NoSuchName, NotListening, Reason
 from relay.model import Address, NotFound, Outage
+from relay.model.wkd_location import Location, locations
 
 
 class Fetcher:

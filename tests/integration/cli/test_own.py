@@ -11,7 +11,7 @@ from lab.correspondent import Correspondent
 from lab.gnupghome import stop_agent
 from lab.relay import Relay
 
-from relay.keys.wkd.location import hashed
+from relay.model.wkd_location import hashed
 
 MARTIN = "dr.martin@hopital.example"
 DESK = "accueil@hopital.example"

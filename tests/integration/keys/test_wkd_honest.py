@@ -16,9 +16,9 @@ from lab.modern import make_modern_keypair
 from lab.paper import CERTIFICATION, packet, signature
 from lab.wkd import Exchange, WkdServer, asking, nowhere
 
-from relay.keys.wkd.location import locations
 from relay.mail import armor
 from relay.model import Address, Found, Lookup, NotFound, Origin, Unusable, Why
+from relay.model.wkd_location import locations
 from relay.openpgp.examiner import GnuPGExaminer
 
 WKS_CLIENT = Path("/usr/lib/gnupg/gpg-wks-client")

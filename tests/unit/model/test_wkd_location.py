@@ -1,7 +1,7 @@
 import pytest
 
-from relay.keys.wkd.location import is_host_name, locations, zbase32
 from relay.model import Address
+from relay.model.wkd_location import is_host_name, locations, zbase32
 
 
 def urls(address: str) -> list[str]:
