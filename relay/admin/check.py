@@ -106,7 +106,7 @@ async def _next_hop(config: Config) -> str:
 
 async def _sources(config: Config) -> str:
     async with opened_resolver(config) as resolver:
-        answers = await resolver.tell(Address(PROBE), Refresh.ALWAYS)
+        answers = await resolver.ask_each(Address(PROBE), Refresh.ALWAYS)
     down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
     if down:
         raise RelayError("; ".join(down))

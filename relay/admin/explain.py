@@ -13,7 +13,7 @@ from itertools import takewhile
 from relay import policy
 from relay.config import Config
 from relay.daemon.resources import opened_resolver
-from relay.keys.resolver import SourceReport
+from relay.keys.search import SourceReport
 from relay.mail import headers
 from relay.mail.shape import shape_of
 from relay.model import Address, Decision, Encrypt, Envelope, Inbound, Lookup
@@ -98,6 +98,6 @@ def _matched(rules: Sequence[Rule], seen: Message) -> Matched:
 
 async def _search(config: Config, recipient: Address, excused: frozenset[str]) -> Search:
     async with opened_resolver(config) as resolver:
-        lookup, told = await resolver.reason(recipient, excused)
+        lookup, told = await resolver.explain(recipient, excused)
     asked = {answer.source for answer in told}
     return Search(lookup, told, [remote.name for remote in resolver.remotes if remote.name not in asked], excused)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from relay.config import Config
 from relay.daemon.resources import opened_resolver
 from relay.keys.cache import Refresh
-from relay.keys.resolver import SourceReport
+from relay.keys.search import SourceReport
 from relay.model import Address
 
 
 async def ask_sources(config: Config, address: Address, *, fresh: bool = False) -> list[SourceReport]:
     """The answer of each source, in their order; with `fresh` each is asked now, whatever is remembered."""
     async with opened_resolver(config) as resolver:
-        return await resolver.tell(address, Refresh.ALWAYS if fresh else Refresh.WHEN_STALE)
+        return await resolver.ask_each(address, Refresh.ALWAYS if fresh else Refresh.WHEN_STALE)

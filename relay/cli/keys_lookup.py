@@ -11,7 +11,7 @@ from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
-from relay.keys.resolver import SourceReport
+from relay.keys.search import SourceReport
 from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable
 from relay.model.errors import AddressError
 

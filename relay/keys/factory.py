@@ -1,4 +1,4 @@
-"""The chain that a configuration describes: keyring, LDAP, WKD, each with what it needs.
+"""The resolver that a configuration describes: keyring, LDAP, WKD, each with what it needs.
 
 Raises `ConfigError` for what only shows when a source is made: an extra that is not installed, a file of
 authorities that cannot be used.
@@ -7,50 +7,55 @@ authorities that cannot be used.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 
 from relay.config import Config
 from relay.config.sections import LdapServer
 from relay.keys import wkd
-from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
+from relay.keys.cache import CachedSource, CacheStore, Limits
+from relay.keys.cached_answers import Lifetimes
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
+from relay.keys.ldap.pool import SIZE as SESSIONS
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.ldap.server import Server
 from relay.keys.ldap.source import Ldap
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
-from relay.keys.resolver import LocalStore, Resolver
+from relay.keys.resolver import Resolver
+from relay.keys.search import LocalStore
 from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
-from relay.model import Address
 from relay.pipeline.ports import Examiner
 from relay.store import Store
 
-# Of one address alone are the answers that were understood, and a server that refuses to say.
-_DIRECTORY_DOWN = frozenset(LdapReason) - {
-    LdapReason.FILTER,
-    LdapReason.TOO_MUCH,
-    LdapReason.PROTOCOL,
-    LdapReason.EXAMINER,
-}
-_DOMAIN_DOWN = frozenset(
-    {
-        wkd.Reason.NAME,
-        wkd.Reason.ADDRESS,
-        wkd.Reason.CONNECTION,
-        wkd.Reason.BROKEN,
-        wkd.Reason.TIMEOUT,
-        wkd.Reason.TLS,
-        wkd.Reason.TLS_CERTIFICATE,
-        wkd.Reason.PROTOCOL,
-        wkd.Reason.SERVER,
-    }
+_DIRECTORY = Limits(
+    scope=lambda _: "@",
+    places=SESSIONS,
+    places_each=SESSIONS,
+    external=frozenset(LdapReason) - {LdapReason.WORKER, LdapReason.EXAMINER},
+    # of one address alone are the answers that were understood, and a server that refuses to say
+    widespread=frozenset(LdapReason)
+    - {LdapReason.FILTER, LdapReason.TOO_MUCH, LdapReason.PROTOCOL, LdapReason.EXAMINER},
 )
-
-
-_DIRECTORY_SAYS = frozenset(LdapReason) - {LdapReason.WORKER, LdapReason.EXAMINER}
-_DOMAIN_SAYS = frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER}
+_DOMAINS = Limits(
+    scope=lambda address: f"@{address.domain}",
+    places=wkd.FETCHES,
+    places_each=wkd.FETCHES_OF_A_DOMAIN,
+    external=frozenset(wkd.Reason) - {wkd.Reason.FETCHER, wkd.Reason.EXAMINER},
+    widespread=frozenset(
+        {
+            wkd.Reason.NAME,
+            wkd.Reason.ADDRESS,
+            wkd.Reason.CONNECTION,
+            wkd.Reason.BROKEN,
+            wkd.Reason.TIMEOUT,
+            wkd.Reason.TLS,
+            wkd.Reason.TLS_CERTIFICATE,
+            wkd.Reason.PROTOCOL,
+            wkd.Reason.SERVER,
+        }
+    ),
+)
 
 
 class Sources:
@@ -63,13 +68,13 @@ class Sources:
         self.wkd = _wkd(config, examiner()) if "wkd" in listed else None
         self._order = listed
 
-    def remotes(self, memory: CacheStore) -> Sequence[CachedSource]:
+    def remotes(self, store: CacheStore) -> Sequence[CachedSource]:
         """Each with its memory, in the configured order."""
         made: dict[str, CachedSource] = {}
         if self.ldap:
-            made["ldap"] = CachedSource(self.ldap, memory, _everything, _reasons(_DIRECTORY_SAYS, _DIRECTORY_DOWN))
+            made["ldap"] = CachedSource(self.ldap, store, _DIRECTORY)
         if self.wkd:
-            made["wkd"] = CachedSource(self.wkd, memory, _domain, _reasons(_DOMAIN_SAYS, _DOMAIN_DOWN))
+            made["wkd"] = CachedSource(self.wkd, store, _DOMAINS)
         return [made[name] for name in self._order if name in made]
 
     async def close(self) -> None:
@@ -80,9 +85,10 @@ class Sources:
 
 
 def build_keyring(config: Config, store: Store) -> Keyring:
-    """The local store as a source."""
+    """The store as a source."""
     versions = frozenset({4, 6} if config.engine == "sequoia" else {4})  # GnuPG reads no version 6
-    return Keyring(store.certificates, refuse_weak=config.weak_keys == "refuse", versions=versions)
+    refuse_weak, imported = config.weak_keys == "refuse", KEYRING in config.lookup.sources
+    return Keyring(store.certificates, refuse_weak=refuse_weak, versions=versions, imported=imported)
 
 
 def lifetimes(config: Config) -> Lifetimes:
@@ -96,9 +102,9 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
     listed = KEYRING in config.lookup.sources
     merge_policy = MergePolicy(store.certificates, examiner(), imported_first=listed)
     found = Sources(config, lambda: LearningExaminer(examiner(), merge_policy))
-    memory = CacheStore(store.answers, store.certificates, merge_policy, lifetimes(config))
+    cache = CacheStore(store.answers, store.certificates, merge_policy, lifetimes(config))
     local = LocalStore(build_keyring(config, store), store.certificates, merge_policy, listed)
-    return Resolver(local, found.remotes(memory), config.lookup.timeout, found.close)
+    return Resolver(local, found.remotes(cache), config.lookup.timeout, found.close)
 
 
 def _server(keys: LdapServer) -> Server:
@@ -125,15 +131,3 @@ def _wkd(config: Config, examiner: Examiner) -> Wkd:
         allow_networks=keys.allow_networks,
     )
     return Wkd(examiner, FetchClient(settings))
-
-
-def _reasons(theirs: frozenset[StrEnum], widespread: frozenset[StrEnum]) -> OutageReasons:
-    return OutageReasons(frozenset(map(str, theirs)), frozenset(map(str, widespread)))
-
-
-def _domain(address: Address) -> str:
-    return f"@{address.domain}"
-
-
-def _everything(_address: Address) -> str:
-    return "@"

@@ -9,24 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
 
 from relay.keys import selection
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
+from relay.store import Certificates
 
 NAME = "keyring"
 
 
-class Certificates(Protocol):
-    """What is asked of the store."""
-
-    async def by_address(self, address: Address) -> Sequence[Entry]:
-        """Those with this address, in any order. Raises `StoreError`."""
-
-
 class Keyring:
-    """Implements `relay.pipeline.ports.Source`."""
+    """Implements `relay.pipeline.ports.Source`. With `imported=False` it has only what other sources brought."""
 
     def __init__(
         self,
@@ -34,11 +27,13 @@ class Keyring:
         *,
         refuse_weak: bool = False,
         versions: frozenset[int] = frozenset({3, 4, 6}),
+        imported: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._certificates = certificates
         self._refuse_weak = refuse_weak
         self._versions = versions
+        self._imported = imported
         self._clock = clock
 
     @property
@@ -51,12 +46,15 @@ class Keyring:
         try:
             for wanted in filter(None, (address, address.untagged)):
                 known = await self._certificates.by_address(wanted)
-                entries = [e for e in known if not e.proposed and e.certificate.fingerprint not in passed_over]
-                if entries:
-                    return self.judge(entries, wanted)
+                entries = [entry for entry in known if entry.certificate.fingerprint not in passed_over]
+                if counted := [entry for entry in entries if self._counts(entry)]:
+                    return self.judge(counted, wanted)
         except StoreError as error:
             return Outage(NAME, str(error), NAME)
         return NotFound(NAME, NAME)
+
+    def _counts(self, entry: Entry) -> bool:
+        return not entry.proposed and (self._imported or entry.origin is not Origin.IMPORTED)
 
     def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
         """Which of these (at least one) counts for this very address: an imported one before a fetched one."""

@@ -1,14 +1,14 @@
-"""What becomes of certificates that a source brought: merged, stored, proposed, or left alone (DESIGN 6).
+"""What becomes of certificates that a source brought: merged, stored, proposed, or left alone.
 
-- A fingerprint the store knows is merged with what it knows, whoever reads it: a revocation found anywhere
-  counts at once, and so does a renewal. `LearningExaminer` sees to that for all that any source has examined.
-- A source speaks for the address it was asked for: no other address joins a certificate by it. Nor does that one
-  where an administrator imported another certificate for it.
-- A certificate the store does not know is stored with its origin and counts from then on, in place of what the
-  same source brought for this address before.
-- Where an administrator imported one for the address, nothing else is taken silently: while the imported one
-  is usable another is left alone, and once it is not, another is stored as proposed. What a person approved
-  stays approved. Where the keyring is not among the sources, what was imported does not stand before anything.
+- A fingerprint the store has is merged with the stored state, whoever read it: a revocation found anywhere counts at
+  once, and so does a renewal. `LearningExaminer` does this for everything that a source has examined.
+- A source speaks for the address it was asked for: it adds no other address to a stored certificate, and not that one
+  either where an administrator imported another certificate for it.
+- A certificate the store does not have is stored with its origin, usable or not, and counts from then on. A usable one
+  replaces what the same source brought for this address alone before.
+- Where an administrator imported one for the address, no other is used without being approved: while the imported one
+  is usable another is not stored, and once it is not, another usable one is stored as proposed. What a person approved
+  stays approved. Where the keyring is not among the sources, imported certificates do not count here.
 
 Raises `StoreError`, and `EngineError` where two states cannot be merged.
 """
@@ -17,41 +17,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from relay.mail.user_id_filter import narrowed
-from relay.model import Address, Certificate, Entry, Found, Origin, Unreadable
+from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Examiner
-from relay.store import Gather
+from relay.store import Certificates, Gather
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
 ATTEMPTS = 5
 CONTENDED = "another process is changing this key"
-
-
-class Certificates(Protocol):
-    """What is asked of the store."""
-
-    async def by_address(self, address: Address) -> list[Entry]:
-        """Those with this address."""
-
-    async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
-        """Those that are known."""
-
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
-        """Store them; those whose row is not as in `known` any more are returned instead."""
-
-    async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
-        """Delete one that a source brought, unless its row was changed since or somebody approved it."""
-
-    async def is_approved(self, fingerprint: str) -> bool:
-        """Whether a person took it in place of an imported one."""
 
 
 Narrow = Callable[[bytes, Collection[Address]], bytes]
@@ -81,12 +61,12 @@ class MergePolicy:
         self._changes: Gather[_Change, bool] = Gather(self._store)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def keep(self, found: Found, address: Address) -> None:
-        """Have this certificate, which a source brought for the address, count where it may."""
-        async with self._turn(found.certificate):
+    async def keep(self, certificate: Certificate, origin: Origin, address: Address) -> None:
+        """Store this certificate, which a source brought for the address."""
+        async with self._turn(certificate):
             for _ in range(ATTEMPTS):
-                joins = () if await self._stands_before(found, address) else (address,)
-                if await self._merged(found.certificate, joins) and await self._kept(found, address):
+                joins = () if await self._stands_before(certificate, address) else (address,)
+                if await self._merged(certificate, joins) and await self._kept(certificate, origin, address):
                     return
         raise StoreError(CONTENDED)
 
@@ -135,12 +115,13 @@ class MergePolicy:
                 return
         raise StoreError(CONTENDED)
 
-    async def _kept(self, found: Found, address: Address) -> bool:
+    async def _kept(self, certificate: Certificate, origin: Origin, address: Address) -> bool:
         """Done; False where another process came in between."""
-        fingerprint = found.certificate.fingerprint
+        fingerprint = certificate.fingerprint
         known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
         beside = await self._beside(address, fingerprint)
-        entry = await self._entry(known, found, address, self._imported(beside))
+        news = Entry(certificate, origin, int(self._clock()))
+        entry = self._entry(known, news, address, self._imported(beside))
         if entry is None:
             return True
         if entry != known:
@@ -148,26 +129,27 @@ class MergePolicy:
                 return False
             if entry.proposed:
                 _tell_proposed(entry, address)
-        if not entry.proposed:
-            await self._replace(beside, found.origin, address)
+        if not entry.proposed and self._usable(certificate, address):
+            await self._replace(beside, origin, address)
         return True
 
-    async def _entry(
-        self, known: Entry | None, found: Found, address: Address, imported: Sequence[Entry]
-    ) -> Entry | None:
+    def _entry(self, known: Entry | None, news: Entry, address: Address, imported: Sequence[Entry]) -> Entry | None:
         """What is to stand in the store; None: nothing of it."""
         if known is not None and not known.proposed:
-            return known  # merged already
-        now = self._clock()
-        if any(entry.certificate.unusable(now, address) is None for entry in imported):
+            return _as_enabled(known, news)  # merged already
+        if any(self._usable(entry.certificate, address) for entry in imported):
             return known
         if known is None:
-            return Entry(found.certificate, found.origin, int(now), proposed=bool(imported))
-        return known if imported else replace(known, proposed=False, updated=int(now))
+            useless = imported and not self._usable(news.certificate, address)
+            return None if useless else replace(news, proposed=bool(imported))
+        return known if imported else replace(known, proposed=False, updated=news.updated)
 
-    async def _stands_before(self, found: Found, address: Address) -> bool:
+    def _usable(self, certificate: Certificate, address: Address) -> bool:
+        return certificate.unusable(self._clock(), address) is None
+
+    async def _stands_before(self, certificate: Certificate, address: Address) -> bool:
         """Whether an administrator imported another certificate for this address."""
-        return bool(self._imported(await self._beside(address, found.certificate.fingerprint)))
+        return bool(self._imported(await self._beside(address, certificate.fingerprint)))
 
     async def _beside(self, address: Address, fingerprint: str) -> list[Entry]:
         entries = await self._certificates.by_address(address)
@@ -194,6 +176,7 @@ class MergePolicy:
             raise EngineError("two states of one certificate could not be merged")
         if merged.data == known.certificate.data:
             return True
+        merged = replace(merged, disabled=known.certificate.disabled)
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
         entry = replace(known, certificate=merged, updated=updated)
         stored = await self._changes.do((entry, known.version))
@@ -234,6 +217,14 @@ class LearningExaminer:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the examiner does."""
         return await self._examiner.merge(known, news)
+
+
+def _as_enabled(known: Entry, news: Entry) -> Entry:
+    """What a directory says of its own entry counts: whether it disabled the key."""
+    disabled = news.certificate.disabled
+    if known.origin is not news.origin or known.certificate.disabled == disabled:
+        return known
+    return replace(known, certificate=replace(known.certificate, disabled=disabled))
 
 
 def _tell_proposed(entry: Entry, address: Address) -> None:

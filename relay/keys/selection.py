@@ -14,6 +14,7 @@ from relay.model import Certificate, Found, Origin, Unusable, Why
 MENDABLE = (
     Why.WEAK,
     Why.UNSUPPORTED,
+    Why.UNLISTED,
     Why.NOT_YET_VALID,
     Why.EXPIRED,
     Why.SUBKEY_EXPIRED,
@@ -45,7 +46,7 @@ def answer(judged: Judged, origin: Origin, source: str, method: str) -> Found | 
     certificate, why = judged
     if why is None:
         return Found(certificate, origin, source, method)
-    return Unusable(why, certificate.fingerprint, origin, source, method, certificate.expires)
+    return Unusable(why, certificate.fingerprint, origin, source, method, certificate.expires, certificate)
 
 
 def _rank(judged: Judged) -> tuple[int, int]:

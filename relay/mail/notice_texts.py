@@ -87,6 +87,7 @@ _SENTENCES: dict[Why, dict[Language, str]] = {
     Why.NO_USER_ID: _UNFIT,
     Why.NO_ENCRYPTION: _UNFIT,
     Why.UNSUPPORTED: _UNFIT,
+    Why.UNLISTED: _UNFIT,
     Why.WEAK: {
         Language.EN: "the encryption key we have for this address is too weak; a stronger one is needed.",
         Language.FR: "la clé de chiffrement connue pour cette adresse est trop faible ; il en faut une plus forte.",

@@ -29,6 +29,7 @@ class Why(StrEnum):
     SUBKEY_EXPIRED = "the key's encryption subkey has expired"
     WEAK = "the key is weak and weak keys are refused here"
     UNSUPPORTED = "the key is of a version that this engine cannot use"
+    UNLISTED = "the key was imported, and imported keys are not used here"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """There is a certificate, and it must not be used. This never decays to "no key"."""
+    """There is a certificate, and it must not be used. This never becomes "no key"."""
 
     why: Why
     fingerprint: str
@@ -59,6 +59,8 @@ class Unusable:
     source: str
     method: str = ""
     expires: int | None = None
+    certificate: Certificate | None = field(default=None, compare=False, repr=False)
+    """As a source brought it; None: it cannot be read, or it is in the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 One row a source and address; a row may also stand for all addresses of a domain or a whole source, under a
 name that is no address. Rows say when they were asked; for how long that counts is the reader's business.
-An outage takes nothing away of what is known, whichever process learned it, and when. Writes that come together share a
-commit. Bounded: `prune` takes out what is old, and the oldest of too many.
+What is known of a key is not forgotten over an outage or a "no key" that comes later, whichever process learned it,
+and when: that a key must not be used stays until a key comes that may be. Writes that come together share a commit.
+Bounded: `prune` deletes what is old, and the oldest of too many.
 
 Raises `StoreError`.
 """
@@ -38,6 +39,9 @@ class Result(StrEnum):
     NOT_FOUND = "not found"
     UNUSABLE = "unusable"
     UNAVAILABLE = "unavailable"
+
+
+_WITHOUT_KEY = frozenset({Result.NOT_FOUND, Result.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ class Answers:
     async def put(self, rows: Sequence[Answer], sooner: float = 0.0) -> None:
         """Store them in place of what stood there.
 
-        Where one is an outage and there stands that the key must not be used, this stays, as if it had been heard so
-        many seconds before the outage; and an outage that comes after a key is about that key.
+        Where there stands that the key must not be used, this stays over an outage, as if it had been heard so many
+        seconds before the outage, and over "no key". The fingerprint and method of a key stay beside either.
         """
         await self._batch.add(_write, [(row, sooner) for row in rows])
 
@@ -114,32 +118,32 @@ class Answers:
         return [Due(row.address, row.fingerprint, Origin(row.origin), row.asked) for row in rows]
 
     async def prune(self, before: float, most: int = MOST_ROWS) -> None:
-        """Take out what was asked before, and the oldest that are too many."""
+        """Delete what was asked before, and the oldest of more than `most`; never that a key must not be used."""
         await self._database.write(lambda c: _prune(c, before, most))
 
 
 def _write(connection: Connection, rows: Sequence[tuple[Answer, float]]) -> None:
-    latest = _known(connection, [row for row, _ in rows if row.result is Result.UNAVAILABLE])
+    latest = _known(connection, [row for row, _ in rows if row.result in _WITHOUT_KEY])
     for row, sooner in rows:
         latest[row.source, row.address] = _after(latest.get((row.source, row.address)), row, sooner)
     connection.execute(_ONE, [{"at": source, "name": name} for source, name in latest])
     connection.execute(_NEW, [{**asdict(row), "result": row.result.value} for row in latest.values()])
 
 
-def _known(connection: Connection, outages: Sequence[Answer]) -> dict[tuple[str, str], Answer]:
+def _known(connection: Connection, answers: Sequence[Answer]) -> dict[tuple[str, str], Answer]:
     """What stands in their places now."""
     return {
         (row.source, row.address): row
-        for source in {outage.source for outage in outages}
-        for row in _rows(connection, source, [outage.address for outage in outages if outage.source == source])
+        for source in {answer.source for answer in answers}
+        for row in _rows(connection, source, [answer.address for answer in answers if answer.source == source])
     }
 
 
 def _after(before: Answer | None, now: Answer, sooner: float) -> Answer:
-    if before is None or now.result is not Result.UNAVAILABLE:
+    if before is None or now.result not in _WITHOUT_KEY:
         return now
     if before.result is Result.UNUSABLE:
-        return replace(before, asked=now.asked - sooner)
+        return replace(before, asked=now.asked - (sooner if now.result is Result.UNAVAILABLE else 0))
     return replace(now, fingerprint=before.fingerprint, method=before.method) if before.fingerprint else now
 
 
@@ -165,9 +169,10 @@ def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | No
 
 
 def _prune(connection: Connection, before: float, most: int) -> None:
-    over = and_(answers.c.asked < before, answers.c.result != Result.UNUSABLE.value)  # which is not to be forgotten
-    connection.execute(delete(answers).where(over))
-    too_many = connection.execute(select(func.count()).select_from(answers)).scalar_one() - most
+    forgettable = answers.c.result != Result.UNUSABLE.value
+    connection.execute(delete(answers).where(answers.c.asked < before, forgettable))
+    too_many = connection.execute(select(func.count()).select_from(answers).where(forgettable)).scalar_one() - most
     if too_many > 0:
-        last = select(answers.c.asked).order_by(answers.c.asked).offset(too_many - 1).limit(1).scalar_subquery()
-        connection.execute(delete(answers).where(answers.c.asked <= last))
+        oldest = select(answers.c.asked).where(forgettable).order_by(answers.c.asked)
+        last = oldest.offset(too_many - 1).limit(1).scalar_subquery()
+        connection.execute(delete(answers).where(answers.c.asked <= last, forgettable))

@@ -128,6 +128,10 @@ class Certificates:
         """Whether it was proposed once, and approved."""
         return await self._database.read(lambda c: rows.is_approved(c, fingerprint))
 
+    async def is_rejected(self, fingerprint: str) -> bool:
+        """Whether a person rejected it."""
+        return await self._database.read(lambda c: rows.is_rejected(c, fingerprint))
+
     async def reject(self, fingerprint: str) -> bool:
         """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""
         return await self._change(lambda c: rows.reject(c, fingerprint))

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
 
 from relay.model import Entry, Origin
-from relay.store.schema import addresses, approved, certificates, rejected, state
+from relay.store.schema import addresses, answers, approved, certificates, rejected, state
 from relay.store.verdict import dump, load
 
 __all__ = ["Connection"]
@@ -125,8 +125,9 @@ def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str,
 
 
 def remove(connection: Connection, fingerprint: str) -> bool:
-    """Delete one; whether it was there."""
+    """Delete one, and that a source answered with it; whether it was there."""
     there = _delete(connection, [fingerprint])
+    connection.execute(delete(answers).where(answers.c.fingerprint == fingerprint))
     connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
     _changed(connection)
     return there > 0
@@ -155,6 +156,11 @@ def is_approved(connection: Connection, fingerprint: str) -> bool:
     """Whether a person took it in place of an imported one."""
     wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
     return connection.execute(wanted).first() is not None
+
+
+def is_rejected(connection: Connection, fingerprint: str) -> bool:
+    """Whether a person rejected it."""
+    return bool(_rejected(connection, [fingerprint]))
 
 
 def reject(connection: Connection, fingerprint: str) -> bool:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
 from relay.daemon.jobs.key_refresh import KeyRefresh
-from relay.keys.cache import CachedSource, CacheStore, Lifetimes, OutageReasons
+from relay.keys.cache import CachedSource, CacheStore, Limits
+from relay.keys.cached_answers import Lifetimes
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
-from relay.keys.resolver import LocalStore, Resolver
+from relay.keys.resolver import Resolver
+from relay.keys.search import LocalStore
 from relay.model import Address, Entry, Lookup, Origin
 from relay.store import Store
 
@@ -20,6 +22,8 @@ DOWN = "the whole domain is down"
 DEFAULT = Lifetimes()
 ODD = "this one answer is odd"
 OURS = "a fault of our own"
+PLACES = 250
+"""Fetches at a time: one message may have half of them."""
 
 
 @dataclass
@@ -71,10 +75,10 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
         merge_policy = MergePolicy(store.certificates, notary, clock, narrow, imported_first=listed)
         learning = LearningExaminer(notary, merge_policy)
         directories = {name: Directory(name, learning) for name in ("ldap", "wkd")}
-        memory = CacheStore(store.answers, store.certificates, merge_policy, lifetimes, clock)
-        reasons = OutageReasons(theirs=frozenset({DOWN, ODD}), widespread=frozenset({DOWN}))
-        remotes = [CachedSource(directories[name], memory, lambda a: f"@{a.domain}", reasons) for name in order]
-        keyring = Keyring(store.certificates, refuse_weak=refuse_weak, clock=clock)
+        cache = CacheStore(store.answers, store.certificates, merge_policy, lifetimes, clock)
+        limits = Limits(lambda a: f"@{a.domain}", PLACES, PLACES, frozenset({DOWN, ODD}), frozenset({DOWN}))
+        remotes = [CachedSource(directories[name], cache, limits) for name in order]
+        keyring = Keyring(store.certificates, refuse_weak=refuse_weak, imported=listed, clock=clock)
         resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, listed), remotes, timeout)
         key_refresh = KeyRefresh(remotes, store.answers, store.leases, lifetimes, clock)
         made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, key_refresh))

@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from relay.keys.selection import answer, select
 from relay.model import (
     Address,
     Certificate,
     Component,
-    Found,
     Lookup,
     NotFound,
     Origin,
     Outage,
     Unreadable,
-    Unusable,
     UserId,
-    Why,
 )
 from relay.pipeline.ports import Examiner
 
@@ -99,6 +97,8 @@ class Directory:
     at_once: int = 0
     most_at_once: int = 0
     came: asyncio.Condition = field(default_factory=asyncio.Condition)
+    disabled: set[str] = field(default_factory=set)
+    """The addresses whose keys it says are disabled."""
 
     @property
     def method(self) -> str:
@@ -129,12 +129,8 @@ class Directory:
         if not isinstance(held, list):
             return held
         read_ = [c for c in await self.examiner.examine(held) if isinstance(c, Certificate)]
-        for certificate in read_:
-            if certificate.unusable(self.now, address) is None:
-                return Found(certificate, Origin(self.name), self.name, self.method)
-        for certificate in read_:
-            why = certificate.unusable(self.now, address) or Why.INVALID
-            return Unusable(
-                why, certificate.fingerprint, Origin(self.name), self.name, self.method, certificate.expires
-            )
-        return NotFound(self.name, self.method)
+        if not read_:
+            return NotFound(self.name, self.method)
+        disabled = address.key in self.disabled
+        judged = select([replace(c, disabled=disabled) for c in read_], lambda c: c.unusable(self.now, address))
+        return answer(judged, Origin(self.name), self.name, self.method)

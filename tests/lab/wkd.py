@@ -20,24 +20,53 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lab.paper import certificate
+from relay.keys.fair_queue import FairQueue, Ticket
+from relay.keys.wkd import FETCHES, FETCHES_OF_A_DOMAIN
 from relay.keys.wkd import dns as names
 from relay.keys.wkd.fetcher import Fetcher
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
+from relay.model import Address, Lookup
 from relay.pipeline.ports import Examiner
 
 Key = ec.EllipticCurvePrivateKey
 
 
-def asking(examiner: Examiner, *, resolve: names.Resolve = names.resolve, **settings: Any) -> Wkd:  # noqa: ANN401  those of `Settings.of`
-    """The source, asking from this process."""
-    return Wkd(examiner, Fetcher(Settings.of(**settings), resolve))
+class Queued:
+    """A source as `relay.keys.cache` asks it: with so many fetches at a time, in all and of a domain."""
+
+    def __init__(self, source: Wkd) -> None:
+        self.source = source
+        self._queue = FairQueue(FETCHES, FETCHES_OF_A_DOMAIN)
+
+    async def lookup(self, address: Address) -> Lookup:
+        ticket = Ticket(address.domain)
+        self._queue.join(ticket, ticket)
+        async with self._queue.place(ticket):
+            return await self.source.lookup(address)
+
+    async def close(self) -> None:
+        await self.source.close()
+
+
+def asking(examiner: Examiner, *, resolve: names.Resolve = names.resolve, **settings: Any) -> Queued:  # noqa: ANN401  those of `Settings.of`
+    """The source, asking from this process, queued as in the relay."""
+    return Queued(Wkd(examiner, Fetcher(Settings.of(**settings), resolve)))
+
+
+async def honest(exchange: Exchange) -> None:
+    """Has a certificate of its own (of `lab.paper`) for every address."""
+    local = exchange.request.target.rpartition("?l=")[2]
+    address = f"{local}@{exchange.request.host.removeprefix('openpgpkey.')}"
+    await exchange.answer(certificate(address, number=crc32(address.encode())))
 
 
 def nowhere(_: str, __: socket.AddressFamily) -> list[str]:

@@ -15,7 +15,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from relay.keys.cache import CachedSource, Lifetimes, Refresh
+from relay.keys.cache import CachedSource, Refresh
+from relay.keys.cached_answers import Lifetimes
 from relay.model import Address, Origin, Outage
 from relay.model.errors import AddressError
 from relay.store import Answer, Answers, Due, DueTimes, Leases, Result
@@ -89,6 +90,6 @@ class KeyRefresh:
             if address is None or address.key != due.address:  # a local part that is not written as it is stored
                 await self._answers.put([Answer(remote.name, due.address, self._clock(), Result.NOT_FOUND)])
                 return
-            heard = await remote.lookup(address, Refresh.TO_RENEW, due.asked)
+            heard = await remote.lookup(address, Refresh.TO_RENEW, seen=due.asked)
             if due.origin is Origin.IMPORTED and not isinstance(heard.lookup, Outage):
                 await remote.renew(due.fingerprint)

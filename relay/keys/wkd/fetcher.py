@@ -36,7 +36,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
-        """As `document.Fetch`."""
+        """As `port.Fetch`."""
         places = locations(address)
         if places is None:
             yield NotFound(NAME)
@@ -45,8 +45,9 @@ class Fetcher:
             yield await self._fetch(line, places, address)
 
     async def close(self) -> None:
-        """As `document.Fetch`."""
+        """As `port.Fetch`."""
         self._names.close()
+        await self._client.close()
 
     async def _fetch(self, line: Line, places: Sequence[Location], address: Address) -> Fetched:
         place = places[0]

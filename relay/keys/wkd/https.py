@@ -2,11 +2,12 @@
 
 Promises: HTTPS with a valid certificate alone; connections only as `Route` permits; at most `MAX_REDIRECTS`,
 only to the same host or to `openpgpkey.` of the domain; at most `MAX_BODY` octets, never decompressed;
-`MAX_FETCHES` at a time in all, `MAX_PER_DOMAIN` of them and as many connections to one domain, in each process; no
-cookies, no credentials, no proxy; no connection is kept when nobody waits for it.
+no cookies, no credentials, no proxy; a connection that nobody uses is kept for `IDLE_SECONDS`.
 
-Raises `NoSuchName`, `NotListening` and `Failed`. Time is the caller's: `line` waits without limit, what
-happens in it is for `asyncio.timeout` to end.
+How many fetches there are at a time is the caller's business (`relay.keys.fair_queue`), and so is how long each may
+take (`asyncio.timeout`).
+
+Raises `NoSuchName`, `NotListening` and `Failed`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import errno
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -31,8 +31,9 @@ from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
 
 MAX_BODY = 1 << 20
 MAX_REDIRECTS = 3
-MAX_FETCHES = 64
-MAX_PER_DOMAIN = 2
+MAX_IDLE = 64
+IDLE_SECONDS = 1.0
+"""For which a connection is kept: further addresses of a domain come one after the other."""
 
 _PORT = 443
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -46,7 +47,7 @@ class Line:
 
     def __init__(self, domain: str, route: Route, session: aiohttp.ClientSession) -> None:
         self.intact = False
-        self._domain = domain
+        self.domain = domain
         self._route = route
         self._session = session
 
@@ -84,17 +85,10 @@ class Line:
             target = url.join(URL(location))
         except ValueError as error:
             raise Failed(Reason.REDIRECT) from error
-        known = target.raw_host in {url.raw_host, f"openpgpkey.{self._domain}"}
+        known = target.raw_host in {url.raw_host, f"openpgpkey.{self.domain}"}
         if not known or (target.scheme, target.port) != ("https", _PORT) or target.raw_user or target.raw_password:
             raise Failed(Reason.REDIRECT)
         return target
-
-
-@dataclass
-class _Domain:
-    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PER_DOMAIN))
-    users: int = 0
-    idle: list[Line] = field(default_factory=list)
 
 
 class Client:
@@ -107,34 +101,38 @@ class Client:
         self._guard = guard
         self._connect_to = connect_to
         self._tls = authorities.context(ca_file)
-        self._free = asyncio.Semaphore(MAX_FETCHES)
-        self._domains: dict[str, _Domain] = {}
+        self._idle: dict[Line, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def line(self, name: str) -> AsyncIterator[Line]:
-        """Wait for a free one: first among the domain's own, so that its queue takes nobody else's place."""
-        domain = self._domains.setdefault(name, _Domain())
-        domain.users += 1
-        try:
-            async with domain.free, self._free, self._lent(name, domain.idle) as line:
-                yield line
-        finally:
-            domain.users -= 1
-            if not domain.users:
-                del self._domains[name]
-                for line in domain.idle:
-                    await line.close()
-
-    @asynccontextmanager
-    async def _lent(self, name: str, idle: list[Line]) -> AsyncIterator[Line]:
-        line = idle.pop() if idle else self._open(name)
+    async def line(self, domain: str) -> AsyncIterator[Line]:
+        """One to this domain: kept from an earlier fetch, or new."""
+        line = self._kept(domain) or self._open(domain)
         try:
             yield line
         finally:
-            if line.intact:
-                idle.append(line)
+            if line.intact and len(self._idle) < MAX_IDLE:
+                self._idle[line] = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop, line)
             else:
                 await line.close()
+
+    async def close(self) -> None:
+        """End the connections that are kept."""
+        for line in list(self._idle):
+            self._drop(line)
+        await asyncio.gather(*self._closing)
+
+    def _kept(self, domain: str) -> Line | None:
+        line = next((line for line in self._idle if line.domain == domain), None)
+        if line:
+            self._idle.pop(line).cancel()
+        return line
+
+    def _drop(self, line: Line) -> None:
+        self._idle.pop(line).cancel()
+        task = asyncio.ensure_future(line.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _open(self, domain: str) -> Line:
         route = Route(self._names, self._guard, self._connect_to)

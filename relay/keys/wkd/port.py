@@ -13,6 +13,10 @@ from relay.keys.wkd.guard import IPNetwork
 from relay.model import Address, NotFound, Outage
 from relay.model.errors import ConfigError, Fault
 
+FETCHES = 64
+"""At a time, in each process of the relay."""
+FETCHES_OF_A_DOMAIN = 2
+
 Endpoint = tuple[str, int]
 """A host, by name or address, and a port."""
 

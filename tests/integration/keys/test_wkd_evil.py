@@ -20,14 +20,13 @@ import pytest
 from lab.baddomains import answering, byte_by_byte, never
 from lab.paper import PaperExaminer, certificate, user_id
 from lab.ports import closed_port
-from lab.wkd import Behaviour, Exchange, WkdServer, asking, nowhere
+from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking, nowhere
 
 from relay.keys.wkd import Reason, connector
 from relay.keys.wkd.connector import Route
 from relay.keys.wkd.dns import Names, Resolve
 from relay.keys.wkd.guard import Guard, IPNetwork
 from relay.keys.wkd.reason import Failed
-from relay.keys.wkd.source import Wkd
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import ConfigError
 
@@ -56,7 +55,7 @@ async def source(
     timeout: float = PATIENT,  # noqa: ASYNC109 - the source's setting
     connect_to: dict[str, str] | None = None,
     allow_networks: Sequence[IPNetwork] = (),
-) -> AsyncIterator[Wkd]:
+) -> AsyncIterator[Queued]:
     wkd = asking(
         PaperExaminer(),
         timeout=timeout,

@@ -97,25 +97,6 @@ async def test_an_address_of_odd_octets_comes_through(fetch: Fetch, server: WkdS
     assert "%FF%FE" in server.requests[0].target
 
 
-async def test_whoever_holds_an_answer_has_a_place_of_its_domain(fetch: Fetch) -> None:
-    async with fetch.fetched(BOB), fetch.fetched(Address("carol@example.org")):
-        third = asyncio.create_task(fetched(fetch, Address("dora@example.org")))
-        await asyncio.wait({third}, timeout=0.3)
-        assert not third.done()
-    assert isinstance(await third, NotFound)
-
-
-async def test_whoever_gives_up_leaves_his_place(fetch: Fetch, server: WkdServer) -> None:
-    server.behaviours[HOST] = never
-    given_up = [asyncio.create_task(fetched(fetch, Address(f"u{n}@example.org"))) for n in range(10)]
-    await until(lambda: len(server.requests) == 2)
-    for task in given_up:
-        task.cancel()
-    await asyncio.gather(*given_up, return_exceptions=True)
-    del server.behaviours[HOST]
-    assert isinstance(await fetched(fetch), NotFound)
-
-
 @pytest.mark.parametrize("make", [Fetcher, FetchClient])
 def test_authorities_that_cannot_be_read_are_a_fault_of_the_configuration(
     make: Callable[[Settings], Fetch], tmp_path: Path

@@ -6,18 +6,17 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from lab.baddomains import never
 from lab.paper import PaperExaminer, certificate
 from lab.waiting import until
-from lab.wkd import Behaviour, Exchange, WkdServer, asking
+from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking
 
 from relay.keys.wkd import Reason
-from relay.keys.wkd.source import Wkd
-from relay.model import Address, Found, NotFound, Outage
+from relay.model import Address, Certificate, Found, NotFound, Outage, Unreadable
 
 
 @pytest.fixture
@@ -26,10 +25,11 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
         yield server
 
 
-def source(server: WkdServer, *domains: str, timeout: float) -> Wkd:
+def source(server: WkdServer, *domains: str, timeout: float) -> Queued:
     hosts = [f"openpgpkey.{domain}" for domain in domains]
     server.tls.update(dict.fromkeys(hosts, server.authority.context(*hosts)))
-    return asking(PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=server.connect_to(*hosts))
+    places = server.connect_to(*hosts)
+    return asking(PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=places)
 
 
 def after(seconds: float) -> Behaviour:
@@ -112,6 +112,28 @@ async def test_lookups_given_up_free_their_places_and_leave_nothing_open(server:
     assert server.most["openpgpkey.example.org"] <= 2
     await wkd.close()
     await until(lambda: server.open.total() == 0)
+
+
+async def test_an_answer_that_is_judged_still_has_its_place_at_its_domain(server: WkdServer) -> None:
+    server.behaviours["openpgpkey.example.org"] = after(0)
+    wkd = source(server, "example.org", timeout=30)
+    judging, go = asyncio.Semaphore(0), asyncio.Event()
+    examine = PaperExaminer().examine
+
+    async def slowly(blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        judging.release()
+        await go.wait()
+        return await examine(blobs)
+
+    wkd.source._examiner.examine = slowly  # type: ignore[attr-defined]  # only slower
+    waiting = [asyncio.create_task(wkd.lookup(Address(f"u{n}@example.org"))) for n in range(3)]
+    for _ in range(2):
+        await judging.acquire()
+    await asyncio.sleep(0.3)
+    assert len(server.requests) == 2
+    go.set()
+    assert all(isinstance(one, Found) for one in await asyncio.gather(*waiting))
+    await wkd.close()
 
 
 async def test_a_domain_with_a_slow_name_service_holds_up_no_other() -> None:

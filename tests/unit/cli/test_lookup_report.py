@@ -39,7 +39,7 @@ async def test_a_key_whose_source_is_not_asked_any_more_ends_the_search(at: Benc
 async def told(at: Bench, *excused: str) -> list[str]:
     """The lines without their times, and what the search came to."""
     address, excuses = Address(BOB), frozenset(excused)
-    lookup, answers = await at.resolver.reason(address, excuses)
+    lookup, answers = await at.resolver.explain(address, excuses)
     asked = {answer.source for answer in answers}
     search = Search(lookup, answers, [name for name in ("ldap", "wkd") if name not in asked], excuses)
     lines = [f"{label}: {text}" for label, text in lookup_report.steps(search, address, WHOLE)]

@@ -11,7 +11,7 @@ from lab.resolvers import DOWN, ODD, Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
 from relay.daemon.jobs.key_refresh import AT_ONCE, DUTY, MOST
-from relay.keys.cache import Lifetimes
+from relay.keys.cached_answers import Lifetimes
 from relay.model import Entry, Found, Origin, Unusable
 from relay.store import Answer, Result
 

@@ -17,7 +17,7 @@ from lab.sources import DAY, NOW, Notary, fpr, key, narrow, read
 from relay.admin.key_import import Intake
 from relay.admin.key_import.result import Offer
 from relay.keys.merge_policy import MergePolicy
-from relay.model import Address, Entry, Found, Origin
+from relay.model import Address, Entry, Origin
 from relay.store import Store
 
 BOB = "bob@ville.example"
@@ -51,7 +51,7 @@ def wkd(*, proposed: bool) -> Entry:
 async def brings(policy: MergePolicy, blob: bytes) -> None:
     certificate = read(blob)
     await policy.learn([certificate])
-    await policy.keep(Found(certificate, Origin.WKD, "wkd", "wkd/test"), Address(BOB))
+    await policy.keep(certificate, Origin.WKD, Address(BOB))
 
 
 async def guards(policy: MergePolicy) -> None:

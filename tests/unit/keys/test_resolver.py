@@ -11,7 +11,8 @@ import pytest
 from lab.resolvers import DOWN, ODD, OURS, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
-from relay.keys.cache import Lifetimes, Refresh
+from relay.keys.cache import Refresh
+from relay.keys.cached_answers import Lifetimes
 from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import TOO_SLOW
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
@@ -129,9 +130,9 @@ async def test_an_excused_outage_makes_no_clear_mail_of_a_key_that_is_known_to_b
         assert told(await at.find(address, "wkd")) == revoked
         at.later(DAY)
         await at.key_refresh.round()
-    at.wkd.shelf = {BOB: [key(1, BOB)]}
+    at.wkd.shelf = {BOB: [key(2, BOB)]}
     at.later(601)
-    assert told(await at.find(address, "wkd"))[:2] == ("found", fpr(1))
+    assert told(await at.find(address, "wkd"))[:2] == ("found", fpr(2))
 
 
 async def test_no_source_at_all(tmp_path: Path) -> None:
@@ -306,9 +307,9 @@ async def test_a_key_that_is_proposed_for_one_address_is_not_no_key_for_another(
     at.wkd.shelf[BOB] = at.wkd.shelf[ANN] = [key(2, BOB, ANN)]
     keep = MergePolicy.keep
 
-    async def meanwhile(self: MergePolicy, found: Found, address: Address) -> None:
-        await keep(self, found, address)
-        await self.guard(Address(BOB), found.certificate)
+    async def meanwhile(self: MergePolicy, certificate: Certificate, origin: Origin, address: Address) -> None:
+        await keep(self, certificate, origin, address)
+        await self.guard(Address(BOB), certificate)
 
     monkeypatch.setattr(MergePolicy, "keep", meanwhile)
     assert told(await at.find(ANN)) == ("found", fpr(2), "wkd", "wkd/test")
@@ -327,7 +328,7 @@ async def test_a_key_that_counts_for_one_address_is_still_proposed_for_another(
 
     async def meanwhile(self: MergePolicy, address: Address, certificate: Certificate) -> bool:
         stands = await guard(self, address, certificate)
-        await self.keep(found, Address(ANN))
+        await self.keep(found.certificate, found.origin, Address(ANN))
         return stands
 
     monkeypatch.setattr(MergePolicy, "guard", meanwhile)
@@ -404,7 +405,7 @@ async def test_a_renewal_does_not_make_the_older_of_two_imported_keys_the_newest
 async def test_another_key_is_left_alone_while_the_imported_one_is_usable(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.wkd.shelf[BOB] = [key(2, BOB)]
-    await at.resolver.tell(Address(BOB))
+    await at.resolver.ask_each(Address(BOB))
     assert list(await at.entries(BOB)) == [fpr(1)]
 
 
@@ -560,7 +561,7 @@ async def test_importing_a_key_that_was_fetched_makes_it_imported(at: Bench) -> 
 async def test_where_the_keyring_is_not_listed_only_what_sources_bring_counts(tmp_path: Path) -> None:
     async with bench(tmp_path, listed=False) as at:
         await at.imported(key(1, BOB))
-        assert told(await at.find(BOB)) == ("not found",)
+        assert told(await at.find(BOB)) == ("unusable", Why.UNLISTED, fpr(1)), "a key is known: nothing leaves clear"
         at.later(2 * DAY)
         at.wkd.shelf[BOB] = [key(1, BOB)]
         for _ in range(2):
@@ -693,16 +694,16 @@ async def test_a_message_at_its_deadline_is_told_what_must_not_be_used(tmp_path:
 async def test_each_source_tells_what_it_knows_and_when_it_said_so(at: Bench) -> None:
     await at.imported(key(1, BOB))
     at.wkd.shelf[BOB] = DOWN
-    first = await at.resolver.tell(Address(BOB))
+    first = await at.resolver.ask_each(Address(BOB))
     assert [(t.source, told(t.lookup)[0]) for t in first] == [
         ("keyring", "found"),
         ("ldap", "not found"),
         ("wkd", "outage"),
     ]
     at.later(30)
-    again = await at.resolver.tell(Address(BOB))
+    again = await at.resolver.ask_each(Address(BOB))
     assert [t.asked for t in again[1:]] == [NOW, NOW]
-    fresh = await at.resolver.tell(Address(BOB), Refresh.ALWAYS)
+    fresh = await at.resolver.ask_each(Address(BOB), Refresh.ALWAYS)
     assert [t.asked for t in fresh[1:]] == [NOW + 30, NOW + 30]
 
 
@@ -710,7 +711,7 @@ async def test_asking_afresh_ends_a_remembered_outage_of_the_domain(at: Bench) -
     at.wkd.shelf[BOB] = DOWN
     await at.find(BOB)
     at.wkd.shelf[BOB] = [key(1, BOB)]
-    await at.resolver.tell(Address(BOB), Refresh.ALWAYS)
+    await at.resolver.ask_each(Address(BOB), Refresh.ALWAYS)
     at.wkd.shelf["carol@ville.example"] = [key(2, "carol@ville.example")]
     assert told(await at.find("carol@ville.example")) == ("found", fpr(2), "wkd", "wkd/test")
 
