@@ -168,3 +168,34 @@ def test_every_configuration_of_the_documents_has_keys_that_exist(page: str, tex
     except ConfigError as error:  # files that this machine has not are no fault of the page
         faults = [fault.message for fault in error.faults if "unknown" in fault.message.lower()]
         assert faults == [], page
+
+
+def heading(text: str) -> str:
+    """The anchor of a heading of ASCII letters, on GitHub and in the site."""
+    return re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower())
+
+
+def dead_links(page: Path, text: str) -> list[str]:
+    """The links of a page to files that are not there, or to headings that they do not have."""
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)):
+        place, _, anchor = target.partition("#")
+        file = page.parent / place if place else page
+        if re.match(r"[a-z]+:", target) or (file.exists() and not anchor):
+            continue
+        headings = re.findall(r"^#+ (.*)", file.read_text(encoding="utf-8"), re.MULTILINE) if file.is_file() else []
+        if anchor not in map(heading, headings):
+            dead.append(target)
+    return dead
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere_in_the_repository_too(page: Path) -> None:
+    ascii_only = {"policies.md#mssante-domains-left-alone"}  # GitHub would keep the accent
+
+    assert set(dead_links(page, page.read_text(encoding="utf-8"))) - ascii_only == set()
+
+
+@pytest.mark.parametrize("link", ["docs/nothing.md", "docs/keys.md#no-such-heading", "#no-such-heading"])
+def test_a_dead_link_is_seen(link: str) -> None:
+    assert dead_links(ROOT / "README.md", f"see [this]({link})") == [link]
