@@ -1,6 +1,6 @@
-"""What the inlet has room for: who may connect, how many at once, how many octets in hand.
+"""Limits of the server: who may connect, how many connections at once, how many octets of mail in memory.
 
-Beyond a bound the answer is temporary and the client keeps its mail; only who is not in `allow` gets 554.
+Beyond a limit the reply is temporary (4xx) and the client keeps its mail. Clients that are not in `allow` get 554.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 UNIX = "unix"
-"""The peer on a unix socket: the file's folder says who may connect."""
+"""The peer name of a unix socket: access to the socket's folder decides who may connect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The numbers of one inlet; defaults for a relay behind one Postfix."""
+    """The limits of one server; the defaults are for a relay behind one Postfix."""
 
     max_message_size: int = 50 * 1024 * 1024
     connections: int = 1200
@@ -24,17 +24,17 @@ class Bounds:
     """Of all messages being received or handled, which take up to five times as much memory in the making; 0: half a
     gibibyte, or four of the largest messages."""
     recipients: int = 10_000
-    """In one transaction."""
+    """Recipients in one transaction."""
     errors: int = 20
-    """Commands not understood, in one connection."""
+    """Unknown commands in one connection; then it is closed."""
     idle_commands: int = 200
-    """Commands in a row that bring no message, in one connection."""
+    """Successive commands of one connection that lead to no message; then it is closed."""
     idle: float = 300.0
     """Seconds between two commands, or two pieces of a message (RFC 5321 section 4.5.3.2.7)."""
     idle_when_crowded: float = 10.0
-    """Seconds of silence after which a connection makes room for a new one where all are taken."""
+    """Seconds: where all connections are in use, one that has been idle longer is closed for a new one."""
     transfer: float = 600.0
-    """Seconds for a whole message: with its handling it stays under the client's 1200."""
+    """Seconds in which a whole message has to arrive; with its handling it stays under the client's 1200."""
 
     @property
     def room(self) -> int:

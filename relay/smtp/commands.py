@@ -1,10 +1,10 @@
-"""The commands that hand an envelope to a next hop, by what it announces.
+"""The commands that pass an envelope to the next hop, according to the extensions it announces.
 
-Everything goes on as it came where it can: RET, ENVID, NOTIFY and ORCPT with DSN (RFC 3461 section 5.2.2 lets a
-relay leave them out otherwise), XFORWARD's attributes as far as the next hop knows their names, BODY with
-8BITMIME, SMTPUTF8; SIZE is that of what is sent (RFC 1870). Two decisions:
+Parameters are passed on as they came where the next hop knows them: RET, ENVID, NOTIFY and ORCPT with DSN (RFC 3461
+section 5.2.2 lets a relay leave them out otherwise), XFORWARD's attributes that it names, BODY with 8BITMIME, SMTPUTF8;
+SIZE is that of what is sent (RFC 1870). Two decisions:
 - 8BITMIME is not announced: BODY is left out and the octets are sent as they are. Recoding would break
-  signatures and our promise to change no byte; every next hop of our day passes eight bits.
+  signatures and change the content; every next hop in use today passes eight bits.
 - SMTPUTF8 is not announced: what asked for it is refused (RFC 6531 section 3.2), because it cannot be sent.
 """
 

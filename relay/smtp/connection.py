@@ -1,10 +1,10 @@
 """One connection to the next hop: aiosmtplib's protocol with a queue of replies.
 
-aiosmtplib reads one reply a command and drops what else arrives; LMTP answers once a recipient (RFC 2033
-section 4.2) and PIPELINING (RFC 2920) sends commands without waiting. A reply that nobody asked for, such as
-421 before the next hop closes an idle connection, ends the connection: it could be taken for the answer
-to the next command. Every failure of the connection is a `NextHopError`; `Broken` says that it was the
-connection that ended, and not the next hop that was slow.
+aiosmtplib reads one reply a command and discards further ones; LMTP answers once a recipient (RFC 2033
+section 4.2) and PIPELINING (RFC 2920) sends commands without waiting. An unsolicited reply, such as
+421 before the next hop closes an idle connection, ends the connection: it could be taken for the reply
+to the next command. Every failure of the connection is a `NextHopError`; `Broken` means that the connection
+ended, and not that the next hop was slow.
 """
 # ruff: noqa: ASYNC109  each step has its own deadline, which its caller knows
 
@@ -66,7 +66,7 @@ class Connection(SMTPProtocol):
         self.extensions: dict[str, str] = {}
         """What was announced: keyword in lower case, parameters."""
 
-    # asyncio's side
+    # Called by asyncio
 
     def data_received(self, data: bytes) -> None:
         """Queue every complete reply."""
@@ -87,7 +87,7 @@ class Connection(SMTPProtocol):
             self.abandon()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake who waits."""
+        """The connection ended: wake those who wait for a reply."""
         super().connection_lost(exc)
         self._ended = True
         self._news.set()
@@ -99,7 +99,7 @@ class Connection(SMTPProtocol):
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
-    # Our side
+    # Called by the handover
 
     @property
     def alive(self) -> bool:
@@ -107,7 +107,7 @@ class Connection(SMTPProtocol):
         return not self._ended and self.is_connected
 
     async def send(self, commands: Iterable[str], timeout: float) -> None:
-        """Write commands, each of which will be answered once."""
+        """Write commands, each of which has one reply."""
         lines = tuple(commands)
         if any(_CONTROL.search(line) for line in lines):
             raise NextHopError("a command with control characters")
@@ -115,7 +115,7 @@ class Connection(SMTPProtocol):
         await self._write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"), timeout)
 
     async def send_message(self, slices: Iterable[bytes], answers: int, timeout: float) -> bool:
-        """Write a message that will be answered `answers` times; False where an answer came before its end."""
+        """Write a message that gets `answers` replies; False where a reply came before its end."""
         self._awaited += answers
         for piece in slices:
             if self._replies:
@@ -126,7 +126,7 @@ class Connection(SMTPProtocol):
                 if self._replies:
                     return False
                 raise
-            await asyncio.sleep(0)  # a next hop that reads as fast as we write would never let others have their turn
+            await asyncio.sleep(0)  # a next hop that reads as fast as we write would block the event loop
         return True
 
     async def _write(self, data: bytes, timeout: float) -> None:
@@ -144,7 +144,7 @@ class Connection(SMTPProtocol):
             raise Broken("the connection broke while writing") from None
 
     async def reply(self, timeout: float) -> Said:
-        """The next reply. 421 is the next hop going away, whatever it answers."""
+        """The next reply; 421 means that the next hop closes the connection, and raises `NextHopError`."""
         if not self._replies:
             await self._answered(timeout)
         self._awaited -= 1
@@ -205,7 +205,7 @@ class Connection(SMTPProtocol):
 
 @contextlib.asynccontextmanager
 async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connection]:
-    """A new connection, abandoned where the block fails."""
+    """A new connection; it is aborted where the block fails."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout):
@@ -229,7 +229,7 @@ async def connect(
     timeouts: Timeouts,
     tls: ssl.SSLContext,
 ) -> Connection:
-    """A connection that has been greeted, secured where `place` demands it, and said hello to."""
+    """Connect to `place`: greeting, STARTTLS where the URL demands it, EHLO or LHLO."""
     verb = "LHLO" if place.lmtp else "EHLO"
     async with connecting(place, timeouts.step) as connection:
         _demand(await connection.reply(timeouts.step), "the connection")

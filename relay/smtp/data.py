@@ -1,9 +1,9 @@
 """The content of a message on the wire: transparency and the end of DATA (RFC 5321 sections 4.1.1.4, 4.5.2).
 
-Pure functions over bytes, without a loop over lines. One octet is found ten times as fast as three, and most pieces of
-a large message, base64, have no dot at all: so that is asked first.
-Nothing but CRLF.CRLF ends the content, so a bare CR or LF cannot smuggle a second message past us; they
-stay in the content, where the pipeline judges them. No line is too long.
+Pure functions over bytes, without a loop over lines. A search for one octet is ten times as fast as one for three, and
+most pieces of a large message (base64) have no dot: so dots are searched for first. Only CRLF.CRLF ends the content, so
+that a bare CR or LF cannot smuggle a second message; they stay in the content, and the pipeline refuses it. Lines may
+have any length.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _NEWLINE = b"\r\n"
 
 
 class Body:
-    """Collects the content as it arrives, in pieces of any cut, and unstuffs it on the way.
+    """Collects the content as it arrives, in pieces of any size, and removes the dot stuffing at once.
 
-    So nothing is left to do at the end, where a large message would keep everybody waiting.
+    Doing that at the end would block the event loop for a large message.
 
     `feed` returns None while more is to come, and what follows the final dot once it has been seen. A
     message over `limit` octets (as counted by RFC 1870: dots unstuffed) is read to its end and thrown away.
@@ -27,11 +27,11 @@ class Body:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._content = BytesIO()  # gives its octets away without a copy
+        self._content = BytesIO()  # `getvalue` returns its octets without a copy
         self._begun = _NEWLINE  # ends the DATA command, and with a dot the empty message
         self._first = True
         self.discarded = False
-        """Nothing is kept: the message is too large, or `discard` was called."""
+        """Whether nothing is kept: the message is too large, or `discard` was called."""
 
     def __len__(self) -> int:
         """The octets held now."""
@@ -60,7 +60,7 @@ class Body:
         return None if self.discarded else self._content.getvalue()
 
     def _take(self, wire: bytes) -> None:
-        """What does not end within CRLF and a dot."""
+        """The part of a piece that cannot belong to the end of the content or to a stuffed dot."""
         if self.discarded or not wire:
             return
         content = unstuff(wire)

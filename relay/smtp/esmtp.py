@@ -1,4 +1,4 @@
-"""The arguments of MAIL, RCPT and XFORWARD, read and judged, kept exactly as they came.
+"""The arguments of MAIL, RCPT and XFORWARD: parsed and checked; their values are kept exactly as they came.
 
 RFC 5321 section 4.1.2 (paths and parameters), RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8),
 RFC 3461 section 4 (RET, ENVID, NOTIFY, ORCPT in xtext), RFC 6533 section 3 (utf-8 in ORCPT), and Postfix's

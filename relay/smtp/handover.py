@@ -2,7 +2,7 @@
 
 A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. DATA is not sent where no
 recipient was accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would allow it).
-Of the next hop's answers the code and the enhanced status are kept, and never the words (`replies.from_next_hop`).
+Of the next hop's replies the code and the enhanced status are kept, never the text (`replies.from_next_hop`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from relay.smtp import commands
 from relay.smtp.connection import Broken, Connection, Said, Timeouts
 from relay.smtp.data import stuffed
 
-_STEPS_BEFORE_DATA = 4  # however many recipients there are, they get this many steps' time
+_STEPS_BEFORE_DATA = 4  # all recipients together get the time of so many steps
 
 
 class Stale(NextHopError):
-    """The connection ended before anything of the message was sent: another may do better."""
+    """The connection ended before any content was sent: the message can be sent on a new one."""
 
 
 class Handover:
@@ -67,7 +67,7 @@ class Handover:
         lines = [*attributes, commands.mail(self._envelope, size, extensions)]
         lines += [commands.rcpt(recipient, extensions) for recipient in self._envelope.recipients]
         given = await self._said(lines)
-        mail, *rcpts = given[len(attributes) :]  # XFORWARD is for logs: its reply changes nothing
+        mail, *rcpts = given[len(attributes) :]  # XFORWARD is for logs: its reply is ignored
         sender = _reply(mail, "sender")
         return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts]
 
@@ -88,7 +88,7 @@ class Handover:
         return [refusal if reply.accepted else reply for reply in given]
 
     async def _reset(self) -> None:
-        """Nothing was taken: leave the connection as it was, or leave it."""
+        """No recipient was accepted: reset the connection, or close it."""
         with contextlib.suppress(NextHopError):
             if (await self._connection.ask("RSET", self._timeouts.step)).code != 250:
                 self._connection.abandon()
@@ -106,13 +106,13 @@ class Handover:
 
     async def _refused_early(self, recipients: int) -> list[Reply]:
         refusal = _reply(await self._connection.reply(self._timeouts.step), "message")
-        self._connection.abandon()  # the rest of the message would be taken for commands
+        self._connection.abandon()  # the rest of the content would be taken for commands
         if refusal.accepted:
             raise NextHopError("the next hop takes a message before its end")
         return [refusal] * recipients
 
     async def _further(self, left: float) -> Reply:
-        """LMTP: what has been answered stays answered, whatever happens to the rest."""
+        """LMTP: replies that came count, whatever happens to the others."""
         try:
             return _reply(await self._connection.reply(max(0.001, left)), "message")
         except NextHopError:

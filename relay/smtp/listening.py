@@ -1,9 +1,8 @@
-"""Places to listen, taken by one process for several (SO_REUSEPORT of socket(7), unix(7)).
+"""Addresses to listen on, reserved by the supervisor for its workers (SO_REUSEPORT of socket(7), unix(7)).
 
-A TCP port is bound here and listened on by each of the others, with SO_REUSEPORT: the kernel spreads connections over
-them, and a port that somebody else has is told at start, where several processes that reuse ports would
-share it without a word. A unix socket is made here once, listened on, and handed to the others: a second bind would
-replace the first.
+A TCP port is bound here, and each worker listens on it with SO_REUSEPORT: the kernel spreads connections over them. A
+port that another program has is an error at start, where processes with SO_REUSEPORT would share it silently. A unix
+socket is made and listened on here once and its descriptor passed to the workers: a second bind would replace it.
 
 Raises `ListenError` with a sentence for a person.
 """
@@ -22,7 +21,7 @@ from relay.smtp.inlet import ANYONE_HERE, BACKLOG
 
 
 class Reserved:
-    """The places of one `listen`."""
+    """The addresses of one entry of `listen`."""
 
     def __init__(self, place: Endpoint) -> None:
         self._place = place
@@ -40,12 +39,12 @@ class Reserved:
 
     @property
     def shared(self) -> socket.socket | None:
-        """What is handed on: the listening socket of a path."""
+        """The listening socket of a path, for the workers; None for a TCP port."""
         return self._sockets[0] if self._place.path else None
 
     @property
     def places(self) -> tuple[Endpoint, ...]:
-        """What to listen on: with the port that was found where 0 was asked for."""
+        """What to listen on; where port 0 was asked for, with the port that was found."""
         if self._place.path:
             return (self._place,)
         names = (reserved.getsockname() for reserved in self._sockets)
@@ -60,10 +59,10 @@ class Reserved:
 
 
 class Shared(socket.socket):
-    """The listening socket of a path as another process has got it, by its descriptor."""
+    """The listening socket of a path in a worker, by the descriptor it inherited."""
 
     def listen(self, backlog: int = BACKLOG, /) -> None:
-        """It does already; asyncio would make its queue shorter for all."""
+        """Nothing: it listens already, and asyncio would shorten the backlog for all workers."""
 
 
 def _unix(path: str) -> socket.socket:
@@ -85,7 +84,7 @@ def _tcp(place: Endpoint) -> list[socket.socket]:
     found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     addresses = list(dict.fromkeys((family, address[:2]) for family, _, _, _, address in found))
     for family, address in addresses:
-        _bound(family, address, shared=False).close()  # raises where somebody has it
+        _bound(family, address, shared=False).close()  # raises where another program has it
     return [_bound(family, address, shared=True) for family, address in addresses]
 
 

@@ -2,12 +2,12 @@
 
 `smtp://`, `smtp+starttls://` (TLS with the certificate checked, or nothing is sent) and `lmtp://`, also over a
 unix socket; see `relay.model.endpoint`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is
-said. Connections are kept. One that the next hop had closed meanwhile is replaced, without an error and
-without a second copy: only while nothing of the message has been sent.
+sent. Connections are kept. One that the next hop has closed meanwhile is replaced; that is safe, since it is done only
+before any content was sent.
 
-Raises `NextHopError` and nothing else: no connection, a 5xx to connection, hello or STARTTLS, 421, time-outs, drops.
+Raises `NextHopError` and nothing else: no connection, a 5xx to connection, EHLO or STARTTLS, 421, time-outs, drops.
 After a drop between the final dot and its answer the next hop may have taken the message all the same
-(RFC 1047): nothing can tell, and the message counts as not taken. Where an LMTP next hop drops between its
+(RFC 1047); the message counts as not taken. Where an LMTP next hop drops between its
 answers, those that came count and the others are 451.
 """
 
@@ -52,11 +52,11 @@ class SmtpOutlet:
             return await self._hand_over(await self._connect(), envelope, content)
 
     async def probe(self) -> None:
-        """Connect and say hello, as `check` does; raises `NextHopError`."""
+        """Connect and send EHLO, for `check`. Raises `NextHopError`."""
         await (await self._connect()).quit()
 
     async def close(self) -> None:
-        """Take leave of the kept connections."""
+        """Close the kept connections."""
         await self._pool.close()
 
     async def _hand_over(self, connection: Connection, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:

@@ -1,7 +1,7 @@
 """Connections to the next hop, kept between messages and bounded in number.
 
-At most `size` are in use at once; who has to wait longer than `patience` gets a `NextHopError`. One that the
-next hop has closed, or that has been idle for `idle` seconds, is not handed out.
+At most `size` are in use at once; a caller that waits longer than `patience` seconds gets a `NextHopError`. A
+connection that the next hop has closed, or that has been idle for `idle` seconds, is not used again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from relay.model.errors import NextHopError
 from relay.smtp.connection import Connection
 
-IDLE = 30.0  # shorter than any server's own patience
+IDLE = 30.0  # shorter than the idle time-out of any server
 
 
 class Pool:
@@ -38,7 +38,7 @@ class Pool:
             self._free.release()
 
     def kept(self) -> Connection | None:
-        """The connection used last, if it is still good."""
+        """The connection that was used last, where it is still open."""
         oldest = asyncio.get_running_loop().time() - IDLE
         while self._kept:
             since, connection = self._kept.pop()
@@ -49,7 +49,7 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def using(self, connection: Connection) -> AsyncIterator[None]:
-        """Use it; it is kept where the block ends well, and abandoned otherwise."""
+        """Use it; it is kept where the block ends without an exception, and aborted otherwise."""
         try:
             yield
         except BaseException:
@@ -59,6 +59,6 @@ class Pool:
             self._kept.append((asyncio.get_running_loop().time(), connection))
 
     async def close(self) -> None:
-        """Take leave of the idle ones."""
+        """Close the idle connections."""
         kept, self._kept = self._kept, []
         await asyncio.gather(*(connection.quit() for _, connection in kept))

@@ -1,7 +1,8 @@
 """Reading a message from a connection up to its final dot, within the bounds of time, size and memory.
 
-What is too large, or finds no room, is read to its end and thrown away: the reply comes where it belongs and
-the connection goes on (RFC 5321 section 4.1.1.4). Raises `ConnectionResetError` when the client leaves before the end.
+A message that is too large, or for which there is no memory, is read to its end and discarded: the reply comes at its
+place in the dialogue and the connection goes on (RFC 5321 section 4.1.1.4). Raises `ConnectionResetError` when the
+client leaves before the end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from relay.smtp.data import Body
 async def receive(
     reader: asyncio.StreamReader, lease: Lease, bounds: Bounds, patience: Callable[[float], None]
 ) -> bytes | Reply:
-    """The content, or why there is none. `patience` restarts the connection's timer with so many seconds."""
+    """The content, or the reply that says why there is none. `patience` restarts the connection's timer, in seconds."""
     clock = asyncio.get_running_loop().time
     body, ends = Body(bounds.max_message_size), clock() + bounds.transfer
     room, rest = True, None
@@ -33,7 +34,7 @@ async def receive(
         if not room:
             body.discard()
     if rest and not reader.at_eof():
-        reader.feed_data(rest)  # its buffer is empty: these come next
+        reader.feed_data(rest)  # its buffer is empty, so these octets come next
     if not room:
         return replies.NO_ROOM
     content = body.content()

@@ -1,4 +1,4 @@
-"""What a connection needs of the inlet it belongs to: admission, numbers, and somebody who handles messages."""
+"""What a connection needs of its server: admission, limits, and the handling of messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
 
 
 class Dismissable(Protocol):
-    """A connection, as its inlet sees it."""
+    """A connection, as its server sees it."""
 
     busy: bool
     """A message is being received or handled."""
@@ -24,11 +24,11 @@ class Dismissable(Protocol):
     """When the client last got a reply (`time.monotonic`)."""
 
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
-        """Say this and close."""
+        """Send this reply and close."""
 
 
 class Host(Protocol):
-    """What a session needs of its inlet."""
+    """What a session needs of its server."""
 
     hostname: str
     bounds: Bounds
@@ -37,7 +37,7 @@ class Host(Protocol):
     stopping: bool
 
     def arrive(self, session: Dismissable, peer: str) -> Reply | None:
-        """A connection; a reply refuses it."""
+        """A new connection; a reply means that it is refused."""
 
     def leave(self, session: Dismissable) -> None:
         """The connection is gone."""

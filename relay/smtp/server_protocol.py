@@ -1,8 +1,9 @@
-"""A client on the line: aiosmtpd's connection, with what could hang, leak or let too much in overridden.
+"""A client's connection: aiosmtpd's protocol, with all overridden that could hang, leak or admit too much.
 
-Who is not allowed, or one too many, is turned away with one reply. Every reply has an enhanced code; a client that
-makes too many errors, says too much without a message, is silent or does not read is cut off. What is said on the line
-is `smtp.session`'s. RFC 5321 section 4.5.3.2 (timeouts), RFC 2034, RFC 3207 (STARTTLS).
+A client that is not allowed, or beyond the number of connections, gets one reply and is disconnected. Every reply has
+an enhanced status code. A client that makes too many errors, sends too many commands without a message, is silent or
+does not read is disconnected. The commands are in `smtp.session`. RFC 5321 section 4.5.3.2 (timeouts), RFC 2034, RFC
+3207 (STARTTLS).
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addr
 _STATUS = {"221": "2.0.0", "250": "2.0.0", "500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1"}
 _PLAIN = re.compile(r"(?P<code>\d{3}) (?![245]\.\d{1,3}\.\d{1,3} )(?P<text>.*)", re.DOTALL)
 _MOST_HELD = 50
-"""Replies that are held back for the next one; then they go out, and other connections have their turn."""
+"""Replies that may wait for the next one; then they are written, and other connections get a turn."""
 _PROTOCOL_ERRORS = frozenset({"500", "502", "503", "530", "555"})
 
 
 class Line(SMTP):
-    """Until either side hangs up."""
+    """One connection, until either side closes it."""
 
     line_length_limit = 64 * 1024  # the reader's buffer; lines of a message have no limit of their own
     command_size_limit = 4096  # addresses of 320 octets, ORCPT of 500 and XFORWARD have room
@@ -45,7 +46,7 @@ class Line(SMTP):
         self._admitted = False
         self._secure = False
         self._handshake = False
-        """TLS was promised, and is not there: nothing can be said."""
+        """Whether the TLS handshake failed: nothing can be sent."""
         self._errors = 0
         self._idle_commands = 0
         self.busy = False
@@ -66,7 +67,7 @@ class Line(SMTP):
         )
 
     def __dir__(self) -> tuple[str, ...]:
-        """Nothing: aiosmtpd looks through it three times for its own commands, half a millisecond a connection."""
+        """Nothing; aiosmtpd would search the class three times for its commands, half a millisecond a connection."""
         return ()
 
     @property
@@ -75,7 +76,7 @@ class Line(SMTP):
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let the client in, or turn it away with one reply."""
+        """Admit the client, or disconnect it with one reply."""
         assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101  for the type checker
         self._peer = _peer(transport)
         refusal = self._host.arrive(self, self._peer)
@@ -89,23 +90,23 @@ class Line(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Forget the client; a message in hand is finished by the host."""
+        """Forget the client; a message that is being handled is finished by the server."""
         if self._admitted:
             self._admitted = False
             self._host.leave(self)
             super().connection_lost(error)
 
     def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A bare LF ends no command (RFC 5321 section 2.3.8): what stands behind it would be one more."""
+        """Read commands up to CRLF: text behind a bare LF would be a command (RFC 5321 section 2.3.8)."""
         reader.readuntil = partial(reader.readuntil, b"\r\n")  # type: ignore[method-assign]  # its default only
         super()._cb_client_connected(reader, writer)
 
     def eof_received(self) -> bool | None:
-        """The client has finished; nobody waits for a reply any more."""
+        """The client has closed its side; no reply is written any more."""
         return super().eof_received() if self._admitted else None
 
     async def handle_exception(self, error: Exception) -> str:
-        """Anything unforeseen: temporary, and the id under which the log tells the place."""
+        """The reply to an unforeseen exception: temporary, with the id that the log names too."""
         id_ = new_id()
         events.log().error(events.Event.FAILED, id=id_, **events.unforeseen(error))
         return str(replies.failed(id_))
@@ -114,7 +115,7 @@ class Line(SMTP):
         self.dismiss(replies.TIMEOUT)
 
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
-        """Say this and close; a client that does not read, or is closing already, is cut off."""
+        """Send this reply and close; a client that does not read, or is closing already, is disconnected."""
         transport = self._writer.transport
         if self._handshake or transport.is_closing() or transport.get_write_buffer_size():
             self._wire.abort()
@@ -124,13 +125,13 @@ class Line(SMTP):
             self._wire.abort()
         else:
             transport.close()
-            self._wire.close()  # TLS would wait for the client's farewell
+            self._wire.close()  # TLS would wait for the client's close_notify
 
     async def push(self, status: Any, *, can_wait: bool = False) -> None:  # noqa: ANN401  wider than aiosmtpd's
         """Write one reply, aiosmtpd's with an enhanced code; too many errors end the connection.
 
-        One that `can_wait` goes out together with that to the next command, where that has come already
-        (RFC 2920 section 3.2): one packet, and one waking of the client, for all the recipients it named at once.
+        One that `can_wait` is written together with the reply to the next command, where that command has arrived
+        already (RFC 2920 section 3.2): one packet for all the recipients that a client names at once.
         """
         self.spoke = time.monotonic()
         text = enhanced(str(status))
@@ -146,7 +147,7 @@ class Line(SMTP):
             self._writer.close()
 
     async def say(self, text: str) -> None:
-        """Write this as it is, behind what was held back."""
+        """Write this text unchanged, after the replies that waited."""
         held, self._held = self._held, []
         await super().push("\r\n".join([*held, text]))
 
@@ -160,15 +161,15 @@ class Line(SMTP):
         return None
 
     async def secure(self, context: ssl.SSLContext) -> None:
-        """Go on over TLS; aiosmtpd's own way leans on parts of asyncio that have changed."""
+        """Continue over TLS; aiosmtpd's own method uses parts of asyncio that have changed."""
         self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001  what came in clear does not count
         self._handshake = True
         try:
             await self._writer.start_tls(context)
-        except (OSError, AttributeError) as error:  # asyncio has no transport where the client left in the middle
+        except (OSError, AttributeError) as error:  # asyncio has no transport where the client disconnected meanwhile
             self._wire.abort()
             self._writer._transport = self._wire  # type: ignore[attr-defined]  # noqa: SLF001  asyncio has no setter
-            asyncio.get_running_loop().call_soon(self.connection_lost, None)  # … and does not tell
+            asyncio.get_running_loop().call_soon(self.connection_lost, None)  # and does not call it itself
             raise ConnectionResetError("no TLS") from error
         self._handshake = False
         self.transport = self._writer.transport
@@ -178,7 +179,7 @@ class Line(SMTP):
 
 
 class _NoHooks:
-    """aiosmtpd wants a handler with hooks; every command it would ask is the session's."""
+    """aiosmtpd demands a handler; the session overrides every command that would call it."""
 
     def __dir__(self) -> tuple[str, ...]:
         return ()
@@ -190,7 +191,7 @@ def _peer(transport: asyncio.BaseTransport) -> str:
 
 
 def enhanced(reply: str) -> str:
-    """A reply of aiosmtpd's with an enhanced code, and nothing unprintable that the client sent."""
+    """A reply of aiosmtpd with an enhanced status code, and without unprintable characters that the client sent."""
     match = _PLAIN.fullmatch(reply)
     if match is None or match["code"] not in _STATUS:
         return reply

@@ -1,10 +1,10 @@
-"""What is said on one connection of the inlet: every command overridden that could lose or change a mail.
+"""The commands of one connection: each that could lose or change a mail in aiosmtpd is overridden.
 
 RFC 5321 and RFC 2033 (LMTP: one reply a recipient after the final dot), RFC 1870, RFC 6152, RFC 6531,
-RFC 3461 (DSN), RFC 2920, RFC 3207, and Postfix's XFORWARD. The connection itself is `smtp.line`'s.
+RFC 3461 (DSN), RFC 2920, RFC 3207, and Postfix's XFORWARD. The connection itself is in `smtp.server_protocol`.
 
-aiosmtpd cancels a connection's coroutine when the client leaves or the timer runs out. What handles a
-message therefore runs in a task of the `Host`, which nobody here cancels; the timer stands still meanwhile.
+aiosmtpd cancels a connection's coroutine when the client disconnects or the timer expires. A message is therefore
+handled in a task of the server (`Host`), which is not cancelled here; the timer is stopped meanwhile.
 """
 
 # ruff: noqa: N802  aiosmtpd finds commands by the names of their methods
@@ -47,7 +47,7 @@ class Session(Line):
 
     @property
     def idle(self) -> bool:
-        """No message has been begun."""
+        """Forget the current transaction."""
         return not self._transaction.open
 
     def _set_post_data_state(self) -> None:
@@ -56,7 +56,7 @@ class Session(Line):
     def _set_rset_state(self) -> None:
         self._set_post_data_state()
 
-    # Hello and TLS
+    # EHLO and STARTTLS
 
     @syntax("HELO hostname")
     async def smtp_HELO(self, arg: str | None) -> None:
@@ -68,7 +68,7 @@ class Session(Line):
 
     @syntax("EHLO hostname")
     async def smtp_EHLO(self, arg: str | None) -> None:
-        """What we announce we honour."""
+        """EHLO, with the extensions that are implemented here."""
         if not self._hello(arg, extended=True):
             await self.push(replies.BAD_ARGUMENT)
             return
@@ -97,7 +97,7 @@ class Session(Line):
 
     @syntax("STARTTLS", when="tls_context")
     async def smtp_STARTTLS(self, arg: str | None) -> None:
-        """RFC 3207: what was said in clear is forgotten."""
+        """STARTTLS; everything before it is forgotten (RFC 3207 section 4.2)."""
         if self._secure or arg:
             await self.push(replies.TLS_ALREADY if self._secure else replies.BAD_ARGUMENT)
         elif self._host.tls is None:
@@ -141,7 +141,7 @@ class Session(Line):
 
     @syntax("VRFY address")
     async def smtp_VRFY(self, arg: str | None) -> None:
-        """We know nobody."""
+        """VRFY: whether an address exists is not known here."""
         await self.push(replies.CANNOT_VERIFY if arg else replies.BAD_ARGUMENT)
 
     # The message
@@ -180,7 +180,7 @@ class Session(Line):
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             received = await receive(self._reader, lease, self._host.bounds, self._reset_timeout)
             if isinstance(received, bytes):
-                stack.pop_all()  # the host gives it back
+                stack.pop_all()  # the server gives it back
         if isinstance(received, Reply):
             self._set_post_data_state()
             await self._answer((received,) * len(envelope.recipients), new_id())
@@ -189,14 +189,14 @@ class Session(Line):
         del received
         self._set_post_data_state()
         if self._timeout_handle is not None:
-            self._timeout_handle.cancel()  # no timer and no leaving client ends what is under way
+            self._timeout_handle.cancel()  # neither the timer nor a disconnect ends the handling
         await asyncio.shield(self._host.deliver(inbound, lambda given: self._answer(given, inbound.id), lease))
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:
-        """Write one reply a recipient (LMTP) or one for all; False where the client is not there to get it."""
+        """Write one reply a recipient (LMTP) or one for all; False where the client has disconnected."""
         if self.transport is None or self._writer.transport.is_closing():
             return False
-        self._reset_timeout()  # a client that does not read is cut off
+        self._reset_timeout()  # a client that does not read is disconnected
         lines = given if self._lmtp else (replies.combined(given, id_),)
         try:
             await self.say("\r\n".join(map(str, lines)))

@@ -1,6 +1,6 @@
 """One mail transaction of the inlet: XFORWARD, MAIL and RCPT in their order (RFC 5321 section 4.1.4).
 
-Holds what was said, as it was said, and judges what comes next. XFORWARD attributes are kept until the end
+Keeps the arguments as they came, and checks the order of commands. XFORWARD attributes are kept until the end
 of the next transaction and belong before MAIL (Postfix's XFORWARD_README). Raises `Refusal`.
 """
 
@@ -12,7 +12,7 @@ from relay.smtp.esmtp import Refusal, read_mail, read_recipient, read_xforward
 
 
 class Transaction:
-    """What the client has said since its last message, RSET or hello."""
+    """The client's commands since its last message, RSET or EHLO."""
 
     def __init__(self, bounds: Bounds, *, extended: bool) -> None:
         self._bounds = bounds
@@ -22,13 +22,13 @@ class Transaction:
         self._xforward: dict[str, tuple[str, str]] = {}
         self._recipients: list[Recipient] = []
         self.open = False
-        """MAIL has been said."""
+        """Whether MAIL was accepted."""
         self.size = 0
         """What MAIL declared."""
         self.smtputf8 = False
 
     def xforward(self, argument: str) -> Reply:
-        """Take attributes; one said again counts as said last."""
+        """Add attributes; the last value of one counts."""
         if self.open:
             raise Refusal(replies.NESTED_MAIL)
         for name, value in read_xforward(argument):
@@ -36,7 +36,7 @@ class Transaction:
         return replies.OK
 
     def mail(self, argument: str) -> Reply:
-        """Take the sender."""
+        """Set the reverse-path."""
         if self.open:
             raise Refusal(replies.NESTED_MAIL)
         mail = read_mail(argument, limit=self._bounds.max_message_size)
@@ -47,7 +47,7 @@ class Transaction:
         return replies.SENDER_OK
 
     def recipient(self, argument: str) -> Reply:
-        """Take a recipient; said twice, it is two."""
+        """Add a recipient; one that is named twice counts twice."""
         if not self.open:
             raise Refusal(replies.MAIL_FIRST)
         if len(self._recipients) >= self._bounds.recipients:
@@ -58,7 +58,7 @@ class Transaction:
         return replies.RECIPIENT_OK
 
     def envelope(self) -> Envelope:
-        """What DATA goes with."""
+        """The envelope for DATA."""
         if not self._recipients:
             raise Refusal(replies.RECIPIENT_FIRST if self.open else replies.MAIL_FIRST)
         return Envelope(self._sender, tuple(self._recipients), self._options, tuple(self._xforward.values()))

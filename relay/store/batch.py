@@ -1,9 +1,8 @@
 """Group commit: callers that wait at the same moment share one transaction, and each waits for its end.
 
-A commit that must be on disk costs the same for one row as for fifty. While one is under way, what arrives
-is gathered for the next. What is added in one turn of the event loop stands in one transaction, whatever tables it goes
-to (unless it is very much): ledger and trace of a recipient are both on disk, or neither is. A caller that is cancelled
-does not take its rows back.
+A commit to disk costs the same for one row as for fifty. While one is in progress, rows that arrive wait for the next.
+Rows added in one turn of the event loop are in one transaction, whatever their tables (up to a limit): ledger and trace
+of a recipient are both on disk, or neither is. Rows of a caller that is cancelled are written all the same.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ class _Waiting:
 
 
 LARGEST = 2000
-"""Items in one transaction, so that other processes get their turn."""
+"""Rows in one transaction at most, so that other processes can write as well."""
 
 
 class Batch:
-    """`add` items and the function that stores them: it is called once for all that came together."""
+    """`add` rows and the function that stores them: it is called once for all rows of a transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,8 +1,8 @@
 """What this process remembers of certificates by address; see `relay.store.certificates`.
 
-An answer is kept only together with the state of the store it was read from, token and rows in one
-statement. Within `FRESH_SECONDS` of the last look at the token it is given without touching the database;
-an error in that look is the caller's `StoreError`, never an old answer.
+An answer is kept with the token of the state that it was read from; token and rows are read in one statement. For
+`FRESH_SECONDS` after the token was last read, answers come from memory; then the token is read again. Where that
+fails the caller gets the `StoreError`, never an old answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST = 10_000
 
 
 class Cache:
-    """`get` until the store changes."""
+    """Certificates by address; forgotten when the store changes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,9 +31,9 @@ class Cache:
         self._looking = asyncio.Lock()
 
     async def get(self, address: str) -> tuple[Entry, ...]:
-        """The certificates with this address key, as the store has them now or had them a moment ago."""
+        """The certificates with this address key, at most `FRESH_SECONDS` old."""
         if not self._fresh():
-            async with self._looking:  # one look for all who wait
+            async with self._looking:  # one query for all who wait
                 if not self._fresh():
                     await self._look()
         answer = self._answers.get(address)

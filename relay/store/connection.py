@@ -1,4 +1,4 @@
-"""Either of the two ways to the database, the readers' and the writer's, and what holds for all of them."""
+"""The two kinds of connections to the database, for reading and for writing, and their pools."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ READING: dict[str, Any] = {
 
 
 class Side(Protocol):
-    """Either of the ways to the database: the readers', the writer's."""
+    """The connections for reading, or the one for writing."""
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """In a connection of this side, to its end."""
+        """Run the work in a connection; it is not cancelled."""
 
     async def close(self) -> None:
         """Release connections and threads."""
 
 
 def pool(busy_seconds: float) -> dict[str, Any]:
-    """How connections are kept."""
+    """The arguments of SQLAlchemy's connection pool."""
     return {"hide_parameters": True, "pool_timeout": 2 * busy_seconds, "max_overflow": 0}

@@ -1,13 +1,12 @@
-"""The connection to the database, SQLite in WAL mode or PostgreSQL: reads, writes, and nothing of tables.
+"""Access to the database, SQLite in WAL mode or PostgreSQL: reads and writes. It knows no tables.
 
-Work is a plain function of a connection; it runs to its end even where its caller is cancelled, so that a
-deadline never leaves half a transaction behind. Reads see one statement's snapshot. Writes are one
-transaction each and one at a time over all processes, so that what a write reads is what it changes.
+Work is a function of a connection; it runs to its end even where its caller is cancelled, so that a deadline never
+leaves half a transaction behind. Each statement of a read sees one snapshot. Each write is one transaction, and there
+is one at a time over all processes, so that nothing changes between what a write reads and what it writes.
 
 On SQLite `synchronous` is FULL: WAL's usual NORMAL loses the last commits when the power fails, and a ledger
-entry lost there is a mail sent twice. Commits are shared by those who wait (`relay.store.batch`). SQLite has
-threads, each piece of work whole in one of them: a driver that crosses to its thread and back for every statement
-cost more than SQLite itself.
+entry lost there is a mail sent twice. Callers that wait share a commit (`relay.store.batch`). SQLite runs in
+threads, each piece of work in one of them: a driver that changes threads for every statement cost more than SQLite.
 
 Raises `StoreError`, and nothing else.
 """
@@ -33,10 +32,10 @@ from relay.store.faults import translated
 T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
-"""How long a write waits for another process's."""
+"""Seconds that a write waits for the write of another process."""
 
 WAL_OCTETS = 8 << 20
-"""The size to which SQLite cuts its write-ahead log once nobody reads an old state any more."""
+"""Octets to which SQLite truncates its write-ahead log once no reader needs an old state."""
 
 TAKEN_AWAY = "the store's file was taken away or replaced: put it back, or restart the relay"
 
@@ -44,7 +43,7 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg"}
 
 
 class _File:
-    """The file that was opened. SQLite goes on with one that was taken away or replaced, and what it writes is lost."""
+    """The file that was opened. SQLite goes on with a file that was removed or replaced, and what it writes is lost."""
 
     def __init__(self, path: str) -> None:
         self._path = "" if path.startswith("file:") else path
@@ -67,7 +66,7 @@ class _File:
 
 
 class _Threads:
-    """SQLite."""
+    """SQLite connections in threads."""
 
     def __init__(self, engine: Engine, file: _File, *, size: int, transactions: bool) -> None:
         self._engine = engine
@@ -115,7 +114,7 @@ class Database:
         return database
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run reading work; statements commit by themselves."""
+        """Run work that reads; there is no transaction around it."""
         return await self._finish(self._run(self._reader, work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -159,7 +158,7 @@ def _url(url_or_path: str | Path) -> URL:
 
 
 def file_of(url_or_path: str | Path) -> Path | None:
-    """The SQLite file that is meant; None for PostgreSQL."""
+    """The SQLite file of a URL or path; None for PostgreSQL."""
     url = _url(url_or_path)
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 

@@ -1,7 +1,6 @@
-"""Every exception of SQLAlchemy, its drivers and the file system becomes one `StoreError`, here alone.
+"""Exceptions of SQLAlchemy, its drivers and the file system become `StoreError`: the one place that translates them.
 
-The text is one of ours: what a database prints may quote addresses. Nothing that goes wrong in the store is
-ever an empty answer.
+The text is ours: messages of a database may quote addresses. A failure of the store is never an empty answer.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ RENAMED = "renamed"
 
 _FIELDS = tuple(field.name for field in fields(Record))
 CONTENT = ("number", *_FIELDS[:-1], "sender_key", "recipient_key", "shadow")
-"""What a hash covers, in this order; `shadow` came later, and is covered where it is true."""
+"""What a hash covers, in this order; `shadow` was added later, and is covered where it is true."""
 
 _ACTION = CONTENT.index("action")
 _VALUES = attrgetter(*_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
@@ -49,7 +49,7 @@ class Link:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """As it is written in the log; raises `ValueError` for what is none."""
+        """Read it as the log writes it. Raises `ValueError`."""
         found = _LINK.fullmatch(text)
         if not found:
             raise ValueError("a row of the trace is written NUMBER:HASH, as in the log")
@@ -61,21 +61,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What stands before the first row, and the newest row."""
+    """The last row that was deleted before the first one, and the newest row."""
 
     anchor: Link
     head: Link
 
 
 def ends(connection: Connection) -> Ends:
-    """Both ends as they are noted."""
+    """Read both ends."""
     noted = {name: Link(number, bytes(hash_)) for name, number, hash_ in connection.execute(_BOTH)}
     anchor = noted.get(ANCHOR, Link())
     return Ends(anchor, noted.get(HEAD, anchor))
 
 
 def note(connection: Connection, name: str, link: Link) -> None:
-    """Move one end."""
+    """Write one end."""
     if not connection.execute(_MOVE, {"end": name, "to": link.number, "with": link.hash}).rowcount:
         connection.execute(_BEGIN, {"name": name, "number": link.number, "hash": link.hash})
 
@@ -108,12 +108,12 @@ def as_hashed(content: Sequence[Any], renamed: int) -> Sequence[Any]:
 
 
 def record(row: Row[Any]) -> Record:
-    """The row as it was written."""
+    """The row as a value."""
     return Record(**{name: getattr(row, name) for name in _FIELDS})
 
 
 def address_key(text: str) -> str:
-    """What addresses are compared by; text that is no address stands for itself."""
+    """The key that addresses are compared by; of text that is no address, its case-folded form."""
     try:
         return Address(text).key
     except AddressError:

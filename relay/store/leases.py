@@ -1,6 +1,6 @@
-"""What one process at a time does for all of them: who is at it, and when it was last done.
+"""Regular jobs that one process at a time does for all of them: who holds the job, and when it was last done.
 
-A duty is taken with a lease, so that it is done by somebody else when its process dies. Raises `StoreError`.
+A job is held by a lease that ends by itself: when its process dies, another one takes it. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from relay.store.schema import duties
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A duty that is ours until the lease ends."""
+    """A job that this process holds until the lease ends."""
 
     last_done: float | None
     """When it was last done, in seconds since the epoch; None: never."""
 
 
 class Leases:
-    """The table."""
+    """The table `duty`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 
     async def take(self, name: str, lease: float) -> Taken | None:
-        """Take it for so many seconds; None where another process has it, or it is not time yet."""
+        """Take a job for `lease` seconds; None where another process holds it, or it is not due yet."""
         now = self._clock()
         return await self._database.write(lambda c: _take(c, name, now, now + lease))
 
     async def done(self, name: str, again_in: float) -> None:
-        """It is done, and next due in so many seconds."""
+        """The job is done, and due again in `again_in` seconds."""
         now = self._clock()
         await self._database.write(lambda c: _put(c, name, now + again_in, now))
 
@@ -56,4 +56,4 @@ def _put(connection: Connection, name: str, until: float, done: float | None) ->
 
 
 _LONGEST = 8 * 24 * 3600.0
-"""A time further off was written by a clock that ran ahead."""
+"""Seconds; a later time was written by a clock that was ahead, and does not count."""

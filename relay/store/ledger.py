@@ -1,9 +1,9 @@
-"""What has been served of transactions that are not finished: `relay.pipeline.ports.Ledger` in the store.
+"""The recipients already served of transactions that are not finished: `relay.pipeline.ports.Ledger` in the store.
 
-One row a transaction and recipient, shared by all processes, on disk when `record` returns. Rows older than
-`kept` seconds no longer count and are taken out: Postfix has given up on such a mail by then.
+One row a transaction and recipient, shared by all processes, on disk when `record` returns. Rows older than `kept`
+seconds do not count and are deleted: Postfix has returned such a mail by then.
 
-Raises `StoreError`: what cannot be read is never "nobody was served".
+Raises `StoreError`: a ledger that cannot be read never means that nobody was served.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Line(NamedTuple):
     transaction: bytes
     recipient: str
     served: bool
-    """False: forget it."""
+    """False: delete the row."""
 
 
 class StoredLedger:
@@ -52,7 +52,7 @@ class StoredLedger:
         self._asked: Gather[bytes, frozenset[str]] = Gather(self._served)
 
     async def served(self, transaction: bytes) -> frozenset[str]:
-        """The recipients already served; those who ask at the same moment share a look at the store."""
+        """The recipients already served; concurrent callers share one query."""
         return await self._asked.do(transaction)
 
     async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """PostgreSQL as the store: its asynchronous driver, and one writer at a time over all machines.
 
-A module of its own because SQLAlchemy's asyncio loads its ORM too, at the start of every process.
+A module of its own: SQLAlchemy's asyncio part loads the ORM as well, which would slow down the start of every process.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from relay.store.connection import READING, Side, pool
 
 T = TypeVar("T")
 
-_ONE_WRITER = 0x7067702D  # any number: the advisory lock that is PostgreSQL's BEGIN IMMEDIATE
+_ONE_WRITER = 0x7067702D  # an arbitrary number: the advisory lock in place of SQLite's BEGIN IMMEDIATE
 
 
 class _Tasks:
-    """One side."""
+    """Connections for reading, or the one for writing."""
 
     def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
         self._engine = engine
@@ -34,7 +34,7 @@ class _Tasks:
 
 
 def sides(url: URL, busy_seconds: float) -> tuple[Side, Side]:
-    """The readers' and the writer's."""
+    """The connections for reading, and the one for writing."""
     times = {"timeout": busy_seconds, "command_timeout": busy_seconds}
     shared = {"connect_args": times, "pool_pre_ping": True, **pool(busy_seconds)}
     reader, writer = create_async_engine(url, **READING, **shared), create_async_engine(url, pool_size=1, **shared)

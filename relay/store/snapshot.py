@@ -1,14 +1,13 @@
-"""A copy of the whole store while others read and write it, and the way back (SQLite alone).
+"""A copy of the whole store while other processes use it, and its restoration (SQLite only).
 
 `take` copies one state of the database, in one read transaction, by SQLite's own backup. `replacing` puts a copy's
 rows in place of a store's in one transaction of that store, so that a running relay sees either the old rows or the
 new ones, never a mixture; nothing is replaced where the block inside raises.
 
-Two things stay as the store has them now, unless it is new: what is remembered of mails under way (an older ledger
-would send them twice, or never), and who is at which duty. So does the trace where it goes on from the copy's: what
-happened since is not forgotten.
+A store that is not new keeps two things: the ledger (an older one would have mails in transit sent twice, or never) and
+the leases. It also keeps its trace where that continues the copy's: what happened since the backup is not lost.
 
-All of it blocks. Raises `StoreError`, also for what is no sound database, or a newer version's.
+All functions block. Raises `StoreError`, also where the copy is corrupt or was written by a newer version.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ def take(store: Path, copy: Path) -> None:
     with translated():
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         with closing(_opened(store)) as source, closing(_opened(copy)) as target:
-            source.backup(target)  # in one piece: in pieces it would begin anew with each write of another process
+            source.backup(target)  # in one step: in several it would start again after each write of another process
             target.execute("PRAGMA journal_mode=DELETE")  # one file
 
 
 def assure(copy: Path) -> None:
-    """Every page and index of it is sound."""
+    """Check every page and index. Raises `StoreError` where one is corrupt."""
     with translated(), closing(_opened(copy)) as database:
         (answer, *_), *_ = database.execute("PRAGMA integrity_check(1)").fetchall()
     if answer != "ok":

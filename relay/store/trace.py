@@ -38,7 +38,7 @@ _COUNTS = select(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows; what is None or empty does not count."""
+    """Which rows: all conditions that are set."""
 
     since: float | None = None
     """The message was received then or later, in seconds since the epoch."""
@@ -49,7 +49,7 @@ class Selection:
 
 
 class Sum(NamedTuple):
-    """So many mails to that domain had that decision by that rule."""
+    """How many mails to a domain had which decision by which rule."""
 
     rule: str
     domain: str
@@ -95,14 +95,14 @@ class Trace:
         return [Sum(*key, count) for key, count in sorted(sums.items())]
 
     async def verify(self, logged: Link | None = None) -> Verdict:
-        """Walk the chain from the anchor to the head; `logged` is a link that the log told of."""
+        """Check the chain from the anchor to the head; `logged` is a link taken from the log."""
         while True:
             extent = await self._database.read(verification.extent)
             walk = verification.Audit(extent, logged)
             while walk.more:
                 walk.check(await self._database.read(partial(_page, wanted=_ALL, after=walk.link.number)))
             if walk.verdict.holds or (await self._database.read(verification.extent)).anchor == extent.anchor:
-                return walk.verdict  # else retention took rows out under our feet
+                return walk.verdict  # else retention deleted rows meanwhile
 
     async def prune(self, before: float, *, now: float) -> int:
         """Delete the rows from before this time, up to the first younger one; return how many. Times: epoch seconds.

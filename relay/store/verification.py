@@ -1,7 +1,7 @@
-"""Whether the trace is what was written: a walk along its hash chain (`relay.store.hash_chain`).
+"""Checks that the trace is as it was written, along its hash chain (`relay.store.hash_chain`).
 
-Told is the first row that was altered, taken out or put in. Whoever computed the whole chain anew, or cut
-rows off at its end and moved the head, is found by a link from the log alone.
+The result names the first row that was altered, removed or inserted. A chain that was computed anew as a whole, or cut
+off at its end with its head moved, can only be recognised with a link from the log.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EXTENT = select(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found; `number` is the first row that is wrong, None where the chain holds."""
+    """The result; `number` is the first row that is wrong, None where the chain holds."""
 
     checked: int
     head: Link
@@ -39,12 +39,12 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was altered, taken out or put in."""
+        """Whether no row was altered, removed or inserted."""
         return self.number is None
 
 
 class Extent(NamedTuple):
-    """Where the trace begins and ends, in one state of the store."""
+    """The ends of the trace, read in one statement."""
 
     first: int | None
     last: int | None
@@ -64,14 +64,14 @@ def extent(connection: Connection) -> Extent:
 
 
 class Audit:
-    """`check` rows in their order while there is `more`; then `verdict`."""
+    """Call `check` with the rows in their order while there is `more`; then read `verdict`."""
 
     def __init__(self, within: Extent, logged: Link | None) -> None:
         self._within = within
         self._logged = logged
         self._fault: tuple[int, str] | None = None
         self.link = within.anchor
-        """The last row that was found good."""
+        """The last row that was found unaltered."""
         if within.first is not None and within.first <= within.anchor.number:
             self._fault = within.first, "stands before the anchor"
         self._compare_with_log()
@@ -126,5 +126,5 @@ def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
     *content, hash_ = row
     try:
         return bool(linked(before.hash, as_hashed(content, renamed)) == hash_)
-    except (TypeError, ValueError):  # a value of a kind we never write
+    except (TypeError, ValueError):  # a value of a type that is never written
         return False
