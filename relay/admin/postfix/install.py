@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.admin.postfix import block
+from relay.admin.postfix.bypasses import bypasses
 from relay.admin.postfix.folder import copy, postconf, read, replace
 from relay.admin.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Settings, settings
 from relay.config import Config
@@ -18,9 +19,8 @@ _OVERRIDE = re.compile(rb"receive_override_options\s*=\s*no_address_mappings\s*$
 _SERVICE = re.compile(rb"(?:%b|%b)\s+unix\s" % (TRANSPORT.encode(), CLEANUP.encode()))
 _SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode() + rb"\s", re.DOTALL)
 
-ROUTES = ("transport_maps", "sender_dependent_default_transport_maps", "relay_domains")
-
 RELOAD = "`postfix reload` makes it count, for connections from then on."
+CHECK = "After that, `pgp-relay postfix check-path` sends probes and shows which met the relay."
 WAITING = "Mail that waits still names the relay; `postsuper -r ALL` would send it as it is, unencrypted."
 NOTHING = "Nothing of the relay's stood in there."
 
@@ -52,14 +52,14 @@ def install(config: Config, folder: Path, *, egress: bool = False) -> Done:
     now = _part(read(folder))
     with copy({name: parted.rest for name, parted in now.items()}) as clean:
         needed = _needed(clean, wanted)
-        notes = _notes(clean, config, wanted)
+        notes = (*bypasses(clean, folder, egress=egress), *_notes(clean, config, wanted))
     edited = _edited({name: block.begin(parted.rest) for name, parted in now.items()}, needed)
     new = _part(edited)
     if all(new[name].ours == now[name].ours for name in now):
         return Done(changed=False, notes=notes)
     for name in ("master.cf", "main.cf"):  # the transport is there before it is asked for
         replace(folder / name, edited[name])
-    return Done(changed=True, notes=(*notes, RELOAD))
+    return Done(changed=True, notes=(*notes, RELOAD, CHECK))
 
 
 def uninstall(folder: Path) -> Done:
@@ -129,16 +129,8 @@ def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
 
 
 def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
-    """What could lead mail past the relay, or spoil what it made."""
-    names = {name for name, _value in wanted.main}
+    """What could spoil what the relay made, or is not done by these lines."""
     notes = []
-    if "content_filter" in names:
-        own = re.findall(r"^(\S+)/content_filter\s*=", postconf(folder, "-P"), re.MULTILINE)
-        notes += [f"{name} has a content_filter of its own: what comes in there passes the relay by." for name in own]
-    else:
-        explicit = _explicit(folder)  # what Postfix itself has for relay_domains leads nowhere else
-        set_ = [name for name in ROUTES if name in explicit and _value(folder, name)]
-        notes += [f"{name} is set: what it routes passes the relay by." for name in set_]
     if _value(folder, "smtpd_milters") or _value(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: encryption breaks its signature.")
     limit = _explicit(folder).get(HEADERS_ONLY[0])

@@ -214,6 +214,130 @@ def test_what_leads_mail_past_the_relay_is_told(
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "always_bcc = archive@elsewhere.example",
+        "sender_bcc_maps = texthash:/etc/postfix/copies",
+        "recipient_bcc_maps = inline:{bob@front.example=archive@elsewhere.example}",
+        "virtual_alias_maps = hash:/etc/postfix/virtual",
+        "canonical_maps = hash:/etc/postfix/canonical",
+        "recipient_canonical_maps = hash:/etc/postfix/canonical",
+        "luser_relay = catchall@elsewhere.example",
+    ],
+)
+def test_what_makes_another_recipient_behind_the_filter_is_named(folder: Path, settings: Config, line: str) -> None:
+    name = line.partition(" ")[0]
+    append("main.cf", f"{line}\n")(folder)
+    append("main.cf", f"{name}_not = x\n")(folder)
+
+    notes = [note for note in postfix.install(settings, folder).notes if note.startswith(f"{name} is set")]
+    assert len(notes) == 1
+    assert not [note for note in postfix.install(settings, folder, egress=True).notes if name in note]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "transport_maps = hash:/etc/postfix/transport",
+        "sender_dependent_default_transport_maps = hash:/etc/postfix/transport",
+        "relay_domains = branch.example",
+        "relay_transport = smtp:[mx.branch.example]",
+        "local_transport = smtp:[mailboxes.front.example]",
+        "virtual_transport = lmtp:unix:private/dovecot-lmtp",
+        "mailbox_transport = lmtp:unix:private/dovecot-lmtp",
+        "mailbox_transport_maps = hash:/etc/postfix/transport",
+        "fallback_transport = smtp:[mailboxes.front.example]",
+        "fallback_transport_maps = hash:/etc/postfix/transport",
+        "content_filter = scan:[127.0.0.1]:10024",
+    ],
+)
+def test_what_routes_past_the_way_out_is_named(folder: Path, settings: Config, line: str) -> None:
+    name = line.partition(" ")[0]
+    assert not [note for note in postfix.install(settings, folder, egress=True).notes if name in note]
+    postfix.uninstall(folder)
+    append("main.cf", f"{line}\n")(folder)
+    notes = [note for note in postfix.install(settings, folder, egress=True).notes if note.startswith(f"{name} is set")]
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "egress", "name"),
+    [
+        ("pickup unix n - n 60 1 pickup -o content_filter=", False, "content_filter"),
+        ("smtps inet n - n - - smtpd -o { content_filter = scan:here }", False, "content_filter"),
+        ("rewrite unix - - n - - trivial-rewrite -o default_transport=smtp:", True, "default_transport"),
+        ("rewrite unix - - n - - trivial-rewrite -o transport_maps=hash:/x", True, "transport_maps"),
+        ("cleanup unix n - n - 0 cleanup -o always_bcc=archive@elsewhere.example", False, "always_bcc"),
+    ],
+)
+def test_a_service_with_a_setting_of_its_own_is_named(
+    folder: Path, settings: Config, service: str, name: str, *, egress: bool
+) -> None:
+    kept = [line for line in (folder / "master.cf").read_text().splitlines() if line.split()[:1] != service.split()[:1]]
+    (folder / "master.cf").write_text("\n".join([*kept, service, ""]))
+
+    words = "/".join(service.split()[:2])
+    notes = postfix.install(settings, folder, egress=egress).notes
+    assert [note for note in notes if note.startswith(f"{words} sets {name}")]
+
+
+FILTER = "FILTER smtp:[192.0.2.1]:25"
+ACTIONS = {
+    "access": f"# FILTER smtp: in a comment\nanna@front.example\n   {FILTER}\n",
+    "regexp": f"/^Subject: +x y/i   {FILTER}\n",
+    "cidr": "10.0.0.0/8 filter smtp:\n",
+    "quiet": "# anna FILTER smtp:x\nanna@front.example REJECT no FILTER smtp:x here\n/x FILTER/ REJECT\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("smtpd_client_restrictions = check_client_access cidr:{0}/cidr", "FILTER"),
+        ("smtpd_recipient_restrictions = permit_mynetworks, check_sender_access hash:{0}/access, reject", "FILTER"),
+        ("smtpd_sender_restrictions = check_sender_access proxy:texthash:$config_directory/access", "FILTER"),
+        ("smtpd_relay_restrictions = check_recipient_access static:{{FILTER smtp:}}, permit_mynetworks", "FILTER"),
+        ("smtpd_data_restrictions = check_client_access inline:{{ {{anna = FILTER smtp:}}, b=OK }}", "FILTER"),
+        ("smtpd_restriction_classes = strict\nstrict = check_client_access cidr:{0}/cidr", "FILTER"),
+        ("header_checks = regexp:{0}/quiet, pcre:{0}/regexp", "FILTER"),
+        ("body_checks = regexp:{0}/regexp", "FILTER"),
+        ("nested_header_checks = regexp:{0}/regexp", "FILTER"),
+        ("milter_header_checks = regexp:{0}/regexp", "FILTER"),
+        ("smtpd_client_restrictions = check_client_access ldap:{0}/access.cf", "cannot be read"),
+        ("smtpd_client_restrictions = check_client_access hash:{0}/missing", "cannot be read"),
+        ("header_checks = regexp:{0}/quiet", ""),
+        ("smtpd_sender_restrictions = check_sender_access hash:{0}/quiet, check_policy_service inet:127.0.0.1:1", ""),
+        ("smtp_header_checks = regexp:{0}/regexp", ""),
+        ("smtpd_client_restrictions = permit_mynetworks, reject_rbl_client filter.example", ""),
+    ],
+)
+@pytest.mark.parametrize("egress", [False, True])
+def test_an_action_that_chooses_another_filter_is_named(
+    folder: Path, settings: Config, line: str, told: str, *, egress: bool
+) -> None:
+    for name, text in ACTIONS.items():
+        (folder / name).write_text(text)
+    append("main.cf", f"{line.format(folder)}\n")(folder)
+
+    notes = [note for note in postfix.install(settings, folder, egress=egress).notes if "FILTER" in note]
+    assert len(notes) == bool(told), notes
+    assert all((told in note and str(folder) in note) or "{" in note for note in notes)
+
+
+@pytest.mark.parametrize("overridden", ["smtpd_sender_restrictions", "header_checks"])
+def test_an_action_in_a_service_s_own_setting_is_named(folder: Path, settings: Config, overridden: str) -> None:
+    (folder / "regexp").write_text(ACTIONS["regexp"])
+    check = "check_sender_access regexp:" if overridden.startswith("smtpd") else "regexp:"
+    append("master.cf", f"587 inet n - n - - smtpd -o {{ {overridden} = {check}{folder}/regexp }}\n")(folder)
+
+    assert [note for note in postfix.install(settings, folder).notes if "FILTER" in note and "587/inet" in note]
+
+
+def test_the_end_of_an_installation_names_what_shows_that_mail_meets_the_relay(folder: Path, settings: Config) -> None:
+    assert "postfix check-path" in postfix.install(settings, folder).notes[-1]
+
+
+@pytest.mark.parametrize(
     ("line", "told"),
     [
         ("", False),

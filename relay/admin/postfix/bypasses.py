@@ -1,0 +1,122 @@
+"""Settings of Postfix by which mail passes the relay by, or leaves from behind it for somebody else: a sentence each.
+
+Where mail comes in: a `FILTER` action (access(5), header_checks(5)) or a service's own `content_filter` replaces ours;
+copies and aliases are made behind the relay. Where mail leaves: whatever chooses a transport before `default_transport`
+does. Reads what main.cf and master.cf set, and the tables that they name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from relay.admin.postfix.folder import postconf
+
+_COPIES = ("always_bcc", "sender_bcc_maps", "recipient_bcc_maps")
+_ALIASES = ("virtual_alias_maps", "canonical_maps", "recipient_canonical_maps", "luser_relay")
+_ROUTES = (
+    *("transport_maps", "sender_dependent_default_transport_maps", "relay_domains", "relay_transport"),
+    *("local_transport", "virtual_transport", "mailbox_transport", "mailbox_transport_maps"),
+    *("fallback_transport", "fallback_transport_maps"),
+)
+_BEHIND = {
+    **dict.fromkeys(_COPIES, "the copy is made behind the relay, and is in clear where the mail is."),
+    **dict.fromkeys(_ALIASES, "whom it leads outside gets the mail as the relay made it for the first address."),
+}
+_PAST = {
+    **dict.fromkeys(_ROUTES, "what it routes passes the relay by."),
+    "content_filter": "what that filter does not give back to this Postfix passes the relay by.",
+}
+_LARGEST_TABLE = 16 << 20
+"""Octets."""
+
+_JUDGES = re.compile(r"smtpd_\w+_restrictions|(?!smtp_|lmtp_)(?:\w+_)?(?:header|body)_checks")
+"""The parameters whose tables may hold `FILTER`, restriction classes apart."""
+_INLINE = re.compile(r"[{=]\s*FILTER\s", re.IGNORECASE)
+_FILE = re.compile(r"\b(?:hash|btree|lmdb|cdb|dbm|sdbm|texthash|regexp|pcre|cidr):(/[^\s,{}]+)")
+_ELSEWHERE = re.compile(r"\b((?:ldap|mysql|pgsql|sqlite|memcache|nis|nisplus|tcp|socketmap):[^\s,{}]+)")
+_ACTION = re.compile(r"^(?:[^\s#]\S*|([^\w\s#]).*\1\w*)\s+FILTER\s+\S", re.IGNORECASE | re.MULTILINE)
+_CONTINUED = re.compile(r"\n[ \t]+")
+
+
+class _Setting(NamedTuple):
+    service: str
+    """`587/inet`; empty: main.cf's own."""
+    name: str
+    value: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.service} sets {self.name} of its own" if self.service else f"{self.name} is set"
+
+
+def bypasses(copy: Path, folder: Path, *, egress: bool) -> Iterator[str]:
+    """The sentences; `copy` holds main.cf and master.cf of `folder` without our lines."""
+    found = [setting._replace(value=setting.value.replace(str(copy), str(folder))) for setting in _settings(copy)]
+    yield from _routes(found) if egress else _behind(found)
+    yield from _filters(found)
+
+
+def _settings(folder: Path) -> Iterator[_Setting]:
+    """All that is set, with references replaced by what they refer to."""
+    for line in postconf(folder, "-nx").splitlines():
+        name, _, value = line.partition("=")
+        yield _Setting("", name.strip(), value.strip())
+    for line in postconf(folder, "-Px").splitlines():
+        name, _, value = line.partition("=")
+        service, _, option = name.strip().rpartition("/")
+        yield _Setting(service, option, value.strip())
+
+
+def _behind(found: list[_Setting]) -> Iterator[str]:
+    for setting in found:
+        if setting.value and setting.name in _BEHIND:
+            yield f"{setting.where}: {_BEHIND[setting.name]}"
+        elif setting.service and setting.name == "content_filter":
+            yield f"{setting.where}: what comes in there passes the relay by."
+
+
+def _routes(found: list[_Setting]) -> Iterator[str]:
+    for setting in found:
+        if setting.value and setting.name in _PAST:
+            yield f"{setting.where}: {_PAST[setting.name]}"
+        elif setting.service and setting.name == "default_transport":
+            yield f"{setting.where}: what goes through it passes the relay by."
+
+
+def _filters(found: list[_Setting]) -> Iterator[str]:
+    classes = {
+        name for setting in found if setting.name == "smtpd_restriction_classes" for name in setting.value.split()
+    }
+    for setting in found:
+        if setting.name in classes or _JUDGES.fullmatch(setting.name):
+            yield from _in_value(setting)
+
+
+def _in_value(setting: _Setting) -> Iterator[str]:
+    owner = f"{setting.service}/{setting.name}".lstrip("/")
+    if _INLINE.search(setting.value):
+        yield f"{owner} holds a FILTER {{…}}: what it matches passes the relay by."
+    for path in dict.fromkeys(_FILE.findall(setting.value)):
+        chooses = _chooses(Path(path))
+        if chooses is None:
+            yield f"{owner}: {path} cannot be read: a FILTER in it leads past the relay."
+        elif chooses:
+            yield f"{owner}: {path} holds a FILTER: what it matches passes the relay by."
+    for table in dict.fromkeys(_ELSEWHERE.findall(setting.value)):
+        yield f"{owner}: {table} cannot be read here: a FILTER from there leads past the relay."
+
+
+def _chooses(table: Path) -> bool | None:
+    """Whether the source of a table holds the action; None where it cannot be read."""
+    try:
+        with table.open("rb") as file:
+            octets = file.read(_LARGEST_TABLE + 1)
+    except OSError:
+        return None
+    if len(octets) > _LARGEST_TABLE:
+        return None
+    text = "".join(line for line in octets.decode("utf-8", "replace").splitlines(keepends=True) if line[:1] != "#")
+    return _ACTION.search(_CONTINUED.sub(" ", text)) is not None
