@@ -1,4 +1,4 @@
-"""`pgp-relay postfix …`: Postfix's side, shown, put in and taken out."""
+"""`pgp-relay postfix …`: Postfix's side, shown, put in, taken out, and tried."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ from typing import Annotated
 import typer
 
 from relay.admin import postfix
-from relay.cli.context import Json, context_of
-from relay.cli.output import print_json, say
+from relay.admin.postfix import Outcome, Result
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import fail, print_json, say
+from relay.cli.table import Column, print_table
+from relay.config import duration
+from relay.model import Address
+from relay.model.errors import AddressError
 
-app = typer.Typer(no_args_is_help=True, help="Postfix's main.cf and master.cf: show, install, uninstall.")
+app = typer.Typer(no_args_is_help=True, help="Postfix's main.cf and master.cf: show, install, uninstall, try.")
 
 Egress = Annotated[bool, typer.Option("--egress", help="Where mail leaves instead of where it comes in.")]
 Folder = Annotated[Path | None, typer.Option("--config-dir", help="Of another Postfix than the machine's.")]
+
+_WORDS = {
+    Outcome.MET: "met the relay",
+    Outcome.PASSED: "passed the relay by",
+    Outcome.INSIDE: "stays inside",
+    Outcome.WAITS: "waits",
+    Outcome.REFUSED: "not taken",
+}
+_COLUMNS = (
+    Column("result", styles={"met": "green", "passed": "red", "waits": "yellow", "not": "yellow"}),
+    Column("kind"),
+    Column("way in", least=8, rank=1),
+    Column("address", least=16),
+    Column("detail", wraps=True),
+)
 
 
 @app.command()
@@ -48,6 +68,82 @@ def uninstall(*, config_dir: Folder = None, as_json: Json = False) -> None:
     """
     done = postfix.uninstall(config_dir or postfix.default_folder())
     _tell(done, "uninstalled" if done.changed else "nothing to take out", as_json=as_json)
+
+
+@app.command("check-path")
+def check_path(  # noqa: PLR0913  each is an option
+    context: typer.Context,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS]…", help="Probe these.")] = None,
+    *,
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="The sender; left out: the null sender.")
+    ] = "",
+    wait: Annotated[str, typer.Option(metavar="TIME", help="How long the probes may take.")] = "30s",
+    config_dir: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Send a probe by each way in for an address of each kind, and say which of them met the relay.
+
+    The relay does not deliver a probe; one that passes it by is delivered, and its text says what it is. Postfix and
+    the relay have to run. The status is 1 where a probe that should have met the relay did not.
+
+    $ pgp-relay postfix check-path
+    """
+    config = context_of(context).config()
+    folder = config_dir or postfix.default_folder()
+    named = [_ascii_address(text) for text in addresses or ()]
+    results = with_store(
+        config,
+        lambda store: postfix.check(
+            folder, store.ledger, named, _ascii_address(sender) if sender else "", _seconds(wait)
+        ),
+    )
+    if as_json:
+        print_json([_object(result) for result in results])
+    else:
+        print_table(_COLUMNS, map(_row, results))
+    raise typer.Exit(int(_is_wrong(results)))
+
+
+def _is_wrong(results: list[Result]) -> bool:
+    """A probe passed the relay by or waits, or one of a kind was taken by no way in."""
+    met = {result.sample.address for result in results if result.outcome in {Outcome.MET, Outcome.INSIDE}}
+    wrong = any(result.outcome in {Outcome.PASSED, Outcome.WAITS} for result in results)
+    return wrong or not met.issuperset(result.sample.address for result in results)
+
+
+def _object(result: Result) -> dict[str, object]:
+    return {
+        "kind": result.sample.kind,
+        "address": result.sample.address,
+        "way": result.way,
+        "outcome": result.outcome,
+        "seen": result.seen,
+        "detail": result.detail,
+    }
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    seen = ", ".join(address for address in result.seen if address != result.sample.address)
+    detail = f"as {seen}" if seen else result.detail
+    return _WORDS[result.outcome], result.sample.kind, result.way, result.sample.address, detail
+
+
+def _ascii_address(text: str) -> str:
+    try:
+        address = Address(text)
+    except AddressError as error:
+        fail(f"{text}: {error}", status=2)
+    if not address.is_ascii or address.ambiguous or address.nameless:
+        fail(f"{text}: has to be name@domain, in ASCII", status=2)
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        fail(f"--wait: {error}", status=2)
 
 
 def _tell(done: postfix.Done, what: str, *, as_json: bool) -> None:

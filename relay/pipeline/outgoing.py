@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from relay import policy
-from relay.mail import headers
+from relay.mail import headers, probe
 from relay.mail.hidden_recipients import HiddenRecipients, hidden_recipients
 from relay.mail.shape import Shape, shape_of
 from relay.model import (
@@ -129,6 +129,9 @@ class Pipeline:
             transaction.log.warning(Event.REJECTED, code=digest.code, status=digest.enhanced)
             transaction.answer(transaction.everyone, digest)
             return False
+        if await self._is_probe(transaction):
+            transaction.answer(transaction.everyone, replies.delivered(inbound.id))
+            return False
         await self.audit.ready()
         await self.ledger.locks.acquire(digest)
         transaction.digest = digest
@@ -137,6 +140,16 @@ class Pipeline:
         if served:
             transaction.log.info(Event.SKIPPED, recipients=len(served))
             transaction.answer(served, replies.delivered(inbound.id))
+        return True
+
+    async def _is_probe(self, transaction: Transaction) -> bool:
+        """Whether `postfix check-path` sent it. It has arrived then, which the store is told, and goes no further."""
+        token = probe.token_in(transaction.inbound.content)
+        if token is None or probe.REGISTERED not in await self.ledger.known(probe.digest(token)):
+            return False
+        seen = [recipient.address.text for recipient in transaction.recipients]
+        await self.ledger.record(probe.digest(token), seen)
+        transaction.log.info(Event.PROBED, recipients=len(seen))
         return True
 
     async def _decide(self, transaction: Transaction, facts: Facts) -> None:

@@ -63,6 +63,7 @@ class Event(StrEnum):
     REMINDED = "reminded"
     COUNTED = "counted"
     UNWATCHED = "unwatched"
+    PROBED = "probed"
 
 
 DECIDED = {

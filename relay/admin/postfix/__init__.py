@@ -1,10 +1,11 @@
-"""Postfix's side of the relay: what stands in its main.cf and master.cf, put in and taken out again.
+"""Postfix's side of the relay: what stands in its main.cf and master.cf, and whether mail meets the relay.
 
-`show` prints it, `install` puts it in, `uninstall` leaves both files byte for byte as they were, less nothing that
-an administrator wrote in the meantime. Nothing here reloads Postfix: that is the administrator's moment to choose.
+`show` prints the lines, `install` puts them in, `uninstall` leaves both files byte for byte as they were, less nothing
+that an administrator wrote in the meantime. `check` sends probes. Nothing here reloads Postfix: an administrator does.
 Raises `PostfixError`.
 """
 
 from relay.admin.postfix.install import Done, default_folder, install, show, uninstall
+from relay.admin.postfix.path_check import Outcome, Result, check
 
-__all__ = ["Done", "default_folder", "install", "show", "uninstall"]
+__all__ = ["Done", "Outcome", "Result", "check", "default_folder", "install", "show", "uninstall"]

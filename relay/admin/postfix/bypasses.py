@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from relay.admin.postfix import tables
 from relay.admin.postfix.folder import postconf
 
 _COPIES = ("always_bcc", "sender_bcc_maps", "recipient_bcc_maps")
@@ -29,16 +30,11 @@ _PAST = {
     **dict.fromkeys(_ROUTES, "what it routes passes the relay by."),
     "content_filter": "what that filter does not give back to this Postfix passes the relay by.",
 }
-_LARGEST_TABLE = 16 << 20
-"""Octets."""
 
 _JUDGES = re.compile(r"smtpd_\w+_restrictions|(?!smtp_|lmtp_)(?:\w+_)?(?:header|body)_checks")
 """The parameters whose tables may hold `FILTER`, restriction classes apart."""
 _INLINE = re.compile(r"[{=]\s*FILTER\s", re.IGNORECASE)
-_FILE = re.compile(r"\b(?:hash|btree|lmdb|cdb|dbm|sdbm|texthash|regexp|pcre|cidr):(/[^\s,{}]+)")
-_ELSEWHERE = re.compile(r"\b((?:ldap|mysql|pgsql|sqlite|memcache|nis|nisplus|tcp|socketmap):[^\s,{}]+)")
 _ACTION = re.compile(r"^(?:[^\s#]\S*|([^\w\s#]).*\1\w*)\s+FILTER\s+\S", re.IGNORECASE | re.MULTILINE)
-_CONTINUED = re.compile(r"\n[ \t]+")
 
 
 class _Setting(NamedTuple):
@@ -99,24 +95,11 @@ def _in_value(setting: _Setting) -> Iterator[str]:
     owner = f"{setting.service}/{setting.name}".lstrip("/")
     if _INLINE.search(setting.value):
         yield f"{owner} holds a FILTER {{…}}: what it matches passes the relay by."
-    for path in dict.fromkeys(_FILE.findall(setting.value)):
-        chooses = _chooses(Path(path))
-        if chooses is None:
-            yield f"{owner}: {path} cannot be read: a FILTER in it leads past the relay."
-        elif chooses:
-            yield f"{owner}: {path} holds a FILTER: what it matches passes the relay by."
-    for table in dict.fromkeys(_ELSEWHERE.findall(setting.value)):
-        yield f"{owner}: {table} cannot be read here: a FILTER from there leads past the relay."
-
-
-def _chooses(table: Path) -> bool | None:
-    """Whether the source of a table holds the action; None where it cannot be read."""
-    try:
-        with table.open("rb") as file:
-            octets = file.read(_LARGEST_TABLE + 1)
-    except OSError:
-        return None
-    if len(octets) > _LARGEST_TABLE:
-        return None
-    text = "".join(line for line in octets.decode("utf-8", "replace").splitlines(keepends=True) if line[:1] != "#")
-    return _ACTION.search(_CONTINUED.sub(" ", text)) is not None
+    for table in tables.files(setting.value):
+        source = tables.source(table)
+        if source is None:
+            yield f"{owner}: {table} cannot be read: a FILTER in it leads past the relay."
+        elif _ACTION.search(source):
+            yield f"{owner}: {table} holds a FILTER: what it matches passes the relay by."
+    for name in tables.elsewhere(setting.value):
+        yield f"{owner}: {name} cannot be read here: a FILTER from there leads past the relay."

@@ -23,10 +23,15 @@ FILES = ("main.cf", "master.cf")
 
 def postconf(folder: Path | None, *words: str) -> str:
     """What `postconf` prints."""
+    return run("postconf", folder, *words)
+
+
+def run(program: str, folder: Path | None, *words: str) -> str:
+    """What one of Postfix's programs prints about this folder."""
     where = ["-c", str(folder)] if folder else []
     try:
         done = subprocess.run(  # noqa: S603  a list, no shell
-            [_program(), *where, *words],
+            [_found(program), *where, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -34,10 +39,15 @@ def postconf(folder: Path | None, *words: str) -> str:
             timeout=_SECONDS,
         )
     except subprocess.CalledProcessError as error:
-        raise PostfixError(f"postconf {words[0]}: {error.stderr.strip()}") from None
+        raise PostfixError(f"{program} {words[0]}: {error.stderr.strip()}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PostfixError(f"postconf does not run: {type(error).__name__}") from None
+        raise PostfixError(f"{program} does not run: {type(error).__name__}") from None
     return done.stdout
+
+
+def parameter(folder: Path, name: str) -> str:
+    """One parameter, with what it refers to in its place."""
+    return postconf(folder, "-xh", name).strip()
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -83,8 +93,8 @@ def _fill(descriptor: int, octets: bytes, like: os.stat_result) -> None:
         os.fsync(descriptor)
 
 
-def _program() -> str:
-    found = shutil.which("postconf") or shutil.which("postconf", path="/usr/sbin:/usr/local/sbin")
+def _found(program: str) -> str:
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
     if not found:
-        raise PostfixError("postconf is not found: Postfix is not installed here, or not in PATH")
+        raise PostfixError(f"{program} is not found: Postfix is not installed here, or not in PATH")
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relay.admin.postfix import block
 from relay.admin.postfix.bypasses import bypasses
-from relay.admin.postfix.folder import copy, postconf, read, replace
+from relay.admin.postfix.folder import copy, parameter, postconf, read, replace
 from relay.admin.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Settings, settings
 from relay.config import Config
 from relay.model.errors import PostfixError
@@ -131,7 +131,7 @@ def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
 def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
     """What could spoil what the relay made, or is not done by these lines."""
     notes = []
-    if _value(folder, "smtpd_milters") or _value(folder, "non_smtpd_milters"):
+    if parameter(folder, "smtpd_milters") or parameter(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: encryption breaks its signature.")
     limit = _explicit(folder).get(HEADERS_ONLY[0])
     if limit is not None and limit != HEADERS_ONLY[1]:
@@ -147,8 +147,3 @@ def _explicit(folder: Path) -> dict[str, str]:
     """What main.cf sets, an empty value too."""
     lines = (line.partition("=") for line in postconf(folder, "-n").splitlines())
     return {name.strip(): value.strip() for name, _, value in lines}
-
-
-def _value(folder: Path, name: str) -> str:
-    """With what it refers to in its place."""
-    return postconf(folder, "-xh", name).strip()

@@ -43,6 +43,7 @@ RIGHT_USE = {
     "restore": ["config.yaml", "--yes"],
     "postfix show": [],
     "postfix install": ["--config-dir", "nowhere"],
+    "postfix check-path": ["--config-dir", "nowhere"],
 }
 WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install", "restore", "status"}
 """They tell of it in other ways, or do not look."""

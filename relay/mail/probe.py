@@ -1,0 +1,50 @@
+"""The mails of `postfix check-path`: written, and found again among all others.
+
+A probe is known by the token in its header, which the store has held since before the probe was sent: a mail that only
+looks like one is a mail. The ledger holds the token's digest as a transaction, and whom the relay saw it for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+REGISTERED = "<probe>"
+"""In the ledger from the beginning; no address holds a `<`."""
+
+_FIELD = "X-PGP-Relay-Probe"
+_LARGEST = 16_384
+"""Octets, with what servers on the way add."""
+_TOKEN = re.compile(rb"^%b:[ \t]*([0-9a-f]{32})[ \t]*\r?$" % _FIELD.encode(), re.MULTILINE | re.IGNORECASE)
+_TEXT = (
+    "This mail was sent by `pgp-relay postfix check-path`, which looks whether mail meets the relay.\r\n"
+    "The relay does not deliver it: where it arrives, this way leads past the relay.\r\n"
+)
+
+
+def new_token() -> str:
+    """One that cannot be guessed."""
+    return secrets.token_hex(16)
+
+
+def write(token: str, sender: str, recipient: str) -> bytes:
+    """The mail; both addresses are ASCII."""
+    header = (
+        f"From: <{sender or 'postmaster'}>\r\nTo: <{recipient}>\r\nSubject: pgp-relay probe\r\n{_FIELD}: {token}\r\n"
+        "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
+    )
+    return f"{header}\r\n{_TEXT}".encode("ascii")
+
+
+def token_in(content: bytes) -> str | None:
+    """The token of what may be a probe."""
+    if len(content) > _LARGEST:
+        return None
+    found = _TOKEN.search(content.partition(b"\r\n\r\n")[0])
+    return found[1].decode().lower() if found else None
+
+
+def digest(token: str) -> bytes:
+    """What the ledger knows it by."""
+    return hashlib.sha256(f"{_FIELD}: {token}".encode()).digest()
