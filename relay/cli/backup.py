@@ -20,15 +20,26 @@ _POSTGRESQL = (
 File = Annotated[Path, typer.Argument(help="The backup.")]
 
 
-def make(context: typer.Context, file: File, *, as_json: Json = False) -> None:
+def make(
+    context: typer.Context,
+    file: File,
+    *,
+    decryption_keys: Annotated[
+        bool,
+        typer.Option("--with-decryption-keys", help="Also the secret keys that open mail to own addresses."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Write secret keys, certificates and trace to a new FILE that its owner alone can read, while the relay serves.
 
-    The configuration and a passphrase file are not in it. An existing FILE is never written over.
+    The configuration and a passphrase file are not in it. Nor are, unless you ask for them, the secret keys that open
+    mail to own addresses: without them nobody can open captured mail with this file, and nor can you after a restore on
+    a new machine. An existing FILE is never written over.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml backup /var/lib/pgp-relay/backup-monday.tar
     """
     config = context_of(context).config()
-    size, holds = run(backup.make(config, _store(config), file))
+    size, holds = run(backup.make(config, _store(config), file, decryption_keys=decryption_keys))
     if as_json:
         print_json({"file": str(file), "size": size, **_object(holds)})
     else:

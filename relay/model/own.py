@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,8 @@ class OwnSubkey:
     created: int
     expires: int
     """Seconds since the epoch, both."""
+    keygrip: str
+    """What gpg-agent names the secret part by, 40 hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,8 @@ class OwnKey:
     def signs(self) -> bool:
         """Whether outgoing mail of the address may be signed with it."""
         return self.state is OwnState.ACTIVE
+
+
+def decryption_keygrips(keys: Iterable[OwnKey]) -> frozenset[str]:
+    """Of the secret parts that open mail encrypted to these certificates."""
+    return frozenset(subkey.keygrip for key in keys for subkey in key.subkeys)

@@ -71,6 +71,18 @@ def listings(output: bytes) -> list[Listing]:
     return [key for key in keys if all(component.fingerprint for component in key.components)]
 
 
+def keygrips(output: bytes) -> dict[str, str]:
+    """Fingerprint to keygrip, of every primary key and subkey of a listing that was made with `--with-keygrip`."""
+    found: dict[str, str] = {}
+    fingerprint = ""
+    for record in _records(output):
+        if record[0] == b"fpr":
+            fingerprint = _text(record, 9)
+        elif record[0] == b"grp":
+            found[fingerprint] = _text(record, 9)
+    return found
+
+
 def certificate(data: bytes, listing: Listing, at: float) -> Certificate:
     """The certificate whose canonical octets are `data`; weaknesses are those of what is alive at that time."""
     return Certificate(

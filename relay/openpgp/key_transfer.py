@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,24 +39,29 @@ def largest(name: str) -> int | None:
     return LARGEST if _FILE.fullmatch(name) else None
 
 
-async def taken(home: Path) -> dict[str, bytes]:
-    """Name -> octets."""
+async def taken(home: Path, without: Collection[str] = ()) -> dict[str, bytes]:
+    """Name to octets; without the secret keys that have these keygrips."""
     result = await call.run(reachable(home), "--export", seconds=SECONDS, most=LARGEST_EXPORT)
     if result.code != 0:
         raise EngineError("gpg does not export the public keys of the keyring")
-    return {PUBLIC: result.output, **_read(home)}
+    files = _read(home)
+    return {PUBLIC: result.output} | {name: octets for name, octets in files.items() if _keygrip(name) not in without}
 
 
-async def put(home: Path, files: Mapping[str, bytes]) -> None:
-    """Bring them into a home that is prepared (`relay.openpgp.home`)."""
+async def put(home: Path, files: Mapping[str, bytes], without: Collection[str] = ()) -> None:
+    """Bring them into a home that is prepared (`relay.openpgp.home`); not the secret keys that have these keygrips."""
     for name, octets in files.items():
-        if name != PUBLIC:
+        if name != PUBLIC and _keygrip(name) not in without:
             _write(home, name, octets)
     if files.get(PUBLIC):
         result = await call.run(reachable(home), "--import", content=files[PUBLIC], seconds=SECONDS)
         report = result.told("import")
         if report.not_imported or not report.count:
             raise EngineError("gpg did not take the public keys of the backup")
+
+
+def _keygrip(name: str) -> str:
+    return Path(name).stem if name.startswith("private-keys-v1.d/") else ""
 
 
 def _read(home: Path) -> dict[str, bytes]:

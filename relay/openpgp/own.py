@@ -10,7 +10,7 @@ Raises `EngineError` and `EngineTimeout`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey, OwnSubkey
 from relay.openpgp import call
-from relay.openpgp.colon_listing import Listing, listings
+from relay.openpgp.colon_listing import Listing, keygrips, listings
 from relay.openpgp.gnupg import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
 from relay.openpgp.scratch_home import REVOCATIONS, SECRETS, ScratchHome, scratch_home
@@ -81,12 +81,11 @@ class GnuPGKeyMaker:
 
     async def missing(self, key: OwnKey) -> list[OwnSubkey]:
         """The encryption subkeys whose secret part is not in the keyring folder."""
-        grips = await self._keygrips(key)
-        return [subkey for subkey in key.subkeys if not self._file(grips[subkey.fingerprint]).exists()]
+        return [subkey for subkey in key.subkeys if not self._file(subkey).exists()]
 
-    async def forget(self, key: OwnKey, subkey: OwnSubkey) -> None:
+    async def forget(self, subkey: OwnSubkey) -> None:
         """Delete the secret part: what was encrypted to this subkey can never be opened again."""
-        file = self._file((await self._keygrips(key))[subkey.fingerprint])
+        file = self._file(subkey)
         with suppress(FileNotFoundError):
             octets = file.stat().st_size
             with file.open("r+b", buffering=0) as secret:
@@ -112,22 +111,8 @@ class GnuPGKeyMaker:
             words = (*arguments, "--yes", "--local-user", self._organisation, "--quick-sign-key", fingerprint)
             await scratch.gpg(*words, passing=tuple(descriptors))
 
-    async def _keygrips(self, key: OwnKey) -> dict[str, str]:
-        """Fingerprint to keygrip, of every part."""
-        async with scratch_home(self._home, key.data) as scratch:
-            listed = await scratch.gpg("--with-keygrip", "--list-keys", key.fingerprint)
-        found: dict[str, str] = {}
-        fingerprint = ""
-        for line in listed.output.decode("utf-8", "replace").splitlines():
-            record = line.split(":")
-            if record[0] == "fpr":
-                fingerprint = record[9]
-            elif record[0] == "grp":
-                found[fingerprint] = record[9]
-        return found
-
-    def _file(self, keygrip: str) -> Path:
-        return self._home / SECRETS / f"{keygrip}.key"
+    def _file(self, subkey: OwnSubkey) -> Path:
+        return self._home / SECRETS / f"{subkey.keygrip}.key"
 
 
 async def _add_subkey(scratch: ScratchHome, fingerprint: str, valid: float) -> None:
@@ -141,11 +126,12 @@ async def _exported(scratch: ScratchHome, fingerprints: Sequence[str]) -> list[O
     """As GnuPG has them now, in this order."""
     octets = (await scratch.gpg("--export", *fingerprints)).output
     data = {certificate_fingerprint(one): one for one in packets.split_certificates(octets)}
-    listed = {key.fingerprint: key for key in listings((await scratch.gpg("--list-keys", *fingerprints)).output)}
-    return [_own(listed[fingerprint], data[fingerprint]) for fingerprint in fingerprints]
+    listing = (await scratch.gpg("--with-keygrip", "--list-keys", *fingerprints)).output
+    listed, grips = {key.fingerprint: key for key in listings(listing)}, keygrips(listing)
+    return [_own(listed[fingerprint], data[fingerprint], grips) for fingerprint in fingerprints]
 
 
-def _own(listing: Listing, data: bytes) -> OwnKey:
+def _own(listing: Listing, data: bytes, grips: Mapping[str, str]) -> OwnKey:
     encryption = sorted((part for part in listing.components if part.encrypts), key=lambda part: part.created)
     (address,) = (user_id.address for user_id in listing.user_ids)
     if address is None:
@@ -154,7 +140,9 @@ def _own(listing: Listing, data: bytes) -> OwnKey:
         address=address,
         fingerprint=listing.fingerprint,
         data=data,
-        subkeys=tuple(OwnSubkey(part.fingerprint, part.created, part.expires or 0) for part in encryption),
+        subkeys=tuple(
+            OwnSubkey(part.fingerprint, part.created, part.expires or 0, grips[part.fingerprint]) for part in encryption
+        ),
         created=listing.components[0].created,
         changed=round(time()),
     )

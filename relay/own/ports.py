@@ -27,7 +27,7 @@ class KeyMaker(Protocol):
     async def missing(self, key: OwnKey) -> list[OwnSubkey]:
         """The encryption subkeys whose secret part this node does not have."""
 
-    async def forget(self, key: OwnKey, subkey: OwnSubkey) -> None:
+    async def forget(self, subkey: OwnSubkey) -> None:
         """Delete the secret part of an encryption subkey, for good."""
 
 
@@ -61,7 +61,7 @@ class Register(Protocol):
     async def allowed(self, address: Address) -> list[Address]:
         """Whose keys open mail for `address`, beside its own."""
 
-    async def bury(self, subkeys: Iterable[str]) -> None:
+    async def bury(self, subkeys: Sequence[OwnSubkey]) -> None:
         """Leave a tombstone for these encryption subkeys."""
 
     async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:

@@ -46,14 +46,13 @@ class Rotation:
 
     async def _delete(self) -> None:
         now = self._monotonic()
-        past = {subkey.fingerprint: (key, subkey) for key in await self._register.all() for subkey in self._old(key)}
+        past = {subkey.fingerprint: subkey for key in await self._register.all() for subkey in self._old(key)}
         buried = await self._register.deleted(past)
         self._past = {name: self._past.get(name, now) for name in past if name not in buried}
         for name, since in self._past.items():
             if now - since >= DAY:
-                key, subkey = past[name]
-                await self._register.bury([name])  # first: a restore in between must not bring it back
-                await self._maker.forget(key, subkey)
+                await self._register.bury([past[name]])  # first: a restore in between must not bring it back
+                await self._maker.forget(past[name])
 
     def _old(self, key: OwnKey) -> Iterator[OwnSubkey]:
         """Those past their time; never the newest, which correspondents may still use."""

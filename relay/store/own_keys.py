@@ -16,9 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 from relay.model import Address
 from relay.model.own import OwnKey, OwnState, OwnSubkey
 from relay.store.database import Database
-from relay.store.schema import own_allowed, own_deleted, own_keys, state
-
-ORGANISATION = "organisation"
+from relay.store.schema import own_allowed, own_deleted, own_keys, own_organisation
 
 _COLUMNS = (
     own_keys.c.address_text,
@@ -41,16 +39,16 @@ class OwnKeys:
 
     async def organisation(self) -> str | None:
         """The fingerprint of the organisation's key; None: there is none yet."""
-        wanted = select(state.c.value).where(state.c.name == ORGANISATION)
-        found = await self._database.read(lambda c: c.execute(wanted).scalar_one_or_none())
-        return None if found is None else bytes(found).decode("ascii")
+        wanted = select(own_organisation.c.fingerprint)
+        found: str | None = await self._database.read(lambda c: c.execute(wanted).scalar_one_or_none())
+        return found
 
     async def set_organisation(self, fingerprint: str) -> None:
         """Write it down, in place of another."""
 
         def put(connection: Connection) -> None:
-            connection.execute(delete(state).where(state.c.name == ORGANISATION))
-            connection.execute(insert(state), {"name": ORGANISATION, "value": fingerprint.encode("ascii")})
+            connection.execute(delete(own_organisation))
+            connection.execute(insert(own_organisation), {"fingerprint": fingerprint})
 
         await self._database.write(put)
 
@@ -110,10 +108,10 @@ class OwnKeys:
         wanted = select(own_allowed.c.other).where(own_allowed.c.address == address.key).order_by(own_allowed.c.other)
         return [Address(text) for text in await self._database.read(lambda c: c.execute(wanted).scalars().all())]
 
-    async def bury(self, subkeys: Iterable[str]) -> None:
-        """Note that the secret parts of these encryption subkeys (fingerprints) are deleted for good."""
+    async def bury(self, subkeys: Sequence[OwnSubkey]) -> None:
+        """Note that the secret parts of these encryption subkeys are deleted for good."""
         now = self._clock()
-        rows = [{"fingerprint": fingerprint, "deleted": now} for fingerprint in subkeys]
+        rows = [{"fingerprint": one.fingerprint, "keygrip": one.keygrip, "deleted": now} for one in subkeys]
 
         def write(connection: Connection) -> None:
             connection.execute(
@@ -123,6 +121,11 @@ class OwnKeys:
 
         if rows:
             await self._database.write(write)
+
+    async def buried_keygrips(self) -> frozenset[str]:
+        """Of all subkeys that have a tombstone."""
+        wanted = select(own_deleted.c.keygrip)
+        return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
 
     async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:
         """Those of these that have a tombstone."""
@@ -143,7 +146,7 @@ def _row(key: OwnKey) -> dict[str, object]:
         "address_text": key.address.text,
         "fingerprint": key.fingerprint,
         "data": key.data,
-        "subkeys": json.dumps([[subkey.fingerprint, subkey.created, subkey.expires] for subkey in key.subkeys]),
+        "subkeys": json.dumps([[one.fingerprint, one.created, one.expires, one.keygrip] for one in key.subkeys]),
         "newest": key.subkeys[-1].created,
         "created": key.created,
         "listed": key.listed,

@@ -129,6 +129,8 @@ chain = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+own_organisation = Table("own_organisation", tables, Column("fingerprint", Text, primary_key=True))
+
 own_keys = Table(
     "own_key",
     tables,
@@ -149,7 +151,11 @@ own_allowed = Table(
 )
 
 own_deleted = Table(
-    "own_deleted", tables, Column("fingerprint", Text, primary_key=True), Column("deleted", Double, nullable=False)
+    "own_deleted",
+    tables,
+    Column("fingerprint", Text, primary_key=True),
+    Column("keygrip", Text, nullable=False),
+    Column("deleted", Double, nullable=False),
 )
 
 # {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
@@ -197,6 +203,7 @@ _FOURTH = (
     "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
     "UPDATE trace SET action = 'encrypt' WHERE action = 'seal'",
     "ALTER TABLE certificate ADD COLUMN version BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE own_organisation (fingerprint TEXT NOT NULL PRIMARY KEY)",
     """CREATE TABLE own_key (
         address {octets} NOT NULL PRIMARY KEY, address_text {octets} NOT NULL, fingerprint TEXT NOT NULL,
         data {octets} NOT NULL, subkeys TEXT NOT NULL, newest BIGINT NOT NULL, created BIGINT NOT NULL,
@@ -204,7 +211,8 @@ _FOURTH = (
     "CREATE INDEX own_key_newest ON own_key (newest)",
     """CREATE TABLE own_allowed (
         address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
-    "CREATE TABLE own_deleted (fingerprint TEXT NOT NULL PRIMARY KEY, deleted DOUBLE PRECISION NOT NULL)",
+    """CREATE TABLE own_deleted (
+        fingerprint TEXT NOT NULL PRIMARY KEY, keygrip TEXT NOT NULL, deleted DOUBLE PRECISION NOT NULL)""",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -22,9 +22,22 @@ from relay.model.errors import StoreError
 from relay.store.database import BUSY_SECONDS, file_of
 from relay.store.faults import translated
 from relay.store.hash_chain import ANCHOR, HEAD
-from relay.store.schema import chain, duties, ledger, schema_version, tables, trace
+from relay.store.schema import (
+    chain,
+    duties,
+    ledger,
+    own_allowed,
+    own_deleted,
+    own_keys,
+    own_organisation,
+    schema_version,
+    tables,
+    trace,
+)
 
 _UNDER_WAY = frozenset({ledger.name, duties.name})
+_OWN = frozenset({own_organisation.name, own_keys.name, own_allowed.name, own_deleted.name})
+"""What was published since the copy stays, and so do the tombstones of deleted subkeys."""
 _TRACE = frozenset({trace.name, chain.name})
 _TABLES = [table for table in tables.sorted_tables if table is not schema_version]
 
@@ -63,7 +76,11 @@ def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
         database.execute("ATTACH ? AS copied", (str(copy),))
         database.execute("BEGIN IMMEDIATE")  # ends with the connection: rolled back unless committed
         goes_on = _goes_on(database)
-        staying = (frozenset() if new else _UNDER_WAY) | (_TRACE if goes_on else frozenset())
+        staying = (
+            (frozenset() if new else _UNDER_WAY)
+            | (_OWN if _has_own(database) else frozenset())
+            | (_TRACE if goes_on else frozenset())
+        )
         for table in _TABLES:
             if table.name not in staying:
                 columns = ", ".join(column.name for column in table.columns)
@@ -73,6 +90,10 @@ def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
                 )
         yield goes_on
         database.execute("COMMIT")
+
+
+def _has_own(database: sqlite3.Connection) -> bool:
+    return database.execute(f"SELECT 1 FROM main.{own_organisation.name}").fetchone() is not None  # noqa: S608  our own name
 
 
 def _opened(path: Path) -> sqlite3.Connection:

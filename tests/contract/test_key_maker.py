@@ -104,7 +104,7 @@ async def test_a_new_subkey_is_used_by_correspondents_and_the_old_one_still_open
     assert [s.fingerprint for s in rotated.subkeys][:1] == [s.fingerprint for s in martin.subkeys]
     assert len(rotated.subkeys) == 2
     new = encrypted_to(rotated, "gpg")
-    await ours.maker.forget(rotated, rotated.subkeys[0])
+    await ours.maker.forget(rotated.subkeys[0])
     assert await ours.maker.missing(rotated) == [rotated.subkeys[0]]
     assert ours.opened(rotated, new) == b"reply"
     assert ours.opened(rotated, old) is None, "what was captured cannot be opened once its subkey is deleted"

@@ -22,6 +22,7 @@ from relay.admin.backup import archive
 from relay.config import Config
 from relay.daemon.resources import opened_store, store_place
 from relay.model.errors import BackupError, StoreError
+from relay.model.own import decryption_keygrips
 from relay.openpgp import home, key_transfer
 from relay.store import Store, snapshot
 
@@ -46,11 +47,16 @@ def store_file(config: Config) -> Path | None:
     return snapshot.place(store_place(config))
 
 
-async def make(config: Config, store: Path, target: Path) -> tuple[int, Contents]:
-    """Write a backup to `target`, which is not there yet; its size, and what is in it."""
+async def make(config: Config, store: Path, target: Path, *, decryption_keys: bool = False) -> tuple[int, Contents]:
+    """Write a backup to `target`, which is not there yet; its size, and what is in it.
+
+    The secret encryption subkeys of own addresses are left out unless `decryption_keys`: whoever gets hold of the file
+    could open mail that was captured before.
+    """
     archive.assure_free(target)  # told before the work
-    async with opened_store(config):
-        keys = await key_transfer.taken(config.keyring)
+    async with opened_store(config) as opened:
+        left_out = frozenset() if decryption_keys else decryption_keygrips(await opened.own_keys.all())
+        keys = await key_transfer.taken(config.keyring, left_out)
         with _beside(target.parent) as folder:
             copy = folder / STORE
             await asyncio.to_thread(snapshot.take, store, copy)
@@ -74,11 +80,13 @@ class Restoring:
     holds: Contents
     now: Contents
     """What the store has now."""
+    buried: frozenset[str] = frozenset()
+    """Keygrips of deleted encryption subkeys, which no backup brings back."""
 
     async def apply(self) -> bool:
         """Put it in place; whether the trace stayed, because it goes on from the backup's."""
         with snapshot.replacing(self.store, self.copy, new=self.new) as goes_on:
-            await key_transfer.put(self.config.keyring, self.keys)
+            await key_transfer.put(self.config.keyring, self.keys, self.buried)
         return goes_on
 
 
@@ -93,7 +101,8 @@ async def read(config: Config, store: Path, source: Path) -> AsyncIterator[Resto
         new = not await asyncio.to_thread(store.exists)
         async with opened_store(config) as current:
             now = await _counted(current)
-            yield Restoring(config, store, new, folder / STORE, keys, manifest.made, holds, now)
+            buried = await current.own_keys.buried_keygrips() | await _buried(folder / STORE)
+            yield Restoring(config, store, new, folder / STORE, keys, manifest.made, holds, now, buried)
 
 
 def _largest(name: str) -> int | None:
@@ -129,6 +138,11 @@ async def _contents(copy: Path, keys: dict[str, bytes]) -> Contents:
         verdict = await store.trace.verify()
     fault = "" if verdict.holds else f"row {verdict.number}: {verdict.fault}"
     return replace(counted, fault=fault, secret_keys=sum(name.endswith(".key") for name in keys))
+
+
+async def _buried(copy: Path) -> frozenset[str]:
+    async with await Store.open(copy) as store:
+        return await store.own_keys.buried_keygrips()
 
 
 async def _counted(store: Store) -> Contents:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,41 @@ def test_who_is_allowed_has_to_be_an_own_address(hospital: Relay) -> None:
 def listed(relay: Relay) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(relay.run("own", "list", "--json").stdout)
     return found
+
+
+@pytest.mark.parametrize("words", [[], ["--with-decryption-keys"]])
+def test_a_backup_opens_captured_mail_only_where_that_was_asked_for(
+    words: list[str], hospital: Relay, tmp_path: Path
+) -> None:
+    hospital.run("own", "add", MARTIN)
+    secrets = {path.stem for path in (hospital.folder / "keyring" / "private-keys-v1.d").glob("*.key")}
+    hospital.run("backup", tmp_path / "backup.tar", *words)
+    with tarfile.open(tmp_path / "backup.tar") as archive:
+        kept = {Path(name).stem for name in archive.getnames() if name.endswith(".key")}
+    decryption = keygrips_of(hospital, MARTIN)
+    assert decryption < secrets
+    assert (decryption & kept) == (decryption if words else set())
+    assert len(kept) > 2, "the keys that certify and sign are in it"
+
+
+def test_a_restore_brings_no_deleted_subkey_back_and_takes_no_published_certificate_away(
+    hospital: Relay, tmp_path: Path
+) -> None:
+    hospital.run("own", "add", MARTIN)
+    hospital.run("backup", tmp_path / "backup.tar", "--with-decryption-keys")
+    (keygrip,) = keygrips_of(hospital, MARTIN)
+    hospital.run("own", "add", "apres@hopital.example")
+    with closing(sqlite3.connect(hospital.folder / "keyring" / "store.db")) as store:
+        store.execute("INSERT INTO own_deleted VALUES ('F', ?, 1.0)", (keygrip,))
+        store.commit()
+    secret = hospital.folder / "keyring" / "private-keys-v1.d" / f"{keygrip}.key"
+    secret.unlink()
+    hospital.run("restore", tmp_path / "backup.tar", "--yes")
+    assert not secret.exists()
+    assert "apres@hopital.example" in {own["address"] for own in listed(hospital)}
+
+
+def keygrips_of(relay: Relay, address: str) -> set[str]:
+    with closing(sqlite3.connect(relay.folder / "keyring" / "store.db")) as store:
+        ((subkeys,),) = store.execute("SELECT subkeys FROM own_key WHERE address = ?", (address.encode(),)).fetchall()
+    return {subkey[3] for subkey in json.loads(subkeys)}

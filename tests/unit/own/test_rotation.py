@@ -28,10 +28,10 @@ class Maker:
     forgotten: list[str] = field(default_factory=list)
 
     async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
-        new = OwnSubkey(f"new{len(key.subkeys)}", round(self.clock.now), round(self.clock.now + valid))
+        new = OwnSubkey(f"new{len(key.subkeys)}", round(self.clock.now), round(self.clock.now + valid), "")
         return replace(key, subkeys=(*key.subkeys, new))
 
-    async def forget(self, _key: OwnKey, subkey: OwnSubkey) -> None:
+    async def forget(self, subkey: OwnSubkey) -> None:
         self.forgotten.append(subkey.fingerprint)
 
 
@@ -64,7 +64,7 @@ class Site:
 
 
 def key(*made: float) -> OwnKey:
-    subkeys = tuple(OwnSubkey(f"s{n}", round(at), round(at + LIFETIMES.valid)) for n, at in enumerate(made))
+    subkeys = tuple(OwnSubkey(f"s{n}", round(at), round(at + LIFETIMES.valid), "") for n, at in enumerate(made))
     return OwnKey(MARTIN, "F" * 40, b"certificate", subkeys, round(made[0]))
 
 

@@ -12,7 +12,7 @@ from relay.own.certificates import YEAR
 from relay.own.wkd_tree import published, write
 
 NOW = 1_800_000_000.0
-JOE = OwnKey(Address("Joe.Doe@Example.ORG"), "F" * 40, b"joe", (OwnSubkey("S" * 40, 1, 2),), 1)
+JOE = OwnKey(Address("Joe.Doe@Example.ORG"), "F" * 40, b"joe", (OwnSubkey("S" * 40, 1, 2, ""),), 1)
 HASH = "example.org/hu/iy9q119eutrkn8s1mk4r39qejnbu3n5q"  # the draft's example
 
 
