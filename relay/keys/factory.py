@@ -61,11 +61,15 @@ _DOMAINS = Limits(
 class Sources:
     """The two that are asked over the network, where the configuration names them."""
 
-    def __init__(self, config: Config, examiner: Callable[[], Examiner]) -> None:
+    def __init__(
+        self, config: Config, examiner: Callable[[], Examiner], parts: Callable[[], Examiner] | None = None
+    ) -> None:
+        """`parts` makes what examines certificates that were cut down, from which the store is not to learn."""
+        parts = parts or examiner
         listed = config.lookup.sources
         servers = [_server(server) for server in config.lookup.ldap] if "ldap" in listed else []
-        self.ldap = Ldap(servers, examiner()) if servers else None
-        self.wkd = _wkd(config, examiner()) if "wkd" in listed else None
+        self.ldap = Ldap(servers, examiner(), parts=parts()) if servers else None
+        self.wkd = _wkd(config, examiner(), parts()) if "wkd" in listed else None
         self._order = listed
 
     def remotes(self, store: CacheStore) -> Sequence[CachedSource]:
@@ -101,7 +105,7 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
     """Keyring and sources, as the configuration has them; each with an examiner of its own."""
     listed = KEYRING in config.lookup.sources
     merge_policy = MergePolicy(store.certificates, examiner(), imported_first=listed)
-    found = Sources(config, lambda: LearningExaminer(examiner(), merge_policy))
+    found = Sources(config, lambda: LearningExaminer(examiner(), merge_policy), examiner)
     cache = CacheStore(store.answers, store.certificates, merge_policy, lifetimes(config))
     local = LocalStore(build_keyring(config, store), store.certificates, merge_policy, listed)
     return Resolver(local, found.remotes(cache), config.lookup.timeout, found.close)
@@ -122,7 +126,7 @@ def _server(keys: LdapServer) -> Server:
     )
 
 
-def _wkd(config: Config, examiner: Examiner) -> Wkd:
+def _wkd(config: Config, examiner: Examiner, parts: Examiner) -> Wkd:
     keys = config.lookup.wkd
     settings = Settings.of(
         timeout=keys.timeout,
@@ -130,4 +134,4 @@ def _wkd(config: Config, examiner: Examiner) -> Wkd:
         connect_to={str(place): str(target) for place, target in keys.connect_to.items()},
         allow_networks=keys.allow_networks,
     )
-    return Wkd(examiner, FetchClient(settings))
+    return Wkd(examiner, FetchClient(settings), parts=parts)

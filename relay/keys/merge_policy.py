@@ -22,6 +22,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from relay.keys.narrowing import bounded
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
@@ -176,7 +177,7 @@ class MergePolicy:
             raise EngineError("two states of one certificate could not be merged")
         if merged.data == known.certificate.data:
             return True
-        merged = replace(merged, disabled=known.certificate.disabled)
+        merged = bounded(replace(merged, disabled=known.certificate.disabled), known.certificate, news)
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
         entry = replace(known, certificate=merged, updated=updated)
         stored = await self._changes.do((entry, known.version))

@@ -10,16 +10,15 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
+from relay.keys import narrowing
 from relay.keys.ldap.directory import Directory, Plan
-from relay.keys.ldap.judge import NAME, judge, read
+from relay.keys.ldap.judge import NAME, Holdings, judge, read
 from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import KeySpace
 from relay.keys.ldap.server import Server
-from relay.mail.user_id_filter import narrowed
-from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unusable, Why
+from relay.model import Address, Certificate, Lookup, NotFound, Outage
 from relay.model.errors import ConfigError, EngineError, Fault
 from relay.pipeline.ports import Examiner
 
@@ -27,11 +26,19 @@ from relay.pipeline.ports import Examiner
 class Ldap:
     """`Source` over one or several servers of the same directory."""
 
-    def __init__(self, servers: Sequence[Server], examiner: Examiner, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        examiner: Examiner,
+        clock: Callable[[], float] = time.time,
+        parts: Examiner | None = None,
+    ) -> None:
+        """`parts` examines certificates that were cut down, from which the store is not to learn."""
         if importlib.util.find_spec("bonsai") is None:
             raise ConfigError((Fault("lookup.ldap", 0, "needs the extra `ldap`: pip install 'pgp-relay[ldap]'"),))
         self._directories = tuple(Directory(server) for server in servers)
         self._examiner = examiner
+        self._parts = parts or examiner
         self._clock = clock
 
     @property
@@ -45,8 +52,8 @@ class Ldap:
             return NotFound(NAME)
         try:
             space, entries = await self._find(lambda space: space.address_searches(address))
-            holdings = await read(entries, space, self._examiner)
-            return await self._narrowed(judge(address, holdings, space, self._clock()), address)
+            holdings = await self._narrowed(await read(entries, space, self._examiner), address)
+            return judge(address, holdings, space, self._clock())
         except Unavailable as error:
             return Outage(NAME, error.reason)
         except EngineError:
@@ -71,14 +78,14 @@ class Ldap:
         for directory in self._directories:
             await directory.close()
 
-    async def _narrowed(self, lookup: Lookup, address: Address) -> Lookup:
-        """What was found without the addresses nobody asked for: who may write one entry speaks for no other."""
-        if not isinstance(lookup, Found) or all(u.address == address for u in lookup.certificate.user_ids):
-            return lookup
-        [verdict] = await self._examiner.examine([narrowed(lookup.certificate.data, {address})])
-        if not isinstance(verdict, Certificate):
-            return Unusable(Why.INVALID, lookup.certificate.fingerprint, lookup.origin, NAME, lookup.method)
-        return replace(lookup, certificate=verdict)
+    async def _narrowed(self, holdings: Holdings, address: Address) -> Holdings:
+        """Without the addresses nobody asked for: who may write one entry speaks for no other."""
+        named = [c for c in holdings.certificates if any(user_id.address == address for user_id in c.user_ids)]
+        narrow = await narrowing.narrow(named, address, self._parts)
+        by_fingerprint = {whole.fingerprint: cut for whole, cut in zip(named, narrow, strict=True)}
+        verdicts = [by_fingerprint.get(one.fingerprint, one) for one in holdings.certificates]
+        readable = tuple(verdict for verdict in verdicts if isinstance(verdict, Certificate))
+        return Holdings(readable, holdings.unreadable or len(readable) < len(verdicts))
 
     async def _find(self, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:
         failures: list[Unavailable] = []

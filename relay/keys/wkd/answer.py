@@ -17,7 +17,7 @@ from relay.mail.user_id_filter import Sections
 from relay.model import Address
 from relay.model.errors import OpenPgpError
 
-MAX_PACKETS = 50_000
+MAX_PACKETS = 25_000
 MAX_KEPT = 2_000  # packets handed on: each may cost the examiner the check of a signature
 MAX_CERTIFICATES = 64
 
@@ -28,14 +28,19 @@ _HEADER = 6
 
 
 def certificates(answer: bytes, address: Address) -> list[bytes]:
-    """Binary transferable public keys, each with at least one user id with that address."""
+    """Binary transferable public keys, each with at least one user id with that address, and no other."""
+    return [cut for cut, _ in cut_and_whole(answer, address)]
+
+
+def cut_and_whole(answer: bytes, address: Address) -> list[tuple[bytes, bytes]]:
+    """As `certificates`, and each with all of its user ids too: what its self-signatures say concerns the whole key."""
     try:
-        kept = _kept(_binary(answer), address)
+        found = _kept(_binary(answer), address)
     except OpenPgpError as error:
         raise Failed(Reason.NO_CERTIFICATE) from error
-    if len(kept) > MAX_CERTIFICATES or sum(_size(sections) for sections in kept) > MAX_KEPT:
+    if len(found) > MAX_CERTIFICATES or sum(_size(cut) + _size(whole) for cut, whole in found) > 2 * MAX_KEPT:
         raise Failed(Reason.TOO_MANY)
-    return [user_id_filter.joined(sections) for sections in kept]
+    return [(user_id_filter.joined(cut), user_id_filter.joined(whole)) for cut, whole in found]
 
 
 def version(certificate: bytes) -> int:
@@ -49,17 +54,19 @@ def _binary(answer: bytes) -> bytes:
     return b"".join(block.data for block in armor.dearmor(answer) if block.kind == "PUBLIC KEY BLOCK")
 
 
-def _kept(data: bytes, address: Address) -> list[Sections]:
+def _kept(data: bytes, address: Address) -> list[tuple[Sections, Sections]]:
     if sum(1 for _ in islice(packets.walk(data), MAX_PACKETS + 1)) > MAX_PACKETS:
         raise Failed(Reason.TOO_MANY)
-    found: dict[tuple[int, bytes], Sections] = {}
+    cut: dict[tuple[int, bytes], Sections] = {}
+    whole: dict[tuple[int, bytes], Sections] = {}
     for certificate in packets.split_certificates(data):
-        sections = user_id_filter.sections(certificate, {address})
-        primary = next(iter(sections))
-        states = found.setdefault(primary, {})
-        for head, signatures in sections.items():
-            states.setdefault(head, {}).update(signatures)
-    return [sections for sections in found.values() if any(tag == user_id_filter.USER_ID for tag, _ in sections)]
+        wanted = user_id_filter.sections(certificate, {address})
+        primary = next(iter(wanted))
+        for states, sections in ((cut, wanted), (whole, user_id_filter.self_signed(certificate)), (whole, wanted)):
+            known = states.setdefault(primary, {})
+            for head, signatures in sections.items():
+                known.setdefault(head, {}).update(signatures)
+    return [(cut[key], whole[key]) for key in cut if any(tag == user_id_filter.USER_ID for tag, _ in cut[key])]
 
 
 def _size(sections: Sections) -> int:

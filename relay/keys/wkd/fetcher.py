@@ -5,7 +5,7 @@ somebody: a 404, an empty answer, an answer without the address, a domain neithe
 that refuses the connection, an address whose domain can be no host name. Everything else that is no certificate is an
 outage, with a `Reason`.
 
-The domain is chosen by whoever writes the mail: see `guard`, `route`, `https`, `reading` and `answer` for what bounds
+The domain is chosen by whoever writes the mail: see `guard`, `connector`, `https` and `answer` for what bounds
 it. `timeout` is for all requests of one address together; waiting for a free place does not count.
 """
 
@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from relay.keys.wkd import dns
+from relay.keys.wkd.answer import cut_and_whole
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.https import Client, Line
 from relay.keys.wkd.port import Document, Fetched, Settings
-from relay.keys.wkd.reading import Reader
 from relay.keys.wkd.reason import NAME, Failed, NoSuchName, NotListening, Reason
 from relay.model import Address, NotFound, Outage
 from relay.model.wkd_location import Location, locations
@@ -30,7 +30,6 @@ class Fetcher:
 
     def __init__(self, settings: Settings, resolve: dns.Resolve = dns.resolve) -> None:
         self._timeout = settings.timeout
-        self._reader = Reader(settings.timeout)
         self._names = dns.Names(resolve)
         self._client = Client(self._names, Guard(tuple(settings.allow_networks)), settings.connect_to, settings.ca_file)
 
@@ -59,8 +58,7 @@ class Fetcher:
                         break
                 else:
                     return NotFound(NAME, place.method)
-            found = await self._reader.certificates(octets, address) if octets else ()
-            return Document(place.method, tuple(found)) if found else NotFound(NAME, place.method)
+            return _document(octets, address, place.method)
         except TimeoutError:
             return Outage(NAME, Reason.TIMEOUT, place.method)
         except Failed as error:
@@ -69,3 +67,10 @@ class Fetcher:
             if place is not places[-1]:
                 return Outage(NAME, Reason.CONNECTION, place.method)
             return NotFound(NAME, place.method)
+
+
+def _document(octets: bytes, address: Address, method: str) -> Document | NotFound:
+    found = cut_and_whole(octets, address) if octets else []
+    if not found:
+        return NotFound(NAME, method)
+    return Document(method, tuple(cut for cut, _ in found), tuple(whole for _, whole in found))

@@ -27,6 +27,9 @@ class Document:
 
     method: str
     certificates: tuple[bytes, ...]
+    """With no other user ids."""
+    wholes: tuple[bytes, ...] = ()
+    """The same ones with all their user ids; empty: they have no others."""
 
 
 Fetched = Document | NotFound | Outage

@@ -16,8 +16,8 @@ from relay.keys.wkd.reason import NAME, Reason
 from relay.model import NotFound, Outage
 from relay.process.ipc import BadFrame, Frame, Limits
 
-ANSWER = Limits(strings=MAX_CERTIFICATES, octets=2 << 20)
-"""What is fetched is a megabyte at most, and what is kept of it hardly more."""
+ANSWER = Limits(strings=2 * MAX_CERTIFICATES, octets=4 << 20)
+"""What is fetched is a megabyte at most; it comes cut down, and whole, and hardly larger."""
 REQUEST = Limits(words=8 << 20)
 """A configuration may name another place for very many hosts."""
 
@@ -48,8 +48,8 @@ def answer_frame(number: int, fetched: Fetched) -> tuple[dict[str, Any], tuple[b
     """Words and strings of the answer with this number."""
     words = {"answer": number, "kind": type(fetched).__name__, "method": fetched.method}
     match fetched:
-        case Document(certificates=certificates):
-            return words, certificates
+        case Document(certificates=certificates, wholes=wholes):
+            return {**words, "certificates": len(certificates)}, certificates + wholes
         case Outage(reason=reason):
             return {**words, "reason": Reason(reason).name}, ()
         case NotFound():
@@ -62,7 +62,7 @@ def answer_of(frame: Frame) -> Fetched:
         method = METHODS[METHODS.index(frame.words["method"])]
         match frame.words["kind"]:
             case "Document" if frame.strings:
-                return Document(method, frame.strings)
+                return _document(method, frame)
             case "Outage":
                 return Outage(NAME, Reason[frame.words["reason"]], method)
             case "NotFound":
@@ -70,6 +70,14 @@ def answer_of(frame: Frame) -> Fetched:
     except (KeyError, TypeError, ValueError) as error:
         raise BadFrame("not an answer") from error
     raise BadFrame("no kind of answer")
+
+
+def _document(method: str, frame: Frame) -> Document:
+    count = int(frame.words["certificates"])
+    certificates, wholes = frame.strings[:count], frame.strings[count:]
+    if not certificates or len(wholes) not in {0, count}:
+        raise ValueError(count)
+    return Document(method, certificates, wholes)
 
 
 def error_name(word: object) -> str:

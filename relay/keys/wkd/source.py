@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from relay.keys import narrowing
 from relay.keys.selection import answer, select
 from relay.keys.wkd.answer import version
 from relay.keys.wkd.port import Document, Fetch
@@ -21,8 +22,16 @@ from relay.pipeline.ports import Examiner
 class Wkd:
     """The source. One for a process; `close` when it ends."""
 
-    def __init__(self, examiner: Examiner, fetch: Fetch, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        examiner: Examiner,
+        fetch: Fetch,
+        clock: Callable[[], float] = time.time,
+        parts: Examiner | None = None,
+    ) -> None:
+        """`parts` examines certificates that were cut down, from which the store is not to learn."""
         self._examiner = examiner
+        self._parts = parts or examiner
         self._fetch = fetch
         self._clock = clock
 
@@ -42,9 +51,9 @@ class Wkd:
         await self._fetch.close()
 
     async def _judge(self, document: Document, address: Address) -> Lookup:
-        blobs = document.certificates
+        blobs = document.wholes or document.certificates
         try:
-            verdicts = await self._examiner.examine(blobs)
+            verdicts = await self._narrowed(await self._examiner.examine(blobs), address)
         except EngineError:
             return Outage(NAME, Reason.EXAMINER, document.method)
         readable = [verdict for verdict in verdicts if isinstance(verdict, Certificate)]
@@ -53,6 +62,14 @@ class Wkd:
         at = self._clock()
         judged = select(readable, lambda certificate: certificate.unusable(at, address))
         return answer(judged, Origin.WKD, NAME, document.method)
+
+    async def _narrowed(
+        self, verdicts: Sequence[Certificate | Unreadable], address: Address
+    ) -> list[Certificate | Unreadable]:
+        """Each verdict for this address alone."""
+        readable = [verdict for verdict in verdicts if isinstance(verdict, Certificate)]
+        narrow = iter(await narrowing.narrow(readable, address, self._parts))
+        return [next(narrow) if isinstance(verdict, Certificate) else verdict for verdict in verdicts]
 
 
 def _unreadable(blobs: Sequence[bytes], verdicts: Sequence[Certificate | Unreadable], method: str) -> Unusable:

@@ -1,0 +1,86 @@
+"""The verdict on a certificate that was cut down to some user ids: never milder than that on the whole.
+
+Whether a key has expired may stand in a self-signature of any of its user ids. GnuPG and others read all of them; a
+certificate cut down to the user ids with the address that was asked for may have lost the one that counts. So the whole
+is judged, and the cut one, and the stricter word counts for each part. What is stored is the cut one: who publishes
+one address speaks for no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from relay.mail.user_id_filter import narrowed
+from relay.model import Address, Certificate, Component, Unreadable
+from relay.model.errors import OpenPgpError
+from relay.pipeline.ports import Examiner
+
+
+async def narrow(
+    certificates: Sequence[Certificate], address: Address, examiner: Examiner
+) -> list[Certificate | Unreadable]:
+    """Each with the user ids of this address alone. Raises `EngineError`."""
+    several = [one for one in certificates if any(user_id.address != address for user_id in one.user_ids)]
+    cuts = await examiner.examine([_cut(one, address) for one in several]) if several else []
+    narrow = {one.fingerprint: strictest(one, cut) for one, cut in zip(several, cuts, strict=True)}
+    return [narrow.get(one.fingerprint, one) for one in certificates]
+
+
+def strictest(whole: Certificate, cut: Certificate | Unreadable) -> Certificate | Unreadable:
+    """The cut one, with what either verdict holds against each of its parts."""
+    if isinstance(cut, Unreadable):
+        return cut
+    of_whole = {component.fingerprint: component for component in whole.components}
+    return replace(
+        cut,
+        components=tuple(_stricter(of_whole.get(part.fingerprint), part) for part in cut.components),
+        user_ids=tuple(
+            replace(user_id, revoked=user_id.revoked or _revoked(whole, user_id.text)) for user_id in cut.user_ids
+        ),
+        disabled=whole.disabled or cut.disabled,
+        weaknesses=tuple(dict.fromkeys((*whole.weaknesses, *cut.weaknesses))),
+    )
+
+
+def bounded(merged: Certificate, *states: Certificate) -> Certificate:
+    """What two states were merged into, with nothing usable, and for no longer, than it was in one of the two."""
+    of_states = [{component.fingerprint: component for component in state.components} for state in states]
+    return replace(merged, components=tuple(_at_most(part, of_states) for part in merged.components))
+
+
+def _at_most(part: Component, states: Sequence[Mapping[str, Component]]) -> Component:
+    known = [state[part.fingerprint] for state in states if part.fingerprint in state]
+    ends = [one.expires for one in known]
+    last = None if not ends or None in ends else max(end for end in ends if end is not None)
+    return replace(
+        part, expires=_earlier(part.expires, last), revoked=part.revoked or any(one.revoked for one in known)
+    )
+
+
+def _stricter(whole: Component | None, cut: Component) -> Component:
+    if whole is None:
+        return replace(cut, valid=False)
+    return replace(
+        cut,
+        expires=_earlier(whole.expires, cut.expires),
+        encrypts=whole.encrypts and cut.encrypts,
+        revoked=whole.revoked or cut.revoked,
+        valid=whole.valid and cut.valid,
+    )
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((end for end in (one, other) if end is not None), default=None)
+
+
+def _revoked(whole: Certificate, text: str) -> bool:
+    same = [user_id.revoked for user_id in whole.user_ids if user_id.text == text]
+    return not same or all(same)
+
+
+def _cut(certificate: Certificate, address: Address) -> bytes:
+    try:
+        return narrowed(certificate.data, {address})
+    except OpenPgpError:  # what an examiner gave back is whole
+        return b""
