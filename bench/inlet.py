@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from relay.config import Endpoint
@@ -15,19 +16,24 @@ from relay.smtp.inlet import Inlet
 TAKEN = Reply(250, "2.0.0", "forgotten")
 
 
-async def process(inbound: Inbound) -> tuple[Reply, ...]:
-    return (TAKEN,) * len(inbound.envelope.recipients)
+@dataclass
+class Forgotten:
+    """Takes a mail."""
 
+    inbound: Inbound
 
-async def answered(_inbound: Inbound, _delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
-    pass
+    async def replies(self) -> tuple[Reply, ...]:
+        return (TAKEN,) * len(self.inbound.envelope.recipients)
+
+    async def settle(self, *, delivered: bool) -> None:
+        pass
 
 
 async def main(port: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     allow = [ip_network("127.0.0.0/8")]
-    inlet = Inlet(process, answered, hostname="inlet.example", allow=allow, bounds=Bounds())
+    inlet = Inlet(Forgotten, hostname="inlet.example", allow=allow, bounds=Bounds())
     await inlet.start(Endpoint.parse(f"smtp://127.0.0.1:{port}"))
     await stop.wait()
     await inlet.stop(5)

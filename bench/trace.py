@@ -2,7 +2,7 @@
 
     python bench/trace.py [ENGINE…] [--rounds N] [--seconds S] [--json]
 
-Two relays as large_beside_small.py sets them up; their one difference is that in the second `Audit.record` does
+Two relays as large_beside_small.py sets them up; their one difference is that in the second `AuditEntry.write` does
 nothing. `CLIENTS` connections send mails of 10 KB, each encrypted and signed, for some seconds to the one, then to the
 other, round by round, so that what else runs on the machine meets both alike. Told are messages a second and the
 milliseconds of processor time that a message takes (of the relay with its children), medians over the rounds. The
@@ -27,10 +27,10 @@ from subjects import Subject
 CLIENTS = 20
 WITHOUT = """
 from relay.cli.main import main
-from relay.pipeline.audit import Audit
+from relay.pipeline.audit import AuditEntry
 async def nothing(*_):
     pass
-Audit.record = nothing
+AuditEntry.write = nothing
 main()
 """
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -56,19 +57,27 @@ def _stop_agents(home: Path) -> None:
         raise RelayError("gpg-agent was told to end and did not: gpgconf hangs") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """`smtp`'s `Delivery`: the sink takes every mail."""
+
+    inbound: Inbound
+    caught: Caught
+
+    async def replies(self) -> tuple[Reply, ...]:
+        await self.caught.put(self.inbound)
+        return tuple(delivered(self.inbound.id) for _ in self.inbound.envelope.recipients)
+
+    async def settle(self, *, delivered: bool) -> None:
+        """Nothing is left to do."""
+
+
 @asynccontextmanager
 async def sink() -> AsyncIterator[tuple[int, Caught]]:
     """A next hop that takes everything; its port, and what it got."""
     caught: Caught = asyncio.Queue()
 
-    async def take(inbound: Inbound) -> tuple[Reply, ...]:
-        await caught.put(inbound)
-        return tuple(delivered(inbound.id) for _ in inbound.envelope.recipients)
-
-    async def answered(_inbound: Inbound, _delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
-        pass
-
-    inlet = Inlet(take, answered, hostname="sink.example", allow=(ip_network("127.0.0.0/8"),))
+    inlet = Inlet(lambda inbound: _Taken(inbound, caught), hostname="sink.example", allow=(ip_network("127.0.0.0/8"),))
     (address,) = await inlet.start(Endpoint("smtp", "127.0.0.1"))
     try:
         yield int(address.rpartition(":")[2]), caught

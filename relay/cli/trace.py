@@ -56,7 +56,7 @@ def trace(  # noqa: PLR0913  each is an option
     ] = False,
     head: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER:HASH", help="With --verify: what the log's last `anchored` line says."),
+        typer.Option(metavar="NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
     ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")

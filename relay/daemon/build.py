@@ -29,12 +29,15 @@ from relay.mail.notice_texts import Language
 from relay.model import Address
 from relay.model.errors import ConfigError, Fault
 from relay.openpgp import signing
+from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import BatchEncryptor
+from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
 from relay.pipeline.outgoing import Pipeline
 from relay.pipeline.ports import Outlet
+from relay.pipeline.receive import Receiver
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 from relay.store import Store
@@ -81,12 +84,13 @@ async def build(config: Config, persistence: Persistence) -> Components:
         events.log().warning(Event.SHADOW)
     resolver = build_resolver(config, persistence.store, lambda: build_pooled_examiner(config))
     outlet = build_outlet(config)
+    next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     pipeline = Pipeline(
-        rules=config.rules(),
-        lookups=resolver,
+        receiver=Receiver(persistence.ledger, persistence.audit),
+        decider=Decider(config.rules(), resolver, config.sign.leaves_off),
         batch=BatchEncryptor(await _build_encryptor(config)),
-        deliverer=build_deliverer(config, persistence, outlet),
-        ledger=persistence.ledger,
+        deliverer=Deliverer(next_hop),
+        notifier=Notifier(build_notices(config), next_hop),
         audit=persistence.audit,
         shadow=config.shadow,
     )
@@ -99,13 +103,6 @@ async def build(config: Config, persistence: Persistence) -> Components:
         jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
     return Components(config, resolver, outlet, pipeline, schedule)
-
-
-def build_deliverer(config: Config, persistence: Persistence, outlet: Outlet) -> Deliverer:
-    """What sends and notifies."""
-    longest = config.deadlines.next_hop + config.deadlines.final_dot
-    notifier = Notifier(build_notices(config), outlet)
-    return Deliverer(outlet, notifier, persistence.ledger, persistence.audit, longest)
 
 
 def build_outlet(config: Config) -> SmtpOutlet:
@@ -142,5 +139,5 @@ async def _build_encryptor(config: Config) -> Encryptor:
         selector = config.sign.signer(sender)
         return resolved[selector] if selector else None
 
-    engine, beside = await build_engine(config, set(resolved.values()))
-    return Encryptor(engine, signer, hostname(config), beside, config.sign.leaves_off)
+    engine, in_pool = await build_engine(config, set(resolved.values()))
+    return Encryptor(engine, signer, hostname(config), in_pool)

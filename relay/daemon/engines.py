@@ -21,7 +21,7 @@ from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.pipeline.encrypt import EncryptInPool, EncryptionJob, encrypted
 from relay.pipeline.ports import Engine, Examiner
-from relay.process.pool import run_in_background, run_in_pool
+from relay.process.pool import Document, run_in_background
 
 Kind = Literal["gnupg", "sequoia"]
 
@@ -59,15 +59,15 @@ async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, 
     if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
         await engine.prepare(signers)
 
-    async def elsewhere(order: EncryptionJob) -> bytes:
-        return await run_in_pool(len(order.content), encrypt_in_pool, settings, order)
+    async def in_pool(job: EncryptionJob, document: Document) -> bytes:
+        return await document.run_last(encrypt_in_pool, settings, job)
 
-    return engine, elsewhere
+    return engine, in_pool
 
 
-def encrypt_in_pool(settings: EngineSettings, order: EncryptionJob) -> Awaitable[bytes]:
-    """What the process beside does. The order is its coroutine's alone."""
-    return encrypted(_made(settings), order)
+def encrypt_in_pool(settings: EngineSettings, job: EncryptionJob) -> Awaitable[bytes]:
+    """In a process of the pool: the encrypted mail. Only the coroutine holds the job."""
+    return encrypted(_made(settings), job)
 
 
 @lru_cache(maxsize=2)

@@ -108,7 +108,7 @@ class WorkerRole:
 
     def ready(self, listening: Sequence[str]) -> None:
         """It serves."""
-        events.log().info(Event.WORKING, pid=os.getpid())
+        events.log().info(Event.WORKER_READY, pid=os.getpid())
         self._channel.send({"ready": list(listening)})
 
     async def watch(self, signals: Signals) -> None:

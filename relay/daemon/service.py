@@ -13,18 +13,20 @@ import asyncio
 from relay.config import Config
 from relay.daemon import build, systemd, tls
 from relay.daemon.build import Components
+from relay.daemon.generation import Generation
 from relay.daemon.health import Health
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
 from relay.daemon.scheduler import run_jobs
 from relay.daemon.signals import Signals, ignore_signals
-from relay.model import Inbound, Reply
+from relay.model import Inbound
 from relay.model.errors import ConfigError, ListenError, RelayError, StoreError
 from relay.process import pool
 from relay.process.child import use_pidfd
 from relay.process.memory import freeze_loaded_objects, return_freed_memory
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
+from relay.smtp.server_context import Delivery
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.metrics import ProcessState
@@ -36,12 +38,12 @@ class Service:
 
     def __init__(self, persistence: Persistence, components: Components, role: Role, observer: Observer) -> None:
         self._persistence = persistence
-        self._components = components
+        self._generations = [Generation(components)]
+        """The last one counts; those before have mails in progress."""
         self._role = role
-        self._underway: dict[str, Components] = {}
         self._signals = Signals()
         self._health = Health(lambda: self._components, persistence, observer)
-        self._reporting = role.reporting(observer, lambda: ProcessState(len(self._underway), self._health.lacks))
+        self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
 
     async def run(self) -> None:
         """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
@@ -85,27 +87,23 @@ class Service:
         except StoreError as error:
             events.log().error(Event.UNTRACED, **events.unforeseen(error))
 
-    async def process(self, inbound: Inbound) -> tuple[Reply, ...]:
+    @property
+    def _components(self) -> Components:
+        return self._generations[-1].components
+
+    @property
+    def _in_progress(self) -> int:
+        """Mails, of all generations."""
+        return sum(generation.in_progress for generation in self._generations)
+
+    def begin(self, inbound: Inbound) -> Delivery:
         """The inlet's hook."""
-        self._underway[inbound.id] = self._components
-        return await self._components.pipeline.process(inbound)
-
-    async def answered(self, inbound: Inbound, delivered: bool) -> None:  # noqa: FBT001  the inlet's hook
-        """The inlet's other hook."""
-        components = self._underway.pop(inbound.id, self._components)
-        await components.pipeline.answered(inbound, delivered)
-        await self._retire(components)
-
-    async def _retire(self, components: Components) -> None:
-        """Close what a reload has replaced, once its last message is answered."""
-        if components is not self._components and components not in self._underway.values():
-            await components.close()
+        return self._generations[-1].begin(inbound)
 
     def _inlet(self) -> Inlet:
         settings = self._components.config
         return Inlet(
-            self.process,
-            self.answered,
+            self.begin,
             hostname=build.hostname(settings),
             allow=settings.allow,
             tls=tls.inlet(settings),
@@ -127,11 +125,15 @@ class Service:
         except RelayError as error:
             events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
         else:
-            old, self._components = self._components, components
-            await self._retire(old)
+            await self._succeed(components)
             events.log().info(Event.RELOADED)
             return True
         return False
+
+    async def _succeed(self, components: Components) -> None:
+        *_, old = self._generations
+        self._generations = [each for each in self._generations if each.in_progress] + [Generation(components)]
+        await old.retire()
 
     async def _follow(self, components: Components) -> None:
         try:

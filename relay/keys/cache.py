@@ -231,7 +231,7 @@ class CachedSource:
     def _log(self, address: Address, lookup: Lookup, seconds: float) -> None:
         row = to_row(self.name, address.key, 0, lookup)
         events.log().info(
-            Event.ASKED,
+            Event.SOURCE_ASKED,
             source=self.name,
             recipient=address.text,
             result=row.result.value,

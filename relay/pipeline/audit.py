@@ -1,8 +1,8 @@
 """Writes the trace of a message before its answer is given, and of a recipient served before the others at once.
 
-Promises that no decision goes untraced for good: rows that the store does not take are kept and written
-first when it is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that
-the next hop took is not answered 451 because its trace has to wait, or it would go out twice.
+Promises that no decision goes untraced for good: rows that the store does not take are kept and written first when it
+is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that the next hop took is not
+answered 451 because its trace has to wait, or it would go out twice.
 """
 
 from __future__ import annotations
@@ -35,25 +35,12 @@ class Audit:
         if self._waiting:
             rows, self._waiting, self._trying = self._waiting, [], True
             try:
-                await self._write(rows)
+                await self.write(rows)
             finally:
                 self._trying = False
 
-    async def record(self, transaction: Transaction, told: Mapping[int, Reply]) -> None:
-        """One row for each of these that was decided on and has none yet, with what it is answered."""
-        due = [index for index in told if index in transaction.decisions and index not in transaction.traced]
-        if not due:
-            return
-        transaction.traced.update(due)
-        if not transaction.message_id:  # looked for once, also for ten thousand recipients
-            transaction.message_id = headers.message_id(transaction.inbound.content)
-        rows = [_record(transaction, index, told[index]) for index in due]
-        try:
-            await self._write(rows)
-        except StoreError:
-            transaction.log.error(Event.UNTRACED, rows=len(rows))
-
-    async def _write(self, rows: list[Record]) -> None:
+    async def write(self, rows: list[Record]) -> None:
+        """Write them, or keep them. Raises `StoreError` where some have to wait."""
         if self._waiting:  # the store is away, and each try may wait long for a lock
             self._waiting.extend(rows)
             raise StoreError("rows of the trace wait for the store")
@@ -65,25 +52,56 @@ class Audit:
                 raise
 
 
-def _record(transaction: Transaction, index: int, told: Reply) -> Record:
-    inbound, decision = transaction.inbound, transaction.decisions[index]
-    sender = inbound.envelope.sender
-    return Record(
-        time=inbound.received.timestamp(),
-        id=inbound.id,
-        queue_id=inbound.envelope.queue_id,
-        message_id=transaction.message_id,
-        sender=sender.text if sender else "",
-        recipient=transaction.recipients[index].address.text,
-        action=verb(decision),
-        rule=decision.rule,
-        reason=decision.reason,
-        fingerprint=_fingerprint(decision),
-        signed_by=transaction.signed_by.get(index, ""),
-        reply=f"{told.code} {told.enhanced}",
-        size=len(inbound.content),
-        shadow=transaction.shadow,
-    )
+class AuditEntry:
+    """The rows of one transaction: one for each recipient that was decided on."""
+
+    def __init__(self, audit: Audit, transaction: Transaction, decisions: Mapping[int, Decision]) -> None:
+        self.decisions = decisions
+        self.signed_by: Mapping[int, str] = {}
+        """Who signed the messages of these recipients."""
+        self._audit = audit
+        self._transaction = transaction
+        self._written: set[int] = set()
+        self._message_id: str | None = None
+
+    async def write(self, told: Mapping[int, Reply]) -> None:
+        """One row for each of these that was decided on and has none yet, with what it is answered."""
+        due = [index for index in told if index in self.decisions and index not in self._written]
+        if not due:
+            return
+        self._written.update(due)
+        rows = [self._row(index, self.decisions[index], told[index]) for index in due]
+        try:
+            await self._audit.write(rows)
+        except StoreError:
+            self._transaction.log.error(Event.UNTRACED, rows=len(rows))
+
+    @property
+    def message_id(self) -> str:
+        """Of the mail; looked for once, also for ten thousand recipients."""
+        if self._message_id is None:
+            self._message_id = headers.message_id(self._transaction.inbound.content)
+        return self._message_id
+
+    def _row(self, index: int, decision: Decision, told: Reply) -> Record:
+        inbound = self._transaction.inbound
+        sender = inbound.envelope.sender
+        return Record(
+            time=inbound.received.timestamp(),
+            id=inbound.id,
+            queue_id=inbound.envelope.queue_id,
+            message_id=self.message_id,
+            sender=sender.text if sender else "",
+            recipient=self._transaction.recipients[index].address.text,
+            action=verb(decision),
+            rule=decision.rule,
+            reason=decision.reason,
+            fingerprint=_fingerprint(decision),
+            signed_by=self.signed_by.get(index, ""),
+            reply=f"{told.code} {told.enhanced}",
+            size=len(inbound.content),
+            shadow=self._transaction.shadow,
+        )
 
 
 def _fingerprint(decision: Decision) -> str:

@@ -1,8 +1,7 @@
-"""Room six: make of a received message the one that leaves.
+"""Step 6, for one message: make of the received mail the one that leaves.
 
-Promises that what it returns for a parcel with certificates is an encrypted mail for exactly these: it is
-walked once more after it was made (`pgpmime.verify`). Raises `EngineError` and `NotEncrypted`; both mean that
-nothing may leave.
+Promises that what it returns for a group with certificates is an encrypted mail for exactly these: it is read once more
+after it was made (`pgpmime.verify`). Raises `EngineError` and `NotEncrypted`; both mean that nothing may leave.
 """
 
 from __future__ import annotations
@@ -17,14 +16,23 @@ from relay.mail.payload import payload
 from relay.model import Address, Inbound
 from relay.pipeline.grouping import Group
 from relay.pipeline.ports import Engine
-from relay.process import pool
-from relay.process.pool import LARGE
+from relay.process.pool import LARGE, Document
 
 OCTETS_A_KEY = 8192
 """A recipient costs an engine as much as so many octets of text."""
 
 Signers = Callable[[Address | None], str | None]
 """The fingerprint of the secret key that signs for a sender; None: unsigned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What leaves for a group of recipients."""
+
+    group: Group
+    content: bytes
+    signer: str = ""
+    """The fingerprint of the key that signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +50,36 @@ class EncryptionJob:
         return len(self.content) + len(self.group.certificates) * OCTETS_A_KEY
 
 
-EncryptInPool = Callable[[EncryptionJob], Awaitable[bytes]]
-"""Has an order carried out in another process."""
+EncryptInPool = Callable[[EncryptionJob, Document], Awaitable[bytes]]
+"""Does a job in a process of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encryptor:
-    """Turns parcels into messages."""
+    """Makes messages."""
 
     engine: Engine
     signers: Signers
     hostname: str
     in_pool: EncryptInPool | None = None
-    """For large orders; None: they are carried out here."""
-    leaves_off: Callable[[Address | None], bool] = lambda _sender: False
-    """Whether a mail of this sender that leaves long after its Date loses a signature."""
+    """For large jobs; None: they are done here."""
 
-    def signer(self, inbound: Inbound, group: Group) -> str | None:
-        """Who signs this parcel."""
-        return self.signers(inbound.envelope.sender) if group.encrypted and group.sign else None
-
-    async def make(self, inbound: Inbound, group: Group) -> bytes:
-        """The message for this parcel: encrypted and checked, or as received with our Received line."""
+    async def make(self, inbound: Inbound, group: Group, document: Document) -> Message:
+        """The message for this group: encrypted and checked, or as received with our Received line."""
         received = headers.received_field(inbound, self.hostname)
         if not group.encrypted:
-            return await pool.run(len(inbound.content), passed_on, inbound.content, received, group.hidden)
-        job = EncryptionJob(inbound.content, group, received, self.signer(inbound, group))
+            return Message(group, await document.run(passed_on, inbound.content, received, group.hidden))
+        signer = self.signers(inbound.envelope.sender) if group.sign else None
+        job = EncryptionJob(inbound.content, group, received, signer)
         if self.in_pool and job.cost >= LARGE:
-            return await self.in_pool(job)
-        return await encrypted(self.engine, job)
+            content = await self.in_pool(job, document)
+        else:
+            content = await encrypted(self.engine, job)
+        return Message(group, content, signer or "")
 
 
 async def encrypted(engine: Engine, job: EncryptionJob) -> bytes:
-    """The encrypted mail. Each form that a large one goes through is let go as soon as the next is there."""
+    """The encrypted mail. Each form that a large one goes through is released as soon as the next is there."""
     group, received, signer = job.group, job.received, job.signer
     head = headers.split(job.content)
     clear = payload(job.content, group.hidden, protect_subject=group.protect_subject)

@@ -1,7 +1,7 @@
-"""Room six for all recipients: makes every message before one leaves, within bounds of time and memory.
+"""Step 6, for all recipients: every message is made before one leaves, within bounds of time and memory.
 
-Promises that a failure concerns the recipients of that one message, who get a temporary reply, and that the copies
-of one mail for many hidden recipients do not eat the machine: what finds no room, or no time, is answered 452 or
+Promises that a failure concerns the recipients of that one message, who get a temporary reply, and that the copies of
+one mail for many hidden recipients do not use up the machine's memory: those without room, or time, are answered 452 or
 451. The client comes again with these recipients alone, so that every attempt gets further.
 """
 
@@ -12,16 +12,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from relay.model import replies
+from relay.model import Reply, replies
 from relay.model.errors import EngineError, NotEncrypted
-from relay.pipeline.encrypt import Encryptor
+from relay.pipeline.encrypt import Encryptor, Message
 from relay.pipeline.grouping import Group
 from relay.pipeline.transaction import Transaction
 from relay.process.budget import Budget, Lease
+from relay.process.pool import Document
 from relay.telemetry.events import Event, unforeseen
 
 AT_ONCE = 8
-"""Messages in the making, of one mail: enough for every processor, and payloads of no more are in memory."""
+"""Messages of one mail that are made at the same time: enough for every processor, and so many payloads in memory."""
 MADE_WITHIN = 250.0
 """Seconds from a mail's arrival; then there is still time to hand over before Postfix gives up."""
 COPIES = 512 * 1024 * 1024
@@ -36,44 +37,50 @@ class BatchEncryptor:
     budget: Budget = field(default_factory=lambda: Budget(COPIES))
 
     async def encrypt_all(
-        self, transaction: Transaction, groups: Sequence[Group], lease: Lease
-    ) -> list[tuple[Group, bytes]]:
-        """Every message that could be made, in their order; the others' recipients have their reply."""
+        self, transaction: Transaction, groups: Sequence[Group], document: Document, lease: Lease
+    ) -> list[Message]:
+        """Every message that could be made, in their order; the others' recipients get their reply.
+
+        Several messages go into several processes of the pool, so that they are made at the same time.
+        """
         waiting = [group for at, group in enumerate(groups) if at == 0 or self._covered(transaction, group, lease)]
-        made: dict[int, bytes] = {}
+        made: dict[int, Message] = {}
         queue = iter(enumerate(waiting))
 
         async def work() -> None:
             for at, group in queue:
-                if (message := await self._make(transaction, group)) is not None:
+                if message := await self._make(transaction, group, document):
                     made[at] = message
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
-        return [(waiting[at], made.pop(at)) for at in sorted(made)]
+        return [made.pop(at) for at in sorted(made)]
 
     def _covered(self, transaction: Transaction, group: Group, lease: Lease) -> bool:
         if lease.take(len(transaction.inbound.content) * 3 // 2):  # armor makes four octets of three
             return True
-        if not transaction.shadow:
-            transaction.answer(group.recipients, replies.too_many_copies(transaction.inbound.id))
+        self._answer(transaction, group, replies.too_many_copies(transaction.inbound.id))
         return False
 
-    async def _make(self, transaction: Transaction, group: Group) -> bytes | None:
+    async def _make(self, transaction: Transaction, group: Group, document: Document) -> Message | None:
         if time.monotonic() > transaction.began + MADE_WITHIN:
             return None
         begun = time.monotonic()
         try:
-            message = await self.encryptor.make(transaction.inbound, group)
+            message = await self.encryptor.make(transaction.inbound, group, document)
         except (EngineError, NotEncrypted) as error:
             transaction.log.error(Event.FAILED, recipients=len(group.recipients), **unforeseen(error))
-            if not transaction.shadow:
-                transaction.answer(group.recipients, replies.failed(transaction.inbound.id))
+            self._answer(transaction, group, replies.failed(transaction.inbound.id))
             return None
         if group.encrypted:
-            signer = self.encryptor.signer(transaction.inbound, group) or ""
-            transaction.signed_by.update(dict.fromkeys(group.recipients, signer))
-            seconds = round(time.monotonic() - begun, 4)
             transaction.log.info(
-                Event.ENCRYPTED, recipients=len(group.recipients), signer=signer, size=len(message), seconds=seconds
+                Event.ENCRYPTED,
+                recipients=len(group.recipients),
+                signer=message.signer,
+                size=len(message.content),
+                seconds=round(time.monotonic() - begun, 4),
             )
         return message
+
+    def _answer(self, transaction: Transaction, group: Group, reply: Reply) -> None:
+        if not transaction.shadow:
+            transaction.answer(group.recipients, reply)

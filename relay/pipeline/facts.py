@@ -1,4 +1,4 @@
-"""What a rule may look at, taken from one message once."""
+"""Step 2: what a message is. Read once, it says what a rule may look at, and who is hidden in it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
+from typing import Self
 
 from relay.mail import headers
-from relay.mail.shape import Protection, Shape
-from relay.model import Address, Inbound
-from relay.policy import Message, Rule, Text, candidates
+from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
+from relay.mail.shape import Protection, Shape, shape_of
+from relay.model import Address, Decision, Inbound
+from relay.policy import Message, Rule, Telling, Text, candidates, telling
 from relay.policy.text import MAX_ELEMENTS
+from relay.process.pool import Document
+
+
+async def read(inbound: Inbound, document: Document) -> Facts:
+    """The facts of this message."""
+    head, shape, hidden = await document.run(_read, inbound)
+    return Facts(inbound, head, shape, hidden)
+
+
+def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients]:
+    head = headers.split(inbound.content)
+    return head, shape_of(inbound.content), hidden_recipients(inbound.envelope, head)
+
 
 LATE = 50 * 60.0
 """Seconds. Thunderbird allows 3600 between Date and signature, and encrypting takes its time."""
@@ -20,10 +35,32 @@ LATE = 50 * 60.0
 class Facts:
     """The message's side of the rules; `of` adds the recipient."""
 
-    def __init__(self, inbound: Inbound, head: headers.Head, shape: Shape) -> None:
+    def __init__(self, inbound: Inbound, head: headers.Head, shape: Shape, hidden: HiddenRecipients = NOBODY) -> None:
         self._inbound = inbound
         self._head = head
         self.shape = shape
+        self.hidden = hidden
+        """Who stands in To and Cc, and who does not."""
+
+    @classmethod
+    def unread(cls, inbound: Inbound) -> Self:
+        """Of a message that could not be read: nothing is known but its envelope."""
+        return cls(inbound, headers.split(b"\r\n"), Shape())
+
+    def can_be_told(self, index: int) -> bool:
+        """Whether a notice about this recipient may be written (RFC 3834 section 2: none about a program's mail)."""
+        envelope = self._inbound.envelope
+        return envelope.sender is not None and not self.shape.automatic and not envelope.recipients[index].notify_never
+
+    def telling(self, index: int, decision: Decision) -> Telling:
+        """How the sender learns of this recipient's decision."""
+        envelope = self._inbound.envelope
+        return telling(
+            decision,
+            sender_null=envelope.sender is None,
+            notify_never=envelope.recipients[index].notify_never,
+            automatic=self.shape.automatic,
+        )
 
     @property
     def encrypted_as(self) -> str | None:

@@ -1,15 +1,14 @@
 """The ledger as the pipeline uses it: what could not be written down is at least remembered.
 
-Promises that a recipient once served in a transaction is not served again by this process, even where the
-store breaks in the very moment between the next hop's 250 and the row (DESIGN promise 3). While rows wait to be
-written, every new transaction waits too: `known` raises.
+Promises that a recipient once served in a transaction is not served again by this process, even where the store breaks
+between the next hop's 250 and the row. While rows wait to be written, every new transaction waits too: `open` raises.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from relay.model import Envelope
@@ -19,7 +18,7 @@ from relay.pipeline.transaction_lock import TransactionLocks
 
 
 def digest(envelope: Envelope, content: bytes) -> bytes:
-    """What names a transaction over all its retries: its sender and its octets."""
+    """What identifies a transaction over all its retries: its sender and its octets."""
     sender = (envelope.sender.text if envelope.sender else "").encode("utf-8", "surrogateescape")
     hashed = hashlib.sha256(len(sender).to_bytes(4) + sender)
     hashed.update(content)
@@ -27,21 +26,33 @@ def digest(envelope: Envelope, content: bytes) -> bytes:
 
 
 class BufferedLedger:
-    """A ledger over a ledger; `turns` keeps attempts at one transaction apart."""
+    """A ledger with what the store has not taken yet; `locks` keep attempts at one transaction apart."""
 
     def __init__(self, ledger: Ledger, locks: TransactionLocks) -> None:
         self._ledger = ledger
-        self.locks = locks
+        self._locks = locks
         self._unwritten: defaultdict[bytes, set[str]] = defaultdict(set)
 
     async def prove(self) -> None:
         """The store takes rows now. Raises `StoreError`."""
         await self._ledger.forget(b"", ("",))  # nobody's: a write that changes nothing
 
-    async def known(self, digest: bytes) -> frozenset[str]:
-        """Who is served already. Raises `StoreError`: then nobody may be served now."""
-        await self.write_rest()
-        return await self._ledger.served(digest)
+    async def open(self, digest: bytes) -> LedgerEntry:
+        """The entry of this transaction, once no other attempt has it.
+
+        Raises `StoreError`: then nobody may be served now; `TimeoutError` where another attempt goes on too long.
+        """
+        await self._locks.acquire(digest)
+        try:
+            await self.write_rest()
+            return LedgerEntry(self, digest, await self._ledger.served(digest))
+        except BaseException:
+            self.close(digest)
+            raise
+
+    def close(self, digest: bytes) -> None:
+        """The next attempt may begin."""
+        self._locks.release(digest)
 
     async def record(self, digest: bytes, keys: Sequence[str]) -> bool:
         """Write down; False where that has to wait for the store to come back."""
@@ -69,3 +80,31 @@ class BufferedLedger:
         waiting.difference_update(keys)
         if not waiting:
             self._unwritten.pop(digest, None)
+
+
+class LedgerEntry:
+    """What one attempt knows and writes of its transaction; no other attempt has it until `close`."""
+
+    def __init__(self, ledger: BufferedLedger, digest: bytes, known: frozenset[str]) -> None:
+        self.known = known
+        """What was written by earlier attempts."""
+        self._ledger = ledger
+        self._digest = digest
+        self._recorded: set[str] = set()
+
+    async def record(self, keys: Iterable[str]) -> int:
+        """Write down those that are not yet; how many of them have to wait for the store."""
+        new = [key for key in keys if key not in self.known and key not in self._recorded]
+        if not new:
+            return 0
+        self._recorded.update(new)
+        return 0 if await self._ledger.record(self._digest, new) else len(new)
+
+    async def forget(self, keys: Iterable[str]) -> None:
+        """Take out those that are written down. Raises `StoreError`."""
+        if rows := sorted({*keys} & (self.known | self._recorded)):
+            await self._ledger.forget(self._digest, rows)
+
+    def close(self) -> None:
+        """The attempt is over."""
+        self._ledger.close(self._digest)

@@ -1,19 +1,22 @@
-"""Tells a sender why a mail was not sent, or that it waits (RFC 3464, RFC 3834).
+"""Step 7: tell the sender why a mail was not sent, or that it waits (RFC 3464, RFC 3834).
 
-Promises that a notice goes from the null sender to the envelope's sender and to nobody else, and that it is
-counted as given only when the next hop took it. What it says is written in `relay.mail.notice`.
+Promises that a notice goes from the null sender to the envelope's sender and to nobody else, and that it is counted as
+given only when the next hop took it. What it says is written in `relay.mail.notice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.mail.notice import Kind, Notices, Told
-from relay.model import Envelope, Recipient, Reply, replies
+from relay.model import Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
 from relay.model.errors import NextHopError
-from relay.pipeline.ports import Outlet
+from relay.pipeline.attempt import Attempt
+from relay.pipeline.facts import Facts
+from relay.pipeline.next_hop import NextHop
 from relay.pipeline.transaction import Transaction
+from relay.policy import Telling
 from relay.telemetry.events import Event, unforeseen
 
 
@@ -22,20 +25,55 @@ class Notifier:
     """Composes and sends."""
 
     notices: Notices
-    outlet: Outlet
+    next_hop: NextHop
 
-    async def tell(self, transaction: Transaction, kind: Kind, told: Sequence[Told]) -> Reply:
+    async def tell_refused(self, attempt: Attempt, decisions: Mapping[int, Decision]) -> None:
+        """A notice about those who are refused: their reply is that the sender knows."""
+        transaction = attempt.transaction
+        refused = {i: decision for i in transaction.open if isinstance(decision := decisions.get(i), Refuse)}
+        if refused:
+            told = [Told(transaction.recipients[i], decision.reason, "5.7.1") for i, decision in refused.items()]
+            transaction.answer(refused, await self._tell(transaction, Kind.REFUSED, told))
+            await attempt.record_served([i for i in refused if transaction.replies[i].accepted])
+
+    async def tell_undelivered(self, attempt: Attempt, undelivered: Mapping[int, Reply], facts: Facts) -> None:
+        """Where others were served, a notice about those whom the next hop refused: SMTP has one answer for all."""
+        transaction = attempt.transaction
+        tellable = [i for i in undelivered if transaction.accepted() and facts.can_be_told(i)]
+        if tellable:
+            told = [Told(transaction.recipients[i], "", undelivered[i].enhanced) for i in tellable]
+            transaction.answer(tellable, await self._tell(transaction, Kind.UNDELIVERED, told))
+            await attempt.record_served([i for i in tellable if transaction.replies[i].accepted])
+        for index, reply in undelivered.items():
+            transaction.answer((index,), reply)
+
+    async def tell_held(self, attempt: Attempt, decisions: Mapping[int, Decision], facts: Facts) -> None:
+        """A notice about those who are held, once."""
+        transaction = attempt.transaction
+        waiting = {
+            i: decision
+            for i, decision in decisions.items()
+            if isinstance(decision, Hold) and facts.telling(i, decision) is Telling.NOTICE and not attempt.knows(i)
+        }
+        if waiting:
+            told = [Told(transaction.recipients[i], decision.reason, "4.7.1") for i, decision in waiting.items()]
+            if (await self._tell(transaction, Kind.HELD, told)).accepted:
+                await attempt.record_told(waiting)
+
+    async def _tell(self, transaction: Transaction, kind: Kind, told: Sequence[Told]) -> Reply:
         """Send one notice about these recipients; what it came to, as their reply."""
         inbound = transaction.inbound
         sender = inbound.envelope.sender
         if sender is None:
             return replies.refused(inbound.id)
+        if not self.next_hop.in_time(transaction):
+            return replies.next_hop_down(inbound.id)
         options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
         envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
         try:
-            (reply,) = await self.outlet.send(envelope, self.notices.compose(kind, inbound, told))
+            (reply,) = await self.next_hop.send(transaction, envelope, self.notices.compose(kind, inbound, told))
         except NextHopError as error:
-            transaction.log.warning(Event.DEFERRED, recipients=len(told), **unforeseen(error))
+            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(told), **unforeseen(error))
             return replies.next_hop_down(inbound.id)
-        transaction.log.info(Event.NOTICED, notice=kind.value, recipients=len(told), code=reply.code)
+        transaction.log.info(Event.NOTICE_SENT, notice=kind.value, recipients=len(told), code=reply.code)
         return replies.delivered(inbound.id) if reply.accepted else replies.notice_refused(inbound.id)

@@ -44,10 +44,12 @@ class _Pickler(pickle.Pickler):
         self._held = held
 
     def persistent_id(self, obj: object) -> int | None:
-        if type(obj) is not bytes or len(obj) < LONG:
+        if type(obj) is not bytes:
             return None
         if obj is self._held:
             return _HELD
+        if len(obj) < LONG:
+            return None
         self.long.append(obj)
         return len(self.long) - 1
 

@@ -48,6 +48,10 @@ class Document:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No process needs to keep it; more than once does no harm."""
         self.closed = True
         if self.transfers:
             _mail_pool.forget_closed()

@@ -1,9 +1,8 @@
 """The server: listens for LMTP and SMTP, has each message handled once, answers, and stops without losing one.
 
-`process` gets an `Inbound` and returns one reply a recipient, in their order. It is never cancelled because
-a client left or a timer ran out: only `stop` ends it, after its grace. `answered` is always called afterwards: True
-when the replies were handed to the client, False when it had left or was cut off. Whatever `process` raises, the
-client is told 451 and an id (RFC 5321 section 4.2.5: it keeps the mail).
+`begin` gets an `Inbound` and returns its `Delivery`. Asking that for its replies is never cancelled because a client
+left or a timer ran out: only `stop` ends it, after its grace. Whatever it raises, the client is told 451 and an id (RFC
+5321 section 4.2.5: it keeps the mail). Every delivery is settled, once and last.
 
 `start` raises `ListenError` where it cannot listen, `ValueError` for a place that is only delivered to.
 """
@@ -16,7 +15,7 @@ import resource
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from relay.model import Inbound, Reply, replies
@@ -24,12 +23,9 @@ from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
 from relay.process.budget import Budget, Lease
 from relay.smtp.bounds import Bounds, Network, allowed
-from relay.smtp.server_context import Answer, Dismissable
+from relay.smtp.server_context import Answer, Begin, Delivery, Dismissable
 from relay.smtp.session import Session
 from relay.telemetry import events
-
-Process = Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
-Answered = Callable[[Inbound, bool], Awaitable[None]]
 
 BACKLOG = 512
 ONE_A_TURN = 1
@@ -41,20 +37,18 @@ ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
 class Inlet:
     """All the places this process listens on."""
 
-    def __init__(  # noqa: PLR0913  each is a setting of its own
+    def __init__(
         self,
-        process: Process,
-        answered: Answered,
+        begin: Begin,
         *,
         hostname: str,
         allow: Sequence[Network],
         tls: ssl.SSLContext | None = None,
         bounds: Bounds | None = None,
     ) -> None:
-        if not callable(process) or not callable(answered):
-            raise TypeError("an inlet without its hooks would answer 250 and lose the mail")
-        self._process = process
-        self._answered = answered
+        if not callable(begin):
+            raise TypeError("an inlet that hands messages to nobody would answer 250 and lose the mail")
+        self._begin = begin
         self._allow = tuple(allow)
         self.hostname = hostname
         self.tls = tls
@@ -182,35 +176,37 @@ class Inlet:
         self._quiet.set()
 
     async def _deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> None:
-        told = False
+        delivery, told = self._begin(inbound), False
         try:
             try:
-                given = await self._judged(inbound)
+                given = await _replies(delivery, inbound)
             finally:
                 lease.release()
             told = await answer(given)
         finally:  # also where `stop` cut it off: what has been served by then has to be written down
-            await self._conclude(inbound, told)
+            await _settle(delivery, inbound, delivered=told)
 
-    async def _conclude(self, inbound: Inbound, told: bool) -> None:  # noqa: FBT001  the hook's own argument
-        if not told:
-            events.of(inbound).warning(events.Event.UNANSWERED)
-        try:
-            await self._answered(inbound, told)
-        except Exception as error:  # noqa: BLE001  the client has its answer: all that is left is to tell
-            events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
 
-    async def _judged(self, inbound: Inbound) -> tuple[Reply, ...]:
-        """What `process` says; whatever goes wrong in it is temporary."""
-        expected = len(inbound.envelope.recipients)
-        try:
-            given = await self._process(inbound)
-            if len(given) == expected:
-                return given
-            events.of(inbound).error(events.Event.FAILED, replies=len(given), recipients=expected)
-        except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
-            events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
-        return (replies.failed(inbound.id),) * expected
+async def _settle(delivery: Delivery, inbound: Inbound, *, delivered: bool) -> None:
+    if not delivered:
+        events.of(inbound).warning(events.Event.UNANSWERED)
+    try:
+        await delivery.settle(delivered=delivered)
+    except Exception as error:  # noqa: BLE001  the client has its answer: all that is left is to tell
+        events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
+
+
+async def _replies(delivery: Delivery, inbound: Inbound) -> tuple[Reply, ...]:
+    """What the delivery says; whatever goes wrong in it is temporary."""
+    expected = len(inbound.envelope.recipients)
+    try:
+        given = await delivery.replies()
+        if len(given) == expected:
+            return given
+        events.of(inbound).error(events.Event.FAILED, replies=len(given), recipients=expected)
+    except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
+        events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
+    return (replies.failed(inbound.id),) * expected
 
 
 def _allow_open_files(wanted: int) -> None:

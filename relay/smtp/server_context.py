@@ -15,6 +15,20 @@ Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
 """Writes the replies to the client; True when they were handed over."""
 
 
+class Delivery(Protocol):
+    """One message on its way: first its replies, then, always and last, what became of them."""
+
+    async def replies(self) -> tuple[Reply, ...]:
+        """One a recipient, in the envelope's order; a message is answered 250 only when it is somebody else's."""
+
+    async def settle(self, *, delivered: bool) -> None:
+        """The replies were handed to the client; or the client left, or the server stopped, before they could be."""
+
+
+Begin = Callable[[Inbound], Delivery]
+"""Takes a message."""
+
+
 class Dismissable(Protocol):
     """A connection, as its server sees it."""
 

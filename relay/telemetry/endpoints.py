@@ -42,7 +42,7 @@ class Endpoints:
         try:
             await self._own.listen_in(folder)
         except ListenError as error:
-            events.log().warning(Event.UNWATCHED, **events.unforeseen(error))
+            events.log().warning(Event.STATUS_UNAVAILABLE, **events.unforeseen(error))
 
     async def move(self, place: HostPort | None) -> None:
         """Another place for `metrics`; where it cannot be had, the old one stays."""

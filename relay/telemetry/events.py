@@ -26,55 +26,47 @@ from relay.telemetry import journal
 
 
 class Event(StrEnum):
-    """What can happen."""
+    """What can happen; docs/monitoring.md says what each one means and when it is written."""
 
+    # The relay and its processes
     READY = "ready"
     STOPPING = "stopping"
     STOPPED = "stopped"
     SHADOW = "shadow"
     RELOADED = "reloaded"
     NOT_RELOADED = "not_reloaded"
-    WORKING = "working"
+    WORKER_READY = "worker_ready"
     WORKER_ENDED = "worker_ended"
+    STATUS_UNAVAILABLE = "status_unavailable"
+    # Connections
     DENIED = "denied"
     CROWDED = "crowded"
+    # A mail
     RECEIVED = "received"
     REJECTED = "rejected"
+    PROBED = "probed"
+    ALREADY_SERVED = "already_served"
     LOOKED_UP = "looked_up"
-    FOUND = "found"
+    DECIDED = "decided"
     ENCRYPTED = "encrypted"
-    PASSED = "passed"
-    CLEARED = "cleared"
-    REFUSED = "refused"
-    HELD = "held"
-    DEFERRED = "deferred"
-    SKIPPED = "skipped"
-    HANDED = "handed"
-    RELAYED = "relayed"
-    NOTICED = "noticed"
+    HANDED_OVER = "handed_over"
+    NEXT_HOP_REPLIED = "next_hop_replied"
+    NEXT_HOP_FAILED = "next_hop_failed"
+    NOTICE_SENT = "notice_sent"
     ANSWERED = "answered"
-    UNTRACED = "untraced"
     UNANSWERED = "unanswered"
-    FAILED = "failed"
-    ANCHORED = "anchored"
-    ASKED = "asked"
+    # Keys
+    SOURCE_ASKED = "source_asked"
     RENEWED = "renewed"
     PROPOSED = "proposed"
-    REMINDED = "reminded"
-    COUNTED = "counted"
-    UNWATCHED = "unwatched"
-    PROBED = "probed"
+    KEYS_COUNTED = "keys_counted"
+    DAILY_REPORT_SENT = "daily_report_sent"
+    # Trace and ledger
+    TRACE_HEAD = "trace_head"
+    UNTRACED = "untraced"
+    # Whatever else goes wrong
+    FAILED = "failed"
 
-
-DECIDED = {
-    "pass": Event.PASSED,
-    "encrypt": Event.FOUND,
-    "clear": Event.CLEARED,
-    "refuse": Event.REFUSED,
-    "hold": Event.HELD,
-    "defer": Event.DEFERRED,
-}
-"""The word for each decision."""
 
 Logger = structlog.stdlib.BoundLogger
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from relay.telemetry import catalogue as c
 from relay.telemetry.counters import Counters, Trouble
-from relay.telemetry.events import DECIDED, Event
+from relay.telemetry.events import Event
 
 Fields = Mapping[str, Any]
 
-_ACTIONS = {word: action for action, word in DECIDED.items()}
 _LONGEST = 300
 _UNAVAILABLE = "unavailable"
 
@@ -30,14 +29,16 @@ class Observer:
         self._clock = clock
         self._see: dict[str, Callable[[Fields], None]] = {
             Event.RECEIVED: self._received,
+            Event.DECIDED: lambda f: counters.count(c.RECIPIENTS, f["action"], f["rule"]),
             Event.LOOKED_UP: lambda f: counters.count(c.LOOKUPS, f["source"], _result(f), by=f["recipients"]),
-            Event.ASKED: self._asked,
+            Event.SOURCE_ASKED: self._asked,
             Event.ENCRYPTED: self._encrypted,
-            Event.HANDED: self._handed,
-            Event.RELAYED: lambda f: counters.count(c.HOP_REPLIES, _reply(f["code"])),
+            Event.HANDED_OVER: self._handed_over,
+            Event.NEXT_HOP_FAILED: self._next_hop_failed,
+            Event.NEXT_HOP_REPLIED: lambda f: counters.count(c.HOP_REPLIES, _reply(f["code"])),
             Event.ANSWERED: self._answered,
-            Event.NOTICED: lambda f: counters.count(c.NOTICES, f["notice"]),
-            Event.COUNTED: self._counted,
+            Event.NOTICE_SENT: lambda f: counters.count(c.NOTICES, f["notice"]),
+            Event.KEYS_COUNTED: self._counted,
             Event.FAILED: lambda _: counters.count(c.FAILURES),
             Event.UNTRACED: lambda f: counters.count(c.UNTRACED, by=f.get("rows", 1)),
             Event.UNANSWERED: lambda _: counters.count(c.UNANSWERED),
@@ -51,12 +52,7 @@ class Observer:
     def __call__(self, level: str, fields: Fields) -> None:
         """One line of the log."""
         event = fields["event"]
-        if event in _ACTIONS and "rule" in fields:
-            self.counters.count(c.RECIPIENTS, _ACTIONS[Event(event)], fields["rule"])
-        elif event == Event.DEFERRED:
-            self.next_hop(up=False)
-            self.counters.count(c.HOP_FAILURES)
-        elif see := self._see.get(event):
+        if see := self._see.get(event):
             see(fields)
         if level in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
             self.counters.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
@@ -78,7 +74,11 @@ class Observer:
         self.counters.observe(c.ENCRYPT_SECONDS, fields["seconds"])
         self.counters.mark(c.LAST_ENCRYPTION, self._clock())
 
-    def _handed(self, fields: Fields) -> None:
+    def _next_hop_failed(self, _fields: Fields) -> None:
+        self.next_hop(up=False)
+        self.counters.count(c.HOP_FAILURES)
+
+    def _handed_over(self, fields: Fields) -> None:
         self.next_hop(up=True)
         self.counters.observe(c.REINJECT_SECONDS, fields["seconds"])
 

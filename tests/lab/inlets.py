@@ -21,7 +21,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 @dataclass
 class Running:
-    """`url` to talk to, `got` what was handed to the application, `told` what `answered` was called with."""
+    """`url` to talk to, `got` what was handed to the application, `told` what deliveries were settled with."""
 
     inlet: Inlet
     url: str = ""
@@ -43,6 +43,21 @@ class Running:
         while self.inlet._sessions:
             self.inlet._quiet.clear()
             await self.inlet._quiet.wait()
+
+
+@dataclass
+class Handled:
+    """A `Delivery` of two functions."""
+
+    inbound: Inbound
+    handle: Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
+    settled: Callable[[Inbound, bool], Awaitable[None]]
+
+    async def replies(self) -> tuple[Reply, ...]:
+        return await self.handle(self.inbound)
+
+    async def settle(self, *, delivered: bool) -> None:
+        await self.settled(self.inbound, delivered)
 
 
 def place_of(url: str) -> Endpoint:
@@ -72,11 +87,19 @@ async def inlet(  # noqa: PLR0913  as many as the inlet has
         running.news.set()
         return take(inbound) if process is None else await process(inbound)
 
-    async def answered(_inbound: Inbound, delivered: bool) -> None:
+    async def settled(_inbound: Inbound, delivered: bool) -> None:
         running.told.append(delivered)
         running.news.set()
 
-    running = Running(Inlet(handle, answered, hostname="relay.example", allow=allow, tls=tls, bounds=bounds))
+    running = Running(
+        Inlet(
+            lambda inbound: Handled(inbound, handle, settled),
+            hostname="relay.example",
+            allow=allow,
+            tls=tls,
+            bounds=bounds,
+        )
+    )
     (running.url,) = await running.inlet.start(place_of(url))
     try:
         yield running

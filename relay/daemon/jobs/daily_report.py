@@ -90,9 +90,9 @@ class DailyReport:
         try:
             (reply,) = await self.outlet.send(envelope, content)
         except NextHopError as error:
-            events.log().warning(Event.DEFERRED, recipients=1, **events.unforeseen(error))
+            events.log().warning(Event.NEXT_HOP_FAILED, recipients=1, **events.unforeseen(error))
             return False
-        events.log().info(Event.REMINDED, recipient=contact.text, code=reply.code)
+        events.log().info(Event.DAILY_REPORT_SENT, recipient=contact.text, code=reply.code)
         return not reply.temporary
 
 

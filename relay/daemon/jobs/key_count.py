@@ -43,7 +43,7 @@ class KeyCount:
         self._state, self._counted = state, begun
         self._not_before = begun + _SHARE * (time.monotonic() - begun)
         events.log().debug(
-            Event.COUNTED,
+            Event.KEYS_COUNTED,
             usable=counts["usable"],
             expiring=counts["expiring"],
             unusable=counts["unusable"],

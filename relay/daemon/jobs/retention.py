@@ -33,7 +33,7 @@ class Retention:
         """Do what is due. Each process tells of the chain it sees; one of them takes old rows out for all."""
         now = self._clock()
         if now >= self._next_anchor:
-            events.log().info(Event.ANCHORED, head=str(await self._trace.head()))
+            events.log().info(Event.TRACE_HEAD, head=str(await self._trace.head()))
             self._next_anchor = now + DAY
         if await self._leases.take(DUTY, LEASE):
             await self._trace.prune(now - self._retention, now=now)

@@ -183,7 +183,7 @@ def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
     assert f"keys approve {new.fingerprint}" in text
     site.relay.stop()
     site.relay.start()
-    site.relay.wait_event("asked")
+    site.relay.wait_event("source_asked")
     assert len(site.sink.taken) == 1, "not twice, after a restart either"
 
 
@@ -192,7 +192,7 @@ def test_a_contact_without_an_address_gets_no_daily_mail(site: Site, person: Cor
     site.relay.run("keys", "import", "-", content=person.export(soon))
     site.configure(notices={"contact": "the IT desk, phone 4321"})
     site.relay.start()
-    site.relay.wait_event("asked")
+    site.relay.wait_event("source_asked")
     site.relay.stop()
     assert site.sink.taken == []
 

@@ -105,7 +105,7 @@ async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_on
     assert took_first < 6, "one timeout of 2 s for all that waited, not one each"
 
     def lookups() -> list[float]:
-        asked = [e for e in site.relay.events if e["event"] == "asked" and e["source"] == "wkd"]
+        asked = [e for e in site.relay.events if e["event"] == "source_asked" and e["source"] == "wkd"]
         return [e["seconds"] for e in asked]
 
     def each_took() -> list[float]:

@@ -22,7 +22,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from lab.client import Client
 from lab.clock import leap
-from lab.inlets import inlet, place_of, take
+from lab.inlets import Handled, inlet, place_of, take
 from lab.tls import Identity
 from lab.waiting import until
 from structlog.testing import capture_logs
@@ -237,10 +237,9 @@ async def test_an_exception_in_a_command_is_451_and_leaks_nothing(monkeypatch: p
         assert (await client.say("NOOP")).startswith("250 ")
 
 
-@pytest.mark.parametrize("hooks", [(None, None), (lambda _: None, None), (None, lambda _: None)])
-def test_without_its_hooks_it_does_not_start(hooks: tuple[object, object]) -> None:
+def test_without_somebody_to_take_messages_it_does_not_start() -> None:
     with pytest.raises(TypeError, match="lose the mail"):
-        Inlet(*hooks, hostname="x", allow=())  # type: ignore[arg-type]  # wrong on purpose
+        Inlet(None, hostname="x", allow=())  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_every_command_of_aiosmtpd_is_overridden_or_known() -> None:
@@ -556,7 +555,11 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
     async def answered(_inbound: Inbound, _told: bool) -> None:
         raise ValueError("secret")
 
-    server = Inlet(process, answered, hostname="relay.example", allow=(ip_network("127.0.0.0/8"),))
+    server = Inlet(
+        lambda inbound: Handled(inbound, process, answered),
+        hostname="relay.example",
+        allow=(ip_network("127.0.0.0/8"),),
+    )
     (url,) = await server.start(place_of(LMTP))
     with capture_logs() as logs:
         async with Client(url) as client:
@@ -821,12 +824,12 @@ async def test_a_unix_socket_serves_and_is_gone_afterwards(tmp_path: Path) -> No
 
 async def test_two_processes_may_share_a_port() -> None:
     async with inlet() as running:
-        other = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
+        other = Inlet(running.inlet._begin, hostname="x", allow=())
         taken = Endpoint.parse(running.url)
         with pytest.raises(ListenError, match="in use"):
             await other.start(taken, reuse_port=True)  # the first did not share
         (url,) = await other.start(Endpoint("lmtp", "127.0.0.1"), reuse_port=True)
-        third = Inlet(running.inlet._process, running.inlet._answered, hostname="x", allow=())
+        third = Inlet(running.inlet._begin, hostname="x", allow=())
         assert await third.start(Endpoint.parse(url), reuse_port=True) == (url,)
         await other.stop(0)
         await third.stop(0)

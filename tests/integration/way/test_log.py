@@ -14,9 +14,23 @@ from lab.relay import Relay
 from relay.telemetry.events import Event
 
 HEAD = f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: What the scan has shown\r\n"
-STEPS = {"received", "found", "encrypted", "passed", "cleared", "refused", "held", "deferred", "relayed", "noticed"}
+STEPS = {"received", "decided", "encrypted", "next_hop_replied", "notice_sent"}
+ACTIONS = {"encrypt", "pass", "clear", "refuse", "hold", "defer"}
 FIELDS = {
-    *("event", "level", "timestamp", "id", "queue_id", "sender", "recipient", "recipients", "rule", "reason", "size"),
+    *(
+        "action",
+        "event",
+        "level",
+        "timestamp",
+        "id",
+        "queue_id",
+        "sender",
+        "recipient",
+        "recipients",
+        "rule",
+        "reason",
+        "size",
+    ),
     *(
         "fingerprint",
         "origin",
@@ -62,6 +76,7 @@ def test_every_step_is_a_word_of_the_vocabulary_with_both_ids(bench: Bench) -> N
     assert {event["event"] for event in events} <= set(Event)
     mails = [event for event in events if "id" in event]
     assert {event["event"] for event in mails} >= STEPS
+    assert {event["action"] for event in mails if event["event"] == "decided"} == ACTIONS
     assert {event["queue_id"] for event in mails} == {QUEUE_ID}
     assert len({event["id"] for event in mails}) == 3
     assert {name for event in mails for name in event} <= FIELDS

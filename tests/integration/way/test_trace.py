@@ -116,7 +116,7 @@ def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_l
 
 def anchors(relay: Relay, count: int) -> list[str]:
     deadline = time.monotonic() + 20
-    while len(found := [e["head"] for e in relay.events if e["event"] == "anchored"]) < count:
+    while len(found := [e["head"] for e in relay.events if e["event"] == "trace_head"]) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return found

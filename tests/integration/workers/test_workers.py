@@ -285,7 +285,7 @@ async def reload(bed: Bed, event: str, settings: Mapping[str, Any]) -> None:
 
 async def test_what_is_done_beside_mail_is_done_by_one_also_when_that_was_replaced(bed: Bed) -> None:
     def anchored() -> list[int]:
-        return [line["worker"] for line in bed.relay.events if line["event"] == "anchored"]
+        return [line["worker"] for line in bed.relay.events if line["event"] == "trace_head"]
 
     before = await asyncio.to_thread(wait_for, anchored, "an anchor")
     os.kill(working(bed)[0], signal.SIGKILL)

@@ -9,6 +9,7 @@ from relay.pipeline.encrypt_all import MADE_WITHIN, BatchEncryptor
 from relay.pipeline.grouping import Group
 from relay.pipeline.transaction import Transaction
 from relay.process.budget import Budget
+from relay.process.pool import Document
 
 ADDRESSES = [f"r{i}@there.example" for i in range(10)]
 
@@ -23,10 +24,10 @@ def bench(octets: int) -> tuple[BatchEncryptor, Transaction, list[Group], FakeEn
 async def test_copies_beyond_the_room_wait_for_the_next_attempt() -> None:
     encryptor, transaction, groups, engine = bench(3000)
     with encryptor.budget.lease() as lease:
-        made = await encryptor.encrypt_all(transaction, groups, lease)
+        made = await encryptor.encrypt_all(transaction, groups, Document(transaction.inbound.content), lease)
         assert encryptor.budget.free == 0
     assert encryptor.budget.free == 3000
-    assert [group.recipients for group, _ in made] == [(0,), (1,), (2,)]
+    assert [message.group.recipients for message in made] == [(0,), (1,), (2,)]
     assert len(engine.payloads) == 3
     told = {i: (reply.code, reply.enhanced) for i, reply in transaction.replies.items()}
     assert told == dict.fromkeys(range(3, 10), (452, "4.5.3"))
@@ -35,7 +36,7 @@ async def test_copies_beyond_the_room_wait_for_the_next_attempt() -> None:
 async def test_there_is_room_for_one_message_whatever_the_others_take() -> None:
     encryptor, transaction, groups, _ = bench(0)
     with encryptor.budget.lease() as lease:
-        made = await encryptor.encrypt_all(transaction, groups, lease)
+        made = await encryptor.encrypt_all(transaction, groups, Document(transaction.inbound.content), lease)
     assert len(made) == 1
 
 
@@ -43,6 +44,6 @@ async def test_what_takes_too_long_to_make_waits_for_the_next_attempt() -> None:
     encryptor, transaction, groups, engine = bench(10**6)
     transaction.began -= MADE_WITHIN + 1
     with encryptor.budget.lease() as lease:
-        assert not await encryptor.encrypt_all(transaction, groups, lease)
+        assert not await encryptor.encrypt_all(transaction, groups, Document(transaction.inbound.content), lease)
     assert not engine.payloads
     assert {reply.code for reply in transaction.final_replies()} == {451}

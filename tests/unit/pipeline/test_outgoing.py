@@ -21,14 +21,18 @@ from relay.mail.hidden_recipients import NOBODY
 from relay.mail.notice import Kind, Notices, Template
 from relay.mail.notice_texts import Language
 from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
-from relay.pipeline import deliver
+from relay.pipeline import next_hop
+from relay.pipeline.attempt import Attempt
 from relay.pipeline.audit import Audit
+from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.ledger import BufferedLedger
+from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
 from relay.pipeline.outgoing import Pipeline
+from relay.pipeline.receive import Receiver
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.policy import Encryption, Rule, WithoutKey
 from relay.process.budget import Budget
@@ -67,19 +71,21 @@ class Bench:
 
     def restart(self) -> None:
         ledger, audit = BufferedLedger(self.ledger, TransactionLocks(os.memfd_create("turns"))), Audit(self.trail)
+        hop = NextHop(self.outlet, self.longest)
         self.pipeline = Pipeline(
-            self.rules,
-            self.lookups,
+            Receiver(ledger, audit),
+            Decider(self.rules, self.lookups),
             BatchEncryptor(Encryptor(self.engine, lambda _sender: "F" * 40, "relay.example")),
-            Deliverer(self.outlet, Notifier(NOTICES, self.outlet), ledger, audit, self.longest),
-            ledger,
+            Deliverer(hop),
+            Notifier(NOTICES, hop),
             audit,
             shadow=self.shadow,
         )
 
     async def run(self, message: Inbound, *, delivered: bool = True) -> list[int]:
-        told = await self.pipeline.process(message)
-        await self.pipeline.answered(message, delivered)
+        attempt = self.pipeline.begin(message)
+        told = await attempt.replies()
+        await attempt.settle(delivered=delivered)
         return [reply.code for reply in told]
 
     def notices(self) -> list[bytes]:
@@ -420,13 +426,15 @@ async def test_the_trace_tells_that_a_recipient_was_served_where_one_smtp_answer
     ]
 
 
-async def cut_off(bench: Bench, message: Inbound, here: Callable[[], bool]) -> None:
-    """Process the message that far."""
-    processing = asyncio.create_task(bench.pipeline.process(message))
+async def cut_off(bench: Bench, message: Inbound, here: Callable[[], bool]) -> Attempt:
+    """An attempt that came that far."""
+    attempt = bench.pipeline.begin(message)
+    processing = asyncio.create_task(attempt.replies())
     await until(here)
     processing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await processing
+    return attempt
 
 
 async def test_a_mail_cut_off_between_two_messages_has_ledger_and_trace_of_the_first() -> None:
@@ -451,20 +459,20 @@ async def test_a_relay_that_is_stopped_in_mid_mail_writes_down_whom_it_has_serve
     bench = Bench(PREFERRED)
     message = inbound(B, single_answer=single)
     bench.trail.stall = asyncio.Event()
-    await cut_off(bench, message, lambda: bench.trail.stall is None)
-    await bench.pipeline.answered(message, False)  # noqa: FBT003  the inlet's hook
+    attempt = await cut_off(bench, message, lambda: bench.trail.stall is None)
+    await attempt.settle(delivered=False)
     assert await bench.run(message) == [250]
     assert bench.outlet.served() == [B]
 
 
 async def test_what_would_end_after_the_client_has_given_up_is_not_begun() -> None:
-    bench = Bench(REQUIRED, answers={B: found(B)}, longest=deliver.ENDS_WITHIN)
+    bench = Bench(REQUIRED, answers={B: found(B)}, longest=next_hop.ENDS_WITHIN)
     assert await bench.run(inbound(B, C)) == [451, 451]
     assert bench.outlet.sent == []
 
 
 async def test_what_does_not_end_before_the_client_gives_up_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "ENDS_WITHIN", 0.05)
+    monkeypatch.setattr(next_hop, "ENDS_WITHIN", 0.05)
     bench = Bench(REQUIRED, answers={B: found(B)}, longest=0.01)
 
     async def hanging(_envelope: Envelope, _content: bytes) -> tuple[Reply, ...]:

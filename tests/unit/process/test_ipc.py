@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_what_is_cut_off_anywhere_is_told_as_that() -> None:
             asyncio.run(streaming(whole[:length]))
 
 
-def test_whatever_comes_is_a_frame_or_refused() -> None:
+def test_whatever_comes_is_a_frame_or_refused(record_property: Callable[[str, object], None]) -> None:
     chance, refused = random.Random(11), 0  # noqa: S311  a fixed seed
     whole = b"".join(ipc.encode({"answer": 1, "kind": "x"}, [b"some octets", b"more"]))
     for _ in range(2000):
@@ -121,7 +122,7 @@ def test_whatever_comes_is_a_frame_or_refused() -> None:
             refused += 1
         else:
             assert all(isinstance(one.words, dict) for one in found)
-    print(f"2000 damaged frames: {refused} refused")
+    record_property("counted", f"2000 damaged frames: {refused} refused")
     assert 500 < refused < 2000
 
 

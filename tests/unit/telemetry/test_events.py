@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -22,16 +26,16 @@ def mail() -> Inbound:
 @pytest.mark.parametrize("fmt", ["console", "json"])
 def test_a_line_names_the_event_and_both_ids(fmt: str, capsys: pytest.CaptureFixture[str]) -> None:
     events.configure(level="info", fmt=fmt)
-    events.of(mail()).info(events.Event.RELAYED, recipients=1)
+    events.of(mail()).info(events.Event.NEXT_HOP_REPLIED, recipients=1)
     (line,) = capsys.readouterr().err.splitlines()
-    assert all(word in line for word in ("relayed", "1M85YNFJQFTMGK1", "4FQUEUE"))
+    assert all(word in line for word in ("next_hop_replied", "1M85YNFJQFTMGK1", "4FQUEUE"))
     assert "\x1b" not in line
-    assert fmt == "console" or json.loads(line)["event"] == "relayed"
+    assert fmt == "console" or json.loads(line)["event"] == "next_hop_replied"
 
 
 def test_a_level_leaves_out_what_is_below_it(capsys: pytest.CaptureFixture[str]) -> None:
     events.configure(level="warning")
-    events.of(mail()).info(events.Event.RELAYED)
+    events.of(mail()).info(events.Event.NEXT_HOP_REPLIED)
     assert capsys.readouterr().err == ""
 
 
@@ -47,7 +51,7 @@ def test_outside_text_makes_no_second_line(fmt: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("fmt", ["console", "json"])
 def test_a_reason_was_shown_as_python_writes_it(fmt: str, capsys: pytest.CaptureFixture[str]) -> None:
     events.configure(level="info", fmt=fmt)
-    events.log().info(events.Event.REFUSED, reason=Why.NO_KEY)
+    events.log().info(events.Event.DECIDED, reason=Why.NO_KEY)
     said = capsys.readouterr().err
     assert "no key is known" in said
     assert "Why" not in said
@@ -60,3 +64,28 @@ def test_an_exception_is_its_type_and_place() -> None:
     assert told["error"] == "ValueError"
     assert told["at"].startswith("test_an_exception_is_its_type_and_place:")
     assert "stood" not in str(told)
+
+
+ROOT = Path(events.__file__).parents[2]
+ROW = re.compile(r"^\| `(\w+)` \| (debug|info|warning|error) \| \S.*\|$", re.MULTILINE)
+
+
+def written() -> set[tuple[str, str]]:
+    """Each event that the program writes, with its level."""
+    found: set[tuple[str, str]] = set()
+    for file in (ROOT / "relay").rglob("*.py"):
+        for call in (node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)):
+            name = ast.unparse(call.args[0]) if call.args else ""
+            if isinstance(call.func, ast.Attribute) and re.fullmatch(r"(events\.)?Event\.\w+", name):
+                found.add((events.Event[name.rpartition(".")[2]].value, call.func.attr))
+    return found
+
+
+def test_the_page_on_monitoring_has_each_event_that_is_written_with_its_level_and_no_other(
+    record_property: Callable[[str, object], None],
+) -> None:
+    section = (ROOT / "docs" / "monitoring.md").read_text().partition("\n## The log\n")[2].partition("\n## ")[0]
+    rows = ROW.findall(section)
+    record_property("counted", f"{len(rows)} events")
+    assert sorted(rows) == sorted(written())
+    assert {event for event, _ in rows} == set(events.Event)

@@ -9,7 +9,7 @@ import pytest
 from relay.telemetry import catalogue as c
 from relay.telemetry import events
 from relay.telemetry.counters import Counters
-from relay.telemetry.events import DECIDED, Event
+from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
 
 OUTSIDE = {
@@ -26,7 +26,7 @@ OUTSIDE = {
 LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
     (Event.RECEIVED, {"size": 91, "recipients": 2}, ("pgp_relay_messages",), 1),
     (Event.RECEIVED, {"size": 91, "recipients": 2}, ("pgp_relay_received_bytes",), 91),
-    *((word, {"rule": "all"}, ("pgp_relay_recipients", action, "all"), 1) for action, word in DECIDED.items()),
+    (Event.DECIDED, {"action": "hold", "rule": "all"}, ("pgp_relay_recipients", "hold", "all"), 1),
     (
         Event.LOOKED_UP,
         {"source": "wkd", "result": "not found", "recipients": 3},
@@ -34,18 +34,18 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
         3,
     ),
     (
-        Event.ASKED,
+        Event.SOURCE_ASKED,
         {"source": "ldap", "result": "unavailable", "seconds": 0.2},
         ("pgp_relay_source_requests", "ldap", "unavailable"),
         1,
     ),
     (Event.ENCRYPTED, {"seconds": 0.2}, ("pgp_relay_encrypt_duration_seconds", "sum"), 0.2),
-    (Event.HANDED, {"seconds": 0.3}, ("pgp_relay_reinject_duration_seconds", "sum"), 0.3),
-    (Event.RELAYED, {"code": 452}, ("pgp_relay_next_hop_replies", "deferred"), 1),
-    (Event.DEFERRED, {"recipients": 2, "error": "NextHopError"}, ("pgp_relay_next_hop_failures",), 1),
+    (Event.HANDED_OVER, {"seconds": 0.3}, ("pgp_relay_reinject_duration_seconds", "sum"), 0.3),
+    (Event.NEXT_HOP_REPLIED, {"code": 452}, ("pgp_relay_next_hop_replies", "deferred"), 1),
+    (Event.NEXT_HOP_FAILED, {"recipients": 2, "error": "NextHopError"}, ("pgp_relay_next_hop_failures",), 1),
     (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_replies", "rejected"), 3),
     (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_message_duration_seconds", "sum"), 1),
-    (Event.NOTICED, {"notice": "held", "code": 250}, ("pgp_relay_notices", "held"), 1),
+    (Event.NOTICE_SENT, {"notice": "held", "code": 250}, ("pgp_relay_notices", "held"), 1),
     (Event.FAILED, {}, ("pgp_relay_failures",), 1),
     (Event.UNTRACED, {"rows": 7}, ("pgp_relay_untraced_rows",), 7),
     (Event.UNANSWERED, {}, ("pgp_relay_unanswered_messages",), 1),
@@ -77,16 +77,16 @@ def test_every_counter_is_moved_by_a_line() -> None:
 
 def test_the_next_hop_is_down_after_a_failure_and_up_after_a_mail() -> None:
     observer = Observer(Counters())
-    observer("warning", {"event": Event.DEFERRED, "recipients": 1})
+    observer("warning", {"event": Event.NEXT_HOP_FAILED, "recipients": 1})
     assert (observer.next_hop_down, observer.counters.marks[c.HOP_UP.name,]) == (True, 0)
 
-    observer("debug", {"event": Event.HANDED, "seconds": 1.0})
+    observer("debug", {"event": Event.HANDED_OVER, "seconds": 1.0})
     assert (observer.next_hop_down, observer.counters.marks[c.HOP_UP.name,]) == (False, 1)
 
 
 def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
     observer = Observer(Counters())
-    observer("info", {"event": Event.DEFERRED, "rule": "everyone"})
+    observer("info", {"event": Event.DECIDED, "action": "defer", "rule": "everyone"})
 
     assert not observer.next_hop_down
 
@@ -95,7 +95,7 @@ def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.Capt
     observer = Observer(Counters())
     events.configure(level="error", seen=observer)
     events.log().info(Event.RECEIVED, size=1, recipients=1)
-    events.log().debug(Event.HANDED, seconds=1.0)
+    events.log().debug(Event.HANDED_OVER, seconds=1.0)
     events.log().error(Event.FAILED)
 
     assert observer.counters.counts[c.MESSAGES.name,] == 1
@@ -105,7 +105,7 @@ def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.Capt
 
 def test_without_an_observer_the_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
     events.configure(level="info")
-    events.log().debug(Event.HANDED, seconds=1.0)
+    events.log().debug(Event.HANDED_OVER, seconds=1.0)
     events.log().info(Event.RECEIVED)
 
     assert "handed" not in (told := capsys.readouterr().err)

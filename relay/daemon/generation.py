@@ -1,0 +1,58 @@
+"""The components of one configuration, and the mails that began with them: a mail keeps what it began with.
+
+After a reload the old components are closed once the last of their mails is settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.daemon.build import Components
+from relay.model import Inbound, Reply
+from relay.smtp.server_context import Delivery
+
+
+class Generation:
+    """`begin` mails; `retire` when another configuration counts."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+        self.in_progress = 0
+        """Mails received and not settled yet."""
+        self._retired = False
+
+    def begin(self, inbound: Inbound) -> Delivery:
+        """Take a mail."""
+        self.in_progress += 1
+        return _Delivery(self, self.components.pipeline.begin(inbound))
+
+    async def retire(self) -> None:
+        """No more mails come."""
+        self._retired = True
+        await self._close_if_done()
+
+    async def settled(self) -> None:
+        """One mail less."""
+        self.in_progress -= 1
+        await self._close_if_done()
+
+    async def _close_if_done(self) -> None:
+        if self._retired and not self.in_progress:
+            await self.components.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """`smtp`'s `Delivery`, counted."""
+
+    generation: Generation
+    delivery: Delivery
+
+    async def replies(self) -> tuple[Reply, ...]:
+        return await self.delivery.replies()
+
+    async def settle(self, *, delivered: bool) -> None:
+        try:
+            await self.delivery.settle(delivered=delivered)
+        finally:
+            await self.generation.settled()

@@ -1,0 +1,105 @@
+"""One attempt at delivering a mail, from its receipt to what is kept of it: `smtp`'s `Delivery`.
+
+The story (`relay.pipeline.outgoing`) says what happens to the mail. Whatever becomes of the story, an attempt answers
+every recipient, traces every decision before the answer, and settles the ledger after it. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from relay.model import Reply
+from relay.model.errors import StoreError
+from relay.pipeline.audit import AuditEntry
+from relay.pipeline.ledger import LedgerEntry
+from relay.pipeline.transaction import Transaction
+from relay.telemetry.events import Event, unforeseen
+
+T = TypeVar("T")
+
+_TOLD = "<told>"  # before an address in the ledger: the sender knows that this mail is held. No address holds a <
+
+
+class Attempt:
+    """`replies`, then `settle`."""
+
+    def __init__(self, transaction: Transaction, story: Callable[[Attempt], Awaitable[None]]) -> None:
+        self.transaction = transaction
+        self.ledger: LedgerEntry | None = None
+        """Once the message is received."""
+        self.audit: AuditEntry | None = None
+        """Once there are decisions."""
+        self._story = story
+
+    async def replies(self) -> tuple[Reply, ...]:
+        """One a recipient, in the envelope's order; whatever is unforeseen is 451."""
+        transaction = self.transaction
+        await self.guarded(self._story(self))
+        if self.audit:
+            await self.guarded(self.audit.write(transaction.outcomes()))
+        given = transaction.final_replies()
+        codes = Counter(reply.code for reply in given)
+        transaction.log.debug(Event.ANSWERED, codes=dict(codes), seconds=round(time.monotonic() - transaction.began, 4))
+        return given
+
+    async def settle(self, *, delivered: bool) -> None:
+        """The client got its answers: the ledger may forget them. Or it left before: then the ledger must know."""
+        if self.ledger is None:
+            return
+        try:
+            if delivered:
+                await self._forget_final(self.ledger)
+            else:
+                await self._record(self.transaction.accepted())
+        except StoreError as error:
+            self.transaction.log.error(Event.FAILED, **unforeseen(error))
+        finally:
+            self.ledger.close()
+
+    async def guarded(self, step: Awaitable[T]) -> T | None:
+        """What the step returns; None where it raises, which is told in the log."""
+        try:
+            return await step
+        except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
+            self.transaction.log.error(Event.FAILED, **unforeseen(error))
+            return None
+
+    async def record_served(self, indexes: Sequence[int]) -> None:
+        """Note in ledger and trace at once that these are served, wherever a retry could serve them again.
+
+        One message for all recipients has nothing that a retry could serve twice but RFC 1047's window.
+        """
+        if len(indexes) < len(self.transaction.recipients) or (self.ledger and self.ledger.known):
+            await self._record(indexes)
+
+    async def record_told(self, indexes: Iterable[int]) -> None:
+        """Note in the ledger that the sender knows: the mail waits for these recipients."""
+        await self._write(_TOLD + self._key(index) for index in indexes)
+
+    def knows(self, index: int) -> bool:
+        """Whether the sender was told, by this attempt or an earlier one, that the mail waits for this recipient."""
+        return self.ledger is not None and _TOLD + self._key(index) in self.ledger.known
+
+    def _key(self, index: int) -> str:
+        """In the ledger: the address exactly as it came, since `Bob@` may not be `bob@`."""
+        return self.transaction.recipients[index].address.text
+
+    async def _record(self, indexes: Sequence[int]) -> None:
+        told = {index: self.transaction.replies[index] for index in indexes}
+        writes = [self._write(map(self._key, indexes))]
+        if self.audit:
+            writes.append(self.audit.write(told))
+        await asyncio.gather(*writes)
+
+    async def _write(self, keys: Iterable[str]) -> None:
+        if self.ledger and (waiting := await self.ledger.record(keys)):
+            self.transaction.log.error(Event.UNTRACED, rows=waiting)
+
+    async def _forget_final(self, ledger: LedgerEntry) -> None:
+        final = [at for at, reply in enumerate(self.transaction.final_replies()) if not reply.temporary]
+        keys = [self._key(index) for index in final]
+        await ledger.forget([*keys, *(_TOLD + key for key in keys)])

@@ -1,0 +1,73 @@
+"""Steps 3 to 5: the rule of each recipient, the keys that these rules need, and the decisions. Nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from relay import policy
+from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable, verb
+from relay.pipeline.facts import Facts
+from relay.pipeline.ports import Lookups
+from relay.pipeline.transaction import Transaction
+from relay.policy import Rule
+from relay.process.pool import yield_to_others
+from relay.telemetry.events import Event
+
+RESULTS: Mapping[type[Lookup], str] = {
+    Found: "found",
+    NotFound: "not found",
+    Unusable: "unusable",
+    Outage: "unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """The site's policy, and the sources of keys."""
+
+    rules: tuple[Rule, ...]
+    lookups: Lookups
+    leaves_off: Callable[[Address | None], bool] = lambda _sender: False
+    """Whether a mail of this sender that leaves long after its Date is not signed."""
+
+    async def decide(self, transaction: Transaction, facts: Facts) -> dict[int, Decision]:
+        """The decision for each recipient without a reply."""
+        candidates = facts.candidates(self.rules)
+        addresses = {index: transaction.recipients[index].address for index in transaction.open}
+        rules = {index: policy.first_for(candidates, address) for index, address in addresses.items()}
+        wanted = {
+            addresses[index]: rule.excused
+            for index, rule in rules.items()
+            if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
+        }
+        late = facts.late and self.leaves_off(transaction.inbound.envelope.sender)
+        found = await self._look_up(transaction, wanted)
+        decisions: dict[int, Decision] = {}
+        for index, rule in rules.items():
+            lookup = found.get(addresses[index])
+            decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup, late=late)
+            decisions[index] = decision
+            transaction.log.info(
+                Event.DECIDED,
+                action=verb(decision),
+                recipient=addresses[index].text,
+                rule=rule.name,
+                reason=decision.reason,
+            )
+            await yield_to_others(index)
+        return decisions
+
+    async def _look_up(
+        self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]]
+    ) -> dict[Address, Lookup]:
+        begun = time.monotonic()
+        found = await self.lookups.find_all(wanted)
+        seconds = round(time.monotonic() - begun, 4)
+        for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
+            transaction.log.debug(
+                Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count, seconds=seconds
+            )
+        return found

@@ -1,0 +1,39 @@
+"""The next hop, for as long as the client waits: nothing is begun that could end after it has given up.
+
+Postfix waits 1200 s for an answer and sends again: what was handed over later would be delivered twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from relay.model import Envelope, Reply
+from relay.model.errors import NextHopError
+from relay.pipeline.ports import Outlet
+from relay.pipeline.transaction import Transaction
+
+ENDS_WITHIN = 1180.0
+"""Seconds from a mail's arrival to the next hop's last answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """An outlet with the time that is left."""
+
+    outlet: Outlet
+    longest: float = 660.0
+    """Seconds the next hop may take for one message: what would end too late is not begun."""
+
+    def in_time(self, transaction: Transaction) -> bool:
+        """Whether a message may still be begun."""
+        return time.monotonic() < transaction.began + ENDS_WITHIN - self.longest
+
+    async def send(self, transaction: Transaction, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+        """As `Outlet.send`; a next hop that is not done in time raises `NextHopError`."""
+        try:
+            async with asyncio.timeout_at(transaction.began + ENDS_WITHIN):
+                return await self.outlet.send(envelope, content)
+        except TimeoutError as error:
+            raise NextHopError("the next hop takes too long") from error

@@ -1,0 +1,78 @@
+"""Step 1: take a message, or say why not; the recipients served by an earlier attempt get their reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.mail import headers, probe
+from relay.model import Inbound, Reply, replies
+from relay.pipeline.audit import Audit
+from relay.pipeline.ledger import BufferedLedger, LedgerEntry, digest
+from relay.pipeline.transaction import Transaction
+from relay.process.pool import Document
+from relay.telemetry.events import Event
+
+MOST_HOPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Admits messages while ledger and trace can be written."""
+
+    ledger: BufferedLedger
+    audit: Audit
+
+    async def receive(self, transaction: Transaction, document: Document) -> LedgerEntry | None:
+        """The transaction's entry in the ledger; None where the mail goes no further, and all have their reply.
+
+        Raises `StoreError` where ledger or trace cannot be written, `TimeoutError` where another attempt at the same
+        transaction goes on too long.
+        """
+        inbound = transaction.inbound
+        transaction.log.info(
+            Event.RECEIVED, size=len(inbound.content), recipients=len(transaction.recipients), protocol=inbound.protocol
+        )
+        found = await document.run(_examined, inbound)
+        if isinstance(found, Reply):
+            transaction.log.warning(Event.REJECTED, code=found.code, status=found.enhanced)
+            transaction.answer(transaction.everyone, found)
+            return None
+        if await self._is_probe(transaction):
+            transaction.answer(transaction.everyone, replies.delivered(inbound.id))
+            return None
+        await self.audit.ready()
+        entry = await self.ledger.open(found)
+        self._answer_served(transaction, entry)
+        return entry
+
+    async def _is_probe(self, transaction: Transaction) -> bool:
+        """Whether `postfix check-path` sent it. It has arrived then, which the ledger is told, and goes no further."""
+        token = probe.token_in(transaction.inbound.content)
+        if token is None:
+            return False
+        entry = await self.ledger.open(probe.digest(token))
+        try:
+            if probe.REGISTERED not in entry.known:
+                return False
+            await entry.record(recipient.address.text for recipient in transaction.recipients)
+        finally:
+            entry.close()
+        transaction.log.info(Event.PROBED, recipients=len(transaction.recipients))
+        return True
+
+    def _answer_served(self, transaction: Transaction, entry: LedgerEntry) -> None:
+        served = [at for at, recipient in enumerate(transaction.recipients) if recipient.address.text in entry.known]
+        if served:
+            transaction.log.info(Event.ALREADY_SERVED, recipients=len(served))
+            transaction.answer(served, replies.delivered(transaction.inbound.id))
+
+
+def _examined(inbound: Inbound) -> bytes | Reply:
+    """The digest of its transaction, or why it is not taken."""
+    if headers.excessive(inbound.content):
+        return replies.header_too_large(inbound.id)
+    if headers.faulty(inbound.content):
+        return replies.malformed(inbound.id)
+    if headers.received_count(headers.split(inbound.content)) > MOST_HOPS:
+        return replies.loop(inbound.id)
+    return digest(inbound.envelope, inbound.content)
