@@ -25,6 +25,9 @@ def export(
 ) -> None:
     """Write the Web Key Directory of all own domains as files for a web server.
 
+    Correspondents then encrypt to these addresses, and this version opens no incoming mail: publish no address whose
+    mail nobody can open.
+
     $ pgp-relay wkd export /srv/www/openpgpkey
     """
     from relay.admin import own  # noqa: PLC0415  loads the engines
