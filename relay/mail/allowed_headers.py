@@ -1,106 +1,122 @@
 """Headers that say nothing but what a part is: of MIME parts around ciphertext, and of armor.
 
 A field that people read (a description, a file name, a comment in either) passes only where it is one that programs
-write, compared as a whole. Anything else may carry text: its mail is encrypted like any other, which is the safe
-side. Raises nothing.
+write (`relay.mail.boilerplate`). Anything else may carry text: its mail is encrypted like any other, which is the safe
+side. Identifiers are not judged here but given out (`identifiers`): those of a mail are judged together. Raises
+nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from urllib.parse import unquote
 
-from relay.mail import mime
+from relay.mail import encoded_words, headers, mime
+from relay.mail.boilerplate import names_nothing, says_nothing
 from relay.mail.headers import Field
 from relay.mail.mime import Part
+from relay.mail.randomness import are_random_digits
 
 MAX_PART_HEAD = 2_000
 
-_DESCRIPTIONS = frozenset(
-    {
-        "pgp/mime version identification",
-        "pgp/mime versions identification",
-        "pgp/mime encrypted message",
-        "openpgp encrypted message",
-        "openpgp encrypted message.asc",
-        "s/mime encrypted message",
-        "s/mime encrypted message.p7m",
-    }
-)
-_NAMES = (
-    rb'"?(?i:version\.txt|(?:open)?pgp[-_ ]?(?:mime[-_ ]?version|encrypted[-_ ]message)?\.(?:txt|asc|pgp)'
-    rb"|(?:encrypted|msg|message|encrypted[-_]message|noname)\.(?:asc|pgp|gpg)|smime\.p7m)\"?"
-)
+_NAMES = frozenset({"name", "filename"})
 _PARAMETERS = {
     "charset": re.compile(rb"(?i:utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9])"),
-    "name": re.compile(_NAMES),
     "format": re.compile(rb"(?i:flowed|fixed)"),
     "delsp": re.compile(rb"(?i:yes|no)"),
-    "smime-type": re.compile(rb"(?i:enveloped-data|authenveloped-data)"),
+    "reply-type": re.compile(rb"(?i:original|response|reply)"),
+    "smime-type": re.compile(rb"(?i:enveloped-data|authenveloped-data|signed-data)"),
     "protocol": re.compile(rb"(?i:application/pgp-encrypted)"),
-    "boundary": re.compile(rb"[^\r\n]{1,70}"),
+    "type": re.compile(rb"(?i:multipart/(?:mixed|alternative|related|encrypted)|text/(?:plain|html))"),
+    "boundary": re.compile(rb"[ -~]{1,70}"),
+    "start": re.compile(rb"[!-~]{1,102}"),
+    "protected-headers": re.compile(rb"(?i:v1)"),
+    "hp": re.compile(rb"(?i:cipher|clear)"),
+    "size": re.compile(rb"[0-9]{1,12}"),
+    "x-unix-mode": re.compile(rb"0?[0-7]{3}"),
+    **dict.fromkeys(
+        ("creation-date", "modification-date", "read-date"),
+        re.compile(rb"(?:[A-Z][a-z]{2}, )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{5,8} (?:[+-][0-9]{4}|GMT|UT)"),
+    ),
 }
-_DISPOSITION = re.compile(
-    r"(?:inline|attachment)(?:; *filename=%b)?(?:; *size=[0-9]{1,12})?;?".replace("%b", _NAMES.decode()), re.IGNORECASE
-)
-_CONTENT_ID = re.compile(r"<[^\s<>]{1,100}>")
-_ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
-
-_PRODUCTS = (
-    rb"gnupg(?:/macgpg2)?|openpgp\.js|bcpg|bcpg c#|protonmail|mailvelope|flowcrypt|openkeychain|apg|k-9 mail|rnp"
-    rb"|sequoia-pgp|pgp(?: desktop| universal)?|encryption desktop|symantec encryption (?:desktop|server)"
-    rb"|netpgp portable|keybase (?:go|openpgp)|didisoft openpgp library for java|gopenpgp|openpgp\.php|autocrypt"
-)
-_SYSTEMS = rb"gnu/linux|mingw32|darwin|cygwin|freebsd|openbsd|android|build [0-9]+|linux"
-_VERSION = re.compile(
-    rb"(?:%b)(?: v?[0-9][0-9.]{0,15}(?:-(?:beta|rc)?[0-9]*)?)?(?: [a-z]+ encryption)?(?: \((?:%b)\))?"
-    % (_PRODUCTS, _SYSTEMS)
-)
-_COMMENT = re.compile(
-    rb"(?:https?://(?:www\.)?(?:mailvelope\.com|openpgpjs\.org|protonmail\.com|proton\.me|gpgtools\.org|flowcrypt\.com"
-    rb"|keybase\.io/crypto|openkeychain\.org|gnupg\.org|enigmail\.net)/?"
-    rb"|using gnupg with [a-z0-9/-]{1,20} - https?://(?:www\.)?enigmail\.net/?|gpgtools - https?://(?:www\.)?gpgtools\.org/?"
-    rb"|(?:using|created with) (?:openpgp\.js|mailvelope|gpg4win)|seamlessly send and receive encrypted email)"
-)
-_ARMOR = {
-    b"version": _VERSION,
-    b"comment": _COMMENT,
-    b"charset": _PARAMETERS["charset"],
-    b"messageid": re.compile(rb"[a-z0-9+/]{32}"),
+_FIELDS = {
+    "mime-version": re.compile(r"1\.0"),
+    "content-transfer-encoding": re.compile(r"7bit|8bit|binary|base64|quoted-printable", re.IGNORECASE),
+    "content-id": re.compile(r"<[!-~]{1,200}>"),
+    "x-attachment-id": re.compile(r"[!-~]{1,100}"),
+    "content-language": re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?", re.IGNORECASE),
+    "content-length": re.compile(r"[0-9]{1,12}"),
 }
+"""What these fields may say."""
+_DESCRIBING = frozenset({"content-type", "content-disposition", "content-description", *_FIELDS})
+_IDENTIFYING = frozenset({"content-id", "x-attachment-id"})
+_COMMENT = b"("
+_MESSAGE_ID = re.compile(rb"[A-Za-z0-9+/]{32}")
 
 
 def is_bare(part: Part) -> bool:
     """Whether the part's header says nothing but what it is."""
-    fields = part.head.fields
-    short = sum(len(field.raw) for field in fields) <= MAX_PART_HEAD
-    return short and part.head.separator != b"" and all(map(_says_nothing, fields))
+    return part.head.separator != b"" and _say_nothing(part.head.fields)
+
+
+def is_bare_message(head: headers.Head) -> bool:
+    """Whether those fields of a message's own header that describe its body say nothing else; it has others too."""
+    return _say_nothing(field for field in head.fields if field.name in _DESCRIBING and field.name != "mime-version")
 
 
 def is_bare_armor(line: bytes) -> bool:
     """Whether an armor header line is one that OpenPGP software writes by itself."""
-    key, _, value = line.strip().lower().partition(b":")
-    known = _ARMOR.get(key.strip())
-    return known is not None and known.fullmatch(value.strip()) is not None
+    key, _, value = line.partition(b":")
+    text = value.strip()
+    match key.strip().lower():
+        case b"version" | b"comment":
+            return says_nothing(text.decode("utf-8", "replace"))
+        case b"charset":
+            return _PARAMETERS["charset"].fullmatch(text) is not None
+        case b"messageid":
+            return _MESSAGE_ID.fullmatch(text) is not None and are_random_digits(text)
+    return False
+
+
+def identifiers(head: headers.Head) -> Iterator[str]:
+    """The boundary, the Content-ID and their like in the header of a part or message."""
+    for field in head.fields:
+        if field.name in _IDENTIFYING:
+            yield field.value
+        elif field.name == "content-type" and (kind := mime.parse(field)):
+            yield from (kind.get(name).decode("ascii", "replace") for name in ("boundary", "start"))
+
+
+def _say_nothing(fields: Iterator[Field] | tuple[Field, ...]) -> bool:
+    said = tuple(fields)
+    return sum(len(field.raw) for field in said) <= MAX_PART_HEAD and all(map(_says_nothing, said))
 
 
 def _says_nothing(field: Field) -> bool:
     match field.name:
         case "content-type":
             kind = mime.parse(field)
-            plain = kind is not None and b"(" not in field.raw
-            return plain and kind is not None and all(map(_is_known, kind.parameters))
-        case "content-transfer-encoding":
-            return field.value.lower() in _ENCODINGS
+            return kind is not None and _COMMENT not in field.raw and all(map(_is_known, kind.parameters))
         case "content-disposition":
-            return _DISPOSITION.fullmatch(" ".join(field.value.split())) is not None
+            parameters = mime.disposition(field)
+            return parameters is not None and _COMMENT not in field.raw and all(map(_is_known, parameters))
         case "content-description":
-            return field.value.lower() in _DESCRIPTIONS
-        case "content-id":
-            return _CONTENT_ID.fullmatch(field.value) is not None
-        case _:
-            return False
+            return says_nothing(headers.decoded(field))
+        case name:
+            known = _FIELDS.get(name)
+            return known is not None and known.fullmatch(field.value) is not None
 
 
 def _is_known(parameter: mime.Parameter) -> bool:
-    known = _PARAMETERS.get(parameter.name)
+    name = parameter.name.rstrip("*")
+    if name in _NAMES:
+        return names_nothing(_name(parameter))
+    known = _PARAMETERS.get(name)
     return known is not None and known.fullmatch(parameter.value) is not None
+
+
+def _name(parameter: mime.Parameter) -> str:
+    """A file name without its encoding, by RFC 2231 or RFC 2047."""
+    text = parameter.value.decode("utf-8", "replace")
+    return unquote(text.rpartition("'")[2]) if parameter.name.endswith("*") else encoded_words.decode(text)

@@ -49,12 +49,14 @@ class Block:
 
 
 class Located(NamedTuple):
-    """A block, where it stands in the text, and its armor headers. No block lies in another: `-` is no base64."""
+    """A block, where it and its base64 stand in the text, and its armor headers. No block lies in another."""
 
     block: Block
     start: int
     end: int
     headers: tuple[bytes, ...]
+    digits: tuple[int, int]
+    """Where the base64 begins and ends, the checksum left out."""
 
 
 def is_armored(data: bytes) -> bool:
@@ -113,8 +115,9 @@ def _read(data: bytes, begin: re.Match[bytes], end: int) -> Located:
     last = data.find(mark, at, end)
     if last < 0 or data[last - 1] not in b"\r\n":
         raise OpenPgpError("the armor is cut off: its last line is missing")
-    block = Block(begin[1].decode("ascii"), _decode(data, at, last))
-    return Located(block, begin.start(), last + len(mark), headers)
+    end = _before_checksum(data, at, last)
+    block = Block(begin[1].decode("ascii"), _decode(data, at, end))
+    return Located(block, begin.start(), last + len(mark), headers, (at, end))
 
 
 def _headers(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
@@ -133,12 +136,16 @@ def _headers(data: bytes, at: int, end: int) -> tuple[tuple[bytes, ...], int]:
     raise OpenPgpError("the armor has no empty line after its headers")
 
 
-def _decode(data: bytes, start: int, end: int) -> bytes:
-    """The base64 of `data[start:end]`, without a copy of it all."""
+def _before_checksum(data: bytes, start: int, end: int) -> int:
+    """Where the base64 of `data[start:end]` ends."""
     tail = max(start, end - _TAIL)
     last = data[tail:end].rstrip(SPACE)
     checksum = _CHECKSUM.search(last)  # \A: of no data at all; in longer data the search begins inside a line of base64
-    end = tail + (checksum.start() if checksum else len(last))
+    return tail + (checksum.start() if checksum else len(last))
+
+
+def _decode(data: bytes, start: int, end: int) -> bytes:
+    """The base64 of `data[start:end]`, without a copy of it all."""
     decoded = BytesIO()
     decoded.writelines(_decoded(data, start, end))
     return decoded.getvalue()

@@ -1,138 +1,222 @@
 """Whether an entity is encrypted through and through: by its structure, never by a word in it.
 
-PGP/MIME (RFC 3156 section 4), S/MIME (RFC 8551 section 3.3, RFC 5652, RFC 5083) and inline armor. Strict on
-purpose: whatever could be seen without a key (text around the armor or between the parts, a readable part, a
-CMS that is signed only) makes it not encrypted, and so does whatever cannot be read: such a mail is encrypted
-like any other, which is the safe side. `armored_message`, `pgp_mime` and `session_keys` raise `OpenPgpError`;
-the questions (`is_…`) raise nothing.
+PGP/MIME (RFC 3156 section 4), S/MIME (RFC 8551 section 3.3, RFC 5652, RFC 5083), armor in a text, and OpenPGP files.
+Strict on purpose: whatever could be seen without a key (text around the armor or between the parts, a readable part,
+a CMS that is signed only, text in the place of ciphertext) makes it not encrypted, and so does whatever cannot be
+read: such a mail is encrypted like any other, which is the safe side. `encrypted` raises `Doubtful` for what looks
+encrypted and is not taken for that; `pgp_mime` and `session_keys` raise `OpenPgpError`.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import islice
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import NamedTuple
 
-from relay.mail import armor, cms, mime, packets
-from relay.mail.allowed_headers import is_bare, is_bare_armor
+from relay.mail import armor, base64_lines, boilerplate, cms, mime, packets, session_key
+from relay.mail.allowed_headers import identifiers, is_bare, is_bare_armor
+from relay.mail.armor import Located
 from relay.mail.mime import ContentType, Part
-from relay.mail.randomness import is_opaque
-from relay.model.errors import OpenPgpError
+from relay.mail.packets import Packet
+from relay.mail.randomness import is_random
+from relay.mail.session_key import SessionKey
+from relay.model import Doubt
+from relay.model.errors import Doubtful, OpenPgpError
+
+PGP_MIME = "PGP/MIME"
+S_MIME = "S/MIME"
+INLINE = "inline PGP"
+FILE = "OpenPGP file"
 
 MAX_SESSION_KEYS = 10_000
+MAX_PASSWORDS = 16
 MAX_PREAMBLE = 1_000
 MAX_ARMOR_HEADERS = 8
-MIN_SESSION_KEY = 42  # what the shortest in use take: Curve25519
-MIN_ENCRYPTED = 41  # a prefix, an empty text, and what protects its integrity
+MIN_ENCRYPTED = 41
+"""Octets of an encrypted packet: a prefix, an empty text, and what protects its integrity."""
 PEEK = 4_096
-PASSPHRASE = ""
 
-PREAMBLES = frozenset(
-    {
-        b"",
-        b"this is an openpgp/mime encrypted message (rfc 2440 and 3156)",
-        b"this is an openpgp/mime encrypted message (rfc 4880 and 3156)",
-        b"this is an openpgp/mime encrypted message (rfc 9580 and 3156)",
-        b"this is a multi-part message in mime format",
-    }
-)
-"""What clients write before the first part, compared as a whole: nothing can hide beside it."""
-
+CMS = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_FIXED = {packets.SED: 0, packets.SEIPD: 1, packets.AEAD: 4}
+"""Octets in front of what is random in an encrypted packet; version 2 of SEIPD has three more."""
+_VERSIONS = {packets.SEIPD: frozenset({b"\1", b"\2"}), packets.AEAD: frozenset({b"\1"})}
 _VERSION_1 = re.compile(rb"\s*version:[ \t]*1\s*", re.IGNORECASE)
 _BEGIN = b"-----BEGIN PGP MESSAGE-----"
-_VERSIONS = {
-    packets.SKESK: frozenset({b"\4", b"\5", b"\6"}),
-    packets.SEIPD: frozenset({b"\1", b"\2"}),
-    packets.AEAD: frozenset({b"\1"}),
-}
+_FIRST_OCTETS = frozenset({0x84, 0x85, 0x86, 0x8C, 0x8D, 0x8E, 0xC1, 0xC3})
+"""A PKESK or an SKESK begins with one of these."""
+_NOT_QUOTED_PRINTABLE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r?\n|\Z))")
+_CMS_HEAD = 24
+"""Octets in which the type of a CMS stands."""
 _SIGNED = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"  # id-signedData
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """An entity in which nothing can be read."""
+
+    kind: str
+    """In words: `PGP_MIME`, `S_MIME`, `INLINE`, `FILE`."""
+    key_ids: frozenset[str] = frozenset()
+    """What OpenPGP session keys are for: key ids, `session_key.PASSWORD`; none of S/MIME."""
+    identifiers: tuple[str, ...] = ()
+    """In the headers of its parts."""
+
+
+class _Body(NamedTuple):
+    """A body without its transfer encoding: `text[start:end]`."""
+
+    text: bytes
+    start: int
+    end: int
+
+
+def encrypted(content: bytes, part: Part, kind: ContentType) -> Encrypted | None:
+    """How the entity is encrypted; None where it does not look encrypted."""
+    look = look_of(content, part, kind)
+    try:
+        match look:
+            case "":
+                return None
+            case "PGP/MIME":
+                return Encrypted(
+                    look, _armored_key_ids(_encrypted_part(content, part, kind)), _identifiers(content, part, kind)
+                )
+            case "S/MIME":
+                cms.read_enveloped(_octets(content, part))
+                return Encrypted(look)
+            case "inline PGP":
+                return Encrypted(look, _armored_key_ids(_body(content, part)))
+            case _:
+                return Encrypted(look, _key_ids(_binary(content, part)))
+    except OpenPgpError as error:
+        raise error if isinstance(error, Doubtful) else Doubtful(Doubt.FORM) from error
+
+
+def look_of(content: bytes, part: Part, kind: ContentType) -> str:
+    """What it looks like by its type and first octets; empty: not encrypted."""
+    if kind.kind == "multipart/encrypted":
+        return PGP_MIME
+    if not kind.kind.startswith(("text/", "application/")):
+        return ""
+    begins = mime.octets(content, part, PEEK) or b""
+    if kind.kind in CMS:
+        return "" if _SIGNED in begins[:_CMS_HEAD] else S_MIME
+    if begins.lstrip(armor.SPACE).startswith(_BEGIN):
+        return INLINE
+    binary = kind.kind.startswith("application/") and begins[:1] and begins[0] in _FIRST_OCTETS
+    return FILE if binary else ""
 
 
 def pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bytes:
     """The binary message in a multipart/encrypted that has nothing readable in it but its headers."""
+    return _armored_message(_encrypted_part(content, whole, kind)).block.data
+
+
+def _encrypted_part(content: bytes, whole: Part, kind: ContentType) -> _Body:
+    """The body of the second part of a multipart/encrypted for OpenPGP."""
     if kind.kind != "multipart/encrypted" or kind.get("protocol").lower() != b"application/pgp-encrypted":
-        raise OpenPgpError("not multipart/encrypted for OpenPGP")
+        raise Doubtful(Doubt.FORM)
     found = mime.parts(content, whole, kind.get("boundary"))
-    if found is None or len(found.parts) != 2 or not nothing_around(content, found):
-        raise OpenPgpError("not exactly two parts with nothing around them")
+    if found is None or len(found.parts) != 2:
+        raise Doubtful(Doubt.FORM)
+    if not nothing_around(content, found):
+        raise Doubtful(Doubt.AROUND)
     version, data = found.parts
     if not all(map(is_bare, found.parts)):
-        raise OpenPgpError("part headers that say more than what the part is")
+        raise Doubtful(Doubt.HEADERS)
     if _kind(version) != "application/pgp-encrypted" or not _VERSION_1.fullmatch(_short(content, version)):
-        raise OpenPgpError("the first part is not Version: 1")
+        raise Doubtful(Doubt.FORM)
     if _kind(data) != "application/octet-stream":
-        raise OpenPgpError("the second part is not application/octet-stream")
-    if mime.encoding(data.head) in mime.IDENTITY:
-        return armored_message(content, data.start, data.end)
-    text = mime.octets(content, data)
-    if text is None:
-        raise OpenPgpError("the second part is not application/octet-stream")
-    return armored_message(text)
+        raise Doubtful(Doubt.FORM)
+    return _body(content, data)
 
 
-def armored_message(text: bytes, start: int = 0, end: int | None = None) -> bytes:
-    """The data of one armored message with nothing but white space around it in `text[start:end]`."""
-    end = len(text) if end is None else end
+def _identifiers(content: bytes, whole: Part, kind: ContentType) -> tuple[str, ...]:
+    found = mime.parts(content, whole, kind.get("boundary"))
+    return tuple(one for part in found.parts for one in identifiers(part.head)) if found else ()
+
+
+def _armored_message(body: _Body) -> Located:
+    """The one armored message in a body that holds nothing else but white space."""
+    text, start, end = body
     if not text[start : min(start + PEEK, end)].lstrip(armor.SPACE).startswith(_BEGIN):
-        raise OpenPgpError("does not begin with an armored message")
+        raise Doubtful(Doubt.AROUND)
     located = next(armor.locate(text, start, end), None)
     if located is None or text[start : located.start].strip(armor.SPACE):
-        raise OpenPgpError("does not begin with an armored message")
+        raise Doubtful(Doubt.AROUND)
     if end - located.end > PEEK or text[located.end : end].strip(armor.SPACE):
-        raise OpenPgpError("there is text behind the armor")
+        raise Doubtful(Doubt.AROUND)
     if len(located.headers) > MAX_ARMOR_HEADERS or not all(map(is_bare_armor, located.headers)):
-        raise OpenPgpError("armor headers that may say something")
-    return located.block.data
+        raise Doubtful(Doubt.HEADERS)
+    if not base64_lines.in_full_lines(text, *located.digits):
+        raise Doubtful(Doubt.LINES)
+    return located
+
+
+def _armored_key_ids(body: _Body) -> frozenset[str]:
+    located = _armored_message(body)
+    if base64_lines.words_in(body.text, *located.digits):
+        raise Doubtful(Doubt.READABLE)
+    return _key_ids(located.block.data)
+
+
+class _Message(NamedTuple):
+    """An encrypted message (RFC 9580 section 10.3): its session key packets, and the encrypted one behind them."""
+
+    keys: list[Packet]
+    encrypted: Packet
 
 
 def session_keys(data: bytes) -> tuple[list[str], int]:
-    """Of an encrypted message (RFC 9580 section 10.3): whom its session keys are for, and the encrypted packet's tag.
+    """Of an encrypted message: whom its session keys are for, and the encrypted packet's tag."""
+    message = _message(data)
+    return [_key_id(data, key) for key in message.keys], message.encrypted.tag
 
-    It is session key packets, then one encrypted data packet, then nothing. A session key is for the key id it
-    names, or for `PASSPHRASE`.
-    """
-    key_ids: list[str] = []
-    for packet in islice(packets.walk(data), MAX_SESSION_KEYS + 1):
-        start = data[packet.body_start : min(packet.end, packet.body_start + 40)]
-        if packet.tag == packets.PKESK:
-            key_ids.append(packets.pkesk_key_id(start))
-        elif packet.tag in _VERSIONS and start[:1] not in _VERSIONS[packet.tag]:
-            break
-        elif packet.tag in packets.ENCRYPTED:
-            if not key_ids or packet.end != len(data):
-                break
-            return key_ids, packet.tag
-        elif packet.tag == packets.SKESK:
-            key_ids.append(PASSPHRASE)
+
+def _key_id(data: bytes, packet: Packet) -> str:
+    if packet.tag == packets.SKESK:
+        return session_key.PASSWORD
+    return packets.pkesk_key_id(data[packet.body_start : min(packet.end, packet.body_start + 40)])
+
+
+def _message(data: bytes) -> _Message:
+    """Session key packets, then one encrypted data packet, then nothing."""
+    keys: list[Packet] = []
+    for packet in packets.walk(data, MAX_SESSION_KEYS + 1):
+        if packet.tag in {packets.PKESK, packets.SKESK}:
+            keys.append(packet)
+        elif packet.tag in packets.ENCRYPTED and keys and packet.end == len(data):
+            return _Message(keys, packet)
         else:
             break
     raise OpenPgpError("not session keys and one encrypted packet")
 
 
-def is_pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bool:
-    """Whether it is PGP/MIME and nothing in it can be read."""
-    try:
-        return _is_opaque(pgp_mime(content, whole, kind))
-    except OpenPgpError:
-        return False
+def _key_ids(data: bytes) -> frozenset[str]:
+    """What the session keys of an encrypted message are for, in which everything is as good as random."""
+    message = _message(data)
+    keys = [_session_key(packets.body(data, packet), packet.tag) for packet in message.keys]
+    if sum(key.key_id == session_key.PASSWORD for key in keys) > MAX_PASSWORDS:
+        raise Doubtful(Doubt.FORM)
+    names = b"".join(dict.fromkeys(key.names for key in keys))
+    material = (b"".join(dict.fromkeys(some)) for some in zip_longest(*(key.material for key in keys), fillvalue=b""))
+    if not all(map(is_random, (names, *material, _ciphertext(data, message.encrypted)))):
+        raise Doubtful(Doubt.READABLE)
+    return frozenset(key.key_id for key in keys)
 
 
-def is_inline(content: bytes, leaf: Part) -> bool:
-    """Whether the leaf is one armored encrypted message and white space."""
-    if not _kind(leaf).startswith(("text/", "application/")):
-        return False
-    begins = mime.octets(content, leaf, PEEK)
-    if begins is None or not begins.lstrip(armor.SPACE).startswith(_BEGIN):
-        return False
-    text = mime.octets(content, leaf)
-    try:
-        return _is_opaque(armored_message(text or b""))
-    except OpenPgpError:
-        return False
+def _session_key(body: bytes, tag: int) -> SessionKey:
+    return session_key.public_key(body) if tag == packets.PKESK else session_key.password(body)
 
 
-def is_enveloped(content: bytes, leaf: Part) -> bool:
-    """Whether the leaf is CMS enveloped data, told by its structure and not by `smime-type`."""
-    return cms.is_enveloped(mime.octets(content, leaf) or b"")
+def _ciphertext(data: bytes, packet: Packet) -> bytes:
+    """What is random in an encrypted packet, its version and algorithms left out."""
+    body = packets.body(data, packet)
+    if len(body) < MIN_ENCRYPTED or body[:1] not in _VERSIONS.get(packet.tag, {body[:1]}):
+        raise OpenPgpError("an encrypted packet that is too short, or of an unknown version")
+    second_version = packet.tag == packets.SEIPD and body[0] == 2
+    return body[_FIXED[packet.tag] + 3 * second_version :]
 
 
 def is_signed_data(content: bytes, leaf: Part) -> bool:
@@ -141,22 +225,40 @@ def is_signed_data(content: bytes, leaf: Part) -> bool:
 
 
 def nothing_around(content: bytes, found: mime.Parts) -> bool:
-    """Whether it ends, and nothing can be read before the first part and after the last."""
+    """Whether it ends, and nothing but what programs write stands before the first part and after the last."""
     before, after = content[found.preamble], content[found.epilogue]
     if not found.closed or len(before) > MAX_PREAMBLE or len(after) > MAX_PREAMBLE:
         return False
-    return b" ".join(before.split()).rstrip(b".").lower() in PREAMBLES and not after.strip(armor.SPACE)
+    return boilerplate.says_nothing(before.decode("utf-8", "replace")) and not after.strip(armor.SPACE)
 
 
-def _is_opaque(data: bytes) -> bool:
-    """Whether it is an encrypted message and not in name alone. Raises `OpenPgpError` where it has not the form."""
-    session_keys(data)
-    for packet in packets.walk(data):
-        body = packets.body(data, packet)
-        shortest = {packets.PKESK: MIN_SESSION_KEY, packets.SKESK: 4}.get(packet.tag, MIN_ENCRYPTED)
-        if len(body) < shortest or not is_opaque(body):
-            return False
-    return True
+def _body(content: bytes, part: Part) -> _Body:
+    """Its body, which is not copied where it has no transfer encoding."""
+    if mime.encoding(part.head) in mime.IDENTITY:
+        return _Body(content, part.start, part.end)
+    octets = _octets(content, part)
+    return _Body(octets, 0, len(octets))
+
+
+def _binary(content: bytes, part: Part) -> bytes:
+    """The same of a body whose octets are as good as random, and so are its base64 digits."""
+    octets = _octets(content, part)
+    if mime.encoding(part.head) == "base64" and base64_lines.words_in(content, part.start, part.end):
+        raise Doubtful(Doubt.READABLE)
+    return octets
+
+
+def _octets(content: bytes, part: Part) -> bytes:
+    """Its body without its transfer encoding, which hides nothing. Raises `Doubtful` where it may."""
+    match mime.encoding(part.head):
+        case "quoted-printable" if _NOT_QUOTED_PRINTABLE.search(content, part.start, part.end):
+            raise Doubtful(Doubt.FORM)
+        case "base64" if not base64_lines.in_full_lines(content, part.start, part.end):
+            raise Doubtful(Doubt.LINES)
+    octets = mime.octets(content, part)
+    if octets is None:
+        raise Doubtful(Doubt.FORM)
+    return octets
 
 
 def _kind(part: Part) -> str:
@@ -165,7 +267,7 @@ def _kind(part: Part) -> str:
 
 
 def _short(content: bytes, part: Part) -> bytes:
-    return content[part.start : part.end] if part.end - part.start <= PEEK else b""
+    return _octets(content, part) if part.end - part.start <= PEEK else b""
 
 
 def _cms(content: bytes, leaf: Part) -> bytes | None:

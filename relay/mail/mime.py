@@ -31,6 +31,7 @@ _TOKEN = rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+"
 _QUOTED = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _BARE = rb'(?!%b)[^ \t\r\n;"]+' % _COMMENT  # a comment that may be space is no value
 _TYPE = re.compile(rb"[^:]*:%b(%b)/(%b)%b" % (_SPACE, _TOKEN, _TOKEN, _SPACE))
+_DISPOSITION = re.compile(rb"[^:]*:%b(?:inline|attachment)%b" % (_SPACE, _SPACE), re.IGNORECASE)
 _PARAMETER = re.compile(rb";%b(%b)%b=%b(%b|%b)%b" % (_SPACE, _TOKEN, _SPACE, _SPACE, _QUOTED, _BARE, _SPACE), re.DOTALL)
 _NO_MORE = re.compile(rb"[; \t\r\n]*\Z")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
@@ -109,17 +110,24 @@ def parse(field: Field) -> ContentType | None:
     """One Content-Type field."""
     raw = field.raw
     match = _TYPE.match(raw) if len(raw) <= MAX_CONTENT_TYPE else None
-    if not match:
-        return None
-    parameters: list[Parameter] = []
-    at = match.end()
-    while found := _PARAMETER.match(raw, at):
-        parameters.append(Parameter(found[1].decode("ascii").lower(), _unquoted(found[2]), at, found.end()))
-        at = found.end()
-    names = {one.name for one in parameters}
-    if not _NO_MORE.match(raw, at) or len(names) < len(parameters):
-        return None
-    return ContentType(_kind(match), tuple(parameters))
+    parameters = _parameters(raw, match.end()) if match else None
+    return ContentType(_kind(match), parameters) if match and parameters is not None else None
+
+
+def disposition(field: Field) -> tuple[Parameter, ...] | None:
+    """The parameters of a Content-Disposition field (RFC 2183) that says inline or attachment, and can be read."""
+    match = _DISPOSITION.match(field.raw) if len(field.raw) <= MAX_CONTENT_TYPE else None
+    return _parameters(field.raw, match.end()) if match else None
+
+
+def _parameters(raw: bytes, at: int) -> tuple[Parameter, ...] | None:
+    """What follows in the field, where each has another name and nothing else follows."""
+    found: list[Parameter] = []
+    while match := _PARAMETER.match(raw, at):
+        found.append(Parameter(match[1].decode("ascii").lower(), _unquoted(match[2]), at, match.end()))
+        at = match.end()
+    distinct = len({one.name for one in found}) == len(found)
+    return tuple(found) if distinct and _NO_MORE.match(raw, at) else None
 
 
 def claimed_type(head: Head) -> str:

@@ -4,6 +4,7 @@ from relay.model.address import Address
 from relay.model.certificate import Certificate, Component, Unreadable, UserId, Why
 from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Refuse, verb
 from relay.model.domain import normalise_domain
+from relay.model.doubt import Doubt
 from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.reply import Reply
@@ -16,6 +17,7 @@ __all__ = [
     "Component",
     "Decision",
     "Defer",
+    "Doubt",
     "Encrypt",
     "Entry",
     "Envelope",

@@ -6,6 +6,7 @@
     ├── ConfigError           a wrong configuration; carries every fault with file and line
     ├── OpenPgpError          bytes that are not the OpenPGP they should be
     │   ├── NotEncrypted      what was about to leave as an encrypted mail is not one
+    │   ├── Doubtful          what came in looks encrypted and may not be; carries the doubt
     │   └── SecretKeyFound    a secret key where public ones belong
     ├── EngineError           encryption failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
@@ -25,6 +26,8 @@ program printed. Adapters translate their library's exceptions into these once, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from relay.model.doubt import Doubt
 
 
 class RelayError(Exception):
@@ -66,6 +69,14 @@ class OpenPgpError(RelayError):
 
 class NotEncrypted(OpenPgpError):
     """A message that was to leave encrypted failed the last check."""
+
+
+class Doubtful(OpenPgpError):
+    """A part looks encrypted and is not taken for that; `doubt` says why."""
+
+    def __init__(self, doubt: Doubt) -> None:
+        super().__init__(doubt.value)
+        self.doubt = doubt
 
 
 class SecretKeyFound(OpenPgpError):

@@ -29,7 +29,9 @@ from relay.smtp import esmtp
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
 RANDOM = hashlib.sha512(b"fuzz").digest()
-CIPHERTEXT = b"\xc1\x4a\x03" + b"\xaa" * 8 + b"\x12" + RANDOM + b"\xd2\x41\x01" + RANDOM
+CIPHERTEXT = (
+    b"\xc1\x54\x03" + b"\xaa" * 8 + b"\x19" + RANDOM[:32] + b"\x29\x09" + RANDOM[:40] + b"\xd2\x41\x01" + RANDOM
+)
 ASKED = Address("bob@ville.example")
 SENDER = Address("a@hopital.example")
 RECEIVED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -54,7 +56,8 @@ def check(data: bytes) -> None:
     commands_are_read_or_refused(data)
     an_answer_holds_no_address_but_the_one_asked_for(data)
     notices_hold_no_other_field(data)
-    assert cms.is_enveloped(data) in {True, False}
+    with contextlib.suppress(OpenPgpError):
+        cms.read_enveloped(data)
     assert shape.shape_of(data) == shape.shape_of(data)
     with contextlib.suppress(NotEncrypted):
         pgpmime.verify(data, [["A" * 16]])

@@ -9,8 +9,8 @@ SEIPD = b"\xd2\x41\x01" + NOISE
 
 
 def pkesk(key_id: str) -> bytes:
-    """A session key for that key."""
-    return b"\xc1\x4a\x03" + bytes.fromhex(key_id) + b"\x12" + NOISE
+    """A session key for that key, of X25519 (RFC 9580 section 5.1.6)."""
+    return b"\xc1\x54\x03" + bytes.fromhex(key_id) + b"\x19" + NOISE[:32] + b"\x29\x09" + NOISE[:40][::-1]
 
 
 def for_(*key_ids: str) -> bytes:

@@ -1,0 +1,48 @@
+"""Base64 as programs write it: lines of one length, of which the last may be shorter, and nothing between the digits.
+
+Decoders pass over blanks and line ends, so that a sentence can be base64; one word after the other in lines of its own
+is no ciphertext. `in_full_lines` looks at the lines, `words_in` at the digits themselves. Neither copies all of
+the text; both are linear. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relay.mail.randomness import are_random_digits
+
+SHORTEST_LINE = 32
+_WINDOW = 1 << 20
+_TAIL = 1_000
+_LINE_ENDS = re.compile(rb"[\r\n]*")
+_NO_DIGITS = b"\r\n="
+
+
+def in_full_lines(text: bytes, start: int = 0, end: int | None = None) -> bool:
+    """Whether `text[start:end]` is in such lines; empty lines around it do not count."""
+    start, end = _without_empty_lines(text, start, len(text) if end is None else end)
+    blanks = text.count(b" ", start, end) + text.count(b"\t", start, end)
+    ends, returns = text.count(b"\n", start, end), text.count(b"\r", start, end)
+    if blanks or not ends:
+        return not blanks and not returns
+    first = text.find(b"\n", start, end)
+    line_end = b"\r\n" if text[first - 1 : first] == b"\r" else b"\n"
+    width = first + 1 - len(line_end) - start
+    every = [text[start + width + at : end : width + len(line_end)] for at in range(len(line_end))]
+    aligned = all(octets == bytes([octet]) * ends for octets, octet in zip(every, line_end, strict=True))
+    return aligned and width >= SHORTEST_LINE and returns == ends * (len(line_end) - 1)
+
+
+def words_in(text: bytes, start: int = 0, end: int | None = None) -> bool:
+    """Whether the digits of `text[start:end]` read like words."""
+    end = len(text) if end is None else end
+    windows = (text[at : min(at + _WINDOW, end)].translate(None, _NO_DIGITS) for at in range(start, end, _WINDOW))
+    return not all(map(are_random_digits, windows))
+
+
+def _without_empty_lines(text: bytes, start: int, end: int) -> tuple[int, int]:
+    """Of those behind it, no more than `_TAIL` octets are left out."""
+    leading = _LINE_ENDS.match(text, start, end)
+    start = leading.end() if leading else start
+    tail = max(start, end - _TAIL)
+    return start, tail + len(text[tail:end].rstrip(b"\r\n"))
