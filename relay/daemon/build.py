@@ -56,7 +56,7 @@ class Components:
     schedule: Schedule
 
     async def close(self) -> None:
-        """Release connections; the store is closed by whoever opened it."""
+        """Close connections; the store is closed where it was opened."""
         await self.resolver.close()
         await self.outlet.close()
 

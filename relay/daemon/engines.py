@@ -138,7 +138,7 @@ class PooledExaminer:
     def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
         self._turn.release()
         if not work.cancelled():
-            work.exception()  # seen, though nobody may be left to hear of it
+            work.exception()  # retrieved, or asyncio would log it where no caller waits any more
 
 
 async def examine_in_pool(judging: ExaminerSettings, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:

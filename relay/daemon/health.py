@@ -1,6 +1,6 @@
 """Whether this process can do its work: the store reads, the engine answers, the next hop did when it was last needed.
 
-Looked at every `EVERY` seconds, and no more often because somebody outside asks. A next hop that failed is asked again
+Checked every `EVERY` seconds, however often the endpoints are asked. A next hop that failed is asked again
 (EHLO, as `check` does): where no mail comes any more, nothing else would show that it is back.
 """
 

@@ -23,7 +23,7 @@ EVERY = 1.0
 
 
 class _Reporting:
-    """What is told at the endpoints, and brought up to date every second."""
+    """Serves the endpoints; their content is updated every second."""
 
     def __init__(self, observer: Observer, metrics: Metrics) -> None:
         self._observer = observer

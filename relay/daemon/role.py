@@ -32,7 +32,7 @@ BEAT = 10.0
 
 
 class Standalone:
-    """The only process: it tells the log and the service manager itself."""
+    """The only process: it notifies the service manager itself."""
 
     duties = True
 

@@ -1,6 +1,6 @@
 """What the relay does beside mail: the upkeep of keys and the daily mail, one round after the other, for ever.
 
-A round that fails is told in the log and comes again; nothing of it ever touches a mail.
+A round that fails is logged and repeated later; it never affects a mail.
 """
 
 from __future__ import annotations

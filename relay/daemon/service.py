@@ -46,7 +46,7 @@ class Service:
         self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
 
     async def run(self) -> None:
-        """Serve until told to stop. Raises `StoreError` where the store takes no rows: nothing could be remembered."""
+        """Serve until a signal to stop. Raises `StoreError` where the store cannot be written."""
         await self._persistence.ledger.prove()
         await self._reporting.open(self._components.config)
         try:
@@ -144,7 +144,7 @@ class Service:
 
 
 async def serve(settings: Config, role: Role, observer: Observer) -> None:
-    """All of it, until told to stop; a serving process does nothing else."""
+    """Open the store, build the parts, serve until a signal to stop."""
     use_pidfd()
     return_freed_memory()
     try:

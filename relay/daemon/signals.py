@@ -1,4 +1,4 @@
-"""What a running process is told by signals: SIGTERM and SIGINT to stop, SIGHUP to read its configuration again."""
+"""The signals of a running process: SIGTERM and SIGINT stop it, SIGHUP makes it read its configuration again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Several processes that serve on the same places: `workers: N`. No mail passes through this one.
 
-Promises: `ready` is told when all of them listen. One that ends is replaced at once; where it keeps ending soon after
+`ready` is logged when all of them listen. One that ends is replaced at once; where it keeps ending soon after
 its start, after pauses that grow to half a minute, while the others serve. SIGHUP: the configuration is read; a
 wrong one changes nothing, a right one reaches every worker, and those that are started later; a worker that cannot
 follow the others is replaced. SIGTERM and SIGINT: all finish what is in flight; what has not ended by then is killed;
@@ -53,7 +53,7 @@ class Supervisor:
         self._signals = Signals()
 
     async def run(self) -> None:
-        """Until told to stop."""
+        """Run until a signal to stop."""
         self._signals.listen()
         try:
             await self._reporting.open(self._config)
@@ -154,7 +154,7 @@ class Supervisor:
                 await self._followed(self._config)
 
     async def _followed(self, fresh: Config) -> bool:
-        """Whether figures are told where that says."""
+        """Whether the endpoints listen where this configuration says."""
         try:
             await self._reporting.follow(fresh)
         except ListenError as error:
@@ -201,7 +201,7 @@ class Pauses:
 
 
 async def supervise(path: Path, settings: Config, observer: Observer) -> None:
-    """All of it, until told to stop."""
+    """Run the supervisor until a signal to stop."""
     use_pidfd()
     try:
         await Supervisor(path, settings, observer).run()

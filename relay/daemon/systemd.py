@@ -1,8 +1,8 @@
-"""What the relay tells the service manager that started it: sd_notify(3), in systemd's words.
+"""Notifications to the service manager that started the relay: sd_notify(3).
 
 The manager names a datagram socket in NOTIFY_SOCKET (a path, or `@name` in the abstract namespace); where it names
-none, nothing is told to anybody. A message that cannot be told is a line in the log and never the relay's end. The
-watchdog's word comes out of the event loop that serves mail: where that stands still, the manager hears nothing and
+none, nothing is sent. A notification that cannot be sent is a line in the log, and the relay goes on. The watchdog's
+message is sent by the event loop that serves mail: where the loop is blocked, the manager receives nothing and
 starts the relay anew.
 """
 

@@ -1,6 +1,6 @@
 """TLS contexts from a configuration's files: the inlet's, and the one the next hop is checked with.
 
-A key with a passphrase is refused, not asked about: nobody sits before a service. Raises `ConfigError` naming the
+A key with a passphrase is refused: a service cannot ask for it. Raises `ConfigError` naming the
 file and what is wrong with it.
 """
 

@@ -1,4 +1,4 @@
-"""One worker's process as its supervisor sees it: started, told, heard, ended.
+"""A worker process as its supervisor sees it: start it, send it its order, read its messages, end it.
 
 The supervisor sends pickled values: the worker's spec, later new configurations. The worker answers in words alone, for
 it handles what strangers wrote: `ready`, `failed`, `reloaded`, `alive` at intervals, and what it counted (`counters`).
@@ -78,7 +78,7 @@ class WorkerHandle:
         return None
 
     async def close(self) -> None:
-        """Hear its last words, once it has ended, and no more."""
+        """Read its last messages once it has ended, then stop reading."""
         await asyncio.wait({self._reading}, timeout=LAST_WORDS)
         self._reading.cancel()
         self.child.channel.close()
@@ -115,7 +115,7 @@ class WorkerHandle:
     def _fail(self, sentence: str) -> None:
         if not self.ready.done():
             self.ready.set_exception(RelayError(sentence))
-            self.ready.exception()  # where nobody waits any more, nobody is told
+            self.ready.exception()  # retrieved, or asyncio would log it where no caller waits
 
     def _answer(self, changed: bool | None) -> None:  # noqa: FBT001  what it said
         if self._reloaded and not self._reloaded.done():

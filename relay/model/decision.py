@@ -55,7 +55,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep it with Postfix until a key arrives; the sender is told once."""
+    """Keep it in Postfix's queue until there is a key; the sender gets one notice."""
 
     rule: str
     reason: str

@@ -1,7 +1,7 @@
 """Where to listen, where to deliver, whom to connect to: hosts and ports that cannot be wrong once made.
 
     smtp://host:port            SMTP (RFC 5321): one reply after the final dot
-    smtp+starttls://host:port   the same, and nothing is said before STARTTLS (RFC 3207); for delivery
+    smtp+starttls://host:port   the same, with STARTTLS before anything else (RFC 3207); for delivery
     lmtp://host:port            LMTP (RFC 2033): one reply a recipient
     lmtp:///run/relay.sock      over a unix socket: no host, an absolute path (smtp:/// too)
 
@@ -87,7 +87,7 @@ class Endpoint:
 
     @property
     def starttls(self) -> bool:
-        """Nothing is said before STARTTLS."""
+        """Whether STARTTLS comes before anything else."""
         return self.scheme == "smtp+starttls"
 
     @property

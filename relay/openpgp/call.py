@@ -10,7 +10,7 @@ started are killed and reaped. Status is read from `--status-fd` alone; gpg's me
 Raises `EngineTimeout` after the deadline, `EngineError` when gpg cannot be started or writes nonsense. An
 exit code other than 0 is the caller's to judge.
 
-This is the room of python-gnupg: its result classes read the status lines (`Result.told`). The rest of it
+Of python-gnupg the result classes are used: they read the status lines (`Result.told`). The rest of it
 does not fit here: constructing `gnupg.GPG` runs gpg and waits, each call takes three threads, the passphrase
 goes over standard input, where the mail is, and `make_args` adds `--debug ipc`, which writes the plaintext
 to standard error, when DEBUG_IPC happens to be set.
@@ -37,7 +37,7 @@ from relay.process.priority import give_way
 OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
 NICE = 5
-"""Work on our own keys gives way to mail."""
+"""The niceness of work on our own keys: mail goes first."""
 DRAINED_WITHIN = 10.0
 """Seconds for the rest of what stands in a pipe, once gpg has ended."""
 
@@ -78,7 +78,7 @@ async def run(  # noqa: PLR0913  what a process is, each by its name
 ) -> Result:
     """Call gpg in that home (`home.reachable`, where an agent is needed) with `content` on its standard input.
 
-    `passing` are the descriptors it may open; it gives way to others by as much as it is `nice`.
+    `passing` are the descriptors it may open, `nice` its niceness.
     """
     with _sink(most) as output, _sink(MOST_STATUS) as status:
         command = [_PROGRAM, "--homedir", str(home), "--options", str(OPTIONS), *_ALWAYS]

@@ -93,7 +93,7 @@ def default_parallel() -> int:
 def signing(signer: str | None, passphrase: bytes | None) -> Iterator[tuple[list[str], list[int]]]:
     """The arguments that make gpg sign with that key, and the descriptors they name.
 
-    Without a passphrase nobody is asked for one: a key that the agent cannot use by itself is a failure.
+    Without a passphrase none is asked for: a key that needs one is a failure.
     """
     if signer is None:
         yield [], []

@@ -1,8 +1,8 @@
 """The GnuPG home, which is the keyring folder: our own secret keys, and the store beside them.
 
-`prepare` promises a folder that is ours and nobody else's to read (0700), or raises `EngineError` with a
-sentence for the administrator. It tightens a folder only while nothing of value lies in it (a fresh clone's
-`keyring/`): a secret that others could read until now is an incident, not something to tidy away.
+`prepare` makes sure that the folder belongs to this user and that nobody else can read it (0700), or raises
+`EngineError` with a sentence for the administrator. It changes the mode of a folder only while that holds nothing
+secret (`keyring/` of a fresh clone): a secret that others could read is an incident, and must not be hidden.
 
 `reachable` gives the folder a short name where its own is too long for gpg-agent, whose socket lies in it
 (sun_path of unix(7): 107 octets): a symbolic link in a private temporary folder, kept while we run. The
@@ -31,7 +31,7 @@ _HARMLESS = frozenset({"README.md", "gpg.conf", ".gitignore", ".gitkeep"})
 
 
 def prepare(path: Path) -> None:
-    """Make sure that the folder exists, is ours, and that nobody else can look into it."""
+    """Make sure that the folder exists, belongs to this user, and that nobody else can read it."""
     try:
         if not path.exists():
             path.mkdir(mode=0o700, parents=True)

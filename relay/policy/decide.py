@@ -37,7 +37,7 @@ class Telling(StrEnum):
     NOTHING = "nothing"
     """Not at all."""
     NOTICE = "notice"
-    """By a mail: then the recipient is answered 250 where it was refused. One that is held is told of once."""
+    """By a mail: a refused recipient is then answered 250; of a held mail there is one notice."""
     REPLY = "reply"
     """By the SMTP answer, 550."""
 
@@ -61,7 +61,7 @@ def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None, late:
 
 
 def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
-    """How the sender learns of it; a notice is impossible to `<>`, and not written where nobody wants it."""
+    """How the sender learns of it; there is no notice to `<>`, to programs, or where NOTIFY=NEVER was asked for."""
     possible = not (sender_null or notify_never or automatic)
     match decision:
         case Refuse(by_reply=by_reply):

@@ -55,7 +55,7 @@ class Rule:
     sign: bool = True
     protect_subject: bool = True
     by_reply: bool = False
-    """A refusal is told by the SMTP reply and no notice."""
+    """A refusal is an SMTP reply (550), without a notice."""
     wkd_outage: WkdOutage = WkdOutage.DEFER
 
     @property
@@ -111,7 +111,7 @@ def match(rules: Iterable[Rule], message: Message) -> Rule:
 
 
 def candidates(rules: Iterable[Rule], message: Message) -> tuple[Rule, ...]:
-    """The rules whose conditions hold but for the recipient, who is not looked at."""
+    """The rules whose conditions hold; those on the recipient are not checked yet."""
     return tuple(rule for rule in rules if _failing_here(rule, message) is None)
 
 

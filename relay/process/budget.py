@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Budget:
-    """So many octets, for all leases together; `free` are those that nobody holds."""
+    """A number of octets, shared by all leases; `free` are those not leased."""
 
     def __init__(self, octets: int) -> None:
         self.free = octets
@@ -30,7 +30,7 @@ class Lease:
         self.release()
 
     def has_room(self, octets: int) -> bool:
-        """Whether so many could be held now. None are: a mail that is only announced keeps nobody out."""
+        """Whether so many octets are free now. None are leased: a mail that is only announced takes no memory."""
         return octets <= self._budget.free
 
     def cover(self, octets: int) -> bool:

@@ -1,8 +1,8 @@
 """Programs of our own in processes of their own: `python -m MODULE DESCRIPTOR`.
 
-The descriptor is the program's end of a pair of unnamed sockets; the two speak in frames (`relay.process.ipc`).
-Promises that the module is loaded from where this one was, that no other descriptor is inherited but those passed, and
-that standard input is empty. Whoever starts one ends it; where this process is killed, the program sees the end of its
+The descriptor is the program's end of a socket pair; both ends exchange frames (`relay.process.ipc`). Promises that the
+module is loaded from where this one was, that no other descriptor is inherited but those passed, and that standard
+input is empty. The caller that starts one ends it; where this process is killed, the program sees the end of its
 channel. Raises `OSError` where no process can be started.
 """
 
@@ -37,7 +37,7 @@ class Program:
     """What it writes goes nowhere: a library's words may hold what no log may."""
     session: bool = False
     """In a session of its own, which a terminal's signals do not reach; else in a process group of its own within this
-    session, so that it can give way (`relay.process.priority`)."""
+    session, so that its priority counts (`relay.process.priority`)."""
 
     def run(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """The process, and our end of its channel, for a thread that waits."""

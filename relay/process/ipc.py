@@ -5,8 +5,8 @@ A frame is an object of JSON (its words) and octet strings that travel as they a
     !I number of strings, !Q length of the JSON, !Q length of each string, the JSON, the strings
 
 The reader says how much it takes (`Limits`) before memory is taken for it. Nothing in a frame is run or unpickled here:
-`relay.process.pickled` puts Python values into frames, and a process that speaks with strangers never loads it. This
-module loads nothing else of the relay: `relay.keys.ldap.worker` starts as quickly without.
+`relay.process.pickled` puts Python values into frames, and a process that communicates with outside servers never loads
+it. This module loads nothing else of the relay: `relay.keys.ldap.worker` starts as quickly without.
 
 Raises `BadFrame` for what is no frame or more than the limits allow; `CutOff` where the other end has gone in the
 middle of one.
@@ -148,7 +148,7 @@ class Channel:
             raise CutOff("the other process broke off") from error
 
     def close(self) -> None:
-        """Say and hear no more."""
+        """Close the channel."""
         self._writer.close()
 
 

@@ -1,6 +1,6 @@
 """Python values in frames (`relay.process.ipc`), between processes that are one program of one user.
 
-Only where both ends are as trusted as this process: nothing that a stranger wrote is ever unpickled, and what speaks
+Only where both ends are as trusted as this process: nothing from outside is ever unpickled, and what communicates
 with strangers (`relay.keys.wkd.fetch_process`, `relay.keys.ldap.worker`) never loads this module. Long octets travel
 beside the pickle, as they are: pickling them would hold the interpreter lock for as long as copying takes. Octets that
 the other end holds already (`held`) do not travel at all.

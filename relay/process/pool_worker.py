@@ -90,7 +90,7 @@ class PoolWorker:
 
     def kill(self) -> None:
         """End it, whatever it does; more than once does no harm."""
-        if self._process.poll() is None:  # else its number may be somebody else's by now
+        if self._process.poll() is None:  # else its pid may belong to another process by now
             _kill_children(self._process.pid)
         self._process.kill()
         self._process.wait()
@@ -98,7 +98,7 @@ class PoolWorker:
 
 
 def _kill_children(pid: int) -> None:
-    """Its gpg, of which nobody else would know any more; it stands still meanwhile, and starts no other."""
+    """End the gpg that it started; it is stopped meanwhile, so that it starts no other."""
     with suppress(OSError):  # it has ended
         os.kill(pid, signal.SIGSTOP)
         for thread in Path(f"/proc/{pid}/task").iterdir():

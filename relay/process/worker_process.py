@@ -58,7 +58,7 @@ class Worker:
             return False, self._runner.run(result) if inspect.iscoroutine(result) else result
         except RelayError as error:
             return True, error
-        except Exception as error:  # noqa: BLE001  told at the other end, by its type alone
+        except Exception as error:  # noqa: BLE001  only its type is reported to the other end
             return True, EngineError(f"a large message could not be worked on: {type(error).__name__}")
 
 

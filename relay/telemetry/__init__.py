@@ -1,1 +1,1 @@
-"""What the relay tells of itself: figures for Prometheus, whether it lives, whether it is ready."""
+"""Log events, metrics for Prometheus, liveness and readiness, status."""

@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One of them. `closed` are the values of its only label, told as 0 before anything happened."""
+    """One metric. `closed` are the values of its only label, which start at 0."""
 
     kind: Kind
     name: str

@@ -1,4 +1,4 @@
-"""What one process has counted since it last told: plain numbers, which add up over processes.
+"""What one process has counted since its last report: plain numbers, which add up over processes.
 
 A worker tells its supervisor what came on top (`Report`), and the supervisor adds: what it has heard stays, whatever
 becomes of the worker, and no counter goes backwards. Bounded by what `relay.telemetry.catalogue` lets labels be.

@@ -71,7 +71,7 @@ class Event(StrEnum):
 Logger = structlog.stdlib.BoundLogger
 
 Seen = Callable[[str, Mapping[str, Any]], None]
-"""Is shown each line, its level and its fields (`event` is its word), before the log's level leaves some out."""
+"""Called with the level and the fields of each line (`event` is its name), before the log level filters it."""
 
 _JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for every line
 
@@ -92,7 +92,7 @@ class _StandardError:
 
 
 def _let_go() -> None:
-    """Drop what nobody takes: at the end Python would try once more, fail, and make 120 of the exit status."""
+    """Drop output that cannot be written: at exit Python would try again, fail, and set the exit status to 120."""
     with contextlib.suppress(ValueError):  # it is closed
         try:
             sys.stderr.flush()
@@ -157,7 +157,7 @@ def of(inbound: Inbound) -> Logger:
 
 
 def unforeseen(error: BaseException) -> dict[str, str]:
-    """What may be told of an exception: its type and where it was raised."""
+    """What may be logged of an exception: its type and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,

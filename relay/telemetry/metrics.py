@@ -32,7 +32,7 @@ class ProcessState:
 
 
 class Metrics:
-    """`hear` what processes say; then ask."""
+    """Pass the reports of processes to `hear`; then read the sums."""
 
     def __init__(self, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self.counters = Counters()

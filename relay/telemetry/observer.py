@@ -101,6 +101,6 @@ def _reply(code: int) -> str:
 
 
 def _details(fields: Fields) -> str:
-    """What may be shown to whoever runs the relay; addresses, ids and files' names stay in the log."""
+    """The fields that `status` may show; addresses, ids and file names stay in the log."""
     shown = (fields.get(name) for name in ("source", "error", "at", "reason", "worker", "code"))
     return " ".join(str(value) for value in shown if value is not None)[:_LONGEST]

@@ -74,7 +74,7 @@ class Server:
             raise ListenError(f"metrics: {place} cannot be listened on: {_reason(error)}") from error
 
     async def listen_in(self, folder: Path) -> None:
-        """On the status socket in that folder; one that nobody listens on any more is replaced."""
+        """Listen on the status socket in that folder; a socket file without a listener is replaced."""
         path = folder / status_socket.NAME
         try:
             with status_socket.reachable(folder) as reachable:
@@ -86,7 +86,7 @@ class Server:
             raise ListenError(f"{path} cannot be listened on: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop listening."""
         if self._server:
             self._server.close()
         if self._socket:

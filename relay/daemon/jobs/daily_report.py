@@ -1,8 +1,8 @@
-"""Sends the daily mail: gathers what there is to tell from the store and hands it to the next hop.
+"""Sends the daily report: collects its content from the store and hands it to the next hop.
 
-Promises at most one mail a day over all processes and restarts, none where there is nothing to tell or where
-`notices.contact` holds no address; one that the next hop does not take is tried again. A key is told of when its
-end comes within 60, 30, 14 and 3 days, once for each; what waits for a person is told of until it is decided.
+At most one mail a day over all processes and restarts; none where there is nothing to report or `notices.contact` holds
+no address. One that the next hop does not take is tried again. A key is reported 60, 30, 14 and 3 days before it
+expires; a proposal or a held mail is reported until it is decided.
 
 Raises `StoreError`.
 """
@@ -47,7 +47,7 @@ class DailyReport:
     clock: Callable[[], float] = time.time
 
     async def round(self) -> None:
-        """Write to the contact, if it is time and there is something to tell."""
+        """Send the report, where it is due and there is something to report."""
         if self.contact is None:
             return
         taken = await self.store.leases.take(DUTY, LEASE)
@@ -60,7 +60,7 @@ class DailyReport:
             await self.store.leases.done(DUTY, DAY)
 
     async def report(self, since: float | None) -> Report:
-        """What there is to tell, when it was last looked at `since` then."""
+        """The content of a report that covers the time since `since`."""
         now = self.clock()
         entries = await self.store.certificates.expiring(DAYS[0] * DAY)
         endings = [_ending(entry, since, now) for entry in entries if not entry.proposed]

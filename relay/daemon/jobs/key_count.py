@@ -1,4 +1,4 @@
-"""Counts the certificates by what can be done with them, for whoever watches the relay.
+"""Counts the certificates by their usability, for the metrics.
 
 A store of ten thousand keys takes a while to read: it is read again only after it has changed or an hour has passed
 (time makes keys unusable), and never for more than a hundredth of the time. Raises `StoreError`.

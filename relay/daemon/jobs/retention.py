@@ -1,7 +1,7 @@
 """The trace kept in order: its newest hash goes to the log, and rows past their retention go.
 
-Whoever can write the database can compute a whole new chain, or cut rows off at its end; a hash in the log, which is
-somebody else's to keep, shows both (`pgp-relay trace --verify --head NUMBER:HASH`). Raises `StoreError`.
+Somebody who can write to the database can compute a whole new chain, or cut rows off at its end. A hash in the log,
+which is kept elsewhere, shows both (`pgp-relay trace --verify --head NUMBER:HASH`). Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Retention:
         self._next_anchor = 0.0
 
     async def round(self) -> None:
-        """Do what is due. Each process tells of the chain it sees; one of them takes old rows out for all."""
+        """Do what is due. Each process logs the head of the chain; one of them deletes old rows."""
         now = self._clock()
         if now >= self._next_anchor:
             events.log().info(Event.TRACE_HEAD, head=str(await self._trace.head()))

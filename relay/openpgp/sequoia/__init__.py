@@ -1,6 +1,6 @@
 """The engine `sequoia` and its verdict on version 6: pysequoia's room (the extra `sequoia`).
 
-Importing it without the extra raises `ImportError`; whoever puts the parts together tells the administrator.
+Importing it without the extra raises `ImportError`, which `relay.daemon.engines` turns into a sentence.
 """
 
 from relay.openpgp.sequoia.engine import Sequoia

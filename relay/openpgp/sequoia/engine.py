@@ -8,7 +8,7 @@ and the parts that must not be used are cut away: by itself it encrypts to expir
 What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG encrypts: then the
 whole message, since it is one. A message to a version 6 certificate, which GnuPG cannot read, is encrypted here or not.
 
-It holds the GIL while it works, 0.2 ms for an ordinary mail: whoever calls gives large ones to another process.
+It holds the GIL while it works, 0.2 ms for an ordinary mail: callers give large mails to another process.
 Raises `EngineError`, and `EngineTimeout` where GnuPG took too long.
 """
 
@@ -79,7 +79,7 @@ def _remembered(certificate: bytes) -> pysequoia.Cert:
 
 
 def _check(message: bytes, recipients: Sequence[Certificate], at: float) -> None:
-    """Each certificate has a session key packet of a usable part of its own, nobody else has one."""
+    """Check that each certificate has a session key packet for one of its usable subkeys, and no other has one."""
     try:
         *keys, data = packets.walk(message)
         named = [packets.pkesk_key_id(packets.body(message, packet)) for packet in keys]

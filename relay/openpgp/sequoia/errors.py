@@ -1,7 +1,7 @@
 """pysequoia's exceptions, translated once.
 
 It raises RuntimeError for everything, with a stack trace (and paths of whoever built it) in the text; a bug
-in its Rust half comes as a `PanicException`, which no `except Exception` catches. Neither text is told to anybody.
+in its Rust half comes as a `PanicException`, which no `except Exception` catches. Neither text is passed on.
 """
 
 from __future__ import annotations
