@@ -25,7 +25,6 @@ from relay.model import Address, Inbound, normalise_domain
 
 NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
 BLIND = frozenset({"bcc", "resent-bcc"})
-MAX_MESSAGE_ID = 998  # octets of a line (RFC 5322 section 2.1.1)
 MAX_HOST = 255
 MAX_DATE = 100
 MAX_FIELDS = 120_000
@@ -39,6 +38,8 @@ MAX_WHOLE = encoded_words.MAX_TEXT
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
 _FIELD_END = re.compile(rb"\n(?![ \t])")
 _MESSAGE_ID = re.compile(rb"message-id[ \t]*:", re.IGNORECASE)
+_DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,250}"
+_MESSAGE_IDENTIFIER = re.compile(rf"<{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[0-9A-Za-z.:-]{{1,100}}\])>")
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _WORD = re.compile(r"[A-Za-z0-9-]+")
@@ -143,12 +144,12 @@ def named_recipients(head: Head) -> frozenset[Address]:
 
 
 def message_id(content: bytes) -> str:
-    """The Message-ID field, printable, bounded; empty where there is none."""
+    """The message identifier (RFC 5322 section 3.6.4, without obsolete forms); empty where there is no such one."""
     start = 0
     for end in islice(_ends(content, 0, len(content)), MAX_FIELDS):
         if _MESSAGE_ID.match(content, start, end):
-            value = Field(content[start:end]).readable[:MAX_MESSAGE_ID]
-            return "".join(c if c.isprintable() else "?" for c in value)
+            value = Field(content[start:end]).value.strip(" \t")
+            return value if _MESSAGE_IDENTIFIER.fullmatch(value) else ""
         start = end
     return ""
 

@@ -1,14 +1,12 @@
 """What a notice gives back of the original, so that its sender recognises it: From, To, Date and Message-ID.
 
-Promises that nothing else comes back (DESIGN promise 7), and that these four carry no more than they are for. One
-field of each name; a Date that is a date; a Message-ID that is one; of From and To a bounded number of characters on
-one line, and only where an address stands in it. Whoever writes a mail can put any text there: what a field hides in
-folds or in a second field of its name stays where it was.
+Nothing else is returned, and no free text in these four, where whoever writes a mail can put any. One field of each
+name; a Date that is a date; a Message-ID in RFC 5322's form; of From and To the addresses, without display names and
+comments, on one line of bounded length.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from email.utils import format_datetime
 
@@ -18,15 +16,14 @@ from relay.mail.addresses import addresses
 MOST = 1000
 """Characters of From or To: ten thousand recipients need not come back."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_MESSAGE_ID = re.compile(r"<[^\s<>@]{1,250}@[^\s<>@]{1,250}>")
-
 
 def returned(content: bytes) -> str:
     """The fields, a line each."""
     head = headers.split(content)
     found = ((name, headers.first(head, name.lower())) for name in _READ)
-    return "".join(f"{name}: {value}\r\n" for name, field in found if field and (value := _READ[name](field.value)))
+    values = {name: _READ[name](field.value) for name, field in found if field}
+    values["Message-ID"] = headers.message_id(content)
+    return "".join(f"{name}: {value}\r\n" for name, value in values.items() if value)
 
 
 def _date(value: str) -> str:
@@ -34,20 +31,14 @@ def _date(value: str) -> str:
     return format_datetime(moment) if moment else ""
 
 
-def _message_id(value: str) -> str:
-    return value if _MESSAGE_ID.fullmatch(value) and not _CONTROL.search(value) else ""
-
-
 def _mailboxes(value: str) -> str:
-    text = _CONTROL.sub(" ", value[: MOST + 1])
-    if len(text) > MOST:
-        text = text[:MOST].rpartition(",")[0] + ", ..."
-    return text if any(addresses(text)) else ""
+    """The addresses alone: a display name is free text."""
+    found = [address.text for address in addresses(value[: MOST + 1]) if address.text.isprintable()]
+    return ", ".join([*found, *(["..."] if found and len(value) > MOST else [])])
 
 
 _READ: Mapping[str, Callable[[str], str]] = {
     "From": _mailboxes,
     "To": _mailboxes,
     "Date": _date,
-    "Message-ID": _message_id,
 }

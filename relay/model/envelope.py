@@ -7,10 +7,15 @@ it is computed anew for what is sent.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from relay.model.address import Address
+
+_BASE_51 = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y"
+_QUEUE_ID = re.compile(rf"[0-9A-F]{{3,22}}|[{_BASE_51}z]{{10,14}}z[{_BASE_51}]{{1,14}}")
+"""Postfix's short form, in hexadecimal, and its long one (enable_long_queue_ids of postconf(5))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,9 @@ class Envelope:
 
     @property
     def queue_id(self) -> str:
-        """The front MTA's queue id (XFORWARD IDENT), or an empty string."""
-        return next((value for name, value in self.xforward if name.upper() == "IDENT"), "")
+        """Postfix's queue id (XFORWARD IDENT); empty where there is none, or where it has another form."""
+        given = next((value for name, value in self.xforward if name.upper() == "IDENT"), "")
+        return given if _QUEUE_ID.fullmatch(given) else ""
 
 
 @dataclass(frozen=True, slots=True)

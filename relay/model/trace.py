@@ -1,18 +1,16 @@
 """One decision as the trace keeps it: who, when, what and by which rule; never a word of content.
 
-What a sender wrote (addresses, the Message-ID) is bounded and made printable here, so that no record can
-spoil a terminal, a log or a database.
+What a sender wrote (addresses, the Message-ID) is bounded, and what is not printable in it is escaped.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
+
+from relay.model.printable import escaped
 
 LONGEST = 1000
 """Characters kept of one text: RFC 5322 limits a line to 998."""
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,5 @@ class Record:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, str) and (len(value) > LONGEST or _UNPRINTABLE.search(value)):
-                clean = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value[:LONGEST])
-                object.__setattr__(self, field.name, clean[:LONGEST])
+            if isinstance(value, str) and (len(value) > LONGEST or not value.isprintable()):
+                object.__setattr__(self, field.name, escaped(value[:LONGEST])[:LONGEST])

@@ -22,6 +22,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from relay.model import Inbound
+from relay.model.printable import escaped
 from relay.telemetry import journal
 
 
@@ -128,8 +129,14 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
 
 
 def _in_words(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A word of ours is its text; the console would show what Python calls it."""
-    return {name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()}
+    """A word of ours is its text, where the console would show what Python calls it; all text is printable."""
+    return {name: _in_word(value) for name, value in fields.items()}
+
+
+def _in_word(value: object) -> object:
+    if isinstance(value, StrEnum):
+        return value.value
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:

@@ -11,7 +11,7 @@ from lab.known import Known
 from lab.relay import Relay
 from lab.sink import Sink
 
-SENDER, QUEUE_ID = "medecin@hopital.example", "4FQUEUE"
+SENDER, QUEUE_ID = "medecin@hopital.example", "4F3ABC9"
 POLICY = [
     {"name": "inside", "to": ["*@hopital.example"], "encrypt": "never"},
     {"name": "wait", "to": ["*@hold.example"], "encrypt": "required", "without_key": "hold"},

@@ -412,7 +412,7 @@ async def test_xforward_in_two_commands_lasts_one_transaction() -> None:
     async with inlet() as running, Client(running.url) as client:
         await client.hello()
         assert (await client.say("XFORWARD NAME=c.example ADDR=192.0.2.1 PROTO=ESMTP")).startswith("250 2.0.0 ")
-        assert (await client.say("XFORWARD HELO=c.example IDENT=4F3abc SOURCE=REMOTE PORT=99")).startswith("250 ")
+        assert (await client.say("XFORWARD HELO=c.example IDENT=4F3ABC SOURCE=REMOTE PORT=99")).startswith("250 ")
         await client.send("a@b.example", ["1@x"], MAIL)
         await client.send("a@b.example", ["1@x"], MAIL)
         first, second = (inbound.envelope for inbound in running.got)
@@ -421,11 +421,11 @@ async def test_xforward_in_two_commands_lasts_one_transaction() -> None:
             ("ADDR", "192.0.2.1"),
             ("PROTO", "ESMTP"),
             ("HELO", "c.example"),
-            ("IDENT", "4F3abc"),
+            ("IDENT", "4F3ABC"),
             ("SOURCE", "REMOTE"),
             ("PORT", "99"),
         )
-        assert first.queue_id == "4F3abc"
+        assert first.queue_id == "4F3ABC"
         assert second.xforward == ()
 
 

@@ -49,7 +49,7 @@ def test_every_decision_is_told_with_all_its_fields_and_no_content(bench: Bench)
     told = {row["recipient"]: (row["action"], row["rule"], row["reason"], row["reply"]) for row in rows}
     assert told == EACH
     for row in rows:
-        assert (row["queue_id"], row["message_id"], row["sender"]) == ("4FQUEUE", "<t1@hopital.example>", SENDER)
+        assert (row["queue_id"], row["message_id"], row["sender"]) == ("4F3ABC9", "<t1@hopital.example>", SENDER)
         assert row["size"] == len(MAIL)
         assert datetime.fromisoformat(row["time"]).tzinfo
     assert len({row["id"] for row in rows}) == 1

@@ -291,11 +291,23 @@ def test_faults_as_defined(text: str) -> None:
     assert headers.faulty(text.encode()) == any(c in rest for c in "\r\n\0")
 
 
-def test_message_id_is_printable_and_bounded() -> None:
-    assert headers.message_id(b"Message-ID:\r\n <a@b.example>\r\n\r\n") == "<a@b.example>"
-    assert headers.message_id(b"To: x\r\n\r\n") == ""
-    assert headers.message_id(b"Message-ID: a\x1bb\x00\r\n\r\n") == "a?b?"
-    assert len(headers.message_id(b"Message-ID: " + b"a" * 5000 + b"\r\n\r\n")) == 998
+@pytest.mark.parametrize("identifier", ["<a@b.example>", "<A.1$x=y_z@[192.0.2.1]>", "<x@[IPv6:2001:db8::1]>"])
+@pytest.mark.parametrize("blank", [b"", b" ", b"\r\n ", b"\t"])
+def test_a_message_identifier_is_read(identifier: str, blank: bytes) -> None:
+    assert headers.message_id(b"Message-ID:" + blank + identifier.encode() + b" \r\n\r\n") == identifier
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "Mme Dupont, VIH", "<Mme Dupont@b.example>", "<a@b.example> Mme Dupont", "<a@b.example> (Dupont)"),
+        *('<"Mme Dupont"@b.example>', "<a@b@c>", "<a>", "a@b.example", "<dupônt@b.example>", "<a@b.example\u202e>"),
+        *("<a\x1b@b>", "<a@[Mme Dupont]>", f"<{'a' * 251}@b>", f"<a@{'b' * 5000}>", "=?utf-8?q?Dupont?=", "<a@b\x85>"),
+    ],
+)
+def test_what_is_no_message_identifier_is_none(value: str) -> None:
+    """Any text in the field came into the trace and into notices."""
+    assert headers.message_id(f"Message-ID: {value}\r\n\r\n".encode()) == ""
 
 
 def test_a_large_header_is_cut_in_one_pass() -> None:

@@ -16,7 +16,7 @@ from relay.telemetry import events
 
 
 def mail() -> Inbound:
-    envelope = Envelope(None, (), xforward=(("IDENT", "4FQUEUE"),))
+    envelope = Envelope(None, (), xforward=(("IDENT", "4F3ABC"),))
     now = datetime(2026, 11, 25, tzinfo=UTC)
     return Inbound(
         "1M85YNFJQFTMGK1", envelope, b"Subject: s\r\n\r\nb\r\n", now, "::1", "c", "LMTP", single_answer=False
@@ -28,7 +28,7 @@ def test_a_line_names_the_event_and_both_ids(fmt: str, capsys: pytest.CaptureFix
     events.configure(level="info", fmt=fmt)
     events.of(mail()).info(events.Event.NEXT_HOP_REPLIED, recipients=1)
     (line,) = capsys.readouterr().err.splitlines()
-    assert all(word in line for word in ("next_hop_replied", "1M85YNFJQFTMGK1", "4FQUEUE"))
+    assert all(word in line for word in ("next_hop_replied", "1M85YNFJQFTMGK1", "4F3ABC"))
     assert "\x1b" not in line
     assert fmt == "console" or json.loads(line)["event"] == "next_hop_replied"
 
@@ -46,6 +46,21 @@ def test_outside_text_makes_no_second_line(fmt: str, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("fmt", ["console", "json"])
+@pytest.mark.parametrize(
+    "char", "\x00\x07\x1b\x7f\x85\x9b\xad\u061c\u200b\u200e\u2028\u2029\u202e\u2066\ufeff\U000e0041\udc9b"
+)
+def test_what_a_terminal_or_a_reader_would_obey_is_escaped(
+    fmt: str, char: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events.configure(level="info", fmt=fmt)
+    events.log().info(events.Event.DENIED, peer=f"a{char}b", helo="h\N{LATIN SMALL LETTER E WITH ACUTE}")
+    said = capsys.readouterr().err
+    assert char not in said
+    assert len(said.splitlines()) == 1
+    assert f"{ord(char):04x}" in said
 
 
 @pytest.mark.parametrize("fmt", ["console", "json"])
