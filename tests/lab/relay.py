@@ -147,7 +147,7 @@ class Relay:
         pids: dict[int, int] = {}
         for line in self.events:
             match line["event"]:
-                case "working":
+                case "worker_ready":
                     pids[line["worker"]] = line["pid"]
                 case "worker_ended":
                     pids.pop(line["worker"], None)
