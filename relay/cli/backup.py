@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from relay.admin import backup
-from relay.admin.backup import Contents, Restoring
+from relay.admin.backup import Contents, Restoring, folder
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import agreed, complain, fail, print_json, say
 from relay.config import Config
@@ -20,6 +21,20 @@ _POSTGRESQL = (
 File = Annotated[Path, typer.Argument(help="The backup.")]
 
 
+LONGEST = 3650  # days
+Days = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-days",
+        min=1,
+        max=LONGEST,
+        metavar="N",
+        help="FILE is a folder. When the new backup is written, remove those in it that are older than N days, but "
+        f"never the newest {folder.FEWEST}. At most {folder.MOST} stay.",
+    ),
+]
+
+
 def make(
     context: typer.Context,
     file: File,
@@ -28,22 +43,26 @@ def make(
         bool,
         typer.Option("--with-decryption-keys", help="Also the secret keys that open mail to own addresses."),
     ] = False,
+    keep_days: Days = None,
     as_json: Json = False,
 ) -> None:
     """Write secret keys, certificates and trace to a new FILE that its owner alone can read, while the relay serves.
 
     The configuration and a passphrase file are not in it. Nor are, unless you ask for them, the secret keys that open
     mail to own addresses: without them nobody can open captured mail with this file, and nor can you after a restore on
-    a new machine. An existing FILE is never written over.
+    a new machine. An existing FILE is never written over. Where FILE is a folder, the backup gets a name of its own
+    there, with the time.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml backup /var/lib/pgp-relay/backup-monday.tar
     """
-    config = context_of(context).config()
-    size, holds = run(backup.make(config, _store(config), file, decryption_keys=decryption_keys))
+    config, now = context_of(context).config(), datetime.now(UTC)
+    target = _target(file, now, named=keep_days is None)
+    size, holds = run(backup.make(config, _store(config), target, decryption_keys=decryption_keys))
+    removed = folder.thin(target, now, keep_days) if keep_days else 0
     if as_json:
-        print_json({"file": str(file), "size": size, **_object(holds)})
+        print_json({"file": str(target), "size": size, "removed": removed, **_object(holds)})
     else:
-        say(f"{file}: {_words(holds)}; {size} octets")
+        say(f"{target}: {_words(holds)}; {size} octets" + (f"; {removed} old backups removed" if removed else ""))
     _warn(holds)
 
 
@@ -82,6 +101,14 @@ def _agreed(found: Restoring) -> bool:
     complain(f"{found.made}: {_words(found.holds)}")
     complain(f"now: {_words(found.now, secret=False)}")
     return agreed("Put the backup in place of what the store has now?")
+
+
+def _target(file: Path, now: datetime, *, named: bool) -> Path:
+    """The file itself if it may be `named`, or one in the folder that it is, rid of what interrupted backups left."""
+    if folder.is_one(file):
+        folder.sweep(file, now)
+        return folder.target(file, now)
+    return file if named else fail(f"--keep-days needs a folder, and {file} is none", status=2)
 
 
 def _store(config: Config) -> Path:

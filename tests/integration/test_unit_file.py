@@ -1,4 +1,4 @@
-"""The systemd unit we hand out: systemd's own judgement of it, and what has to agree with the code."""
+"""The systemd units we hand out: systemd's own judgement of them, and what has to agree with the code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 from relay.config.sections import Deadlines
 
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = ROOT / "examples" / "systemd" / "pgp-relay.service"
+FOLDER = ROOT / "examples" / "systemd"
+UNIT = FOLDER / "pgp-relay.service"
+BACKUP = FOLDER / "pgp-relay-backup.service"
+TIMER = FOLDER / "pgp-relay-backup.timer"
+STRICTER = {"RestrictAddressFamilies", "TasksMax"}
+"""Settings of the backup that leave less than those of the relay."""
+SHARED = {"RemoveIPC"}
+"""Settings that would reach the relay, which has the same user."""
 WORST = 20  # tenths of systemd's exposure level
 
 
@@ -19,13 +26,57 @@ def judged(file: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 
+def verified(folder: Path, *units: Path) -> subprocess.CompletedProcess[str]:
+    """As installed: with a program where the units look for it."""
+    copies = [folder / unit.name for unit in units]
+    for unit, copy in zip(units, copies, strict=True):
+        copy.write_text(unit.read_text().replace("/usr/bin/pgp-relay", "/bin/true"))
+    words = ["systemd-analyze", "verify", "--man=no", *copies]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+
+
+def settings(unit: Path) -> list[tuple[str, str]]:
+    lines = (line.partition("=") for line in unit.read_text().splitlines() if not line.startswith("#"))
+    return [(name, value) for name, separator, value in lines if separator]
+
+
 def values(key: str) -> list[str]:
-    lines = (line.partition("=") for line in UNIT.read_text().splitlines() if not line.startswith("#"))
-    return [value for name, _, value in lines if name == key]
+    return [value for name, value in settings(UNIT) if name == key]
 
 
-def test_systemd_finds_little_that_is_exposed() -> None:
-    done = judged(UNIT)
+@pytest.mark.parametrize("units", [(UNIT,), (BACKUP, TIMER)], ids=["relay", "backup"])
+def test_systemd_takes_them_without_a_word(units: tuple[Path, ...], tmp_path: Path) -> None:
+    done = verified(tmp_path, *units)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_names_a_setting_that_it_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "wrong").mkdir()
+    wrong = tmp_path / "wrong" / TIMER.name
+    wrong.write_text(TIMER.read_text().replace("OnCalendar=*-*-* 03:17", "OnCalendar=at night"))
+
+    assert "at night" in verified(tmp_path, BACKUP, wrong).stderr
+
+
+def test_the_backup_is_hardened_like_the_relay() -> None:
+    """Every setting from UMask on, the same or with less left."""
+    relay, backup = settings(UNIT), settings(BACKUP)
+    begin = next(place for place, (name, _) in enumerate(relay) if name == "UMask")
+    wanted = {(n, v) for n, v in relay[begin:] if n not in STRICTER | SHARED and v != "multi-user.target"}
+    assert len(wanted) > 25
+    assert wanted - set(backup) == {("SystemCallFilter", "setpriority")}
+    assert {name for name, _ in backup} >= STRICTER | SHARED
+
+
+def test_the_backups_lie_where_the_unit_may_write() -> None:
+    given = dict(settings(BACKUP))
+    assert given["ExecStart"].split()[-1].removeprefix("/var/lib/") in given["StateDirectory"].split()
+
+
+@pytest.mark.parametrize("unit", [UNIT, BACKUP], ids=lambda unit: unit.stem)
+def test_systemd_finds_little_that_is_exposed(unit: Path) -> None:
+    done = judged(unit)
 
     assert done.returncode == 0, done.stdout[-500:]
 

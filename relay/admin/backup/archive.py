@@ -48,7 +48,7 @@ class Manifest:
 
 def assure_free(target: Path) -> None:
     """Raise `BackupError` where the name is taken."""
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):  # False where that cannot be told: writing fails then, with a sentence
         raise BackupError(_taken(target))
 
 

@@ -24,7 +24,7 @@ from lab.relay import Relay
 from lab.sink import Sink
 from lab.waiting import wait_for
 
-from relay.admin.backup import archive
+from relay.admin.backup import archive, folder
 from relay.store import snapshot
 from relay.store.schema import STEPS
 
@@ -121,6 +121,37 @@ def test_a_backup_under_load_restores_to_a_sound_store_whose_trace_holds(
             checked = {found["name"]: found["message"] for found in json.loads(run("check", "--json").out)}
             assert "1 made a signature" in checked["signing key"], "with the restored key"
             assert not list(other.keyring.glob(".pgp*"))
+
+
+def test_a_folder_gets_a_backup_with_a_name_of_its_own_and_loses_old_ones(
+    site: Relay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = [tmp_path / f"pgp-relay-202001{day:02}T031700Z.tar" for day in range(1, 13)]
+    for file in old:
+        file.write_bytes(b"")
+    told = json.loads(program(capsys, "-c", site.file, "backup", tmp_path, "--keep-days", 14, "--json").out)
+    assert told["removed"] == len(old) - folder.FEWEST
+    assert sorted(tmp_path.iterdir()) == sorted([*old[-folder.FEWEST :], Path(told["file"])])
+    with Relay({"reinject": "smtp://127.0.0.1:9"}) as other:
+        assert program(capsys, "-c", other.file, "restore", "--yes", told["file"]).status == 0
+
+
+def test_a_backup_that_fails_removes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = [tmp_path / f"pgp-relay-202001{day:02}T031700Z.tar" for day in range(1, 13)]
+    for file in old:
+        file.write_bytes(b"")
+    with Relay({"reinject": "smtp://127.0.0.1:9"}) as relay:
+        relay.run("keys", "list")
+        (relay.keyring / "store.db").write_bytes(b"no store" * 1000)
+        assert program(capsys, "-c", relay.file, "backup", tmp_path, "--keep-days", 14).status == 1
+    assert sorted(tmp_path.iterdir()) == old
+
+
+def test_a_file_has_no_old_ones(site: Relay, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = program(capsys, "-c", site.file, "backup", tmp_path / "b.tar", "--keep-days", 14)
+    assert done.status == 2
+    assert "needs a folder" in done.err
+    assert not list(tmp_path.iterdir())
 
 
 def trace(relay: Relay, capsys: pytest.CaptureFixture[str]) -> list[str]:
