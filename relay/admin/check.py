@@ -110,4 +110,6 @@ async def _sources(config: Config) -> str:
     down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
     if down:
         raise RelayError("; ".join(down))
-    return ", ".join(told.source for told in answers)
+    unproven = [f"lookup.ldap[{n}].probe" for n, server in enumerate(config.lookup.ldap) if server.probe is None]
+    remark = f"; nothing proves that a key is found by LDAP: set {', '.join(unproven)}" if unproven else ""
+    return ", ".join(told.source for told in answers) + remark

@@ -89,6 +89,11 @@ class LdapServer(Section):
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
     bind_dn: Text | None = setting(None, "The login; null: anonymous.")
     password_file: File | None = setting(None, "A file whose first line is the password of `bind_dn`.")
+    probe: Mailbox | None = setting(
+        None,
+        "An address whose key is certainly in this directory: while that key is not found there, “no key” is not "
+        "believed. Null: nothing proves it.",
+    )
     timeout: Duration = setting("5s", "How long one answer may take.")
 
     @property

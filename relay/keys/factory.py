@@ -35,7 +35,15 @@ _DIRECTORY = Limits(
     external=frozenset(LdapReason) - {LdapReason.WORKER, LdapReason.EXAMINER},
     # of one address alone are the answers that were understood, and a server that refuses to say
     widespread=frozenset(LdapReason)
-    - {LdapReason.FILTER, LdapReason.TOO_MUCH, LdapReason.PROTOCOL, LdapReason.EXAMINER},
+    - {
+        LdapReason.FILTER,
+        LdapReason.TOO_MUCH,
+        LdapReason.PROTOCOL,
+        LdapReason.EXAMINER,
+        LdapReason.HIDDEN,
+        LdapReason.SUBORDINATE,
+        LdapReason.PROBE,
+    },
 )
 _DOMAINS = Limits(
     scope=lambda address: f"@{address.domain}",
@@ -123,6 +131,7 @@ def _server(keys: LdapServer) -> Server:
         bind_dn=keys.bind_dn,
         password=password.decode("utf-8", "surrogateescape") if password is not None else None,
         timeout=keys.timeout,
+        probe=keys.probe,
     )
 
 

@@ -116,7 +116,10 @@ class Slapd:
         self.suffix = suffix
         self._scheme = "ldaps" if ldaps else "ldap"
         self._process: subprocess.Popen[bytes] | None = None
-        self._write(certificate, settings, access)
+        self._certificate, self._settings = certificate, settings
+        (self.folder / "data").mkdir()
+        (self.folder / "pgp.schema").write_text(SCHEMA + "\n")
+        self._configure(access)
 
     @property
     def url(self) -> str:
@@ -194,6 +197,12 @@ class Slapd:
         if was_running:
             self.start()
 
+    def restrict(self, access: str) -> None:
+        """Other access rules from now on."""
+        self.stop()
+        self._configure(access)
+        self.start()
+
     def modify(self, ldif: str) -> None:
         """Change entries over LDAP, as the administrator."""
         command = ["ldapmodify", "-x", "-H", self.url, "-D", f"cn=admin,{self.suffix}", "-w", PASSWORD]
@@ -215,9 +224,8 @@ class Slapd:
             f"pgpBaseKeySpaceDN: ou=GnuPG Keys,{self.suffix}\npgpSoftware: {software}\npgpVersion: {version}\n\n"
         )
 
-    def _write(self, certificate: Path | None, settings: str, access: str) -> None:
-        (self.folder / "data").mkdir()
-        (self.folder / "pgp.schema").write_text(SCHEMA + "\n")
+    def _configure(self, access: str) -> None:
+        certificate, settings = self._certificate, self._settings
         tls = (
             f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {certificate.with_suffix('.key')}\n"
             if certificate

@@ -15,7 +15,7 @@ from relay.keys.ldap.connection import Connection
 from relay.keys.ldap.pool import Pool, Session
 from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import KeySpace, Search, find_key_space
+from relay.keys.ldap.schema import KeySpace, Search, find_key_space, proven
 from relay.keys.ldap.server import Server
 
 REST = 60.0
@@ -64,6 +64,7 @@ class Directory:
         try:
             await connection.login(self._server)
             space = await find_key_space(connection.search, self._server)
+            space = await proven(connection.search, space, self._server)
         except BaseException:  # also a cancellation: nothing that was started stays
             self._pool.end(connection)
             raise

@@ -48,7 +48,7 @@ async def read(entries: Sequence[Entry], space: KeySpace, examiner: Examiner) ->
     values: list[tuple[bytes, bool]] = []
     for entry in entries:
         disabled = any(value.strip().lower() in _TRUE for value in entry.get(DISABLED, ()))
-        values += [(value, disabled) for value in entry.get(space.attribute.partition(";")[0].lower(), ())]
+        values += [(value, disabled) for value in space.keys(entry)]
     octets = sum(len(value) for value, _ in values)
     found = await pool.run(TINY_PACKETS * octets, certificates, [value for value, _ in values])
     unreadable = not all(found)

@@ -18,6 +18,13 @@ class Reason(StrEnum):
     BASE = "the search base is missing, hidden or held elsewhere"
     SCHEMA = "the directory has no pgpServerInfo: base, filter and attribute must be configured"
     REFERRAL = "the directory refers to another, which is not followed"
+    SUBORDINATE = (
+        "a part below the search base is held by another directory, which is not asked: mail to everybody who is "
+        "unknown here waits; choose a base without it"
+    )
+    HIDDEN = "the directory shows an entry for this address, and not the key that belongs to it"
+    CHILDREN = "the directory hides what is below the search base"
+    PROBE = "the key of the known address (probe) is not found: base, filter or attribute is wrong, or it is hidden"
     FILTER = "the directory or its client does not understand the filter"
     TOO_MUCH = "the directory's answer is too large"
     BROKEN = "the connection to the directory broke off"

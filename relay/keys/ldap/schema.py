@@ -9,13 +9,15 @@ would look like "no key", and mail that may go out clear where no key exists wou
 key has just been revoked. `pgpRevoked` is not even read, because the certificate says it; `pgpDisabled` is the
 directory's own statement about an entry, which no certificate holds, and makes its certificate a disabled one.
 
-Raises `Unavailable` where nothing tells: a directory that cannot be understood is not an empty one.
+Raises `Unavailable` where nothing tells: a directory that cannot be understood is not an empty one. Nor is one that
+shows an entry without the key that its class demands (`pgpKeyInfo`), or that does not show the key of the known address
+(`Server.probe`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.keys.ldap.filter import any_of, escape, spellings
 from relay.keys.ldap.protocol import Entry
@@ -25,6 +27,7 @@ from relay.model import Address
 
 MAX_CONTEXTS = 16
 DISABLED = "pgpdisabled"
+_CLASS, _KEY_INFO = "objectclass", b"pgpkeyinfo"
 _EVERYTHING = "(objectClass=*)"
 
 
@@ -52,6 +55,16 @@ class KeySpace:
     by_fingerprint: str | None
     exact: bool = True
     """The filter compares whole addresses; False: part of a user id's text, which may be another address's."""
+    proven: bool = True
+    """False: the key that is known to be there is not found, and so nothing is known of others."""
+
+    def keys(self, entry: Entry) -> tuple[bytes, ...]:
+        """What the entry holds. Raises `Unavailable` where its schema demands a key and none is shown."""
+        values = entry.get(self.attribute.partition(";")[0].lower(), ())
+        classes = {value.strip().lower() for value in entry.get(_CLASS, ())}
+        if not values and (self.by_fingerprint or _KEY_INFO in classes):
+            raise Unavailable(Reason.HIDDEN)
+        return values
 
     def address_searches(self, address: Address) -> tuple[Search, ...]:
         """What to ask for an address."""
@@ -67,7 +80,7 @@ class KeySpace:
         return self._searches(self.by_fingerprint.format(fingerprint=plain, key_id=plain[-16:]))
 
     def _searches(self, filter_: str) -> tuple[Search, ...]:
-        attributes = (self.attribute, DISABLED) if self.by_fingerprint else (self.attribute,)
+        attributes = (self.attribute, DISABLED if self.by_fingerprint else _CLASS)
         return tuple(Search(base, filter_, attributes) for base in self.bases)
 
 
@@ -87,6 +100,14 @@ async def find_key_space(ask: Ask, server: Server) -> KeySpace:
     if not contexts:
         raise Unavailable(Reason.BASE)
     return KeySpace("ldap/site", contexts, server.attribute, server.filter or SITE_FILTER, None)
+
+
+async def proven(ask: Ask, space: KeySpace, server: Server) -> KeySpace:
+    """With whether the key of the known address is found in it."""
+    if server.probe is None:
+        return space
+    found = [entry for search in space.address_searches(server.probe) for entry in await ask(search)]
+    return replace(space, proven=any(space.keys(entry) for entry in found))
 
 
 async def _contexts(ask: Ask) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from relay.model import Address
 from relay.model.errors import ConfigError, Fault
 
 _ENDPOINT = re.compile(r"ldaps?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")  # what bonsai takes
@@ -35,6 +36,8 @@ class Server:
     bind_dn: str | None = None
     """None: anonymous."""
     password: str | None = field(default=None, repr=False)
+    probe: Address | None = None
+    """An address whose key is known to be there; None: nothing proves that "no key" is true."""
     timeout: float = 5.0
     """Seconds for one answer: waiting for a connection, connecting, binding and searching together."""
 

@@ -53,7 +53,8 @@ class Ldap:
         try:
             space, entries = await self._find(lambda space: space.address_searches(address))
             holdings = await self._narrowed(await read(entries, space, self._examiner), address)
-            return judge(address, holdings, space, self._clock())
+            answer = judge(address, holdings, space, self._clock())
+            return Outage(NAME, Reason.PROBE) if isinstance(answer, NotFound) and not space.proven else answer
         except Unavailable as error:
             return Outage(NAME, error.reason)
         except EngineError:

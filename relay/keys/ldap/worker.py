@@ -9,7 +9,8 @@ strangers stored away from the memory that holds mail.
 It is `python -m relay.keys.ldap.worker DESCRIPTOR` and loads nothing else of the relay but `protocol`. Frames come over
 its end of a pair of sockets: first the connection's settings with the password, then one search after the other. An
 answer holds entries or `{"error": NAME}` with a name of `reason.Reason`. No entries are only answered where the search
-base shows itself: a base that is missing, held elsewhere or hidden from this account is a failure. An operation that
+base shows itself: a base that is missing, held elsewhere, hidden from this account or hiding all that is below it
+is a failure. An operation that
 takes longer than its time ends the process, as does the end of its channel. Nothing is read from ldap.conf or the
 environment.
 """
@@ -73,6 +74,9 @@ BOTH = {
     51: "UNREACHABLE",  # busy
     52: "UNREACHABLE",  # unavailable
 }
+
+
+_ANY = "(objectClass=*)"
 
 
 class Refusal(Exception):
@@ -147,15 +151,30 @@ class Session:
         found = self.connection.search(base, scope, request["filter"], attributes, sizelimit=request["limit"])
         entries = [entry for entry in found if isinstance(entry, bonsai.LDAPEntry)]
         if found and not entries:
-            raise Refusal("REFERRAL")
-        # bonsai hides noSuchObject and a referral as the whole answer: both look like an empty list
-        if subtree and not entries and not self.is_there(base):
-            raise Refusal("BASE")
+            raise Refusal("SUBORDINATE")
+        if subtree and not entries:
+            self.prove(base)
         return plain(entries)
 
-    def is_there(self, base: str) -> bool:
-        """Whether this server holds the entry, and shows it."""
-        return bool(self.connection.search(base, bonsai.LDAPSearchScope.BASE, "(objectClass=*)", ["1.1"]))
+    def prove(self, base: str) -> None:
+        """Raise `Refusal` unless this server holds the base, and shows it and something of what is below it."""
+        # bonsai hides noSuchObject and a referral as the whole answer: both look like an empty list
+        self.client.set_raw_attributes(["hasSubordinates"])
+        there = self.connection.search(base, bonsai.LDAPSearchScope.BASE, _ANY, ["hasSubordinates"])
+        if not there:
+            raise Refusal("BASE")
+        has_children = b"TRUE" in (value.upper() for value in there[0].get("hasSubordinates", ()))
+        if has_children and not self.shows_children(base):
+            raise Refusal("CHILDREN")
+
+    def shows_children(self, base: str) -> bool:
+        """Whether any entry directly below this one may be seen, or a referral to one."""
+        try:
+            return bool(self.connection.search(base, bonsai.LDAPSearchScope.ONELEVEL, _ANY, ["1.1"], sizelimit=1))
+        except bonsai.LDAPError as error:
+            if error.code == 4:  # sizeLimitExceeded: there are more
+                return True
+            raise
 
 
 def plain(entries: list[Any]) -> list[Entry]:

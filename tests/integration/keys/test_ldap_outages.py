@@ -274,7 +274,7 @@ async def test_referrals_are_an_outage_and_never_followed() -> None:
                 f"dn: ou=branch,{PEOPLE}\nobjectClass: referral\nobjectClass: extensibleObject\nou: branch\n"
                 f"ref: {there}/ou=branch,{PEOPLE}\n\n"
             )
-            assert await answer(site(running.url)) == Outage("ldap", Reason.REFERRAL)
+            assert await answer(site(running.url)) == Outage("ldap", Reason.SUBORDINATE)
             branch = Server(running.url, base=f"ou=branch,{PEOPLE}", timeout=PATIENT)
             assert await answer(branch) == Outage("ldap", Reason.BASE)
     assert met == []

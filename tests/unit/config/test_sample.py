@@ -48,7 +48,7 @@ def test_the_examples_of_the_page_on_directories_are_configurations(tmp_path: Pa
         (tmp_path / name).write_text("x")
     page = (ROOT / "docs" / "directories.md").read_text("utf-8")
     examples = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
         needed = "" if "policy:" in example else "policy: []\n"
         parse((needed + example).encode(), tmp_path / "config.yaml")

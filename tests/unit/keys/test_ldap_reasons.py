@@ -25,7 +25,8 @@ def test_every_word_of_the_worker_is_a_reason() -> None:
         *worker.SEARCH.values(),
         *worker.BOTH.values(),
         "PROTOCOL",
-        "REFERRAL",
+        "SUBORDINATE",
+        "CHILDREN",
         "BASE",
         "TOO_MUCH",
     }

@@ -63,7 +63,7 @@ async def test_a_site_without_a_base_and_without_naming_contexts_is_an_outage() 
 async def test_a_base_alone_is_a_site_of_its_own_with_mail_and_pgpkey() -> None:
     found = await space(Server("ldap://directory.example", base="ou=people"), {})
     assert found.address_searches(Address("bob@example.org")) == (
-        Search("ou=people", "(mail=bob@example.org)", ("pgpKey",)),
+        Search("ou=people", "(mail=bob@example.org)", ("pgpKey", "objectclass")),
     )
 
 
@@ -81,7 +81,7 @@ async def test_a_filter_of_the_sites_own_is_used_even_where_gnupgs_schema_is() -
     searches = found.address_searches(Address("bob@example.org"))
     assert [search.base for search in searches] == ["dc=other,dc=org", "dc=example,dc=com"]
     assert searches[0].filter == "(&(mail=bob@example.org)(!(alias=bob@example.org)))"
-    assert searches[0].attributes == ("userPGPKey;binary",)
+    assert searches[0].attributes == ("userPGPKey;binary", "objectclass")
 
 
 async def test_an_address_cannot_change_the_filter() -> None:
