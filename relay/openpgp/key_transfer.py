@@ -2,7 +2,7 @@
 
 Taken are the secret keys as gpg-agent keeps them (a passphrase stays on them; of a smart card's key there is only its
 number), the revocation certificates, the agent's settings, and the public halves as gpg exports them, which every
-version of GnuPG reads. Caches, locks and sockets are not.
+version of GnuPG reads. Caches, locks and sockets are not. Of the settings only those of an allow list come back.
 
 `put` adds and replaces, and takes nothing out: a secret key made since, or a revocation, stays. Raises `EngineError`
 with a sentence for the administrator.
@@ -30,6 +30,14 @@ SECONDS = 60.0
 _FILE = re.compile(
     r"private-keys-v1\.d/[0-9A-F]{40}\.key|openpgp-revocs\.d/[0-9A-F]{40,64}\.rev|gpg-agent\.conf|scdaemon\.conf"
 )
+_SETTING = re.compile(
+    r"(?:default-cache-ttl|max-cache-ttl|auto-expand-secmem|allow-loopback-pinentry|allow-preset-passphrase|no-grab"
+    r"|ignore-cache-for-signing|disable-scdaemon|listen-backlog|pinentry-timeout|s2k-count|s2k-calibration"
+    r"|reader-port|card-timeout|disable-ccid|pcsc-shared|disable-pinpad|enable-pinpad-varlen)"
+    r"(?:[ \t]+[A-Za-z0-9 .,:+()\[\]_-]{1,100})?",
+    re.ASCII,
+)
+"""A line of gpg-agent.conf or scdaemon.conf that a backup may bring back: times, limits, a card reader by its name."""
 
 
 def largest(name: str) -> int | None:
@@ -52,12 +60,18 @@ async def put(home: Path, files: Mapping[str, bytes], without: Collection[str] =
     """Bring them into a home that is prepared (`relay.openpgp.home`); not the secret keys that have these keygrips."""
     for name, octets in files.items():
         if name != PUBLIC and _keygrip(name) not in without:
-            _write(home, name, octets)
+            _write(home, name, _settings(octets) if name.endswith(".conf") else octets)
     if files.get(PUBLIC):
         result = await call.run(reachable(home), "--import", content=files[PUBLIC], seconds=SECONDS)
         report = result.told("import")
         if report.not_imported or not report.count:
             raise EngineError("gpg did not take the public keys of the backup")
+
+
+def _settings(octets: bytes) -> bytes:
+    """What may come back of a settings file: a log file, a debug level or a program is no part of a backup."""
+    lines = octets.decode("utf-8", "replace").splitlines()
+    return "".join(f"{line}\n" for line in lines if _SETTING.fullmatch(line)).encode()
 
 
 def _keygrip(name: str) -> str:

@@ -13,6 +13,7 @@ All functions block. Raises `StoreError`, also where the copy is corrupt or was 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -34,6 +35,10 @@ from relay.store.schema import (
     tables,
     trace,
 )
+
+_PLAIN_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON \w+ \(\w+(?:, \w+)*\)", re.ASCII)
+_PLAIN_TABLE = re.compile(r"CREATE TABLE [\w\s,()]+", re.ASCII)
+_COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\(", re.ASCII | re.IGNORECASE)
 
 _UNDER_WAY = frozenset({ledger.name, duties.name})
 _OWN = frozenset({own_organisation.name, own_keys.name, own_allowed.name, own_deleted.name})
@@ -57,8 +62,14 @@ def take(store: Path, copy: Path) -> None:
 
 
 def assure(copy: Path) -> None:
-    """Check every page and index. Raises `StoreError` where one is corrupt."""
+    """Check that it has plain tables and indexes alone, and every page of them. Raises `StoreError`.
+
+    A view, a trigger or an expression in the schema would be run by the first query, and may have no end.
+    """
     with translated(), closing(_opened(copy)) as database:
+        database.execute("PRAGMA trusted_schema=OFF")
+        if not all(_is_plain(*row) for row in database.execute("SELECT type, sql FROM sqlite_schema").fetchall()):
+            raise StoreError("the store holds more than tables and indexes")
         (answer, *_), *_ = database.execute("PRAGMA integrity_check(1)").fetchall()
     if answer != "ok":
         raise StoreError("the store in it is corrupt")
@@ -90,6 +101,15 @@ def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
                 )
         yield goes_on
         database.execute("COMMIT")
+
+
+def _is_plain(kind: str, sql: str | None) -> bool:
+    """Whether the definition computes nothing. SQLite's own indexes have none."""
+    if sql is None:
+        return kind == "index"
+    if kind == "index":
+        return _PLAIN_INDEX.fullmatch(sql) is not None
+    return kind == "table" and _PLAIN_TABLE.fullmatch(sql) is not None and not _COMPUTED.search(sql)
 
 
 def _has_own(database: sqlite3.Connection) -> bool:

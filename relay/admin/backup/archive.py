@@ -167,7 +167,10 @@ def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> Manif
 
 
 def _measure(value: dict[str, Any]) -> tuple[int, str]:
-    return int(value["size"]), str(value["sha256"])
+    size = value["size"]
+    if type(size) is not int or size < 0:  # true is an int, Infinity a float
+        raise ValueError("no number of octets")
+    return size, str(value["sha256"])
 
 
 def _unpack_all(archive: tarfile.TarFile, members: Iterator[tarfile.TarInfo], manifest: Manifest, folder: Path) -> None:

@@ -242,6 +242,38 @@ def remade(backup: Path, folder: Path, *statements: str) -> Path:
     return folder.with_suffix(".tar")
 
 
+_FOR_EVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+MORE_THAN_TABLES = {
+    "view": ("DROP TABLE ledger", f"CREATE VIEW ledger AS SELECT x digest, x recipient, x recorded FROM ({_FOR_EVER})"),  # noqa: S608  ours
+    "view beside": (f"CREATE VIEW more AS {_FOR_EVER}",),
+    "trigger": ("CREATE TRIGGER t AFTER INSERT ON trace BEGIN DELETE FROM certificate; END",),
+    "virtual table": ("CREATE VIRTUAL TABLE words USING fts5(a)",),
+    "generated column": ("ALTER TABLE ledger ADD COLUMN g GENERATED ALWAYS AS (length(zeroblob(1000000000)))",),
+    "default that is computed": ("CREATE TABLE more (a DEFAULT (length(zeroblob(1000000000))))",),
+    "constraint that is computed": ("CREATE TABLE more (a CHECK (length(zeroblob(a))))",),
+    "index on an expression": ("CREATE INDEX i ON ledger (length(zeroblob(1000000000)))",),
+}
+"""What a query or an insertion would run."""
+
+
+@pytest.mark.parametrize("name", ["gpg-agent.conf", "scdaemon.conf"])
+def test_of_the_agent_s_settings_only_harmless_ones_are_put_back(
+    name: str, site: Relay, shell: Shell, tmp_path: Path
+) -> None:
+    """`log-file` and `debug-all` had gpg-agent write parts of secret keys into a file from then on."""
+    shell("backup", tmp_path / "good.tar")
+    kept = "default-cache-ttl 600\nauto-expand-secmem 0x30000\n" if name.startswith("gpg") else "reader-port 32768\n"
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / name).write_text(
+        f"log-file {tmp_path}/log\ndebug-all\n# a comment\n{kept}--debug 1024\npinentry-program /tmp/x\n"
+        f"pcsc-driver /tmp/x.so\ndefault-cache-ttl 1;x\n extra-socket /tmp/s\nreader-port /tmp/x\n"
+    )
+    assert shell("restore", "--yes", remade(tmp_path / "good.tar", evil)).status == 0
+    assert (site.keyring / name).read_text() == kept
+    (site.keyring / name).unlink()
+
+
 def test_what_may_not_be_restored_changes_nothing(
     site: Relay, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +302,10 @@ def test_what_may_not_be_restored_changes_nothing(
         ),
         remade(good, strange): "this is no backup of pgp-relay: it holds a file that does not belong into one",
         remade(good, no_keys): "gpg did not take the public keys of the backup",
+        **{
+            remade(good, tmp_path / name, *statements): "in the backup: the store holds more than tables and indexes"
+            for name, statements in MORE_THAN_TABLES.items()
+        },
     }
     shell("keys", "import", "-", given=make_keypair("<since@ville.example>").public)
     before = state(site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,13 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "no tar": (lambda: b"no tar at all" * 1000, NO_BACKUP),
     "another tar": (lambda: tar(head=b"{}"), NO_BACKUP),
     "a manifest that is no JSON": (lambda: tar(STORE, KEY, head=b"[" * 100_000), NO_BACKUP),
+    **{
+        f"a size of {size}": (
+            lambda size=size: tar(STORE, KEY, head=re.sub(rb"\"size\": \d+", b'"size": ' + size, manifest(), count=1)),
+            NO_BACKUP,
+        )
+        for size in (b"Infinity", b"NaN", b"1e400", b"-1", b"5.0", b'"5"', b"true", b"null", b"[]")
+    },
     "a manifest of another kind": (lambda: tar(STORE, KEY, head=manifest(files=[1])), NO_BACKUP),
     "a newer version": (
         lambda: tar(STORE, KEY, head=manifest(format=2)),
