@@ -16,7 +16,7 @@ from relay.daemon.resources import opened_resolver
 from relay.keys.search import SourceReport
 from relay.mail import headers
 from relay.mail.shape import shape_of
-from relay.model import Address, Decision, Encrypt, Envelope, Inbound, Lookup
+from relay.model import Address, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup
 from relay.pipeline.facts import Facts
 from relay.policy import Message, Rule, Telling
 
@@ -60,6 +60,8 @@ class Explanation:
     telling: Telling
     shadow: bool
     """The mail is passed on unchanged all the same."""
+    doubt: Doubt | None
+    """Why a mail that looks encrypted is encrypted nevertheless."""
 
 
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
@@ -69,11 +71,11 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
     recipient = envelope.recipients[0].address
     matched = _matched(config.rules(), facts.of(recipient))
     rule = matched.rule
-    needed = policy.needs_key(rule, encrypted_as=facts.encrypted_as)
+    needed = policy.needs_key(rule, facts.encrypted)
     search = await _search(config, recipient, rule.excused) if needed else None
     late = facts.late and config.sign.leaves_off(envelope.sender)
     lookup = search.lookup if search else None
-    decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup, late=late)
+    decision = policy.decide(rule, facts.encrypted, lookup, late=late)
     signed = isinstance(decision, Encrypt) and decision.sign
     return Explanation(
         decision=decision,
@@ -85,7 +87,15 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
             decision, sender_null=envelope.sender is None, notify_never=False, automatic=facts.shape.automatic
         ),
         shadow=config.shadow,
+        doubt=_doubt(facts, decision),
     )
+
+
+def _doubt(facts: Facts, decision: Decision) -> Doubt | None:
+    """Of a mail that is encrypted; what else becomes of it has the doubt in its reason."""
+    if not isinstance(decision, Encrypt):
+        return None
+    return facts.shape.doubt or (Doubt.UNKNOWN_KEYS if facts.encrypted.kind else None)
 
 
 def _matched(rules: Sequence[Rule], seen: Message) -> Matched:

@@ -134,6 +134,8 @@ def _outcome(explanation: Explanation, look: Look) -> Iterator[Line]:
         yield "key", lookup_report.came_out(explanation.search.lookup, look)
     match explanation.decision:
         case Encrypt(protect_subject=protected):
+            if explanation.doubt:
+                yield "encrypted", f"already, it seems, but {explanation.doubt}"
             yield "signed by", explanation.signer or "nobody"
             yield "subject", "protected" if protected else "in clear"
         case Refuse() | Hold():

@@ -13,6 +13,7 @@ from relay.policy import (
     AddressPattern,
     Encryption,
     HeaderPattern,
+    PassEncrypted,
     Rule,
     SubjectPattern,
     WithoutKey,
@@ -58,6 +59,11 @@ class RuleKeys(Section):
     without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
         "refuse", "A mail that cannot be encrypted is refused, or waits in Postfix's queue until a key arrives."
     )
+    pass_encrypted: Annotated[PassEncrypted, Field(strict=False)] = setting(
+        "any",
+        "Mail that is encrypted already passes: `any`, or (`known`) only if it is encrypted to a key that is known for "
+        "the recipient; other mail is encrypted again, or refused.",
+    )
     sign: bool = setting(default=True, why="Sign what is encrypted, if `sign` names a key.")
     protect_subject: bool = setting(default=True, why="Encrypt the subject too; outside stands `[...]`.")
     refuse_with: LeftOut[Literal["notice", "reply"]] = optional(
@@ -86,6 +92,7 @@ class RuleKeys(Section):
             shapes=frozenset(self.shape or ()),
             encrypt=self.encrypt,
             without_key=self.without_key,
+            pass_encrypted=self.pass_encrypted,
             sign=self.sign,
             protect_subject=self.protect_subject,
             by_reply=(self.refuse_with or refuse_with) == "reply",

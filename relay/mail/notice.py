@@ -20,6 +20,7 @@ from email.header import Header
 from email.utils import format_datetime, make_msgid
 
 from relay.mail.delivery_status import Told, delivery_status
+from relay.mail.doubt_texts import looked_encrypted
 from relay.mail.notice_template import Kind, Template, TemplateError
 from relay.mail.notice_texts import Language, because, reason_in
 from relay.mail.returned_headers import returned
@@ -92,7 +93,7 @@ class Notices:
         ]
         return {
             "to": self._named([one.recipient.address for one in told]),
-            "because": because(self.language, reasons),
+            "because": because(self.language, reasons) + looked_encrypted(self.language, reasons),
             "recipients": "\n".join(lines),
             "contact": self.contact or self.language.administrator,
             "until": self.language.moment(until.astimezone()),

@@ -17,3 +17,7 @@ class Doubt(StrEnum):
     READABLE = "what stands in it for encrypted data reads like text"
     TOO_MUCH = "it has more parts, or deeper ones, than are read"
     UNKNOWN_KEYS = "it is not encrypted to a key that is known for this recipient"
+
+    def beside(self, reason: str) -> str:
+        """A decision's reason, and this doubt."""
+        return f"{reason}; it looks encrypted, but {self.value}"

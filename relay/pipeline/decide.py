@@ -39,16 +39,14 @@ class Decider:
         addresses = {index: transaction.recipients[index].address for index in transaction.open}
         rules = {index: policy.first_for(candidates, address) for index, address in addresses.items()}
         wanted = {
-            addresses[index]: rule.excused
-            for index, rule in rules.items()
-            if policy.needs_key(rule, encrypted_as=facts.encrypted_as)
+            addresses[index]: rule.excused for index, rule in rules.items() if policy.needs_key(rule, facts.encrypted)
         }
         late = facts.late and self.leaves_off(transaction.inbound.envelope.sender)
         found = await self._look_up(transaction, wanted)
         decisions: dict[int, Decision] = {}
         for index, rule in rules.items():
             lookup = found.get(addresses[index])
-            decision = policy.decide(rule, encrypted_as=facts.encrypted_as, lookup=lookup, late=late)
+            decision = policy.decide(rule, facts.encrypted, lookup, late=late)
             decisions[index] = decision
             transaction.log.info(
                 Event.DECIDED,

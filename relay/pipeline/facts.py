@@ -12,7 +12,7 @@ from relay.mail import headers
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
 from relay.mail.shape import Protection, Shape, shape_of
 from relay.model import Address, Decision, Inbound
-from relay.policy import Message, Rule, Telling, Text, candidates, telling
+from relay.policy import Encrypted, Message, Rule, Telling, Text, candidates, telling
 from relay.policy.text import MAX_ELEMENTS
 from relay.process.pool import Document
 
@@ -63,9 +63,11 @@ class Facts:
         )
 
     @property
-    def encrypted_as(self) -> str | None:
-        """How it is encrypted already, in words; None where something in it can be read."""
-        return self.shape.protection_kind if self.shape.protection is Protection.ENCRYPTED else None
+    def encrypted(self) -> Encrypted:
+        """How far it is encrypted already."""
+        shape = self.shape
+        kind = shape.protection_kind if shape.protection is Protection.ENCRYPTED else None
+        return Encrypted(kind, shape.key_ids, shape.doubt)
 
     @property
     def late(self) -> bool:

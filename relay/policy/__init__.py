@@ -4,12 +4,13 @@
 `decide` makes the decision and `telling` says how the sender learns of it.
 """
 
-from relay.policy.decide import Telling, decide, needs_key, telling
+from relay.policy.decide import NOT_ENCRYPTED, Encrypted, Telling, decide, needs_key, telling
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
     DEFAULT_RULE,
     Encryption,
     Message,
+    PassEncrypted,
     Rule,
     WithoutKey,
     WkdOutage,
@@ -22,10 +23,13 @@ from relay.policy.text import Text
 
 __all__ = [
     "DEFAULT_RULE",
+    "NOT_ENCRYPTED",
     "AddressPattern",
+    "Encrypted",
     "Encryption",
     "HeaderPattern",
     "Message",
+    "PassEncrypted",
     "Rule",
     "SubjectPattern",
     "Telling",

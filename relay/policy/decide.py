@@ -7,6 +7,7 @@ rule, an outage is deferred. Pure; nothing is raised.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
@@ -14,6 +15,7 @@ from relay.model import (
     Clear,
     Decision,
     Defer,
+    Doubt,
     Encrypt,
     Found,
     Hold,
@@ -25,7 +27,7 @@ from relay.model import (
     Unusable,
     Why,
 )
-from relay.policy.rule import Encryption, Rule, WithoutKey
+from relay.policy.rule import Encryption, PassEncrypted, Rule, WithoutKey
 
 NEVER = "the rule says never"
 NOT_LOOKED_UP = "no key was looked up"
@@ -42,22 +44,43 @@ class Telling(StrEnum):
     """By the SMTP answer, 550."""
 
 
-def needs_key(rule: Rule, *, encrypted_as: str | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """How far a message is encrypted already."""
+
+    kind: str | None = None
+    """In words; None: it is not."""
+    key_ids: tuple[frozenset[str], ...] = ()
+    """Of each encrypted part, the key ids that its session keys are for."""
+    doubt: Doubt | None = None
+    """Why it is not encrypted, where it looks encrypted."""
+
+    def known(self, lookup: Lookup | None) -> bool:
+        """Whether each part is encrypted to a key that was found."""
+        if not isinstance(lookup, Found):
+            return False
+        found = {key.key_id for key in lookup.certificate.components if key.encrypts and key.valid and not key.revoked}
+        return bool(self.key_ids) and all(not found.isdisjoint(key_ids) for key_ids in self.key_ids)
+
+
+NOT_ENCRYPTED = Encrypted()
+
+
+def needs_key(rule: Rule, encrypted: Encrypted) -> bool:
     """Whether `decide` will want a lookup."""
-    return rule.encrypt is not Encryption.NEVER and encrypted_as is None
+    passes = encrypted.kind is not None and rule.pass_encrypted is PassEncrypted.ANY
+    return rule.encrypt is not Encryption.NEVER and not passes
 
 
-def decide(rule: Rule, *, encrypted_as: str | None, lookup: Lookup | None, late: bool = False) -> Decision:
-    """What is to be done.
-
-    `encrypted_as` says how the message is encrypted already, None that it is not; `late`: it loses its signature
-    because it leaves too long after or before its Date.
-    """
+def decide(rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool = False) -> Decision:
+    """What is to be done; `late`: it loses its signature because it leaves too long after or before its Date."""
     if rule.encrypt is Encryption.NEVER:
         return Clear(rule.name, NEVER)
-    if encrypted_as is not None:
-        return Pass(rule.name, f"already encrypted: {encrypted_as}")
-    return _by_lookup(rule, lookup, late=late and rule.sign)
+    if encrypted.kind is None:
+        return _by_lookup(rule, lookup, encrypted.doubt, late=late and rule.sign)
+    if rule.pass_encrypted is PassEncrypted.ANY or encrypted.known(lookup):
+        return Pass(rule.name, f"already encrypted: {encrypted.kind}")
+    return _by_lookup(rule, lookup, Doubt.UNKNOWN_KEYS, late=late and rule.sign)
 
 
 def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
@@ -74,7 +97,7 @@ def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automa
             assert_never(never)
 
 
-def _by_lookup(rule: Rule, lookup: Lookup | None, *, late: bool) -> Decision:
+def _by_lookup(rule: Rule, lookup: Lookup | None, doubt: Doubt | None, *, late: bool) -> Decision:
     match lookup:
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
@@ -82,26 +105,31 @@ def _by_lookup(rule: Rule, lookup: Lookup | None, *, late: bool) -> Decision:
             sign = rule.sign and not late
             return Encrypt(rule.name, lookup, sign=sign, protect_subject=rule.protect_subject, late=late)
         case NotFound():
-            return _without_key(rule)
+            return _without_key(rule, doubt)
         case Unusable(why=why, fingerprint=fingerprint):
-            return _not_encrypted(rule, why, fingerprint)
+            return _not_encrypted(rule, why, doubt, fingerprint)
         case Outage(source=source, reason=reason):
-            return _without_key(rule) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
+            return _without_key(rule, doubt) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
             assert_never(never)
 
 
-def _without_key(rule: Rule) -> Decision:
+def _without_key(rule: Rule, doubt: Doubt | None) -> Decision:
     if rule.encrypt is Encryption.PREFERRED:
-        return Clear(rule.name, Why.NO_KEY)
-    return _not_encrypted(rule, Why.NO_KEY)
+        return Clear(rule.name, _reason(Why.NO_KEY, doubt))
+    return _not_encrypted(rule, Why.NO_KEY, doubt)
 
 
-def _not_encrypted(rule: Rule, why: Why, fingerprint: str = "") -> Refuse | Hold:
+def _reason(why: Why, doubt: Doubt | None) -> str:
+    return doubt.beside(why) if doubt else why
+
+
+def _not_encrypted(rule: Rule, why: Why, doubt: Doubt | None, fingerprint: str = "") -> Refuse | Hold:
+    reason = _reason(why, doubt)
     match rule.without_key:
         case WithoutKey.REFUSE:
-            return Refuse(rule.name, why, rule.by_reply, fingerprint)
+            return Refuse(rule.name, reason, rule.by_reply, fingerprint)
         case WithoutKey.HOLD:
-            return Hold(rule.name, why, fingerprint)
+            return Hold(rule.name, reason, fingerprint)
         case _ as never:
             assert_never(never)

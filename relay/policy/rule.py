@@ -32,6 +32,14 @@ class WithoutKey(StrEnum):
     HOLD = "hold"
 
 
+class PassEncrypted(StrEnum):
+    """Which mail that is encrypted already is passed on as it is."""
+
+    ANY = "any"
+    KNOWN = "known"
+    """Such as is encrypted to a key that is known for the recipient."""
+
+
 class WkdOutage(StrEnum):
     """What it means when the recipient's domain does not answer to WKD."""
 
@@ -52,6 +60,7 @@ class Rule:
     shapes: frozenset[str] = frozenset()
     encrypt: Encryption = Encryption.REQUIRED
     without_key: WithoutKey = WithoutKey.REFUSE
+    pass_encrypted: PassEncrypted = PassEncrypted.ANY
     sign: bool = True
     protect_subject: bool = True
     by_reply: bool = False
