@@ -20,7 +20,6 @@ from relay.keys.wkd.port import Fetch
 from relay.keys.wkd.reason import NAME, Reason
 from relay.model import Address, Outage
 from relay.model.errors import ConfigError
-from relay.process import pool
 from relay.process.ipc import Channel
 from relay.process.memory import return_freed_memory
 from relay.process.priority import give_way
@@ -103,7 +102,6 @@ def main() -> None:
     try:
         asyncio.run(serve(socket.socket(fileno=int(sys.argv[1]))))
     finally:
-        pool.stop()
         os._exit(0)  # a thread that waits for a name service would be waited for
 
 
