@@ -27,7 +27,7 @@ from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Examiner
-from relay.store import Certificates, Gather
+from relay.store import Batch, Certificates
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -59,7 +59,7 @@ class MergePolicy:
         self._examiner = examiner
         self._clock = clock
         self._narrow = narrow
-        self._changes: Gather[_Change, bool] = Gather(self._store)
+        self._changes: Batch[_Change, bool] = Batch(self._store)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def keep(self, certificate: Certificate, origin: Origin, address: Address) -> None:

@@ -15,10 +15,9 @@ from typing import Self
 
 from relay.model.errors import StoreError
 from relay.store.answers import Answer, Answers, Due, DueTimes, Result
-from relay.store.batch import Batch
+from relay.store.batch import Batch, WriteBatch
 from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, Database
-from relay.store.gather import Gather
 from relay.store.hash_chain import Link
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
@@ -30,11 +29,11 @@ from relay.store.verification import Verdict
 __all__ = [
     "Answer",
     "Answers",
+    "Batch",
     "Certificates",
     "Counts",
     "Due",
     "DueTimes",
-    "Gather",
     "Leases",
     "Link",
     "OwnKeys",
@@ -76,7 +75,7 @@ class Store:
         except StoreError:
             await database.close()
             raise
-        batch = Batch(database)  # one for both: who was served, and the trace of it, are written together
+        batch = WriteBatch(database)  # one for both: who was served, and the trace of it, are written together
         return cls(
             database=database,
             certificates=Certificates(database, clock),

@@ -18,7 +18,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select
 
 from relay.model import Origin
-from relay.store.batch import Batch
+from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.schema import addresses, answers, certificates
 
@@ -92,7 +92,7 @@ class Answers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batch = Batch(database)
+        self._batch = WriteBatch(database)
 
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
         """The rows there are, by name."""

@@ -1,90 +1,126 @@
-"""Group commit: callers that wait at the same moment share one transaction, and each waits for its end.
+"""Callers that come at the same moment share one round of work: one transaction, not a hundred.
 
-A commit to disk costs the same for one row as for fifty. While one is in progress, rows that arrive wait for the next.
-Rows added in one turn of the event loop are in one transaction, whatever their tables (up to a limit): ledger and trace
-of a recipient are both on disk, or neither is. Rows of a caller that is cancelled are written all the same.
+A round costs a thread's turn, a look at the disk and perhaps a commit; that costs the same for one caller as for fifty.
+While a round is under way, what comes is gathered for the next one. A caller that is cancelled does not take its item
+back.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from relay.model.errors import StoreError
 from relay.store.database import Database
-from relay.store.gather import company
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+TURNS = 10
+"""Turns of the event loop that a round waits for more callers: no time at all where the loop has nothing else to do."""
+LARGEST = 2000
+"""The size of a round, so that other processes get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T, R]):
+    item: T
+    done: asyncio.Future[R]
+
+
+class Batch(Generic[T, R]):
+    """`do` an item; `work` gets all that came together and returns as many results, in their order."""
+
+    def __init__(
+        self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]], size: Callable[[T], int] = lambda _: 1
+    ) -> None:
+        """`size`: of an item, for the limit of a round."""
+        self._work = work
+        self._size = size
+        self._waiting: list[_Waiting[T, R]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def do(self, item: T) -> R:
+        """The item's result. Raises what the work raises."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await done
+
+    async def _run(self) -> None:
+        taken: list[_Waiting[T, R]] = []
+        try:
+            while self._waiting:
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+                taken = self._take()
+                await self._round(taken)
+        finally:
+            self._running = None
+            for waiting in (*taken, *self._waiting):  # none, unless this task was cancelled
+                waiting.done.cancel()
+
+    def _take(self) -> list[_Waiting[T, R]]:
+        count = size = 0
+        while count < len(self._waiting) and (not count or size + self._size(self._waiting[count].item) <= LARGEST):
+            size += self._size(self._waiting[count].item)
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    async def _round(self, taken: Sequence[_Waiting[T, R]]) -> None:
+        (outcome,) = await asyncio.gather(self._work([waiting.item for waiting in taken]), return_exceptions=True)
+        for index, waiting in enumerate(taken):
+            if waiting.done.done():
+                continue
+            if isinstance(outcome, BaseException):
+                waiting.done.set_exception(outcome)
+            else:
+                waiting.done.set_result(outcome[index])
+
 
 Write = Callable[[Connection, Sequence[Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Rows:
     write: Write
     items: Sequence[Any]
-    done: asyncio.Future[None]
 
 
-LARGEST = 2000
-"""Rows in one transaction at most, so that other processes can write as well."""
+class WriteBatch:
+    """Group commit: a commit that must be on disk costs the same for one row as for fifty.
 
-
-class Batch:
-    """`add` rows and the function that stores them: it is called once for all rows of a transaction."""
+    What is added in one turn of the event loop stands in one transaction, whatever tables it goes to (unless it is more
+    than `LARGEST`): ledger and trace of a recipient are both on disk, or neither is.
+    """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[_Waiting] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._batch: Batch[_Rows, None] = Batch(partial(_commit, database), lambda rows: len(rows.items))
 
     async def add(self, write: Write, items: Sequence[Any]) -> None:
-        """Return when they are committed. Raises `StoreError` when they are not."""
-        if not items:
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(write, items, done))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._run())
-        await done
+        """Return when the items are committed. `write` is called once for all items that came together.
 
-    async def _run(self) -> None:
-        taken: list[_Waiting] = []
-        try:
-            while self._waiting:
-                await company()
-                taken = self._take()
-                await self._commit(taken)
-        finally:
-            self._writer = None
-            for waiting in (*taken, *self._waiting):  # none, unless this task was cancelled
-                waiting.done.cancel()
-
-    def _take(self) -> list[_Waiting]:
-        count = size = 0
-        while count < len(self._waiting) and (not count or size + len(self._waiting[count].items) <= LARGEST):
-            size += len(self._waiting[count].items)
-            count += 1
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return taken
-
-    async def _commit(self, taken: Sequence[_Waiting]) -> None:
-        (failure,) = await asyncio.gather(self._database.write(lambda c: _store(c, taken)), return_exceptions=True)
-        for waiting in taken:
-            if waiting.done.cancelled():
-                continue
-            if failure is None:
-                waiting.done.set_result(None)
-            else:
-                waiting.done.set_exception(StoreError(str(failure)) if isinstance(failure, StoreError) else failure)
+        Raises `StoreError` when they are not.
+        """
+        if items:
+            await self._batch.do(_Rows(write, items))
 
 
-def _store(connection: Connection, taken: Sequence[_Waiting]) -> None:
+async def _commit(database: Database, taken: Sequence[_Rows]) -> list[None]:
     together: defaultdict[Write, list[Any]] = defaultdict(list)
-    for waiting in taken:
-        together[waiting.write].extend(waiting.items)
+    for rows in taken:
+        together[rows.write].extend(rows.items)
+    await database.write(lambda connection: _write_all(connection, together))
+    return [None] * len(taken)
+
+
+def _write_all(connection: Connection, together: Mapping[Write, Sequence[Any]]) -> None:
     for write, items in together.items():
         write(connection, items)

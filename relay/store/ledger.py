@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from relay.store.batch import Batch
+from relay.store.batch import Batch, WriteBatch
 from relay.store.database import Database
-from relay.store.gather import Gather
 from relay.store.schema import ledger
 
 KEPT_SECONDS = 5 * 24 * 3600.0
@@ -42,14 +41,14 @@ class StoredLedger:
     """Implements `relay.pipeline.ports.Ledger`."""
 
     def __init__(
-        self, database: Database, batch: Batch, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS
+        self, database: Database, batch: WriteBatch, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS
     ) -> None:
         self._database = database
         self._clock = clock
         self._kept = kept
         self._pruned = float("-inf")
         self._batch = batch
-        self._asked: Gather[bytes, frozenset[str]] = Gather(self._served)
+        self._asked: Batch[bytes, frozenset[str]] = Batch(self._served)
 
     async def served(self, transaction: bytes) -> frozenset[str]:
         """The recipients already served; concurrent callers share one query."""

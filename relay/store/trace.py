@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, fun
 
 from relay.model import Record
 from relay.store import hash_chain, verification
-from relay.store.batch import Batch
+from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.hash_chain import Link
 from relay.store.schema import trace
@@ -61,7 +61,7 @@ class Sum(NamedTuple):
 class Trace:
     """Writes, reads, checks and prunes the trace."""
 
-    def __init__(self, database: Database, batch: Batch) -> None:
+    def __init__(self, database: Database, batch: WriteBatch) -> None:
         self._database = database
         self._batch = batch
 

@@ -11,17 +11,18 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from relay.admin.key_import.folders import File
 from relay.admin.key_import.reader import Read, read
 from relay.admin.key_import.result import Offer, Outcome, Refusal, Result, refused, stored
 from relay.model import Certificate, Entry, Origin, Unreadable
 from relay.pipeline.ports import Examiner
+from relay.store import Certificates
 
 BATCH = 400
 BATCH_OCTETS = 32 << 20
@@ -41,16 +42,6 @@ class _Batch:
     verdicts: Mapping[int, Certificate | Unreadable]
     """Of each offer, by its id."""
     done: int
-
-
-class Certificates(Protocol):
-    """What is asked of the store."""
-
-    async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
-        """Those that are known."""
-
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
-        """Store them; those whose row is not as in `known` any more are returned instead."""
 
 
 class Intake:
