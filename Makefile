@@ -18,7 +18,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick bench-where help demo docs deb deb-check transcript screens test test-newest unit fuzz lint format image-check lock clean
+.PHONY: bench bench-quick bench-where help demo docs deb deb-check release transcript screens test test-newest unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -61,6 +61,9 @@ deb: ## a package for Debian 12, in dist/
 deb-check: deb ## … installed as docs/installation.md says in a fresh Debian with Postfix, upgraded, removed and purged
 	@.ci/deb-check
 
+release: ## wheel and sdist of the last commit, built twice, with SBOM and SHA256SUMS, in dist/release (SIGN=FINGERPRINT signs)
+	@PYTHON="$(PYTHON)" SIGN="$(SIGN)" .ci/release
+
 transcript: deb ## docs/transcript.md, from the same
 	@.ci/deb-check --write
 
@@ -85,7 +88,7 @@ lock: ## constraints.txt anew, with the newest versions that pyproject.toml and 
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install -q --upgrade pip hatchling
-	.venv-lock/bin/pip install -q --group dev --group docs --group bench ".[$(EXTRAS)]"
+	.venv-lock/bin/pip install -q --group dev --group docs --group bench --group release ".[$(EXTRAS)]"
 	.venv-lock/bin/pip freeze -q --all --exclude pgp-relay --exclude setuptools > constraints.txt
 	rm -rf .venv-lock
 
