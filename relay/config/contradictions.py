@@ -8,6 +8,7 @@ from itertools import combinations
 from relay.config.model import Config
 from relay.config.sections import DEFAULT_SOURCES
 from relay.config.yaml_tree import Path
+from relay.model.endpoint import Endpoint
 
 Problem = tuple[Path, str]
 
@@ -80,6 +81,14 @@ def _loop(config: Config) -> Iterator[Problem]:
         yield ("reinject",), f"{config.reinject} is where the relay itself listens: name the next hop's address"
 
 
+def _metrics_on_the_inlet(config: Config) -> Iterator[Problem]:
+    if config.metrics is None:
+        return
+    place = Endpoint("smtp", config.metrics.host, config.metrics.port)
+    if any(endpoint.meets(place) or place.meets(endpoint) for endpoint in config.listen):
+        yield ("metrics",), f"{config.metrics} is where the relay takes mail: choose another port"
+
+
 def _listens_twice(config: Config) -> Iterator[Problem]:
     for (_, first), (index, second) in combinations(enumerate(config.listen), 2):
         if first.meets(second) or second.meets(first):
@@ -143,6 +152,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"listen", "tls", "plaintext_network"}), _exposed),
     (frozenset({"listen"}), _starttls_inlet),
     (frozenset({"listen"}), _listens_twice),
+    (frozenset({"listen", "metrics"}), _metrics_on_the_inlet),
     (frozenset({"listen", "allow"}), _nobody_allowed),
     (frozenset({"reinject", "plaintext_network"}), _clear_delivery),
     (frozenset({"reinject", "reinject_ca_file"}), _authority_without_tls),

@@ -37,7 +37,7 @@ def load(path: pathlib.Path) -> Config:
 def parse(octets: bytes, path: pathlib.Path) -> Config:
     """The configuration in these octets, as though they stood in the file `path`."""
     found = yaml_tree.read(octets, str(path))
-    around = Surroundings(path.absolute().parent, _unreadable)
+    around = Surroundings(path.absolute().parent, _unreadable, _exposed)
     config, errors = _validated(found.values, around)
     faults = [fault for _, fault in found.faults]
     told = {place for place, _ in found.faults}
@@ -93,3 +93,7 @@ def _unreadable(path: pathlib.Path, is_folder: bool) -> int | None:  # noqa: FBT
     if stat.S_ISDIR(mode) is not is_folder:
         return errno.ENOTDIR if is_folder else errno.EISDIR
     return None if os.access(path, os.R_OK) else errno.EACCES
+
+
+def _exposed(path: pathlib.Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))

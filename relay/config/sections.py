@@ -21,6 +21,7 @@ from relay.config.values import (
     Mailbox,
     Pattern,
     Place,
+    SecretFile,
     Signer,
     Text,
 )
@@ -61,7 +62,7 @@ class Sign(Section):
         "unsigned",
         "A mail that leaves more than 50 minutes from its Date: Thunderbird shows its signature as a forgery.",
     )
-    passphrase_file: File | None = setting(
+    passphrase_file: SecretFile | None = setting(
         None, "A file whose first line is the passphrase of these keys; null: they have none."
     )
 

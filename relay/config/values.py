@@ -52,7 +52,9 @@ class Surroundings:
     folder: Path
     """Relative paths begin here."""
     unreadable: Callable[[Path, bool], int | None] = lambda _path, _is_folder: None
-    """The errno for a file (or folder) that cannot be read: the one look outside, and the loader's."""
+    """The errno for a file (or folder) that cannot be read. This and `exposed` look outside, and are the loader's."""
+    exposed: Callable[[Path], bool] = lambda _path: False
+    """Whether users who are neither the owner nor of the group may read or write the file."""
 
 
 def duration(value: object) -> float:
@@ -201,6 +203,14 @@ def _readable_file(path: Path, info: ValidationInfo) -> Path:
     return _readable(path, info, folder=False)
 
 
+def _private_file(path: Path, info: ValidationInfo) -> Path:
+    """A group may read it: systemd gives credentials to a service by an access list, which shows as the group's."""
+    _readable_file(path, info)
+    if isinstance(info.context, Surroundings) and info.context.exposed(path):
+        raise ValueError(f"{path} can be read by others: chmod 600 it")
+    return path
+
+
 def _readable_folder(path: Path, info: ValidationInfo) -> Path:
     return _readable(path, info, folder=True)
 
@@ -236,6 +246,7 @@ MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
+SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
 FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from relay.daemon.build import Components
 from relay.daemon.engines import answers
 from relay.daemon.resources import Persistence
 from relay.model.errors import NextHopError, RelayError
+from relay.openpgp import home
 from relay.telemetry.observer import Observer
 
 EVERY = 10.0
@@ -52,9 +54,14 @@ class Health:
             self._found = STOPPING
 
     async def _look(self) -> str:
+        config = self._components().config
+        if not home.is_private(config.keyring):
+            return "keyring"
+        if not all(Path(place.path).is_socket() for place in config.listen if place.path):  # noqa: ASYNC240  a system call
+            return "listen"
         if not await _well(self._persistence.store.certificates.state):
             return "store"
-        if not await _well(lambda: answers(self._components().config)):
+        if not await _well(lambda: answers(config)):
             return "engine"
         if self._observer.next_hop_down and await _well(self._components().outlet.probe):
             self._observer.next_hop(up=True)

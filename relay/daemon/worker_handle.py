@@ -24,7 +24,8 @@ from relay.process.ipc import BadFrame, Limits
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
-SILENCE = 60.0
+SILENCE = 20.0
+"""Seconds without a word, of one that serves: it says what it counted every second."""
 REACTION = 60.0
 """Seconds for a new configuration: secret keys are opened, files read."""
 LAST_WORDS = 1.0
@@ -90,7 +91,7 @@ class WorkerHandle:
 
     async def _read(self) -> None:
         try:
-            while frame := await asyncio.wait_for(self.child.channel.receive(_SAID), SILENCE):
+            while frame := await asyncio.wait_for(self.child.channel.receive(_SAID), self._longest):
                 self._take(frame.words)
         except TimeoutError:
             events.log().error(Event.FAILED, pid=self.child.pid, reason="a worker stood still")
@@ -100,6 +101,12 @@ class WorkerHandle:
         finally:
             self._fail("a worker ended before it served")
             self._answer(None)
+
+    @property
+    def _longest(self) -> float:
+        """Seconds until it is taken to hang: more while it starts or reads a new configuration."""
+        busy = not self.ready.done() or (self._reloaded is not None and not self._reloaded.done())
+        return REACTION if busy else SILENCE
 
     def _take(self, said: dict[str, Any]) -> None:
         match said:

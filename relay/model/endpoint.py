@@ -10,6 +10,7 @@ Raises `ValueError` with a sentence for the person who wrote the configuration.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -98,7 +99,7 @@ class Endpoint:
     def meets(self, other: Endpoint) -> bool:
         """Whether who listens here would be reached by who connects to `other`."""
         if self.path or other.path:
-            return self.path == other.path
+            return posixpath.normpath(self.path) == posixpath.normpath(other.path)
         if self.port != other.port:
             return False
         if self.host in _EVERYWHERE or "localhost" in {self.host, other.host}:

@@ -42,6 +42,15 @@ def prepare(path: Path) -> None:
         raise EngineError(f"the keyring folder {path} cannot be used: {error.strerror}") from error
 
 
+def is_private(path: Path) -> bool:
+    """Whether it is a folder of this user's that nobody else can look into."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & 0o077
+
+
 def reachable(path: Path) -> Path:
     """The same folder under a name that leaves room for the agent's sockets."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  a symbolic link of the administrator's stays one

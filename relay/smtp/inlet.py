@@ -25,6 +25,7 @@ from relay.process.budget import Budget, Lease
 from relay.smtp.bounds import Bounds, Network, allowed
 from relay.smtp.server_context import Answer, Begin, Delivery, Dismissable
 from relay.smtp.session import Session
+from relay.smtp.unix_socket import make_way
 from relay.telemetry import events
 
 BACKLOG = 512
@@ -97,6 +98,7 @@ class Inlet:
         return str(place)
 
     async def _start_unix(self, place: Endpoint) -> str:
+        make_way(place.path)  # asyncio would replace one that is in use
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: Session(self, lmtp=place.lmtp), place.path, backlog=BACKLOG
         )

@@ -9,15 +9,13 @@ Raises `ListenError` with a sentence for a person.
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
-from contextlib import suppress
 from pathlib import Path
 
 from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
 from relay.smtp.inlet import ANYONE_HERE, BACKLOG
+from relay.smtp.unix_socket import make_way
 
 
 class Reserved:
@@ -66,9 +64,7 @@ class Shared(socket.socket):
 
 
 def _unix(path: str) -> socket.socket:
-    with suppress(FileNotFoundError):
-        if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116  of an instance that was killed, as asyncio does it
-            os.unlink(path)  # noqa: PTH108  likewise
+    make_way(path)
     made = socket.socket(socket.AF_UNIX)
     try:
         made.bind(path)

@@ -1,7 +1,8 @@
 """All figures of the relay, added up over its processes, and what follows from them: alive, ready, per second.
 
 A process that serves says how it stands (`Standing`) every second or when it is asked; one that has said nothing for
-`STALE` seconds stands still. The relay is ready while one of its processes is: mail finds that one.
+`STALE` seconds stands still, and the relay is not ready until it has been replaced: the kernel goes on giving it a
+share of the connections. Otherwise the relay is ready while one of its processes is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from importlib.metadata import version
 from relay.telemetry import catalogue as c
 from relay.telemetry.counters import Counters
 
-STALE = 15.0
+STALE = 10.0
 SPAN = 60.0
 """Seconds that "per second" is taken over."""
 _STARTING = "starting"
@@ -81,8 +82,10 @@ class Metrics:
     def lacks(self) -> str:
         """Why the relay is not ready, in a word; empty: it is."""
         fresh = self._fresh()
+        if len(fresh) < len(self._states):  # the kernel goes on giving it connections
+            return _STALLED
         if not fresh:
-            return _STALLED if self._states else _STARTING
+            return _STARTING
         return "" if any(not state.lacks for state in fresh) else fresh[0].lacks
 
     def _fresh(self) -> list[ProcessState]:

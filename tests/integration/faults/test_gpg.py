@@ -83,6 +83,7 @@ async def signing(*, passphrase: str = "", expires: str = "never") -> AsyncItera
     )
     fingerprint = next(line.split()[3].decode() for line in made.stderr.splitlines() if b" KEY_CREATED " in line)
     stop_agent(bed.relay.keyring)  # it would remember the passphrase
+    word.chmod(0o600)
     sign = {"default": fingerprint, **({"passphrase_file": str(word)} if passphrase else {})}
     bed.relay.configure({**bed.relay.settings, "sign": sign})
     with bed:

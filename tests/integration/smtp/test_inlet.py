@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import smtplib
+import socket
 import ssl
 import tracemalloc
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from relay.model import Inbound, Reply, replies
 from relay.model.errors import ListenError
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
+from relay.smtp.listening import Reserved
 from relay.telemetry.events import Event
 
 LMTP = "lmtp://127.0.0.1:0"
@@ -820,6 +822,31 @@ async def test_a_unix_socket_serves_and_is_gone_afterwards(tmp_path: Path) -> No
         assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
         assert running.got[0].peer == "unix"
     assert not path.exists()
+
+
+async def test_a_socket_in_use_is_not_taken_over(tmp_path: Path) -> None:
+    """The first relay went on, ready, and nobody could reach it."""
+    path = tmp_path / "relay.sock"
+    async with inlet(f"lmtp://{path}", allow=()) as running:
+        with pytest.raises(ListenError, match="cannot be listened on"):
+            async with inlet(f"lmtp://{path}", allow=()):
+                pass
+        with pytest.raises(ListenError, match="cannot be listened on"):
+            Reserved(Endpoint.parse(f"lmtp://{path}"))
+        async with Client(running.url) as client:
+            await client.hello()
+            assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
+
+
+async def test_a_socket_that_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "relay.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    Reserved(Endpoint.parse(f"lmtp://{path}")).release()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    async with inlet(f"lmtp://{path}", allow=()) as running, Client(running.url) as client:
+        await client.hello()
 
 
 async def test_two_processes_may_share_a_port() -> None:

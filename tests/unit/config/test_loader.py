@@ -40,6 +40,7 @@ def test_relative_paths_begin_in_the_folder_of_the_file(tmp_path: Path, monkeypa
     (tmp_path / "etc").mkdir()
     file = tmp_path / "etc" / "config.yaml"
     (tmp_path / "etc" / "secret").write_text("x")
+    (tmp_path / "etc" / "secret").chmod(0o600)
     file.write_text(
         "policy: []\nkeyring: keys\nsign: {passphrase_file: secret}\ndatabase: sqlite:///relay.db\n"
         f"notices: {{templates: '{tmp_path}'}}\n"
@@ -79,7 +80,7 @@ def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_looking_whether_a_pipe_can_be_read_takes_nothing_from_it(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe", 0o600)
     config = threading.Thread(
         target=parse, args=(b"policy: []\nsign: {passphrase_file: pipe}", tmp_path / "config.yaml"), daemon=True
     )
@@ -210,3 +211,16 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8), st.lists(VALUES, max_size=3))
 def test_no_values_raise_anything_but_a_config_error(values: dict[str, Any], policy: list[Any]) -> None:
     assert outcome(yaml.safe_dump({**values, "policy": policy}).encode())
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
+def test_a_passphrase_that_others_can_read_is_a_fault(mode: int, tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("x")
+    (tmp_path / "word").chmod(mode)
+    file = tmp_path / "config.yaml"
+    file.write_text("policy: []\nsign: {passphrase_file: word}\n")
+    with pytest.raises(ConfigError, match=r"word can be read by others: chmod 600 it$"):
+        load(file)
+    for private in (0o600, 0o400, 0o440):  # systemd's credentials look like the last
+        (tmp_path / "word").chmod(private)
+        assert load(file).sign.passphrase_file == tmp_path / "word"

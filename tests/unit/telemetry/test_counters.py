@@ -103,6 +103,9 @@ def test_ready_is_who_has_one_ready_process_and_alive_who_has_one_that_speaks() 
     assert (metrics.alive, metrics.lacks, metrics.underway) == (2, "", 3)
 
     now[0] += STALE
+    metrics.hear(0, Counters(), ProcessState(0, ""))
+    assert (metrics.alive, metrics.lacks) == (1, "stalled")  # the other one still gets its share of the connections
+    metrics.lost(1)
     metrics.hear(0, Counters(), ProcessState(0, "engine"))
     assert (metrics.alive, metrics.lacks) == (1, "engine")
     now[0] += STALE
