@@ -88,13 +88,17 @@ async def test_a_read_only_store_is_read_and_every_write_told(tmp_path: Path) ->
         assert [str(r) for r in await _write_all(store)] == ["the store is read-only"] * 2
 
 
+SCHEMA = 64 * 4096
+"""Octets in which the schema stands, as SQLite lays out a new store: without it a store does not open."""
+
+
 async def test_a_corrupt_store_is_an_outage(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     await _filled(path, 2000)
     size = path.stat().st_size
     with path.open("r+b") as file:
-        file.seek(8192)
-        file.write(b"\xa5" * (size - 8192))
+        file.seek(SCHEMA)
+        file.write(b"\xa5" * (size - SCHEMA))
     async with await Store.open(path) as store:
         answer = await Keyring(store.certificates).lookup(BOB)
         assert answer == Outage("keyring", "the store is corrupt", "keyring")
