@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.utils import formatdate
 from pathlib import Path
 
 from relay.cli.external import bounded
@@ -24,7 +25,7 @@ def letter() -> EmailMessage:
     mail["From"] = f"Dr Hélène Martin <{DOCTOR}>"
     mail["To"] = f"Cabinet Lefèvre <{COLLEAGUE}>"
     mail["Subject"] = "Résultats d'analyse de Mme Dupré"
-    mail["Date"] = "Tue, 24 Nov 2026 09:12:00 +0100"
+    mail["Date"] = formatdate(localtime=True)  # of now: a late mail is not signed
     mail["Message-ID"] = "<demo@hopital.example>"
     mail.set_content(
         "Cher confrère,\n\nla glycémie à jeun est revenue élevée, voir la pièce jointe.\n\nÀ bientôt,\nHélène Martin\n"

@@ -28,9 +28,9 @@ connector._result = lambda host, address, port: result(host, address, {port})
 """
 """The system's names all lead to 127.0.0.1; what listens there has another port than 443, which is root's."""
 IN_THE_PROCESS_THAT_ASKS = """
-from relay.keys.wkd import fetch_client
+from relay.process import child
 
-fetch_client._SOURCE = f"{folder}:{{fetch_client._SOURCE}}"
+child._SOURCE = f"{folder}:{{child._SOURCE}}"
 """
 
 
