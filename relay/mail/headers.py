@@ -1,7 +1,7 @@
 """The header block as bytes (RFC 5322 sections 2.2 and 3.6; RFC 2047; RFC 5321 section 4.4).
 
 `split` cuts a message into fields that, joined, are the received octets again; the body is never touched.
-A line ends with LF, whatever stands before it. The header block ends at the first empty line or, where it is
+A line ends with LF, with or without a CR before it. The header block ends at the first empty line or, where it is
 malformed, before the first line that is no header field: an mbox `From ` line is none either (Postfix makes
 `X-Mailbox-Line:` of it before it comes here). Nothing here raises, whatever the octets are; time grows
 linearly with the header, and what is decoded for people or rules is bounded. `excessive` tells a header block that

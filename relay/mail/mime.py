@@ -1,7 +1,7 @@
 """MIME structure on the received octets, without copies (RFC 2045 section 5.1, RFC 2046 section 5.1).
 
 Reads strictly: a Content-Type that is repeated, or that two readers could take differently, is unreadable
-(`None`). Whoever asks treats the unreadable as the riskier case.
+(`None`); callers treat that as the riskier case.
 Everything is bounded: the part headers that are looked at, the parts of a multipart, and the lines that only
 look like a boundary. Raises nothing.
 """

@@ -1,4 +1,4 @@
-"""What a rule compares: patterns that cannot be wrong once they are made, and match without regular expressions.
+"""The patterns of a rule. They are checked when they are made, and match without regular expressions.
 
 Addresses are compared as `Address` normalises them: domains as lower-case A-labels (RFC 5891), local parts
 without case; texts as `relay.policy.text` folds them. Raises `AddressError` with a sentence for the person who wrote

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pysequoia
 import pytest
 from lab.disguises import HEAD, pgp_mime, s_mime
 from lab.gnupghome import gnupg_home, gpg
@@ -113,6 +114,20 @@ def test_openpgp(home: Path, certificates: Path, tmp_path: Path) -> None:
     print(count, "mails that GnuPG, Sequoia and RNP encrypted")
     assert count >= 500
     assert doubts == []
+
+
+V6_ALONE = {"MLDSA65_Ed25519", "MLDSA87_Ed448"}
+
+
+@pytest.mark.parametrize("profile", [pysequoia.Profile.RFC4880, pysequoia.Profile.RFC9580])
+@pytest.mark.parametrize("suite", [name for name in dir(pysequoia.CipherSuite) if name[0] not in "_R"])
+def test_every_suite_of_sequoia(suite: str, profile: pysequoia.Profile) -> None:
+    """Version 6, X448 and post-quantum keys too."""
+    if suite in V6_ALONE:
+        profile = pysequoia.Profile.RFC9580
+    key = pysequoia.Tsk.generate("a", cipher_suite=getattr(pysequoia.CipherSuite, suite), profile=profile)
+    made = (bytes(pysequoia.encrypt(text(size), recipients=[key.extract_certificate()])) for size in SIZES)
+    assert not_encrypted(mail for armored in made for mail in as_mails(armored)) == (3 * len(SIZES), [])
 
 
 @pytest.fixture(scope="module")
