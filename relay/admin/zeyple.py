@@ -68,8 +68,13 @@ def read(path: Path) -> Found:
     """The configuration in this file."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
+        if path.exists() and not path.is_file():
+            raise _wrong(path, "is no file")
         with path.open("rb") as file:
-            parser.read_string(file.read(LARGEST).decode())
+            octets = file.read(LARGEST + 1)
+        if len(octets) > LARGEST:
+            raise _wrong(path, "is larger than 1 MiB: what is cut off could be what keeps mail back")
+        parser.read_string(octets.decode())
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from error
     except configparser.Error as error:
@@ -178,9 +183,13 @@ def _unknown(parser: configparser.ConfigParser) -> Iterator[str]:
 
 
 def _has_groups(file: Path) -> bool:
+    """Also where the file is too large to be read whole."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            return False
         with file.open(encoding="utf-8", errors="replace") as text:
-            return any(line.split()[:1] == ["group"] for line in text.read(LARGEST).splitlines())
+            lines = text.read(LARGEST).splitlines()
+            return any(line.split()[:1] == ["group"] for line in lines) or bool(text.read(1))
     except OSError:
         return False
 

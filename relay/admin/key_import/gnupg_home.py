@@ -11,8 +11,8 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from relay.admin.key_import.folders import LARGEST_FILE, File
@@ -21,6 +21,10 @@ from relay.admin.key_import.result import Refusal
 SECONDS = 600.0
 
 _KEYRINGS = ("pubring.kbx", "pubring.gpg", "public-keys.d")
+_READ = (
+    *("pubring.kbx", "pubring.gpg", "pubring.kbx~", "pubring.gpg~", "trustdb.gpg", "random_seed"),
+    *("gpg.conf", "common.conf", "secring.gpg", "tofu.db", ".gpg-v21-migrated"),
+)
 _EXPORT = ("--batch", "--no-tty", "--quiet", "--no-options", "--no-auto-check-trustdb", "--export")
 
 
@@ -30,6 +34,9 @@ async def exported(home: Path) -> AsyncIterator[File | Refusal]:
     place = str(home)
     if not await asyncio.to_thread(_is_home, home):
         yield Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")
+        return
+    if strange := await asyncio.to_thread(_no_file, home):
+        yield Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")
         return
     with tempfile.TemporaryDirectory(prefix="pgp-relay-") as folder:
         path = Path(folder, "exported.pgp")
@@ -54,7 +61,8 @@ async def _export(home: Path, path: Path) -> bool:
     except OSError:
         return False
     try:
-        return await asyncio.wait_for(gpg.wait(), SECONDS) == 0
+        with _ending_by_signal():
+            return await asyncio.wait_for(gpg.wait(), SECONDS) == 0
     except TimeoutError:
         return False
     finally:
@@ -62,6 +70,36 @@ async def _export(home: Path, path: Path) -> bool:
             with suppress(ProcessLookupError):
                 os.killpg(gpg.pid, signal.SIGKILL)
             await gpg.wait()
+
+
+@contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    """SIGTERM ends this task, and with it gpg, before it ends the program."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    ended = False
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        if task:
+            task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if ended:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _no_file(home: Path) -> str:
+    """The first that gpg would open and that is no file: a pipe, a socket, a device."""
+    kept = home / "public-keys.d"
+    read = [home / name for name in _READ] + (sorted(kept.iterdir()) if kept.is_dir() else [])
+    return next((path.name for path in read if path.exists() and not path.is_file()), "")
 
 
 def _is_home(home: Path) -> bool:

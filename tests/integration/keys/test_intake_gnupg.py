@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from lab.certificates import fingerprint, join, make_certificates, make_keypair, split
 from lab.gnupghome import generate, gnupg_home, gpg
+from lab.waiting import wait_for
 
 from relay.admin.key_import import File, Intake, Outcome, Refusal, Result, exported, survey
 from relay.keys.keyring import Keyring
@@ -82,6 +85,40 @@ async def test_a_folder_that_is_no_gnupg_home_or_an_empty_one_is_told_and_left_a
         gpg(home, "--list-keys")
         async with exported(home) as file:
             assert file == Refusal(str(home), 0, "This GnuPG home holds no public key.")
+
+
+@pytest.mark.parametrize("name", ["pubring.kbx", "trustdb.gpg", "public-keys.d/pubring.db"])
+async def test_a_pipe_in_a_gnupg_home_is_not_waited_for(name: str) -> None:
+    """gpg waited for its ten minutes, and was left behind where the command was ended before."""
+    with gnupg_home() as home:
+        (home / "public-keys.d").mkdir()
+        (home / "pubring.gpg").write_bytes(b"")
+        os.mkfifo(home / name)
+        async with asyncio.timeout(20), exported(home) as file:
+            assert isinstance(file, Refusal)
+            assert f"{Path(name).name} is no file" in file.reason
+
+
+EXPORT = """
+import asyncio, sys
+from pathlib import Path
+from relay.admin.key_import import gnupg_home
+asyncio.run(gnupg_home._export(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+def test_a_command_that_is_ended_leaves_no_gpg_behind(tmp_path: Path) -> None:
+    (tmp_path / "gpg").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    (tmp_path / "gpg").chmod(0o755)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "pubring.kbx").write_bytes(b"")
+    command = [sys.executable, "-c", EXPORT, tmp_path / "home", tmp_path / "out"]
+    with subprocess.Popen(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}) as process:
+        pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "gpg runs"))
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 async def test_an_exported_private_key_is_refused_with_a_hint(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,27 @@ def test_what_is_no_configuration_of_zeyple_is_a_sentence(tmp_path: Path, text: 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
         zeyple.read(tmp_path / "nowhere")
+
+
+def test_what_is_too_large_to_be_read_whole_is_a_fault(tmp_path: Path) -> None:
+    """It was cut off at 1 MiB without a word, and a `force_encrypt` behind that was lost."""
+    comments = "# " + "x" * zeyple.LARGEST + "\n"
+    text = VERSION_1.format(force="yes")
+    assert policy(tmp_path, text)[0] == [STRICT]
+    (tmp_path / "large.conf").write_text(text.replace("force_encrypt", f"{comments}force_encrypt"))
+    with pytest.raises(ConfigError, match="is larger than 1 MiB"):
+        zeyple.read(tmp_path / "large.conf")
+
+
+def test_a_pipe_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="is no file"):
+        zeyple.read(tmp_path / "pipe")
+
+
+def test_groups_behind_a_large_gpg_conf_are_told(tmp_path: Path) -> None:
+    home = tmp_path / "keys"
+    home.mkdir()
+    (home / "gpg.conf").write_text("# " + "x" * zeyple.LARGEST + "\ngroup a = b\n")
+    notes = policy(tmp_path, VERSION_1.format(force="yes").replace("/var/lib/zeyple/keys", str(home)))[1]
+    assert [note for note in notes if "group" in note]
