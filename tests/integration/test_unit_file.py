@@ -16,8 +16,8 @@ BACKUP = FOLDER / "pgp-relay-backup.service"
 TIMER = FOLDER / "pgp-relay-backup.timer"
 STRICTER = {"RestrictAddressFamilies", "TasksMax"}
 """Settings of the backup that leave less than those of the relay."""
-SHARED = {"RemoveIPC"}
-"""Settings that would reach the relay, which has the same user."""
+OTHERS = {"RemoveIPC", "AppArmorProfile"}
+"""Settings of the relay that are not for the backup: the first would reach the relay, which has the same user."""
 WORST = 20  # tenths of systemd's exposure level
 
 
@@ -63,10 +63,10 @@ def test_the_backup_is_hardened_like_the_relay() -> None:
     """Every setting from UMask on, the same or with less left."""
     relay, backup = settings(UNIT), settings(BACKUP)
     begin = next(place for place, (name, _) in enumerate(relay) if name == "UMask")
-    wanted = {(n, v) for n, v in relay[begin:] if n not in STRICTER | SHARED and v != "multi-user.target"}
+    wanted = {(n, v) for n, v in relay[begin:] if n not in STRICTER | OTHERS and v != "multi-user.target"}
     assert len(wanted) > 25
     assert wanted - set(backup) == {("SystemCallFilter", "setpriority")}
-    assert {name for name, _ in backup} >= STRICTER | SHARED
+    assert {name for name, _ in backup} >= STRICTER | {"RemoveIPC"}
 
 
 def test_the_backups_lie_where_the_unit_may_write() -> None:
