@@ -29,9 +29,9 @@ INSIDE = {
         events.of = lambda inbound: print(inbound.content.decode(), file=sys.stderr) or of(inbound)
     """,
     "an exception's text": """
-        def process(self, inbound):
-            raise ValueError(inbound.content.decode())
-        outgoing.Pipeline.process = process
+        def deliver(self, attempt):
+            raise ValueError(attempt.transaction.inbound.content.decode())
+        outgoing.Pipeline._deliver = deliver
         events.unforeseen = lambda error: {"error": repr(error)}
     """,
     "a crash": """
@@ -53,11 +53,11 @@ INSIDE = {
     """,
 }
 IN_A_REPLY = """
-        judged = Inlet._judged
-        async def telling(self, inbound):
-            given = await judged(self, inbound)
+        replies = inlet._replies
+        async def telling(delivery, inbound):
+            given = await replies(delivery, inbound)
             return tuple(Reply(r.code, r.enhanced, inbound.content.decode().split("\\r\\n")[4]) for r in given)
-        Inlet._judged = telling
+        inlet._replies = telling
 """
 IN_A_NOTICE = """
         returned_headers._READ = {**returned_headers._READ, "Subject": str}
@@ -72,7 +72,7 @@ import os, signal, sys, tempfile
 from relay.pipeline import outgoing
 from relay.mail import headers, returned_headers
 from relay.model import Reply
-from relay.smtp.inlet import Inlet
+from relay.smtp import inlet
 from relay.telemetry import events
 """
     return f"{preface}\n{lines}"
