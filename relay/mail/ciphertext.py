@@ -108,6 +108,14 @@ def look_of(content: bytes, part: Part, kind: ContentType) -> str:
     return FILE if binary else ""
 
 
+def is_nothing(content: bytes, part: Part, kind: ContentType) -> bool:
+    """Whether the entity is empty, or the first part of a PGP/MIME mail that a server made multipart/mixed of."""
+    if kind.kind not in {"text/plain", "application/pgp-encrypted"} or part.end - part.start > PEEK:
+        return False
+    octets = mime.octets(content, part) or b""
+    return not octets.strip(armor.SPACE) or (kind.kind != "text/plain" and _VERSION_1.fullmatch(octets) is not None)
+
+
 def pgp_mime(content: bytes, whole: Part, kind: ContentType) -> bytes:
     """The binary message in a multipart/encrypted that has nothing readable in it but its headers."""
     return _armored_message(_encrypted_part(content, whole, kind)).block.data

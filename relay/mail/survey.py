@@ -99,7 +99,8 @@ class Survey:
             self._doubts.append(error.doubt)
             return
         if not found:
-            self._doubts.append(Doubt.ANOTHER_PART)
+            if kind is None or part is self.whole or not ciphertext.is_nothing(self._content, part, kind):
+                self._doubts.append(Doubt.ANOTHER_PART)
             return
         self._looks_encrypted = True
         self._encrypted.append(found)

@@ -74,6 +74,7 @@ COMMENTS = [
     "Comment: GPGTools - https://gpgtools.org",
     "Comment: Using GnuPG with Thunderbird - https://www.enigmail.net/",
     "Comment: Using gpg4o v3.4.19.5391 - http://www.gpg4o.de/",
+    "Comment: Using GnuPG with Mozilla - http://enigmail.mozdev.org/",
     "Comment: https://keybase.io/download",
     "Comment: https://gopenpgp.org",
     "Charset: utf-8",
@@ -114,6 +115,8 @@ NAMED = b"Content-Disposition: inline; filename*=utf-8''OpenPGP%20encrypted%20me
         pgp_mime(
             MESSAGE, data=DATA + b"Content-Disposition: inline; filename*=utf-8''OpenPGP%20encrypted%20message.asc\r\n"
         ),
+        pgp_mime(MESSAGE, preamble=b"Ceci est un message en plusieurs parties au format MIME.\r\n"),
+        pgp_mime(MESSAGE, preamble=b"Dies ist eine mehrteilige Nachricht im MIME-Format.\r\n"),
         pgp_mime(MESSAGE, data=DATA + b"Content-Language: fr\r\nContent-Length: 1234\r\n"),
         pgp_mime(
             MESSAGE,

@@ -178,7 +178,10 @@ def test_pgp_mime_is_encrypted(content: bytes) -> None:
         b"Content-Type: text/plain\r\n" + pgp_mime(),
         pgp_mime().replace(b"boundary=b", b"boundary=b; boundary=c"),
         pgp_mime().replace(b"boundary=b", b"boundary=c"),
-        multipart(VERSION, DATA + ARMOR),
+        multipart(VERSION.replace(b"Version: 1", b"Version: 1 positive"), DATA + ARMOR),
+        multipart(VERSION, DATA + b"positive"),
+        multipart(VERSION),
+        multipart(PLAIN),
     ],
 )
 def test_pgp_mime_in_which_something_can_be_read_is_not_encrypted(content: bytes) -> None:
@@ -225,6 +228,12 @@ def test_the_other_encrypted_packets(message: bytes) -> None:
 
 QP = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(ARMOR)
 B64 = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64\r\n\r\n" + base64.encodebytes(ARMOR)
+
+
+def test_pgp_mime_of_which_exchange_made_multipart_mixed_is_encrypted() -> None:
+    named = VERSION.replace(b"\r\n\r\n", b'; name="PGPMIME Versions Identification"\r\n\r\n', 1)
+    for content in (multipart(VERSION, DATA + ARMOR), multipart(PLAIN + b"\r\n", named, DATA + ARMOR)):
+        assert protection(content) == (Protection.ENCRYPTED, "inline PGP")
 
 
 @pytest.mark.parametrize(
