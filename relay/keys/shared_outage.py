@@ -1,6 +1,6 @@
-"""Outages that concern everybody who asks at one place: the first to meet one tells all the others.
+"""Outages of a whole scope (a domain, a directory): the first lookup that meets one ends all others that wait there.
 
-A thousand lookups at a domain that is down then cost one timeout, and not five hundred times one.
+So a thousand lookups at a domain that is down cost one timeout, and not five hundred.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class _Place:
 
 
 class SharedOutage:
-    """What is known of each place while it is being asked."""
+    """One for each scope that is being asked."""
 
     def __init__(self) -> None:
         self._places: dict[str, _Place] = {}
@@ -28,7 +28,7 @@ class SharedOutage:
     async def shared(
         self, name: str, asking: Coroutine[Any, Any, Lookup], concerns_all: Callable[[Lookup], bool]
     ) -> Lookup:
-        """The answer, or the outage that another one met meanwhile at the place of this name."""
+        """The answer, or the outage of the scope of this name that another lookup met meanwhile."""
         place = self._places.get(name)
         if place is None or place.met.done():
             place = self._places[name] = _Place(asyncio.get_running_loop().create_future())

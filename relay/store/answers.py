@@ -1,7 +1,7 @@
 """What sources answered for an address, and when: shared by all processes, kept over restarts.
 
-One row a source and address; a row may also stand for all addresses of a domain or a whole source, under a
-name that is no address. Rows say when they were asked; for how long that counts is the reader's business.
+There is one row for each source and address. A row may also stand for all addresses of a domain, or for a whole source,
+under a name that is not an address. For how long an answer counts is decided by who reads it.
 What is known of a key is not forgotten over an outage or a "no key" that comes later, whichever process learned it,
 and when: that a key must not be used stays until a key comes that may be. Writes that come together share a commit.
 Bounded: `prune` deletes what is old, and the oldest of too many.

@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 READERS = 4
 
-READING: dict[str, Any] = {
+READER_OPTIONS: dict[str, Any] = {
     "pool_size": READERS,
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
 }
 
 
-class Side(Protocol):
+class ConnectionPool(Protocol):
     """The connections for reading, or the one for writing."""
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -28,6 +28,6 @@ class Side(Protocol):
         """Release connections and threads."""
 
 
-def pool(busy_seconds: float) -> dict[str, Any]:
+def pool_options(busy_seconds: float) -> dict[str, Any]:
     """The arguments of SQLAlchemy's connection pool."""
     return {"hide_parameters": True, "pool_timeout": 2 * busy_seconds, "max_overflow": 0}

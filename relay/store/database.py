@@ -26,7 +26,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
 from relay.model.errors import StoreError
-from relay.store.connection import READERS, READING, Side, pool
+from relay.store.connection import READER_OPTIONS, READERS, ConnectionPool, pool_options
 from relay.store.faults import translated
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class _File:
         return facts.st_dev, facts.st_ino
 
 
-class _Threads:
+class _SqlitePool:
     """SQLite connections in threads."""
 
     def __init__(self, engine: Engine, file: _File, *, size: int, transactions: bool) -> None:
@@ -90,7 +90,7 @@ class _Threads:
 class Database:
     """Made by `open`; `read` and `write` until `close`."""
 
-    def __init__(self, reader: Side, writer: Side) -> None:
+    def __init__(self, reader: ConnectionPool, writer: ConnectionPool) -> None:
         self._reader = reader
         self._writer = writer
         self._running: set[asyncio.Future[Any]] = set()
@@ -104,7 +104,7 @@ class Database:
         with translated():
             if sqlite:
                 await asyncio.to_thread(_make_file, url)
-            database = cls(*(_threads if sqlite else _tasks)(url, busy_seconds))
+            database = cls(*(_sqlite_pools if sqlite else _postgresql_pools)(url, busy_seconds))
         try:
             if sqlite:
                 await database.read(_use_wal)
@@ -129,9 +129,9 @@ class Database:
             await self._reader.close()
             await self._writer.close()
 
-    async def _run(self, side: Side, work: Callable[[Connection], T]) -> T:
+    async def _run(self, pool: ConnectionPool, work: Callable[[Connection], T]) -> T:
         with translated():
-            return await side.run(work)
+            return await pool.run(work)
 
     def _finish(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
         if self._closed:
@@ -171,19 +171,21 @@ def _make_file(url: URL) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
-def _threads(url: URL, busy_seconds: float) -> tuple[Side, Side]:
-    shared = {"connect_args": {"timeout": busy_seconds}, **pool(busy_seconds)}
-    reader, writer = create_engine(url, **READING, **shared), create_engine(url, pool_size=1, **shared)
+def _sqlite_pools(url: URL, busy_seconds: float) -> tuple[ConnectionPool, ConnectionPool]:
+    shared = {"connect_args": {"timeout": busy_seconds}, **pool_options(busy_seconds)}
+    reader, writer = create_engine(url, **READER_OPTIONS, **shared), create_engine(url, pool_size=1, **shared)
     event.listen(writer, "connect", _prepare_writer)
     event.listen(writer, "begin", _begin_immediate)
     file = _File(url.database or "")
-    return _Threads(reader, file, size=READERS, transactions=False), _Threads(writer, file, size=1, transactions=True)
+    return _SqlitePool(reader, file, size=READERS, transactions=False), _SqlitePool(
+        writer, file, size=1, transactions=True
+    )
 
 
-def _tasks(url: URL, busy_seconds: float) -> tuple[Side, Side]:
-    from relay.store.postgresql import sides  # noqa: PLC0415  loads the ORM, which SQLite does not need
+def _postgresql_pools(url: URL, busy_seconds: float) -> tuple[ConnectionPool, ConnectionPool]:
+    from relay.store.postgresql import open_pools  # noqa: PLC0415  loads the ORM, which SQLite does not need
 
-    return sides(url, busy_seconds)
+    return open_pools(url, busy_seconds)
 
 
 def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:

@@ -11,14 +11,14 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from relay.store.connection import READING, Side, pool
+from relay.store.connection import READER_OPTIONS, ConnectionPool, pool_options
 
 T = TypeVar("T")
 
 _ONE_WRITER = 0x7067702D  # an arbitrary number: the advisory lock in place of SQLite's BEGIN IMMEDIATE
 
 
-class _Tasks:
+class _PostgresqlPool:
     """Connections for reading, or the one for writing."""
 
     def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
@@ -33,13 +33,16 @@ class _Tasks:
         await self._engine.dispose()
 
 
-def sides(url: URL, busy_seconds: float) -> tuple[Side, Side]:
+def open_pools(url: URL, busy_seconds: float) -> tuple[ConnectionPool, ConnectionPool]:
     """The connections for reading, and the one for writing."""
     times = {"timeout": busy_seconds, "command_timeout": busy_seconds}
-    shared = {"connect_args": times, "pool_pre_ping": True, **pool(busy_seconds)}
-    reader, writer = create_async_engine(url, **READING, **shared), create_async_engine(url, pool_size=1, **shared)
+    shared = {"connect_args": times, "pool_pre_ping": True, **pool_options(busy_seconds)}
+    reader, writer = (
+        create_async_engine(url, **READER_OPTIONS, **shared),
+        create_async_engine(url, pool_size=1, **shared),
+    )
     event.listen(writer.sync_engine, "begin", _begin_alone)
-    return _Tasks(reader, transactions=False), _Tasks(writer, transactions=True)
+    return _PostgresqlPool(reader, transactions=False), _PostgresqlPool(writer, transactions=True)
 
 
 def _begin_alone(connection: Connection) -> None:

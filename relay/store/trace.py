@@ -98,7 +98,7 @@ class Trace:
         """Check the chain from the anchor to the head; `logged` is a link taken from the log."""
         while True:
             extent = await self._database.read(verification.extent)
-            walk = verification.Audit(extent, logged)
+            walk = verification.ChainVerifier(extent, logged)
             while walk.more:
                 walk.check(await self._database.read(partial(_page, wanted=_ALL, after=walk.link.number)))
             if walk.verdict.holds or (await self._database.read(verification.extent)).anchor == extent.anchor:

@@ -63,7 +63,7 @@ def extent(connection: Connection) -> Extent:
     return Extent(first, last, anchor, head, renamed or 0)
 
 
-class Audit:
+class ChainVerifier:
     """Call `check` with the rows in their order while there is `more`; then read `verdict`."""
 
     def __init__(self, within: Extent, logged: Link | None) -> None:

@@ -59,7 +59,7 @@ class Pool:
             return await self._use(await self._opened(), work)
 
     async def _opened(self) -> Session:
-        """One after the other: where the server is down the first one tells, and the others need not start."""
+        """Open one at a time: if the server is down, the first attempt shows it and no others are started."""
         async with self._opening:
             return await self._open()
 

@@ -1,9 +1,10 @@
-"""How a connection finds its address: aiohttp's resolver, with the guard in it.
+"""aiohttp's resolver and socket factory for one domain, with the address guard.
 
-The guard looks twice: at every answer of the name service, and at the address each socket is about to be
-connected to, so that neither a second, different answer (DNS rebinding) nor an address in place of a name
-passes. What an administrator named in `connect_to`, as curl's option of that name, is exempt, for that host
-alone. Raises `NoSuchName` and `Failed`, which aiohttp wraps.
+The guard checks every answer of the name service, and again the address that a socket is about to be connected to: a
+second, different answer (DNS rebinding) does not pass, nor does an address in place of a name. Places that an
+administrator named in `connect_to` are exempt, for that host alone.
+
+Raises `NoSuchName` and `Failed`, which aiohttp wraps.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from weakref import WeakSet
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from relay.keys.wkd.dns import Names
+from relay.keys.wkd.dns import NameResolver
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.port import Endpoint
 from relay.keys.wkd.reason import Failed, Reason
 
 
-class Route(AbstractResolver):
+class GuardedResolver(AbstractResolver):
     """One domain's: what it learns from `connect_to` counts for no other."""
 
-    def __init__(self, names: Names, guard: Guard, connect_to: Mapping[Endpoint, Endpoint]) -> None:
+    def __init__(self, names: NameResolver, guard: Guard, connect_to: Mapping[Endpoint, Endpoint]) -> None:
         self._names = names
         self._guard = guard
         self._connect_to = connect_to

@@ -1,4 +1,4 @@
-"""Names to addresses, keeping apart "there is no such name" and "nobody answered".
+"""Resolves host names, and tells "there is no such name" from "nobody answered".
 
 The system's own resolver is asked, so that /etc/hosts and nsswitch.conf count. What was measured of glibc's
 getaddrinfo against a server that answers each family differently:
@@ -47,8 +47,8 @@ def _getaddrinfo(host: str, family: socket.AddressFamily) -> tuple[list[str], st
     return [str(info[4][0]) for info in infos], infos[0][3]
 
 
-class Names:
-    """The name service, as one instance of the source uses it."""
+class NameResolver:
+    """Asks the system's resolver in threads of its own."""
 
     def __init__(self, resolve: Resolve = resolve) -> None:
         self._resolve = resolve

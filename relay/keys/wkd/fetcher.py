@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from relay.keys.wkd import dns
 from relay.keys.wkd.answer import cut_and_whole
 from relay.keys.wkd.guard import Guard
-from relay.keys.wkd.https import Client, Line
+from relay.keys.wkd.https import Client, Connection
 from relay.keys.wkd.port import Document, Fetched, Settings
 from relay.keys.wkd.reason import NAME, Failed, NoSuchName, NotListening, Reason
 from relay.model import Address, NotFound, Outage
@@ -30,7 +30,7 @@ class Fetcher:
 
     def __init__(self, settings: Settings, resolve: dns.Resolve = dns.resolve) -> None:
         self._timeout = settings.timeout
-        self._names = dns.Names(resolve)
+        self._names = dns.NameResolver(resolve)
         self._client = Client(self._names, Guard(tuple(settings.allow_networks)), settings.connect_to, settings.ca_file)
 
     @asynccontextmanager
@@ -40,21 +40,21 @@ class Fetcher:
         if places is None:
             yield NotFound(NAME)
             return
-        async with self._client.line(address.domain) as line:
-            yield await self._fetch(line, places, address)
+        async with self._client.connection(address.domain) as connection:
+            yield await self._fetch(connection, places, address)
 
     async def close(self) -> None:
         """As `port.Fetch`."""
         self._names.close()
         await self._client.close()
 
-    async def _fetch(self, line: Line, places: Sequence[Location], address: Address) -> Fetched:
+    async def _fetch(self, connection: Connection, places: Sequence[Location], address: Address) -> Fetched:
         place = places[0]
         try:
             async with asyncio.timeout(self._timeout):
                 for place in places:
                     with suppress(NoSuchName):
-                        octets = await line.get(place.host, place.path)
+                        octets = await connection.get(place.host, place.path)
                         break
                 else:
                     return NotFound(NAME, place.method)

@@ -1,6 +1,6 @@
 """The way to a domain's web server, which is taken to be hostile.
 
-Promises: HTTPS with a valid certificate alone; connections only as `Route` permits; at most `MAX_REDIRECTS`,
+Promises: HTTPS with a valid certificate alone; connections only as `GuardedResolver` permits; at most `MAX_REDIRECTS`,
 only to the same host or to `openpgpkey.` of the domain; at most `MAX_BODY` octets, never decompressed;
 no cookies, no credentials, no proxy; a connection that nobody uses is kept for `IDLE_SECONDS`.
 
@@ -23,8 +23,8 @@ import aiohttp
 from yarl import URL
 
 from relay.keys.wkd import authorities
-from relay.keys.wkd.connector import Route
-from relay.keys.wkd.dns import Names
+from relay.keys.wkd.connector import GuardedResolver
+from relay.keys.wkd.dns import NameResolver
 from relay.keys.wkd.guard import Guard
 from relay.keys.wkd.port import Endpoint
 from relay.keys.wkd.reason import Failed, NoSuchName, NotListening, Reason
@@ -42,13 +42,13 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pgp-relay"}
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
-class Line:
+class Connection:
     """One connection at a time to one domain, kept from one fetch to the next while it is `intact`."""
 
-    def __init__(self, domain: str, route: Route, session: aiohttp.ClientSession) -> None:
+    def __init__(self, domain: str, resolver: GuardedResolver, session: aiohttp.ClientSession) -> None:
         self.intact = False
         self.domain = domain
-        self._route = route
+        self._resolver = resolver
         self._session = session
 
     async def get(self, host: str, path: str) -> bytes:
@@ -77,7 +77,7 @@ class Line:
 
     async def close(self) -> None:
         """At once: TLS would wait for the other side's farewell, which may never come."""
-        self._route.cut()
+        self._resolver.cut()
         await self._session.close()
 
     def _follow(self, url: URL, location: str) -> URL:
@@ -92,53 +92,53 @@ class Line:
 
 
 class Client:
-    """All lines. Raises `ConfigError` where `ca_file` cannot be used."""
+    """All connections. Raises `ConfigError` where `ca_file` cannot be used."""
 
     def __init__(
-        self, names: Names, guard: Guard, connect_to: Mapping[Endpoint, Endpoint], ca_file: Path | None
+        self, names: NameResolver, guard: Guard, connect_to: Mapping[Endpoint, Endpoint], ca_file: Path | None
     ) -> None:
         self._names = names
         self._guard = guard
         self._connect_to = connect_to
         self._tls = authorities.context(ca_file)
-        self._idle: dict[Line, asyncio.TimerHandle] = {}
+        self._idle: dict[Connection, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def line(self, domain: str) -> AsyncIterator[Line]:
+    async def connection(self, domain: str) -> AsyncIterator[Connection]:
         """One to this domain: kept from an earlier fetch, or new."""
-        line = self._kept(domain) or self._open(domain)
+        connection = self._kept(domain) or self._open(domain)
         try:
-            yield line
+            yield connection
         finally:
-            if line.intact and len(self._idle) < MAX_IDLE:
-                self._idle[line] = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop, line)
+            if connection.intact and len(self._idle) < MAX_IDLE:
+                self._idle[connection] = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop, connection)
             else:
-                await line.close()
+                await connection.close()
 
     async def close(self) -> None:
         """End the connections that are kept."""
-        for line in list(self._idle):
-            self._drop(line)
+        for connection in list(self._idle):
+            self._drop(connection)
         await asyncio.gather(*self._closing)
 
-    def _kept(self, domain: str) -> Line | None:
-        line = next((line for line in self._idle if line.domain == domain), None)
-        if line:
-            self._idle.pop(line).cancel()
-        return line
+    def _kept(self, domain: str) -> Connection | None:
+        connection = next((connection for connection in self._idle if connection.domain == domain), None)
+        if connection:
+            self._idle.pop(connection).cancel()
+        return connection
 
-    def _drop(self, line: Line) -> None:
-        self._idle.pop(line).cancel()
-        task = asyncio.ensure_future(line.close())
+    def _drop(self, connection: Connection) -> None:
+        self._idle.pop(connection).cancel()
+        task = asyncio.ensure_future(connection.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _open(self, domain: str) -> Line:
-        route = Route(self._names, self._guard, self._connect_to)
+    def _open(self, domain: str) -> Connection:
+        resolver = GuardedResolver(self._names, self._guard, self._connect_to)
         connector = aiohttp.TCPConnector(
-            resolver=route,
-            socket_factory=route.socket,
+            resolver=resolver,
+            socket_factory=resolver.socket,
             use_dns_cache=False,
             ssl=self._tls,
             limit=1,
@@ -151,7 +151,7 @@ class Client:
             auto_decompress=False,
             trust_env=False,
         )
-        return Line(domain, route, session)
+        return Connection(domain, resolver, session)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

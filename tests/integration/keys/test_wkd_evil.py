@@ -23,8 +23,8 @@ from lab.ports import closed_port
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking, nowhere
 
 from relay.keys.wkd import Reason, connector
-from relay.keys.wkd.connector import Route
-from relay.keys.wkd.dns import Names, Resolve
+from relay.keys.wkd.connector import GuardedResolver
+from relay.keys.wkd.dns import NameResolver, Resolve
 from relay.keys.wkd.guard import Guard, IPNetwork
 from relay.keys.wkd.reason import Failed
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
@@ -420,8 +420,8 @@ async def test_a_name_that_leads_inside_is_refused(server: WkdServer) -> None:
 
 async def test_a_second_answer_of_the_name_service_is_judged_again() -> None:
     answers = iter([[], ["93.184.216.34"], [], ["127.0.0.1"]])
-    names = Names(lambda _, __: next(answers))
-    way = Route(names, Guard(), {})
+    names = NameResolver(lambda _, __: next(answers))
+    way = GuardedResolver(names, Guard(), {})
     assert [result["host"] for result in await way.resolve("example.org", 443)] == ["93.184.216.34"]
     with pytest.raises(Failed) as caught:
         await way.resolve("example.org", 443)
@@ -450,8 +450,8 @@ async def test_a_connection_that_goes_elsewhere_than_the_name_service_said_is_no
 
 
 async def test_private_addresses_among_public_ones_are_left_out() -> None:
-    names = Names(lambda _, family: ["10.0.0.1", "93.184.216.34"] if family == socket.AF_INET else ["::1"])
-    results = await Route(names, Guard(), {}).resolve("example.org", 443)
+    names = NameResolver(lambda _, family: ["10.0.0.1", "93.184.216.34"] if family == socket.AF_INET else ["::1"])
+    results = await GuardedResolver(names, Guard(), {}).resolve("example.org", 443)
     assert [(result["host"], result["port"]) for result in results] == [("93.184.216.34", 443)]
     names.close()
 
@@ -459,25 +459,25 @@ async def test_private_addresses_among_public_ones_are_left_out() -> None:
 async def test_a_family_without_a_route_is_left_out_so_that_its_error_hides_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = Names(lambda _, family: ["1.1.1.1"] if family == socket.AF_INET else ["2606:4700::1111"])
+    names = NameResolver(lambda _, family: ["1.1.1.1"] if family == socket.AF_INET else ["2606:4700::1111"])
     for routed, expected in [({"1.1.1.1"}, ["1.1.1.1"]), (set(), ["2606:4700::1111", "1.1.1.1"])]:
         monkeypatch.setattr(connector, "_has_route", routed.__contains__)
-        results = await Route(names, Guard(), {}).resolve("example.org", 443)
+        results = await GuardedResolver(names, Guard(), {}).resolve("example.org", 443)
         assert [result["host"] for result in results] == expected
     names.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
 def test_the_address_of_the_socket_itself_is_judged(address: str) -> None:
-    way = Route(Names(nowhere), Guard(), {})
+    way = GuardedResolver(NameResolver(nowhere), Guard(), {})
     with pytest.raises(Failed):
         way.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
 
 
 async def test_what_connect_to_names_is_exempt_for_that_host_and_port_alone() -> None:
-    names = Names(lambda _, family: ["10.0.0.1"] if family == socket.AF_INET else [])
+    names = NameResolver(lambda _, family: ["10.0.0.1"] if family == socket.AF_INET else [])
     connect_to = {("example.org", 443): ("127.0.0.1", 8443)}
-    way = Route(names, Guard(), connect_to)
+    way = GuardedResolver(names, Guard(), connect_to)
     assert [(r["host"], r["port"]) for r in await way.resolve("example.org", 443)] == [("127.0.0.1", 8443)]
     way.socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 8443))).close()
     for forbidden in (("127.0.0.1", 22), ("127.0.0.2", 8443)):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.keys.wkd.dns import MAX_ADDRESSES, MAX_THREADS, Names, resolve
+from relay.keys.wkd.dns import MAX_ADDRESSES, MAX_THREADS, NameResolver, resolve
 from relay.keys.wkd.reason import Failed, NoSuchName, Reason
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -24,7 +24,7 @@ def answering(v6: Answer, v4: Answer) -> Callable[[str, socket.AddressFamily], l
 
 
 async def ask(v6: Answer, v4: Answer) -> list[str]:
-    names = Names(answering(v6, v4))
+    names = NameResolver(answering(v6, v4))
     try:
         return await names.addresses("example.org")
     finally:
@@ -72,7 +72,7 @@ async def test_a_name_is_asked_once_at_a_time_and_a_slow_one_holds_no_more_threa
         go.wait(30)
         return ["1.1.1.1"] if family == V4 else []
 
-    names = Names(slow)
+    names = NameResolver(slow)
     waiting = [asyncio.create_task(names.addresses("example.org")) for _ in range(1000)]
     impatient = waiting[:500]
     await asyncio.sleep(0)
@@ -95,7 +95,7 @@ async def test_many_slow_names_take_a_bounded_number_of_threads_and_close_does_n
         return []
 
     before = threading.active_count()
-    names = Names(slow)
+    names = NameResolver(slow)
     waiting = [asyncio.create_task(names.addresses(f"{n}.example")) for n in range(500)]
     await asyncio.sleep(0.05)
     assert threading.active_count() - before <= MAX_THREADS
@@ -109,7 +109,7 @@ async def test_a_fault_of_our_own_is_not_taken_for_an_answer() -> None:
     def broken(_: str, __: socket.AddressFamily) -> list[str]:
         raise ValueError("a bug")
 
-    names = Names(broken)
+    names = NameResolver(broken)
     with pytest.raises(ValueError, match="a bug"):
         await names.addresses("example.org")
     names.close()
