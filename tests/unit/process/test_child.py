@@ -56,6 +56,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 async def test_what_it_has_and_what_it_has_not(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OF_THIS_PROCESS", "x")
+    reading, writing = os.pipe()
+    nothing = os.dup(0)
+    os.dup2(reading, 0)
     kept, gone = os.memfd_create("kept"), os.memfd_create("gone", 0)  # inheritable, as a library may leave one
     try:
         child = await Program(module, environment={}, silent=True).start([kept])
@@ -79,8 +82,9 @@ async def test_what_it_has_and_what_it_has_not(module: str, monkeypatch: pytest.
         child.signal(signal.SIGTERM)  # harmless by now
         child.channel.close()
     finally:
-        os.close(kept)
-        os.close(gone)
+        os.dup2(nothing, 0)
+        for descriptor in (kept, gone, reading, writing, nothing):
+            os.close(descriptor)
 
 
 async def test_one_in_a_session_of_its_own_keeps_folder_and_environment(module: str) -> None:
