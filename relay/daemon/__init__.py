@@ -1,1 +1,1 @@
-"""The running relay: its processes, their start and stop, and the jobs beside mail."""
+"""The running relay: its processes, their start and stop, and its regular jobs."""

@@ -48,11 +48,11 @@ class EngineSettings:
 
 
 async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, EncryptInPool]:
-    """What encrypts here, and what has large messages encrypted in a process beside.
+    """The engine of this process, and a function that encrypts large messages in a process of the pool.
 
-    There the engine is made anew, once, and opens its secret keys itself: the passphrase goes over a pair of
-    unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows at start.
-    Raises `EngineError`.
+    Each process of the pool makes an engine of its own, once, and opens the secret keys itself: the passphrase goes
+    over a pair of unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows
+    at start. Raises `EngineError`.
     """
     settings = EngineSettings(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
     engine = settings.engine()
@@ -75,7 +75,7 @@ def _made(settings: EngineSettings) -> Engine:
     return settings.engine()
 
 
-async def answers(config: Config) -> None:
+async def check_engine(config: Config) -> None:
     """What signs is still there, as gpg-agent says; without a signing key, that gpg runs. Raises `EngineError`."""
     selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
     for selector in selectors:
@@ -90,7 +90,7 @@ def build_examiner(config: Config) -> Examiner:
 
 
 def build_pooled_examiner(config: Config) -> Examiner:
-    """What judges certificates beside mail: much of it at once in another process, which holds up none."""
+    """What judges certificates while mail is handled: many at once in another process, which delays no mail."""
     return PooledExaminer(ExaminerSettings(config.engine, config.deadlines.gpg), config.lookup.timeout)
 
 
@@ -109,7 +109,7 @@ class ExaminerSettings:
 
 
 class PooledExaminer:
-    """`ports.Examiner`. One large piece of work at a time, whose turn is waited for as long as `patience` says."""
+    """`ports.Examiner`. One large request at a time; others wait up to `patience` seconds, and then fail."""
 
     def __init__(self, judging: ExaminerSettings, patience: float) -> None:
         self._judging = judging
@@ -142,7 +142,7 @@ class PooledExaminer:
 
 
 async def examine_in_pool(judging: ExaminerSettings, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
-    """What the process beside does."""
+    """In the background process: the verdicts."""
     return await judging.examiner().examine(blobs)
 
 

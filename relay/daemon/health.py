@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from relay.daemon.build import Components
-from relay.daemon.engines import answers
+from relay.daemon.engines import check_engine
 from relay.daemon.resources import Persistence
 from relay.model.errors import NextHopError, RelayError
 from relay.openpgp import home
@@ -61,7 +61,7 @@ class Health:
             return "listen"
         if not await _well(self._persistence.store.certificates.state):
             return "store"
-        if not await _well(lambda: answers(config)):
+        if not await _well(lambda: check_engine(config)):
             return "engine"
         if self._observer.next_hop_down and await _well(self._components().outlet.probe):
             self._observer.next_hop(up=True)

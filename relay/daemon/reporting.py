@@ -56,7 +56,7 @@ class _Reporting:
 
 
 class LocalReporting(_Reporting):
-    """Of the only process: `open`, `watch` beside the mail, `close`."""
+    """Of the only process: `open`, `watch` while it serves, `close`."""
 
     def __init__(self, observer: Observer, state: Callable[[], ProcessState]) -> None:
         super().__init__(observer, Metrics())
@@ -119,6 +119,6 @@ class WorkerReporting:
         for rows in self._observer.counters.take().pieces():
             if self._channel.idle:
                 state = self._state()
-                self._channel.send({"counters": rows, "in_progress": state.underway, "lacks": state.lacks})
+                self._channel.send({"counters": rows, "in_progress": state.in_progress, "lacks": state.lacks})
             else:
                 self._observer.counters.add(Counters.read(rows))

@@ -31,7 +31,7 @@ LAST_RETRY = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """What outlives a reload: the store and what is kept in memory beside it."""
+    """What outlives a reload: the store, and the ledger and the audit with what they have not written yet."""
 
     store: Store
     ledger: BufferedLedger

@@ -1,7 +1,7 @@
 """The role of a serving process: the only one, or one of several workers of a supervisor (`relay.daemon.supervisor`).
 
 A role says where to listen, who is told that the process serves, who answers for what it counts, where a new
-configuration comes from, and whether the jobs beside mail (key refresh, the daily report, retention) are this
+configuration comes from, and whether the regular jobs (key refresh, the daily report, retention) are this
 process's: of several workers they are the first one's.
 """
 
@@ -89,7 +89,7 @@ class WorkerRole:
 
     @property
     def duties(self) -> bool:
-        """Whether what is done beside mail is its work."""
+        """Whether the regular jobs are its work."""
         return self._spec.number == 0
 
     def reporting(self, observer: Observer, state: Callable[[], ProcessState]) -> WorkerReporting:

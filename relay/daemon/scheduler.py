@@ -1,4 +1,4 @@
-"""What the relay does beside mail: the upkeep of keys and the daily mail, one round after the other, for ever.
+"""Runs the regular jobs (`relay.daemon.jobs`) in turn, again and again.
 
 A round that fails is logged and repeated later; it never affects a mail.
 """
@@ -16,14 +16,14 @@ from relay.telemetry.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What is done in turn, and how many seconds lie between."""
+    """The jobs, and the seconds between two rounds."""
 
     jobs: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     interval: float
 
 
 async def run_jobs(current: Callable[[], Schedule]) -> None:
-    """Until cancelled. What is current may change between rounds (a reload)."""
+    """Until cancelled; `current` is asked before each round, for a reload may have changed the schedule."""
     while True:
         schedule = current()
         for work in schedule.jobs:

@@ -1,7 +1,7 @@
-"""Who shares a message with whom: pure.
+"""Which recipients share a message. Pure.
 
-Recipients named in To or Cc with the same treatment share one message, encrypted to all of their keys;
-everyone else gets one of their own, so that no packet of it tells of another recipient (DESIGN promise 6).
+Recipients named in To or Cc with the same treatment share one message, encrypted to all of their keys; every other one
+gets a message of its own, so that no packet in it names another recipient: hidden recipients stay hidden.
 """
 
 from __future__ import annotations

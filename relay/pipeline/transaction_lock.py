@@ -1,9 +1,9 @@
 """One attempt at a transaction at a time, in all processes of this machine.
 
-A client that lost its connection and sends again at once may meet another worker, while the attempt it left is still
-under way: both would ask the ledger before either writes. A lock on one octet of a file, at a place that the
-transaction's digest names, keeps them apart; the kernel takes it back from a process that dies (fcntl(2), open file
-description locks). Nothing is written into the file. Two transactions share a place once in 2^62: then one waits.
+A client that loses its connection and sends again at once may reach another worker while its first attempt goes on:
+both would read the ledger before either writes. A lock on one octet of a file prevents that; the octet's position comes
+from the transaction's digest. The kernel releases the lock of a process that dies (fcntl(2), open file description
+locks). Nothing is written into the file. Two transactions have the same position once in 2^62: then one waits.
 
 `acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks.
 """
@@ -21,7 +21,7 @@ from typing import Self
 PATIENCE = 60.0
 """Seconds that an attempt waits for another at the same transaction."""
 LOOK_AGAIN = 0.05
-"""Seconds between two looks at what another process holds: its end is no event here."""
+"""Seconds between two tries at a lock of another process, whose release is no event here."""
 
 _FLOCK = struct.Struct("hhqqi")  # l_type, l_whence, l_start, l_len, l_pid: 0 for these locks
 _TAKEN = {errno.EAGAIN, errno.EACCES}

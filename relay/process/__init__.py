@@ -1,1 +1,1 @@
-"""Processes of our own beside the main one: how they are started, spoken with and kept."""
+"""Processes of the relay: how they are started and communicate; priorities and memory."""

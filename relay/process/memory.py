@@ -1,9 +1,9 @@
-"""The process's memory: what is freed goes back to the system, and what stays is not looked through again.
+"""The memory of this process: freed blocks go back to the system, and the garbage collector skips what was loaded.
 
-glibc takes a block of its own from the system for what is large, but with each one that is freed it raises what it
-calls large: after a few messages of 20 MB it holds several times as much that nobody uses. `return_large` fixes its
-thresholds (mallopt(3)); elsewhere than with glibc it does nothing. `settle` is for the end of a start: Python's
-collector went through all that was loaded every thousand mails, and nothing else ran for 70 ms. Raises nothing.
+glibc allocates a large block with mmap(2), but raises its threshold for that with each one that is freed: after a few
+messages of 20 MB it keeps several times as much unused memory. `return_freed_memory` fixes the thresholds (mallopt(3));
+with another C library it does nothing. `freeze_loaded_objects` is for the end of the start: otherwise Python's
+collector goes through all loaded objects every thousand mails, for 70 ms in which nothing else runs. Raises nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def return_freed_memory() -> None:
-    """From now on, in this process."""
+    """Fix glibc's thresholds."""
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, LARGE)

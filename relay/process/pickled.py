@@ -16,7 +16,7 @@ from typing import Any
 from relay.process.ipc import Frame, Limits
 
 LONG = 1 << 16
-"""Octets from which on they travel beside the pickle."""
+"""Strings from this many octets on are not pickled."""
 LIMITS = Limits(words=1 << 10, strings=sys.maxsize, octets=sys.maxsize)
 """Of frames between equals: their values are bounded where they come from."""
 

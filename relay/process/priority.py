@@ -1,8 +1,8 @@
-"""Giving way: what mails do not wait for leaves the processor to the relay.
+"""Priorities: processes that no mail waits for leave the processor to those that handle mail.
 
-Linux weighs sessions against each other before anything else (autogroup, sched(7)): a process that is to give way stays
-in the relay's session, in a process group of its own. Where a filter of system calls forbids being nice it works all
-the same, as urgently as the rest. Raises nothing.
+Linux shares the processor between sessions first (autogroup, sched(7)): a process with a lower priority has to be in
+the relay's session, in a process group of its own. Where a system call filter forbids changing the priority, it keeps
+the relay's. Raises nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 from contextlib import suppress
 
 NICEST = 10
-"""Of what is started by what is nice, too: a deadline is no later for who gets no processor."""
+"""The lowest priority, also of processes started by such a process: deadlines are the same for them."""
 
 
 def give_way(nice: int, pid: int = 0) -> None:
-    """By so much more than this process does; `pid`: another one, which may have ended."""
+    """Lower the priority of this process, or of `pid`, by so much; a process that has ended is no error."""
     now = os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, max(now, min(NICEST, now + nice)))

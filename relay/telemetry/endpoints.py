@@ -87,7 +87,7 @@ class Endpoints:
             "workers": {"alive": metrics.alive, "configured": metrics.wanted, "ended": metrics.value(c.WORKERS_ENDED)},
             "messages": metrics.value(c.MESSAGES),
             "per_second": round(metrics.per_second, 2),
-            "in_progress": metrics.underway,
+            "in_progress": metrics.in_progress,
             "replies": {reply: metrics.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
             "certificates": {state: metrics.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
             "last_encryption": metrics.value(c.LAST_ENCRYPTION) or None,

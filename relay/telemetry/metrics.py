@@ -28,7 +28,7 @@ _STALLED = "stalled"
 class ProcessState:
     """One process: how many messages it has in hand, and the word for what it lacks to be ready (empty: nothing)."""
 
-    underway: int
+    in_progress: int
     lacks: str
 
 
@@ -74,9 +74,9 @@ class Metrics:
         return len(self._fresh())
 
     @property
-    def underway(self) -> int:
+    def in_progress(self) -> int:
         """Messages in hand, in all of them."""
-        return sum(state.underway for state, _ in self._states.values())
+        return sum(state.in_progress for state, _ in self._states.values())
 
     @property
     def lacks(self) -> str:
@@ -99,7 +99,7 @@ class Metrics:
 
     def settle(self) -> None:
         """Bring up to date what is not counted but looked at."""
-        self.counters.mark(c.UNDERWAY, self.underway)
+        self.counters.mark(c.UNDERWAY, self.in_progress)
         self.counters.mark(c.WORKERS, self.alive)
         self.counters.mark(c.WORKERS_WANTED, self.wanted)
         self.counters.mark(c.READY, int(not self.lacks))

@@ -1,1 +1,1 @@
-"""What the relay does beside mail, one module a job."""
+"""Regular jobs of the relay, one module each."""

@@ -100,7 +100,7 @@ def test_ready_is_who_has_one_ready_process_and_alive_who_has_one_that_speaks() 
     metrics.hear(0, Counters(), ProcessState(1, "store"))
     assert (metrics.alive, metrics.lacks) == (1, "store")
     metrics.hear(1, Counters(), ProcessState(2, ""))
-    assert (metrics.alive, metrics.lacks, metrics.underway) == (2, "", 3)
+    assert (metrics.alive, metrics.lacks, metrics.in_progress) == (2, "", 3)
 
     now[0] += STALE
     metrics.hear(0, Counters(), ProcessState(0, ""))
