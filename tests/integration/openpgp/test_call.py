@@ -26,6 +26,7 @@ from relay.openpgp import call
 from relay.openpgp import home as gnupg_home_module
 from relay.openpgp.examiner import NICE, GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
+from relay.process.child import use_pidfd
 
 STATUS = 'while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && s=$2; shift; done\n'
 SUCCESS = (
@@ -285,7 +286,7 @@ async def test_certificates_of_strangers_are_judged_nicely(fake_gpg: Fake, bob: 
 async def test_it_works_without_a_thread_a_child(home: Path, certificates: list[Certificate]) -> None:
     watcher = asyncio.get_child_watcher()
     try:
-        call.use_pidfd()
+        use_pidfd()
         await asyncio.gather(*(encrypt(home, certificates) for _ in range(8)))
     finally:
         asyncio.set_child_watcher(watcher)

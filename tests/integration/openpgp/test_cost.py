@@ -20,9 +20,9 @@ from lab.relay import Relay
 from lab.waiting import until
 
 from relay.model import Certificate
-from relay.openpgp.call import use_pidfd
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
+from relay.process.child import use_pidfd
 
 AT_ONCE = 8
 CALLS = 96
