@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from relay.config import Config
-from relay.daemon.build import assure, build_outlet
+from relay.daemon.build import build_outlet
 from relay.daemon.engines import passphrase
+from relay.daemon.named_files import assure
 from relay.daemon.resources import opened_resolver, opened_store
 from relay.keys.cache import Refresh
 from relay.mail.daily_report import address_in

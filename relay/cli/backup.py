@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from relay.admin import backup
 from relay.admin.backup import Contents, Restoring, folder
+from relay.admin.owner import become_owner, stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import agreed, complain, fail, print_json, say
 from relay.config import Config
@@ -46,7 +48,9 @@ def make(
     keep_days: Days = None,
     as_json: Json = False,
 ) -> None:
-    """Write secret keys, certificates and trace to a new FILE that its owner alone can read, while the relay serves.
+    """Write keys, certificates and trace to a new FILE.
+
+    Whoever calls this alone can read it. The relay may serve meanwhile.
 
     The configuration and a passphrase file are not in it. Nor are, unless you ask for them, the secret keys that open
     mail to own addresses: without them nobody can open captured mail with this file, and nor can you after a restore on
@@ -55,10 +59,15 @@ def make(
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml backup /var/lib/pgp-relay/backup-monday.tar
     """
-    config, now = context_of(context).config(), datetime.now(UTC)
-    target = _target(file, now, named=keep_days is None)
-    size, holds = run(backup.make(config, _store(config), target, decryption_keys=decryption_keys))
-    removed = folder.thin(target, now, keep_days) if keep_days else 0
+    config, now = context_of(context).config(as_root=True), datetime.now(UTC)
+    store, target = _store(config), _target(file, now, named=keep_days is None)
+    with (
+        backup.new_file(target) as new,
+        stay_root([lambda: folder.thin(target, now, keep_days) if keep_days else 0]) as thin,
+    ):
+        become_owner(config.keyring)
+        size, holds = run(backup.make(config, store, new, decryption_keys=decryption_keys))
+        removed = thin(0)
     if as_json:
         print_json({"file": str(target), "size": size, "removed": removed, **_object(holds)})
     else:
@@ -73,19 +82,24 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in place of what the store has now; a running relay notices within a second.
+    """Put a backup in place of what the store has now.
+
+    A running relay notices within a second.
 
     Nothing is changed unless all of FILE is sound. Secret keys that were made since stay, and so does the trace where
     it goes on from the backup's.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml restore /var/lib/pgp-relay/backup-monday.tar
     """
-    config = context_of(context).config()
-    run(_restore(config, file, yes=yes, as_json=as_json))
+    config = context_of(context).config(as_root=True)
+    store = _store(config)
+    with backup.opened(file) as source:
+        become_owner(config.keyring)
+        run(_restore(backup.read(config, store, source), file, yes=yes, as_json=as_json))
 
 
-async def _restore(config: Config, file: Path, *, yes: bool, as_json: bool) -> None:
-    async with backup.read(config, _store(config), file) as found:
+async def _restore(reading: AbstractAsyncContextManager[Restoring], file: Path, *, yes: bool, as_json: bool) -> None:
+    async with reading as found:
         _warn(found.holds)
         if not yes and not _agreed(found):
             fail("nothing was changed")

@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def check(context: typer.Context, *, as_json: Json = False) -> None:
-    """Look at configuration, keyring, signing key, next hop and sources: one line each, ok or what to do.
+    """Look at all that the relay needs: ok, or what to do.
 
     Status 1 when something is down, 2 when the configuration is wrong.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -10,22 +11,76 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-PLACES = {
-    "serve": "serve:serve",
+Command = Any  # typer carries its own copy of click, whose types it does not offer
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands that have a first word in common."""
+
+    help: str
+    places: Mapping[str, str]
+
+
+KEYS = Group(
+    "The correspondents' keys, and the relay's own.",
+    {
+        "list": "keys:list_",
+        "show": "keys:show",
+        "import": "keys_import:import_",
+        "lookup": "keys_lookup:lookup",
+        "remove": "keys:remove",
+        "export": "keys:export",
+        "expiring": "keys:expiring",
+        "approve": "keys:approve",
+        "reject": "keys:reject",
+        "generate": "keys_generate:generate",
+    },
+)
+CONFIG = Group(
+    "The configuration: tested, shown, compared with the defaults.",
+    {"test": "config:prove", "show": "config:show", "diff": "config:diff", "get": "config:get"},
+)
+POSTFIX = Group(
+    "Postfix's main.cf and master.cf: show, install, uninstall, try.",
+    {
+        "show": "postfix:show",
+        "install": "postfix:install",
+        "uninstall": "postfix:uninstall",
+        "check-path": "postfix:check_path",
+    },
+)
+OWN = Group(
+    "Certificates for our own mail addresses.",
+    {
+        "create": "own:create",
+        "add": "own:add",
+        "remove": "own:remove",
+        "list": "own:list_",
+        "show": "own:show",
+        "allow": "own:allow",
+        "disallow": "own:disallow",
+        "rotate": "own:rotate",
+        "revoke": "own:revoke",
+    },
+)
+PLACES: Mapping[str, str | Group] = {
     "check": "check:check",
+    "status": "status:status",
     "explain": "explain:explain",
     "trace": "trace:trace",
-    "status": "status:status",
+    "keys": KEYS,
+    "own": OWN,
+    "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
+    "config": CONFIG,
+    "postfix": POSTFIX,
+    "serve": "serve:serve",
     "backup": "backup:make",
     "restore": "backup:restore",
+    "migrate": Group("Leave another program for this one.", {"zeyple": "migrate:zeyple"}),
     "demo": "demo:demo",
-    "keys": "keys:app",
-    "own": "own:app",
-    "wkd": "wkd:app",
-    "postfix": "postfix:app",
-    "migrate": "migrate:app",
 }
-"""Module and name, below `relay.cli`: a command's function, or the `typer.Typer` of a group."""
+"""Module and function below `relay.cli`, in the order of `--help`."""
 
 
 class Commands(TyperGroup):
@@ -33,24 +88,40 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  as typer hands them on
         super().__init__(**attributes)
-        self.commands = _Loaded()  # type: ignore[assignment]  # read only, as nobody adds to it
+        self.commands = _Loaded(PLACES)  # type: ignore[assignment]  # read only, as nobody adds to it
 
 
-class _Loaded(Mapping[str, Any]):  # typer does not offer click's types
+class _Loaded(Mapping[str, Command]):
     """Each as it is asked for."""
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  likewise as typer hands them on
-        module, _, attribute = PLACES[name].partition(":")
-        found = getattr(import_module(f"relay.cli.{module}"), attribute)
-        around = typer.Typer()
-        if isinstance(found, typer.Typer):
-            around.add_typer(found, name=name)
-        else:
-            around.command(name)(found)
-        return get_group(around).commands[name]
+    def __init__(self, places: Mapping[str, str | Group]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Command:
+        place = self._places[name]
+        if isinstance(place, Group):
+            group = TyperGroup(name=name, help=place.help, no_args_is_help=True, rich_markup_mode=None)
+            group.commands = _Loaded(place.places)  # type: ignore[assignment]  # as above
+            return group
+        module, _, function = place.partition(":")
+        around = typer.Typer(rich_markup_mode=None)
+        around.command(name)(getattr(import_module(f"relay.cli.{module}"), function))
+        command = get_group(around).commands[name]
+        for parameter in command.params:
+            if parameter.param_type_name == "argument":  # help would name Python's type: <list[str]>
+                vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  typer's method
+        return command
 
     def __iter__(self) -> Iterator[str]:
-        return iter(PLACES)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(PLACES)
+        return len(self._places)
+
+
+def modules() -> list[str]:
+    """Every module with a command in it."""
+    places = [
+        place for each in PLACES.values() for place in (each.places.values() if isinstance(each, Group) else [each])
+    ]
+    return sorted({place.partition(":")[0] for place in places})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,28 @@ T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The options before the command."""
 
     path: Path
+    read: bool = False
+    """The configuration was read: it is the one that counted."""
 
-    def config(self) -> Config:
-        """The configuration; a wrong one raises `ConfigError`, which ends the program with status 2."""
-        from relay.config import load  # noqa: PLC0415  only commands that need it
+    def config(self, *, as_root: bool = False) -> Config:
+        """The configuration, and from then on this process works as the owner of its keyring folder.
 
-        return load(self.path)
+        What else root has to open is opened before. `as_root`: root goes on as root. A wrong configuration raises
+        `ConfigError`, which ends the program with status 2; so does a file in it that the owner cannot read.
+        """
+        from relay.admin.owner import become_owner  # noqa: PLC0415  only commands that need it
+        from relay.config import load  # noqa: PLC0415  likewise
+
+        config = load(self.path)
+        if not as_root and become_owner(config.keyring):
+            config = load(self.path)
+        self.read = True
+        return config
 
 
 def context_of(context: typer.Context) -> Context:
@@ -42,6 +52,8 @@ def context_of(context: typer.Context) -> Context:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end."""
+    import asyncio  # noqa: PLC0415  not every command runs a loop, and it takes long to load
+
     return asyncio.run(work)
 
 

@@ -25,8 +25,9 @@ _ROUTE = ("--from", DOCTOR, "--to", COLLEAGUE)
 
 
 def demo() -> None:
-    """Send one French mail with an attachment through a relay: as sent, as it leaves, as its recipient reads it.
+    """Send one mail through a relay, and show it at each station.
 
+    As it is sent, as it leaves, as its recipient reads it.
     In a temporary folder, with keys made for the occasion; nothing stays behind.
 
     $ pgp-relay demo

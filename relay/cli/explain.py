@@ -11,13 +11,12 @@ import typer
 
 from relay.admin.explain import Explanation, Matched
 from relay.admin.explain import explain as explained
-from relay.cli import lookup_report
+from relay.cli import lookup_report, values
 from relay.cli.actions import STYLES
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, print_json, say, say_beside
 from relay.cli.times import Full, Look, Utc, moment
 from relay.model import (
-    Address,
     Clear,
     Defer,
     Encrypt,
@@ -33,7 +32,6 @@ from relay.model import (
     Unusable,
     verb,
 )
-from relay.model.errors import AddressError
 from relay.policy import Telling
 
 _TOLD = {
@@ -41,6 +39,8 @@ _TOLD = {
     Telling.REPLY: "is told by the SMTP reply, 550",
     Telling.NOTHING: "gets no notice",
 }
+NULL = frozenset({"<>", ""})
+"""The null reverse-path."""
 _WIDEST = 24
 """Columns of a label; what is longer has its text on the same line all the same."""
 
@@ -69,15 +69,12 @@ def explain(  # noqa: PLR0913  each is an option
 
     $ pgp-relay explain --from dr.martin@hopital.example --to cabinet.lefevre@ville.example
     """
-    config = context_of(context).config()
     content = _read(message)
-    try:
-        envelope = Envelope(None if sender in {"<>", ""} else Address(sender), (Recipient(Address(recipient)),))
-    except AddressError as error:
-        fail(str(error), status=2)
+    config = context_of(context).config()
+    envelope = Envelope(None if sender in NULL else values.address(sender), (Recipient(values.address(recipient)),))
     explanation = run(explained(config, envelope, content))
     if as_json:
-        print_json(_object(explanation))
+        print_json({**_object(explanation), "config": str(context_of(context).path)})
     else:
         _print(explanation, Look.of(full=full, utc=utc))
 

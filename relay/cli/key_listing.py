@@ -60,7 +60,7 @@ def tell(entries: Sequence[Entry], look: Look, *, as_json: bool, whole: bool = F
     if as_json:
         print_json([as_object(entry) for entry in entries])
     else:
-        print_table(_COLUMNS, [_row(entry, look) for entry in entries], whole=whole)
+        print_table(_COLUMNS, [_row(entry, look) for entry in entries], whole=whole, nothing="no key is like that")
 
 
 def tell_all_of(entries: Sequence[Entry], look: Look) -> None:

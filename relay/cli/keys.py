@@ -10,19 +10,11 @@ import typer
 from relay.admin import keys
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.key_listing import tell, tell_all_of
-from relay.cli.keys_generate import generate
-from relay.cli.keys_import import import_
-from relay.cli.keys_lookup import lookup
 from relay.cli.output import fail, print_json, say
 from relay.cli.times import Full, Look, Utc
+from relay.cli.values import address, given
 from relay.config.values import duration
 from relay.mail.armor import enarmor
-from relay.model import Address
-from relay.model.errors import AddressError
-
-app = typer.Typer(no_args_is_help=True, help="The correspondents' keys, and the relay's own.")
-app.command("import")(import_)
-app.command("lookup")(lookup)
 
 Fingerprint = Annotated[
     list[str],
@@ -36,9 +28,8 @@ _WHOLE = {16, 40, 64}
 """The lengths of a key id and of fingerprints: what is as long is no group of one."""
 
 
-@app.command("list")
 def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
-    """List all keys: whose each is, whether it is usable, and until when.
+    """List the keys: whose each is, whether it is usable, until when.
 
     $ pgp-relay keys list
     """
@@ -46,16 +37,15 @@ def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_js
     tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
 
 
-@app.command()
 def show(
     context: typer.Context, selector: Selector, *, full: Full = False, utc: Utc = False, as_json: Json = False
 ) -> None:
-    """Show the keys of an address, or one key, with user ids and subkeys.
+    """Show the keys of an address, or one key, in full.
 
     $ pgp-relay keys show cabinet.lefevre@ville.example
     """
     name = _one_of(selector)
-    wanted = _address(name) if "@" in name else name
+    wanted = address(name) if "@" in name else name
     entries = with_store(context_of(context).config(), lambda store: keys.named(store, wanted))
     if not entries:
         fail(f"no key is known for {name}")
@@ -66,7 +56,6 @@ def show(
         tell_all_of(entries, look)
 
 
-@app.command()
 def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
     """Remove one key, and tell whose mail has none now.
 
@@ -74,16 +63,15 @@ def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = 
     """
     name = _one_of(fingerprint)
     removed = with_store(context_of(context).config(), lambda store: keys.remove(store, name))
-    left = [address.text for address in removed.without_key]
+    left = [each.text for each in removed.without_key]
     if as_json:
         print_json({"fingerprint": removed.fingerprint, "without_key": left})
         return
     say(f"removed {removed.fingerprint}")
-    for address in left:
-        say(f"{address}: no key is left")
+    for each in left:
+        say(f"{each}: no key is left")
 
 
-@app.command()
 def export(context: typer.Context, fingerprint: Fingerprint) -> None:
     """Print one key, armored.
 
@@ -94,7 +82,6 @@ def export(context: typer.Context, fingerprint: Fingerprint) -> None:
     sys.stdout.write(enarmor(entry.certificate.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n"))
 
 
-@app.command()
 def expiring(
     context: typer.Context,
     within: Annotated[str, typer.Option(metavar="AGE", help="60d, 2w, 12h …")] = "60d",
@@ -103,22 +90,20 @@ def expiring(
     utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """List the usable keys that end within the given time; the next to end first.
+    """List the usable keys that end soon, the next to end first.
 
     $ pgp-relay keys expiring --within 60d
     """
     config = context_of(context).config()
-    try:
-        seconds = duration(within)
-    except ValueError as error:
-        fail(f"--within: {error}", status=2)
-    entries = with_store(config, lambda store: keys.expiring(store, seconds))
+    seconds = given("--within", duration, within)
+    entries = with_store(config, lambda store: keys.expiring(store, seconds or 0.0))
     tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
 
 
-@app.command()
 def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
-    """Use a proposed key from now on, beside the one that was imported.
+    """Use a proposed key from now on.
+
+    It counts beside the one that was imported.
 
     $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
@@ -126,17 +111,15 @@ def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
     say(f"approved {with_store(context_of(context).config(), lambda store: keys.approve(store, name))}")
 
 
-@app.command()
 def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
-    """Take a proposed key out, and do not have it proposed again.
+    """Take a proposed key out, for good.
+
+    It is not proposed again.
 
     $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
     name = _one_of(fingerprint)
     say(f"rejected {with_store(context_of(context).config(), lambda store: keys.reject(store, name))}")
-
-
-app.command("generate")(generate)
 
 
 def _one_of(words: list[str]) -> str:
@@ -145,10 +128,3 @@ def _one_of(words: list[str]) -> str:
     if len(words) > 1 and any("@" in word or len(word.removeprefix("0x")) in _WHOLE for word in words):
         fail(f"{name}: one key at a time", status=2)
     return name
-
-
-def _address(text: str) -> Address:
-    try:
-        return Address(text)
-    except AddressError as error:
-        fail(str(error), status=2)

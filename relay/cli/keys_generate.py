@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
+from relay.cli import values
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import complain, fail, print_json
 from relay.daemon.engines import passphrase
-from relay.model import Address
-from relay.model.errors import AddressError
 from relay.openpgp import home, signing
 
 _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]+")
@@ -25,14 +24,16 @@ def generate(
     *,
     as_json: Json = False,
 ) -> None:
-    """Make a signing key for the relay; prints its fingerprint and the armored public key.
+    """Make a signing key for the relay.
+
+    Prints its fingerprint and the armored public key.
 
     $ pgp-relay keys generate "Hôpital Exemple" relais@hopital.example
     """
     config = context_of(context).config()
     if not _NAME.fullmatch(name):
         fail("a key has a name without <, > and @", status=2)
-    owner = _owner(address)
+    owner = values.address(address)
     home.prepare(config.keyring)
     key = run(signing.generate(config.keyring, name, owner.text, passphrase=passphrase(config)))
     if as_json:
@@ -40,11 +41,3 @@ def generate(
     else:
         sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
     complain(f"The relay signs with it once the configuration says so: sign: {{default: {key.fingerprint}}}")
-
-
-def _owner(address: str) -> Address:
-    try:
-        owner = Address(address)
-    except AddressError as error:
-        fail(str(error), status=2)
-    return owner if owner.domain else fail("an address has a local part and a domain", status=2)

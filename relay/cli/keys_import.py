@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from relay.admin.key_import import File, Intake, Outcome, Refusal, Result, exported, survey
+from relay.admin.key_import import STDIN, File, Intake, Outcome, Progress, Refusal, Result, exported, survey
+from relay.admin.owner import stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, on_terminal, print_json, say
 from relay.cli.times import Look, moment
 from relay.config import Config
 from relay.daemon import resources
 from relay.daemon.engines import build_examiner
-from relay.model.errors import RelayError
 from relay.openpgp import home, signing
 
 _STYLES = {Outcome.REFUSED: "red", Outcome.IMPORTED: "green", Outcome.UPDATED: "green"}
@@ -57,52 +57,70 @@ def import_(
         list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")
     ] = None,
     *,
-    gnupg_home: Annotated[Path | None, typer.Option(help="Import the public keys of this GnuPG home.")] = None,
+    gnupg_home: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Import the public keys of this GnuPG home.")
+    ] = None,
     signing_file: Annotated[
-        Path | None, typer.Option("--signing", help="Import a secret key for the relay to sign with.")
+        Path | None, typer.Option("--signing", metavar="FILE", help="Import a secret key for the relay to sign with.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Import keys, armored or binary, one or a thousand a file: imported, updated, unchanged, or refused and why.
+    """Import keys from files, folders, pipes and GnuPG homes.
+
+    Armored or binary, one or a thousand a file: each is imported, updated, unchanged, or refused and why.
 
     Nothing is ever deleted. Status 1 when one of them was refused.
 
     $ pgp-relay keys import /root/correspondents/
     """
-    config = context_of(context).config()
     if not (paths or gnupg_home or signing_file):
         fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
-    if signing_file:
-        _tell_secret(run(_import_secret(config, signing_file)), as_json=as_json)
-    if paths or gnupg_home:
-        report = Report(as_json, Look.of())
-        run(import_keys(config, paths or [], gnupg_home, report))
-        report.close()
+    secret = _octets(signing_file) if signing_file else None
+    report = Report(as_json, Look.of())
+    with named(paths or [], gnupg_home) as files:
+        config = context_of(context).config()
+        if secret is not None:
+            _tell_secret(run(_import_secret(config, secret)), as_json=as_json)
+        if paths or gnupg_home:
+            run(import_keys(config, files, report))
+            report.close()
 
 
-async def import_keys(config: Config, paths: list[str], gnupg_home: Path | None, report: Report) -> None:
-    """Import them all, and tell each."""
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(resources.opened_store(config))
-        files: list[File | Refusal] = list(survey(paths))
+@contextmanager
+def named(paths: list[str], gnupg_home: Path | None) -> Iterator[list[File | Refusal]]:
+    """The files that are meant; they open as for who called this, also once that is no longer root."""
+    with ExitStack() as stack:
+        files = survey(paths)
         if gnupg_home:
-            files.append(await stack.enter_async_context(exported(gnupg_home)))
+            files.append(stack.enter_context(exported(gnupg_home)))
+        acts = {file: number for number, file in enumerate(filter(_is_named, files))}
+        act = stack.enter_context(stay_root([file.descriptor for file in acts if isinstance(file, File)]))
+        yield [replace(f, opener=partial(act, acts[f])) if isinstance(f, File) and f in acts else f for f in files]
+
+
+def _is_named(file: File | Refusal) -> bool:
+    return isinstance(file, File) and file.place != STDIN
+
+
+async def import_keys(config: Config, files: Sequence[File | Refusal], report: Report) -> None:
+    """Import them all, and tell each."""
+    async with resources.opened_store(config) as store:
         with _bar() as progress:
-            task = progress.add_task("importing", total=None)
             intake = Intake(build_examiner(config), store.certificates)
-            async for result in intake.run(
-                files, progress=lambda done, total: progress.update(task, completed=done, total=total)
-            ):
+            async for result in intake.run(files, progress=progress):
                 report.tell(result)
 
 
-async def _import_secret(config: Config, file: Path) -> list[str]:
-    home.prepare(config.keyring)
+def _octets(file: Path) -> bytes:
     try:
-        data = file.read_bytes()  # noqa: ASYNC240  a small file, in a command
+        return file.read_bytes()
     except OSError as error:
-        raise RelayError(f"{file}: {error.strerror}") from error
-    return await signing.import_secret(config.keyring, data)
+        fail(f"{file}: {error.strerror}")
+
+
+async def _import_secret(config: Config, octets: bytes) -> list[str]:
+    home.prepare(config.keyring)
+    return await signing.import_secret(config.keyring, octets)
 
 
 def _tell_secret(fingerprints: list[str], *, as_json: bool) -> None:
@@ -114,18 +132,25 @@ def _tell_secret(fingerprints: list[str], *, as_json: bool) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar() -> Iterator[Progress | None]:
     """A progress bar, on a terminal alone."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as rich  # noqa: PLC0415  likewise
+    from rich.console import Console  # noqa: PLC0415  takes long to load
+
+    columns = (
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TaskProgressColumn(),
+        rich.TimeRemainingColumn(),
+    )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-        redirect_stdout=on_terminal(),  # over the bar where both are the terminal; else a file would lose it
-    ) as progress:
-        yield progress
+    # over the bar where both are the terminal; else a file would lose what it is given
+    with rich.Progress(*columns, console=console, transient=True, redirect_stdout=on_terminal()) as bar:
+        task = bar.add_task("importing", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _tell(result: Result, look: Look) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from relay.admin.lookup import ask_sources
+from relay.cli import values
 from relay.cli.context import Json, context_of, run
-from relay.cli.output import fail, print_json
+from relay.cli.output import print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.keys.search import SourceReport
-from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable
-from relay.model.errors import AddressError
+from relay.model import Found, Lookup, NotFound, Outage, Unusable
 
 _STYLES = {"found": "green", "unusable": "red", "unavailable": "yellow"}
 _COLUMNS = (
@@ -39,10 +39,7 @@ def lookup(  # noqa: PLR0913  each is an option
 
     $ pgp-relay keys lookup --fresh cabinet.lefevre@ville.example
     """
-    try:
-        wanted = Address(address)
-    except AddressError as error:
-        fail(str(error), status=2)
+    wanted = values.address(address)
     answers = run(ask_sources(context_of(context).config(), wanted, fresh=fresh))
     if as_json:
         print_json([_object(told) for told in answers])

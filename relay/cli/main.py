@@ -7,7 +7,6 @@ code are told (`relay.telemetry.events.unforeseen`): the text of an exception ma
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -18,33 +17,65 @@ import typer
 
 from relay.cli.commands import Commands
 from relay.cli.context import Context
-from relay.cli.output import complain
+from relay.cli.output import complain, say
 from relay.model.errors import ConfigError, RelayError
-from relay.telemetry import events
 
-# Where the configuration is looked for when nothing names it.
-HERE = Path("config.yaml")
-MACHINE = Path("/etc/pgp-relay/config.yaml")
+CONFIG = "config.yaml"
+MACHINE = Path("/etc/pgp-relay") / CONFIG
+"""Where the configuration is where nothing names it."""
 
 app = typer.Typer(
     name="pgp-relay",
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="An SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail.",
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  typer's callback
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  only for this
+
+        say(f"pgp-relay {version('pgp-relay')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="PGP_RELAY_CONFIG", help="The configuration file.")
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", envvar="PGP_RELAY_CONFIG", help="The configuration file."),
     ] = None,
+    *,
+    version: Annotated[  # noqa: ARG001  its callback ends the program
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and end.")
+    ] = False,
 ) -> None:
     """Keep what all commands share."""
-    there = (file for file in (HERE, MACHINE) if os.access(file, os.F_OK))  # the folder may be closed to this user
-    context.obj = Context(config or next(there, HERE))
+    context.obj = shared = Context(config or default_config(Path()))
+    context.call_on_close(lambda: _name_file(shared))
+
+
+def default_config(folder: Path) -> Path:
+    """The file that counts where none is named: the machine's; in a checkout of the project, the one there."""
+    here = folder / CONFIG
+    return here if _is_checkout(folder) and here.exists() else MACHINE
+
+
+def _is_checkout(folder: Path) -> bool:
+    try:
+        return 'name = "pgp-relay"' in (folder / "pyproject.toml").read_text("utf-8", "replace")
+    except OSError:  # also where the folder is closed to this user
+        return False
+
+
+def _name_file(shared: Context) -> None:
+    """Which configuration counted, where a person looks on."""
+    if shared.read and sys.stdout.isatty() and sys.stderr.isatty():
+        complain((f"configuration: {shared.path}", "dim"))
 
 
 def main() -> None:
@@ -67,6 +98,8 @@ def guarded(program: Callable[[], object]) -> int:
         complain(str(error) or type(error).__name__)
         return 1
     except Exception as error:  # noqa: BLE001  the last line of defence: nothing of it is shown
+        from relay.telemetry import events  # noqa: PLC0415  takes long to load
+
         told = events.unforeseen(error)
         complain(f"Unforeseen: {told['error']} in {told['at']}. Please report this line; it holds no content.")
         return 1

@@ -10,38 +10,34 @@ from typing import Annotated
 import typer
 
 from relay.admin import zeyple as leaving
+from relay.admin.owner import become_owner
 from relay.cli.context import Json, context_of, run
-from relay.cli.keys_import import Report, import_keys
+from relay.cli.keys_import import Report, import_keys, named
 from relay.cli.output import agreed, fail, print_json, say
 from relay.cli.times import Look
 from relay.config import load, parse
 from relay.model.errors import ConfigError, RelayError
 
-app = typer.Typer(no_args_is_help=True, help="Leave another program for this one.")
 
-
-@app.callback()
-def options() -> None:
-    """Keep `zeyple` a word of its own while it is the only one."""
-
-
-@app.command()
 def zeyple(  # noqa: PLR0913  each is an option
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="Zeyple's configuration.")],
     *,
     gnupg_home: Annotated[
-        Path | None, typer.Option(help="Its GnuPG home, where [gpg] home is not it (a copy that the relay can read).")
+        Path | None, typer.Option(metavar="FOLDER", help="Its GnuPG home, where [gpg] home is not it.")
     ] = None,
     keyring: Annotated[
-        Path | None, typer.Option(help="The relay's keyring folder; else that of the configuration, or beside it.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="The relay's keyring folder; else that of the configuration, or beside it."
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write over an existing configuration without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write config.yaml (--config) out of Zeyple's, import its keys, and say what will differ.
+    """Write config.yaml out of Zeyple's, and import its keys.
 
-    Zeyple's files stay as they are, and twice is the same as once.
+    Says what will differ. Zeyple's files stay as they are, and twice is the same as once.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml migrate zeyple /etc/zeyple.conf
     """
@@ -49,9 +45,11 @@ def zeyple(  # noqa: PLR0913  each is an option
     found = leaving.read(file)
     text = leaving.config(found, (keyring or _keyring(target)).absolute())
     config = parse(text.encode(), target)
-    written = _write(target, text, yes=yes)
     report = Report(as_json, Look.of())
-    run(import_keys(config, [], gnupg_home or found.home, report))
+    with named([], gnupg_home or found.home) as files:
+        written = _write(target, text, yes=yes)
+        become_owner(config.keyring)
+        run(import_keys(config, files, report))
     if as_json:
         print_json({"config": str(target), "written": written, "notes": found.notes})
     else:

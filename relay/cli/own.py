@@ -22,8 +22,6 @@ if TYPE_CHECKING:  # loading what a command is made of takes longer than most co
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Certificates for our own mail addresses.")
-
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="Own mail addresses.")]
 One = Annotated[str, typer.Argument(metavar="ADDRESS", help="An own mail address.")]
 Others = Annotated[list[str], typer.Argument(metavar="OTHER…", help="Own addresses to whose keys it was encrypted.")]
@@ -38,14 +36,15 @@ _COLUMNS = (
 )
 
 
-@app.command()
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The organisation, as correspondents will read it.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Make the organisation's key, which certifies all own certificates; prints its fingerprint and certificate.
+    """Make the organisation's key, which certifies all own ones.
+
+    Prints its fingerprint and certificate.
 
     $ pgp-relay own create "Hôpital Exemple"
     """
@@ -59,7 +58,6 @@ def create(
         sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
 
 
-@app.command()
 def add(
     context: typer.Context,
     addresses: Addresses,
@@ -77,9 +75,10 @@ def add(
     _tell(_with(context, lambda config, store: own.add(config, store, wanted, listed=not unlisted)), as_json=as_json)
 
 
-@app.command()
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
-    """Publish their certificates revoked for a year; mail encrypted to them can still be opened.
+    """Publish their certificates as revoked, for a year.
+
+    Mail encrypted to them can still be opened.
 
     $ pgp-relay own remove ancien.medecin@hopital.example
     """
@@ -89,16 +88,14 @@ def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = Fals
     _tell(_with(context, lambda config, store: own.remove(config, store, wanted)), as_json=as_json)
 
 
-@app.command("list")
 def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
-    """List the own addresses, and until when correspondents may encrypt to them.
+    """List the own addresses, and until when each is encrypted to.
 
     $ pgp-relay own list
     """
     _tell(with_store(context_of(context).config(), lambda store: store.own_keys.all()), full, utc, as_json=as_json)
 
 
-@app.command()
 def show(context: typer.Context, address: One) -> None:
     """Print the certificate of an address as it is published, armored.
 
@@ -110,16 +107,16 @@ def show(context: typer.Context, address: One) -> None:
     sys.stdout.write(with_store(context_of(context).config(), lambda store: own.show(store, wanted)))
 
 
-@app.command()
 def allow(context: typer.Context, address: One, others: Others) -> None:
-    """Let mail that was encrypted to OTHER's key be opened for ADDRESS too: a secretary, a shared mailbox.
+    """Let mail to OTHER be opened for ADDRESS too.
+
+    For a secretary, or a shared mailbox.
 
     $ pgp-relay own allow secretariat@hopital.example dr.martin@hopital.example
     """
     _allow(context, address, others, allowed=True)
 
 
-@app.command()
 def disallow(context: typer.Context, address: One, others: Others) -> None:
     """Take that back.
 
@@ -128,14 +125,15 @@ def disallow(context: typer.Context, address: One, others: Others) -> None:
     _allow(context, address, others, allowed=False)
 
 
-@app.command()
 def rotate(
     context: typer.Context,
     addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="None: all of them.")] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Make a new encryption subkey now; old mail still opens with the old one.
+    """Make a new encryption subkey now.
+
+    Old mail still opens with the old one.
 
     $ pgp-relay own rotate dr.martin@hopital.example
     """
@@ -145,7 +143,6 @@ def rotate(
     _tell(_with(context, lambda config, store: own.rotate(config, store, wanted)), as_json=as_json)
 
 
-@app.command()
 def revoke(
     context: typer.Context,
     address: One,

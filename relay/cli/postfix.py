@@ -17,10 +17,10 @@ from relay.config import duration
 from relay.model import Address
 from relay.model.errors import AddressError
 
-app = typer.Typer(no_args_is_help=True, help="Postfix's main.cf and master.cf: show, install, uninstall, try.")
-
 Egress = Annotated[bool, typer.Option("--egress", help="Where mail leaves instead of where it comes in.")]
-Folder = Annotated[Path | None, typer.Option("--config-dir", help="Of another Postfix than the machine's.")]
+Folder = Annotated[
+    Path | None, typer.Option("--config-dir", metavar="FOLDER", help="Of another Postfix than the machine's.")
+]
 
 _WORDS = {
     Outcome.MET: "met the relay",
@@ -38,16 +38,14 @@ _COLUMNS = (
 )
 
 
-@app.command()
 def show(context: typer.Context, *, egress: Egress = False) -> None:
-    """Print the lines for main.cf and master.cf that this configuration asks for.
+    """Print the lines for main.cf and master.cf.
 
     $ pgp-relay postfix show
     """
     sys.stdout.write(postfix.show(context_of(context).config(), egress=egress))
 
 
-@app.command()
 def install(
     context: typer.Context, *, config_dir: Folder = None, egress: Egress = False, as_json: Json = False
 ) -> None:
@@ -55,14 +53,15 @@ def install(
 
     $ pgp-relay postfix install && postfix reload
     """
-    config = context_of(context).config()
+    config = context_of(context).config(as_root=True)
     done = postfix.install(config, config_dir or postfix.default_folder(), egress=egress)
     _tell(done, "installed" if done.changed else "installed already, nothing changed", as_json=as_json)
 
 
-@app.command()
 def uninstall(*, config_dir: Folder = None, as_json: Json = False) -> None:
-    """Take the lines out again: both files are byte for byte what they were.
+    """Take the lines out again.
+
+    Both files are byte for byte what they were.
 
     $ pgp-relay postfix uninstall && postfix reload
     """
@@ -70,7 +69,6 @@ def uninstall(*, config_dir: Folder = None, as_json: Json = False) -> None:
     _tell(done, "uninstalled" if done.changed else "nothing to take out", as_json=as_json)
 
 
-@app.command("check-path")
 def check_path(  # noqa: PLR0913  each is an option
     context: typer.Context,
     addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS]…", help="Probe these.")] = None,
@@ -82,7 +80,9 @@ def check_path(  # noqa: PLR0913  each is an option
     config_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Send a probe by each way in for an address of each kind, and say which of them met the relay.
+    """Send probes, and say which of them met the relay.
+
+    One by each way in, for an address of each kind.
 
     The relay does not deliver a probe; one that passes it by is delivered, and its text says what it is. Postfix and
     the relay have to run. The status is 1 where a probe that should have met the relay did not.

@@ -10,7 +10,7 @@ import typer
 from relay.cli.context import context_of, run
 from relay.config import Config
 from relay.daemon import service
-from relay.daemon.build import assure
+from relay.daemon.named_files import assure
 from relay.daemon.role import Standalone
 from relay.daemon.supervisor import supervise
 from relay.telemetry import events

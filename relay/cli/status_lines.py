@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from relay.admin.status import Ending
+from relay.admin.status import Standing
 from relay.cli.output import Span
 from relay.cli.times import Look
 
@@ -19,6 +19,24 @@ _TO_DO = {
     "next_hop": "the next hop does not answer: start it, or see reinject",
 }
 
+WORDS = {
+    "source_asked": "no keys from {}",
+    "looked_up": "keys could not be looked up: {}",
+    "next_hop_failed": "the next hop takes no mail: {}",
+    "failed": "something failed: {}",
+    "rejected": "a mail that cannot be passed on: {}",
+    "not_reloaded": "a new configuration was not loaded: {}",
+    "untraced": "the store takes no rows of the trace: {}",
+    "unanswered": "an answer did not reach Postfix",
+    "denied": "a client was turned away: see allow",
+    "crowded": "too many connections",
+    "worker_ended": "a worker ended and is replaced: {}",
+    "shadow": "shadow: every mail is passed on unchanged",
+    "status_unavailable": "the status socket is another relay's",
+    "proposed": "a key waits to be approved: pgp-relay keys list",
+}
+"""What the log's words mean, of those that are warnings or errors."""
+
 Told = Mapping[str, Any]
 
 
@@ -30,17 +48,18 @@ class Line(NamedTuple):
     word: Span = ""
 
 
-def lines(told: Told, keys: Ending, look: Look) -> Iterator[Line]:
+def lines(standing: Standing, look: Look) -> Iterator[Line]:
     """Whether it is ready first, what went wrong last."""
+    told = standing.told or {}
     yield _relay(told, look)
+    yield from _configuration(standing)
     yield Line("now", _now(told))
     yield Line("so far", _so_far(told))
     yield Line("encrypted", f"last {look.moment(told['last_encryption'], 'never')}")
     yield Line("keys", _keys(told["certificates"]))
-    yield from _ending(keys, look)
+    yield from _ending(told, look)
     for trouble in told["troubles"][:MOST_SHOWN]:
-        when = look.moment(trouble["last"])
-        yield Line("trouble", f"{when}  {trouble['what']} x{trouble['count']}  {trouble['details']}")
+        yield _trouble(trouble, look)
 
 
 def _relay(told: Told, look: Look) -> Line:
@@ -48,6 +67,14 @@ def _relay(told: Told, look: Look) -> Line:
     if lacks:
         return Line("relay", f": {_TO_DO.get(lacks, lacks)} (running since {since})", ("not ready", "red"))
     return Line("relay", f", running since {since}", ("ready", "green"))
+
+
+def _configuration(standing: Standing) -> Iterator[Line]:
+    """Nothing where it is the one that the relay reads."""
+    for fault in standing.faults:
+        yield Line("config", f" on disk, and not in use: {fault}", ("wrong", "red"))
+    if standing.changed and not standing.faults:
+        yield Line("config", " since the relay read it: systemctl reload pgp-relay", ("changed", "yellow"))
 
 
 def _now(told: Told) -> str:
@@ -73,11 +100,15 @@ def _keys(counted: Told) -> str:
     )
 
 
-def _ending(keys: Ending, look: Look) -> Iterator[Line]:
-    if keys.unread:
-        yield Line("expiring", f"not told: {keys.unread}")
-    for entry in keys.entries[:MOST_SHOWN]:
-        addresses = ", ".join(address.text for address in entry.certificate.addresses)
-        yield Line("expiring", f"  {addresses}", (look.day(entry.certificate.expires), "yellow"))
-    if len(keys.entries) > MOST_SHOWN:
-        yield Line("expiring", f"and {len(keys.entries) - MOST_SHOWN} more: pgp-relay keys expiring")
+def _ending(told: Told, look: Look) -> Iterator[Line]:
+    for key in told["expiring"]:
+        yield Line("expiring", f"  {', '.join(key['addresses'])}", (look.day(key["expires"]), "yellow"))
+    left = int(told["certificates"]["expiring"]) - len(told["expiring"])
+    if left > 0:
+        yield Line("expiring", f"and {left} more: pgp-relay keys expiring --within 30d")
+
+
+def _trouble(trouble: Told, look: Look) -> Line:
+    text = WORDS.get(trouble["what"], f"{trouble['what']}: {{}}").format(trouble["details"]).removesuffix(": ")
+    often = f" ({trouble['count']} times)" if trouble["count"] > 1 else ""
+    return Line("trouble", f"  {text}{often}", look.moment(trouble["last"]))

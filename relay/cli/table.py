@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
 
-from relay.cli.output import Span, on_terminal, plain, say, say_beside, terminal_width
+from relay.cli.output import Span, complain, on_terminal, plain, say, say_beside, terminal_width
 
 Row = Sequence[str]
 
@@ -41,19 +41,28 @@ class Table:
     def __init__(self, columns: Sequence[Column], *, whole: bool = False) -> None:
         self._columns = columns
         self._whole = whole
+        self.rows = 0
         self._widths: list[int] | None = None
         """Of each column, -1: left out. None: nothing was printed yet."""
 
     def add(self, rows: Iterable[Row]) -> None:
         """Print them, with the header before the first."""
+        self.rows += self._add(rows)
+
+    def end(self) -> int:
+        """How many rows there were; where no person reads, a table without any has its header all the same."""
+        if self._widths is None and not on_terminal():
+            self._print([column.title for column in self._columns], header=True)
+        return self.rows
+
+    def _add(self, rows: Iterable[Row]) -> int:
         cells = [[plain(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in rows]
-        if not cells:
-            return
-        if self._widths is None:
+        if cells and self._widths is None:
             self._widths = self._measured(cells)
             self._print([column.title for column in self._columns], header=True)
         for row in cells:
             self._print(row)
+        return len(cells)
 
     def _measured(self, rows: Sequence[Row]) -> list[int]:
         titles = [column.title for column in self._columns]
@@ -75,9 +84,12 @@ class Table:
         say(*_without_end(spans))
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Row], *, whole: bool = False) -> None:
-    """All rows at once; nothing where there is none."""
-    Table(columns, whole=whole).add(rows)
+def print_table(columns: Sequence[Column], rows: Iterable[Row], *, whole: bool = False, nothing: str = "") -> None:
+    """All rows at once; where there is none, the sentence `nothing` on standard error."""
+    table = Table(columns, whole=whole)
+    table.add(rows)
+    if not table.end() and nothing:
+        complain(nothing)
 
 
 def fitted(columns: Sequence[Column], natural: Sequence[int], room: int) -> list[int]:

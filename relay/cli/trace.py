@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from relay.admin import trace as tracing
 from relay.cli.actions import ACTIONS, STYLES
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import fail, print_json, say
+from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, Row, Table, print_table
 from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.values import given
 from relay.config.values import duration
 from relay.model import Record
 from relay.store import Link, Selection, Store
-
-T = TypeVar("T")
 
 NULL_SENDER = "<>"
 AT_ONCE = 1000
@@ -73,10 +72,10 @@ def trace(  # noqa: PLR0913  each is an option
     """
     config = context_of(context).config()
     if verify or head:
-        logged = _given("--head", Link.parse, head)
+        logged = given("--head", Link.parse, head)
         with_store(config, lambda store: _verify(store, logged, as_json=as_json))
         return
-    age = _given("--since", duration, since)
+    age = given("--since", duration, since)
     wanted = Selection(
         since=None if age is None else time.time() - age,
         sender="" if sender == NULL_SENDER else sender,
@@ -90,13 +89,6 @@ def trace(  # noqa: PLR0913  each is an option
         with_store(config, lambda store: _show(store, wanted, look, whole=full, as_json=as_json))
 
 
-def _given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
-    try:
-        return None if text is None else parse(text)
-    except ValueError as error:
-        fail(f"{option}: {error}", status=2)
-
-
 async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:
     table = Table(_COLUMNS, whole=whole)
     async for records in _in_batches(tracing.rows(store, wanted)):
@@ -105,6 +97,8 @@ async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_
                 print_json(_object(record))
         else:
             table.add(_cells(record, look) for record in records)
+    if not (as_json or table.end()):
+        complain("no row of the trace is like that")
 
 
 async def _in_batches(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
@@ -126,7 +120,7 @@ async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:
                 numbers = {action: count.mails.get(action, 0) for action in ACTIONS}
                 print_json({"rule": count.rule, "domain": count.domain, "shadow": count.shadow, **numbers})
         return
-    print_table(_COUNTED, [_sum(count) for count in counts])
+    print_table(_COUNTED, [_sum(count) for count in counts], nothing="no row of the trace is like that")
 
 
 def _sum(count: tracing.Count) -> Row:

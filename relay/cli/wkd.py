@@ -10,20 +10,14 @@ import typer
 from relay.cli.context import context_of, with_store
 from relay.cli.output import say
 
-app = typer.Typer(no_args_is_help=True, help="Our own certificates, as a Web Key Directory.")
 
-
-@app.callback()
-def group() -> None:
-    """Keep `export` a command of its own."""
-
-
-@app.command()
 def export(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy are made.")],
 ) -> None:
-    """Write the Web Key Directory of all own domains as files for a web server.
+    """Write the Web Key Directory of all own domains as files.
+
+    For a web server.
 
     Correspondents then encrypt to these addresses, and this version opens no incoming mail: publish no address whose
     mail nobody can open.

@@ -51,6 +51,7 @@ def parse(octets: bytes, path: pathlib.Path) -> Config:
         ]
     if faults or config is None:
         raise ConfigError(tuple(sorted(faults, key=lambda fault: fault.line)))
+    config.read_from(octets)
     return config
 
 

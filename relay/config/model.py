@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from relay.config.base import Section, needed, setting
 from relay.config.own import OwnKeys
@@ -74,6 +75,17 @@ class Config(Section):
         None, "`host:port` of the metrics for Prometheus, such as `127.0.0.1:9125`; null: none."
     )
     log: Log = setting({}, "The log, on standard error.")
+
+    _digest: str = PrivateAttr(default="")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file it was read from, in hexadecimal: tells whether the file is still the same."""
+        return self._digest
+
+    def read_from(self, octets: bytes) -> None:
+        """Remember the octets it was read from; the loader's alone."""
+        self._digest = hashlib.sha256(octets).hexdigest()
 
     def rules(self) -> tuple[Rule, ...]:
         """The policy, with what holds where no rule matches at its end."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from relay.config.yaml_faults import sentence
 from relay.model.errors import ConfigError, Fault
 
 MOST_OCTETS = 2**20
@@ -164,12 +165,4 @@ def _fault(file: str, line: int, message: str) -> ConfigError:
 
 def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> ConfigError:
     mark = error.problem_mark or error.context_mark
-    problem = error.problem or "is no YAML"
-    if "'\\t'" in problem:
-        problem = "a tab: YAML is indented with blanks"
-    elif "single document" in (error.context or ""):
-        problem = "a second document begins here: a configuration is one"
-    begun = error.context_mark
-    if mark and begun and begun.line != mark.line:
-        problem += f", {error.context} that begins in line {begun.line + 1}"
-    return _fault(file, mark.line + 1 if mark else 0, problem)
+    return _fault(file, mark.line + 1 if mark else 0, sentence(error))

@@ -27,7 +27,6 @@ from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
 from relay.model import Address
-from relay.model.errors import ConfigError, Fault
 from relay.openpgp import signing
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
@@ -59,18 +58,6 @@ class Components:
         """Close connections; the store is closed where it was opened."""
         await self.resolver.close()
         await self.outlet.close()
-
-
-def assure(config: Config) -> None:
-    """Read the files that `config` names; raises `ConfigError` with the faults of all of them."""
-    faults: list[Fault] = []
-    for look in (templates.load, tls.inlet, tls.next_hop):
-        try:
-            look(config)
-        except ConfigError as error:
-            faults += error.faults
-    if faults:
-        raise ConfigError(tuple(faults))
 
 
 def hostname(config: Config) -> str:

@@ -35,10 +35,12 @@ class _Reporting:
     async def open(self, config: Config) -> None:
         """Answer from now on. Raises `ListenError`."""
         await self._endpoints.open(config.keyring, config.metrics)
+        self._metrics.configuration = config.digest
 
     async def follow(self, config: Config) -> None:
         """What a reload changed. Raises `ListenError`; then nothing is."""
         await self._endpoints.move(config.metrics)
+        self._metrics.configuration = config.digest
 
     async def watch(self) -> None:
         """Until cancelled."""

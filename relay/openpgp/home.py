@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import os
 import pwd
+import shlex
 import shutil
 import stat
 import tempfile
@@ -109,14 +110,19 @@ def _check(path: Path) -> None:
 
 
 def _of_another(path: Path, uid: int) -> str:
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        user = f"#{uid}"
+    me = _name(os.geteuid())
+    by_hand = "" if me == "root" else "run a command by hand as root, or "
     return (
-        f"the keyring folder {path} belongs to another user: run this as that user (runuser -u {user} -- …), "
-        "or chown it to the one who runs the relay"
+        f"the keyring folder {path} belongs to {_name(uid)}, and this runs as {me}: "
+        f"{by_hand}give the folder to {me}: chown -R {me} {shlex.quote(str(path))}"
     )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def _remove(private: Path, owner: int) -> None:

@@ -129,16 +129,35 @@ def _split(text: str) -> tuple[str, str, bool]:
     if text == _ANY:
         return _ANY, "", False
     if "@" not in text:
-        raise AddressError(f"“{text}” is no address pattern: write *@{text} for a domain, or name@domain")
+        raise AddressError(f"“{text}” is no address pattern: write {_meant(text)}")
     name = text.rpartition("@")[2]
     below = name.startswith("*.")
     domain = "" if name == _ANY else _domain(name.removeprefix("*."), text)
     return _local(Address(text)), domain, below
 
 
+def _meant(text: str) -> str:
+    """What to write for a text without @ that is the name of a domain, with or without * and . before it."""
+    name = text.lstrip("*.")
+    if not _is_domain(name):
+        return "name@domain, *@domain or *@*.domain"
+    if text.startswith("*."):
+        return f"*@*.{name} for the names below it, or *@{name} for the domain itself"
+    return f"*@{name} for a domain, or *@*.{name} for the names below it"
+
+
+def _is_domain(name: str) -> bool:
+    try:
+        return _DOMAIN.fullmatch(normalise_domain(name)) is not None
+    except AddressError:
+        return False
+
+
 def _domain(name: str, text: str) -> str:
     if _ANY in name:
-        raise AddressError(f"“{text}”: after the @, * stands alone or as *. in front of a name (*@*.example.org)")
+        below = name.lstrip("*.")
+        example = f": write {text.rpartition('@')[0]}@*.{below}" if _is_domain(below) else " (*@*.example.org)"
+        raise AddressError(f"“{text}”: after the @, * stands alone or as *. in front of a name{example}")
     domain = normalise_domain(name)
     if not _DOMAIN.fullmatch(domain):
         raise AddressError(f"“{text}”: “{name}” is no domain")

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -193,7 +195,7 @@ class Connection(SMTPProtocol):
         except ssl.SSLCertVerificationError as error:
             raise Unwilling(_untrusted(error)) from None
         except (OSError, SMTPException) as error:
-            raise NextHopError(f"STARTTLS failed: {type(error).__name__}") from None
+            raise NextHopError(f"STARTTLS failed: {_why(error)}") from None
 
     async def quit(self) -> None:
         """Say QUIT without waiting long, and close."""
@@ -214,7 +216,7 @@ async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connectio
             else:
                 _, connection = await loop.create_connection(lambda: Connection(loop), place.host, place.port)
     except OSError as error:  # TimeoutError is one
-        raise NextHopError(f"no connection: {type(error).__name__}") from None
+        raise NextHopError(f"no connection: {_why(error)}") from None
     try:
         yield connection
     except BaseException:
@@ -238,6 +240,21 @@ async def connect(
             await connection.secure(tls, place.host, timeouts.step)
             await connection.hello(verb, hostname, timeouts.step)
     return connection
+
+
+def _why(error: Exception) -> str:
+    """In words that say nothing of what the other side wrote."""
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case socket.gaierror():
+            return "its name cannot be resolved"
+        case ssl.SSLError():
+            return f"TLS says {error.reason}" if error.reason else "TLS fails"
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+        case _:
+            return type(error).__name__
 
 
 def _demand(given: Said, step: str) -> None:

@@ -19,6 +19,9 @@ Key = tuple[str, ...]
 
 Rows = list[list[Any]]
 
+SoonKey = tuple[float, list[str], str]
+"""When it ends, its addresses and its fingerprint."""
+
 SUM = "sum"
 MOST_TROUBLES = 20
 _AT_ONCE = 100
@@ -43,6 +46,8 @@ class Counters:
     counts: defaultdict[Key, float] = field(default_factory=lambda: defaultdict(float))
     marks: dict[Key, float] = field(default_factory=dict)
     troubles: OrderedDict[tuple[str, str], Trouble] = field(default_factory=OrderedDict)
+    soon: list[SoonKey] | None = None
+    """The keys that end next, as they were counted last; None: they were not."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """So many more."""
@@ -72,11 +77,13 @@ class Counters:
         self.marks.update(other.marks)
         for trouble in other.troubles.values():
             self.trouble(trouble)
+        if other.soon is not None:
+            self.soon = other.soon
 
     def take(self) -> Counters:
         """All of it; then there is nothing."""
-        taken = Counters(self.counts, self.marks, self.troubles)
-        self.counts, self.marks, self.troubles = defaultdict(float), {}, OrderedDict()
+        taken = Counters(self.counts, self.marks, self.troubles, self.soon)
+        self.counts, self.marks, self.troubles, self.soon = defaultdict(float), {}, OrderedDict(), None
         return taken
 
     def pieces(self) -> Iterator[Rows]:
@@ -84,6 +91,7 @@ class Counters:
         rows: Rows = [["count", *key, value] for key, value in self.counts.items()]
         rows += [["mark", *key, value] for key, value in self.marks.items()]
         rows += [["trouble", t.what, t.details, t.count, t.last] for t in self.troubles.values()]
+        rows += [] if self.soon is None else [["soon", *self.soon]]
         for at in range(0, len(rows) or 1, _AT_ONCE):
             yield rows[at : at + _AT_ONCE]
 
@@ -97,6 +105,8 @@ class Counters:
                     counters.counts[tuple(row[:-1])] += row[-1]
                 case "mark":
                     counters.marks[tuple(row[:-1])] = row[-1]
+                case "soon":
+                    counters.soon = row
                 case _:
                     counters.trouble(Trouble(*row))
         return counters

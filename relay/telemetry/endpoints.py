@@ -83,6 +83,7 @@ class Endpoints:
         metrics = self._metrics
         return {
             "started": metrics.value(c.STARTED),
+            "configuration": metrics.configuration,
             "lacks": metrics.lacks,
             "workers": {"alive": metrics.alive, "configured": metrics.wanted, "ended": metrics.value(c.WORKERS_ENDED)},
             "messages": metrics.value(c.MESSAGES),
@@ -90,6 +91,10 @@ class Endpoints:
             "in_progress": metrics.in_progress,
             "replies": {reply: metrics.value(c.REPLIES, reply) for reply in c.REPLIES.closed},
             "certificates": {state: metrics.value(c.CERTIFICATES, state) for state in c.CERTIFICATES.closed},
+            "expiring": [
+                dict(zip(("expires", "addresses", "fingerprint"), key, strict=True))
+                for key in metrics.counters.soon or ()
+            ],
             "last_encryption": metrics.value(c.LAST_ENCRYPTION) or None,
             "next_hop_failures": metrics.value(c.HOP_FAILURES),
             "troubles": [asdict(trouble) for trouble in reversed(metrics.counters.troubles.values())],

@@ -15,13 +15,14 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO, cast
 
 import structlog
 
 from relay.model import Inbound
+from relay.model.errors import RelayError
 from relay.model.printable import escaped
 from relay.telemetry import journal
 
@@ -109,15 +110,18 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
         if fmt == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=10)
     )
+    by_journal = journal.reads_standard_error()  # which has the time of each line already
     structlog.configure(
         processors=[
             *([lambda _logger, _method, line: {**always, **line}] if always else []),
             *([_shown_to(seen, least)] if seen else []),
             _in_words,
+            *([_without_places] if least > logging.DEBUG else []),
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if by_journal else [structlog.processors.TimeStamper(fmt="iso", utc=True)]),
+            *([] if fmt == "json" else [_on_one_line]),
             renderer,
-            *([journal.with_priority] if journal.reads_standard_error() else []),
+            *([journal.with_priority] if by_journal else []),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if seen else least),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
@@ -137,6 +141,22 @@ def _in_word(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
     return escaped(value) if isinstance(value, str) else value
+
+
+def _without_places(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What has a sentence needs no type and no place in the code, but for who looks for a fault in it (`debug`)."""
+    if "reason" in fields and "at" in fields:
+        fields = {name: value for name, value in fields.items() if name not in {"error", "at"}}
+    return fields
+
+
+def _on_one_line(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Lists as people write them."""
+    return {name: _joined(value) if isinstance(value, list | tuple) else value for name, value in fields.items()}
+
+
+def _joined(values: Sequence[object]) -> str:
+    return escaped("; ".join(map(str, values)))
 
 
 def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:
@@ -164,9 +184,10 @@ def of(inbound: Inbound) -> Logger:
 
 
 def unforeseen(error: BaseException) -> dict[str, str]:
-    """What may be logged of an exception: its type and where it was raised."""
+    """What may be logged of an exception: its type and where it was raised; of one of ours also its sentence."""
     frames = traceback.extract_tb(error.__traceback__)
-    return {
+    told = {
         "error": type(error).__name__,
         "at": " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-6:])),
     }
+    return {"reason": str(error), **told} if isinstance(error, RelayError) and str(error) else told

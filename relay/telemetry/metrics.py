@@ -38,6 +38,8 @@ class Metrics:
     def __init__(self, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self.counters = Counters()
         self.wanted = workers
+        self.configuration = ""
+        """SHA-256 of the configuration that counts."""
         self._clock = clock
         self._states: dict[int, tuple[ProcessState, float]] = {}
         self._totals: deque[tuple[float, float]] = deque(maxlen=int(SPAN) + 1)

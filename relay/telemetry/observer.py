@@ -18,6 +18,8 @@ Fields = Mapping[str, Any]
 
 _LONGEST = 300
 _UNAVAILABLE = "unavailable"
+_WITHOUT_REQUESTS = frozenset({"keyring", "lookup"})
+"""Sources of which `asked` says nothing: the store, and a lookup that ran out of time."""
 
 
 class Observer:
@@ -54,7 +56,7 @@ class Observer:
         event = fields["event"]
         if see := self._see.get(event):
             see(fields)
-        if level in {"warning", "error"} or fields.get("result") == _UNAVAILABLE:
+        if level in {"warning", "error"} or (fields.get("result") == _UNAVAILABLE and not _told_by_source(fields)):
             self.counters.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
 
     def next_hop(self, *, up: bool) -> None:
@@ -90,6 +92,7 @@ class Observer:
     def _counted(self, fields: Fields) -> None:
         for state in c.CERTIFICATES.closed:
             self.counters.mark(c.CERTIFICATES, fields[state], state)
+        self.counters.soon = fields["soon"]
 
 
 def _result(fields: Fields) -> str:
@@ -100,7 +103,15 @@ def _reply(code: int) -> str:
     return "accepted" if code < 400 else "deferred" if code < 500 else "rejected"
 
 
+def _told_by_source(fields: Fields) -> bool:
+    """The source itself has told why it is unavailable (`asked`)."""
+    return fields["event"] == Event.LOOKED_UP and fields["source"] not in _WITHOUT_REQUESTS
+
+
 def _details(fields: Fields) -> str:
     """The fields that `status` may show; addresses, ids and file names stay in the log."""
-    shown = (fields.get(name) for name in ("source", "error", "at", "reason", "worker", "code"))
-    return " ".join(str(value) for value in shown if value is not None)[:_LONGEST]
+    names = (
+        ("source", "reason", "worker", "code") if "reason" in fields else ("source", "error", "at", "worker", "code")
+    )
+    told = [(name, str(value)) for name in names if (value := fields.get(name)) is not None]
+    return " ".join(f"{value}:" if name == "source" and told[1:] else value for name, value in told)[:_LONGEST]

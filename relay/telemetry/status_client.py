@@ -1,13 +1,15 @@
 """Asks a running relay how it is, over the socket in its keyring folder (`relay.telemetry.endpoints`).
 
-A relay that is just ending, or is asked by too many at once, closes without a word: it is asked again. Raises
-`RelayError` with what to do where the socket may not be used or the answer is none.
+A relay that is just ending, or is asked by too many at once, closes without a word: it is asked again. It blocks, and
+loads little: a person waits for the answer. Raises `RelayError` with what to do where the socket may not be used or the
+answer is none.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +22,51 @@ MOST_OCTETS = 1 << 20
 _REQUEST = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-async def ask(folder: Path) -> dict[str, Any] | None:
+def ask(folder: Path) -> dict[str, Any] | None:
     """What it says; None where none runs."""
+    until = time.monotonic() + SECONDS
     try:
-        async with asyncio.timeout(SECONDS):
-            while not (answer := await _answer(folder)):  # noqa: ASYNC110  nobody tells when it has ended
-                await asyncio.sleep(AGAIN)
-            return _read(answer)
+        while not (answer := _answer(folder, until)):
+            time.sleep(AGAIN)
+        return _read(answer)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         return None
     except PermissionError:
-        raise RelayError(f"{folder} is another user's: run this as the relay's user (runuser -u USER -- …)") from None
+        raise RelayError(f"{folder} belongs to another user: run this as root") from None
     except TimeoutError:
         raise RelayError(f"the relay does not answer within {SECONDS:g} s: see its log, and restart it") from None
     except OSError as error:
         raise RelayError(f"{folder / status_socket.NAME} cannot be used: {error.strerror}") from error
 
 
-async def _answer(folder: Path) -> bytes:
+def _answer(folder: Path, until: float) -> bytes:
     """Empty where it closed without a word."""
-    with status_socket.reachable(folder) as path:
-        reader, writer = await asyncio.open_unix_connection(path)
-    try:
-        writer.write(_REQUEST)
-        return await _all(reader)
-    except (ConnectionResetError, BrokenPipeError):
-        return b""
-    finally:
-        writer.close()
+    with socket.socket(socket.AF_UNIX) as asking:
+        _limit(asking, until)
+        with status_socket.reachable(folder) as path:
+            asking.connect(str(path))
+        try:
+            asking.sendall(_REQUEST)
+            return _all(asking, until)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
 
 
-async def _all(reader: asyncio.StreamReader) -> bytes:
+def _all(asking: socket.socket, until: float) -> bytes:
     answer = b""
-    while (more := await reader.read(1 << 16)) and len(answer) <= MOST_OCTETS:
+    while len(answer) <= MOST_OCTETS:
+        _limit(asking, until)
+        if not (more := asking.recv(1 << 16)):
+            break
         answer += more
     return answer
+
+
+def _limit(asking: socket.socket, until: float) -> None:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    asking.settimeout(left)
 
 
 def _read(answer: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lab.relay import PROGRAM
 
 from relay.config.sections import Deadlines
 
@@ -101,3 +102,15 @@ def test_the_passphrase_is_where_the_configuration_is_told_to_look() -> None:
     name, _, _file = values("LoadCredential")[0].partition(":")
 
     assert f"passphrase_file: /run/credentials/{UNIT.name}/{name}" in UNIT.read_text()
+
+
+def test_a_reload_with_a_broken_configuration_went_well(tmp_path: Path) -> None:
+    test, reload = values("ExecReload")
+    assert reload == "kill -HUP $MAINPID"
+    file = tmp_path / "config.yaml"
+    program, *words = [str(file) if word == "/etc/pgp-relay/config.yaml" else word for word in test.split()]
+    assert program == "/usr/bin/pgp-relay"
+    for text, status, told in (("policy: []\n", 0, ""), ("polcy: []\n", 2, f"{file}:1: ")):
+        file.write_text(text)
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr[: len(told)]) == (status, told), "systemctl stops at the first that fails"

@@ -189,14 +189,14 @@ def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int])
 
 
 def _load() -> None:
-    commands = [f"cli.{place.partition(':')[0]}" for place in PLACES.values()]
+    commands = [f"cli.{module}" for module in modules()]
     for name in ("daemon.build", "keys.wkd.source", *commands):
         importlib.import_module(f"relay.{name}")
     gc.freeze()
 
 
 if __name__ == "__main__":
-    from relay.cli.commands import PLACES
+    from relay.cli.commands import modules
     from relay.cli.main import main
 
     _load()

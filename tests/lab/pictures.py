@@ -59,11 +59,14 @@ def explained() -> tuple[str, list[Line]]:
     """The command of the first `explain` on docs/screens.md, and the lines it printed."""
     block = SCREENS.read_text(encoding="utf-8").split("```console\n$ pgp-relay explain", 1)[1].split("\n```", 1)[0]
     command, *printed = f"$ pgp-relay explain{block}".splitlines()
-    lines = [
-        Line(command, len(command)),
-        *(Line(line, 0 if line.startswith(" ") else line.find(":") + 1) for line in printed),
-    ]
+    lines = [Line(command, len(command)), *(Line(line, _label(line)) for line in printed)]
     return "what will happen to a mail", lines
+
+
+def _label(line: str) -> int:
+    """How long what stands before a colon or two blanks is."""
+    found = re.match(r" *\S+(?: \S+)*?(?=:|  |$)", line)
+    return found.end() if found else 0
 
 
 def noticed() -> tuple[str, list[Line]]:

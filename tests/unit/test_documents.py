@@ -109,7 +109,7 @@ def blocks(page: Path, language: str) -> str:
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
-    """Each call of the program in a block, also behind another: `… | runuser … -- pgp-relay keys list`.
+    """Each call of the program in a block, also behind another: `… | pgp-relay keys import -`.
 
     A block of `sh` holds commands alone; in one of `console` they stand behind a prompt, what they print below them.
     """
@@ -117,8 +117,14 @@ def command_lines() -> Iterator[tuple[str, str]]:
         prompted = re.findall(r"^ *[$#] (.*)", blocks(page, "console"), re.MULTILINE)
         for line in [*prompted, *blocks(page, "sh").splitlines()]:
             plain = re.sub(r"\$\(.*?\)", "SUBSTITUTED", line)
-            for call in re.findall(r"(?:^ *| -- |[|&] )((?:python -m relay|pgp-relay) [^|&]*)", plain):
+            for call in re.findall(r"(?:^ *|[|&] )((?:python -m relay|pgp-relay) [^|&]*)", plain):
                 yield page.name, re.split(r"\s(?:>|<|2>)", call)[0]
+
+
+def test_no_document_tells_root_to_become_somebody_else() -> None:
+    """Commands work as the keyring's owner by themselves."""
+    told = [*pages(), *(ROOT / "examples" / "systemd").iterdir(), *(ROOT / "relay").rglob("*.py")]
+    assert [path for path in told if path.is_file() and b"runuser" in path.read_bytes()] == []
 
 
 KNOWN = dict(commands())

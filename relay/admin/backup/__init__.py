@@ -17,14 +17,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 from relay.admin.backup import archive
+from relay.admin.backup.archive import NewFile, new_file, opened
 from relay.config import Config
 from relay.daemon.resources import opened_store, store_place
 from relay.model.errors import BackupError, StoreError
 from relay.model.own import decryption_keygrips
 from relay.openpgp import home, key_transfer
 from relay.store import Store, snapshot
+
+__all__ = ["Contents", "NewFile", "Restoring", "make", "new_file", "opened", "read", "store_file"]
 
 STORE = "store.db"
 LARGEST_STORE = 1 << 40
@@ -47,17 +51,16 @@ def store_file(config: Config) -> Path | None:
     return snapshot.place(store_place(config))
 
 
-async def make(config: Config, store: Path, target: Path, *, decryption_keys: bool = False) -> tuple[int, Contents]:
-    """Write a backup to `target`, which is not there yet; its size, and what is in it.
+async def make(config: Config, store: Path, target: NewFile, *, decryption_keys: bool = False) -> tuple[int, Contents]:
+    """Write a backup; its size, and what is in it.
 
     The secret encryption subkeys of own addresses are left out unless `decryption_keys`: whoever gets hold of the file
     could open mail that was captured before.
     """
-    archive.assure_free(target)  # told before the work
-    async with opened_store(config) as opened:
-        left_out = frozenset() if decryption_keys else decryption_keygrips(await opened.own_keys.all())
+    async with opened_store(config) as current:
+        left_out = frozenset() if decryption_keys else decryption_keygrips(await current.own_keys.all())
         keys = await key_transfer.taken(config.keyring, left_out)
-        with _beside(target.parent) as folder:
+        with _beside(config.keyring) as folder:
             copy = folder / STORE
             await asyncio.to_thread(snapshot.take, store, copy)
             contents = await _contents(copy, keys)
@@ -91,11 +94,11 @@ class Restoring:
 
 
 @asynccontextmanager
-async def read(config: Config, store: Path, source: Path) -> AsyncIterator[Restoring]:
+async def read(config: Config, store: Path, source: BinaryIO) -> AsyncIterator[Restoring]:
     """Unpack and judge; nothing is changed, but that a missing keyring folder and store are made."""
     home.prepare(config.keyring)
-    with archive.opened(source) as file, _beside(config.keyring) as folder:
-        manifest = await asyncio.to_thread(archive.unpack, file, folder, _largest)
+    with _beside(config.keyring) as folder:
+        manifest = await asyncio.to_thread(archive.unpack, source, folder, _largest)
         keys = {name: (folder / name).read_bytes() for name in manifest.files if name != STORE}
         holds = await _judged(folder / STORE, keys)
         new = not await asyncio.to_thread(store.exists)

@@ -12,15 +12,18 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from relay.admin.owner import stay_root
 from relay.model.errors import BackupError
 
 FORMAT = 1
@@ -46,26 +49,63 @@ class Manifest:
     """Name -> octets, SHA-256 in hex."""
 
 
-def assure_free(target: Path) -> None:
-    """Raise `BackupError` where the name is taken."""
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that gets its name once it is whole."""
+
+    target: Path
+    file: BinaryIO
+    publish: Callable[[], int]
+    """Give it the name. Raises `OSError`."""
+
+
+@contextmanager
+def new_file(target: Path) -> Iterator[NewFile]:
+    """A file to write to, for who called this alone, also after root was given up. Raises `BackupError`."""
     if os.path.lexists(target):  # False where that cannot be told: writing fails then, with a sentence
         raise BackupError(_taken(target))
-
-
-def write(target: Path, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> int:
-    """Make the file; its size. Raises `BackupError`, also where the name is taken."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".pgp-relay-", dir=target.parent) as folder:  # 0700
-            made = Path(folder, "backup")
-            _fill(made, manifest, files)
-            _claim(target)
-            made.replace(target)
-        _sync(target.parent)
-        return target.stat().st_size
-    except FileExistsError:
-        raise BackupError(_taken(target)) from None
+        folder = Path(tempfile.mkdtemp(prefix=".pgp-relay-", dir=target.parent))  # 0700
+        made = folder / "backup"
+        descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise BackupError(f"{target} cannot be written: {error.strerror}") from error
+        raise _unwritable(target, error) from error
+    with (
+        os.fdopen(descriptor, "wb") as file,
+        stay_root([partial(_publish, made, target), partial(_discard, folder)]) as act,
+    ):
+        try:
+            yield NewFile(target, file, lambda: act(0))
+        finally:
+            act(1)
+
+
+def write(new: NewFile, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> int:
+    """Fill the file and give it its name; its size. Raises `BackupError`, also where the name is taken."""
+    try:
+        _fill(new.file, manifest, files)
+        new.publish()
+        return os.fstat(new.file.fileno()).st_size
+    except FileExistsError:
+        raise BackupError(_taken(new.target)) from None
+    except OSError as error:
+        raise _unwritable(new.target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> BackupError:
+    return BackupError(f"{target} cannot be written: {error.strerror}")
+
+
+def _publish(made: Path, target: Path) -> int:
+    _claim(target)
+    made.replace(target)
+    _sync(target.parent)
+    return 0
+
+
+def _discard(folder: Path) -> int:
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 @contextmanager
@@ -99,17 +139,15 @@ def unpack(source: BinaryIO, folder: Path, largest: Callable[[str], int | None])
         raise BackupError(_SPOILT) from None
 
 
-def _fill(made: Path, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> None:
+def _fill(file: BinaryIO, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> None:
     told = {name: dict(zip(("size", "sha256"), _measured(file), strict=True)) for name, file in files.items()}
     head = json.dumps({"format": FORMAT, **manifest, "files": told}, indent=1).encode()
-    descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
-            for name, content in {MANIFEST: head, **files}.items():
-                with _reading(content) as octets:
-                    archive.addfile(_info(name, octets), octets)
-        file.flush()
-        os.fsync(descriptor)
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in {MANIFEST: head, **files}.items():
+            with _reading(content) as octets:
+                archive.addfile(_info(name, octets), octets)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _info(name: str, octets: IO[bytes]) -> tarfile.TarInfo:

@@ -5,9 +5,9 @@ Promises: what is bad is refused in one clear sentence and everything else is st
 an expired or revoked certificate is stored, as unusable, because "must not be used" is not "no key".
 """
 
-from relay.admin.key_import.folders import File, survey
+from relay.admin.key_import.folders import STDIN, File, survey
 from relay.admin.key_import.gnupg_home import exported
 from relay.admin.key_import.importer import Intake, Progress
 from relay.admin.key_import.result import Outcome, Refusal, Result
 
-__all__ = ["File", "Intake", "Outcome", "Progress", "Refusal", "Result", "exported", "survey"]
+__all__ = ["STDIN", "File", "Intake", "Outcome", "Progress", "Refusal", "Result", "exported", "survey"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from relay.admin.key_import.result import Refusal
 from relay.admin.key_import.splitter import EMPTY
+from relay.admin.owner import Descriptor
 
 STDIN = "-"
 LARGEST_FILE = 1 << 30
@@ -30,8 +32,16 @@ class File:
     """What people are told."""
     size: int = 0
     """0 where it shows only on reading: standard input, a pipe."""
-    path: str = ""
-    """Where it really is, if not at `place`."""
+    opener: Callable[[], int] | None = None
+    """Opens it and returns the descriptor; None: by its place."""
+
+    def open(self) -> BinaryIO:
+        """For reading. Raises `OSError`."""
+        return os.fdopen(self.descriptor(), "rb")
+
+    def descriptor(self) -> int:
+        """The same as a bare descriptor."""
+        return self.opener() if self.opener else Descriptor(os.open(self.place, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def survey(paths: Iterable[str | Path]) -> list[File | Refusal]:

@@ -1,8 +1,8 @@
 """The public keys of a GnuPG home, as gpg itself exports them (`keys import --gnupg-home`).
 
 The home is read and nothing in it changes. gpg gets an explicit home, a clean environment, no terminal and
-ten minutes, after which it is killed with what it started; the export goes into a temporary file that is gone at
-the end. Failure is a `Refusal`.
+ten minutes, after which it is killed with what it started; root calls it as the owner of the home. The export goes
+into a file without a name. Failure is a `Refusal`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 from relay.admin.key_import.folders import LARGEST_FILE, File
 from relay.admin.key_import.result import Refusal
+from relay.admin.owner import Descriptor
 
 SECONDS = 600.0
 
@@ -28,35 +31,47 @@ _READ = (
 _EXPORT = ("--batch", "--no-tty", "--quiet", "--no-options", "--no-auto-check-trustdb", "--export")
 
 
-@asynccontextmanager
-async def exported(home: Path) -> AsyncIterator[File | Refusal]:
-    """A file with all public keys of that home, to be read inside the block."""
+@contextmanager
+def exported(home: Path) -> Iterator[File | Refusal]:
+    """A file with all public keys of that home, to be read inside the block. Not to be called where a loop runs."""
+    with tempfile.TemporaryFile() as file:
+        yield asyncio.run(_exported(home, file))
+
+
+async def _exported(home: Path, file: IO[bytes]) -> File | Refusal:
     place = str(home)
-    if not await asyncio.to_thread(_is_home, home):
-        yield Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")
-        return
-    if strange := await asyncio.to_thread(_no_file, home):
-        yield Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")
-        return
-    with tempfile.TemporaryDirectory(prefix="pgp-relay-") as folder:
-        path = Path(folder, "exported.pgp")
-        if not await _export(home, path):
-            yield Refusal(place, 0, "GnuPG could not export the keys of this folder: try gpg --export.")
-        elif not (size := await asyncio.to_thread(_size, path)):
-            yield Refusal(place, 0, "This GnuPG home holds no public key.")
-        elif size > LARGEST_FILE:
-            yield Refusal(place, 0, "This GnuPG home holds more than 1 GiB of keys: export them in parts.")
-        else:
-            yield File(place, size, str(path))
+    if not _is_home(home):
+        return Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")
+    if strange := _no_file(home):
+        return Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")
+    if not await _export(home, file.fileno()):
+        return Refusal(place, 0, "GnuPG could not export the keys of this folder: try gpg --export.")
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return Refusal(place, 0, "This GnuPG home holds no public key.")
+    if size > LARGEST_FILE:
+        return Refusal(place, 0, "This GnuPG home holds more than 1 GiB of keys: export them in parts.")
+    return File(place, size, partial(_again, file))
 
 
-async def _export(home: Path, path: Path) -> bool:
-    arguments = ("--homedir", str(home), "--output", str(path), *_EXPORT)
+def _again(file: IO[bytes]) -> int:
+    """Another descriptor of it, at its beginning."""
+    file.seek(0)
+    return Descriptor(os.dup(file.fileno()))
+
+
+async def _export(home: Path, output: int) -> bool:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
     nothing = asyncio.subprocess.DEVNULL
     try:
         gpg = await asyncio.create_subprocess_exec(
-            "gpg", *arguments, stdin=nothing, stdout=nothing, stderr=nothing, env=environment, start_new_session=True
+            *("gpg", "--homedir", str(home), *_EXPORT),
+            stdin=nothing,
+            stdout=output,
+            stderr=nothing,
+            env=environment,
+            start_new_session=True,
+            **_owner(home),
         )
     except OSError:
         return False
@@ -102,9 +117,13 @@ def _no_file(home: Path) -> str:
     return next((path.name for path in read if path.exists() and not path.is_file()), "")
 
 
+def _owner(home: Path) -> dict[str, Any]:
+    """As whom gpg runs: what root did in another user's home would lie there as root's."""
+    if os.geteuid() != 0:
+        return {}
+    facts = home.stat()
+    return {"user": facts.st_uid, "group": facts.st_gid, "extra_groups": []}
+
+
 def _is_home(home: Path) -> bool:
     return any((home / name).exists() for name in _KEYRINGS)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from relay.admin.key_import.folders import LARGEST_FILE, STDIN, File, unreadable
@@ -52,7 +51,7 @@ def _certificates(file: File, stdin: BinaryIO) -> Iterator[Read]:
 def _contents(file: File, stdin: BinaryIO) -> Contents:
     if file.place == STDIN:
         return stdin.read(LARGEST_FILE + 1)
-    with Path(file.path or file.place).open("rb") as opened:
+    with file.open() as opened:
         if file.size > _MAPPED:
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         return opened.read(LARGEST_FILE + 1)

@@ -6,6 +6,7 @@ A store of ten thousand keys takes a while to read: it is read again only after 
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,11 +14,15 @@ from collections.abc import Callable
 from relay.model import Entry
 from relay.store import Certificates
 from relay.telemetry import events
+from relay.telemetry.counters import SoonKey
 from relay.telemetry.events import Event
 
 SOON = 30 * 24 * 3600.0
 """Seconds before its end at which a certificate counts as expiring."""
 HOUR = 3600.0
+MOST_NAMED = 10
+"""Keys that are told by name, and addresses of one of them."""
+LONGEST = 320
 _SHARE = 100
 
 
@@ -38,8 +43,12 @@ class KeyCount:
         if begun < self._not_before or (state == self._state and begun < self._counted + HOUR):
             return
         counts = Counter[str]()
+        soon: list[SoonKey] = []
         async for entry in self._certificates.iterate():
-            counts[_kind(entry, self._clock())] += 1
+            kind = _kind(entry, self._clock())
+            counts[kind] += 1
+            if kind == "expiring":
+                soon = heapq.nsmallest(MOST_NAMED, [*soon, _named(entry)])
         self._state, self._counted = state, begun
         self._not_before = begun + _SHARE * (time.monotonic() - begun)
         events.log().debug(
@@ -48,7 +57,14 @@ class KeyCount:
             expiring=counts["expiring"],
             unusable=counts["unusable"],
             proposed=counts["proposed"],
+            soon=soon,
         )
+
+
+def _named(entry: Entry) -> SoonKey:
+    certificate = entry.certificate
+    addresses = [address.text[:LONGEST] for address in certificate.addresses[:MOST_NAMED]]
+    return certificate.expires or 0.0, addresses, certificate.fingerprint
 
 
 def _kind(entry: Entry, now: float) -> str:

@@ -238,7 +238,8 @@ def remade(backup: Path, folder: Path, *statements: str) -> Path:
         for statement in statements:
             store.execute(statement)
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    archive.write(folder.with_suffix(".tar"), {"made": "x", "version": "x"}, files)
+    with archive.new_file(folder.with_suffix(".tar")) as new:
+        archive.write(new, {"made": "x", "version": "x"}, files)
     return folder.with_suffix(".tar")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import smtplib
 import socket
 import subprocess
@@ -104,21 +105,42 @@ def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Si
         "relay      not ready: the next hop does not answer: start it, or see reinject (running "
     )
     (trouble,) = [line for line in lines if line.startswith("trouble")]
-    assert "deferred x3  NextHopError" in trouble
+    assert "the next hop takes no mail: no connection: Connection refused (3 times)" in trouble
     assert "@" not in trouble
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask another user's relay")
-def test_root_who_asks_another_users_relay_is_told_as_whom_to_ask(site: Site) -> None:
+def test_root_asks_another_users_relay(site: Site) -> None:
     os.chown(site.relay.keyring, 65534, -1)
     try:
-        done = site.relay.run("status")
+        told = wait_for(lambda: (told := site.status())["expiring"] and told, "keys are counted")
     finally:
         os.chown(site.relay.keyring, 0, -1)
-    (line,) = [line for line in done.stdout.decode().splitlines() if line.startswith("expiring")]
-    assert line.startswith("expiring   not told: the keyring folder ")
-    assert "belongs to another user: run this as that user (runuser -u nobody -- …)" in line
-    assert site.status()["unread"] is None
+    assert (told["ready"], [key["addresses"] for key in told["expiring"]]) == (True, [["soon@ville.example"]])
+
+
+def test_a_configuration_that_is_wrong_on_disk_was_told_in_place_of_the_relay_that_runs(site: Site) -> None:
+    was = site.relay.file.read_text()
+    fine = site.status()
+    assert (fine["configuration"], fine["faults"], fine["config"]) == ("current", [], str(site.relay.file))
+    try:
+        for wrong in (f"{was}polcy: []\n", was.replace("policy:", "policy: [")):
+            site.relay.file.write_text(wrong)
+            done = site.relay.run("status", check=False)
+            assert done.returncode == 2
+            lines = done.stdout.decode().splitlines()
+            assert lines[0].startswith("relay      ready, running since ")
+            assert lines[1].startswith(f"config     wrong on disk, and not in use: {site.relay.file}:")
+            assert site.status()["configuration"] == "wrong"
+        site.relay.file.write_text(f"{was}# another\n")
+        changed = site.relay.run("status")
+        assert "config     changed since the relay read it: systemctl reload pgp-relay" in changed.stdout.decode()
+        site.relay.signal(signal.SIGHUP)
+        wait_for(lambda: site.status()["configuration"] == "current", "it was read")
+    finally:
+        site.relay.file.write_text(was)
+        site.relay.signal(signal.SIGHUP)
+    wait_for(lambda: site.status()["configuration"] == "current", "it was read")
 
 
 def test_watched_it_tells_again_every_second_until_the_relay_is_gone(site: Site) -> None:

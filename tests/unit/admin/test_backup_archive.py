@@ -60,7 +60,8 @@ def made(tmp_path: Path) -> Path:
     target = tmp_path / "b.tar"
     store = tmp_path / "store"
     store.write_bytes(FILES["store.db"])
-    archive.write(target, SAID, {"store.db": store, "sub/a.key": FILES["sub/a.key"]})
+    with archive.new_file(target) as new:
+        archive.write(new, SAID, {"store.db": store, "sub/a.key": FILES["sub/a.key"]})
     return target
 
 
@@ -79,14 +80,25 @@ def test_an_existing_file_is_never_written_over(made: Path) -> None:
     for name in (made, made.parent / "link"):
         if name != made:
             name.symlink_to("nowhere")
-        with pytest.raises(BackupError, match=r"is there already: name a file that is not, or move it away"):
-            archive.write(name, SAID, {"store.db": b"other"})
+        taken = pytest.raises(BackupError, match=r"is there already: name a file that is not, or move it away")
+        with taken, archive.new_file(name):
+            pass
     assert made.read_bytes() == before
 
 
+def test_a_file_that_was_made_meanwhile_is_never_written_over(tmp_path: Path) -> None:
+    target = tmp_path / "b.tar"
+    with archive.new_file(target) as new:
+        target.write_bytes(b"theirs")
+        with pytest.raises(BackupError, match=r"is there already"):
+            archive.write(new, SAID, {"store.db": b"ours"})
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("b.tar", b"theirs")]
+
+
 def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match=r"x.tar cannot be written: No such file or directory"):
-        archive.write(tmp_path / "nowhere" / "x.tar", SAID, {})
+    unwritable = pytest.raises(BackupError, match=r"x.tar cannot be written: No such file or directory")
+    with unwritable, archive.new_file(tmp_path / "nowhere" / "x.tar"):
+        pass
 
 
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {

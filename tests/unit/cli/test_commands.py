@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli.commands import PLACES
-
 PROGRAM = Path(sys.executable).with_name("pgp-relay")
 LONG_TO_LOAD = {"aiohttp", "aiosmtpd", "aiosmtplib", "asyncpg", "prometheus_client", "pysequoia", "sqlalchemy.orm"}
 NEEDED = {
     "backup": set[str](),
     "keys": set[str](),
-    "status": set[str](),
     "trace": set[str](),
     "serve": LONG_TO_LOAD - {"sqlalchemy.orm"},
 }
@@ -24,11 +21,17 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_it_loads_no_library_that_it_does_not_need(name: str) -> None:
-    module = PLACES[name].partition(":")[0]
-    code = f"import sys, relay.cli.main, relay.cli.{module}; print(*sys.modules)"
+    code = f"import sys, relay.cli.main, relay.cli.{name}; print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.decode().split())
     assert "relay.store" in loaded
     assert loaded & LONG_TO_LOAD <= NEEDED[name]
+
+
+def test_status_is_asked_often_and_loads_next_to_nothing() -> None:
+    code = "import sys, relay.cli.main, relay.cli.status; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.decode().split())
+    assert "relay.telemetry.status_client" in loaded
+    assert not loaded & {"asyncio", "pydantic", "sqlalchemy", "structlog", "yaml", "rich.console", *LONG_TO_LOAD}
 
 
 def test_help_loads_none_of_what_commands_are_made_of() -> None:

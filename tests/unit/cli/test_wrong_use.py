@@ -44,8 +44,15 @@ RIGHT_USE = {
     "postfix show": [],
     "postfix install": ["--config-dir", "nowhere"],
     "postfix check-path": ["--config-dir", "nowhere"],
+    "config test": [],
+    "config show": [],
+    "config diff": [],
+    "config get": ["policy"],
 }
-WITHOUT_STORE = {"check", "keys generate", "postfix show", "postfix install", "restore", "status"}
+WITHOUT_STORE = {
+    *("check", "keys generate", "postfix show", "postfix install", "restore", "status"),
+    *("config test", "config show", "config diff", "config get"),
+}
 """They tell of it in other ways, or do not look."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
 
@@ -79,11 +86,16 @@ def test_every_command_that_reads_the_configuration_is_tried_here() -> None:
         ["keys", "generate", "N<me", "a@b.example"],
         ["keys", "generate", " ", "a@b.example"],
         ["keys", "lookup", "two words"],
+        ["keys", "lookup", "notanaddress"],
         ["keys", "show", "a b@c.example"],
         ["keys", "expiring", "--within", "soon"],
         ["explain", "--from", "a@b.example"],
         ["explain", "--from", "a b@c.example", "--to", "c@d.example"],
+        ["explain", "--from", "a@b.example", "--to", "b"],
+        ["explain", "--from", "b", "--to", "c@d.example"],
         ["explain", "--from", "a@b.example", "--to", "c@d.example", "--message", "nowhere.eml"],
+        ["config", "get", "polcy"],
+        ["config", "get", "policy[7].name"],
         ["trace", "--since", "yesterday"],
     ],
     ids=" ".join,

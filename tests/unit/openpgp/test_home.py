@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,9 +60,15 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_another_user_s_folder_is_refused(tmp_path: Path) -> None:
-    os.chown(tmp_path, 12345, -1)
-    with pytest.raises(EngineError, match="another user"):
-        home.prepare(tmp_path)
+    folder = tmp_path / "two words"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, -1)
+    with pytest.raises(
+        EngineError, match=r"belongs to #12345, and this runs as root: give the folder to root: "
+    ) as told:
+        home.prepare(folder)
+    subprocess.run(shlex.split(str(told.value).rpartition(": ")[2]), check=True)
+    home.prepare(folder)
 
 
 def test_a_short_path_stays_as_it_is(tmp_path: Path) -> None:

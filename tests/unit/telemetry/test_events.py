@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.model import Envelope, Inbound, Why
+from relay.model.errors import NextHopError
 from relay.telemetry import events
 
 
@@ -104,3 +105,53 @@ def test_the_page_on_monitoring_has_each_event_that_is_written_with_its_level_an
     record_property("counted", f"{len(rows)} events")
     assert sorted(rows) == sorted(written())
     assert {event for event, _ in rows} == set(events.Event)
+
+
+def raised(text: str) -> NextHopError:
+    with pytest.raises(NextHopError) as caught:
+        raise NextHopError(text)
+    return caught.value
+
+
+@pytest.mark.parametrize("fmt", ["console", "json"])
+def test_what_was_foreseen_is_told_in_words_and_its_place_at_debug_alone(
+    fmt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level, there in (("info", False), ("debug", True)):
+        events.configure(level=level, fmt=fmt)
+        events.log().warning(
+            events.Event.NEXT_HOP_FAILED, recipients=1, **events.unforeseen(raised("no answer in time"))
+        )
+        said = capsys.readouterr().err
+        assert "no answer in time" in said
+        assert ("NextHopError" in said, "raised:" in said) == (there, there)
+
+
+def test_what_nobody_foresaw_keeps_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    events.configure(level="info")
+    with pytest.raises(ValueError, match="x") as caught:
+        raise ValueError("x of a mail")
+    events.log().error(events.Event.FAILED, **events.unforeseen(caught.value))
+    said = capsys.readouterr().err
+    assert "ValueError" in said
+    assert "test_what_nobody_foresaw_keeps_its_place:" in said
+    assert "of a mail" not in said
+
+
+def test_the_log_showed_faults_as_a_list_of_pythons(capsys: pytest.CaptureFixture[str]) -> None:
+    events.configure(level="info")
+    events.log().error(events.Event.NOT_RELOADED, faults=["config.yaml:3: no", "config.yaml:5: neither"])
+    said = capsys.readouterr().err
+    assert "config.yaml:3: no; config.yaml:5: neither" in said
+    assert "['" not in said
+
+
+def test_the_journal_showed_each_time_twice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for by_journal in (False, True):
+        monkeypatch.setattr(events.journal, "reads_standard_error", lambda by_journal=by_journal: by_journal)
+        events.configure(level="info", fmt="json")
+        events.log().info(events.Event.READY)
+        said = capsys.readouterr().err
+        assert ("timestamp" in said, said.startswith("<6>")) == (not by_journal, by_journal)

@@ -1,0 +1,110 @@
+"""`pgp-relay config …`: the configuration tested, shown, compared with the defaults, and asked for one key."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import Annotated
+
+import typer
+
+from relay.cli.context import Context, Json, context_of
+from relay.cli.output import complain, fail, print_json, say
+from relay.cli.table import Column, print_table
+from relay.config import effective
+from relay.config.key_names import every_key
+from relay.daemon.named_files import assure
+from relay.model.errors import ConfigError, Fault
+
+_COLUMNS = (Column("key"), Column("default", least=12, rank=1), Column("value", wraps=True))
+
+
+def prove(context: typer.Context, *, as_json: Json = False) -> None:
+    """Read the configuration, and name every fault.
+
+    Of the files that it names too. Status 2 where there is a fault.
+
+    $ pgp-relay -c /etc/pgp-relay/config.yaml config test
+    """
+    shared = context_of(context)
+    faults = _faults(shared)
+    if as_json:
+        told = [{"file": fault.file, "line": fault.line or None, "message": fault.message} for fault in faults]
+        print_json({"config": str(shared.path), "ok": not faults, "faults": told})
+    elif not faults:
+        say(f"{shared.path}: ", ("ok", "green"))
+    if faults:
+        for fault in faults if not as_json else ():
+            complain(str(fault))
+        raise typer.Exit(2)
+
+
+def show(context: typer.Context, *, as_json: Json = False) -> None:
+    """Print the configuration that counts, with all defaults.
+
+    Passwords in the database's URL are left out.
+
+    $ pgp-relay config show
+    """
+    values = effective.whole(_sound(context_of(context)).path)
+    if as_json:
+        print_json(values)
+    else:
+        sys.stdout.write(effective.as_yaml(values))
+
+
+def diff(context: typer.Context, *, as_json: Json = False) -> None:
+    """List the keys that have another value than their default.
+
+    $ pgp-relay config diff
+    """
+    found = effective.differences(_sound(context_of(context)).path)
+    if as_json:
+        print_json([each._asdict() for each in found])
+        return
+    rows = [
+        (each.key, "" if each.default is None else effective.text(each.default), effective.text(each.value))
+        for each in found
+    ]
+    print_table(_COLUMNS, rows, nothing="every key has its default")
+
+
+def get(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="As the reference writes it: lookup.wkd.timeout.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print the value of one key: the file's, or the default.
+
+    $ pgp-relay config get lookup.wkd.timeout
+    """
+    values = effective.whole(_sound(context_of(context)).path)
+    try:
+        value = effective.get(values, key)
+    except KeyError:
+        fail(_unknown(key), status=2)
+    if as_json:
+        print_json(value)
+    else:
+        say(effective.text(value))
+
+
+def _sound(shared: Context) -> Context:
+    """Raises `ConfigError` where the configuration is wrong."""
+    shared.config()
+    return shared
+
+
+def _faults(shared: Context) -> tuple[Fault, ...]:
+    try:
+        assure(shared.config())
+    except ConfigError as error:
+        return error.faults
+    return ()
+
+
+def _unknown(key: str) -> str:
+    names = [".".join(path) for path, _ in every_key()]
+    near = difflib.get_close_matches(key, names, 1) or [name for name in names if name.endswith(f".{key}")]
+    return f"unknown key “{key}”" + (f"; did you mean “{near[0]}”?" if near else "")

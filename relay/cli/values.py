@@ -1,0 +1,29 @@
+"""What people write on the command line, read: a sentence on standard error and status 2 where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from relay.cli.output import fail
+from relay.model import Address
+from relay.model.errors import AddressError
+
+T = TypeVar("T")
+
+
+def address(text: str) -> Address:
+    """A mail address with its domain."""
+    try:
+        found = Address(text)
+    except AddressError as error:
+        fail(str(error), status=2)
+    return found if found.domain else fail(f"“{text}” has no domain: write name@domain", status=2)
+
+
+def given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
+    """The value of an option, None where it was not given; `parse` raises `ValueError`."""
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", status=2)
