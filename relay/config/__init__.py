@@ -1,6 +1,6 @@
-"""config.yaml -> a frozen `Config`, or a `ConfigError` with all that is wrong in it.
+"""The configuration: `load` reads config.yaml and returns a frozen `Config`, or raises `ConfigError` with all faults.
 
-YAML and pydantic have their room here. `load` reads; a `Config` itself does no I/O.
+PyYAML and pydantic are used here alone. A `Config` does no I/O.
 """
 
 from relay.config.loader import load, parse

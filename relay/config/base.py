@@ -1,6 +1,6 @@
-"""What every part of the configuration has in common: frozen, strict, and no key that is not known.
+"""The base of all sections of the configuration: frozen, strictly typed, and without unknown keys.
 
-Defaults are written as they would stand in the file, and read as they would be read from it.
+Defaults have the form that they would have in the file, and are validated like values from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Section(BaseModel):
 
 
 class Contradiction(ValueError):
-    """Values that are each right and do not go together; `key` is the one to look at."""
+    """Values that are valid alone and not together; `key` is the one that the fault names."""
 
     def __init__(self, key: str | int, sentence: str) -> None:
         super().__init__(sentence)
@@ -27,7 +27,7 @@ class Contradiction(ValueError):
 
 
 def setting(default: object, why: str, **bounds: Any) -> Any:  # noqa: ANN401  as pydantic's own Field
-    """A key that may be left out."""
+    """A key with a default."""
     return Field(default=default, description=why, **bounds)
 
 
@@ -37,5 +37,5 @@ def optional(why: str, **bounds: Any) -> Any:  # noqa: ANN401  as pydantic's own
 
 
 def needed(why: str, **bounds: Any) -> Any:  # noqa: ANN401  as pydantic's own Field
-    """A key that has to be given."""
+    """A key without a default."""
     return Field(description=why, **bounds)

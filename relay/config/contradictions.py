@@ -1,4 +1,4 @@
-"""Values that are each right and together impossible. Pure; each says what to do about it."""
+"""Faults in combinations of values that are each valid: what is wrong, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_DELIVERY = 1200.0
 
 
 def contradictions(config: Config, unsure: frozenset[str]) -> Iterator[Problem]:
-    """All of them, but for those that hang on a key in `unsure`, whose value is not known."""
+    """All such faults, except those that depend on a key in `unsure`, whose value is not known."""
     for keys, check in _CHECKS:
         if not keys & unsure:
             yield from check(config)

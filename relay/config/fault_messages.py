@@ -1,4 +1,4 @@
-"""What pydantic found, said to the person who wrote the file."""
+"""Messages for the errors that pydantic finds."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _CHOICE = re.compile("'([^']*)'")
 
 
 def place_of(error: ErrorDetails) -> Path:
-    """Which key it is about."""
+    """The path of the key that the error is about."""
     cause = error.get("ctx", {}).get("error")
     path = tuple(step for step in error["loc"] if step != "[key]")  # pydantic's mark for the key itself
     return (*path, cause.key) if isinstance(cause, Contradiction) else path
 
 
 def sentence(error: ErrorDetails) -> str:
-    """What is wrong with it, with the key in front."""
+    """The message, with the path of the key in front."""
     path = place_of(error)
     if error["type"] == "extra_forbidden":
         return f"{dotted(path[:-1])}{_unknown(path)}"

@@ -1,4 +1,4 @@
-"""Every key there is, read off the model: for suggestions, for the reference and for the tests."""
+"""The names of all keys, from the model: for suggestions, the reference and the tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def section_in(annotation: Any) -> type[Section] | None:  # noqa: ANN401  a type
 def every_key(
     section: type[Section] = Config, inside: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """All keys with their way from the top, in the model's order."""
+    """All keys with their paths, in the model's order."""
     for name, field in keys_of(section).items():
         yield (*inside, name), field
         if inner := section_in(field.annotation):
@@ -36,7 +36,7 @@ def every_key(
 
 
 def siblings(path: Path) -> tuple[str, ...]:
-    """The keys that may stand where this one stands."""
+    """The keys of the section that this path is in."""
     section: type[Section] | None = Config
     for step in path[:-1]:
         if section is None or isinstance(step, int):
@@ -52,5 +52,5 @@ def meant(path: Path) -> str | None:
 
 
 def elsewhere(name: str) -> str | None:
-    """Where a key of this name would stand."""
+    """The path of a key of this name in another section."""
     return next((".".join(path) for path, _ in every_key() if path[-1] == name), None)

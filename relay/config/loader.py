@@ -1,7 +1,7 @@
-"""Reads config.yaml and names all that is wrong with it at once (DESIGN: what is wrong does not start).
+"""Reads config.yaml and reports all of its faults at once; a wrong configuration does not start.
 
-`load` is the only function of this package that looks at the file system: the file itself, and whether the
-files it names can be read. Raises `ConfigError`, its faults in the order of the lines.
+Only this module looks at the file system: it reads the file, and checks whether the files it names can be read. Raises
+`ConfigError` with the faults in the order of their lines.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def _validated(values: dict[str, Value], around: Surroundings) -> tuple[Config |
 
 
 def _repaired(found: Tree, errors: list[ErrorDetails], around: Surroundings) -> tuple[Config | None, frozenset[str]]:
-    """What is right of a configuration that is not, and the keys whose value is not known.
+    """The configuration without its faulty values, and the keys whose values are not known.
 
-    A rule with a fault keeps its name and becomes one about which nothing else can be said.
+    It serves to find further faults. A faulty rule is replaced by one of the same name that causes no fault.
     """
     places = [place for place, _ in found.faults] + [place_of(error) for error in errors]
     damaged = {place[0] for place in places if place} | {meant(place) for place in places if len(place) == 1}
@@ -86,7 +86,7 @@ def _stub(rule: Value, index: int, places: list[Path]) -> Value:
 
 
 def _unreadable(path: pathlib.Path, is_folder: bool) -> int | None:  # noqa: FBT001  as Surroundings has it
-    """Asked, not opened: opening a pipe would wait, and take from it what is meant for another."""
+    """Not by opening it: that would wait for a pipe, and take from it what is meant for another reader."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

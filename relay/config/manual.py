@@ -1,7 +1,7 @@
-"""The manual page pgp-relay-config(5), from the model's own words, as the reference in docs/configuration.md is.
+"""The manual page pgp-relay-config(5), made from the model like the reference in docs/configuration.md.
 
-`python -m relay.config.manual` writes it to standard output; the Debian package installs it. `roff` guards every line
-of text, here and in pgp-relay(1), against being taken for a request of roff.
+`python -m relay.config.manual` writes it to standard output; the Debian package installs it. `roff` escapes text, also
+for pgp-relay(1).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def roff(words: str) -> str:
-    """Text as it stands."""
+    """The text, escaped: nothing in it is a request or an escape sequence of roff."""
     escaped = words.replace("\\", r"\e").replace("-", r"\-")
     return "\n".join(rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
 

@@ -1,4 +1,4 @@
-"""The whole configuration (DESIGN: every key has a default but `policy`). Frozen, and without I/O."""
+"""The whole configuration. Every key but `policy` has a default. Frozen, and without I/O."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from relay.policy import DEFAULT_RULE, Rule
 
 
 class Config(Section):
-    """What `load` returns."""
+    """The configuration, as `load` returns it."""
 
     listen: AtLeastOne[Where] = setting(
         ["lmtp://127.0.0.1:10025"],

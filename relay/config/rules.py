@@ -34,7 +34,7 @@ def _address(pattern: AddressPattern) -> AddressPattern:
 
 
 class RuleKeys(Section):
-    """Conditions, all of which have to hold, and what is done where they do."""
+    """Conditions, all of which have to hold, and what is done with the mail then."""
 
     name: Annotated[Text, BeforeValidator(_name)] = needed("The name of the rule in the trace and in `explain`.")
     from_: LeftOut[Several[Pattern]] = optional(
@@ -82,7 +82,7 @@ class RuleKeys(Section):
         return self
 
     def rule(self, refuse_with: str) -> Rule:
-        """The rule, told as `refuse_with` where it does not say otherwise."""
+        """The rule; `refuse_with` applies where it has none of its own."""
         return Rule(
             name=self.name,
             senders=self.from_ or (),

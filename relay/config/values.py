@@ -1,4 +1,4 @@
-"""The types of the configuration's values: each reads what stands in YAML and cannot be wrong afterwards.
+"""The types of the configuration's values: each is parsed from YAML and valid afterwards.
 
 Durations are seconds, sizes octets, paths absolute. `Kind` carries the words by which the reference names a
 type. A validator raises `ValueError` with a sentence for the person who wrote the file, and nothing else.

@@ -1,7 +1,7 @@
 """From a rule and what was looked up to the decision, and how the sender learns of it.
 
-Clear comes out of two places alone: a rule that says never, and a rule that prefers encryption where every
-source answered that it has no key. A certificate that must not be used is refused or held under either
+Only two cases are clear: a rule that says never, and a rule that prefers encryption where every source answered that it
+has no key. A certificate that must not be used is refused or held under either
 rule, an outage is deferred. Pure; nothing is raised.
 """
 

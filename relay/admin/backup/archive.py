@@ -1,9 +1,9 @@
 """A backup as one tar file: `manifest.json` first, then what it names, each with its size and SHA-256.
 
-`write` never takes an existing file's place, makes one that its owner alone can read, and has it whole on disk under
-its name or not at all. `unpack` trusts nothing: a name it does not expect, a link, a hole, a size or a digest that is
-not the manifest's, a second file of a name, anything cut short is a `BackupError` with a sentence, and what was
-unpacked by then lies in the folder that the caller throws away.
+`write` never replaces a file, makes one that only its owner can read, and leaves it complete on disk or not at all.
+`unpack` raises `BackupError` for an unexpected name, a link, a sparse file, a size or digest that differs from the
+manifest, a second file of a name, and an archive that is cut short; what was unpacked by then lies in the folder, which
+the caller removes.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _measured(content: bytes | Path) -> tuple[int, str]:
 
 
 def _claim(target: Path) -> None:
-    """Nobody's file may be replaced: the name becomes ours first (a hard link would do, where all disks had them)."""
+    """Create the file under its name, so that no other file is replaced (not every file system has hard links)."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 

@@ -1,9 +1,8 @@
 """Our lines in a file of Postfix's: a comment that says whose they are, and the entries that follow it. Pure.
 
-An entry is a line and the lines after it that begin with white space, comments and blank lines in between
-notwithstanding (postconf(5), master(5)). What stands between
-our entries and is not ours stays where it is when ours are taken out. A file without a newline at its end gets
-one before the comment, which says so: taken out, the file has none again.
+An entry is a line and the lines after it that begin with white space; comments and blank lines may stand between them
+(postconf(5), master(5)). Entries of others between ours stay in their place when ours are taken out. A file without a
+newline at its end gets one before our comment, which says so, and has none again afterwards.
 """
 
 from __future__ import annotations

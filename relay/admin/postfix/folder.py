@@ -1,8 +1,8 @@
 """A configuration folder of Postfix's: read and edited with postconf, replaced in one step.
 
-postconf never sees the real files: it glues a parameter to a last line without a newline, sets modes and owners
-anew, and replaces a symbolic link by a file. It edits a copy, which takes the place of the real file, with its mode
-and owner, once it is complete; a Postfix at work never reads half of a change. Raises `PostfixError`.
+postconf edits a copy, which then replaces the real file in one step, with its mode and owner: a running Postfix never
+reads half of a change. On the real files postconf would append to a last line without a newline, reset modes and
+owners, and replace a symbolic link by a file. Raises `PostfixError`.
 """
 
 from __future__ import annotations
