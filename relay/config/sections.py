@@ -10,6 +10,7 @@ from pydantic import model_validator
 from relay.config.base import Contradiction, Section, needed, setting
 from relay.config.values import (
     AllowedNetwork,
+    AsciiAddress,
     AtLeastOne,
     Directory,
     Duration,
@@ -18,7 +19,7 @@ from relay.config.values import (
     Filter,
     Folder,
     Listed,
-    Mailbox,
+    NamedMailbox,
     Pattern,
     Place,
     SecretFile,
@@ -90,7 +91,7 @@ class LdapServer(Section):
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
     bind_dn: Text | None = setting(None, "The login; null: anonymous.")
     password_file: File | None = setting(None, "A file whose first line is the password of `bind_dn`.")
-    probe: Mailbox | None = setting(
+    probe: AsciiAddress | None = setting(
         None,
         "An address whose key is certainly in this directory: while that key is not found there, “no key” is not "
         "believed. Null: nothing proves it.",
@@ -148,11 +149,17 @@ class Notices(Section):
     """The mails that tell a sender why a mail was not sent."""
 
     language: Literal["en", "fr"] = setting("en", "Their language.")
-    from_: Mailbox = setting("postmaster@localhost", "Their sender.", alias="from")
+    from_: NamedMailbox = setting(
+        "postmaster@localhost",
+        "Their sender, with a name if you like: `Hôpital Exemple, messagerie chiffrée <messagerie@hopital.example>`.",
+        alias="from",
+    )
     contact: Text | None = setting(None, "Whom to ask, as the notice says it: `the IT desk, phone 4321`.")
     waits: Duration = setting("5d", "How long a held mail waits; the same as Postfix's `maximal_queue_lifetime`.")
     templates: Folder | None = setting(
-        None, "A folder with `refused.txt`, `held.txt` or `undelivered.txt` instead of the built-in texts."
+        None,
+        "A folder with `refused.txt`, `held.txt` or `undelivered.txt` instead of the built-in texts; "
+        "`refused-several.txt` and the like for several recipients, or the same text serves for these too.",
     )
 
 

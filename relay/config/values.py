@@ -10,7 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 
 from relay.config.base import Contradiction, Section
 from relay.config.yaml_tree import EMPTY
-from relay.model import Address
+from relay.model import Address, Mailbox
 from relay.model.endpoint import Endpoint, HostPort, directory_url, host_name
 from relay.model.errors import AddressError
 from relay.policy import AddressPattern
@@ -125,11 +125,16 @@ def _mail_domain(text: str) -> str:
     return _mailbox(f"x@{text}").domain
 
 
-def _ascii_mailbox(text: str) -> Address:
+def _named_mailbox(text: str) -> Mailbox:
+    mailbox = Mailbox.parse(text)
+    return replace(mailbox, address=_ascii_address(mailbox.address.text))
+
+
+def _ascii_address(text: str) -> Address:
     """With its domain in A-labels; servers without SMTPUTF8 take mail from it too."""
     address = _mailbox(text)
     if not (address.local.isascii() and address.domain.isascii()):
-        raise ValueError(f"“{text}” cannot be written in ASCII, and not every server takes mail from it")
+        raise ValueError(f"“{address}” cannot be written in ASCII, and not every server takes mail from it")
     return address if address.is_ascii else Address(f"{address.local}@{address.domain}")
 
 
@@ -239,7 +244,8 @@ Host = Annotated[str, _text(host_name), Kind("host name")]
 Directory = Annotated[str, _text(directory_url), Kind("URL")]
 Filter = Annotated[str, _text(_ldap_filter), Kind("LDAP filter")]
 AllowedNetwork = Annotated[InstanceOf[IPv4Network] | InstanceOf[IPv6Network], _text(_network), Kind("network")]
-Mailbox = Annotated[InstanceOf[Address], _text(_ascii_mailbox), Kind("address")]
+AsciiAddress = Annotated[InstanceOf[Address], _text(_ascii_address), Kind("address")]
+NamedMailbox = Annotated[InstanceOf[Mailbox], _text(_named_mailbox), Kind("address, or `name <address>`")]
 Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("address pattern")]
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]

@@ -104,7 +104,7 @@ def build_notices(config: Config) -> Notices:
     return Notices(
         templates.load(config),
         language,
-        config.notices.from_.text,
+        config.notices.from_,
         config.notices.contact,
         hostname(config),
         timedelta(seconds=config.notices.waits),
@@ -113,7 +113,7 @@ def build_notices(config: Config) -> Notices:
 
 def build_daily_report(config: Config, store: Store, outlet: Outlet) -> DailyReport:
     """What writes the daily mail."""
-    daily = Daily(Language(config.notices.language), config.notices.from_.text, hostname(config))
+    daily = Daily(Language(config.notices.language), config.notices.from_, hostname(config))
     return DailyReport(store, outlet, daily, address_in(config.notices.contact))
 
 

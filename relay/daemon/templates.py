@@ -1,5 +1,8 @@
 """The notices' templates of a configuration: a site's own file where its folder has one, else the built-in text.
 
+Each kind has a text for one recipient (`refused.txt`) and one for several (`refused-several.txt`); a site's own text
+for one serves for several too where it has no other.
+
 Raises `ConfigError` that names each file that cannot be read or filled, with its line.
 """
 
@@ -9,31 +12,41 @@ from collections.abc import Mapping
 from importlib import resources
 
 from relay.config import Config
-from relay.mail.notice_template import MOST, Kind, Template, TemplateError
+from relay.mail.notice_template import MOST, Kind, Template, TemplateError, Wording
 from relay.model.errors import ConfigError, Fault
 
+SEVERAL = "-several"
 
-def load(config: Config) -> Mapping[Kind, Template]:
+
+def load(config: Config) -> Mapping[Kind, Wording]:
     """One for each kind."""
-    found: dict[Kind, Template] = {}
+    own: dict[str, Template | None] = {}
     faults: list[Fault] = []
-    for kind in Kind:
+    for name in (f"{kind.value}{number}" for kind in Kind for number in ("", SEVERAL)):
         try:
-            found[kind] = _template(config, kind)
+            own[name] = _own(config, name)
         except ConfigError as error:
             faults += error.faults
     if faults:
         raise ConfigError(tuple(faults))
-    return found
+    return {kind: _wording(config, own, kind.value) for kind in Kind}
 
 
-def _template(config: Config, kind: Kind) -> Template:
-    name = f"{kind.value}.txt"
+def _wording(config: Config, own: Mapping[str, Template | None], name: str) -> Wording:
+    one, several = own[name], own[name + SEVERAL] or own[name]
+    return Wording(one or _built_in(config, name), several or _built_in(config, name + SEVERAL))
+
+
+def _built_in(config: Config, name: str) -> Template:
+    folder = resources.files("relay.mail") / "templates" / config.notices.language
+    return Template((folder / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def _own(config: Config, name: str) -> Template | None:
     folder = config.notices.templates
-    file = folder / name if folder else None
+    file = folder / f"{name}.txt" if folder else None
     if not file or not file.exists():
-        built_in = resources.files("relay.mail") / "templates" / config.notices.language / name
-        return Template(built_in.read_text(encoding="utf-8"))
+        return None
     try:
         with file.open(encoding="utf-8-sig") as text:
             return Template(text.read(MOST + 1))

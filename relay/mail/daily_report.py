@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from relay.mail.notice_texts import Language, reason_in
-from relay.model import Address, Entry
+from relay.model import Address, Entry, Mailbox
 from relay.model.errors import AddressError
 
 DAYS = (60, 30, 14, 3)
@@ -65,6 +65,7 @@ class _Words:
     within: str
     wanted: str
     by: str
+    mail: str
     mails: str
     proposed: str
     decide: str
@@ -79,24 +80,26 @@ _WORDS = {
         within="within {days} days",
         wanted="Not sent in the last day for want of a key:",
         by="wanted by {senders}",
-        mails="{mails} mail(s)",
+        mail="1 mail",
+        mails="{mails} mails",
         proposed="Keys that were found, but not taken in place of the ones you imported. Check each with its owner:",
         decide="pgp-relay keys approve {fingerprint}   or   pgp-relay keys reject {fingerprint}",
         more="… and {number} more: {command}",
         foot="Written by pgp-relay on {hostname}, once a day and only when there is something to tell.",
     ),
     Language.FR: _Words(
-        subject="Clés de chiffrement : à surveiller",
-        ending="Clés qui expirent bientôt. Demandez-en de nouvelles à leurs propriétaires :",
-        within="d'ici {days} jours",
-        wanted="Non envoyé depuis un jour, faute de clé :",
-        by="voulu par {senders}",
-        mails="{mails} message(s)",
-        proposed="Clés trouvées, mais non prises à la place de celles que vous avez importées. Vérifiez chacune auprès "
-        "de son propriétaire :",
+        subject="Clés de chiffrement\xa0: à surveiller",
+        ending="Clés qui expirent bientôt. Demandez-en de nouvelles à leurs propriétaires\xa0:",
+        within="dans moins de {days} jours",
+        wanted="Courriels non envoyés depuis 24 heures, faute de clé\xa0:",
+        by="demandée par {senders}",
+        mail="1 courriel",
+        mails="{mails} courriels",
+        proposed="Clés trouvées, mais qui ne remplacent pas celles que vous avez importées. Vérifiez chacune auprès de "
+        "son propriétaire\xa0:",
         decide="pgp-relay keys approve {fingerprint}   ou   pgp-relay keys reject {fingerprint}",
-        more="… et {number} de plus : {command}",
-        foot="Écrit par pgp-relay sur {hostname}, une fois par jour et seulement s'il y a quelque chose à dire.",
+        more="… et {number} de plus\xa0: {command}",
+        foot="Envoyé par pgp-relay depuis {hostname}, au plus une fois par jour et seulement en cas de besoin.",
     ),
 }
 
@@ -116,15 +119,15 @@ class Daily:
     """Composes it for a site."""
 
     language: Language
-    sender: str
-    """The address in From."""
+    sender: Mailbox
+    """In From."""
     hostname: str
 
     def compose(self, report: Report, to: Address, now: float) -> bytes:
         """The whole message, CRLF."""
         words = _WORDS[self.language]
         mail = EmailMessage(policy.SMTP if to.is_ascii else policy.SMTPUTF8)
-        mail["From"] = f"pgp-relay <{self.sender}>"
+        mail["From"] = self.sender.header
         mail["To"] = f"<{to.text}>"
         mail["Subject"] = words.subject
         mail["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
@@ -160,7 +163,7 @@ class Daily:
         words = _WORDS[self.language]
         more = ", …" if len(one.senders) > _MOST_NAMED else ""
         by = words.by.format(senders=", ".join(one.senders[:_MOST_NAMED]) + more)
-        mails = words.mails.format(mails=one.mails)
+        mails = words.mail if one.mails == 1 else words.mails.format(mails=one.mails)
         return f"  {one.recipient}\n      {reason_in(self.language, one.reason)}\n      {by}; {mails}"
 
     def _proposed(self, entry: Entry) -> str:

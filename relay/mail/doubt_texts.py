@@ -9,7 +9,7 @@ from relay.model import Doubt
 
 _LOOKED = {
     Language.EN: " It looked encrypted already, but was not taken for that: ",
-    Language.FR: " Il semblait déjà chiffré, mais n'a pas été reconnu comme tel : ",
+    Language.FR: " Il semblait déjà chiffré, mais n'a pas été reconnu comme tel\xa0: ",
 }
 
 _SENTENCES: dict[Doubt, dict[Language, str]] = {

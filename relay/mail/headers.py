@@ -15,7 +15,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from itertools import islice
 
@@ -124,11 +124,12 @@ def read_whole(fields: Iterable[Field]) -> bool:
 
 
 def date_in(value: str) -> datetime | None:
-    """The moment that a Date field's value names (RFC 5322 section 3.3); None for what is no date."""
+    """The moment that a Date field names (RFC 5322 section 3.3), with its time zone; None for what is no date."""
     try:
-        return parsedate_to_datetime(value[:MAX_DATE])
+        moment = parsedate_to_datetime(value[:MAX_DATE])
     except (ValueError, OverflowError):
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # -0000 is UTC, of no known place
 
 
 def named_recipients(head: Head) -> frozenset[Address]:

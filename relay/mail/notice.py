@@ -1,11 +1,11 @@
 """Notices to a sender: multipart/report (RFC 6522) with a delivery status (RFC 3464), headers only.
 
-Promises that a notice holds, of the original, the From, To, Date and Message-ID fields and nothing else, that its first
-sentence says in plain words what happened and why, and that no program answers it (`Auto-Submitted: auto-replied`,
-RFC 3834; the envelope's sender is null). It is ASCII unless its reader's address is not (RFC 6532, RFC 6533).
+Of the original it holds the addresses in From and To, Date and Message-ID, and nothing else. Its first sentence says in
+plain words what happened to which message, and why. No program answers it (`Auto-Submitted: auto-replied`, RFC 3834;
+the envelope's sender is null). It is ASCII unless its reader's address is not (RFC 6532, RFC 6533).
 
 Its text is a template (`relay.mail.notice_template`); `relay.mail.delivery_status` and
-`relay.mail.returned_headers` write the other parts. It is assembled as octets, so that nothing in an address is
+`relay.mail.returned_headers` write the other parts. It is assembled as octets: nothing in a received address is
 folded, encoded or read as a header field.
 """
 
@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import binascii
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.header import Header
+from email import policy
+from email.headerregistry import Address as HeaderAddress
 from email.utils import format_datetime, make_msgid
 
+from relay.mail import headers
 from relay.mail.delivery_status import Told, delivery_status
 from relay.mail.doubt_texts import looked_encrypted
-from relay.mail.notice_template import Kind, Template, TemplateError
+from relay.mail.notice_template import Kind, Template, TemplateError, Wording
 from relay.mail.notice_texts import Language, because, reason_in
 from relay.mail.returned_headers import returned
-from relay.model import Address, Inbound
+from relay.model import Address, Inbound, Mailbox
 
-__all__ = ["Kind", "Notices", "Template", "TemplateError", "Told"]
+__all__ = ["Kind", "Notices", "Template", "TemplateError", "Told", "Wording"]
 
 _MOST_NAMED = 3
 
@@ -35,10 +37,10 @@ _MOST_NAMED = 3
 class Notices:
     """Composes notices for a site."""
 
-    templates: Mapping[Kind, Template]
+    wordings: Mapping[Kind, Wording]
     language: Language
-    sender: str
-    """The address in From."""
+    sender: Mailbox
+    """In From."""
     contact: str | None
     """Whom people are told to ask; None: their mail administrator."""
     hostname: str
@@ -51,7 +53,8 @@ class Notices:
         if sender is None:
             raise ValueError("nobody reads a notice to the null sender")
         until = inbound.received + self.waits
-        subject, text = self.templates[kind].filled(self._values(kind, inbound, told, until))
+        template = self.wordings[kind].template(len(told))
+        subject, text = template.filled(self._values(kind, inbound, told, until))
         status = delivery_status(
             inbound,
             told,
@@ -70,11 +73,12 @@ class Notices:
 
     def _head(self, sender: Address, subject: str, inbound: Inbound, boundary: str) -> str:
         fields = (
-            f"From: pgp-relay <{self.sender}>",
+            _field("From", self.sender.header),
             f"To: <{sender}>",
-            f"Subject: {_subject(subject)}",
+            _field("Subject", subject),
             f"Date: {format_datetime(inbound.received)}",
             f"Message-ID: {make_msgid(domain=self.hostname)}",
+            *_threading(inbound),
             "Auto-Submitted: auto-replied",
             "MIME-Version: 1.0",
             f'Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary="{boundary}"',
@@ -96,6 +100,7 @@ class Notices:
             "because": because(self.language, reasons) + looked_encrypted(self.language, reasons),
             "recipients": "\n".join(lines),
             "contact": self.contact or self.language.administrator,
+            "sent": self.language.moment(_sent(inbound)),
             "until": self.language.moment(until.astimezone()),
             "date": self.language.moment(inbound.received.astimezone()),
             "id": inbound.id,
@@ -132,8 +137,25 @@ def _quoted(text: str) -> bytes:
     return binascii.b2a_qp("\r\n".join(text.splitlines()).encode() + b"\r\n", istext=True)
 
 
-def _subject(text: str) -> str:
-    return text if text.isascii() else Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+def _field(name: str, value: str | HeaderAddress) -> str:
+    """A header field whose text may need encoded words, without its line end."""
+    return str(policy.SMTP.fold(name, policy.SMTP.header_factory(name, value))).removesuffix("\r\n")
+
+
+def _threading(inbound: Inbound) -> Iterator[str]:
+    """Clients show the notice beside the message it is about (RFC 3834 section 3.1.5)."""
+    if message_id := headers.message_id(inbound.content):
+        yield f"In-Reply-To: {message_id}"
+        yield f"References: {message_id}"
+
+
+def _sent(inbound: Inbound) -> datetime:
+    """When its sender sent the message, as its Date says; else when it came here. In the time of this place."""
+    field = headers.first(headers.split(inbound.content), "date")
+    try:
+        return ((field and headers.date_in(field.value)) or inbound.received).astimezone()
+    except OverflowError:  # the first or last day of the calendar
+        return inbound.received.astimezone()
 
 
 def _shown(address: Address) -> str:

@@ -39,7 +39,7 @@ class Template:
 
     text: str
 
-    VARIABLES = frozenset({"to", "because", "recipients", "contact", "until", "date", "id", "hostname"})
+    VARIABLES = frozenset({"to", "because", "recipients", "contact", "until", "sent", "date", "id", "hostname"})
     NEEDED = frozenset({"recipients"})
     """Without these a notice would not say to whom the mail was not sent."""
 
@@ -53,6 +53,18 @@ class Template:
         """Subject and text."""
         subject, _, text = self.text.partition("\n")
         return subject.strip(), string.Template(text.strip("\r\n")).substitute(values) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The template of one kind of notice, for one recipient and for several."""
+
+    one: Template
+    several: Template
+
+    def template(self, recipients: int) -> Template:
+        """The one for so many recipients."""
+        return self.several if recipients > 1 else self.one
 
 
 def _faults(text: str) -> Iterator[TemplateError]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from relay.model import Why
 
@@ -23,8 +24,9 @@ class Language(Enum):
     def moment(self, at: datetime) -> str:
         """Day and time, as people write them."""
         month = _MONTHS[self].split()[at.month - 1]
-        day = "1er" if at.day == 1 and self is Language.FR else at.day
-        return f"{day} {month} {at.year}{_AT[self]}{at:%H:%M}"
+        if self is Language.EN:
+            return f"{at.day} {month} {at.year}, {at:%H:%M}"
+        return f"{'1er' if at.day == 1 else at.day} {month} {at.year} à {at:%H}\xa0h\xa0{at:%M}"
 
     def all_of(self, names: Sequence[str]) -> str:
         """`a, b and c`."""
@@ -36,73 +38,106 @@ class Language(Enum):
         return f"{count} {_OTHERS[self]}"
 
 
+class Sentence(NamedTuple):
+    """A reason, for one recipient and for several."""
+
+    one: str
+    several: str
+
+
 _MONTHS = {
     Language.EN: "January February March April May June July August September October November December",
     Language.FR: "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
 }
-_AT = {Language.EN: ", ", Language.FR: " à "}
 _AND = {Language.EN: "and", Language.FR: "et"}
 _OTHERS = {Language.EN: "others", Language.FR: "autres"}
+_BECAUSE = {Language.EN: "because ", Language.FR: "parce que "}
+_DIFFERENT = {
+    Language.EN: "these recipients may only get it encrypted, and that is not possible now.",
+    Language.FR: "ces destinataires ne peuvent le recevoir que chiffré, ce qui est impossible pour l'instant.",
+}
 
 _OTHER = {
-    Language.EN: "the recipient's mail server does not accept it.",
-    Language.FR: "le serveur de messagerie du destinataire ne l'accepte pas.",
+    Language.EN: Sentence(
+        "the recipient's mail server does not accept it.",
+        "the recipients' mail servers do not accept it.",
+    ),
+    Language.FR: Sentence(
+        "le serveur de messagerie du destinataire l'a refusé.",
+        "les serveurs de messagerie des destinataires l'ont refusé.",
+    ),
 }
-
-_SEVERAL = {
-    Language.EN: "these recipients may only get it encrypted, and that is not possible now.",
-    Language.FR: "ces destinataires ne peuvent le recevoir que chiffré, et que c'est impossible pour l'instant.",
+_NO_KEY = {
+    Language.EN: Sentence(
+        "we have no encryption key for this address yet.",
+        "we have no encryption key for these addresses yet.",
+    ),
+    Language.FR: Sentence(
+        "nous n'avons pas encore de clé de chiffrement pour cette adresse.",
+        "nous n'avons pas encore de clé de chiffrement pour ces adresses.",
+    ),
 }
-
-_BECAUSE = {Language.EN: "because ", Language.FR: "parce que "}
-
 _EXPIRED = {
-    Language.EN: "this person's encryption key has expired; a renewed one is needed.",
-    Language.FR: "la clé de chiffrement de cette personne a expiré ; il en faut une renouvelée.",
+    Language.EN: Sentence(
+        "this person's encryption key has expired; a renewed one is needed.",
+        "the encryption keys of these recipients have expired; renewed ones are needed.",
+    ),
+    Language.FR: Sentence(
+        "la clé de chiffrement du destinataire a expiré\xa0; une clé renouvelée est nécessaire.",
+        "les clés de chiffrement des destinataires ont expiré\xa0; des clés renouvelées sont nécessaires.",
+    ),
 }
-
 _REVOKED = {
-    Language.EN: "this person has withdrawn the encryption key; a new one is needed.",
-    Language.FR: "cette personne a révoqué sa clé de chiffrement ; il en faut une nouvelle.",
+    Language.EN: Sentence(
+        "this person has withdrawn the encryption key; a new one is needed.",
+        "these recipients have withdrawn their encryption keys; new ones are needed.",
+    ),
+    Language.FR: Sentence(
+        "le destinataire a révoqué sa clé de chiffrement\xa0; une nouvelle clé est nécessaire.",
+        "les destinataires ont révoqué leurs clés de chiffrement\xa0; de nouvelles clés sont nécessaires.",
+    ),
 }
-
 _UNFIT = {
-    Language.EN: "the encryption key we have for this address cannot be used; another one is needed.",
-    Language.FR: "la clé de chiffrement connue pour cette adresse est inutilisable ; il en faut une autre.",
+    Language.EN: Sentence(
+        "the encryption key we have for this address cannot be used; another one is needed.",
+        "the encryption keys we have for these addresses cannot be used; other ones are needed.",
+    ),
+    Language.FR: Sentence(
+        "la clé de chiffrement connue pour cette adresse est inutilisable\xa0; une autre clé est nécessaire.",
+        "les clés de chiffrement connues pour ces adresses sont inutilisables\xa0; d'autres clés sont nécessaires.",
+    ),
+}
+_WEAK = {
+    Language.EN: Sentence(
+        "the encryption key we have for this address is too weak; a stronger one is needed.",
+        "the encryption keys we have for these addresses are too weak; stronger ones are needed.",
+    ),
+    Language.FR: Sentence(
+        "la clé de chiffrement connue pour cette adresse est trop faible\xa0; une clé plus robuste est nécessaire.",
+        "les clés de chiffrement connues pour ces adresses sont trop faibles\xa0; il en faut de plus robustes.",
+    ),
 }
 
-_SENTENCES: dict[Why, dict[Language, str]] = {
-    Why.NO_KEY: {
-        Language.EN: "we have no encryption key for this address yet.",
-        Language.FR: "nous n'avons pas encore de clé de chiffrement pour cette adresse.",
-    },
+_SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
+    Why.NO_KEY: _NO_KEY,
     Why.EXPIRED: _EXPIRED,
     Why.SUBKEY_EXPIRED: _EXPIRED,
     Why.REVOKED: _REVOKED,
     Why.SUBKEY_REVOKED: _REVOKED,
     Why.USER_ID_REVOKED: _REVOKED,
-    Why.NOT_YET_VALID: _UNFIT,
-    Why.INVALID: _UNFIT,
-    Why.DISABLED: _UNFIT,
-    Why.NO_USER_ID: _UNFIT,
-    Why.NO_ENCRYPTION: _UNFIT,
-    Why.UNSUPPORTED: _UNFIT,
-    Why.UNLISTED: _UNFIT,
-    Why.WEAK: {
-        Language.EN: "the encryption key we have for this address is too weak; a stronger one is needed.",
-        Language.FR: "la clé de chiffrement connue pour cette adresse est trop faible ; il en faut une plus forte.",
-    },
+    Why.WEAK: _WEAK,
 }
+"""For all other reasons the key is unfit."""
 
 
-def reason_in(language: Language, reason: str) -> str:
+def reason_in(language: Language, reason: str, *, several: bool = False) -> str:
     """The sentence for a decision's reason; what is not about a key is the next hop's refusal."""
     known = next((why for why in Why if reason.startswith(why.value)), None)
-    return (_SENTENCES[known] if known else _OTHER)[language]
+    sentence = (_SENTENCES.get(known, _UNFIT) if known else _OTHER)[language]
+    return sentence.several if several else sentence.one
 
 
 def because(language: Language, reasons: Sequence[str]) -> str:
-    """The end of a notice's first sentence, with its conjunction: the reason where there is one."""
-    each = {reason_in(language, reason) for reason in reasons}
-    one = len(reasons) == 1 or each == {_OTHER[language]}
-    return _BECAUSE[language] + (each.pop() if one else _SEVERAL[language])
+    """The end of a notice's first sentence, with its conjunction: the reason where all recipients have the same."""
+    each = {reason_in(language, reason, several=len(reasons) > 1) for reason in reasons}
+    return _BECAUSE[language] + (each.pop() if len(each) == 1 else _DIFFERENT[language])

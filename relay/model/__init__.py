@@ -7,6 +7,7 @@ from relay.model.domain import normalise_domain
 from relay.model.doubt import Doubt
 from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
+from relay.model.mailbox import Mailbox
 from relay.model.reply import Reply
 from relay.model.trace import Record
 
@@ -25,6 +26,7 @@ __all__ = [
     "Hold",
     "Inbound",
     "Lookup",
+    "Mailbox",
     "NotFound",
     "Origin",
     "Outage",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate
 from typing import Self
@@ -76,7 +75,7 @@ class Facts:
         One that cannot be read does not stand outside, and for one that is missing the MTA writes its own.
         """
         dates = (headers.date_in(field.value) for field in headers.all(self._head, "date"))
-        return any(date is not None and abs(_seconds(date, self._inbound.received)) > LATE for date in dates)
+        return any(date is not None and abs((self._inbound.received - date).total_seconds()) > LATE for date in dates)
 
     def candidates(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         """The rules that can match for some recipient: what the message itself says is compared once for all."""
@@ -148,8 +147,3 @@ def _readable(fields: Sequence[headers.Field]) -> list[headers.Field]:
     """The first of the fields: as many as are looked at for rules, however long each is."""
     before = accumulate((len(field.raw) for field in fields), initial=0)
     return [field for field, length in zip(fields[:MAX_ELEMENTS], before, strict=False) if length <= headers.MAX_WHOLE]
-
-
-def _seconds(date: datetime, now: datetime) -> float:
-    """A Date that names no time zone (-0000, RFC 5322 section 3.3) is in UTC."""
-    return (now - (date if date.tzinfo else date.replace(tzinfo=UTC))).total_seconds()

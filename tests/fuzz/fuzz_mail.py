@@ -20,10 +20,10 @@ from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed
 from relay.mail import armor, cms, headers, packets, pgpmime, shape, user_id
 from relay.mail.hidden_recipients import NOBODY, passed_on
-from relay.mail.notice import Kind, Notices, Template, Told
+from relay.mail.notice import Kind, Notices, Template, Told, Wording
 from relay.mail.notice_texts import Language
 from relay.mail.payload import payload
-from relay.model import Address, Envelope, Inbound, Recipient
+from relay.model import Address, Envelope, Inbound, Mailbox, Recipient
 from relay.model.errors import NotEncrypted, OpenPgpError
 from relay.smtp import esmtp
 
@@ -36,9 +36,9 @@ ASKED = Address("bob@ville.example")
 SENDER = Address("a@hopital.example")
 RECEIVED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NOTICES = Notices(
-    dict.fromkeys(Kind, Template("Not sent\n\n$recipients\n")),
+    dict.fromkeys(Kind, Wording(*[Template("Not sent\n\n$recipients\n")] * 2)),
     Language.EN,
-    "postmaster@hopital.example",
+    Mailbox.parse("postmaster@hopital.example"),
     None,
     "relay.example",
     timedelta(days=5),

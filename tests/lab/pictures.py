@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.fakes import inbound
-from relay.mail.notice import Kind, Notices, Template, Told
+from relay.mail.notice import Kind, Notices, Template, Told, Wording
 from relay.mail.notice_texts import Language
-from relay.model import Why
+from relay.model import Mailbox, Why
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "docs" / "screens.md"
@@ -73,9 +73,11 @@ def noticed() -> tuple[str, list[Line]]:
     """The notice about a mail that was not sent, as its sender reads it."""
     folder = resources.files("relay.mail") / "templates" / "en"
     notices = Notices(
-        templates={kind: Template((folder / f"{kind.value}.txt").read_text(encoding="utf-8")) for kind in Kind},
+        wordings={
+            kind: Wording(*[Template((folder / f"{kind.value}.txt").read_text(encoding="utf-8"))] * 2) for kind in Kind
+        },
         language=Language.EN,
-        sender="postmaster@hopital.example",
+        sender=Mailbox.parse("postmaster@hopital.example"),
         contact="the IT desk, phone 4321",
         hostname="relay.hopital.example",
         waits=timedelta(days=5),

@@ -6,7 +6,7 @@ import pytest
 
 from relay.config import Config, Endpoint, HostPort, duration
 from relay.config.values import size
-from relay.model import Address
+from relay.model import Address, Mailbox
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_configuration_holds_values_and_no_texts() -> None:
     )
     assert config.allow == (ip_network("10.0.0.0/8"), ip_network("192.0.2.1/32"))
     assert config.metrics == HostPort("::1", 9125)
-    assert config.notices.from_ == Address("postmaster@xn--hpital-ixa.example")
+    assert config.notices.from_ == Mailbox(Address("postmaster@xn--hpital-ixa.example"))
     assert config.sign.default == "1D0D2A1E5E8C0B2DA6E0D10F4D0E7A1C9B3F5A77"
     assert config.lookup.wkd.connect_to == {HostPort("openpgpkey.example.org", 443): HostPort("127.0.0.1", 8443)}
 

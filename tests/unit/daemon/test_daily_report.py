@@ -13,7 +13,7 @@ from lab.sources import DAY, NOW, fpr, key, read
 from relay.daemon.jobs.daily_report import HOUR, DailyReport
 from relay.mail.daily_report import Daily
 from relay.mail.notice_texts import Language
-from relay.model import Address, Entry, Envelope, Origin, Record, Reply, Why
+from relay.model import Address, Entry, Envelope, Mailbox, Origin, Record, Reply, Why
 from relay.store import Store
 
 IT = Address("it@hopital.example")
@@ -26,7 +26,7 @@ class Desk:
     time: float = NOW
 
     def daily_report(self, contact: Address | None = IT) -> DailyReport:
-        daily = Daily(Language.EN, "postmaster@hopital.example", "relay.example")
+        daily = Daily(Language.EN, Mailbox.parse("postmaster@hopital.example"), "relay.example")
         return DailyReport(self.store, self.outlet, daily, contact, lambda: self.time)
 
     async def know(self, *keys: bytes, proposed: bool = False) -> None:

@@ -10,8 +10,9 @@ from lab.sources import DAY, NOW, fpr, key, read
 
 from relay.mail.daily_report import MOST, Daily, Ending, Report, Wanted, address_in
 from relay.mail.notice_texts import Language
-from relay.model import Address, Entry, Origin, Why
+from relay.model import Address, Entry, Mailbox, Origin, Why
 
+SENDER = Mailbox.parse("Hôpital Exemple, messagerie chiffrée <postmaster@hopital.example>")
 IT = Address("it@hopital.example")
 
 
@@ -20,10 +21,11 @@ def entry(number: int, address: str = "bob@ville.example", *, proposed: bool = F
 
 
 def text(report: Report, language: Language = Language.EN, to: Address = IT) -> str:
-    content = Daily(language, "postmaster@hopital.example", "relay.example").compose(report, to, NOW)
+    content = Daily(language, SENDER, "relay.example").compose(report, to, NOW)
     assert content.count(b"\n") == content.count(b"\r\n")
     mail = email.message_from_bytes(content, policy=email.policy.default)
     assert to.text in str(mail["To"])
+    assert not to.is_ascii or mail["From"].addresses[0].display_name == "Hôpital Exemple, messagerie chiffrée"
     assert mail["Auto-Submitted"] == "auto-generated"
     body = mail.get_content()
     assert isinstance(body, str)

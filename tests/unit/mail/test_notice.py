@@ -21,17 +21,24 @@ from relay.daemon import templates
 from relay.mail.notice import Kind, Notices, Template, TemplateError, Told
 from relay.mail.notice_texts import Language, reason_in
 from relay.mail.returned_headers import MOST, returned
-from relay.model import Address, Inbound, Recipient, Why
+from relay.model import Address, Inbound, Mailbox, Recipient, Why
 from relay.model.errors import ConfigError
 
 B = "b@there.example"
+SENDER = Mailbox(Address("postmaster@here.example"))
+SENT = {language: language.moment(inbound(B).received.astimezone()) for language in Language}
 KEYLESS = Told(Recipient(Address(B)), Why.NO_KEY, "5.7.1")
 
 
-def notices(folder: Path, language: str = "en", contact: str | None = None) -> Notices:
+def notices(
+    folder: Path,
+    language: str = "en",
+    contact: str | None = None,
+    sender: Mailbox = SENDER,
+) -> Notices:
     built_in = templates.load(config(folder, notices={"language": language}))
     waits = timedelta(days=5)
-    return Notices(built_in, Language(language), "postmaster@here.example", contact, "relay.example", waits)
+    return Notices(built_in, Language(language), sender, contact, "relay.example", waits)
 
 
 def composed(
@@ -79,14 +86,17 @@ def first_sentence(octets: bytes) -> str:
         (
             "en",
             "Your message was not sent",
-            "Your message to b@there.example was not sent, because we have no encryption key for this address yet.",
+            (
+                f"Your message of {SENT[Language.EN]} to b@there.example was not sent, because we have no "
+                "encryption key for this address yet."
+            ),
         ),
         (
             "fr",
-            "Votre message n'a pas été envoyé",
+            "Votre courriel n'a pas été envoyé",
             (
-                "Votre message à b@there.example n'a pas été envoyé, parce que nous n'avons pas encore de clé de "
-                "chiffrement pour cette adresse."
+                f"Votre courriel du {SENT[Language.FR]}, adressé à b@there.example, n'a pas été envoyé, parce que nous "
+                "n'avons pas encore de clé de chiffrement pour cette adresse."
             ),
         ),
     ],
@@ -116,7 +126,7 @@ def test_a_notice_says_what_to_do_and_whom_to_ask(tmp_path: Path) -> None:
     text = parts(notices(tmp_path, contact="the IT desk, phone 4321").compose(Kind.REFUSED, inbound(B), [KEYLESS]))[0]
     assert "Ask the recipient for their public key" in text
     assert "Send that file to the IT desk, phone 4321." in text
-    assert "Send your message again." in text
+    assert "As soon as they confirm that the key is in place, send your message again." in " ".join(text.split())
     assert "call the recipient" in text
 
 
@@ -126,7 +136,7 @@ def test_french_sent_a_file_to_a_contact_with_an_article_before_it(
     tmp_path: Path, kind: Kind, contact: str | None
 ) -> None:
     text = parts(notices(tmp_path, "fr", contact).compose(kind, inbound(B), [KEYLESS]))[0]
-    assert f"Faites parvenir ce fichier au contact suivant : {contact or 'votre service informatique'}." in text
+    assert f"Faites parvenir ce fichier au contact suivant\xa0: {contact or 'votre service informatique'}." in text
 
 
 @pytest.mark.parametrize(("language", "day"), [("en", " 1 December 2026, "), ("fr", " 1er décembre 2026 à ")])
@@ -150,8 +160,8 @@ def test_several_recipients_are_each_told_of_and_only_a_few_stand_in_the_first_s
     told = [replace(KEYLESS, recipient=Recipient(Address(f"r{n}@there.example"))) for n in range(30)]
     notice = composed(tmp_path, told=told)
     text, (_, *groups), _ = parts(notice)
-    start = "Your message to r0@there.example, r1@there.example, r2@there.example and 27 others was not sent, because "
-    assert first_sentence(notice).startswith(start)
+    start = f"Your message of {SENT[Language.EN]} was not sent to r0@there.example, r1@there.example, r2@there.example "
+    assert first_sentence(notice).startswith(f"{start}and 27 others, because we have no encryption key for these")
     assert all(f"  r{n}@there.example\n" in text for n in range(30))
     assert [group["Final-Recipient"] for group in groups] == [f"rfc822; r{n}@there.example" for n in range(30)]
 
@@ -214,7 +224,7 @@ def test_a_unicode_recipient_is_escaped_for_a_sender_without(tmp_path: Path) -> 
     notice = composed(tmp_path, told=[told])
     text, (_, group), _ = parts(notice)
     assert notice.isascii()
-    assert "Your message to hélène@hôpital.example was not sent" in text
+    assert "to hélène@hôpital.example was not sent" in text
     assert group["Final-Recipient"] == r"utf-8; h\x{E9}l\x{E8}ne@h\x{F4}pital.example"
 
 
@@ -286,7 +296,7 @@ def test_four_fields_of_the_original_come_back_and_no_other(tmp_path: Path) -> N
         b"To: a@x\r\nTo: canary@x",
         b"From: a@x\r\nfrom : canary@x",
         b"To: " + b"a@x," * MOST + b"canary@x",
-        b"To: a@x" + b" " * MOST + b",canary@x",
+        b"To: a@x" + b" " * 10 * MOST + b",canary@x",
         b"From: " + b"x" * 10_000_000 + b"canary@x",
     ],
     ids=lambda field: field[:30].decode(),
@@ -308,6 +318,100 @@ def test_a_fold_hides_no_field_and_no_line() -> None:
 def test_whatever_a_field_holds_it_stays_one_line(value: bytes, name: bytes) -> None:
     given_back = returned(name + b": a@x " + value.replace(b"\n", b"\r\n ") + b"\r\n\r\n")
     assert re.fullmatch(r"(?:(?:From|To|Date|Message-ID): [^\x00-\x1f\x7f\r\n]*\r\n){0,1}", given_back)
+
+
+# What people asked for
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_sending_time_is_that_of_the_mail(tmp_path: Path, language: Language) -> None:
+    """Nothing but the relay's own time stood in the text, at its end."""
+    content = b"Date: Tue, 24 Nov 2026 09:07:00 +0100\r\n\r\nx"
+    text = first_sentence(composed(tmp_path, message=inbound(B, content=content), language=language.value))
+    assert language.moment(datetime(2026, 11, 24, 8, 7, tzinfo=UTC).astimezone()) in text
+    for odd in (b"Fri, 01 Jan 0001 00:00:00 +2359", b"Fri, 31 Dec 9999 23:59:59 -2359", b"yesterday"):
+        content = b"Date: " + odd + b"\r\n\r\nx"
+        assert "202" in first_sentence(composed(tmp_path, message=inbound(B, content=content))) or b"yes" not in odd
+
+
+def test_it_stands_in_the_thread_of_the_mail_it_is_about(tmp_path: Path) -> None:
+    """RFC 3834 section 3.1.5; nothing of a Message-ID that is none."""
+    notice = parsed(composed(tmp_path, message=inbound(B, content=b"Message-ID: <1@here.example>\r\n\r\nx")))
+    assert (notice["In-Reply-To"], notice["References"]) == ("<1@here.example>", "<1@here.example>")
+    for odd in (b"", b"Message-ID: canary\r\n", b"Message-ID: <canary \xc3\xa9@x>\r\n", b"Message-ID: <1@x> <2@x>\r\n"):
+        notice = parsed(composed(tmp_path, message=inbound(B, content=odd + b"\r\nx")))
+        assert (notice["In-Reply-To"], notice["References"]) == (None, None)
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("why", list(Why))
+def test_one_reason_shared_by_several_is_named(tmp_path: Path, language: Language, kind: Kind, why: Why) -> None:
+    """It said that these recipients may only get it encrypted, and not why that was impossible."""
+    told = [replace(KEYLESS, recipient=Recipient(Address(f"r{n}@there.example")), reason=why) for n in range(3)]
+    text = first_sentence(composed(tmp_path, kind, told, language=language.value))
+    shared = reason_in(language, "" if kind is Kind.UNDELIVERED else why, several=True)
+    assert text.endswith(shared)
+    assert shared != reason_in(language, "" if kind is Kind.UNDELIVERED else why)
+
+
+def test_different_reasons_are_told_with_each_recipient(tmp_path: Path) -> None:
+    told = [KEYLESS, Told(Recipient(Address("c@there.example")), Why.EXPIRED, "5.7.1")]
+    notice = composed(tmp_path, told=told)
+    assert first_sentence(notice).endswith("these recipients may only get it encrypted, and that is not possible now.")
+    for one in told:
+        assert f"  {one.recipient.address}\n      {reason_in(Language.EN, one.reason)}\n" in parts(notice)[0]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_one_recipient_is_one_and_several_are_several(tmp_path: Path, kind: Kind, language: str) -> None:
+    told = [replace(KEYLESS, recipient=Recipient(Address(f"r{n}@there.example"))) for n in range(2)]
+    one, several = (parts(composed(tmp_path, kind, each, language=language))[0] for each in (told[:1], told))
+    singular, plural = {"en": ("recipient", "these recipients"), "fr": ("au destinataire", "ces destinataires")}[
+        language
+    ]
+    assert singular in one
+    assert plural not in one
+    assert plural in several
+    assert "concerned" not in one + several
+
+
+NO_BREAK = "\xa0"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_french_is_printed_as_french_is(tmp_path: Path, kind: Kind) -> None:
+    """« Message » stood there for « courriel », plain spaces before colons."""
+    texts = [
+        part
+        for why in (*Why, "")
+        for number in (1, 2)
+        for notice in [composed(tmp_path, kind, [replace(KEYLESS, reason=why)] * number, language="fr")]
+        for part in (str(parsed(notice)["Subject"]), parts(notice)[0])
+    ]
+    for text in texts:
+        assert not re.search(r"[^\xa0][;:!?»](?: |$)|« ", text, re.MULTILINE)
+        assert not re.search(r"\bmails?\b|\bmessages?\b|\bsujet\b", text)
+    assert any(NO_BREAK in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Hôpital Exemple, messagerie chiffrée", "Hôpital Exemple, messagerie chiffrée"),
+        ("IT desk (mail)", "IT desk (mail)"),
+        ("pgp-relay", "pgp-relay"),
+    ],
+)
+def test_its_sender_has_the_name_that_the_site_gives(tmp_path: Path, name: str, shown: str) -> None:
+    """It was a bare “pgp-relay”."""
+    sender = Mailbox.parse(f"{name} <postmaster@here.example>")
+    notice = notices(tmp_path, sender=sender).compose(Kind.REFUSED, inbound(B), [KEYLESS])
+    (found,) = parsed(notice)["From"].addresses
+    assert (found.display_name, found.addr_spec) == (shown, "postmaster@here.example")
+    assert notice.isascii()
+    assert max(map(len, notice.split(b"\r\n"))) <= 78
 
 
 # Templates
@@ -340,8 +444,13 @@ def test_a_site_replaces_one_kind_and_keeps_the_others(tmp_path: Path) -> None:
     (folder / "held.txt").write_text("Attente\n\nBonjour,\n$recipients\n5 $$\n", encoding="utf-8")
     settings = config(tmp_path, notices={"language": "fr", "templates": "words"})
     found = templates.load(settings)
-    assert found[Kind.HELD].filled({"recipients": "b"}) == ("Attente", "Bonjour,\nb\n5 $\n")
-    assert found[Kind.REFUSED].text.startswith("Votre message n'a pas été envoyé")
+    for wording in (found[Kind.HELD].one, found[Kind.HELD].several):
+        assert wording.filled({"recipients": "b"}) == ("Attente", "Bonjour,\nb\n5 $\n")
+    assert found[Kind.REFUSED].one.text.startswith("Votre courriel n'a pas été envoyé\n")
+    (folder / "held-several.txt").write_text("Plusieurs\n$recipients\n", encoding="utf-8")
+    found = templates.load(settings)
+    assert found[Kind.HELD].several.text.startswith("Plusieurs")
+    assert found[Kind.HELD].one.text.startswith("Attente")
 
 
 def test_every_wrong_template_is_named_with_its_line(tmp_path: Path) -> None:

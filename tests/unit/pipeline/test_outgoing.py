@@ -18,9 +18,9 @@ from lab.waiting import until
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.hidden_recipients import NOBODY
-from relay.mail.notice import Kind, Notices, Template
+from relay.mail.notice import Kind, Notices, Template, Wording
 from relay.mail.notice_texts import Language
-from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
+from relay.model import Address, Envelope, Inbound, Lookup, Mailbox, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.pipeline import next_hop
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.audit import Audit
@@ -40,9 +40,9 @@ from relay.process.budget import Budget
 OK = Reply(250, "2.0.0", "Ok")
 TEXT = "Not sent\n\n$recipients\n"
 NOTICES = Notices(
-    dict.fromkeys(Kind, Template(TEXT)),
+    dict.fromkeys(Kind, Wording(Template(TEXT), Template(TEXT))),
     Language.EN,
-    "postmaster@here.example",
+    Mailbox.parse("postmaster@here.example"),
     None,
     "relay.example",
     timedelta(days=5),
