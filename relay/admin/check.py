@@ -25,6 +25,7 @@ SHARED_SIGNER = (
     "sign.default signs for every sender: once a correspondent has accepted this key, Thunderbird shows its signature "
     "as a mismatch, because the key's user id is not the From address (docs/keys.md)"
 )
+WKD = "wkd"
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
 
 
@@ -105,10 +106,20 @@ async def _next_hop(config: Config) -> str:
     return str(config.reinject)
 
 
+def without_wkd(config: Config) -> str:
+    """What to write so that domains are not asked."""
+    sources = [name for name in config.lookup.sources if name != WKD and (name != "ldap" or config.lookup.ldap)]
+    return f"lookup: {{sources: [{', '.join(sources) or 'keyring'}]}}"
+
+
 async def _sources(config: Config) -> str:
     async with opened_resolver(config) as resolver:
         answers = await resolver.ask_each(Address(PROBE), Refresh.ALWAYS)
     down = [f"{told.source}: {told.lookup.reason}" for told in answers if isinstance(told.lookup, Outage)]
+    if any(told.source == WKD and isinstance(told.lookup, Outage) for told in answers):
+        down.append(
+            f"on a server without internet access set {without_wkd(config)}, or mail to unknown recipients waits"
+        )
     if down:
         raise RelayError("; ".join(down))
     unproven = [f"lookup.ldap[{n}].probe" for n, server in enumerate(config.lookup.ldap) if server.probe is None]

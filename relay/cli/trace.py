@@ -39,6 +39,7 @@ _COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode")
 
 def trace(  # noqa: PLR0913  each is an option
     context: typer.Context,
+    *,
     since: Annotated[
         str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; all without it.")
     ] = None,
@@ -49,7 +50,14 @@ def trace(  # noqa: PLR0913  each is an option
     id_: Annotated[
         str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
     ] = "",
-    *,
+    until: Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older than 1h, 30m, 7d ….")] = None,
+    action: Annotated[
+        str, typer.Option(metavar="ACTION", help="Only this decision: encrypt, pass, clear, refuse, hold, defer.")
+    ] = "",
+    rule: Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")] = "",
+    limit: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Walk the hash chain; status 1 when a row was altered or removed.")
     ] = False,
@@ -75,9 +83,14 @@ def trace(  # noqa: PLR0913  each is an option
         logged = given("--head", Link.parse, head)
         with_store(config, lambda store: _verify(store, logged, as_json=as_json))
         return
-    age = given("--since", duration, since)
+    if action and action not in ACTIONS:
+        fail(f"--action: one of {', '.join(ACTIONS)}", status=2)
     wanted = Selection(
-        since=None if age is None else time.time() - age,
+        since=_before(given("--since", duration, since)),
+        until=_before(given("--until", duration, until)),
+        action=action,
+        rule=rule,
+        newest=limit,
         sender="" if sender == NULL_SENDER else sender,
         recipient=recipient,
         id=id_,
@@ -87,6 +100,10 @@ def trace(  # noqa: PLR0913  each is an option
     else:
         look = Look.of(full=full, utc=utc)
         with_store(config, lambda store: _show(store, wanted, look, whole=full, as_json=as_json))
+
+
+def _before(age: float | None) -> float | None:
+    return None if age is None else time.time() - age
 
 
 async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:

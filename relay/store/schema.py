@@ -211,6 +211,7 @@ _FOURTH = (
     "CREATE INDEX own_key_newest ON own_key (newest)",
     """CREATE TABLE own_allowed (
         address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
+    "CREATE INDEX trace_sender_key ON trace (sender_key)",
     """CREATE TABLE own_deleted (
         fingerprint TEXT NOT NULL PRIMARY KEY, keygrip TEXT NOT NULL, deleted DOUBLE PRECISION NOT NULL)""",
 )

@@ -46,6 +46,12 @@ class Selection:
     """Empty: the null reverse-path."""
     recipient: str | None = None
     id: str = ""
+    until: float | None = None
+    """The message was received before then."""
+    action: str = ""
+    rule: str = ""
+    newest: int | None = None
+    """Only the last so many of those that match."""
 
 
 class Sum(NamedTuple):
@@ -75,12 +81,20 @@ class Trace:
 
     async def select(self, wanted: Selection | None = None) -> AsyncIterator[Record]:
         """Those that match, oldest first. Read page by page: no lock is held meanwhile."""
-        statement = _ALL.where(*_matching(wanted or Selection()))
-        after = 0
+        wanted = wanted or Selection()
+        statement = _ALL.where(*_matching(wanted))
+        after = await self._before_newest(wanted) if wanted.newest else 0
         while rows := await self._database.read(partial(_page, wanted=statement, after=after)):
             for row in rows:
                 yield hash_chain.record(row)
             after = rows[-1].number
+
+    async def _before_newest(self, wanted: Selection) -> int:
+        """The number of the row before the first of the newest that match."""
+        first = select(trace.c.number).where(*_matching(wanted)).order_by(trace.c.number.desc())
+        statement = first.offset((wanted.newest or 1) - 1).limit(1)
+        number = await self._database.read(lambda c: c.execute(statement).scalar_one_or_none())
+        return 0 if number is None else number - 1
 
     async def summary(self, wanted: Selection | None = None) -> list[Sum]:
         """How many mails had which decision, by rule, recipient's domain and whether it was in shadow mode.
@@ -127,6 +141,12 @@ def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
         yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
     if wanted.id:
         yield trace.c.id == wanted.id
+    if wanted.until is not None:
+        yield trace.c.time < wanted.until
+    if wanted.action:
+        yield trace.c.action == wanted.action
+    if wanted.rule:
+        yield trace.c.rule == wanted.rule
 
 
 def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:

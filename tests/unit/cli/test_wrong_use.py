@@ -97,6 +97,9 @@ def test_every_command_that_reads_the_configuration_is_tried_here() -> None:
         ["config", "get", "polcy"],
         ["config", "get", "policy[7].name"],
         ["trace", "--since", "yesterday"],
+        ["trace", "--until", "tomorrow"],
+        ["trace", "--action", "sealed"],
+        ["trace", "--limit", "0"],
     ],
     ids=" ".join,
 )

@@ -68,6 +68,12 @@ async def test_it_is_selected_by_sender_recipient_id_and_time(store: Store) -> N
     assert await ids(Selection(id="id3")) == ["id3"]
     assert await ids(Selection(sender="")) == ["id21"]
     assert await ids(Selection(recipient="b7@xn--bcher-kva.exampl")) == []
+    assert await ids(Selection(until=1003.0)) == ["id1", "id2"]
+    assert await ids(Selection(sender="alice@hopital.example", newest=3)) == ["id18", "id19", "id20"]
+    assert await ids(Selection(newest=100)) == [f"id{n}" for n in range(1, 22)]
+    assert await ids(Selection(action="hold")) == []
+    assert len(await ids(Selection(action="encrypt"))) == 21
+    assert await ids(Selection(rule="no such rule", newest=5)) == []
 
 
 async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
