@@ -11,6 +11,7 @@ VENV ?= .venv-test
 PYTHON ?= $(shell .ci/python)
 JOBS ?= 2
 TIERS ?= $(shell .ci/system || echo no-tier)
+OPENPGPJS := openpgp@6.3.2
 EXTRAS := sequoia,ldap,postgresql
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip
@@ -118,5 +119,6 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package .ci/packages
 	@.ci/system > /dev/null
+	@if command -v npm > /dev/null; then npm install --prefix $(VENV) --no-package-lock --ignore-scripts --no-audit --no-fund --silent $(OPENPGPJS); fi
 	$(PIP) install -q -c constraints.txt --group dev --group bench --group docs "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
 	@touch $@

@@ -1,0 +1,1 @@
+"""Programs that people run by hand: real mail programs, asked what they show."""
