@@ -5,10 +5,12 @@ Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.model import Address, Entry
+from relay.model import Address, Certificate, Entry, Why
 from relay.model.errors import RelayError
 from relay.store import Store
 
@@ -26,9 +28,54 @@ class Removed:
     """Its addresses that no other stored key has."""
 
 
-async def every(store: Store) -> list[Entry]:
-    """All keys, proposed ones too, by their addresses."""
-    return sorted([entry async for entry in store.certificates.iterate()], key=_addresses)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which keys; what is None, empty or False does not count."""
+
+    text: str = ""
+    """Stands in an address, a user id or the fingerprint; case does not count."""
+    domain: str = ""
+    origin: str = ""
+    expired: bool = False
+    unusable: bool = False
+    proposed: bool = False
+    within: float | None = None
+    """Usable now, and not any more after so many seconds."""
+
+    def takes(self, entry: Entry, now: float) -> bool:
+        """Whether it is one of them."""
+        certificate, why = entry.certificate, entry.certificate.unusable(now)
+        return (
+            (not self.text or _has(certificate, self.text.lower()))
+            and (not self.domain or any(address.domain == self.domain for address in certificate.addresses))
+            and (not self.origin or entry.origin.value == self.origin)
+            and (not self.expired or why in {Why.EXPIRED, Why.SUBKEY_EXPIRED})
+            and (not self.unusable or why is not None)
+            and (not self.proposed or entry.proposed)
+            and (self.within is None or (why is None and (certificate.expires or math.inf) <= now + self.within))
+        )
+
+
+SORTS: Mapping[str, Callable[[Entry], tuple[float, str, list[str]]]] = {
+    "addresses": lambda entry: (0.0, "", _addresses(entry)),
+    "expires": lambda entry: (entry.certificate.expires or math.inf, "", _addresses(entry)),
+    "origin": lambda entry: (0.0, entry.origin.value, _addresses(entry)),
+}
+"""What keys can be sorted by."""
+
+
+async def every(store: Store, wanted: Filter | None = None, sort: str = "addresses") -> list[Entry]:
+    """All of these keys, proposed ones too."""
+    now, wanted = time.time(), wanted or Filter()
+    found = [entry async for entry in store.certificates.iterate() if wanted.takes(entry, now)]
+    return sorted(found, key=SORTS[sort])
+
+
+def _has(certificate: Certificate, text: str) -> bool:
+    return text.replace(" ", "") in certificate.fingerprint.lower() or any(
+        text in user_id.text.lower() or (user_id.address is not None and text in user_id.address.text.lower())
+        for user_id in certificate.user_ids
+    )
 
 
 def _addresses(entry: Entry) -> list[str]:

@@ -69,6 +69,7 @@ PLACES: Mapping[str, str | Group] = {
     "status": "status:status",
     "explain": "explain:explain",
     "trace": "trace:trace",
+    "held": "held:held",
     "keys": KEYS,
     "own": OWN,
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),

@@ -12,9 +12,10 @@ from relay.cli.context import Json, context_of, with_store
 from relay.cli.key_listing import tell, tell_all_of
 from relay.cli.output import fail, print_json, say
 from relay.cli.times import Full, Look, Utc
-from relay.cli.values import address, given
+from relay.cli.values import address, given, one_of
 from relay.config.values import duration
 from relay.mail.armor import enarmor
+from relay.model import Origin, normalise_domain
 
 Fingerprint = Annotated[
     list[str],
@@ -28,12 +29,42 @@ _WHOLE = {16, 40, 64}
 """The lengths of a key id and of fingerprints: what is as long is no group of one."""
 
 
-def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+def list_(  # noqa: PLR0913  each is an option
+    context: typer.Context,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="Only keys with this in an address, a name or the fingerprint.")
+    ] = "",
+    *,
+    expired: Annotated[bool, typer.Option("--expired", help="Only those that have expired.")] = False,
+    unusable: Annotated[bool, typer.Option("--unusable", help="Only those that must not be used.")] = False,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Only those that wait to be approved.")] = False,
+    origin: Annotated[str, typer.Option(metavar="ORIGIN", help="Only imported, ldap or wkd.")] = "",
+    within: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Only usable ones that end within 30d, 2w, 12h ….")
+    ] = None,
+    domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only those of this domain.")] = "",
+    sort: Annotated[str, typer.Option(metavar="ORDER", help="By addresses, expires or origin.")] = "addresses",
+    full: Full = False,
+    utc: Utc = False,
+    as_json: Json = False,
+) -> None:
     """List the keys: whose each is, whether it is usable, until when.
 
-    $ pgp-relay keys list
+    $ pgp-relay keys list --within 30d
     """
-    entries = with_store(context_of(context).config(), keys.every)
+    one_of("--sort", sort, keys.SORTS)
+    if origin:
+        one_of("--origin", origin, [each.value for each in Origin])
+    wanted = keys.Filter(
+        text=text,
+        domain=normalise_domain(domain) if domain else "",
+        origin=origin,
+        expired=expired,
+        unusable=unusable,
+        proposed=proposed,
+        within=given("--within", duration, within),
+    )
+    entries = with_store(context_of(context).config(), lambda store: keys.every(store, wanted, sort))
     tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
 
 

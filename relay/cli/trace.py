@@ -15,7 +15,7 @@ from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, Row, Table, print_table
 from relay.cli.times import Full, Look, Utc, moment
-from relay.cli.values import given
+from relay.cli.values import given, one_of
 from relay.config.values import duration
 from relay.model import Record
 from relay.store import Link, Selection, Store
@@ -83,8 +83,8 @@ def trace(  # noqa: PLR0913  each is an option
         logged = given("--head", Link.parse, head)
         with_store(config, lambda store: _verify(store, logged, as_json=as_json))
         return
-    if action and action not in ACTIONS:
-        fail(f"--action: one of {', '.join(ACTIONS)}", status=2)
+    if action:
+        one_of("--action", action, ACTIONS)
     wanted = Selection(
         since=_before(given("--since", duration, since)),
         until=_before(given("--until", duration, until)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from relay.cli.output import fail
@@ -27,3 +27,9 @@ def given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
         return None if text is None else parse(text)
     except ValueError as error:
         fail(f"{option}: {error}", status=2)
+
+
+def one_of(option: str, text: str, choices: Iterable[str]) -> None:
+    """End the program where it is none of these."""
+    if text not in (known := list(choices)):
+        fail(f"{option}: one of {', '.join(known)}", status=2)

@@ -212,6 +212,7 @@ _FOURTH = (
     """CREATE TABLE own_allowed (
         address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
     "CREATE INDEX trace_sender_key ON trace (sender_key)",
+    "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
     """CREATE TABLE own_deleted (
         fingerprint TEXT NOT NULL PRIMARY KEY, keygrip TEXT NOT NULL, deleted DOUBLE PRECISION NOT NULL)""",
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, exists, false, func, select
 
 from relay.model import Record
 from relay.store import hash_chain, verification
@@ -108,6 +108,13 @@ class Trace:
             sums[rule, address.rpartition("@")[2], action, shadow] += count
         return [Sum(*key, count) for key, count in sorted(sums.items())]
 
+    async def held(self, since: float) -> list[tuple[float, Record]]:
+        """The mails whose last decision for a recipient is `hold`: when each was held first, and its last row.
+
+        Those that were held first at `since` or later, oldest first. A mail is known by its queue id and Message-ID.
+        """
+        return await self._database.read(partial(_held, since=since))
+
     async def verify(self, logged: Link | None = None) -> Verdict:
         """Check the chain from the anchor to the head; `logged` is a link taken from the log."""
         while True:
@@ -172,3 +179,25 @@ def _delete_page(connection: Connection, last: int) -> int:
         connection.execute(delete(trace).where(trace.c.number <= cut.number))
         hash_chain.note(connection, hash_chain.ANCHOR, cut)
     return len(rows)
+
+
+def _held(connection: Connection, since: float) -> list[tuple[float, Record]]:
+    mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
+    is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
+    groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.number).label("last"))
+    last = groups.where(*is_held).group_by(*mail).subquery()
+    later = trace.alias()
+    decided_since = exists().where(
+        later.c.recipient_key == last.c.recipient_key,
+        later.c.number > last.c.last,
+        later.c.queue_id == last.c.queue_id,
+        later.c.message_id == last.c.message_id,
+        later.c.action != "hold",
+    )
+    found = (
+        _ALL.add_columns(last.c.first)
+        .join(last, trace.c.number == last.c.last)
+        .where(~decided_since)
+        .order_by(last.c.first, trace.c.number)
+    )
+    return [(row.first, hash_chain.record(row)) for row in connection.execute(found)]

@@ -44,6 +44,7 @@ RIGHT_USE = {
     "postfix show": [],
     "postfix install": ["--config-dir", "nowhere"],
     "postfix check-path": ["--config-dir", "nowhere"],
+    "held": [],
     "config test": [],
     "config show": [],
     "config diff": [],
@@ -100,6 +101,9 @@ def test_every_command_that_reads_the_configuration_is_tried_here() -> None:
         ["trace", "--until", "tomorrow"],
         ["trace", "--action", "sealed"],
         ["trace", "--limit", "0"],
+        ["keys", "list", "--origin", "heaven"],
+        ["keys", "list", "--sort", "colour"],
+        ["keys", "list", "--within", "soon"],
     ],
     ids=" ".join,
 )

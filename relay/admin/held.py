@@ -1,0 +1,37 @@
+"""The mails that are held: Postfix keeps each of them until there is a key for its recipient.
+
+They are known from the trace: the last decision for a recipient is `hold`, and Postfix still tries. Raises
+`StoreError`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from relay.config import Config
+from relay.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One mail and one of its recipients."""
+
+    queue_id: str
+    sender: str
+    """Empty: the null reverse-path."""
+    recipient: str
+    rule: str
+    reason: str
+    since: float
+    until: float
+    """When Postfix gives up (`notices.waits`). Both in seconds since the epoch."""
+
+
+async def held(config: Config, store: Store) -> list[Held]:
+    """Those that wait now, the longest first."""
+    waits = config.notices.waits
+    return [
+        Held(row.queue_id, row.sender, row.recipient, row.rule, row.reason, first, first + waits)
+        for first, row in await store.trace.held(time.time() - waits)
+    ]

@@ -1,0 +1,48 @@
+"""`pgp-relay held`: who waits for a key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from relay.admin.held import Held
+from relay.admin.held import held as waiting
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import print_json
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.trace import NULL_SENDER
+
+_COLUMNS = (
+    Column("recipient", least=20),
+    Column("since"),
+    Column("until", rank=1),
+    Column("reason", least=12),
+    Column("queue id", rank=2),
+    Column("sender", least=20, rank=3),
+    Column("rule", least=12, rank=4),
+)
+
+
+def held(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+    """List the mails that wait for a key.
+
+    Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
+
+    $ pgp-relay held
+    """
+    config = context_of(context).config()
+    mails = with_store(config, lambda store: waiting(config, store))
+    if as_json:
+        print_json([{**asdict(mail), "since": moment(mail.since), "until": moment(mail.until)} for mail in mails])
+        return
+    look = Look.of(full=full, utc=utc)
+    print_table(_COLUMNS, [_row(mail, look) for mail in mails], whole=full, nothing="no mail is held")
+
+
+def _row(mail: Held, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    sender = mail.sender or NULL_SENDER
+    since, until = look.moment(mail.since), look.moment(mail.until)
+    return mail.recipient, since, until, mail.reason, mail.queue_id, sender, mail.rule
