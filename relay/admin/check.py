@@ -6,11 +6,14 @@ Raises `ConfigError` where a file that the configuration names cannot be used.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from relay.config import Config
+from relay.admin.postfix.folder import postconf
+from relay.admin.postfix.settings import TRANSPORT, settings
+from relay.config import Config, Endpoint
 from relay.daemon.build import build_outlet
 from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
@@ -18,14 +21,17 @@ from relay.daemon.resources import opened_resolver, opened_store
 from relay.keys.cache import Refresh
 from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
-from relay.model.errors import NextHopError, RelayError, Unwilling
+from relay.model.errors import NextHopError, PostfixError, RelayError, Unwilling
 from relay.openpgp import home, signing
+from relay.telemetry.status_client import ask
 
 SHARED_SIGNER = (
     "sign.default signs for every sender: once a correspondent has accepted this key, Thunderbird shows its signature "
     "as a mismatch, because the key's user id is not the From address (docs/keys.md)"
 )
 WKD = "wkd"
+LEADING = ("content_filter", "default_transport")
+GREETED_WITHIN = 5.0
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
 
 
@@ -46,6 +52,8 @@ async def check(config: Config) -> list[Finding]:
         ("signing key", _signing),
         ("next hop", _next_hop),
         ("sources", _sources),
+        ("service", _service),
+        ("postfix", _postfix),
     ]
     assure(config)
     findings = [Finding("configuration", ok=True, message="; ".join(_remarks(config)) or "can be used")]
@@ -110,6 +118,48 @@ def without_wkd(config: Config) -> str:
     """What to write so that domains are not asked."""
     sources = [name for name in config.lookup.sources if name != WKD and (name != "ldap" or config.lookup.ldap)]
     return f"lookup: {{sources: [{', '.join(sources) or 'keyring'}]}}"
+
+
+async def _service(config: Config) -> str:
+    """A relay runs with this keyring, answers where it listens, and is ready."""
+    told = await asyncio.to_thread(ask, config.keyring)
+    if told is None:
+        raise RelayError("no relay runs with this configuration: systemctl start pgp-relay, or pgp-relay serve")
+    for place in config.listen:
+        await _greeted(place)
+    if told["lacks"]:
+        raise RelayError(f"it runs and is not ready ({told['lacks']}): pgp-relay status")
+    return f"answers on {', '.join(map(str, config.listen))}"
+
+
+async def _greeted(place: Endpoint) -> None:
+    try:
+        async with asyncio.timeout(GREETED_WITHIN):
+            if place.path:
+                reader, writer = await asyncio.open_unix_connection(place.path)
+            else:
+                reader, writer = await asyncio.open_connection(place.host, place.port)
+            try:
+                await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise RelayError(f"nothing answers on {place}: listen needs a restart of the relay") from error
+
+
+async def _postfix(config: Config) -> str:
+    """Where this machine's Postfix leads its mail, if there is one."""
+    try:
+        (_, wanted), *_ = settings(config).main
+        found = [await asyncio.to_thread(postconf, None, "-h", name) for name in LEADING]
+    except PostfixError:
+        return "not set up on this machine"
+    ours = [value.strip() for value in found if value.startswith(f"{TRANSPORT}:")]
+    if not ours:
+        return "leads no mail to the relay: content_filter is not set (pgp-relay postfix install)"
+    if wanted not in ours:
+        raise RelayError(f"leads mail to {ours[0]}, and the relay listens at {wanted}: pgp-relay postfix install")
+    return f"leads mail to {wanted}"
 
 
 async def _sources(config: Config) -> str:

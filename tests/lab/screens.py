@@ -77,6 +77,7 @@ come. A test makes it again and compares. What commands print in a pipe or a fil
 [with the commands](commands.md#output).
 """
 CHANGING = {
+    r"^postfix +ok +[^\n]*(\n {10,}[^\n]*)?": "postfix",  # of the machine where this runs
     r"\b[0-9A-F]{40}\b": "FINGERPRINT",
     r"\b[0-9A-F]{16}\b": "KEYID",
     r"\b[0-9a-f]{64}\b": "HASH",

@@ -57,17 +57,25 @@ async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_dow
     assert down.returncode == 1
     assert header == ["what", "state", "details"]
     assert [name for name, _, _ in lines] == [
-        *("configuration", "keyring", "store", "signing key", "next hop", "sources"),
+        *("configuration", "keyring", "store", "signing key", "next hop", "sources", "service", "postfix"),
     ]
     assert [line for line in lines if line[1] != "ok"] == [
-        ["next hop", "fault", "smtp://127.0.0.1:1 does not answer: start it, or set reinject"]
-    ]
+        ["next hop", "fault", "smtp://127.0.0.1:1 does not answer: start it, or set reinject"],
+        ["service", "fault", "no relay runs with this configuration: systemctl start pgp-relay, or pgp-relay serve"],
+    ], "all was ok with the relay stopped"
     async with ScriptedHop() as hop:
         site.configure({**site.settings, "reinject": hop.url})
+        await asyncio.to_thread(site.start)
         up = await asyncio.to_thread(site.run, "check", "--json", check=False)
+        before = site.settings
+        site.configure({**before, "listen": ["lmtp://127.0.0.1:1"]})
+        elsewhere = await asyncio.to_thread(site.run, "check", check=False)
+        site.configure(before)
+        await asyncio.to_thread(site.stop)
     assert up.returncode == 0
+    assert "service\tfault\tnothing answers on lmtp://127.0.0.1:1: " in elsewhere.stdout.decode()
     assert all(found["ok"] and set(found) == {"name", "ok", "message"} for found in json.loads(up.stdout))
-    assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"]
+    assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"] * 2
 
 
 async def test_check_says_where_no_daily_report_is_sent(site: Relay) -> None:
