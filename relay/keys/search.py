@@ -120,7 +120,7 @@ class Search:
         while isinstance(known, Found) and known.origin is not Origin.IMPORTED and await self._must_wait(known):
             proposed.add(known.certificate.fingerprint)
             known = await self.local.keyring.lookup(self.address, proposed)
-        if not isinstance(known, NotFound):
+        if self.local.listed or not isinstance(known, NotFound):
             self.known = known
         if isinstance(known, Found):
             remote = next((remote for remote in self.remotes if remote.name == known.origin.value), None)
