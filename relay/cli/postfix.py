@@ -47,15 +47,23 @@ def show(context: typer.Context, *, egress: Egress = False) -> None:
 
 
 def install(
-    context: typer.Context, *, config_dir: Folder = None, egress: Egress = False, as_json: Json = False
+    context: typer.Context,
+    *,
+    config_dir: Folder = None,
+    egress: Egress = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Put the lines in with postconf; twice is the same as once.
 
     $ pgp-relay postfix install && postfix reload
     """
     config = context_of(context).config(as_root=True)
-    done = postfix.install(config, config_dir or postfix.default_folder(), egress=egress)
-    _tell(done, "installed" if done.changed else "installed already, nothing changed", as_json=as_json)
+    done = postfix.install(config, config_dir or postfix.default_folder(), egress=egress, dry=dry_run)
+    if done.diff and not as_json:
+        say(done.diff)
+    word = "nothing was changed" if done.diff else "installed" if done.changed else "installed already, nothing changed"
+    _tell(done, word, as_json=as_json)
 
 
 def uninstall(*, config_dir: Folder = None, as_json: Json = False) -> None:
@@ -148,7 +156,7 @@ def _seconds(text: str) -> float:
 
 def _tell(done: postfix.Done, what: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"changed": done.changed, "notes": done.notes})
+        print_json({"changed": done.changed, "notes": done.notes, **({"diff": done.diff} if done.diff else {})})
         return
     say(what)
     for note in done.notes:

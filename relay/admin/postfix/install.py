@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class Done:
 
     changed: bool
     notes: tuple[str, ...] = ()
+    diff: str = ""
+    """What would be changed, of what was only tried."""
 
 
 def default_folder() -> Path:
@@ -46,10 +49,11 @@ def show(config: Config, *, egress: bool = False) -> str:
     return f"# main.cf\n{main}\n\n# master.cf\n{services}\n"
 
 
-def install(config: Config, folder: Path, *, egress: bool = False) -> Done:
-    """Put the lines in; what was put in before is replaced. Twice is the same as once."""
+def install(config: Config, folder: Path, *, egress: bool = False, dry: bool = False) -> Done:
+    """Put the lines in; what was put in before is replaced. Twice is the same as once. `dry`: nothing is written."""
     wanted = settings(config, egress=egress)
-    now = _part(read(folder))
+    files = read(folder)
+    now = _part(files)
     with copy({name: parted.rest for name, parted in now.items()}) as clean:
         needed = _needed(clean, wanted)
         notes = (*bypasses(clean, folder, egress=egress), *_notes(clean, config, wanted))
@@ -57,9 +61,21 @@ def install(config: Config, folder: Path, *, egress: bool = False) -> Done:
     new = _part(edited)
     if all(new[name].ours == now[name].ours for name in now):
         return Done(changed=False, notes=notes)
+    if dry:
+        return Done(changed=False, notes=notes, diff=_diff(files, edited))
     for name in ("master.cf", "main.cf"):  # the transport is there before it is asked for
         replace(folder / name, edited[name])
     return Done(changed=True, notes=(*notes, RELOAD, CHECK))
+
+
+def _diff(now: dict[str, bytes], new: dict[str, bytes]) -> str:
+    """What would change, as `diff -u` tells it."""
+    lines = (line for name in now for line in difflib.unified_diff(_lines(now[name]), _lines(new[name]), name, name))
+    return "\n".join(line.rstrip("\n") for line in lines)
+
+
+def _lines(octets: bytes) -> list[str]:
+    return octets.decode("utf-8", "replace").splitlines()
 
 
 def uninstall(folder: Path) -> Done:

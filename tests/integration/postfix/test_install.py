@@ -101,6 +101,15 @@ def test_uninstall_leaves_every_byte_mode_and_owner_as_it_was(
     assert not postfix.uninstall(folder).changed
 
 
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(folder: Path, settings: Config) -> None:
+    before = state(folder)
+    tried = postfix.install(settings, folder, dry=True)
+    assert state(folder) == before
+    assert "\n+content_filter = pgp-relay:" in tried.diff
+    postfix.install(settings, folder)
+    assert postfix.install(settings, folder, dry=True).diff == ""
+
+
 def test_what_is_in_force_is_what_show_prints(folder: Path, settings: Config) -> None:
     postfix.install(settings, folder)
 
