@@ -79,7 +79,7 @@ def _has(certificate: Certificate, text: str) -> bool:
 
 
 def _addresses(entry: Entry) -> list[str]:
-    return [address.key for address in entry.certificate.addresses]
+    return [address.key for address in entry.certificate.listed_addresses]
 
 
 async def named(store: Store, selector: str | Address) -> list[Entry]:
@@ -101,7 +101,7 @@ async def remove(store: Store, name: str) -> Removed:
     """Take one key out."""
     certificate = (await one(store, name)).certificate
     await store.certificates.remove(certificate.fingerprint)
-    bare = [address for address in certificate.addresses if not await store.certificates.by_address(address)]
+    bare = [address for address in certificate.shown_addresses if not await store.certificates.by_address(address)]
     return Removed(certificate.fingerprint, bare)
 
 

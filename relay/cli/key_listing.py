@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from relay.admin.several_keys import several, told
 from relay.cli.output import print_json, say
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Look, moment
-from relay.model import Certificate, Component, Entry, Why
+from relay.model import Address, Certificate, Component, Entry, UserId, Why
 
 SHORT = {
     Why.REVOKED: "revoked",
@@ -23,11 +25,15 @@ SHORT = {
     Why.SUBKEY_EXPIRED: "expired",
     Why.WEAK: "weak",
     Why.UNSUPPORTED: "version",
+    Why.UNREADABLE: "unreadable",
+    Why.SUBKEY_UNSUPPORTED: "algorithm",
+    Why.USER_ID_INVALID: "invalid",
+    Why.AMBIGUOUS: "unclear",
 }
 """A word for each reason against a key; `keys show` has all of it."""
 
 _STYLES = {"usable": "green", "weak": "yellow", "proposed": "yellow"} | dict.fromkeys(
-    ("revoked", "expired", "not yet", "invalid", "disabled", "no id", "no subkey", "version"), "red"
+    (word for word in SHORT.values() if word != "weak"), "red"
 )
 _COLUMNS = (
     Column("address", least=20),
@@ -38,19 +44,20 @@ _COLUMNS = (
 )
 
 
-def as_object(entry: Entry) -> dict[str, object]:
-    """The contract's fields, and whether it waits to be approved."""
+def as_object(entry: Entry, beside: Mapping[Address, Sequence[Entry]] = MappingProxyType({})) -> dict[str, object]:
+    """Its fields; `beside` are the keys of addresses that have several, the one that is used first."""
     certificate = entry.certificate
-    why = certificate.unusable(time.time())
+    now = time.time()
+    why, weaknesses = certificate.unusable(now), certificate.weaknesses(now)
     return {
         "fingerprint": certificate.fingerprint,
-        "addresses": [address.text for address in certificate.addresses],
+        "addresses": [address.text for address in certificate.listed_addresses],
         "origin": entry.origin.value,
         "created": moment(certificate.primary.created),
         "expires": moment(certificate.expires),
         "usable": why is None,
-        "weak": bool(certificate.weaknesses),
-        "reason": why.value if why else ", ".join(certificate.weaknesses) or None,
+        "weak": bool(weaknesses),
+        "reason": certificate.fault or (why.value if why else ", ".join((*weaknesses, *_newer(entry, beside))) or None),
         "proposed": entry.proposed,
     }
 
@@ -58,7 +65,8 @@ def as_object(entry: Entry) -> dict[str, object]:
 def tell(entries: Sequence[Entry], look: Look, *, as_json: bool, whole: bool = False) -> None:
     """One array, or one line a key."""
     if as_json:
-        print_json([as_object(entry) for entry in entries])
+        beside = several(entries, time.time())
+        print_json([as_object(entry, beside) for entry in entries])
     else:
         print_table(_COLUMNS, [_row(entry, look) for entry in entries], whole=whole, nothing="no key is like that")
 
@@ -67,15 +75,27 @@ def tell_all_of(entries: Sequence[Entry], look: Look) -> None:
     """Everything known of each, for people."""
     for entry in entries:
         certificate = entry.certificate
-        say((", ".join(address.text for address in certificate.addresses) or "no address", "bold"))
+        say((", ".join(address.text for address in certificate.listed_addresses) or "no address", "bold"))
         why = certificate.unusable(time.time())
         say("  state    ", (why.value if why else "usable", "red" if why else "green"), _remarks(entry))
         say(f"  key      {certificate.fingerprint}")
         say(f"  origin   {entry.origin.value}, changed {look.day(entry.updated)}")
         for user_id in certificate.user_ids:
-            say(f"  user id  {user_id.text}{' (revoked)' if user_id.revoked else ''}")
+            say(f"  user id  {user_id.text}{_user_id_remark(user_id)}")
         for component in certificate.components:
             say(f"  {_component(component, certificate, look)}")
+
+
+def _newer(entry: Entry, beside: Mapping[Address, Sequence[Entry]]) -> list[str]:
+    """A remark for each of its addresses for which a newer key is used."""
+    addresses = [a for a in entry.certificate.addresses if a in beside and entry in beside[a][1:]]
+    return [f"a newer key of {address.text} is used" for address in addresses]
+
+
+def tell_several(entries: Sequence[Entry]) -> None:
+    """A line for each address that has several usable keys."""
+    for address, keys in several(entries, time.time()).items():
+        say(told(address, keys))
 
 
 def _row(entry: Entry, look: Look) -> Row:
@@ -92,7 +112,9 @@ def _row(entry: Entry, look: Look) -> Row:
 
 def _addresses(certificate: Certificate, look: Look) -> str:
     """All of them, or the first one and how many more."""
-    texts = [address.text for address in certificate.addresses] or [u.text for u in certificate.user_ids] or ["none"]
+    texts = (
+        [address.text for address in certificate.listed_addresses] or [u.text for u in certificate.user_ids] or ["none"]
+    )
     if look.full:
         return ", ".join(texts)
     return texts[0] if len(texts) == 1 else f"{texts[0]} +{len(texts) - 1}"
@@ -106,13 +128,22 @@ def _state(entry: Entry, look: Look) -> str:
         return SHORT[why]
     if entry.proposed:
         return "proposed"
-    return "weak" if entry.certificate.weaknesses else "usable"
+    return "weak" if entry.certificate.weaknesses(time.time()) else "usable"
 
 
 def _remarks(entry: Entry) -> str:
-    remarks = [f"weak: {weakness}" for weakness in entry.certificate.weaknesses]
+    remarks = [entry.certificate.fault] if entry.certificate.fault else []
+    remarks += [f"weak: {weakness}" for weakness in entry.certificate.weaknesses(time.time())]
     remarks += ["proposed: approve or reject it"] if entry.proposed else []
     return "".join(f", {remark}" for remark in remarks)
+
+
+def _user_id_remark(user_id: UserId) -> str:
+    if user_id.revoked:
+        return " (revoked)"
+    if not user_id.valid:
+        return " (without a valid self-signature)"
+    return " (it is not clear whose)" if user_id.others and not user_id.address else ""
 
 
 def _component(component: Component, certificate: Certificate, look: Look) -> str:
@@ -121,4 +152,5 @@ def _component(component: Component, certificate: Certificate, look: Look) -> st
     marks += ["encrypts"] if component.encrypts else []
     marks += ["revoked"] if component.revoked else []
     marks += [] if component.valid else ["not bound to the key"]
+    marks += [] if component.supported else ["of a kind that cannot be used here"]
     return f"{kind}  {look.key(component.fingerprint)}  {component.algorithm}, {', '.join(marks)}"

@@ -9,7 +9,7 @@ import typer
 
 from relay.admin import keys
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.key_listing import tell, tell_all_of
+from relay.cli.key_listing import tell, tell_all_of, tell_several
 from relay.cli.output import fail, print_json, say
 from relay.cli.times import Full, Look, Utc
 from relay.cli.values import address, given, one_of
@@ -66,6 +66,8 @@ def list_(  # noqa: PLR0913  each is an option
     )
     entries = with_store(context_of(context).config(), lambda store: keys.every(store, wanted, sort))
     tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+    if not as_json:
+        tell_several(entries)
 
 
 def show(

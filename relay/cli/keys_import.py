@@ -33,21 +33,23 @@ class Report:
     as_json: bool
     look: Look
     fates: Counter[Outcome] = field(default_factory=Counter)
+    never_usable: bool = False
 
     def tell(self, result: Result) -> None:
         """One line, or one object."""
         self.fates[result.outcome] += 1
+        self.never_usable |= result.never_usable
         if self.as_json:
             print_json(_object(result))
-        elif result.outcome is not Outcome.UNCHANGED:
+        elif result.outcome is not Outcome.UNCHANGED or result.never_usable:
             _tell(result, self.look)
 
     def close(self) -> None:
-        """The sum; ends the program with status 1 where something was refused."""
+        """The sum; ends the program with status 1 where something was refused or can never be used."""
         if not self.as_json:
             counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in Outcome)
             say(counted)
-        if self.fates[Outcome.REFUSED] or not self.fates.total():
+        if self.never_usable or not self.fates.total():
             raise typer.Exit(1)
 
 
@@ -69,7 +71,8 @@ def import_(
 
     Armored or binary, one or a thousand a file: each is imported, updated, unchanged, or refused and why.
 
-    Nothing is ever deleted. Status 1 when one of them was refused.
+    Nothing is ever deleted. A key that cannot be used is kept with its addresses: mail to them is not sent in clear.
+    Status 1 when one of them was refused, or can never be used.
 
     $ pgp-relay keys import /root/correspondents/
     """
@@ -92,7 +95,7 @@ def named(paths: list[str], gnupg_home: Path | None) -> Iterator[list[File | Ref
     with ExitStack() as stack:
         files = survey(paths)
         if gnupg_home:
-            files.append(stack.enter_context(exported(gnupg_home)))
+            files += stack.enter_context(exported(gnupg_home))
         acts = {file: number for number, file in enumerate(filter(_is_named, files))}
         act = stack.enter_context(stay_root([file.descriptor for file in acts if isinstance(file, File)]))
         yield [replace(f, opener=partial(act, acts[f])) if isinstance(f, File) and f in acts else f for f in files]
@@ -156,7 +159,7 @@ def _bar() -> Iterator[Progress | None]:
 def _tell(result: Result, look: Look) -> None:
     """A line of it."""
     where = f"{result.place}#{result.number}" if result.number > 1 else result.place
-    addresses = ", ".join(a.text for a in result.certificate.addresses) if result.certificate else ""
+    addresses = ", ".join(a.text for a in result.certificate.listed_addresses) if result.certificate else ""
     named = "".join(f" {word}" for word in (look.key(result.fingerprint), addresses) if word)
     told = "; ".join(filter(None, [_verdict(result), *result.warnings]))
     say(f"{where}: ", (result.outcome.value, _STYLES.get(result.outcome, "")), named, f": {told}" if told else "")
@@ -172,7 +175,7 @@ def _object(result: Result) -> dict[str, object]:
         "number": result.number,
         "result": result.outcome.value,
         "fingerprint": result.fingerprint or None,
-        "addresses": [a.text for a in result.certificate.addresses] if result.certificate else [],
+        "addresses": [a.text for a in result.certificate.listed_addresses] if result.certificate else [],
         "expires": moment(result.certificate.expires) if result.certificate else None,
         "reason": result.reason or None,
         "warnings": list(result.warnings),

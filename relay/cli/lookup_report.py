@@ -102,5 +102,6 @@ def _judged(certificate: Certificate, address: Address, look: Look) -> str:
     parts += [f"encrypts with {part.key_id} ({part.algorithm})" for part in subkeys]
     named = next((a for a in (address, address.untagged) if a and a in certificate.addresses), None)
     parts += [f"has a user id with {named.text}"] if named else []
-    parts.append(f"weak: {', '.join(certificate.weaknesses)}" if certificate.weaknesses else "not weak")
+    weaknesses = certificate.weaknesses(now)
+    parts.append(f"weak: {', '.join(weaknesses)}" if weaknesses else "not weak")
     return "; ".join(parts)

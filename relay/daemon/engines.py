@@ -135,6 +135,10 @@ class PooledExaminer:
         """As the port says."""
         return await self._here.merge(known, news)
 
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """As the port says."""
+        return await self._here.revoked_by(certificate, revoker)
+
     def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
         self._turn.release()
         if not work.cancelled():

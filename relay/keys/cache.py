@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 from relay.keys import selection
 from relay.keys.cached_answers import CachedAnswer, Lifetimes, outage, to_row, unusable
+from relay.keys.current import KnownCertificates
 from relay.keys.fair_queue import FairQueue, Owner, Ticket
 from relay.keys.fetches import Fetches
 from relay.keys.merge_policy import MergePolicy
@@ -31,7 +32,7 @@ from relay.keys.shared_outage import SharedOutage
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Source
-from relay.store import Answer, Answers, Certificates, Result
+from relay.store import Answer, Answers, Result
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -57,7 +58,7 @@ class CacheStore:
     """Where answers and certificates are kept."""
 
     answers: Answers
-    certificates: Certificates
+    certificates: KnownCertificates
     merge_policy: MergePolicy
     lifetimes: Lifetimes
     clock: Callable[[], float] = time.time

@@ -13,6 +13,8 @@ from relay.config.sections import LdapServer
 from relay.keys import wkd
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
+from relay.keys.current import CurrentCertificates
+from relay.keys.designated_revokers import RevocationExaminer
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
 from relay.keys.ldap.pool import SIZE as SESSIONS
@@ -96,11 +98,9 @@ class Sources:
                 await source.close()
 
 
-def build_keyring(config: Config, store: Store) -> Keyring:
-    """The store as a source."""
-    versions = frozenset({4, 6} if config.engine == "sequoia" else {4})  # GnuPG reads no version 6
-    refuse_weak, imported = config.weak_keys == "refuse", KEYRING in config.lookup.sources
-    return Keyring(store.certificates, refuse_weak=refuse_weak, versions=versions, imported=imported)
+def readable_versions(config: Config) -> frozenset[int]:
+    """The versions of certificates that the engine reads: GnuPG no version 6."""
+    return frozenset({4, 6} if config.engine == "sequoia" else {4})
 
 
 def lifetimes(config: Config) -> Lifetimes:
@@ -111,11 +111,17 @@ def lifetimes(config: Config) -> Lifetimes:
 
 def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Resolver:
     """Keyring and sources, as the configuration has them; each with an examiner of its own."""
-    listed = KEYRING in config.lookup.sources
-    merge_policy = MergePolicy(store.certificates, examiner(), imported_first=listed)
-    found = Sources(config, lambda: LearningExaminer(examiner(), merge_policy), examiner)
-    cache = CacheStore(store.answers, store.certificates, merge_policy, lifetimes(config))
-    local = LocalStore(build_keyring(config, store), store.certificates, merge_policy, listed)
+    listed, versions = KEYRING in config.lookup.sources, readable_versions(config)
+
+    def verifying() -> Examiner:
+        return RevocationExaminer(examiner(), store.certificates)
+
+    current = CurrentCertificates(store.certificates, verifying(), versions)
+    merge_policy = MergePolicy(store.certificates, verifying(), imported_first=listed)
+    found = Sources(config, lambda: LearningExaminer(verifying(), merge_policy), verifying)
+    cache = CacheStore(store.answers, current, merge_policy, lifetimes(config))
+    keyring = Keyring(current, refuse_weak=config.weak_keys == "refuse", versions=versions, imported=listed)
+    local = LocalStore(keyring, current, merge_policy, listed)
     return Resolver(local, found.remotes(cache), config.lookup.timeout, found.close)
 
 

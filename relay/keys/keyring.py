@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from relay.keys import selection
+from relay.keys.current import KnownCertificates
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
-from relay.store import Certificates
 
 NAME = "keyring"
 
@@ -23,7 +23,7 @@ class Keyring:
 
     def __init__(
         self,
-        certificates: Certificates,
+        certificates: KnownCertificates,
         *,
         refuse_weak: bool = False,
         versions: frozenset[int] = frozenset({3, 4, 6}),
@@ -68,12 +68,19 @@ class Keyring:
         origins = {entry.certificate.fingerprint: entry.origin for entry in latest_first}
         certificates = (entry.certificate for entry in latest_first)
         judged = selection.select(certificates, lambda certificate: self._fault(certificate, address, at))
+        if self._refuse_weak and judged.why is None:
+            judged = judged._replace(certificate=judged.certificate.without_weak_subkeys())
         return selection.answer(judged, origins[judged.certificate.fingerprint], NAME, NAME)
 
     def _fault(self, certificate: Certificate, address: Address, at: float) -> Why | None:
         why = certificate.unusable(at, address)
         if why is None and certificate.version not in self._versions:
             return Why.UNSUPPORTED
-        if why is None and self._refuse_weak and certificate.weaknesses:
+        if why is None and self._refuse_weak and _is_weak(certificate, at):
             return Why.WEAK
         return why
+
+
+def _is_weak(certificate: Certificate, at: float) -> bool:
+    """Whether all that may be encrypted to is weak, or the primary key."""
+    return bool(certificate.primary.weaknesses or not certificate.without_weak_subkeys().encryption_components(at))

@@ -142,7 +142,8 @@ class MergePolicy:
             return known
         if known is None:
             useless = imported and not self._usable(news.certificate, address)
-            return None if useless else replace(news, proposed=bool(imported))
+            own = replace(news, certificate=news.certificate.showing((address,)), proposed=bool(imported))
+            return None if useless else own
         return known if imported else replace(known, proposed=False, updated=news.updated)
 
     def _usable(self, certificate: Certificate, address: Address) -> bool:
@@ -163,19 +164,23 @@ class MergePolicy:
     async def _replace(self, beside: Sequence[Entry], origin: Origin, address: Address) -> None:
         """What the same source brought for this address alone before is over."""
         for entry in beside:
-            if entry.origin is origin and entry.certificate.addresses in ((address,), ()):
+            if entry.origin is origin and set(entry.certificate.shown_addresses) <= {address}:
                 await self._certificates.remove_fetched(entry.certificate.fingerprint, entry.version)
 
     async def _merged(self, news: Certificate, joins: Collection[Address] = ()) -> bool:
         """Only addresses that it has already, and those in `joins`, come from the news."""
         known = (await self._certificates.by_fingerprints([news.fingerprint])).get(news.fingerprint)
-        if known is None or known.certificate.data == news.data:
+        if known is None:
             return True
-        has = {user_id.address for user_id in known.certificate.user_ids if user_id.address}
-        merged = await self._examiner.merge(known.certificate.data, self._narrow(news.data, has.union(joins)))
+        before = known.certificate
+        shown = {*before.shown_addresses, *joins}
+        merged: Certificate | Unreadable = news
+        if before.data != news.data:
+            merged = await self._examiner.merge(before.data, self._narrow(news.data, shown))
         if isinstance(merged, Unreadable):
             raise EngineError("two states of one certificate could not be merged")
-        if merged.data == known.certificate.data:
+        merged = merged.showing(shown).revoked_as(before)
+        if (merged.data, set(merged.shown_addresses)) == (before.data, set(before.shown_addresses)):
             return True
         merged = bounded(replace(merged, disabled=known.certificate.disabled), known.certificate, news)
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
@@ -218,6 +223,10 @@ class LearningExaminer:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the examiner does."""
         return await self._examiner.merge(known, news)
+
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """As the examiner says."""
+        return await self._examiner.revoked_by(certificate, revoker)
 
 
 def _as_enabled(known: Entry, news: Entry) -> Entry:

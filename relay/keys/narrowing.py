@@ -21,7 +21,7 @@ async def narrow(
     certificates: Sequence[Certificate], address: Address, examiner: Examiner
 ) -> list[Certificate | Unreadable]:
     """Each with the user ids of this address alone. Raises `EngineError`."""
-    several = [one for one in certificates if any(user_id.address != address for user_id in one.user_ids)]
+    several = [one for one in certificates if any(user_id.addresses != (address,) for user_id in one.user_ids)]
     cuts = await examiner.examine([_cut(one, address) for one in several]) if several else []
     narrow = {one.fingerprint: strictest(one, cut) for one, cut in zip(several, cuts, strict=True)}
     return [narrow.get(one.fingerprint, one) for one in certificates]
@@ -39,7 +39,8 @@ def strictest(whole: Certificate, cut: Certificate | Unreadable) -> Certificate 
             replace(user_id, revoked=user_id.revoked or _revoked(whole, user_id.text)) for user_id in cut.user_ids
         ),
         disabled=whole.disabled or cut.disabled,
-        weaknesses=tuple(dict.fromkeys((*whole.weaknesses, *cut.weaknesses))),
+        holds_until=_earlier(whole.holds_until, cut.holds_until),
+        revokers=whole.revokers,
     )
 
 
@@ -67,6 +68,7 @@ def _stricter(whole: Component | None, cut: Component) -> Component:
         encrypts=whole.encrypts and cut.encrypts,
         revoked=whole.revoked or cut.revoked,
         valid=whole.valid and cut.valid,
+        weaknesses=tuple(dict.fromkeys((*whole.weaknesses, *cut.weaknesses))),
     )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from relay.keys.cache import CachedSource, Refresh
+from relay.keys.current import KnownCertificates
 from relay.keys.fair_queue import Owner
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import MergePolicy
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
-from relay.store import Certificates
 
 NO_SOURCE = "none"
 TOO_SLOW_NOW = "no answer at once"
@@ -44,7 +44,7 @@ class LocalStore:
     """The store as searches use it."""
 
     keyring: Keyring
-    certificates: Certificates
+    certificates: KnownCertificates
     merge_policy: MergePolicy
     listed: bool = True
     """`keyring` is among the sources; else imported certificates do not count."""

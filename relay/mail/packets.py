@@ -3,7 +3,7 @@
 `walk` reads old and new headers, partial and indeterminate lengths. Each octet of a header is read once; bodies are
 not read or copied. The cost is bounded by `most` packets and, in a packet of partial lengths, by `MIN_PARTIAL`:
 each partial length covers at least so many octets. Raises `OpenPgpError` for data that is cut off, is not OpenPGP
-or exceeds a bound, and `SecretKeyFound` where a keyring holds a secret key.
+or exceeds a bound (`TooManyPackets` where it is the number), and `SecretKeyFound` where a keyring holds a secret key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relay.model.errors import OpenPgpError, SecretKeyFound
+from relay.model.errors import OpenPgpError, SecretKeyFound, TooManyPackets
 
 PKESK = 1
 SIGNATURE = 2
@@ -66,11 +66,11 @@ class _Length(NamedTuple):
 
 
 def walk(data: Octets, most: int = MOST_PACKETS) -> Iterator[Packet]:
-    """The packets of `data` in their order; raises `OpenPgpError` after `most`."""
+    """The packets of `data` in their order; raises `TooManyPackets` after `most`."""
     position, size = 0, len(data)
     while position < size:
         if most <= 0:
-            raise OpenPgpError("too many OpenPGP packets")
+            raise TooManyPackets("too many OpenPGP packets")
         most -= 1
         packet = _packet(data, position)
         yield packet

@@ -64,21 +64,27 @@ def verify(
     hidden: HiddenRecipients = NOBODY,
     *,
     protect_subject: bool = False,
+    seipd2: bool = False,
 ) -> None:
     """Raise `NotEncrypted` unless it is an encrypted mail for exactly these recipients.
 
     A recipient is given as the key ids it may be encrypted to. Each has at least one session key packet (an
-    engine may use several subkeys of one certificate), each packet is for one of them, and none is hidden.
+    engine may use several subkeys of one certificate), each packet is for one of them, and none is hidden. The data is
+    a SEIPD packet of version 1; of version 2 only where `seipd2` says that all of them take it.
     """
     whole = mime.root(message)
     _verify_head(whole.head, hidden, protect_subject=protect_subject)
     kind = mime.content_type(whole.head)
     try:
-        named, tag = ciphertext.session_keys(ciphertext.pgp_mime(message, whole, kind or mime.ContentType("")))
+        data = ciphertext.pgp_mime(message, whole, kind or mime.ContentType(""))
+        named, tag = ciphertext.session_keys(data)
     except OpenPgpError as error:
         raise NotEncrypted(f"not encrypted: {error}") from error
     if tag != packets.SEIPD:
         raise NotEncrypted("not encrypted: the data is not integrity protected as it should be")
+    versions = tuple(data[packet.body_start] for packet in packets.walk(data))
+    if versions != (3,) * len(named) + (1,) and not (seipd2 and versions == (6,) * len(named) + (2,)):
+        raise NotEncrypted("not encrypted: in packets of a version that a recipient's software may not read")
     _verify_recipients(named, recipients)
 
 

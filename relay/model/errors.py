@@ -7,7 +7,8 @@
     ├── OpenPgpError          bytes that are not the OpenPGP they should be
     │   ├── NotEncrypted      what was about to leave as an encrypted mail is not one
     │   ├── Doubtful          what came in looks encrypted and may not be; carries the doubt
-    │   └── SecretKeyFound    a secret key where public ones belong
+    │   ├── SecretKeyFound    a secret key where public ones belong
+    │   └── TooManyPackets    more packets than are read
     ├── EngineError           encryption failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
@@ -81,6 +82,10 @@ class Doubtful(OpenPgpError):
 
 class SecretKeyFound(OpenPgpError):
     """What was offered as certificates holds a secret key."""
+
+
+class TooManyPackets(OpenPgpError):
+    """More packets than are read."""
 
 
 class EngineError(RelayError):

@@ -1,11 +1,10 @@
 """GnuPG's verdict on certificates: its colon listing as values (GnuPG's doc/DETAILS).
 
-Pure. `listings` reads what `--with-colons` prints and never fails on a record it does not know; fields that
-are no number count as absent. `certificate` joins one listing with the certificate's canonical octets.
+`listings` reads what `--with-colons` prints and does not fail on a record that it does not know; fields that are no
+number count as absent. `certificate` joins one listing with the certificate's canonical octets.
 
-What GnuPG prints of a part it takes from the whole: under a revoked or expired primary key every user id and
-subkey carries that letter too. The letter then says nothing of the part, and is not kept for it: the address
-of a revoked key must stay known as one whose key must not be used.
+Under a revoked or expired primary key GnuPG prints the primary key's letter for each user id and subkey too. There the
+letter says nothing of the part, and is not kept for it.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from relay.mail import user_id
-from relay.model import Certificate, Component, UserId
-from relay.openpgp.weakness import weaknesses
+from relay.mail.certificate_parts import parts
+from relay.model import Certificate, Component, UserId, user_id
+from relay.openpgp.weakness import with_weaknesses
 
 _ALGORITHMS = {
     1: "rsa",
@@ -30,6 +29,15 @@ _ALGORITHMS = {
     22: "eddsa",
 }
 _NAMED_BY_CURVE = frozenset({18, 19, 22})
+_WITHOUT_CURVE = frozenset({1, 2, 3, 16, 17})
+_CURVES = frozenset(
+    {
+        "cv25519", "ed25519", "cv448", "ed448", "x448", "nistp256", "nistp384", "nistp521", "secp256k1",
+        "brainpoolp256r1", "brainpoolp384r1", "brainpoolp512r1",
+    }
+)  # fmt: skip
+"""GnuPG's names; it prints the number (OID) of a curve that it does not know, and ends when it is to use one."""
+_UNKNOWN_PRIMARY = "GnuPG cannot use this key: its primary key is of an algorithm or a curve that it does not know."
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrfvb0])")
 _SHORT_ESCAPES = {b"n": b"\n", b"r": b"\r", b"f": b"\f", b"v": b"\v", b"b": b"\b", b"0": b"\0"}
 
@@ -83,15 +91,16 @@ def keygrips(output: bytes) -> dict[str, str]:
     return found
 
 
-def certificate(data: bytes, listing: Listing, at: float) -> Certificate:
-    """The certificate whose canonical octets are `data`; weaknesses are those of what is alive at that time."""
+def certificate(data: bytes, listing: Listing) -> Certificate:
+    """The certificate whose canonical octets are `data`."""
+    primary = listing.components[0]
     return Certificate(
         data=data,
         version=4,
-        components=tuple(listing.components),
+        components=with_weaknesses(listing.components, parts(data)),
         user_ids=tuple(listing.user_ids),
         disabled=listing.disabled,
-        weaknesses=weaknesses(data, listing.components, at),
+        fault="" if primary.valid or primary.supported else _UNKNOWN_PRIMARY,
     )
 
 
@@ -110,14 +119,15 @@ def _component(record: list[bytes], primary: str) -> Component:
         encrypts="e" in _text(record, 11),
         revoked=letter == "r" and primary != "r",
         valid=letter != "i",
+        supported=_supported(record),
     )
 
 
 def _user_id(record: list[bytes], primary: str) -> UserId:
-    text = user_id.decode(_unescaped(record[9] if len(record) > 9 else b""))
+    octets = _unescaped(record[9] if len(record) > 9 else b"")
     letter = _letter(record)
-    gone = letter in {"r", "e", "i"} and letter != primary  # an expired one binds no address any more
-    return UserId(text=text, address=user_id.address(text), revoked=gone)
+    gone = letter in {"r", "e"} and letter != primary  # an expired one binds no address any more
+    return user_id.read(octets, revoked=gone, valid=letter != "i")
 
 
 def _algorithm(record: list[bytes]) -> str:
@@ -125,6 +135,11 @@ def _algorithm(record: list[bytes]) -> str:
     if number in _NAMED_BY_CURVE and curve:
         return curve.lower()
     return f"{_ALGORITHMS.get(number, f'algorithm{number}-')}{bits}"
+
+
+def _supported(record: list[bytes]) -> bool:
+    number = _number(record, 3)
+    return number in _WITHOUT_CURVE or (number in _NAMED_BY_CURVE and _text(record, 16).lower() in _CURVES)
 
 
 def _letter(record: list[bytes]) -> str:

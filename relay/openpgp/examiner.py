@@ -1,15 +1,15 @@
 """Reads certificates and has GnuPG judge them: `ports.Examiner`.
 
-Promises: one verdict for each blob, in order, and none that another blob of the same call could spoil: each
-is a file of its own to gpg. A certificate comes back as gpg itself would store it, in canonical packet order
-(a revocation that stood after the subkeys counts), with self-signatures alone, without the parts whose
-signatures do not hold; gpg looks for the place of a signature only where it is not plain (`order`). One call
-of gpg both normalises and judges, in a home that is made for it and thrown away (`--import-options
-import-export,import-show`); many certificates share a call, and calls run in parallel. No agent is started,
-nothing is fetched.
+Promises: one verdict for each blob, in order, and none that another blob of the same call could spoil: each is a file
+of its own to gpg. A certificate comes back as gpg itself would store it, in canonical packet order (a revocation that
+stood after the subkeys counts), with self-signatures alone, without the parts whose signatures do not hold; what else
+is kept of it is told in `relay.openpgp.kept`. gpg looks for the place of a signature only where it is not plain
+(`canonical_order`). One call of gpg both normalises and judges, in a home that is made for it and thrown away
+(`--import-options import-export,import-show`); many certificates share a call, and calls run in parallel. No agent is
+started, nothing is fetched.
 
-What gpg need not see at all, `screen` turns away. Raises `EngineError` and `EngineTimeout` when gpg itself
-fails: an outage, never a verdict on a certificate.
+What gpg need not see at all, `prefilter` turns away. Raises `EngineError` and `EngineTimeout` when gpg itself fails: an
+outage, never a verdict on a certificate.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from relay.mail import packets
+from relay.mail.certificate_parts import joined, parts, united
 from relay.model import Certificate, Unreadable
-from relay.model.errors import EngineError
-from relay.openpgp import call
+from relay.model.errors import EngineError, OpenPgpError
+from relay.openpgp import call, kept
 from relay.openpgp.canonical_order import in_order, same
 from relay.openpgp.colon_listing import certificate, listings
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
 from relay.openpgp.prefilter import MOST_OCTETS, certificate_fingerprint, screen
 
-MOST_OCTETS_KEPT = 1 << 20
 BATCH = 100
 NICE = 5
 """Mails whose keys are known do not wait for what strangers publish, nor for imports."""
@@ -64,34 +65,41 @@ class GnuPGExaminer:
         readable: dict[bytes, str] = {}
         for blob in blobs:
             match screen(blob):
-                case Unreadable() as unreadable:
-                    verdicts[blob] = unreadable
+                case Unreadable(reason=reason):
+                    verdicts[blob] = kept.unreadable(blob, reason)
                 case name:
                     readable[blob] = name
-        verdicts |= await self._as_they_stand(readable)
-        verdicts |= await self._each({blob: name for blob, name in readable.items() if blob not in verdicts})
+        at = time.time()
+        read = await self._as_they_stand(readable)
+        read |= await self._each({blob: name for blob, name in readable.items() if blob not in read})
+        verdicts |= {blob: _completed(blob, found, at) for blob, found in read.items()}
         return [verdicts[blob] for blob in blobs]
 
     async def merge(self, known: bytes, news: bytes) -> Verdict:
         """Both states of one certificate as one."""
-        names = [screen(known), screen(news)]
-        for name in names:
-            if isinstance(name, Unreadable):
-                return name
-        if names[0] != names[1]:
+        try:
+            first, second = parts(known), parts(news)
+            if not first or next(iter(first)) != next(iter(second), None):
+                return Unreadable("These are two different keys.")
+            wholes = [united(first, second), united(second, first)]
+            verdicts = await self.examine([joined(whole) for whole in wholes[: 1 + (wholes[0] != wholes[1])]])
+        except OpenPgpError:
             return Unreadable("These are two different keys.")
-        async with self._turns:
-            # gpg takes a state without user ids only when it has the key already: so `known` comes again at the end
-            with _throwaway_home() as home, call.memories([known, news, known]) as fds:
-                arguments = ("--import-options", "self-sigs-only", "--import", *map(call.name, fds))
-                imported = await self._call(home, *arguments, passing=fds, weight=2)
-                exported = await self._call(home, "--export", str(names[0]), weight=2)
-        if imported.code != 0 or exported.code != 0:
-            raise EngineError("gpg did not merge two states of a certificate")
-        if not exported.output:
-            return Unreadable("GnuPG finds no user id in it that its key has signed.")
-        [verdict] = await self.examine([exported.output])
+        verdict = min(verdicts, key=_preference)
+        if isinstance(verdict, Certificate) and parts(verdict.data) == first:
+            return replace(verdict, data=known)  # gpg puts signatures in another order where it moved one
         return verdict
+
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """Whether GnuPG takes it for revoked where it knows that other certificate: its designated revoker's."""
+        async with self._turns:
+            with _throwaway_home() as home, call.memories([revoker, certificate]) as fds:
+                imported = await self._call(home, "--import", *map(call.name, fds), passing=fds, weight=2)
+                listed = await self._call(home, "--list-keys", weight=2)
+        if imported.code != 0 or listed.code != 0:
+            raise EngineError("gpg did not read a key and its designated revoker")
+        name = certificate_fingerprint(certificate)
+        return any(key.fingerprint == name and key.primary == "r" for key in listings(listed.output))
 
     async def _as_they_stand(self, readable: dict[bytes, str]) -> dict[bytes, Verdict]:
         """Of those in order; where gpg has anything to change, it is left to be put in order."""
@@ -145,20 +153,25 @@ class GnuPGExaminer:
 _NOTHING_LEFT = Unreadable("GnuPG finds no key in it that holds together.")
 
 
+def _preference(verdict: Verdict) -> tuple[bool, bool, bool]:
+    """Which of two to take where both states have a signature of the same value, of which one may be forged."""
+    if isinstance(verdict, Unreadable):
+        return True, True, True
+    return False, not verdict.primary.revoked, verdict.unusable(time.time()) is not None
+
+
+def _completed(blob: bytes, read: Verdict, at: float) -> Verdict:
+    return kept.unreadable(blob, read.reason) if isinstance(read, Unreadable) else kept.completed(blob, read, at)
+
+
 def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict]:
-    octets = {certificate_fingerprint(one): one for one in packets.split_certificates(canonical)} if canonical else {}
-    now = time.time()
+    written = packets.split_certificates(canonical, len(canonical)) if canonical else []
+    octets = {certificate_fingerprint(one): one for one in written}
     return {
-        key.fingerprint: _kept(certificate(octets[key.fingerprint], key, now))
+        key.fingerprint: certificate(octets[key.fingerprint], key)
         for key in listings(listing)
         if key.fingerprint in octets
     }
-
-
-def _kept(verdict: Certificate) -> Verdict:
-    if len(verdict.data) > MOST_OCTETS_KEPT:
-        return Unreadable(f"This key is larger than {MOST_OCTETS_KEPT >> 20} MiB.")
-    return verdict
 
 
 def _batches(readable: dict[bytes, str]) -> Iterator[dict[bytes, str]]:

@@ -1,20 +1,21 @@
 """A certificate cut down to what may be encrypted to now.
 
-Sequoia, left to itself, encrypts to expired and to revoked subkeys of a certificate. GnuPG verifies the binding of
-every subkey before it encrypts to one, a millisecond each. What is kept: the primary key, its user ids, and each subkey
-that is usable at that time, with the signatures behind them. Octets are cut, never made. Raises `OpenPgpError` for data
-that is no OpenPGP, and `EngineError` for a certificate of which nothing is left.
+Sequoia encrypts to expired and to revoked subkeys of a certificate where they are there. GnuPG verifies the binding of
+every subkey before it encrypts to one, which takes a millisecond each. What is kept: the primary key, its user ids, and
+each subkey that is usable at that time, with the signatures behind them. Raises `OpenPgpError` for data that is no
+OpenPGP, and `EngineError` for a certificate of which nothing is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
 from functools import lru_cache
+from itertools import zip_longest
 
 from relay.mail import packets
+from relay.mail.fingerprints import fingerprint
 from relay.model import Certificate
 from relay.model.errors import EngineError
-from relay.openpgp.fingerprints import fingerprint
 
 REMEMBERED = 1000
 """Certificates of ordinary size."""
@@ -31,12 +32,14 @@ def trimmed(certificate: Certificate, at: float) -> bytes:
 
 
 def without_subkeys(data: bytes, keep: Container[str]) -> bytes:
-    """All but the subkeys that are not in `keep`, and what stands behind those."""
+    """All but the subkeys that are not in `keep`, with what stands behind those, and user ids without a signature."""
     kept, keeping = [], True
-    for packet in packets.walk(data):
+    walked = list(packets.walk(data))
+    for packet, following in zip_longest(walked, walked[1:]):
         if packet.tag == packets.PUBLIC_SUBKEY:
             keeping = fingerprint(packets.body(data, packet)) in keep
-        if keeping:
+        unsigned = packet.tag == packets.USER_ID and (following is None or following.tag != packets.SIGNATURE)
+        if keeping and not unsigned:
             kept.append(data[packet.start : packet.end])
     return b"".join(kept)
 

@@ -92,5 +92,6 @@ async def encrypted(engine: Engine, job: EncryptionJob) -> bytes:
     del ciphertext
     now = time.time()
     meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in group.certificates]
-    pgpmime.verify(message, meant, group.hidden, protect_subject=group.protect_subject)
+    seipd2 = all(certificate.takes_seipd2 for certificate in group.certificates)
+    pgpmime.verify(message, meant, group.hidden, protect_subject=group.protect_subject, seipd2=seipd2)
     return message

@@ -85,3 +85,9 @@ class Examiner(Protocol):
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """Both states of one certificate (same fingerprint) as one: nothing known is lost. Raises `EngineError`."""
+
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """Whether a revocation in it holds that this other certificate made, its designated revoker's.
+
+        Raises `EngineError`.
+        """

@@ -58,6 +58,15 @@ class Certificates:
         """Those of these full fingerprints that are known."""
         return await self._database.read(lambda c: rows.by_fingerprints(c, fingerprints))
 
+    async def claimed_by(self, fingerprints: Collection[str]) -> list[Entry]:
+        """Those that carry an unverified revocation by one of these keys, their designated revokers."""
+        return await self._database.read(lambda c: rows.claimed_by(c, fingerprints))
+
+    async def shared(self, addresses: Collection[Address]) -> list[Entry]:
+        """All certificates of those of these addresses that several certificates have."""
+        keys = [address.key for address in addresses]
+        return await self._database.read(lambda c: rows.shared(c, keys))
+
     async def search(self, text: str) -> list[Entry]:
         """For people: a fingerprint, its beginning (8 digits or more) or a 16-digit key id, spaced as they like.
 

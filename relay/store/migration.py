@@ -12,8 +12,12 @@ from functools import partial
 from sqlalchemy import Connection, delete, insert, inspect, select
 
 from relay.model.errors import StoreError
+from relay.store import reindex
 from relay.store.database import Database
 from relay.store.schema import STEPS, schema_version
+
+AFTER_STEP = {4: reindex.shown_addresses}
+"""What a step does beside its statements, by the version that it leads to."""
 
 
 async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) -> None:
@@ -39,5 +43,7 @@ def _step(connection: Connection, past: int, statements: Sequence[str]) -> None:
     types = {"octets": "BLOB", "integer": "INTEGER"} if sqlite else {"octets": "BYTEA", "integer": "BIGINT"}
     for statement in statements:
         connection.exec_driver_sql(statement.format(**types))
+    if past + 1 in AFTER_STEP:
+        AFTER_STEP[past + 1](connection)
     connection.execute(delete(schema_version))
     connection.execute(insert(schema_version), {"version": past + 1})

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
 
 from relay.model import Entry, Origin
-from relay.store.schema import addresses, answers, approved, certificates, rejected, state
+from relay.store.schema import addresses, answers, approved, certificates, rejected, revokers, state
 from relay.store.verdict import dump, load
 
 __all__ = ["Connection"]
@@ -73,6 +73,28 @@ def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> di
             entry = _entry(*row)
             found[entry.certificate.fingerprint] = entry
     return found
+
+
+def claimed_by(connection: Connection, fingerprints: Collection[str]) -> list[Entry]:
+    """Those that carry an unverified revocation by one of these keys."""
+    found: dict[str, Entry] = {}
+    for chunk in _chunks(fingerprints):
+        claimed = _ENTRY.join(revokers, revokers.c.fingerprint == _COLUMNS.fingerprint)
+        for row in connection.execute(claimed.where(revokers.c.revoker.in_(chunk))):
+            entry = _entry(*row)
+            found[entry.certificate.fingerprint] = entry
+    return list(found.values())
+
+
+def shared(connection: Connection, keys: Collection[str]) -> list[Entry]:
+    """All certificates of those addresses that several have."""
+    several: set[str] = set()
+    owner = addresses.alias("owner")
+    for chunk in _chunks(keys):
+        counted = select(addresses.c.address).where(addresses.c.address.in_(chunk)).group_by(addresses.c.address)
+        wanted = select(owner.c.fingerprint).where(owner.c.address.in_(counted.having(func.count() > 1)))
+        several.update(connection.execute(wanted).scalars())
+    return list(by_fingerprints(connection, several).values())
 
 
 def search(connection: Connection, text: str) -> list[Entry]:
@@ -199,6 +221,9 @@ def _replace(connection: Connection, latest: Mapping[str, Entry]) -> None:
     owned = [{"address": a, "fingerprint": f} for f, entry in latest.items() for a in _address_keys(entry)]
     if owned:
         connection.execute(insert(addresses), owned)
+    claimed = [{"revoker": r, "fingerprint": f} for f, entry in latest.items() for r in entry.certificate.revokers]
+    if claimed:
+        connection.execute(insert(revokers), claimed)
     _changed(connection)
 
 
@@ -206,6 +231,7 @@ def _delete(connection: Connection, fingerprints: Collection[str]) -> int:
     gone = 0
     for chunk in _chunks(fingerprints):
         connection.execute(delete(addresses).where(addresses.c.fingerprint.in_(chunk)))
+        connection.execute(delete(revokers).where(revokers.c.fingerprint.in_(chunk)))
         gone += connection.execute(delete(certificates).where(_COLUMNS.fingerprint.in_(chunk))).rowcount
     return gone
 
@@ -216,8 +242,8 @@ def _changed(connection: Connection) -> None:
 
 
 def _address_keys(entry: Entry) -> list[str]:
-    # Those of revoked user ids too: "its user id is revoked" is not "no key".
-    return list(dict.fromkeys(u.address.key for u in entry.certificate.user_ids if u.address))
+    # Those of revoked and doubtful user ids too: none of them is "no key".
+    return [address.key for address in entry.certificate.shown_addresses]
 
 
 def _row(entry: Entry) -> dict[str, object]:

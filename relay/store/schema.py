@@ -65,6 +65,14 @@ addresses = Table(
     Column("fingerprint", Text, primary_key=True),
 )
 
+revokers = Table(
+    "revoker",
+    tables,
+    Column("revoker", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+)
+"""Certificates that carry an unverified revocation by a designated revoker."""
+
 rejected = Table("rejected", tables, Column("fingerprint", Text, primary_key=True))
 
 approved = Table("approved", tables, Column("fingerprint", Text, primary_key=True))
@@ -215,6 +223,9 @@ _FOURTH = (
     "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
     """CREATE TABLE own_deleted (
         fingerprint TEXT NOT NULL PRIMARY KEY, keygrip TEXT NOT NULL, deleted DOUBLE PRECISION NOT NULL)""",
+    """CREATE TABLE revoker (
+        revoker TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (revoker, fingerprint))""",
+    "CREATE INDEX revoker_fingerprint ON revoker (fingerprint)",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

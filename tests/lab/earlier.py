@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.synthetic import NOW, certificate, entry
 from relay.model import Address, Origin, Record, Why
 from relay.store import Answer, Result, Store
+from relay.store.verdict import NOT_ANY_MORE
 
 
 async def is_whole(store: Store) -> None:
     """All that was in it is there, in this version's words, and it goes on from there."""
     (bob,) = await store.certificates.by_address(Address("bob@example.org"))
-    assert bob == entry(certificate("bob", data=b"bob"))
+    assert bob == entry(replace(certificate("bob", data=b"bob"), holds_until=NOT_ANY_MORE))
     (ida,) = await store.certificates.by_address(Address("ida@example.org"))
     assert (ida.origin, ida.certificate.expires) == (Origin.WKD, 1_900_000_000)
     (old,) = await store.certificates.by_address(Address("old@example.org"))

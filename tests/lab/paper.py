@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from relay.mail import user_id as userid
 from relay.mail.packets import walk
-from relay.model import Certificate, Component, Unreadable, UserId
+from relay.model import Certificate, Component, Unreadable
+from relay.model import user_id as userid
 from relay.model.errors import EngineError
 
 KEY_REVOCATION, DIRECT_KEY, CERTIFICATION, BINDING = 0x20, 0x1F, 0x13, 0x18
@@ -73,7 +73,5 @@ def _read(blob: bytes) -> Certificate | Unreadable:
     components += [
         Component(fingerprint[::-1], "cv25519", created, None, encrypts=True) for tag, _ in parts if tag == 14
     ]
-    ids = tuple(
-        UserId(text, userid.address(text)) for text in (userid.decode(body) for tag, body in parts if tag == 13)
-    )
+    ids = tuple(userid.read(body) for tag, body in parts if tag == 13)
     return Certificate(blob, 4, tuple(components), ids)

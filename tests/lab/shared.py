@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from relay.mail import armor, packets
+from relay.mail.fingerprints import fingerprint
 from relay.model import Address, Why
-from relay.openpgp.weakness import fingerprint
 
 CERTS = Path(__file__).resolve().parents[2].parent / "shared" / "certs"
+
+CASES = CERTS.parent / "cases"
+"""Inputs from public reports that went wrong once, and what is right (README.md there)."""
 
 needs_certs = pytest.mark.skipif(not CERTS.is_dir(), reason="../shared/certs is not there")
 
@@ -41,7 +44,7 @@ WHY_NOT: dict[str, Why | str] = {
     "rnp-validity/alice-sign-sub-pub.pgp": Why.NO_ENCRYPTION,
     "rnp-validity/basil-pub.asc": Why.NO_ENCRYPTION,
     "rnp-validity/claus-pub.asc": Why.NO_ENCRYPTION,
-    "rnp-validity/alice-rev.pgp": "This is OpenPGP data, but does not begin with a public key.",
+    "rnp-validity/alice-rev.pgp": "This is OpenPGP data, but does not begin with a public key.",  # a lone revocation
 }
 """Why GnuPG does not encrypt to it, as the relay says it; what is not named here is usable."""
 

@@ -72,14 +72,16 @@ class Notary:
 def read(blob: bytes) -> Certificate:
     state = json.loads(blob)
     end = None if state["expires"] is None else int(state["expires"])
-    primary = Component(fpr(state["number"]), "ed25519", 0, end, encrypts=False, revoked=state["revoked"])
+    weak = ("RSA of 1024 bits",) if state["weak"] else ()
+    primary = Component(
+        fpr(state["number"]), "ed25519", 0, end, encrypts=False, revoked=state["revoked"], weaknesses=weak
+    )
     subkey = Component(fpr(state["number"] + 0xABC0000), "cv25519", 0, None, encrypts=True)
     return Certificate(
         blob,
         4,
         (primary, subkey),
         tuple(UserId(a, Address(a)) for a in state["addresses"]),
-        weaknesses=("RSA of 1024 bits",) if state["weak"] else (),
     )
 
 

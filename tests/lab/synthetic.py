@@ -23,17 +23,17 @@ def certificate(  # noqa: PLR0913 - one value a fact
     """One with its fingerprint from `name`, and user ids for these addresses (`name@example.org`)."""
     digits = hashlib.sha256(name.encode()).hexdigest().upper()
     primary = digits if version == 6 else digits[:40]
+    weaknesses = ("RSA of 1024 bits",) if weak else ()
     return Certificate(
         data=data or f"{name}:".encode() + bytes(600),
         version=version,
         components=(
-            Component(primary, "ed25519", CREATED, expires, encrypts=False, revoked=revoked),
+            Component(primary, "ed25519", CREATED, expires, encrypts=False, revoked=revoked, weaknesses=weaknesses),
             Component(primary[::-1], "cv25519", CREATED, expires, encrypts=encrypts),
         ),
         user_ids=tuple(
             UserId(f"{name} <{a}>", Address(a) if a else None) for a in addresses or (f"{name}@example.org",)
         ),
-        weaknesses=("RSA of 1024 bits",) if weak else (),
     )
 
 

@@ -1,13 +1,14 @@
 """The public keys of a GnuPG home, as gpg itself exports them (`keys import --gnupg-home`).
 
-The home is read and nothing in it changes. gpg gets an explicit home, a clean environment, no terminal and
-ten minutes, after which it is killed with what it started; root calls it as the owner of the home. The export goes
-into a file without a name. Failure is a `Refusal`.
+What gpg leaves out is read from the keyring files (`keyring_files`). The home is read and nothing in it changes. gpg
+gets an explicit home, a clean environment, no terminal and ten minutes, after which it is killed with what it started;
+root calls it as the owner of the home. What was read lies in files without a name. Failure is a `Refusal`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import tempfile
@@ -17,13 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from relay.admin.key_import import keyring_files
 from relay.admin.key_import.folders import LARGEST_FILE, File
 from relay.admin.key_import.result import Refusal
 from relay.admin.owner import Descriptor
+from relay.mail import packets
+from relay.model.errors import OpenPgpError
 
 SECONDS = 600.0
 
-_KEYRINGS = ("pubring.kbx", "pubring.gpg", "public-keys.d")
+_KEYRINGS = (*keyring_files.NAMES, "public-keys.d")
 _READ = (
     *("pubring.kbx", "pubring.gpg", "pubring.kbx~", "pubring.gpg~", "trustdb.gpg", "random_seed"),
     *("gpg.conf", "common.conf", "secring.gpg", "tofu.db", ".gpg-v21-migrated"),
@@ -32,26 +36,48 @@ _EXPORT = ("--batch", "--no-tty", "--quiet", "--no-options", "--no-auto-check-tr
 
 
 @contextmanager
-def exported(home: Path) -> Iterator[File | Refusal]:
-    """A file with all public keys of that home, to be read inside the block. Not to be called where a loop runs."""
-    with tempfile.TemporaryFile() as file:
-        yield asyncio.run(_exported(home, file))
+def exported(home: Path) -> Iterator[list[File | Refusal]]:
+    """Files with all public keys of that home, to be read inside the block. Not to be called where a loop runs."""
+    with tempfile.TemporaryFile() as by_gpg, tempfile.TemporaryFile() as left_out:
+        yield asyncio.run(_exported(home, by_gpg, left_out))
 
 
-async def _exported(home: Path, file: IO[bytes]) -> File | Refusal:
+async def _exported(home: Path, by_gpg: IO[bytes], left_out: IO[bytes]) -> list[File | Refusal]:
     place = str(home)
     if not _is_home(home):
-        return Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")
+        return [Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")]
     if strange := _no_file(home):
-        return Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")
-    if not await _export(home, file.fileno()):
-        return Refusal(place, 0, "GnuPG could not export the keys of this folder: try gpg --export.")
+        return [Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")]
+    files: list[File | Refusal] = []
+    if not await _export(home, by_gpg.fileno()):
+        files.append(Refusal(place, 0, "GnuPG could not export the keys of this folder: try gpg --export."))
+    _write_left_out(home, by_gpg, left_out)
+    files += filter(None, (_file(place, file) for file in (by_gpg, left_out)))
+    return files or [Refusal(place, 0, "This GnuPG home holds no public key.")]
+
+
+def _write_left_out(home: Path, by_gpg: IO[bytes], target: IO[bytes]) -> None:
+    by_gpg.seek(0)
+    known = set(_primaries(by_gpg.read(LARGEST_FILE)))
+    with suppress(OSError):  # gpg has told what it could read
+        target.writelines(key for key in keyring_files.keys(home) if known.isdisjoint(_primaries(key)))
+    target.flush()
+
+
+def _primaries(data: bytes) -> Iterator[bytes]:
+    """The digest of each primary key, as far as the packets can be read."""
+    with suppress(OpenPgpError):
+        for packet in packets.walk(data, most=len(data)):
+            if packet.tag == packets.PUBLIC_KEY:
+                yield hashlib.sha256(packets.body(data, packet)).digest()
+
+
+def _file(place: str, file: IO[bytes]) -> File | Refusal | None:
+    """What is in it; None: nothing."""
     size = os.fstat(file.fileno()).st_size
-    if not size:
-        return Refusal(place, 0, "This GnuPG home holds no public key.")
     if size > LARGEST_FILE:
         return Refusal(place, 0, "This GnuPG home holds more than 1 GiB of keys: export them in parts.")
-    return File(place, size, partial(_again, file))
+    return File(place, size, partial(_again, file)) if size else None
 
 
 def _again(file: IO[bytes]) -> int:

@@ -1,8 +1,9 @@
 """Judges what was read and stores it, a few hundred certificates at a time; meanwhile the next are judged.
 
-A fingerprint the store knows is merged with what it knows, so that nothing known is lost; where another
-process changed it meanwhile, it is merged again. Raises `EngineError` when the OpenPGP software itself fails
-and `StoreError` when the store does: what was told before that is stored.
+A fingerprint the store knows is merged with what it knows, so that nothing known is lost; where another process changed
+it meanwhile, it is merged again. A revocation that stands alone is merged with the key that it names, once the
+certificates of its batch are stored. Raises `EngineError` when the OpenPGP software itself fails and `StoreError` when
+the store does: what was told before that is stored.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
+from relay.admin.key_import import revocations
 from relay.admin.key_import.folders import File
 from relay.admin.key_import.reader import Read, read
-from relay.admin.key_import.result import Offer, Outcome, Refusal, Result, refused, stored
-from relay.model import Certificate, Entry, Origin, Unreadable
+from relay.admin.key_import.result import Offer, Refusal, Result, refused
+from relay.admin.key_import.storing import State, Storing
+from relay.admin.several_keys import several, told
+from relay.keys.designated_revokers import RevocationExaminer
+from relay.model import Address, Certificate, Entry, Unreadable
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
@@ -28,12 +33,9 @@ BATCH = 400
 BATCH_OCTETS = 32 << 20
 AHEAD = 2
 """Batches that the judge has at a time, so that there is work for it while one that it is done with is stored."""
-ATTEMPTS = 5
 
 Progress = Callable[[int, int], None]
 """Octets done, octets in all files."""
-
-_Judged = tuple[Offer, Certificate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,10 @@ class Intake:
     """Imports into one store, with one judge."""
 
     def __init__(self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float] = time.time) -> None:
-        self._examiner = examiner
+        self._examiner = RevocationExaminer(examiner, certificates)
         self._certificates = certificates
         self._clock = clock
+        self._storing = Storing(self._examiner, certificates, clock)
 
     async def run(
         self, files: Sequence[File | Refusal], *, stdin: BinaryIO | None = None, progress: Progress | None = None
@@ -82,7 +85,7 @@ class Intake:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _judge(self, batch: Sequence[Read]) -> _Batch:
-        offers = [found for found, _ in batch if isinstance(found, Offer)]
+        offers = [found for found, _ in batch if isinstance(found, Offer) and not found.revocation]
         verdicts = await self._examiner.examine([offer.data for offer in offers])
         return _Batch(
             [found for found, _ in batch],
@@ -91,67 +94,47 @@ class Intake:
         )
 
     async def _import(self, batch: _Batch) -> list[Result]:
-        results: dict[int, Result] = {}
-        judged: list[_Judged] = []
-        for found in batch.found:
-            if isinstance(found, Refusal):
-                results[id(found)] = refused(found)
-                continue
-            verdict = batch.verdicts[id(found)]
-            if isinstance(verdict, Unreadable):
-                results[id(found)] = refused(found, verdict.reason)
-            else:
-                judged.append((found, verdict))
-        results |= await self._store(judged)
-        return [results[id(found)] for found in batch.found]
+        results = {id(found): refused(found) for found in batch.found if isinstance(found, Refusal)}
+        offers = [found for found in batch.found if isinstance(found, Offer)]
+        states = []
+        for offer in offers:
+            match batch.verdicts.get(id(offer)):
+                case None:  # a revocation
+                    continue
+                case Unreadable(reason=reason, fingerprint=""):
+                    results[id(offer)] = refused(offer, offer.damage or reason)
+                case read:
+                    states.append(State(offer, read.fingerprint, offer.data, read))
+        results |= await self._storing.store(states)
+        results |= await self._revoke([offer for offer in offers if offer.revocation])
+        told = await self._remarked({id(found): results[id(found)] for found in batch.found})
+        return [told[id(found)] for found in batch.found]
 
-    async def _store(self, judged: Sequence[_Judged]) -> dict[int, Result]:
-        results: dict[int, Result] = {}
-        for _ in range(ATTEMPTS):
-            changed = await self._attempt(judged, results)
-            judged = [(offer, certificate) for offer, certificate in judged if certificate.fingerprint in changed]
-            if not judged:
-                return results
-        reason = "Another import is changing this key: import it again."
-        return results | {id(offer): refused(offer, reason) for offer, _ in judged}
+    async def _revoke(self, offers: Sequence[Offer]) -> dict[int, Result]:
+        states, results = await revocations.states(self._certificates, offers)
+        return results | await self._storing.store(states)
 
-    async def _attempt(self, judged: Sequence[_Judged], results: dict[int, Result]) -> set[str]:
-        """Store what was judged; the fingerprints that another process changed meanwhile are left to do."""
-        keys: dict[str, list[_Judged]] = {}
-        for offer, certificate in judged:
-            keys.setdefault(certificate.fingerprint, []).append((offer, certificate))
-        known = await self._certificates.by_fingerprints(keys)
-        evolved = await asyncio.gather(*(self._evolve(known.get(f), states, results) for f, states in keys.items()))
-        new = [entry for f, entry in zip(keys, evolved, strict=True) if entry is not None and entry != known.get(f)]
-        versions = {fingerprint: entry.version for fingerprint, entry in known.items()}
-        return {entry.certificate.fingerprint for entry in await self._certificates.upsert(new, versions)}
-
-    async def _evolve(self, entry: Entry | None, states: Sequence[_Judged], results: dict[int, Result]) -> Entry | None:
-        """The entry after all these states of one certificate, one after the other."""
-        for offer, certificate in states:
-            merged = await self._merge(entry, certificate)
-            if isinstance(merged, Unreadable):
-                results[id(offer)] = refused(offer, merged.reason)
-                continue
-            outcome = _outcome(entry, merged)
-            if entry is None or outcome is not Outcome.UNCHANGED:
-                entry = Entry(merged, Origin.IMPORTED, int(self._clock()))
-            else:
-                entry = Entry(merged, entry.origin, entry.updated)
-            results[id(offer)] = stored(offer, outcome, merged, self._clock())
-        return entry
-
-    async def _merge(self, entry: Entry | None, news: Certificate) -> Certificate | Unreadable:
-        if entry is None or entry.certificate.data == news.data:
-            return news
-        return await self._examiner.merge(entry.certificate.data, news.data)
+    async def _remarked(self, results: Mapping[int, Result]) -> dict[int, Result]:
+        """With what the stored keys mean for others: those that they revoke, those beside which they stand."""
+        stored = {result.fingerprint for result in results.values() if result.certificate}
+        revoked = await revocations.claim(self._examiner, self._certificates, stored)
+        addresses = {a for result in results.values() if result.certificate for a in result.certificate.addresses}
+        beside = several(await self._certificates.shared(addresses), self._clock()) if addresses else {}
+        return {key: _with_remarks(result, revoked, beside) for key, result in results.items()}
 
 
-def _outcome(before: Entry | None, after: Certificate) -> Outcome:
-    if before is None:
-        return Outcome.IMPORTED
-    administered = before.origin is Origin.IMPORTED and not before.proposed
-    return Outcome.UNCHANGED if administered and before.certificate.data == after.data else Outcome.UPDATED
+def _with_remarks(
+    result: Result, revoked: Sequence[tuple[str, Entry]], beside: Mapping[Address, list[Entry]]
+) -> Result:
+    if result.certificate is None:
+        return result
+    remarks = [
+        f"it is the designated revoker of {entry.certificate.fingerprint}, which is revoked now"
+        for revoker, entry in revoked
+        if revoker == result.fingerprint
+    ]
+    remarks += [told(address, beside[address]) for address in result.certificate.addresses if address in beside]
+    return replace(result, warnings=(*result.warnings, *remarks))
 
 
 def _batch(reading: Iterator[Read]) -> list[Read]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.model import Certificate
+from relay.model import Certificate, Why
+
+NEVER_USABLE = frozenset({Why.INVALID, Why.UNREADABLE, Why.NO_ENCRYPTION, Why.SUBKEY_UNSUPPORTED})
+"""As it stands, no mail can ever be encrypted to such a key. One that is revoked tells what its owner wanted."""
 
 
 class Outcome(StrEnum):
@@ -19,12 +23,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One certificate's octets, and where they stood."""
+    """One certificate's octets, or those of a revocation that stands alone, and where they stood."""
 
     place: str
     number: int
     """The how-manieth in that place, from 1."""
     data: bytes
+    damage: str = ""
+    """Why it is not whole, as a sentence; then `data` is what is left: a primary key and user ids."""
+    revocation: bool = False
+    """`data` is the body of a key revocation signature (RFC 9580 section 5.2.1.11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class Result:
     certificate: Certificate | None = None
     """As it is stored now; None where it was refused before it could be read."""
     warnings: tuple[str, ...] = ()
+    never_usable: bool = False
+    """It was refused, or no mail can ever be encrypted to it as it stands."""
 
     @property
     def fingerprint(self) -> str:
@@ -58,13 +68,36 @@ class Result:
 
 def refused(what: Offer | Refusal, reason: str = "") -> Result:
     """Not stored; what the store had before stays."""
-    return Result(what.place, what.number, Outcome.REFUSED, what.reason if isinstance(what, Refusal) else reason)
+    reason = what.reason if isinstance(what, Refusal) else reason
+    return Result(what.place, what.number, Outcome.REFUSED, reason, never_usable=True)
 
 
 def stored(offer: Offer, outcome: Outcome, certificate: Certificate, at: float) -> Result:
     """Imported, updated or unchanged; what is to be known of it is told each time."""
     why = certificate.unusable(at)
-    warnings = [f"weak: {weakness}" for weakness in certificate.weaknesses]
-    if not any(user_id.address for user_id in certificate.user_ids):
-        warnings.append("it has no user id with an address, so no mail will ever be encrypted to it")
-    return Result(offer.place, offer.number, outcome, str(why or ""), certificate, tuple(warnings))
+    reason = offer.damage or (certificate.fault if why is Why.UNREADABLE else str(why or ""))
+    never = bool(offer.damage) or why in NEVER_USABLE
+    return Result(offer.place, offer.number, outcome, reason, certificate, tuple(_warnings(certificate, at)), never)
+
+
+def _warnings(certificate: Certificate, at: float) -> Iterator[str]:
+    yield from (f"weak: {weakness}" for weakness in certificate.weaknesses(at))
+    if not certificate.shown_addresses:
+        yield "it has no user id with an address, so no mail will ever be encrypted to it"
+    doubtful = dict.fromkeys(address.text for u in certificate.user_ids for address in u.others)
+    if doubtful:
+        yield (
+            f"a user id does not say clearly whose it is: mail to {', '.join(doubtful)} is neither encrypted because "
+            "of it nor sent in clear; ask for a key with one address in each user id, as in “Name <address>”"
+        )
+    unsigned = dict.fromkeys(u.address.text for u in certificate.user_ids if u.address and not u.valid)
+    if unsigned and certificate.primary.valid:
+        yield (
+            f"the user id of {', '.join(unsigned)} has no valid self-signature: mail to it is neither encrypted to "
+            "this key nor sent in clear"
+        )
+    if certificate.revokers and not certificate.primary.revoked:
+        yield (
+            f"it carries a revocation by its designated revoker {', '.join(certificate.revokers)}, whose key is not "
+            "known: import that key, or the revocation does not count"
+        )

@@ -14,16 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
 from relay.keys.ldap.schema import DISABLED, KeySpace
 from relay.keys.selection import answer, select
+from relay.mail import packets
 from relay.mail.armor import dearmor, is_armored
-from relay.mail.packets import split_certificates, walk
 from relay.model import Address, Certificate, Lookup, NotFound, Origin, Unusable, Why
-from relay.model.errors import EngineError, OpenPgpError
+from relay.model.errors import EngineError, OpenPgpError, TooManyPackets
 from relay.pipeline.ports import Examiner
 from relay.process import pool
 
@@ -92,12 +91,13 @@ def certificates(values: Sequence[bytes]) -> list[list[bytes]]:
     for value in values:
         try:
             data = _binary(value)
-            left -= sum(1 for _ in islice(walk(data), left + 1))
-            found.append(split_certificates(data) if left >= 0 else [])
+            walked = list(packets.certificates(data, left))
+        except TooManyPackets as error:
+            raise Unavailable(Reason.TOO_MUCH) from error
         except OpenPgpError:
-            found.append([])  # read as "unreadable" by the caller
-        if left < 0:
-            raise Unavailable(Reason.TOO_MUCH)
+            walked = []  # read as "unreadable" by the caller
+        left -= sum(map(len, walked))
+        found.append([data[each[0].start : each[-1].end] for each in walked])
     return found
 
 

@@ -9,13 +9,11 @@ what is none, with `TOO_MANY` above a limit; pure.
 
 from __future__ import annotations
 
-from itertools import islice
-
 from relay.keys.wkd.reason import Failed, Reason
 from relay.mail import armor, packets, user_id_filter
-from relay.mail.user_id_filter import Sections
+from relay.mail.certificate_parts import Part, Parts, joined, united
 from relay.model import Address
-from relay.model.errors import OpenPgpError
+from relay.model.errors import OpenPgpError, TooManyPackets
 
 MAX_PACKETS = 25_000
 MAX_KEPT = 2_000  # packets handed on: each may cost the examiner the check of a signature
@@ -24,7 +22,7 @@ MAX_CERTIFICATES = 64
 _ARMOR = b"-----BEGIN PGP "
 
 _HEADER = 6
-"""Octets before the body in what `userids` writes."""
+"""Octets before the body in what `certificate_parts` writes."""
 
 
 def certificates(answer: bytes, address: Address) -> list[bytes]:
@@ -36,11 +34,13 @@ def cut_and_whole(answer: bytes, address: Address) -> list[tuple[bytes, bytes]]:
     """As `certificates`, and each with all of its user ids too: what its self-signatures say concerns the whole key."""
     try:
         found = _kept(_binary(answer), address)
+    except TooManyPackets as error:
+        raise Failed(Reason.TOO_MANY) from error
     except OpenPgpError as error:
         raise Failed(Reason.NO_CERTIFICATE) from error
     if len(found) > MAX_CERTIFICATES or sum(_size(cut) + _size(whole) for cut, whole in found) > 2 * MAX_KEPT:
         raise Failed(Reason.TOO_MANY)
-    return [(user_id_filter.joined(cut), user_id_filter.joined(whole)) for cut, whole in found]
+    return [(joined(cut), joined(whole)) for cut, whole in found]
 
 
 def version(certificate: bytes) -> int:
@@ -54,20 +54,17 @@ def _binary(answer: bytes) -> bytes:
     return b"".join(block.data for block in armor.dearmor(answer) if block.kind == "PUBLIC KEY BLOCK")
 
 
-def _kept(data: bytes, address: Address) -> list[tuple[Sections, Sections]]:
-    if sum(1 for _ in islice(packets.walk(data), MAX_PACKETS + 1)) > MAX_PACKETS:
-        raise Failed(Reason.TOO_MANY)
-    cut: dict[tuple[int, bytes], Sections] = {}
-    whole: dict[tuple[int, bytes], Sections] = {}
-    for certificate in packets.split_certificates(data):
-        wanted = user_id_filter.sections(certificate, {address})
+def _kept(data: bytes, address: Address) -> list[tuple[Parts, Parts]]:
+    """Each certificate cut down, and whole."""
+    cut: dict[Part, Parts] = {}
+    whole: dict[Part, Parts] = {}
+    for walked in packets.certificates(data, MAX_PACKETS):
+        wanted = user_id_filter.showing(data, {address}, walked)
         primary = next(iter(wanted))
-        for states, sections in ((cut, wanted), (whole, user_id_filter.self_signed(certificate)), (whole, wanted)):
-            known = states.setdefault(primary, {})
-            for head, signatures in sections.items():
-                known.setdefault(head, {}).update(signatures)
-    return [(cut[key], whole[key]) for key in cut if any(tag == user_id_filter.USER_ID for tag, _ in cut[key])]
+        cut[primary] = united(cut.get(primary, {}), wanted)
+        whole[primary] = united(whole.get(primary, {}), user_id_filter.self_signed(data, walked), wanted)
+    return [(cut[key], whole[key]) for key in cut if any(tag == packets.USER_ID for tag, _ in cut[key])]
 
 
-def _size(sections: Sections) -> int:
-    return len(sections) + sum(len(signatures) for signatures in sections.values())
+def _size(whole: Parts) -> int:
+    return len(whole) + sum(map(len, whole.values()))

@@ -1,12 +1,14 @@
 """The engine in process: Sequoia signs and encrypts (RFC 9580 sections 5.1, 5.13 and 10.3).
 
 Promises what `relay.openpgp.gnupg` promises, with the same checks on what was written: PKESK packets for each
-certificate's usable parts and for nothing else, then one SEIPD packet. Version 1 of it with AES-256, unless every
-certificate asks for version 2; without compression. Whether a key may be used is decided here before Sequoia is asked,
-and the parts that must not be used are cut away: by itself it encrypts to expired and to revoked keys.
+certificate's usable parts and for nothing else, then one SEIPD packet, without compression. Its version is 1, unless
+every certificate announces in its Features that version 2 may be sent to it: GnuPG reads version 1 alone. Whether a key
+may be used is decided here before Sequoia is asked, and the parts that must not be used are cut away: by itself Sequoia
+encrypts to expired and to revoked keys.
 
-What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG encrypts: then the
-whole message, since it is one. A message to a version 6 certificate, which GnuPG cannot read, is encrypted here or not.
+What Sequoia declines (SHA-1 bindings, DSA, ElGamal, RSA under 2048 bits, a curve it lacks) GnuPG encrypts, and what
+Sequoia would write in version 2 to certificates that announce nothing: the whole message, since it is one. A message to
+a version 6 certificate, which GnuPG cannot read, is encrypted here or not.
 
 It holds the GIL while it works, 0.2 ms for an ordinary mail: callers give large mails to another process.
 Raises `EngineError`, and `EngineTimeout` where GnuPG took too long.
@@ -62,10 +64,17 @@ class Sequoia:
 
 
 def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
+    if _writes_version_2(recipients) and not all(certificate.takes_seipd2 for certificate in recipients):
+        raise Declined("Sequoia takes a certificate that announces no Features for one that asks for SEIPD version 2")
     cut = [trimmed(certificate, at) for certificate in recipients]
     with translated("Sequoia does not encrypt to one of these keys"):
         certs = [_remembered(data) if len(data) <= ORDINARY else _read(data) for data in cut]
         return bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
+
+
+def _writes_version_2(recipients: Sequence[Certificate]) -> bool:
+    """Whether Sequoia writes a SEIPD packet of version 2: unless one of them announces Features without it."""
+    return all(certificate.features is None or certificate.takes_seipd2 for certificate in recipients)
 
 
 def _read(certificate: bytes) -> pysequoia.Cert:
@@ -87,8 +96,9 @@ def _check(message: bytes, recipients: Sequence[Certificate], at: float) -> None
         raise EngineError("what Sequoia wrote is not one whole message") from error
     if any(packet.tag != packets.PKESK for packet in keys) or data.tag != packets.SEIPD:
         raise EngineError("Sequoia did not write an encrypted message in the standard's packets")
-    if message[data.body_start] not in {1, 2}:
-        raise EngineError("Sequoia did not write a SEIPD packet of a known version")
+    allowed = {1, 2} if all(certificate.takes_seipd2 for certificate in recipients) else {1}
+    if message[data.body_start] not in allowed:
+        raise EngineError("Sequoia did not write a SEIPD packet of a version that these certificates take")
     meant = [{part.key_id for part in certificate.encryption_components(at)} for certificate in recipients]
     if not all(ids.intersection(named) for ids in meant) or not set().union(*meant).issuperset(named):
         raise EngineError("Sequoia did not write the session keys for these certificates and no others")

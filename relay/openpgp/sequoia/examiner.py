@@ -9,16 +9,15 @@ keep a key from being used. Raises `EngineError` when GnuPG fails.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-import pysequoia
-
-from relay.mail import packets
+from relay.mail.certificate_parts import joined, parts, united
 from relay.model import Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
+from relay.openpgp import kept
 from relay.openpgp.examiner import GnuPGExaminer
-from relay.openpgp.prefilter import MOST_OCTETS, MOST_PACKETS
-from relay.openpgp.sequoia.errors import translated
+from relay.openpgp.prefilter import whole
 from relay.openpgp.sequoia.reading import certificate
 
 Verdict = Certificate | Unreadable
@@ -40,37 +39,26 @@ class SequoiaExaminer:
         """Both states of one certificate as one."""
         if not (_is_version_6(known) and _is_version_6(news)):
             return await self._gnupg.merge(known, news)
-        try:
-            with translated("Sequoia does not merge these"):
-                merged = pysequoia.Cert.from_bytes(known).merge(pysequoia.Cert.from_bytes(news))
-                return _judged(bytes(merged))
-        except EngineError:
+        first, second = parts(known), parts(news)
+        if next(iter(first)) != next(iter(second)):
             return Unreadable("These are two different keys.")
+        return _judged(joined(united(first, second)))
+
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """As GnuPG takes it; RFC 9580 (section 5.2.3.23) has no designated revokers for version 6."""
+        return not _is_version_6(certificate) and await self._gnupg.revoked_by(certificate, revoker)
 
 
 def _is_version_6(blob: bytes) -> bool:
     """Of what cannot be read, GnuPG's examiner says why."""
-    try:
-        first = next(packets.walk(blob), None)
-    except OpenPgpError:
-        return False
-    return (
-        first is not None
-        and first.tag == packets.PUBLIC_KEY
-        and blob[first.body_start : first.body_start + 1] == b"\x06"
-    )
+    found = whole(blob)
+    return not isinstance(found, Unreadable) and found[0] == 6
 
 
 def _judged(blob: bytes) -> Verdict:
-    if len(blob) > MOST_OCTETS:
-        return Unreadable(f"This is larger than {MOST_OCTETS >> 20} MiB.")
     try:
-        if len(packets.split_certificates(blob)) != 1:
-            return Unreadable("These are several keys.")
-        if sum(1 for _ in packets.walk(blob)) > MOST_PACKETS:
-            return Unreadable("This key has too many signatures.")
-        return certificate(blob)
+        return kept.completed(blob, certificate(blob), time.time())
     except OpenPgpError as error:
-        return Unreadable(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return kept.unreadable(blob, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     except EngineError:
-        return Unreadable("Sequoia finds no key in it that holds together.")
+        return kept.unreadable(blob, "Sequoia finds no key in it that holds together.")

@@ -19,8 +19,8 @@ import pysequoia
 from pysequoia.packet import PacketPile, SignatureType, Tag
 
 from relay.mail import packets
-from relay.mail import user_id as userid
-from relay.model import Certificate, Component, Unreadable, UserId
+from relay.model import Certificate, Component, UserId
+from relay.model import user_id as userid
 from relay.openpgp.sequoia.errors import Declined, translated
 
 _REVOCATIONS = (SignatureType.KeyRevocation, SignatureType.SubkeyRevocation, SignatureType.CertificationRevocation)
@@ -58,16 +58,14 @@ class _Part:
         return sorted(dated, key=lambda signature: signature.signature_created, reverse=True)[:_MOST_BINDINGS]
 
 
-def certificate(blob: bytes) -> Certificate | Unreadable:
-    """The verdict on one version 6 certificate."""
+def certificate(blob: bytes) -> Certificate:
+    """The verdict on one version 6 certificate, also where it has no user id."""
     with translated("Sequoia does not take this key"):
         cert = pysequoia.Cert.from_bytes(blob)
         parts = _own(cert)
         names = {str(user_id) for user_id in cert.user_ids}
         end = cert.expiration
     user_ids = tuple(_user_id(part, names) for part in parts if part.packet.tag == Tag.UserID)
-    if not user_ids:
-        return Unreadable("This key has no user id: nothing says whose it is.")
     subkeys = [part for part in parts if part.packet.tag == Tag.PublicSubkey]
     head = [part for part in parts if part.packet.tag != Tag.PublicSubkey]
     whole = b"".join(part.octets for part in head)
@@ -87,9 +85,8 @@ def _own(cert: Any) -> list[_Part]:  # noqa: ANN401  untyped library
 
 
 def _user_id(part: _Part, names: set[str]) -> UserId:
-    text = userid.decode(part.packet.body)
-    gone = part.packet.user_id not in names or part.revoked(SignatureType.CertificationRevocation)
-    return UserId(text=text, address=userid.address(text), revoked=gone)
+    revoked = part.revoked(SignatureType.CertificationRevocation)
+    return userid.read(part.packet.body, revoked=revoked, valid=part.packet.user_id in names)
 
 
 def _primary(head: Sequence[_Part], whole: bytes, end: datetime | None) -> Component:

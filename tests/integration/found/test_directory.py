@@ -55,7 +55,9 @@ def site() -> Iterator[Site]:
         sink = stack.enter_context(Sink())
         there = stack.enter_context(directory())
         carol = make_keypair(f"<{CAROL}>")
-        large = person_entry("huge", [HUGE], bytes(5 << 20)) + person_entry("tiny", [TINY], b"\xce\x00" * 1_500_000)
+        large = person_entry("huge", [HUGE], bytes(5 << 20)) + person_entry(
+            "tiny", [TINY], b"\xc6\x00" + b"\xce\x00" * 1_500_000
+        )
         there.slapd.add(person_entry("carol", [CAROL], carol.public) + large)
         relay = stack.enter_context(relaying(there.settings, sink.port, unavailable="0s"))
         yield Site(relay, sink, there, carol)

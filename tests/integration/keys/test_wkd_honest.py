@@ -107,7 +107,9 @@ async def test_a_directory_written_by_sequoia_has_only_the_queried_user_id_left(
 
 async def test_a_key_of_an_algorithm_that_gnupg_does_not_know_is_unusable_and_not_no_key(server: WkdServer) -> None:
     pair = make_modern_keypair("Joe <joe.doe@example.org>")
-    assert await lookup_in(server, pair.public) == Unusable(Why.INVALID, "", Origin.WKD, "wkd", "wkd/advanced")
+    assert await lookup_in(server, pair.public) == Unusable(
+        Why.UNREADABLE, pair.fingerprint, Origin.WKD, "wkd", "wkd/advanced"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="port 443 and a private /etc/hosts need root")

@@ -20,11 +20,12 @@ import pytest
 from lab.gnupghome import gnupg_home, gpg
 from lab.known import armored, is_encrypted
 from lab.relay import Relay
-from lab.shared import FORGED, WHY_NOT, Row, needs_certs, octets, public_half, table
+from lab.shared import FORGED, VERSION_3, VERSION_6, WHY_NOT, Row, needs_certs, octets, public_half, table
 from lab.sink import Sink, Taken
 
-from relay.mail import armor, packets, user_id
-from relay.model import Address, Why
+from relay.mail import armor, packets
+from relay.model import Address, Why, user_id
+from relay.openpgp.kept import NO_USER_ID
 from relay.store.cache import FRESH_SECONDS
 
 pytestmark = needs_certs
@@ -37,14 +38,13 @@ POLICY = [
 ]
 SECRET = b"La glycemie du patient est elevee."
 USER_ID = 13
-NOT_A_KEY = {"rnp-validity/alice-rev.pgp": "This is a signature and no key."}
+REVOCATION = "rnp-validity/alice-rev.pgp"
+"""Of a certificate of the table: no row of it (tests/integration/keys/test_import_odd.py)."""
 REVOKED = {
     "rnp-validity/case6/pubring.gpg": Why.REVOKED,
     "rnp-validity/case7/pubring.gpg": Why.SUBKEY_REVOKED,
 }
 """Not in the table, where no primary key is revoked; what their authors say (`cases.txt`)."""
-NAMELESS = "This key has no user id: nothing says whose it is."
-"""Sequoia reads those of version 6: one has a user id, without an address, and the others have none."""
 
 
 @dataclass
@@ -77,12 +77,12 @@ class Fate:
 
 def addresses(row: Row) -> set[Address]:
     """In its user ids, as they stand."""
-    return {address for text in user_ids(row) if (address := user_id.address(text))} - FORGED
+    return {address for text in user_ids(row) for address in user_id.addresses(text)}
 
 
 def everything() -> list[Row]:
     rows = table()
-    return rows + [Row(file, 1, "", gpg22=False) for file in REVOKED if rows]
+    return [row for row in rows if row.file != REVOCATION] + [Row(f, 1, "", gpg22=False) for f in REVOKED if rows]
 
 
 def user_ids(row: Row) -> list[str]:
@@ -184,8 +184,8 @@ rows = pytest.mark.parametrize("row", everything(), ids=lambda row: row.file)
 def told_of(row: Row, engine: str) -> str | None:
     """The reason, in the command's words."""
     if engine == "sequoia" and "/v6-" in row.file:
-        return None if user_ids(row) else NAMELESS
-    why = {**WHY_NOT, **NOT_A_KEY, **REVOKED}.get(row.file)
+        return None if user_ids(row) else NO_USER_ID  # one of them has one, without an address
+    why = {**WHY_NOT, **REVOKED}.get(row.file)
     return None if why is None else str(why)
 
 
@@ -235,7 +235,12 @@ def test_mail_to_the_others_is_refused_or_held_and_the_reason_is_that_of_the_imp
         if not row.gpg22:
             wanted = (450, "hold") if mailed.sender == HELD else (550, "refuse")
             assert (mailed.code, mailed.traced["action"]) == wanted
-            assert mailed.traced["reason"] == (fate.told["reason"] if fate.stored else "no key is known")
+            if Address(mailed.address) in FORGED:
+                assert mailed.traced["reason"] == Why.USER_ID_INVALID
+            elif fate.told["reason"] in {VERSION_3, VERSION_6}:
+                assert mailed.traced["reason"] == Why.UNREADABLE
+            else:
+                assert mailed.traced["reason"] == (fate.told["reason"] if fate.stored else "no key is known")
 
 
 def test_the_sweep_met_what_it_is_there_for(fates: dict[str, Fate]) -> None:

@@ -17,9 +17,10 @@ import pytest
 from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg, mute_agent, secret_key
 from lab.hanging import Hanging, running
+from lab.key_site import exported_within
 from lab.relay import Relay
 
-from relay.admin.key_import import Refusal, exported
+from relay.admin.key_import import Refusal
 from relay.cli import demo_correspondent, demo_environment
 from relay.model import Certificate
 from relay.model.errors import EngineTimeout, RelayError
@@ -82,7 +83,11 @@ CALLS: dict[str, tuple[str, Callable[[Given], Awaitable[object]]]] = {
     "examine": (" --import ", lambda g: GnuPGExaminer().examine([g.bob.public])),
     "examine with Sequoia": (" --import ", lambda g: SequoiaExaminer().examine([g.bob.public])),
     "merge": (" --import ", lambda g: GnuPGExaminer().merge(g.bob.public, g.bob.public)),
-    "merge, at its end": (" --export ", lambda g: GnuPGExaminer().merge(g.bob.public, g.bob.public)),
+    "judge a revocation": (" --import ", lambda g: GnuPGExaminer().revoked_by(g.bob.public, g.bob.public)),
+    "judge a revocation, at its end": (
+        " --list-keys",
+        lambda g: GnuPGExaminer().revoked_by(g.bob.public, g.bob.public),
+    ),
     "list": (" --list-secret-keys ", lambda g: signing.secret_keys(g.home)),
     "resolve": (" --list-secret-keys ", lambda g: signing.resolve(g.home, g.signer)),
     "generate": (" --quick-generate-key ", lambda g: signing.generate(g.home, "New", "new@example.org")),
@@ -133,7 +138,7 @@ async def test_an_agent_that_does_not_answer_is_waited_for_no_longer(
 async def test_the_export_of_a_gnupg_home_left_what_gpg_had_started(given: Given, hang: Callable[..., Hanging]) -> None:
     hanging = hang(" --export ")
     begun = time.monotonic()
-    async with exported(given.home) as found:
+    async with exported_within(given.home) as (found, _what_the_keybox_holds):
         assert isinstance(found, Refusal)
         assert found.reason.startswith("GnuPG could not export")
     assert time.monotonic() - begun < AT_MOST

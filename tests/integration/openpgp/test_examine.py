@@ -18,7 +18,9 @@ from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
 from relay.model.errors import EngineError
 from relay.openpgp import examiner as module
+from relay.openpgp import kept
 from relay.openpgp.examiner import GnuPGExaminer
+from relay.openpgp.gnupg import GnuPG
 
 
 def certificate(verdict: Certificate | Unreadable) -> Certificate:
@@ -43,7 +45,7 @@ async def test_a_good_certificate_is_usable_and_complete() -> None:
     assert verdict.addresses == (Address("bob@example.org"), Address("robert@example.org"))
     assert [c.algorithm for c in verdict.components if c.encrypts] == ["cv25519"]
     assert verdict.version == 4
-    assert verdict.weaknesses == ()
+    assert verdict.weaknesses(time.time()) == ()
 
 
 async def test_its_canonical_octets_do_not_change_any_more() -> None:
@@ -111,14 +113,17 @@ async def test_third_party_signatures_are_dropped() -> None:
         assert (await examined(signed)).data == (await examined(before)).data
 
 
-async def test_a_user_id_without_a_self_signature_is_left_out() -> None:
+async def test_a_user_id_without_a_self_signature_binds_no_address_and_is_kept() -> None:
     pair = make_keypair("Bob <bob@example.org>")
     parts = split(pair.public)
     where = next(i for i, (tag, _) in enumerate(parts) if tag == 14)
     forged = (13, b"\xcd\x16Eve <eve@example.org>x"[:24])
     verdict = await examined(join([*parts[:where], forged, *parts[where:]]))
     assert verdict.addresses == (Address("bob@example.org"),)
-    assert b"eve@" not in verdict.data
+    assert verdict.unusable(time.time(), Address("eve@example.org")) is Why.USER_ID_INVALID
+    assert (await examined(verdict.data)) == verdict
+    with gnupg_home() as home:
+        await GnuPG(home).encrypt(b"x", [verdict], None)
 
 
 async def test_a_subkey_without_a_binding_is_left_out() -> None:
@@ -191,7 +196,7 @@ async def test_where_signatures_stand_makes_no_difference_to_any_verdict(monkeyp
 
 
 def certificates_in(content: bytes) -> list[bytes]:
-    return [found.data for found in intake.split("", content) if isinstance(found, intake.Offer)]
+    return [f.data for f in intake.split("", content) if isinstance(f, intake.Offer) and not f.revocation]
 
 
 async def test_two_states_of_one_key_are_judged_apart() -> None:
@@ -212,9 +217,11 @@ async def test_secret_keys_are_turned_away() -> None:
 
 
 async def test_a_key_that_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_OCTETS_KEPT", 500)
-    [verdict] = await GnuPGExaminer().examine(make_certificates(1))
-    assert isinstance(verdict, Unreadable)
+    monkeypatch.setattr(kept, "MOST_OCTETS", 500)
+    verdict = await examined(make_certificates(1)[0])
+    assert why(verdict) is Why.UNREADABLE
+    assert len(verdict.data) < 500
+    assert verdict.shown_addresses == (Address("person0@example.org"),)
 
 
 async def test_a_temporary_folder_with_a_long_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +314,7 @@ async def test_one_key_that_breaks_gpg_costs_the_others_nothing(
     fake(tmp_path, 'out=; p=; for a in "$@"; do [ "$p" = --output ] && out=$a; p=$a; done\n' + script)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     verdicts = await GnuPGExaminer().examine(make_certificates(6))
-    assert [isinstance(verdict, Certificate) for verdict in verdicts] == [True, True, False, True, True, True]
+    assert [why(certificate(verdict)) for verdict in verdicts] == [None, None, Why.UNREADABLE, None, None, None]
 
 
 def fake(folder: Path, script: str) -> None:

@@ -101,9 +101,11 @@ def test_a_modern_key_was_imported_as_nobody_s(modern: Keypair, engine: str) -> 
     with Relay({"reinject": "smtp://127.0.0.1:1", "engine": engine}) as relay:
         done = relay.run("keys", "import", "-", "--json", content=modern.public, check=False)
         told = json.loads(done.stdout)
-        assert (done.returncode, told["result"]) == (1, "refused")
+        assert (done.returncode, told["result"]) == (1, "imported")
         assert told["reason"] == "This is a key of RFC 9580's Ed25519 (algorithm 27), which GnuPG cannot read."
-        assert json.loads(relay.run("keys", "list", "--json").stdout or "[]") == []
+        [listed] = json.loads(relay.run("keys", "list", "--json").stdout)
+        assert (listed["usable"], listed["reason"]) == (False, told["reason"])
+        assert listed["addresses"] == told["addresses"]
 
 
 async def test_a_modern_subkey_is_none_to_encrypt_to() -> None:

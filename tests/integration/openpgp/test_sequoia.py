@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pysequoia
 import pytest
 from lab.certificates import make_keypair
-from lab.gnupghome import gnupg_home, gnupg_keypair, stop_agent
+from lab.forge import keypair
+from lab.gnupghome import gnupg_home, gnupg_keypair, gpg, stop_agent
+from lab.shared import CASES
 
 from relay.mail import packets
 from relay.model import Certificate
@@ -68,6 +72,49 @@ async def test_beside_one_of_version_4_that_asks_for_version_1_all_get_that(home
 
     assert version(message) == 1
     assert read(message, modern) == read(message, pysequoia.Tsk.from_bytes(alice.secret)) == PAYLOAD
+
+
+FEATURES = (None, 0, 1, 9, 8)
+
+
+async def test_version_2_goes_only_to_certificates_that_announce_it(
+    home: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Every pair of what two certificates announce; GnuPG reads each message that has one without version 2."""
+    pairs = {features: keypair(f"<f{features}@x.example>", features=features) for features in FEATURES}
+    versions: Counter[int] = Counter()
+    for one, other in itertools.combinations_with_replacement(FEATURES, 2):
+        certificates = await judged(pairs[one].public, pairs[other].public)
+        assert [certificate.features for certificate in certificates] == [one, other]
+
+        message = await Sequoia(home).encrypt(PAYLOAD, certificates, None)
+
+        both = all(features in {8, 9} for features in (one, other))
+        assert version(message) == (2 if both else 1), (one, other)
+        assert read(message, pysequoia.Tsk.from_bytes(pairs[one].secret)) == PAYLOAD
+        if not both:
+            with gnupg_home() as theirs:
+                gpg(theirs, "--import", content=pairs[other].secret)
+                assert gpg(theirs, "--decrypt", content=message).stdout == PAYLOAD
+        versions[version(message)] += 1
+    record_property("counted", f"pairs of Features: {dict(versions)} messages by version")
+
+
+@pytest.mark.skipif(not (CASES / "v4-no-features.pgp").exists(), reason="../shared/cases is not there")
+async def test_a_foreign_certificate_without_features_gets_version_1(home: Path) -> None:
+    certificates = await judged((CASES / "v4-no-features.pgp").read_bytes())
+    assert version(await Sequoia(home).encrypt(PAYLOAD, certificates, None)) == 1
+
+
+async def test_one_of_version_6_beside_one_without_features_is_encrypted_apart(
+    home: Path, modern: pysequoia.Tsk
+) -> None:
+    """No message serves both, which the pipeline then finds out (`relay.pipeline.encrypt_all`)."""
+    silent = keypair("<silent@x.example>", features=None)
+    both = await judged(bytes(modern.extract_certificate()), silent.public)
+    with pytest.raises(EngineError):
+        await Sequoia(home).encrypt(PAYLOAD, both, None)
+    assert [version(await Sequoia(home).encrypt(PAYLOAD, [one], None)) for one in both] == [2, 1]
 
 
 async def test_a_protected_signing_key_is_opened_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ class FakeExaminer:
 
 
 def _name(blob: bytes) -> str:
-    return packets.body(blob, next(packets.walk(blob))).decode()
+    return packets.body(blob, next(packets.walk(blob))).decode("latin-1")
 
 
 def _user_ids(blob: bytes) -> list[str]:
@@ -169,14 +169,12 @@ async def test_armor_that_gnupg_reads_is_imported(store: Store, variant: str) ->
         (packet(5, b"secret") + packet(13, b"a"), "This is a private key: import the public key alone"),
         (key("a") + packet(7, b"secret subkey"), "This is a private key: import the public key alone"),
         (armored(key("a"))[:-60], "This key is cut off or damaged"),
-        (key("a")[:-3], "This key is cut off or damaged"),
         (armored(packet(18, b"x"), kind="MESSAGE"), "This is an OpenPGP message and no key."),
         (packet(1, b"x"), "This is an OpenPGP message and no key."),
         (packet(2, b"x"), "This is a signature and no key."),
         (packet(13, b"x"), "This holds no OpenPGP key."),
         (b"\0\0\0\x20\x01\x01\0\x02KBXf" + bytes(100), "This is a GnuPG keybox"),
         (key("bad"), "This key has no valid signature."),
-        (key("a") + packet(2, b"junk" * 250) * 5000, "This key is larger than 4 MiB"),
     ],
 )
 async def test_what_is_no_key_is_refused_in_a_sentence(store: Store, content: bytes, told: str) -> None:
@@ -184,6 +182,35 @@ async def test_what_is_no_key_is_refused_in_a_sentence(store: Store, content: by
     assert said.startswith(told)
     assert said.endswith(".")
     assert (await store.certificates.counts()).total == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (key("a")[:-3] + b"org", None),
+        ((key("a") + packet(2, b"signature"))[:-1], "This key is cut off or damaged"),
+        (armored(key("a", "a@example.org", "b@example.org"))[:-48], "This key is cut off or damaged"),
+        (key("a") + b"\xff" * 9, "This key is cut off or damaged"),
+        (key("a") + packet(2, b"junk" * 250) * 5000, "This key is larger than 4 MiB"),
+        (b"\x98\x7f" + b"\x04ey" * 9 + b"\xb4\x0da@example.org" + bytes(7), "This key is cut off or damaged"),
+    ],
+    ids=["whole", "last octet", "armor", "junk behind it", "too large", "broken at the beginning"],
+)
+async def test_the_addresses_of_a_damaged_key_are_kept_and_it_is_told(
+    store: Store, content: bytes, told: str | None
+) -> None:
+    (result,) = await _run(store, "-", stdin=content)
+    assert (result.outcome, result.never_usable) == (Outcome.IMPORTED, told is not None)
+    assert result.reason.startswith(told or "")
+    assert await _known(store, "a")
+
+
+async def test_a_damaged_copy_takes_nothing_from_the_key_that_is_known(store: Store) -> None:
+    await _run(store, "-", stdin=key("a", "a@example.org", "a2@example.org"))
+    (result,) = await _run(store, "-", stdin=key("a", "a@example.org", "a2@example.org")[:-1])
+    assert (result.never_usable, result.reason[:30]) == (True, "This key is cut off or damaged")
+    (entry,) = await store.certificates.by_address(Address("a2@example.org"))
+    assert entry.certificate.unusable(NOW) is None
 
 
 async def test_the_good_beside_the_bad_are_imported(store: Store, tmp_path: Path) -> None:
@@ -196,9 +223,9 @@ async def test_the_good_beside_the_bad_are_imported(store: Store, tmp_path: Path
         ("1", 1, "imported"),
         ("1", 2, "refused"),
         ("1", 3, "imported"),
-        ("1", 4, "refused"),
+        ("1", 4, "imported"),  # what is left of it
         ("1", 5, "refused"),
-        ("1", 6, "refused"),
+        ("1", 6, "imported"),  # likewise
         ("2", 1, "refused"),
         ("2", 2, "imported"),
         ("2", 3, "refused"),

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from lab.sources import DAY, NOW, Notary, fpr, key, narrow, read
 
-from relay.admin.key_import import Intake
 from relay.admin.key_import.result import Offer
+from relay.admin.key_import.storing import State, Storing
 from relay.keys.merge_policy import MergePolicy
 from relay.model import Address, Entry, Origin
 from relay.store import Store
@@ -67,8 +67,10 @@ FETCHES: dict[str, Callable[[MergePolicy], Awaitable[None]]] = {
 
 
 async def imports(store: Store, blob: bytes) -> bool:
-    intake = Intake(Notary(), store.certificates, lambda: NOW)
-    (result,) = (await intake._store([(Offer("file", 1, blob), read(blob))])).values()
+    storing = Storing(Notary(), store.certificates, lambda: NOW)
+    certificate = read(blob)
+    state = State(Offer("file", 1, blob), certificate.fingerprint, blob, certificate)
+    (result,) = (await storing.store([state])).values()
     return result.outcome.value in {"imported", "updated", "unchanged"}
 
 

@@ -147,7 +147,15 @@ def test_junk_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Bob <bob@example.org>", "BOB@Example.org", "<bob@example.org> ", "eve@example.org <bob@example.org>"]
+    "text",
+    [
+        "Bob <bob@example.org>",
+        "BOB@Example.org",
+        "<bob@example.org> ",
+        "eve@example.org <bob@example.org>",
+        "bob@example.org <eve@example.org>",  # a reader sees it: not encrypted to, and not "no key"
+        "Bob bob@example.org",
+    ],
 )
 def test_a_user_id_with_the_address(text: str) -> None:
     assert certificates(primary() + user_id(text), BOB)
@@ -155,7 +163,14 @@ def test_a_user_id_with_the_address(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["bob@example.org <eve@example.org>", "xbob@example.org", "bob@example.org.evil", "Bob", "", "Bob bob@example.org"],
+    [
+        "eve@example.org <bob2@example.org>",
+        "xbob@example.org",
+        "bob@example.org.evil",
+        "Bob",
+        "",
+        "Bob xbob@example.org",
+    ],
 )
 def test_whole_address_equality_only(text: str) -> None:
     assert not certificates(primary() + user_id(text), BOB)

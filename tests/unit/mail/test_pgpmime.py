@@ -235,8 +235,32 @@ def test_what_is_no_encrypted_message_does_not_leave(ciphertext: bytes) -> None:
         verify(encrypt(ciphertext=ciphertext), [[ALICE]])
 
 
-def test_version_2_encrypted_data_may_leave() -> None:
-    verify(encrypt(ciphertext=pkesk(ALICE) + b"\xd2\x02\x02\x09"), [[ALICE]])
+def pkesk_6(key_id: str) -> bytes:
+    """Of a version 4 key, which it names by its fingerprint (RFC 9580 section 5.1.2)."""
+    return b"\xc1\x1a\x06\x15\x04" + bytes(12) + bytes.fromhex(key_id) + b"\x12wr"
+
+
+SEIPD_2 = b"\xd2\x02\x02\x09"
+
+
+def test_version_2_encrypted_data_leaves_only_where_all_recipients_take_it() -> None:
+    message = encrypt(ciphertext=pkesk_6(ALICE) + pkesk_6(BOB) + SEIPD_2)
+    verify(message, [[ALICE], [BOB]], seipd2=True)
+    with pytest.raises(NotEncrypted, match="version"):
+        verify(message, [[ALICE], [BOB]])
+
+
+@pytest.mark.parametrize("seipd2", [True, False])
+@pytest.mark.parametrize(
+    "ciphertext", [pkesk(ALICE) + SEIPD_2, pkesk_6(ALICE) + SEIPD, pkesk(ALICE) + pkesk_6(BOB) + SEIPD_2]
+)
+def test_session_keys_of_one_version_and_data_of_the_other_do_not_leave(ciphertext: bytes, *, seipd2: bool) -> None:
+    with pytest.raises(NotEncrypted, match="version"):
+        verify(
+            encrypt(ciphertext=ciphertext),
+            [[ALICE], *([[BOB]] if bytes.fromhex(BOB) in ciphertext else [])],
+            seipd2=seipd2,
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lab.certificates import make_certificates, split
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.mail import packets
-from relay.model import Component
-from relay.openpgp.weakness import fingerprint, weaknesses
+from relay.mail.certificate_parts import parts
+from relay.mail.fingerprints import fingerprint
+from relay.model import Certificate, Component
+from relay.openpgp.weakness import with_weaknesses
 
 NOW = 1_800_000_000
 
@@ -18,6 +22,11 @@ def components(data: bytes, *algorithms: str) -> list[Component]:
         Component(fingerprint(packets.body(data, packet)), name, 0, None, encrypts=packet.tag == 14)
         for packet, name in zip(keys, names, strict=False)
     ]
+
+
+def weaknesses(data: bytes, found: list[Component], at: float = NOW) -> tuple[str, ...]:
+    """Of all that is judged at that time."""
+    return Certificate(data, 4, with_weaknesses(found, parts(data)), ()).weaknesses(at)
 
 
 def with_hash(data: bytes, number: int, kinds: set[int]) -> bytes:
@@ -35,7 +44,7 @@ def certificate() -> bytes:
 
 
 def test_a_modern_certificate_has_none(certificate: bytes) -> None:
-    assert weaknesses(certificate, components(certificate), NOW) == ()
+    assert weaknesses(certificate, components(certificate)) == ()
 
 
 @pytest.mark.parametrize(
@@ -50,30 +59,30 @@ def test_a_modern_certificate_has_none(certificate: bytes) -> None:
     ],
 )
 def test_algorithms(certificate: bytes, algorithm: str, words: tuple[str, ...]) -> None:
-    assert weaknesses(certificate, components(certificate, algorithm), NOW) == words
+    assert weaknesses(certificate, components(certificate, algorithm)) == words
 
 
 def test_a_sha_1_self_signature_counts_when_there_is_no_better_one(certificate: bytes) -> None:
     everywhere = with_hash(certificate, 2, {0x10, 0x13, 0x1F})
-    assert weaknesses(everywhere, components(everywhere), NOW) == ("SHA-1 self-signature",)
+    assert weaknesses(everywhere, components(everywhere)) == ("SHA-1 self-signature",)
     somewhere = with_hash(certificate, 2, {0x13})
-    assert weaknesses(somewhere, components(somewhere), NOW) == ()
+    assert weaknesses(somewhere, components(somewhere)) == ()
 
 
-def test_a_sha_1_binding_counts_for_a_live_encryption_subkey(certificate: bytes) -> None:
+def test_a_sha_1_binding_counts_for_an_encryption_subkey_while_that_is_usable(certificate: bytes) -> None:
     bound = with_hash(certificate, 1, {0x18})
-    parts = components(bound)
-    assert weaknesses(bound, parts, NOW) == ("MD5 subkey binding",)
-    dead = [parts[0], *(Component(c.fingerprint, c.algorithm, 0, 5, encrypts=True) for c in parts[1:])]
-    assert weaknesses(bound, dead, NOW) == ()
+    found = components(bound)
+    assert weaknesses(bound, found) == ("MD5 subkey binding",)
+    ending = [found[0], *(replace(c, created=NOW - 10, expires=NOW + 10) for c in found[1:])]
+    assert [weaknesses(bound, ending, NOW + late) for late in (-20, 0, 20)] == [(), ("MD5 subkey binding",), ()]
 
 
 def test_a_subkey_s_binding_is_not_taken_for_the_primary_s(certificate: bytes) -> None:
     only_bindings = b"".join(octets for tag, octets in split(certificate) if tag != 13)
-    assert weaknesses(only_bindings, components(only_bindings), NOW) == ()
+    assert weaknesses(only_bindings, components(only_bindings)) == ()
 
 
 @needs_certs
 def test_version_3_signatures_are_read() -> None:
     data = octets(CERTS / "rpgp-interop" / "pgp-6-5-001.asc")
-    assert "SHA-1 self-signature" in weaknesses(data, components(data, "dsa1024"), NOW)
+    assert "SHA-1 self-signature" in weaknesses(data, components(data, "dsa1024"))

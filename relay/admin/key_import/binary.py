@@ -1,0 +1,117 @@
+"""Binary OpenPGP data taken apart into certificates and lone revocations.
+
+Of a damaged certificate the primary key and the user ids are kept (`relay.mail.salvage`), where there are any. Nothing
+is raised: what is no certificate is a sentence for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from relay.mail import packets, salvage, signature
+from relay.mail.signature import Kind
+from relay.model.errors import OpenPgpError
+
+LARGEST_CERTIFICATE = 4 << 20
+
+PRIVATE = (
+    "This is a private key: import the public key alone (gpg --export). A key for the relay to sign with is made "
+    "with `keys generate`, or brought along with `keys import --signing`."
+)
+NOT_A_KEY = "This holds no OpenPGP key."
+MESSAGE = "This is an OpenPGP message and no key."
+_SIGNATURE = "This is a signature and no key."
+_TOO_LARGE = (
+    "This key is larger than 4 MiB, which is other people's signatures: export it with "
+    "gpg --export-options export-minimal --export."
+)
+_CUT_OFF = "This key is cut off or damaged: copy the whole file, or ask for it again."
+_AFTER = "The file is damaged after the last key: whatever followed could not be read."
+_KEYBOX = "This is a GnuPG keybox: import it with --gnupg-home and its folder."
+
+_KEYS = frozenset({packets.PUBLIC_KEY, packets.SECRET_KEY})
+_SECRETS = frozenset({packets.SECRET_KEY, packets.SECRET_SUBKEY})
+_FILLING = frozenset({packets.MARKER, packets.PADDING})
+_OF_MESSAGES = packets.DATA_PACKETS | {packets.PKESK, packets.SKESK}
+_SPACE = b" \t\r\n\0"
+_MOST_SPACE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The octets of a certificate, or of what is left of it; or a revocation that stands alone."""
+
+    data: bytes
+    damage: str = ""
+    """Why the certificate is not whole, as a sentence."""
+    revocation: bool = False
+    """`data` is the body of a key revocation signature."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The packets of one key: where they are, and whether one is secret."""
+
+    start: int
+    end: int
+    secret: bool = False
+
+
+def pieces(data: memoryview) -> Iterator[Piece | str]:
+    """The certificates and the faults, in their order."""
+    group: _Group | None = None
+    told = end = 0
+    try:
+        for packet in packets.walk(data, most=len(data)):
+            end = packet.end
+            if packet.tag in _KEYS:
+                if group:
+                    yield _certificate(data, group)
+                group = _Group(packet.start, packet.end)
+            if group:
+                group.end, group.secret = packet.end, group.secret or packet.tag in _SECRETS
+            elif packet.tag not in _FILLING:
+                told += 1
+                yield (found := _no_key(data, packet))
+                if isinstance(found, str):
+                    return
+    except OpenPgpError:
+        yield from _damaged(data, group, end)
+        return
+    if group or not told:
+        yield _certificate(data, group) if group else NOT_A_KEY
+
+
+def _certificate(data: memoryview, group: _Group) -> Piece | str:
+    if group.secret:
+        return PRIVATE
+    if group.end - group.start > LARGEST_CERTIFICATE:
+        return _left_of(data[group.start : group.end], _TOO_LARGE)
+    return Piece(bytes(data[group.start : group.end]))
+
+
+def _damaged(data: memoryview, group: _Group | None, end: int) -> Iterator[Piece | str]:
+    """What is left where the framing breaks at `end`: no packet begins there, or one that is cut off."""
+    if group is None:
+        yield _KEYBOX if bytes(data[8:12]) == b"KBXf" else _left_of(data[end:], _CUT_OFF, NOT_A_KEY)
+    elif data[end] & 0x80:
+        yield PRIVATE if group.secret else _left_of(data[group.start :], _CUT_OFF)
+    else:
+        yield _certificate(data, group)
+        if bytes(data[end : end + _MOST_SPACE]).strip(_SPACE):
+            yield _AFTER
+
+
+def _left_of(data: memoryview, damage: str, nothing: str = "") -> Piece | str:
+    """What can be kept of a key that is damaged or too large; a sentence where nothing can."""
+    kept = salvage.bare(bytes(data[:LARGEST_CERTIFICATE]))
+    return Piece(kept, damage) if kept else nothing or damage
+
+
+def _no_key(data: memoryview, packet: packets.Packet) -> Piece | str:
+    if packet.tag == packets.SIGNATURE:
+        body = packets.body(data, packet)
+        read = signature.read(body)
+        return Piece(body, revocation=True) if read and read.kind == Kind.KEY_REVOCATION else _SIGNATURE
+    return MESSAGE if packet.tag in _OF_MESSAGES else NOT_A_KEY
