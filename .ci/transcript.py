@@ -27,7 +27,7 @@ CHANGING = {
     r"\b[0-9A-F]{16}\b": "KEYID",
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?": "TIME",
     r"\d{4}-\d\d-\d\d": "DAY",
-    r"[A-Z][a-z]{2},? (\d{1,2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]{2} +\d{1,2}) \d\d:\d\d:\d\d( \d{4} UTC)?": "TIME",
+    r"[A-Z][a-z]{2},? +(\d{1,2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]{2} +\d{1,2}) \d\d:\d\d:\d\d( \d{4} UTC)?": "TIME",
     r"\d+\.\d s\b": "SECONDS",
     r"\b[0-9A-Z]{15}\b": "ID",
     r'boundary="[^"]*"': "boundary",
