@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from relay.model import Reply, replies
-from relay.model.errors import EngineError, NotEncrypted
+from relay.model.errors import EngineError, EngineTimeout, NotEncrypted
 from relay.pipeline.encrypt import Encryptor, Message
 from relay.pipeline.grouping import Group
 from relay.pipeline.transaction import Transaction
@@ -27,6 +27,17 @@ MADE_WITHIN = 250.0
 """Seconds from a mail's arrival; then there is still time to hand over before Postfix gives up."""
 COPIES = 512 * 1024 * 1024
 """Octets for the copies of all mails, beyond each mail's first message."""
+
+
+MOST_FAILURES = 16
+"""Of one message and its halves: one of 200 recipients is found with eight; an engine that is down is left alone."""
+
+
+@dataclass(slots=True)
+class Attempts:
+    """How often one message and its halves may still fail."""
+
+    left: int = MOST_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +55,15 @@ class BatchEncryptor:
         Several messages go into several processes of the pool, so that they are made at the same time.
         """
         waiting = [group for at, group in enumerate(groups) if at == 0 or self._covered(transaction, group, lease)]
-        made: dict[int, Message] = {}
+        made: dict[int, list[Message]] = {}
         queue = iter(enumerate(waiting))
 
         async def work() -> None:
             for at, group in queue:
-                if message := await self._make(transaction, group, document):
-                    made[at] = message
+                made[at] = await self._make(transaction, group, document, Attempts())
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
-        return [made.pop(at) for at in sorted(made)]
+        return [message for at in sorted(made) for message in made.pop(at)]
 
     def _covered(self, transaction: Transaction, group: Group, lease: Lease) -> bool:
         if lease.take(len(transaction.inbound.content) * 3 // 2):  # armor makes four octets of three
@@ -61,16 +71,22 @@ class BatchEncryptor:
         self._answer(transaction, group, replies.too_many_copies(transaction.inbound.id))
         return False
 
-    async def _make(self, transaction: Transaction, group: Group, document: Document) -> Message | None:
+    async def _make(
+        self, transaction: Transaction, group: Group, document: Document, attempts: Attempts
+    ) -> list[Message]:
+        """The message; where it fails, those of its halves, so that one recipient takes no other along."""
         if time.monotonic() > transaction.began + MADE_WITHIN:
-            return None
+            return []
         begun = time.monotonic()
         try:
             message = await self.encryptor.make(transaction.inbound, group, document)
         except (EngineError, NotEncrypted) as error:
             transaction.log.error(Event.FAILED, recipients=len(group.recipients), **unforeseen(error))
-            self._answer(transaction, group, replies.failed(transaction.inbound.id))
-            return None
+            attempts.left -= 1
+            halves = group.halves() if attempts.left > 0 and not isinstance(error, EngineTimeout) else ()
+            if not halves:
+                self._answer(transaction, group, replies.failed(transaction.inbound.id))
+            return [m for half in halves for m in await self._make(transaction, half, document, attempts)]
         if group.encrypted:
             transaction.log.info(
                 Event.ENCRYPTED,
@@ -79,7 +95,7 @@ class BatchEncryptor:
                 size=len(message.content),
                 seconds=round(time.monotonic() - begun, 4),
             )
-        return message
+        return [message]
 
     def _answer(self, transaction: Transaction, group: Group, reply: Reply) -> None:
         if not transaction.shadow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
 from relay.model import Certificate, Clear, Decision, Encrypt, Envelope, Pass
@@ -34,6 +34,14 @@ class Group:
     def encrypted(self) -> bool:
         """Whether it has to be encrypted."""
         return bool(self.certificates)
+
+    def halves(self) -> tuple[Group, ...]:
+        """Two messages in place of this one; none where it is for one recipient, or where several share a key."""
+        if len(self.recipients) != len(self.certificates) or len(self.recipients) < 2:
+            return ()
+        middle = len(self.recipients) // 2
+        parts = (slice(None, middle), slice(middle, None))
+        return tuple(replace(self, recipients=self.recipients[p], certificates=self.certificates[p]) for p in parts)
 
 
 def group_recipients(

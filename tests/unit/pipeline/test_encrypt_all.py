@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
 from lab.fakes import FakeEngine, certificate, inbound
 
+from relay.model import Certificate
+from relay.model.errors import EngineError
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import MADE_WITHIN, BatchEncryptor
 from relay.pipeline.grouping import Group
@@ -47,3 +52,26 @@ async def test_what_takes_too_long_to_make_waits_for_the_next_attempt() -> None:
         assert not await encryptor.encrypt_all(transaction, groups, Document(transaction.inbound.content), lease)
     assert not engine.payloads
     assert {reply.code for reply in transaction.final_replies()} == {451}
+
+
+class Choosy(FakeEngine):
+    """Encrypts to nobody whose key is number 7."""
+
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+        if any(one.fingerprint == f"{7:040X}" for one in certificates):
+            raise EngineError("not to that one")
+        return await super().encrypt(payload, certificates, signer)
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_a_recipient_whose_encryption_fails_takes_nobody_along(*, down: bool) -> None:
+    engine = Choosy(fail=down)
+    encryptor = BatchEncryptor(Encryptor(engine, lambda _sender: None, "relay.example"))
+    keys = tuple(certificate(address, i + 1) for i, address in enumerate(ADDRESSES))
+    transaction = Transaction(inbound(*ADDRESSES, content=b"Subject: x\r\n\r\nx"))
+    with encryptor.budget.lease() as lease:
+        group = Group(tuple(range(10)), keys)
+        made = await encryptor.encrypt_all(transaction, [group], Document(transaction.inbound.content), lease)
+    served = sorted(index for message in made for index in message.group.recipients)
+    assert served == ([] if down else [0, 1, 2, 3, 4, 5, 7, 8, 9])
+    assert {i: reply.code for i, reply in transaction.replies.items()} == dict.fromkeys(range(10) if down else [6], 451)
