@@ -69,7 +69,11 @@ def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer
     cut = [trimmed(certificate, at) for certificate in recipients]
     with translated("Sequoia does not encrypt to one of these keys"):
         certs = [_remembered(data) if len(data) <= ORDINARY else _read(data) for data in cut]
-        return bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
+        message = bytes(pysequoia.encrypt(payload, recipients=certs, signer=signer, armor=False))
+    *_, data = packets.walk(message)
+    if message[data.body_start] == 2 and not all(certificate.takes_seipd2 for certificate in recipients):
+        raise Declined("Sequoia reads the Features of one of these certificates otherwise than we do")
+    return message
 
 
 def _writes_version_2(recipients: Sequence[Certificate]) -> bool:
