@@ -30,7 +30,8 @@ from relay.store import Store
 DOMAIN = "pref.example"
 HOST = f"openpgpkey.{DOMAIN}"
 CASES = CERTS.parent / "cases"
-FILES = {"weak digest": ("allmd5.gpg", "allmd5")}
+FILES = {"allmd5": "allmd5.gpg", "one": "uid-two-addresses.asc", "mt": "uid-mailto.asc"}
+"""By the local part that a person sees in them."""
 SIGNATURE, SUBKEY = 2, 14
 
 
@@ -39,6 +40,11 @@ def states(person: Correspondent) -> dict[str, bytes]:
 
     def new(name: str, **times: str) -> str:
         return person.new_key(f"<{name}@{DOMAIN}>", **times)
+
+    def odd(user_id: str) -> bytes:
+        words = ("--allow-freeform-uid", "--faked-system-time", "20240101T120000!", "--quick-generate-key", user_id)
+        person.gpg(*words, "future-default", "default", "never")
+        return person.export(f"={user_id}")
 
     good, bare, broken, revoked = new("valid"), new("no-encryption"), new("broken"), new("revoked")
     person.revoke(revoked)
@@ -51,9 +57,12 @@ def states(person: Correspondent) -> dict[str, bytes]:
         "no-encryption": _without_subkeys(person.export(bare)),
         "broken": _with_a_bad_signature(person.export(broken)),
         "several": person.export(several),
+        "future": person.export(new("future", created="20350101T120000")),
+        "open": odd(f"Open <open@{DOMAIN}"),
+        "praxis": odd(f"praxis@{DOMAIN} (Praxis)"),
         "two": person.export(new("two", created="20200101T120000"), new("two", created="20250101T120000")),
     }
-    return made | {local: (CASES / file).read_bytes() for file, local in FILES.values() if (CASES / file).exists()}
+    return made | {local: (CASES / file).read_bytes() for local, file in FILES.items() if (CASES / file).exists()}
 
 
 def _without_subkeys(octets: bytes) -> bytes:
