@@ -24,6 +24,7 @@ from relay.store.database import BUSY_SECONDS, file_of
 from relay.store.faults import translated
 from relay.store.hash_chain import ANCHOR, HEAD
 from relay.store.schema import (
+    STEPS,
     chain,
     duties,
     ledger,
@@ -44,6 +45,7 @@ _UNDER_WAY = frozenset({ledger.name, duties.name})
 _OWN = frozenset({own_organisation.name, own_keys.name, own_allowed.name, own_deleted.name})
 """What was published since the copy stays, and so do the tombstones of deleted subkeys."""
 _TRACE = frozenset({trace.name, chain.name})
+_OURS = frozenset(statement for step in STEPS for statement in step if statement.startswith("CREATE INDEX"))
 _TABLES = [table for table in tables.sorted_tables if table is not schema_version]
 
 
@@ -104,9 +106,11 @@ def replacing(store: Path, copy: Path, *, new: bool) -> Iterator[bool]:
 
 
 def _is_plain(kind: str, sql: str | None) -> bool:
-    """Whether the definition computes nothing. SQLite's own indexes have none."""
+    """Whether the definition computes nothing, or is one of ours. SQLite's own indexes have none."""
     if sql is None:
         return kind == "index"
+    if sql in _OURS:
+        return True
     if kind == "index":
         return _PLAIN_INDEX.fullmatch(sql) is not None
     return kind == "table" and _PLAIN_TABLE.fullmatch(sql) is not None and not _COMPUTED.search(sql)

@@ -87,30 +87,34 @@ def _again(file: IO[bytes]) -> int:
 
 
 async def _export(home: Path, output: int) -> bool:
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-    nothing = asyncio.subprocess.DEVNULL
-    try:
-        gpg = await asyncio.create_subprocess_exec(
-            *("gpg", "--homedir", str(home), *_EXPORT),
-            stdin=nothing,
-            stdout=output,
-            stderr=nothing,
-            env=environment,
-            start_new_session=True,
-            **_owner(home),
-        )
-    except OSError:
-        return False
-    try:
-        with _ending_by_signal():
+    """Whether gpg came to its end. A signal that ends the program, at any moment, ends gpg first."""
+    with _ending_by_signal():
+        try:
+            gpg = await _started(home, output)
+        except OSError:
+            return False
+        try:
             return await asyncio.wait_for(gpg.wait(), SECONDS) == 0
-    except TimeoutError:
-        return False
-    finally:
-        if gpg.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(gpg.pid, signal.SIGKILL)
-            await gpg.wait()
+        except TimeoutError:
+            return False
+        finally:
+            if gpg.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(gpg.pid, signal.SIGKILL)
+                await gpg.wait()
+
+
+async def _started(home: Path, output: int) -> asyncio.subprocess.Process:
+    nothing = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(
+        *("gpg", "--homedir", str(home), *_EXPORT),
+        stdin=nothing,
+        stdout=output,
+        stderr=nothing,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+        start_new_session=True,
+        **_owner(home),
+    )
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_an_exception_is_its_type_and_place() -> None:
     assert "stood" not in str(told)
 
 
-ROOT = Path(events.__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^\| `(\w+)` \| (debug|info|warning|error) \| \S.*\|$", re.MULTILINE)
 
 
