@@ -29,7 +29,7 @@ async def states(certificates: Certificates, offers: Sequence[Offer]) -> tuple[l
         issuers = sorted(name for name in read.issuers if len(name) in _LENGTHS) if read else []
         named = {entry.certificate.fingerprint: entry for name in issuers for entry in await certificates.search(name)}
         if not named:
-            issuer = issuers[-1] if issuers else "no key"
+            issuer = max(issuers, key=len, default="no key")  # the fingerprint, where it says more than a key id
             results[id(offer)] = refused(
                 offer, f"This revokes {issuer}, which is not in the store: import the key too."
             )
