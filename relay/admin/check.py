@@ -37,7 +37,7 @@ PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look came to."""
+    """The result of one check: its name, whether all is well, and a sentence that says what to do where it is not."""
 
     name: str
     ok: bool

@@ -35,7 +35,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """How the rule was found."""
+    """The rule that decides for a recipient, and why those before it do not."""
 
     passed_over: Sequence[tuple[str, str]]
     """Name of each rule before it, and why that does not match."""
@@ -54,7 +54,7 @@ class Explanation:
     recipient: Address
     matched: Matched
     search: Search | None
-    """None: no key was needed."""
+    """What the sources answered; None where the rule needs no key."""
     signer: str | None
     """Who signs what is encrypted."""
     telling: Telling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from relay.model.address import Address
@@ -41,7 +41,7 @@ class OwnKey:
     data: bytes
     """Binary OpenPGP: one transferable public key with one user id."""
     subkeys: tuple[OwnSubkey, ...]
-    """Those for encryption, the newest last; at least one."""
+    """Those for encryption, the newest last; at least one. Those of earlier certificates of the address come first."""
     created: int
     listed: bool = True
     """Answered by WKD."""
@@ -53,6 +53,13 @@ class OwnKey:
     def expires(self) -> int:
         """When the newest encryption subkey ends."""
         return self.subkeys[-1].expires
+
+    def after(self, earlier: OwnKey | None) -> OwnKey:
+        """The same, in place of an earlier one of the address, whose subkeys stay known until they are deleted."""
+        if earlier is None:
+            return self
+        new = {subkey.fingerprint for subkey in self.subkeys}
+        return replace(self, subkeys=(*(one for one in earlier.subkeys if one.fingerprint not in new), *self.subkeys))
 
     @property
     def signs(self) -> bool:

@@ -65,7 +65,7 @@ class GnuPGKeyMaker:
         async with scratch_home(self._home, key.data) as scratch:
             await _add_subkey(scratch, key.fingerprint, valid)
             (exported,) = await _exported(scratch, [key.fingerprint])
-        return replace(key, data=exported.data, subkeys=exported.subkeys)
+        return replace(key, data=exported.data, subkeys=exported.after(key).subkeys)
 
     async def revoke(self, key: OwnKey) -> OwnKey:
         """The same certificate, revoked by the revocation that GnuPG laid down when it was made."""

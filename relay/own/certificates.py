@@ -58,7 +58,8 @@ class OwnCertificates:
         known = {address: await self._register.get(address) for address in dict.fromkeys(addresses)}
         kept = [key for key in known.values() if key is not None and key.state is OwnState.ACTIVE]
         wanted = [address for address, key in known.items() if key is None or key.state is not OwnState.ACTIVE]
-        made = [replace(key, listed=listed) for key in await self._maker.make(wanted, self._lifetimes.valid)]
+        fresh = await self._maker.make(wanted, self._lifetimes.valid)
+        made = [replace(key.after(known[key.address]), listed=listed) for key in fresh]
         await self._register.put(made)
         return [*kept, *made]
 

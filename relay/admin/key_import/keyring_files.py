@@ -27,7 +27,7 @@ def keys(home: Path) -> Iterator[bytes]:
 
 
 def _blobs(content: bytes) -> Iterator[memoryview]:
-    """The keys of a keybox."""
+    """The octets of each OpenPGP key block in a keybox file (`pubring.kbx`); ends at the first damaged block."""
     view, at = memoryview(content), 0
     while len(view) - at >= _HEADER:
         size, start, octets = (int.from_bytes(view[at + n : at + n + 4], "big") for n in (0, 8, 12))

@@ -13,7 +13,7 @@ NEVER_USABLE = frozenset({Why.INVALID, Why.UNREADABLE, Why.NO_ENCRYPTION, Why.SU
 
 
 class Outcome(StrEnum):
-    """The four fates."""
+    """What the import did with a key."""
 
     IMPORTED = "imported"
     UPDATED = "updated"
@@ -41,13 +41,13 @@ class Refusal:
 
     place: str
     number: int
-    """0: the file as a whole."""
+    """Which key of the file, counted from 1; 0 means the file as a whole."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the report."""
+    """What was done with one key, or with a file that could not be read: one line of the report."""
 
     place: str
     number: int

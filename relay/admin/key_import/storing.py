@@ -32,7 +32,7 @@ class State:
 
 
 class Storing:
-    """Into one store."""
+    """Stores imported certificates, merged with their stored states. Raises `StoreError` and `EngineError`."""
 
     def __init__(self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float]) -> None:
         self._examiner = examiner

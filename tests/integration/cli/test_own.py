@@ -124,6 +124,23 @@ def test_a_restore_brings_no_deleted_subkey_back_and_takes_no_published_certific
     assert "apres@hopital.example" in {own["address"] for own in listed(hospital)}
 
 
+def test_the_keys_of_a_certificate_that_was_replaced_stay_known_and_in_no_backup(
+    hospital: Relay, tmp_path: Path
+) -> None:
+    """They were forgotten by the store, never deleted, and went into every backup."""
+    again = "retour@hopital.example"
+    hospital.run("own", "add", again)
+    before = keygrips_of(hospital, again)
+    hospital.run("own", "remove", again)
+    hospital.run("own", "add", again)
+    hospital.run("own", "rotate", again)
+    known = keygrips_of(hospital, again)
+    assert (before < known, len(known)) == (True, 3)
+    hospital.run("backup", tmp_path / "backup.tar")
+    with tarfile.open(tmp_path / "backup.tar") as archive:
+        assert not known & {Path(name).stem for name in archive.getnames()}
+
+
 def keygrips_of(relay: Relay, address: str) -> set[str]:
     with closing(sqlite3.connect(relay.folder / "keyring" / "store.db")) as store:
         ((subkeys,),) = store.execute("SELECT subkeys FROM own_key WHERE address = ?", (address.encode(),)).fetchall()
