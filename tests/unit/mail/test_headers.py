@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from lab.corpus import needs_corpus, raw, sent
+from lab.timed import quickest
 
 from relay.mail import headers
 from relay.mail.headers import Field, Head, split
@@ -397,9 +398,7 @@ def test_a_long_list_of_recipients_does_not_hold_up_other_mail(address: str) -> 
     """127 KB of it, just below what another process reads, took 0.3 s of the event loop's time."""
     field = f"To: {address}".encode() + address.encode() * (127 * 1024 // len(address.encode())) + b"\r\n"
     head = headers.split(field)
-    begun = time.process_time()
-    headers.named_recipients(head)
-    assert time.process_time() - begun < 0.2
+    assert quickest(lambda: headers.named_recipients(head)) < 0.2
 
 
 def test_the_first_international_addresses_of_a_list_are_read() -> None:
