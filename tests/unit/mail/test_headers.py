@@ -395,7 +395,7 @@ def test_the_message_id_is_found_as_a_field_and_not_in_a_fold_or_the_body() -> N
     ids=ascii,
 )
 def test_a_long_list_of_recipients_does_not_hold_up_other_mail(address: str) -> None:
-    """127 KB of it, just below what another process reads, took longer, where a machine is twice as fast too."""
+    """127 KB, just below the size that another process reads."""
     field = f"To: {address}".encode() + address.encode() * (127 * 1024 // len(address.encode())) + b"\r\n"
     head = headers.split(field)
     assert quickest(lambda: headers.named_recipients(head)) < 0.3
