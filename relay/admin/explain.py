@@ -5,6 +5,7 @@ Keys are looked up as for a mail, and what is found counts from then on. Raises 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +13,16 @@ from itertools import takewhile
 
 from relay import policy
 from relay.config import Config
-from relay.daemon.resources import opened_resolver
+from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.resources import opened_resolver, opened_store
+from relay.keys.own_certificates import OwnCertificates
 from relay.keys.search import SourceReport
 from relay.mail import headers
+from relay.mail.opened_mark import traces
 from relay.mail.shape import shape_of
-from relay.model import Address, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup
+from relay.model import Address, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound
 from relay.pipeline.facts import Facts
+from relay.pipeline.opened import OpenedCheck
 from relay.policy import Message, Rule, Telling
 
 
@@ -42,6 +47,8 @@ class Matched:
     rule: Rule
     named: bool
     """It is one of the configuration, and not what holds where none matches."""
+    opened: bool
+    """The mail, or one that it carries or answers, was decrypted here: that comes before any rule."""
     stricter: bool
     """The rule prefers encryption and requires it here: another host may take the address for a different one."""
 
@@ -67,12 +74,12 @@ class Explanation:
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
     """What would happen to this mail for its one recipient."""
     inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
-    facts = Facts(inbound, headers.split(content), shape_of(content))
+    facts = Facts(inbound, headers.split(content), shape_of(content), opened=traces(content))
     recipient = envelope.recipients[0].address
-    matched = _matched(config.rules(), facts.of(recipient))
+    matched = _matched(config.rules(), facts.of(recipient), opened=await _is_opened(config, facts))
     rule = matched.rule
     needed = policy.needs_key(rule, facts.encrypted)
-    search = await _search(config, recipient, rule.excused) if needed else None
+    search = await _search(config, recipient, rule.excused, opened=matched.opened) if needed else None
     late = facts.late and config.sign.leaves_off(envelope.sender)
     lookup = search.lookup if search else None
     decision = policy.decide(rule, facts.encrypted, lookup, late=late)
@@ -98,16 +105,36 @@ def _doubt(facts: Facts, decision: Decision) -> Doubt | None:
     return facts.shape.doubt or (Doubt.UNKNOWN_KEYS if facts.encrypted.kind else None)
 
 
-def _matched(rules: Sequence[Rule], seen: Message) -> Matched:
+async def _is_opened(config: Config, facts: Facts) -> bool:
+    if not config.own.domains or not facts.opened.message_ids:
+        return facts.opened.marked
+    async with opened_store(config) as store:
+        return await OpenedCheck(store.opened_mail).is_opened(facts)
+
+
+def _matched(rules: Sequence[Rule], seen: Message, *, opened: bool) -> Matched:
     rule = policy.match(rules, seen)
+    if opened:
+        return Matched((), policy.for_opened(rule), named=True, opened=True, stricter=False)
     reasons = ((each.name, policy.why_not(each, seen)) for each in rules)
     passed_over = [(name, why) for name, why in takewhile(lambda each: each[1], reasons) if why]
     named = rule.name != policy.DEFAULT_RULE.name
-    return Matched(passed_over, rule, named, stricter=rule not in rules)
+    return Matched(passed_over, rule, named, opened=False, stricter=rule not in rules)
 
 
-async def _search(config: Config, recipient: Address, excused: frozenset[str]) -> Search:
+async def _search(config: Config, recipient: Address, excused: frozenset[str], *, opened: bool) -> Search:
+    if opened and (own := await _own(config, recipient)):
+        return Search(own.lookup, [own], (), excused)
     async with opened_resolver(config) as resolver:
         lookup, told = await resolver.explain(recipient, excused)
     asked = {answer.source for answer in told}
     return Search(lookup, told, [remote.name for remote in resolver.remotes if remote.name not in asked], excused)
+
+
+async def _own(config: Config, recipient: Address) -> SourceReport | None:
+    """What our own certificate is for that address; None: there is none."""
+    async with opened_store(config) as store:
+        begun, now = time.monotonic(), time.time()
+        own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
+        lookup = await own.lookup(recipient)
+    return None if isinstance(lookup, NotFound) else SourceReport(own.name, lookup, now, now, time.monotonic() - begun)

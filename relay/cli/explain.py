@@ -144,6 +144,9 @@ def _outcome(explanation: Explanation, look: Look) -> Iterator[Line]:
 
 
 def _rules(matched: Matched) -> Iterator[Line]:
+    if matched.opened:
+        yield matched.rule.name, "before any rule: it was decrypted here, or carries or answers such a mail"
+        return
     for name, why in matched.passed_over:
         yield name, f"no: {why}"
     stricter = ", because a host may take the address for another" if matched.stricter else ""

@@ -54,7 +54,7 @@ def list_(  # noqa: PLR0913  each is an option
     """
     one_of("--sort", sort, keys.SORTS)
     if origin:
-        one_of("--origin", origin, [each.value for each in Origin])
+        one_of("--origin", origin, [each.value for each in Origin if each is not Origin.OWN])
     wanted = keys.Filter(
         text=text,
         domain=normalise_domain(domain) if domain else "",

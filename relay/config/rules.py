@@ -10,6 +10,7 @@ from relay.config.base import Contradiction, Section, needed, optional, setting
 from relay.config.values import FieldName, LeftOut, Pattern, Several, Text
 from relay.policy import (
     DEFAULT_RULE,
+    OPENED,
     AddressPattern,
     Encryption,
     HeaderPattern,
@@ -24,6 +25,8 @@ from relay.policy import (
 def _name(text: object) -> object:
     if text == DEFAULT_RULE.name:
         raise ValueError(f"“{text}” is what the trace says where no rule matched: choose another name")
+    if text == OPENED:
+        raise ValueError(f"“{text}” is what the trace says of mail that was decrypted here: choose another name")
     return text
 
 

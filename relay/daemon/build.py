@@ -22,6 +22,7 @@ from relay.daemon.own import build_job
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
+from relay.keys.own_certificates import OwnCertificates, OwnFirst
 from relay.keys.resolver import Resolver
 from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
@@ -34,6 +35,7 @@ from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
+from relay.pipeline.opened import OpenedCheck
 from relay.pipeline.outgoing import Pipeline
 from relay.pipeline.ports import Outlet
 from relay.pipeline.receive import Receiver
@@ -69,12 +71,13 @@ async def build(config: Config, persistence: Persistence) -> Components:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
-    resolver = build_resolver(config, persistence.store, lambda: build_pooled_examiner(config))
+    store = persistence.store
+    resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
     outlet = build_outlet(config)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
-        decider=Decider(config.rules(), resolver, config.sign.leaves_off),
+        decider=Decider(config.rules(), resolver, config.sign.leaves_off, build_opened_check(config, store, resolver)),
         batch=BatchEncryptor(await _build_encryptor(config)),
         deliverer=Deliverer(next_hop),
         notifier=Notifier(build_notices(config), next_hop),
@@ -90,6 +93,14 @@ async def build(config: Config, persistence: Persistence) -> Components:
         jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
     return Components(config, resolver, outlet, pipeline, schedule)
+
+
+def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:
+    """What knows mail that was decrypted here, on its way out; without own domains by its mark alone."""
+    if not config.own.domains:
+        return OpenedCheck()
+    own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
+    return OpenedCheck(store.opened_mail, OwnFirst(own, resolver))
 
 
 def build_outlet(config: Config) -> SmtpOutlet:

@@ -9,11 +9,13 @@ from relay.model.certificate import Certificate, Why
 
 
 class Origin(StrEnum):
-    """How a certificate came into the store."""
+    """How a certificate came here."""
 
     IMPORTED = "imported"
     LDAP = "ldap"
     WKD = "wkd"
+    OWN = "own"
+    """We made it, for an address of ours: it is in no list of keys."""
 
 
 @dataclass(frozen=True, slots=True)

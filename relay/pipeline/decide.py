@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from relay import policy
 from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable, verb
 from relay.pipeline.facts import Facts
+from relay.pipeline.opened import NO_CHECK, OpenedCheck
 from relay.pipeline.ports import Lookups
 from relay.pipeline.transaction import Transaction
 from relay.policy import Rule
@@ -32,17 +33,21 @@ class Decider:
     lookups: Lookups
     leaves_off: Callable[[Address | None], bool] = lambda _sender: False
     """Whether a mail of this sender that leaves long after its Date is not signed."""
+    opened: OpenedCheck = NO_CHECK
 
     async def decide(self, transaction: Transaction, facts: Facts) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""
+        opened = await self.opened.is_opened(facts)
         candidates = facts.candidates(self.rules)
         addresses = {index: transaction.recipients[index].address for index in transaction.open}
         rules = {index: policy.first_for(candidates, address) for index, address in addresses.items()}
+        if opened:
+            rules = {index: policy.for_opened(rule) for index, rule in rules.items()}
         wanted = {
             addresses[index]: rule.excused for index, rule in rules.items() if policy.needs_key(rule, facts.encrypted)
         }
         late = facts.late and self.leaves_off(transaction.inbound.envelope.sender)
-        found = await self._look_up(transaction, wanted)
+        found = await self._look_up(transaction, wanted, self.opened.lookups if opened else None)
         decisions: dict[int, Decision] = {}
         for index, rule in rules.items():
             lookup = found.get(addresses[index])
@@ -59,10 +64,10 @@ class Decider:
         return decisions
 
     async def _look_up(
-        self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]]
+        self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]], lookups: Lookups | None
     ) -> dict[Address, Lookup]:
         begun = time.monotonic()
-        found = await self.lookups.find_all(wanted)
+        found = await (lookups or self.lookups).find_all(wanted)
         seconds = round(time.monotonic() - begun, 4)
         for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
             transaction.log.debug(

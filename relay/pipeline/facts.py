@@ -9,22 +9,22 @@ from typing import Self
 
 from relay.mail import headers
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
+from relay.mail.opened_mark import NO_TRACES, Traces, traces
 from relay.mail.shape import Protection, Shape, shape_of
 from relay.model import Address, Decision, Inbound
-from relay.policy import Encrypted, Message, Rule, Telling, Text, candidates, telling
+from relay.policy import NOT_ENCRYPTED, Encrypted, Message, Rule, Telling, Text, candidates, telling
 from relay.policy.text import MAX_ELEMENTS
 from relay.process.pool import Document
 
 
 async def read(inbound: Inbound, document: Document) -> Facts:
     """The facts of this message."""
-    head, shape, hidden = await document.run(_read, inbound)
-    return Facts(inbound, head, shape, hidden)
+    return Facts(inbound, *await document.run(_read, inbound))
 
 
-def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients]:
+def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients, Traces]:
     head = headers.split(inbound.content)
-    return head, shape_of(inbound.content), hidden_recipients(inbound.envelope, head)
+    return head, shape_of(inbound.content), hidden_recipients(inbound.envelope, head), traces(inbound.content)
 
 
 LATE = 50 * 60.0
@@ -34,12 +34,21 @@ LATE = 50 * 60.0
 class Facts:
     """The message's side of the rules; `of` adds the recipient."""
 
-    def __init__(self, inbound: Inbound, head: headers.Head, shape: Shape, hidden: HiddenRecipients = NOBODY) -> None:
+    def __init__(
+        self,
+        inbound: Inbound,
+        head: headers.Head,
+        shape: Shape,
+        hidden: HiddenRecipients = NOBODY,
+        opened: Traces = NO_TRACES,
+    ) -> None:
         self._inbound = inbound
         self._head = head
         self.shape = shape
         self.hidden = hidden
         """Who stands in To and Cc, and who does not."""
+        self.opened = opened
+        """What tells that it was decrypted here, or carries or answers such a mail."""
 
     @classmethod
     def unread(cls, inbound: Inbound) -> Self:
@@ -63,8 +72,10 @@ class Facts:
 
     @property
     def encrypted(self) -> Encrypted:
-        """How far it is encrypted already."""
+        """How far it is encrypted already. What bears our mark of an opened mail shows what was encrypted."""
         shape = self.shape
+        if self.opened.marked:
+            return NOT_ENCRYPTED
         kind = shape.protection_kind if shape.protection is Protection.ENCRYPTED else None
         return Encrypted(kind, shape.key_ids, shape.doubt)
 

@@ -50,25 +50,38 @@ class Pipeline:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
-            facts = await read(transaction.inbound, document)
-            decisions = await self.decider.decide(transaction, facts)
-            attempt.audit = AuditEntry(self.audit, transaction, decisions)
-            answer_decided(transaction, decisions, facts)
-            messages = await self._encrypt(attempt, decisions, facts, document, lease)
-            document.close()
-            undelivered = await self.deliverer.deliver(attempt, messages)
-            await self.notifier.tell_refused(attempt, decisions)
-            await self.notifier.tell_undelivered(attempt, undelivered, facts)
-            await self.notifier.tell_held(attempt, decisions, facts)
+            await self._follow_rules(attempt, await read(transaction.inbound, document), document, lease)
+
+    async def _follow_rules(self, attempt: Attempt, facts: Facts, document: Document, lease: Lease) -> None:
+        transaction = attempt.transaction
+        decisions = await self.decider.decide(transaction, facts)
+        attempt.audit = AuditEntry(self.audit, transaction, decisions)
+        answer_decided(transaction, decisions, facts)
+        messages = await self._encrypt(attempt, decisions, facts, document, lease)
+        document.close()
+        undelivered = await self.deliverer.deliver(attempt, messages)
+        await self.notifier.tell_refused(attempt, decisions)
+        await self.notifier.tell_undelivered(attempt, undelivered, facts)
+        await self.notifier.tell_held(attempt, decisions, facts)
 
     async def _shadow(self, attempt: Attempt) -> None:
-        """All that would be done, up to what leaves; then everybody gets the mail as it came. Failures stop no mail."""
+        """All that would be done, up to what leaves; then everybody gets the mail as it came. Failures stop no mail.
+
+        Mail that was decrypted here is no part of that: it leaves encrypted or not at all.
+        """
         transaction = attempt.transaction
         with Document(transaction.inbound.content) as document:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
             facts = await attempt.guarded(read(transaction.inbound, document))
+            if facts and await self.decider.opened.is_opened(facts):
+                transaction.leave_shadow()
+                with self.batch.budget.lease() as lease:
+                    await self._follow_rules(attempt, facts, document, lease)
+                return
+            if facts is None and self.decider.opened.register:
+                return  # it may be such a mail: 451
             if facts:
                 await attempt.guarded(self._rehearse(attempt, facts, document))
             facts = facts or Facts.unread(transaction.inbound)

@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: seven ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: eight ports of one to three methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
@@ -64,6 +64,16 @@ class Ledger(Protocol):
 
     async def forget(self, digest: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer. Raises `StoreError`."""
+
+
+class OpenedMail(Protocol):
+    """What is known of mail that was opened."""
+
+    async def note(self, identifiers: Sequence[str]) -> None:
+        """The mail with these message identifiers is opened; on disk when it returns. Raises `StoreError`."""
+
+    async def knows(self, identifiers: Sequence[str]) -> bool:
+        """Whether a mail with one of these was opened. Raises `StoreError`: then it may have been."""
 
 
 class TraceStore(Protocol):

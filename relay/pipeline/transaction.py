@@ -28,6 +28,10 @@ class Transaction:
     def __post_init__(self) -> None:
         self.log = events.of(self.inbound).bind(shadow=True) if self.shadow else events.of(self.inbound)
 
+    def leave_shadow(self) -> None:
+        """What is decided counts for this mail."""
+        self.shadow, self.log = False, events.of(self.inbound)
+
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """Of the envelope."""

@@ -8,6 +8,7 @@ from relay.policy.decide import NOT_ENCRYPTED, Encrypted, Telling, decide, needs
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
     DEFAULT_RULE,
+    OPENED,
     Encryption,
     Message,
     PassEncrypted,
@@ -16,6 +17,7 @@ from relay.policy.rule import (
     WkdOutage,
     candidates,
     first_for,
+    for_opened,
     match,
     why_not,
 )
@@ -24,6 +26,7 @@ from relay.policy.text import Text
 __all__ = [
     "DEFAULT_RULE",
     "NOT_ENCRYPTED",
+    "OPENED",
     "AddressPattern",
     "Encrypted",
     "Encryption",
@@ -39,6 +42,7 @@ __all__ = [
     "candidates",
     "decide",
     "first_for",
+    "for_opened",
     "match",
     "needs_key",
     "telling",

@@ -100,6 +100,14 @@ class Rule:
 DEFAULT_RULE = Rule("no rule matched")
 """What holds where no rule does: encrypted, or refused."""
 
+OPENED = "(opened)"
+"""The rule's name in the trace where a mail, or one that it carries or answers, was decrypted here."""
+
+
+def for_opened(rule: Rule) -> Rule:
+    """What a rule becomes for such a mail: encrypted, subject included, or what the rule does without a key."""
+    return replace(rule, name=OPENED, encrypt=Encryption.REQUIRED, protect_subject=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

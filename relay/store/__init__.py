@@ -22,6 +22,7 @@ from relay.store.hash_chain import Link
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
+from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.trace import Selection, Sum, Trace
 from relay.store.verification import Verdict
@@ -36,6 +37,7 @@ __all__ = [
     "DueTimes",
     "Leases",
     "Link",
+    "OpenedMail",
     "OwnKeys",
     "Result",
     "Selection",
@@ -58,6 +60,7 @@ class Store:
     answers: Answers
     leases: Leases
     own_keys: OwnKeys
+    opened_mail: OpenedMail
 
     @classmethod
     async def open(
@@ -84,6 +87,7 @@ class Store:
             answers=Answers(database),
             leases=Leases(database, clock),
             own_keys=OwnKeys(database, clock),
+            opened_mail=OpenedMail(database, batch, clock),
         )
 
     async def close(self) -> None:

@@ -166,6 +166,29 @@ own_deleted = Table(
     Column("deleted", Double, nullable=False),
 )
 
+opened_identifiers = Table(
+    "opened_identifier",
+    tables,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("noted", Double, nullable=False),
+)
+"""Message identifiers of mail that was opened."""
+
+return_tokens = Table(
+    "return_token",
+    tables,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("sender", Octets, nullable=False),
+    Column("recipient", Octets, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("received", Text, nullable=False),
+    Column("made", Double, nullable=False),
+    Column("used", Boolean, nullable=False),
+)
+"""Return paths given to mail that was opened."""
+
 # {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
 _FIRST = (
     "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY)",
@@ -228,4 +251,14 @@ _FOURTH = (
     "CREATE INDEX revoker_fingerprint ON revoker (fingerprint)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_OPENED_MAIL = (
+    "CREATE TABLE opened_identifier (digest {octets} NOT NULL PRIMARY KEY, noted DOUBLE PRECISION NOT NULL)",
+    "CREATE INDEX opened_identifier_noted ON opened_identifier (noted)",
+    """CREATE TABLE return_token (
+        digest {octets} NOT NULL PRIMARY KEY, id TEXT NOT NULL, sender {octets} NOT NULL, recipient {octets} NOT NULL,
+        options TEXT NOT NULL, header {octets} NOT NULL, received TEXT NOT NULL, made DOUBLE PRECISION NOT NULL,
+        used BOOLEAN NOT NULL)""",
+    "CREATE INDEX return_token_made ON return_token (made)",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, (*_FOURTH, *_OPENED_MAIL))

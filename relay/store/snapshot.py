@@ -4,8 +4,9 @@
 rows in place of a store's in one transaction of that store, so that a running relay sees either the old rows or the
 new ones, never a mixture; nothing is replaced where the block inside raises.
 
-A store that is not new keeps two things: the ledger (an older one would have mails in transit sent twice, or never) and
-the leases. It also keeps its trace where that continues the copy's: what happened since the backup is not lost.
+A store that is not new keeps the ledger (an older one would have mails in transit sent twice, or never), what it knows
+of opened mail, and the leases. It also keeps its trace where that continues the copy's: what happened since the backup
+is not lost.
 
 All functions block. Raises `StoreError`, also where the copy is corrupt or was written by a newer version.
 """
@@ -28,10 +29,12 @@ from relay.store.schema import (
     chain,
     duties,
     ledger,
+    opened_identifiers,
     own_allowed,
     own_deleted,
     own_keys,
     own_organisation,
+    return_tokens,
     schema_version,
     tables,
     trace,
@@ -41,7 +44,7 @@ _PLAIN_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON \w+ \(\w+(?:, \w+)*\
 _PLAIN_TABLE = re.compile(r"CREATE TABLE [\w\s,()]+", re.ASCII)
 _COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\(", re.ASCII | re.IGNORECASE)
 
-_UNDER_WAY = frozenset({ledger.name, duties.name})
+_UNDER_WAY = frozenset({ledger.name, duties.name, opened_identifiers.name, return_tokens.name})
 _OWN = frozenset({own_organisation.name, own_keys.name, own_allowed.name, own_deleted.name})
 """What was published since the copy stays, and so do the tombstones of deleted subkeys."""
 _TRACE = frozenset({trace.name, chain.name})

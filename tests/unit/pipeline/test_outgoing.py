@@ -3,98 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pysequoia
 import pytest
 from lab.certificates import make_keypair
-from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, certificate, found, inbound
+from lab.fakes import certificate, found, inbound
+from lab.outgoing import Bench
 from lab.waiting import until
 
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.hidden_recipients import NOBODY
-from relay.mail.notice import Kind, Notices, Template, Wording
+from relay.mail.notice import Kind, Template
 from relay.mail.notice_texts import Language
-from relay.model import Address, Envelope, Inbound, Lookup, Mailbox, Origin, Outage, Recipient, Reply, Unusable, Why
+from relay.model import Address, Envelope, Inbound, Lookup, Origin, Outage, Recipient, Reply, Unusable, Why
 from relay.pipeline import next_hop
 from relay.pipeline.attempt import Attempt
-from relay.pipeline.audit import Audit
-from relay.pipeline.decide import Decider
-from relay.pipeline.deliver import Deliverer
-from relay.pipeline.encrypt import Encryptor
-from relay.pipeline.encrypt_all import BatchEncryptor
-from relay.pipeline.ledger import BufferedLedger
-from relay.pipeline.next_hop import NextHop
-from relay.pipeline.notify import Notifier
-from relay.pipeline.outgoing import Pipeline
-from relay.pipeline.receive import Receiver
-from relay.pipeline.transaction_lock import TransactionLocks
 from relay.policy import Encryption, Rule, WithoutKey
 from relay.process.budget import Budget
 
 OK = Reply(250, "2.0.0", "Ok")
-TEXT = "Not sent\n\n$recipients\n"
-NOTICES = Notices(
-    dict.fromkeys(Kind, Wording(Template(TEXT), Template(TEXT))),
-    Language.EN,
-    Mailbox.parse("postmaster@here.example"),
-    None,
-    "relay.example",
-    timedelta(days=5),
-)
-
-
-class Bench:
-    """A pipeline and its surroundings."""
-
-    def __init__(
-        self,
-        *rules: Rule,
-        answers: dict[str, Lookup] | None = None,
-        shadow: bool = False,
-        longest: float = 660.0,
-    ) -> None:
-        self.longest = longest
-        self.lookups = FakeLookups(answers or {})
-        self.engine = FakeEngine()
-        self.outlet = FakeOutlet()
-        self.ledger = FakeLedger()
-        self.trail = FakeTrail()
-        self.rules = rules
-        self.shadow = shadow
-        self.restart()
-
-    def restart(self) -> None:
-        ledger, audit = BufferedLedger(self.ledger, TransactionLocks(os.memfd_create("turns"))), Audit(self.trail)
-        hop = NextHop(self.outlet, self.longest)
-        self.pipeline = Pipeline(
-            Receiver(ledger, audit),
-            Decider(self.rules, self.lookups),
-            BatchEncryptor(Encryptor(self.engine, lambda _sender: "F" * 40, "relay.example")),
-            Deliverer(hop),
-            Notifier(NOTICES, hop),
-            audit,
-            shadow=self.shadow,
-        )
-
-    async def run(self, message: Inbound, *, delivered: bool = True) -> list[int]:
-        attempt = self.pipeline.begin(message)
-        told = await attempt.replies()
-        await attempt.settle(delivered=delivered)
-        return [reply.code for reply in told]
-
-    def notices(self) -> list[bytes]:
-        return [content for envelope, content in self.outlet.sent if envelope.sender is None]
-
-    def mails(self) -> list[tuple[list[str], bytes]]:
-        return [([r.address.text for r in e.recipients], c) for e, c in self.outlet.sent if e.sender is not None]
-
-
 PREFERRED = Rule(name="preferred", encrypt=Encryption.PREFERRED)
 REQUIRED = Rule(name="required", encrypt=Encryption.REQUIRED)
 B = "b@there.example"
