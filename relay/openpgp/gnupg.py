@@ -24,7 +24,7 @@ from pathlib import Path
 from relay.mail import packets
 from relay.model import Certificate
 from relay.model.errors import EngineError, OpenPgpError
-from relay.openpgp import call
+from relay.openpgp import call, password_message
 from relay.openpgp.home import reachable
 from relay.openpgp.minimal import trimmed
 
@@ -60,6 +60,26 @@ class GnuPG:
             result = await self._call(payload, recipients, signer)
         _check(result, signed=signer is not None)
         _check_shape(result.output, len(recipients))
+        return result.output
+
+    async def lock(self, payload: bytes, code: str) -> bytes:
+        """One message that this code opens; no agent sees the code."""
+        password = password_message.password(code).encode("ascii")
+        async with self._turns:
+            with call.memory(password + b"\n") as fd:
+                result = await call.run(
+                    reachable(self._home),
+                    *("--lock-never", "--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),
+                    *("--s2k-mode", "3", "--s2k-count", str(password_message.COUNT)),
+                    *("--s2k-digest-algo", password_message.DIGEST, "--s2k-cipher-algo", "AES256"),
+                    "--symmetric",
+                    seconds=self._timeout + len(payload) / _OCTETS_A_SECOND,
+                    content=payload,
+                    most=len(payload) + len(payload) // 8 + _OVERHEAD,
+                    passing=[fd],
+                )
+        _check(result, signed=False)
+        password_message.check(result.output)
         return result.output
 
     async def _call(self, payload: bytes, recipients: Sequence[bytes], signer: str | None) -> call.Result:

@@ -30,7 +30,7 @@ class Lookups(Protocol):
 
 
 class Engine(Protocol):
-    """Signs and encrypts."""
+    """Signs and encrypts to certificates, or with a code."""
 
     async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
         """One binary OpenPGP message (RFC 9580 section 10.3) encrypted to all `certificates`.
@@ -38,6 +38,12 @@ class Engine(Protocol):
         `signer` is the fingerprint of a secret key in the GnuPG home; None leaves the message unsigned. No
         compression. Raises `EngineError`, or `EngineTimeout` when the deadline passed; never returns part
         of a message.
+        """
+
+    async def lock(self, payload: bytes, code: str) -> bytes:
+        """One binary OpenPGP message that this code opens, in packets that every OpenPGP software reads.
+
+        Its key is derived by the iterated and salted S2K with its largest count. Raises as `encrypt`.
         """
 
 

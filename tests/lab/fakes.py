@@ -75,6 +75,7 @@ class FakeEngine:
 
     payloads: list[bytes] = field(default_factory=list)
     signers: list[str | None] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
     fail: bool = False
 
     async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
@@ -85,6 +86,13 @@ class FakeEngine:
         ids = [bytes.fromhex(c.components[1].key_id) for c in certificates]
         pkesk = [b"\xc1" + bytes([14]) + b"\x03" + key_id + b"\x12wrap" for key_id in ids]
         return b"".join(pkesk) + b"\xd2\x15\x01" + bytes(20)
+
+    async def lock(self, payload: bytes, code: str) -> bytes:
+        if self.fail:
+            raise EngineError("no")
+        self.payloads.append(payload)
+        self.codes.append(code)
+        return b"locked" + str(len(self.codes)).encode()
 
 
 @dataclass

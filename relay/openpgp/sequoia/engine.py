@@ -26,10 +26,12 @@ import pysequoia
 from relay.mail import packets
 from relay.model import Certificate
 from relay.model.errors import EngineError, OpenPgpError
+from relay.openpgp import password_message
 from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
 from relay.openpgp.minimal import ORDINARY, REMEMBERED, trimmed
 from relay.openpgp.sequoia.errors import Declined, translated
 from relay.openpgp.sequoia.signers import Signer, Signers
+from relay.process.pool import run_in_pool
 
 
 class Sequoia:
@@ -61,6 +63,18 @@ class Sequoia:
             return await self._gnupg.encrypt(payload, recipients, signer)
         _check(message, recipients, at)
         return message
+
+    async def lock(self, payload: bytes, code: str) -> bytes:
+        """One message that this code opens, made in a process of the pool: deriving the key holds the GIL."""
+        return await run_in_pool(len(payload), locked, payload, password_message.password(code))
+
+
+async def locked(payload: bytes, code: str) -> bytes:
+    """In a process of the pool: the message."""
+    with translated("Sequoia does not encrypt with this password"):
+        message = bytes(pysequoia.encrypt(payload, passwords=[code], armor=False))
+    password_message.check(message)
+    return message
 
 
 def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
