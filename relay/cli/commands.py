@@ -65,6 +65,7 @@ OWN = Group(
     },
 )
 PLACES: Mapping[str, str | Group] = {
+    "setup": "setup:setup",
     "check": "check:check",
     "status": "status:status",
     "explain": "explain:explain",

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from relay.admin import files
 from relay.model.errors import PostfixError
 
 _SECONDS = 30
@@ -71,26 +72,10 @@ def copy(files: dict[str, bytes]) -> Iterator[Path]:
 
 def replace(file: Path, octets: bytes) -> None:
     """Put it in the file's place, with its mode and owner; or leave everything as it was."""
-    real = file.resolve()
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-        try:
-            _fill(descriptor, octets, real.stat())
-            os.replace(name, real)  # noqa: PTH105  the name is a string here
-        except BaseException:
-            os.unlink(name)  # noqa: PTH108  likewise a string
-            raise
+        files.replace(file, octets)
     except OSError as error:
         raise PostfixError(f"{file} cannot be replaced: {error.strerror}") from None
-
-
-def _fill(descriptor: int, octets: bytes, like: os.stat_result) -> None:
-    with open(descriptor, "wb") as target:
-        target.write(octets)
-        os.fchown(descriptor, like.st_uid, like.st_gid)
-        os.fchmod(descriptor, like.st_mode & 0o7777)
-        target.flush()
-        os.fsync(descriptor)
 
 
 def _found(program: str) -> str:

@@ -1,0 +1,136 @@
+"""`pgp-relay setup`: from a fresh installation to the first encrypted mail, by questions or options.
+
+It writes the configuration, and runs the commands that an administrator would run; each is shown before it runs.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.admin import setup as admin
+from relay.admin.postfix.folder import postconf
+from relay.cli import values
+from relay.cli.context import context_of
+from relay.cli.output import say
+from relay.cli.postfix import Folder
+from relay.cli.questions import Questions
+from relay.cli.setup_steps import Steps
+from relay.model.domain import normalise_domain, round_trips
+from relay.model.errors import PostfixError
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)[^\s@.\"'\\{}\[\],:]+(\.[^\s@.\"'\\{}\[\],:]+)+")
+_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]{1,200}")
+_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
+_LANGUAGES = ("en", "fr")
+_SIGNS_AS = {"en": "relay", "fr": "relais"}
+_UNIT = Path("/lib/systemd/system/pgp-relay.service")
+_SYSTEMD = Path("/run/systemd/system")
+
+
+def setup(  # noqa: PLR0913  each is an option
+    context: typer.Context,
+    *,
+    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")] = None,
+    internet: Annotated[
+        bool | None,
+        typer.Option("--internet/--no-internet", help="Whether other domains may be asked for keys (DNS, TCP 443)."),
+    ] = None,
+    contact: Annotated[str | None, typer.Option(metavar="TEXT", help="Whom senders ask, with a mail address.")] = None,
+    language: Annotated[str | None, typer.Option(metavar="en|fr", help="Of the notices to senders.")] = None,
+    sign: Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")] = None,
+    no_sign: Annotated[bool, typer.Option("--no-sign", help="Make none.")] = False,
+    no_postfix: Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")] = False,
+    config_dir: Folder = None,
+    test: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")] = False,
+) -> None:
+    """Configure, make a signing key, start, connect Postfix, check, send a test mail.
+
+    Asks for what no option says.
+
+    $ pgp-relay setup
+    """
+    path = context_of(context).path
+    asks = Questions(silent=yes)
+    answers = _answers(asks, domain, internet, contact, language)
+    name = None if no_sign else _signer(asks, sign, answers.domain)
+    recipient = _recipient(asks, test)
+    text = admin.configured(admin.starting_text(path), answers)
+    admin.write(path, text)
+    say(("written", "green"), f" {path}")
+    steps = Steps(path)
+    if name:
+        made = steps.signing_key(name, f"{_SIGNS_AS[answers.language]}@{answers.domain}")
+        admin.write(path, admin.configured(text, replace(answers, signer=made)))
+    if _UNIT.exists() and _SYSTEMD.is_dir() and asks.decision("Start the relay now and with the machine?"):
+        steps.show("systemctl", "enable", "--quiet", "pgp-relay")
+        steps.show("systemctl", "restart", "pgp-relay")
+    if not no_postfix and _postfix_domain(config_dir) and asks.decision("Connect Postfix to the relay?"):
+        where = () if config_dir is None else ("--config-dir", str(config_dir))
+        steps.relay("postfix", "install", *where)
+        steps.show("postfix", *(("-c", str(config_dir)) if config_dir else ()), "reload")
+    if recipient:
+        steps.mail(f"postmaster@{answers.domain}", recipient)
+    if not steps.relay("check"):
+        raise typer.Exit(1)
+
+
+def _answers(
+    asks: Questions,
+    domain: str | None,
+    internet: bool | None,  # noqa: FBT001  the option's value
+    contact: str | None,
+    language: str | None,
+) -> admin.Answers:
+    found = normalise_domain(
+        asks.text("Your mail domain", domain, _postfix_domain(None) or socket.getfqdn(), _no_domain)
+    )
+    return admin.Answers(
+        domain=found,
+        internet=asks.decision("May this server ask other domains for keys (DNS, TCP 443 outwards)?", internet),
+        contact=asks.text("Whom do senders ask? Notices show it", contact, f"postmaster@{found}", _no_line),
+        language=asks.choice("Language of the notices", language, _LANGUAGES),
+        signer=None,
+    )
+
+
+def _signer(asks: Questions, option: str | None, domain: str) -> str | None:
+    if option is None and not asks.decision("Make a key that signs outgoing encrypted mail?"):
+        return None
+    return asks.text("Name in that key", option, domain, _no_name)
+
+
+def _recipient(asks: Questions, option: str | None) -> str | None:
+    written = asks.text("Address for a test mail; empty: none", option, "", _no_address)
+    return values.address(written).text if written else None
+
+
+def _no_domain(text: str) -> str | None:
+    sound = _DOMAIN.fullmatch(text) and round_trips(text)
+    return None if sound else f"“{text}” is no mail domain: write it as hopital.example"
+
+
+def _no_address(text: str) -> str | None:
+    return None if not text or re.fullmatch(r"[^\s@-][^\s@]*@[^\s@]+", text) else f"“{text}” is no address: name@domain"
+
+
+def _no_name(text: str) -> str | None:
+    return None if _NAME.fullmatch(text) else "a key has a name without <, > and @"
+
+
+def _no_line(text: str) -> str | None:
+    return None if _LINE.fullmatch(text) else "one line of at most 200 characters"
+
+
+def _postfix_domain(folder: Path | None) -> str | None:
+    """Where Postfix says the machine's mail comes from; None without Postfix."""
+    try:
+        return postconf(folder, "-xh", "mydomain").strip()
+    except PostfixError:
+        return None

@@ -1,0 +1,78 @@
+"""The commands that `pgp-relay setup` runs, each shown before it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
+from pathlib import Path
+
+from relay.cli.output import complain, fail, say
+
+_SENDMAIL = "/usr/sbin/sendmail"
+_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """With the configuration in this file. What cannot be started ends the program with status 1."""
+
+    config: Path
+
+    def relay(self, *arguments: str) -> bool:
+        """A command of our own; whether it ended with status 0."""
+        return self._run(self._ours(*arguments), "pgp-relay", *arguments)
+
+    def show(self, *command: str) -> None:
+        """A command of the machine's; a failure is said, and the next step goes on."""
+        if not self._run([*command], *command):
+            complain(f"{command[0]} failed: see above")
+
+    def signing_key(self, name: str, address: str) -> str:
+        """Make a key; its fingerprint."""
+        arguments = ("keys", "generate", name, address)
+        _announce("pgp-relay", *arguments)
+        done = _started(self._ours(*arguments, "--json"), capture=True)
+        if done.returncode != 0:
+            fail(done.stderr.strip() or "no key was made")
+        made: str = json.loads(done.stdout)["fingerprint"]
+        say(made)
+        return made
+
+    def mail(self, sender: str, recipient: str) -> None:
+        """A test mail by the machine's sendmail."""
+        message = EmailMessage()
+        message["From"], message["To"] = sender, recipient
+        message["Subject"] = "pgp-relay: test"
+        message["Date"] = format_datetime(localtime())
+        message.set_content("A test of the encrypting mail relay. Nobody has to answer.\n")
+        command = [_SENDMAIL, "-i", "-f", sender, "--", recipient]
+        _announce("sendmail", recipient)
+        done = _started(command, content=message.as_string())
+        if done.returncode == 0:
+            say(f"sent; what happened to it: pgp-relay trace --to {recipient}")
+        else:
+            complain("sendmail did not take the test mail")
+
+    def _ours(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "relay", "-c", str(self.config), *arguments]
+
+    def _run(self, command: list[str], *shown: str) -> bool:
+        _announce(*shown)
+        return _started(command).returncode == 0
+
+
+def _announce(*command: str) -> None:
+    say(("$ " + " ".join(f'"{word}"' if " " in word else word for word in command), "dim"))
+
+
+def _started(command: list[str], *, capture: bool = False, content: str = "") -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603  a list, no shell
+            command, input=content, text=True, capture_output=capture, check=False, timeout=_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        fail(f"{command[0]} does not run: {type(error).__name__}")

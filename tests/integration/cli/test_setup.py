@@ -1,0 +1,114 @@
+"""`setup`: the configuration written from a few answers, a signing key, Postfix connected, everything checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from lab.gnupghome import stop_agent
+from lab.postfix import Postfix
+from lab.relay import PROGRAM
+
+ANSWERS = ("--domain", "clinique.example", "--contact", "DSI <dsi@clinique.example>", "--language", "fr")
+
+
+@pytest.fixture
+def site() -> Iterator[Path]:
+    """An empty folder for the configuration and the keyring."""
+    with tempfile.TemporaryDirectory(prefix="pr") as name:
+        yield Path(name) / "config.yaml"
+        stop_agent(Path(name) / "keyring")
+
+
+def run(config: Path, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, "-c", config, *words],
+        input=typed,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{os.environ['PATH']}:/usr/sbin", "LANG": "C.UTF-8", "HOME": str(config.parent)},
+        check=False,
+        timeout=120,
+    )
+
+
+def test_options_alone_write_the_sample_with_the_sites_values_and_make_a_key_that_signs(site: Path) -> None:
+    done = run(site, "setup", *ANSWERS, "--no-internet", "--sign", "Clinique", "--no-postfix", "--yes")
+    assert done.returncode == 1, done.stderr  # the relay does not run yet, as check says
+    assert "no relay runs with this configuration" in done.stdout
+    text = site.read_text()
+    values = yaml.safe_load(text)
+    assert "hopital.example" not in text
+    assert "# Configuration of pgp-relay: every key with its default." in text
+    assert values["policy"][0]["to"] == ["*@clinique.example"]
+    assert values["lookup"]["sources"] == ["keyring"]
+    assert values["notices"] | {"contact": "DSI <dsi@clinique.example>", "language": "fr"} == values["notices"]
+    assert values["notices"]["from"] == "postmaster@clinique.example"
+    made = next(line for line in done.stdout.splitlines() if len(line) == 40)
+    assert values["sign"]["default"] == made
+    found = {row["name"]: row for row in json.loads(run(site, "check", "--json").stdout)}
+    assert found["signing key"]["ok"] is True
+
+
+def test_each_question_is_asked_with_its_default_and_a_wrong_answer_again(site: Path) -> None:
+    typed = "not a domain\nclinique.example\nn\n\nxx\nfr\nn\n\n"
+    done = run(site, "setup", "--no-postfix", typed=typed)
+    values = yaml.safe_load(site.read_text())
+    assert "“not a domain” is no mail domain: write it as hopital.example" in done.stderr
+    assert "[postmaster@clinique.example]" in done.stderr
+    assert values["policy"][0]["to"] == ["*@clinique.example"]
+    assert values["lookup"]["sources"] == ["keyring"]
+    assert values["notices"]["contact"] == "postmaster@clinique.example"
+    assert values["notices"]["language"] == "fr"
+    assert values["sign"]["default"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--domain", "clinique"),
+        ("--domain", "a@clinique.example"),
+        ("--domain", 'x".example'),
+        ("--language", "de"),
+        ("--contact", "two\nlines"),
+        ("--sign", "<clinique>"),
+        ("--test", "-oQ/tmp@x.example"),
+    ],
+)
+def test_an_option_that_is_wrong_ends_it_before_anything_is_written(site: Path, wrong: tuple[str, str]) -> None:
+    done = run(site, "setup", *ANSWERS, "--no-postfix", "--yes", *wrong)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert len(done.stderr.splitlines()) == 1
+    assert not site.exists()
+
+
+def test_a_file_that_is_there_keeps_what_it_says_else_its_comments_and_its_mode(site: Path) -> None:
+    site.write_text("# ours\nretention: 30d # as the DPO says\npolicy:\n  - {name: all, encrypt: required} # all\n")
+    site.chmod(0o640)
+    run(site, "setup", *ANSWERS, "--internet", "--no-sign", "--no-postfix", "--yes")
+    assert site.read_text().startswith(
+        "# ours\nretention: 30d # as the DPO says\npolicy:\n  - {name: all, encrypt: required} # all\n"
+    )
+    assert yaml.safe_load(site.read_text())["notices"]["language"] == "fr"
+    assert stat.S_IMODE(site.stat().st_mode) == 0o640
+
+
+def test_a_wrong_file_is_named_with_its_line_and_stays_as_it_is(site: Path) -> None:
+    site.write_text("# ours\nretntion: 30d\npolicy:\n  - {name: all, encrypt: required}\n")
+    done = run(site, "setup", *ANSWERS, "--no-postfix", "--yes")
+    assert done.returncode == 2
+    assert f"{site}:2" in done.stderr
+    assert "notices" not in site.read_text()
+
+
+def test_postfix_is_connected_where_that_is_agreed(site: Path) -> None:
+    with Postfix() as mta:
+        run(site, "setup", *ANSWERS, "--no-sign", "--config-dir", mta.folder, "--yes")
+        assert mta.command("postconf", "-h", "content_filter").strip() == "pgp-relay:[127.0.0.1]:10025"
