@@ -30,6 +30,11 @@ class OwnSubkey:
     keygrip: str
     """What gpg-agent names the secret part by, 40 hexadecimal digits."""
 
+    @property
+    def key_id(self) -> str:
+        """What a message names it by, 16 upper-case digits."""
+        return self.fingerprint[-16:]
+
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Unreadable
+from relay.model.opened import Closed, Entitled, Opened, Signature
 
 
 class Source(Protocol):
@@ -44,6 +45,32 @@ class Engine(Protocol):
         """One binary OpenPGP message that this code opens, in packets that every OpenPGP software reads.
 
         Its key is derived by the iterated and salted S2K with its largest count. Raises as `encrypt`.
+        """
+
+
+class Opener(Protocol):
+    """Decrypts and verifies. Everything raises `EngineError` or `EngineTimeout` for what is an outage.
+
+    A signature is judged by the certificates given (`signers`): where none of them made it, it is `UNKNOWN` with the
+    key id that it names.
+    """
+
+    async def open(self, message: bytes, entitled: Entitled, signers: Sequence[Certificate]) -> Opened | Closed:
+        """The content of one binary encrypted OpenPGP message (RFC 9580 section 10.3), or why it stays closed.
+
+        All of it is sound and complete where it is opened: session keys and one packet with integrity protection,
+        nothing behind it, exactly one literal packet within. A secret part that is missing and not deleted, an agent
+        that does not answer or has no memory is an outage, never `NO_KEY`.
+        """
+
+    async def verify(self, content: bytes, signature: bytes, signers: Sequence[Certificate]) -> tuple[Signature, ...]:
+        """The detached signatures in the binary `signature` over `content`, each; none: there is none in it."""
+
+    async def read_signed(self, message: bytes, signers: Sequence[Certificate]) -> Opened | Closed:
+        """The content of one message that is only signed: cleartext signature framework (section 7) or binary.
+
+        A cleartext's content has no dash escapes, line ends CRLF and no line end behind its last line. `MIXED` for text
+        before or behind the signed part, `DAMAGED` for what cannot be read, `TOO_LARGE` beyond the bounds.
         """
 
 

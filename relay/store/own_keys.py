@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 from relay.model import Address
 from relay.model.own import OwnKey, OwnState, OwnSubkey
 from relay.store.database import Database
-from relay.store.schema import own_allowed, own_deleted, own_keys, own_organisation
+from relay.store.schema import own_allowed, own_deleted, own_keys, own_organisation, own_subkeys
 
 _COLUMNS = (
     own_keys.c.address_text,
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 class OwnKeys:
-    """The tables `own_key`, `own_allowed` and `own_deleted`."""
+    """The tables `own_key`, `own_subkey`, `own_allowed` and `own_deleted`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -63,6 +63,12 @@ class OwnKeys:
         wanted = select(*_COLUMNS).order_by(own_keys.c.address)
         return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
 
+    async def named(self, key_ids: Iterable[str]) -> list[OwnKey]:
+        """Those with an encryption subkey of one of these key ids, deleted ones too; sorted by address."""
+        whose = select(own_subkeys.c.address).where(own_subkeys.c.key_id.in_(list(key_ids)))
+        wanted = select(*_COLUMNS).where(own_keys.c.address.in_(whose)).order_by(own_keys.c.address)
+        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+
     async def due(self, before: float) -> list[OwnKey]:
         """Active ones whose newest encryption subkey was made before that time."""
         wanted = select(*_COLUMNS).where(own_keys.c.newest < before, own_keys.c.state == OwnState.ACTIVE.value)
@@ -71,10 +77,13 @@ class OwnKeys:
     async def put(self, keys: Sequence[OwnKey]) -> None:
         """Store them, in place of what their addresses had."""
         rows = [_row(key) for key in keys]
+        named = [{"key_id": one.key_id, "address": key.address.key} for key in keys for one in key.subkeys]
 
         def write(connection: Connection) -> None:
-            connection.execute(delete(own_keys).where(own_keys.c.address.in_([row["address"] for row in rows])))
+            for table in (own_keys, own_subkeys):
+                connection.execute(delete(table).where(table.c.address.in_([row["address"] for row in rows])))
             connection.execute(insert(own_keys), rows)
+            connection.execute(insert(own_subkeys), named)
 
         if rows:
             await self._database.write(write)
@@ -83,8 +92,8 @@ class OwnKeys:
         """Forget the certificate of this address and who may open mail for it."""
 
         def write(connection: Connection) -> None:
-            connection.execute(delete(own_keys).where(own_keys.c.address == address.key))
-            connection.execute(delete(own_allowed).where(own_allowed.c.address == address.key))
+            for table in (own_keys, own_subkeys, own_allowed):
+                connection.execute(delete(table).where(table.c.address == address.key))
 
         await self._database.write(write)
 

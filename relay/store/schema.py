@@ -154,6 +154,11 @@ own_keys = Table(
     Column("changed", BigInteger, nullable=False),
 )
 
+own_subkeys = Table(
+    "own_subkey", tables, Column("key_id", Text, primary_key=True), Column("address", Octets, primary_key=True)
+)
+"""Whose encryption subkeys a message names."""
+
 own_allowed = Table(
     "own_allowed", tables, Column("address", Octets, primary_key=True), Column("other", Octets, primary_key=True)
 )
@@ -229,6 +234,12 @@ _SECOND = (
 
 _THIRD = ("ALTER TABLE trace ADD COLUMN shadow BOOLEAN NOT NULL DEFAULT FALSE",)
 
+_OWN_SUBKEYS = (
+    """CREATE TABLE own_subkey (
+        key_id TEXT NOT NULL, address {octets} NOT NULL, PRIMARY KEY (key_id, address))""",
+    "CREATE INDEX own_subkey_address ON own_subkey (address)",
+)
+
 _FOURTH = (
     # Version 0.1.0 wrote "seal" for "encrypt". Hashes cover the old word up to this row (`hash_chain.RENAMED`).
     "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
@@ -249,6 +260,7 @@ _FOURTH = (
     """CREATE TABLE revoker (
         revoker TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (revoker, fingerprint))""",
     "CREATE INDEX revoker_fingerprint ON revoker (fingerprint)",
+    *_OWN_SUBKEYS,
 )
 
 _OPENED_MAIL = (

@@ -34,6 +34,7 @@ from relay.store.schema import (
     own_deleted,
     own_keys,
     own_organisation,
+    own_subkeys,
     return_tokens,
     schema_version,
     tables,
@@ -45,7 +46,7 @@ _PLAIN_TABLE = re.compile(r"CREATE TABLE [\w\s,()]+", re.ASCII)
 _COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\(", re.ASCII | re.IGNORECASE)
 
 _UNDER_WAY = frozenset({ledger.name, duties.name, opened_identifiers.name, return_tokens.name})
-_OWN = frozenset({own_organisation.name, own_keys.name, own_allowed.name, own_deleted.name})
+_OWN = frozenset({own_organisation.name, own_keys.name, own_subkeys.name, own_allowed.name, own_deleted.name})
 """What was published since the copy stays, and so do the tombstones of deleted subkeys."""
 _TRACE = frozenset({trace.name, chain.name})
 _OURS = frozenset(statement for step in STEPS for statement in step if statement.startswith("CREATE INDEX"))
