@@ -58,6 +58,10 @@ class Certificates:
         """Those of these full fingerprints that are known."""
         return await self._database.read(lambda c: rows.by_fingerprints(c, fingerprints))
 
+    async def by_key_ids(self, key_ids: Collection[str]) -> list[Entry]:
+        """Those that have one of these keys or subkeys (16 digits each), ten at most."""
+        return await self._database.read(lambda c: rows.by_key_ids(c, key_ids))
+
     async def claimed_by(self, fingerprints: Collection[str]) -> list[Entry]:
         """Those that carry an unverified revocation by one of these keys, their designated revokers."""
         return await self._database.read(lambda c: rows.claimed_by(c, fingerprints))

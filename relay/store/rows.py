@@ -75,6 +75,13 @@ def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> di
     return found
 
 
+def by_key_ids(connection: Connection, key_ids: Collection[str]) -> list[Entry]:
+    """Those that have one of these keys or subkeys, `MOST_FOUND` at most: all are read, in one pass."""
+    named = [_COLUMNS.verdict.contains(key_id, autoescape=True) for key_id in key_ids]
+    found = [_entry(*row) for row in connection.execute(_ENTRY.where(or_(*named)).limit(MOST_FOUND))] if named else []
+    return [entry for entry in found if any(one.key_id in key_ids for one in entry.certificate.components)]
+
+
 def claimed_by(connection: Connection, fingerprints: Collection[str]) -> list[Entry]:
     """Those that carry an unverified revocation by one of these keys."""
     found: dict[str, Entry] = {}

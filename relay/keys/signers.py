@@ -1,0 +1,71 @@
+"""Which certificates may have signed an incoming mail: `relay.pipeline.ports.SignerLookup`.
+
+The author's are looked for where those that mail is encrypted to are found: the store, then WKD and LDAP, whose answer
+is in the store then. A source that does not answer leaves the signer unknown, and stops no mail. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from relay.model import Address, Entry, Lookup, Origin
+from relay.model.signers import Signers, counts, spoken_for
+
+
+class StoredCertificates(Protocol):
+    """`relay.store.Certificates`, as far as it is needed."""
+
+    async def by_address(self, address: Address) -> Sequence[Entry]:
+        """Those with this address."""
+
+    async def by_key_ids(self, key_ids: Collection[str]) -> Sequence[Entry]:
+        """Those that have one of these keys or subkeys."""
+
+    async def is_approved(self, fingerprint: str) -> bool:
+        """Whether a person took it beside an imported one."""
+
+
+class Finder(Protocol):
+    """`relay.keys.resolver.Resolver`."""
+
+    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
+        """Asks the sources; what they have is in the store then."""
+
+
+class KnownSigners:
+    """Looks in the store, after the sources were asked."""
+
+    def __init__(self, certificates: StoredCertificates, finder: Finder) -> None:
+        self._certificates = certificates
+        self._finder = finder
+
+    async def of(self, author: Address | None) -> Signers:
+        """Those trusted for exactly this address."""
+        if author is None:
+            return Signers()
+        await self._finder.find_all({author: frozenset()})
+        return Signers(author=await self._trusted(author))
+
+    async def made_by(self, key_ids: Collection[str], known: Signers) -> Signers:
+        """The same, and all others that have one of these keys."""
+        there = {entry.certificate.fingerprint for entry in known.author}
+        found = await self._certificates.by_key_ids(key_ids)
+        return Signers(known.author, tuple(e for e in found if e.certificate.fingerprint not in there))
+
+    async def _trusted(self, author: Address) -> tuple[Entry, ...]:
+        """What an administrator or the author's own directory vouches for."""
+        entries = await self._certificates.by_address(author)
+        fetched = [e.certificate.fingerprint for e in entries if e.origin is not Origin.IMPORTED]
+        approved = {fingerprint for fingerprint in fetched if await self._certificates.is_approved(fingerprint)}
+        return trusted(entries, author, approved)
+
+
+def trusted(entries: Iterable[Entry], author: Address, approved: Container[str] = ()) -> tuple[Entry, ...]:
+    """Of the certificates with this address, those whose signature counts for it.
+
+    Where an administrator imported one, only imported and `approved` ones do (fingerprints).
+    """
+    known = [entry for entry in entries if counts(entry) and author in spoken_for(entry.certificate)]
+    chosen = [e for e in known if e.origin is Origin.IMPORTED or e.certificate.fingerprint in approved]
+    return tuple(chosen if any(entry.origin is Origin.IMPORTED for entry in known) else known)

@@ -1,0 +1,37 @@
+"""The certificates that may have signed a mail, and for whom they speak. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.model.address import Address
+from relay.model.certificate import Certificate
+from relay.model.lookup import Entry, Origin
+
+TRUSTED = frozenset({Origin.IMPORTED, Origin.LDAP, Origin.WKD})
+"""Where a certificate is from whose signature counts: an administrator, or the directory of the address itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """What is known for one mail."""
+
+    author: tuple[Entry, ...] = ()
+    """Those trusted for exactly its author's address."""
+    others: tuple[Entry, ...] = ()
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All of them, each once."""
+        entries = {entry.certificate.fingerprint: entry.certificate for entry in (*self.author, *self.others)}
+        return tuple(entries.values())
+
+
+def counts(entry: Entry) -> bool:
+    """Whether it speaks for its addresses."""
+    return not entry.proposed and entry.origin in TRUSTED
+
+
+def spoken_for(certificate: Certificate) -> tuple[Address, ...]:
+    """The addresses of its live user ids that all programs read in one way."""
+    return tuple(address for address in certificate.addresses if not address.ambiguous)
