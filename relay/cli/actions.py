@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-STYLES = {"encrypt": "green", "pass": "green", "clear": "yellow", "refuse": "red", "hold": "cyan", "defer": "yellow"}
+OUTGOING = {"encrypt": "green", "pass": "green", "clear": "yellow", "refuse": "red", "hold": "cyan", "defer": "yellow"}
+STYLES = {**OUTGOING, "decrypt": "green", "verify": "green"}
 ACTIONS = tuple(STYLES)

@@ -18,6 +18,7 @@ from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.values import given, one_of
 from relay.config.values import duration
 from relay.model import Record
+from relay.model.trace import IN, OUT
 from relay.store import Link, Selection, Store
 
 NULL_SENDER = "<>"
@@ -33,6 +34,7 @@ _COLUMNS = (
     Column("sender", least=20, rank=3),
     Column("rule", least=12, rank=4),
     Column("reply", rank=5),
+    Column("mark", rank=6),
 )
 _COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"), *(Column(name) for name in ACTIONS))
 
@@ -51,9 +53,7 @@ def trace(  # noqa: PLR0913  each is an option
         str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
     ] = "",
     until: Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older than 1h, 30m, 7d ….")] = None,
-    action: Annotated[
-        str, typer.Option(metavar="ACTION", help="Only this decision: encrypt, pass, clear, refuse, hold, defer.")
-    ] = "",
+    action: Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")] = "",
     rule: Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")] = "",
     limit: Annotated[
         int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")
@@ -68,6 +68,8 @@ def trace(  # noqa: PLR0913  each is an option
     summary: Annotated[
         bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
     ] = False,
+    incoming: Annotated[bool, typer.Option("--in", help="Only incoming mail.")] = False,
+    outgoing: Annotated[bool, typer.Option("--out", help="Only outgoing mail.")] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -90,6 +92,7 @@ def trace(  # noqa: PLR0913  each is an option
         until=_before(given("--until", duration, until)),
         action=action,
         rule=rule,
+        direction=IN if incoming and not outgoing else OUT if outgoing and not incoming else "",
         newest=limit,
         sender="" if sender == NULL_SENDER else sender,
         recipient=recipient,
@@ -174,4 +177,5 @@ def _cells(record: Record, look: Look) -> Row:
         record.sender or NULL_SENDER,
         record.rule,
         record.reply,
+        record.mark,
     )

@@ -23,11 +23,19 @@ def contradictions(config: Config, unsure: frozenset[str]) -> Iterator[Problem]:
             yield from check(config)
 
 
-def _exposed(config: Config) -> Iterator[Problem]:
+def _places(config: Config) -> Iterator[tuple[Path, Endpoint]]:
+    """Wherever it listens, and where that stands."""
     for index, endpoint in enumerate(config.listen):
+        yield ("listen", index), endpoint
+    for index, endpoint in enumerate(config.inbound.listen):
+        yield ("inbound", "listen", index), endpoint
+
+
+def _exposed(config: Config) -> Iterator[Problem]:
+    for path, endpoint in _places(config):
         if not (endpoint.local or config.tls or config.plaintext_network):
             yield (
-                ("listen", index),
+                path,
                 (
                     f"{endpoint} can be reached from the network in clear: give tls a certificate and a key, "
                     "or set plaintext_network: true"
@@ -46,10 +54,10 @@ def _starttls_inlet(config: Config) -> Iterator[Problem]:
 
 def _nobody_allowed(config: Config) -> Iterator[Problem]:
     if all(network.is_loopback for network in config.allow):
-        for index, endpoint in enumerate(config.listen):
+        for path, endpoint in _places(config):
             if not endpoint.local:
                 yield (
-                    ("listen", index),
+                    path,
                     (
                         f"{endpoint} listens to the network, but allow names the loopback alone: "
                         "name there who may connect, or listen on 127.0.0.1"
@@ -58,14 +66,20 @@ def _nobody_allowed(config: Config) -> Iterator[Problem]:
 
 
 def _clear_delivery(config: Config) -> Iterator[Problem]:
-    if not (config.reinject.local or config.reinject.starttls or config.plaintext_network):
-        yield (
-            ("reinject",),
-            (
-                f"{config.reinject} would carry mail over the network in clear: write smtp+starttls://, "
-                "or set plaintext_network: true"
-            ),
-        )
+    for path, hop in ((("reinject",), config.reinject), (("inbound", "reinject"), config.inbound.reinject)):
+        if hop and not (hop.local or hop.starttls or config.plaintext_network):
+            yield (
+                path,
+                (
+                    f"{hop} would carry mail over the network in clear: write smtp+starttls://, "
+                    "or set plaintext_network: true"
+                ),
+            )
+
+
+def _nobody_inside(config: Config) -> Iterator[Problem]:
+    if config.inbound.listen and not config.own.domains:
+        yield ("inbound", "listen"), "there are no own addresses whose mail could be opened: name your domains in own"
 
 
 def _authority_without_tls(config: Config) -> Iterator[Problem]:
@@ -77,22 +91,23 @@ def _authority_without_tls(config: Config) -> Iterator[Problem]:
 
 
 def _loop(config: Config) -> Iterator[Problem]:
-    if any(endpoint.meets(config.reinject) for endpoint in config.listen):
-        yield ("reinject",), f"{config.reinject} is where the relay itself listens: name the next hop's address"
+    for path, hop in ((("reinject",), config.reinject), (("inbound", "reinject"), config.inbound.reinject)):
+        if hop and any(endpoint.meets(hop) for endpoint in config.everywhere):
+            yield path, f"{hop} is where the relay itself listens: name the next hop's address"
 
 
 def _metrics_on_the_inlet(config: Config) -> Iterator[Problem]:
     if config.metrics is None:
         return
     place = Endpoint("smtp", config.metrics.host, config.metrics.port)
-    if any(endpoint.meets(place) or place.meets(endpoint) for endpoint in config.listen):
+    if any(endpoint.meets(place) or place.meets(endpoint) for endpoint in config.everywhere):
         yield ("metrics",), f"{config.metrics} is where the relay takes mail: choose another port"
 
 
 def _listens_twice(config: Config) -> Iterator[Problem]:
-    for (_, first), (index, second) in combinations(enumerate(config.listen), 2):
+    for (_, first), (path, second) in combinations(_places(config), 2):
         if first.meets(second) or second.meets(first):
-            yield ("listen", index), f"{second} and {first} are one address: take one out"
+            yield path, f"{second} and {first} are one address: take one out"
 
 
 def _deadlines(config: Config) -> Iterator[Problem]:
@@ -149,14 +164,15 @@ def _never_reached(config: Config) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...] = (
-    (frozenset({"listen", "tls", "plaintext_network"}), _exposed),
+    (frozenset({"listen", "inbound", "tls", "plaintext_network"}), _exposed),
     (frozenset({"listen"}), _starttls_inlet),
-    (frozenset({"listen"}), _listens_twice),
-    (frozenset({"listen", "metrics"}), _metrics_on_the_inlet),
-    (frozenset({"listen", "allow"}), _nobody_allowed),
-    (frozenset({"reinject", "plaintext_network"}), _clear_delivery),
+    (frozenset({"listen", "inbound"}), _listens_twice),
+    (frozenset({"listen", "inbound", "metrics"}), _metrics_on_the_inlet),
+    (frozenset({"listen", "inbound", "allow"}), _nobody_allowed),
+    (frozenset({"reinject", "inbound", "plaintext_network"}), _clear_delivery),
     (frozenset({"reinject", "reinject_ca_file"}), _authority_without_tls),
-    (frozenset({"listen", "reinject"}), _loop),
+    (frozenset({"listen", "reinject", "inbound"}), _loop),
+    (frozenset({"inbound", "own"}), _nobody_inside),
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),

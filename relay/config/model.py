@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr
 
 from relay.config.base import Section, needed, setting
+from relay.config.inbound import InboundKeys
 from relay.config.own import OwnKeys
 from relay.config.rules import RuleKeys
 from relay.config.sections import Deadlines, Log, LookupKeys, Notices, Sign, Tls
@@ -25,6 +26,7 @@ from relay.config.values import (
     Size,
     Where,
 )
+from relay.model.endpoint import Endpoint
 from relay.policy import DEFAULT_RULE, Rule
 
 
@@ -62,6 +64,7 @@ class Config(Section):
     )
     sign: Sign = setting({}, "The keys that sign encrypted mail.")
     own: OwnKeys = setting({}, "Certificates for our own addresses.")
+    inbound: InboundKeys = setting({}, "Mail that comes from outside: opened, verified and marked.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules. The first that matches decides; if none matches, the mail is encrypted, or refused without a key."
@@ -77,6 +80,11 @@ class Config(Section):
     log: Log = setting({}, "The log, on standard error.")
 
     _digest: str = PrivateAttr(default="")
+
+    @property
+    def everywhere(self) -> tuple[Endpoint, ...]:
+        """Wherever the relay listens for mail."""
+        return (*self.listen, *self.inbound.listen)
 
     @property
     def digest(self) -> str:

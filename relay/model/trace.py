@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from relay.model.printable import escaped
 
+OUT, IN = "out", "in"
 LONGEST = 1000
 """Characters kept of one text: RFC 5322 limits a line to 998."""
 
@@ -37,6 +38,10 @@ class Record:
     size: int
     shadow: bool = False
     """Decided in shadow mode: the mail was passed on unchanged."""
+    direction: str = OUT
+    """`OUT` or `IN`."""
+    mark: str = ""
+    """What an incoming mail was marked with (`relay.model.mark`)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from relay.mail import headers
 from relay.model import Decision, Encrypt, Hold, Record, Refuse, Reply, verb
 from relay.model.errors import StoreError
+from relay.model.incoming import Incoming
+from relay.model.trace import OUT
 from relay.pipeline.ports import TraceStore
 from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event
@@ -55,8 +57,11 @@ class Audit:
 class AuditEntry:
     """The rows of one transaction: one for each recipient that was decided on."""
 
-    def __init__(self, audit: Audit, transaction: Transaction, decisions: Mapping[int, Decision]) -> None:
+    def __init__(
+        self, audit: Audit, transaction: Transaction, decisions: Mapping[int, Decision | Incoming], direction: str = OUT
+    ) -> None:
         self.decisions = decisions
+        self._direction = direction
         self.signed_by: Mapping[int, str] = {}
         """Who signed the messages of these recipients."""
         self._audit = audit
@@ -83,7 +88,7 @@ class AuditEntry:
             self._message_id = headers.message_id(self._transaction.inbound.content)
         return self._message_id
 
-    def _row(self, index: int, decision: Decision, told: Reply) -> Record:
+    def _row(self, index: int, decision: Decision | Incoming, told: Reply) -> Record:
         inbound = self._transaction.inbound
         sender = inbound.envelope.sender
         return Record(
@@ -93,7 +98,7 @@ class AuditEntry:
             message_id=self.message_id,
             sender=sender.text if sender else "",
             recipient=self._transaction.recipients[index].address.text,
-            action=verb(decision),
+            action=decision.action if isinstance(decision, Incoming) else verb(decision),
             rule=decision.rule,
             reason=decision.reason,
             fingerprint=_fingerprint(decision),
@@ -101,10 +106,12 @@ class AuditEntry:
             reply=f"{told.code} {told.enhanced}",
             size=len(inbound.content),
             shadow=self._transaction.shadow,
+            direction=self._direction,
+            mark=decision.mark.text if isinstance(decision, Incoming) else "",
         )
 
 
-def _fingerprint(decision: Decision) -> str:
+def _fingerprint(decision: Decision | Incoming) -> str:
     match decision:
         case Encrypt():
             return decision.found.certificate.fingerprint

@@ -27,11 +27,15 @@ HEAD = "head"
 RENAMED = "renamed"
 
 _FIELDS = tuple(field.name for field in fields(Record))
-CONTENT = ("number", *_FIELDS[:-1], "sender_key", "recipient_key", "shadow")
-"""What a hash covers, in this order; `shadow` was added later, and is covered where it is true."""
+_LATER = {"shadow": False, "direction": "out", "mark": ""}
+"""What was added later, in this order, and what rows before that have: no hash covers these at the end of a row."""
+_FIRST_FIELDS = tuple(name for name in _FIELDS if name not in _LATER)
+CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)
+"""What a hash covers, in this order."""
 
 _ACTION = CONTENT.index("action")
-_VALUES = attrgetter(*_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
+_VALUES = attrgetter(*_FIRST_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
+_LATER_VALUES = attrgetter(*_LATER)
 _LINK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
 _BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
@@ -85,8 +89,8 @@ def append(connection: Connection, records: Sequence[Record]) -> None:
     link = ends(connection).head
     rows = []
     for record in records:
-        *told, shadow = _VALUES(record)
-        content = [link.number + 1, *told, address_key(record.sender), address_key(record.recipient), shadow]
+        keys = (address_key(record.sender), address_key(record.recipient))
+        content = [link.number + 1, *_VALUES(record), *keys, *_LATER_VALUES(record)]
         link = Link(link.number + 1, linked(link.hash, content))
         rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash})
     connection.execute(_APPEND, rows)
@@ -95,9 +99,18 @@ def append(connection: Connection, records: Sequence[Record]) -> None:
 
 def linked(previous: bytes, content: Sequence[Any]) -> bytes:
     """The hash of a row after the one with hash `previous`."""
-    covered = content[:-1] if content[-1] is False else content
-    canonical = json.dumps(covered, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    canonical = json.dumps(content[: _covered(content)], separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(previous + canonical.encode("ascii")).digest()
+
+
+def _covered(content: Sequence[Any]) -> int:
+    """How many of its elements the hash covers."""
+    end = len(content)
+    for default in reversed(_LATER.values()):
+        if content[end - 1] != default:
+            break
+        end -= 1
+    return end
 
 
 def as_hashed(content: Sequence[Any], renamed: int) -> Sequence[Any]:

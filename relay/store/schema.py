@@ -127,6 +127,8 @@ trace = Table(
     Column("recipient_key", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("shadow", Boolean, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("mark", Text, nullable=False),
 )
 
 chain = Table(
@@ -240,6 +242,11 @@ _OWN_SUBKEYS = (
     "CREATE INDEX own_subkey_address ON own_subkey (address)",
 )
 
+_INCOMING = (
+    "ALTER TABLE trace ADD COLUMN direction TEXT NOT NULL DEFAULT 'out'",
+    "ALTER TABLE trace ADD COLUMN mark TEXT NOT NULL DEFAULT ''",
+)
+
 _FOURTH = (
     # Version 0.1.0 wrote "seal" for "encrypt". Hashes cover the old word up to this row (`hash_chain.RENAMED`).
     "INSERT INTO trace_chain (name, number, hash) SELECT 'renamed', number, hash FROM trace_chain WHERE name = 'head'",
@@ -261,6 +268,7 @@ _FOURTH = (
         revoker TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (revoker, fingerprint))""",
     "CREATE INDEX revoker_fingerprint ON revoker (fingerprint)",
     *_OWN_SUBKEYS,
+    *_INCOMING,
 )
 
 _OPENED_MAIL = (

@@ -50,6 +50,8 @@ class Selection:
     """The message was received before then."""
     action: str = ""
     rule: str = ""
+    direction: str = ""
+    """`out` or `in`; empty: both."""
     newest: int | None = None
     """Only the last so many of those that match."""
 
@@ -154,6 +156,8 @@ def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
         yield trace.c.action == wanted.action
     if wanted.rule:
         yield trace.c.rule == wanted.rule
+    if wanted.direction:
+        yield trace.c.direction == wanted.direction
 
 
 def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:

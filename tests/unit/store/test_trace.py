@@ -11,7 +11,7 @@ from relay.model.errors import StoreError
 from relay.store import Link, Selection, Store
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
-    size, sender_key, recipient_key, hash, shadow FROM trace WHERE number = 20"""
+    size, sender_key, recipient_key, hash, shadow, direction, mark FROM trace WHERE number = 20"""
 
 
 def record(number: int, **changed: object) -> Record:
@@ -96,6 +96,11 @@ async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
         ("UPDATE trace SET shadow = 1 WHERE number = 7", 7, "altered"),
         ("UPDATE trace SET shadow = 'x' WHERE number = 7", 7, "altered"),
         ("UPDATE trace SET shadow = 0 WHERE number = 20", 20, "altered"),
+        ("UPDATE trace SET direction = 'in' WHERE number = 7", 7, "altered"),
+        ("UPDATE trace SET mark = 'x' WHERE number = 7", 7, "altered"),
+        ("UPDATE trace SET direction = 'out' WHERE number = 6", 6, "altered"),
+        ("UPDATE trace SET mark = '' WHERE number = 6", 6, "altered"),
+        ("UPDATE trace SET mark = '', direction = 'out' WHERE number = 6", 6, "altered"),
         ("DELETE FROM trace WHERE number = 7", 7, "missing"),
         ("DELETE FROM trace WHERE number <= 7", 1, "missing"),
         ("DELETE FROM trace WHERE number >= 19", 19, "missing at the end"),
@@ -111,7 +116,9 @@ async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
 async def test_the_first_row_that_was_altered_or_removed_is_told(
     store: Store, statement: str, number: int, fault: str
 ) -> None:
-    await _fill(store, 19)
+    await _fill(store, 5)
+    await store.trace.write([record(6, direction="in", mark="encryption=none; signature=none; subject=unsigned")])
+    await store.trace.write([record(number) for number in range(7, 20)])
     await store.trace.write([record(20, shadow=True)])
     await _sql(store, statement)
     verdict = await store.trace.verify()
