@@ -11,12 +11,12 @@ import quopri
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 
 from relay.mail import headers, incoming_shape, mime, subject_tags
 from relay.mail.author import differs
 from relay.mail.headers import Field, Head
 from relay.mail.incoming_shape import Encrypted, Signed
+from relay.mail.outer_headers import MIME_VERSION
 from relay.mail.payload import is_structural
 from relay.model.opened import Reason
 
@@ -41,8 +41,8 @@ _PROTECTED = frozenset({b"cipher", b"clear"})
 class Inside:
     """Of one opened mail."""
 
-    structural: tuple[bytes, ...]
-    """Its Content fields, with their line ends."""
+    structural: tuple[Field, ...]
+    """Its Content fields."""
     body: bytes | memoryview
     subject: Field | None = None
     """Of its protected header."""
@@ -70,21 +70,15 @@ def protected_subject(head: Head) -> Field | None:
     return subjects[0] if marked else None
 
 
-def rebuilt(fields: Iterable[Field], inside: Inside, *, answers: bool) -> bytes:
-    """The mail: the outer fields, with the structure and the subject of the inside, and its body.
+def opened_fields(fields: Iterable[Field], inside: Inside, *, answers: bool) -> tuple[Field, ...]:
+    """The header of the opened mail: the outer fields, with the structure and the subject of the inside.
 
     Without `answers` it asks for no answer to anybody but its author.
     """
-    made = BytesIO()
-    replaced = [one for one in fields if not is_structural(one) and (answers or one.name not in ANSWERS)]
-    subject = inside.subject and _rewritten(inside.subject)
-    for one in replaced:
-        if one.name == "mime-version" or (one.name == "subject" and inside.subject):
-            continue
-        made.write(one.line)
-    made.writelines([subject.raw] if subject else [])
-    made.writelines((b"MIME-Version: 1.0\r\n", *inside.structural, b"\r\n", inside.body))
-    return made.getvalue()
+    gone = {"mime-version", *(() if answers else ANSWERS), *(("subject",) if inside.subject else ())}
+    kept = [one for one in fields if not is_structural(one) and one.name not in gone]
+    subject = [_rewritten(inside.subject)] if inside.subject else []
+    return (*kept, *subject, Field(MIME_VERSION), *inside.structural)
 
 
 def _of_entity(content: bytes, outer: Head) -> Inside | Reason:
@@ -98,7 +92,7 @@ def _of_entity(content: bytes, outer: Head) -> Inside | Reason:
         return Reason.MISMATCH
     within = protected_subject(heads[-1]) if signed else None
     return Inside(
-        structural=tuple(one.line for one in whole.head.fields if is_structural(one)),
+        structural=tuple(one for one in whole.head.fields if is_structural(one)),
         body=memoryview(content)[whole.head.body_start :],
         subject=within or protected_subject(whole.head),
         subject_within_signature=within is not None,
@@ -116,8 +110,8 @@ def _of_text(content: bytes, charset: bytes) -> Inside:
     if long:
         content = _LINE_END.sub(b"\r\n", quopri.encodestring(_LINE_END.sub(b"\n", content)))
     encoding = b"quoted-printable" if long else b"8bit" if eight_bit else b"7bit"
-    kind = b"Content-Type: text/plain; charset=%b\r\n" % named
-    return Inside((kind, b"Content-Transfer-Encoding: %b\r\n" % encoding), content)
+    kind = Field(b"Content-Type: text/plain; charset=%b\r\n" % named)
+    return Inside((kind, Field(b"Content-Transfer-Encoding: %b\r\n" % encoding)), content)
 
 
 def _rewritten(subject: Field) -> Field:

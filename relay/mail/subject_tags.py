@@ -15,7 +15,7 @@ from email.header import Header
 from functools import lru_cache
 
 from relay.mail import encoded_words, headers
-from relay.mail.headers import Field, Head
+from relay.mail.headers import Field
 
 MAX_SUBJECT = encoded_words.MAX_TEXT
 """Characters of a subject that are kept where it is written anew."""
@@ -81,12 +81,11 @@ def untagged(subject: str, tags: Iterable[str]) -> str:
     return "".join(char for char, out in zip(subject, removed, strict=True) if not out).strip()
 
 
-def retagged(head: Head, tags: Sequence[str], added: Sequence[str]) -> tuple[Field, ...]:
+def retagged(fields: Sequence[Field], tags: Sequence[str], added: Sequence[str]) -> tuple[Field, ...]:
     """The fields with each Subject untagged, and the first with `added` in front; made new where there is none."""
-    subjects = headers.all(head, "subject")
-    first = subjects[0] if subjects else None
-    fields = tuple(_retagged(one, tags, added if one is first else ()) for one in head.fields)
-    return fields if first or not added else (*fields, field(" ".join(added)))
+    first = next((one for one in fields if one.name == "subject"), None)
+    tagged = tuple(_retagged(one, tags, added if one is first else ()) for one in fields)
+    return tagged if first or not added else (*tagged, field(" ".join(added)))
 
 
 def field(subject: str) -> Field:

@@ -39,7 +39,8 @@ class Deliverer:
 
     async def _send(self, attempt: Attempt, message: Message) -> dict[int, Reply]:
         transaction, indexes = attempt.transaction, message.group.recipients
-        envelope = transaction.inbound.envelope.only(tuple(transaction.recipients[index] for index in indexes))
+        given_envelope = message.envelope or transaction.inbound.envelope
+        envelope = given_envelope.only(tuple(transaction.recipients[index] for index in indexes))
         begun = time.monotonic()
         try:
             given = await self.next_hop.send(transaction, envelope, message.content)

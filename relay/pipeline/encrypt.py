@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from relay.mail import headers, pgpmime
 from relay.mail.hidden_recipients import passed_on
 from relay.mail.payload import payload
-from relay.model import Address, Inbound
+from relay.model import Address, Envelope, Inbound
 from relay.pipeline.grouping import Group
 from relay.pipeline.ports import Engine
 from relay.process.pool import LARGE, Document
@@ -33,6 +33,8 @@ class Message:
     content: bytes
     signer: str = ""
     """The fingerprint of the key that signed it."""
+    envelope: Envelope | None = None
+    """Its own, where it is not the received one; its recipients are the group's all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ _REPLIES = ("accepted", "deferred", "rejected")
 
 MESSAGES = Metric(_counter, "pgp_relay_messages", "Messages received; a retry by Postfix counts again.")
 RECIPIENTS = Metric(_counter, "pgp_relay_recipients", "Decisions, one for each recipient.", ("action", "rule"))
+MARKS = Metric(
+    _counter, "pgp_relay_marks", "Marks of incoming mail, one for each recipient.", ("encryption", "signature")
+)
 REPLIES = Metric(_counter, "pgp_relay_replies", "Replies to the client, one for each recipient.", ("reply",), _REPLIES)
 OCTETS = Metric(_counter, "pgp_relay_received_bytes", "Octets of the messages received.")
 MESSAGE_SECONDS = Metric(
@@ -69,6 +72,9 @@ ENCRYPT_SECONDS = Metric(
     "pgp_relay_encrypt_duration_seconds",
     "Time to sign, encrypt and check one message.",
     buckets=_FAST,
+)
+OPEN_SECONDS = Metric(
+    _histogram, "pgp_relay_open_duration_seconds", "Time to decrypt and verify one message.", buckets=_FAST
 )
 REINJECT_SECONDS = Metric(
     _histogram, "pgp_relay_reinject_duration_seconds", "Time to hand one message to the next hop.", buckets=_SLOW

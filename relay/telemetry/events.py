@@ -51,6 +51,7 @@ class Event(StrEnum):
     LOOKED_UP = "looked_up"
     DECIDED = "decided"
     ENCRYPTED = "encrypted"
+    OPENED = "opened"
     HANDED_OVER = "handed_over"
     NEXT_HOP_REPLIED = "next_hop_replied"
     NEXT_HOP_FAILED = "next_hop_failed"

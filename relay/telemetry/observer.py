@@ -31,7 +31,8 @@ class Observer:
         self._clock = clock
         self._see: dict[str, Callable[[Fields], None]] = {
             Event.RECEIVED: self._received,
-            Event.DECIDED: lambda f: counters.count(c.RECIPIENTS, f["action"], f["rule"]),
+            Event.DECIDED: self._decided,
+            Event.OPENED: lambda f: counters.observe(c.OPEN_SECONDS, f["seconds"]),
             Event.LOOKED_UP: lambda f: counters.count(c.LOOKUPS, f["source"], _result(f), by=f["recipients"]),
             Event.SOURCE_ASKED: self._asked,
             Event.ENCRYPTED: self._encrypted,
@@ -67,6 +68,11 @@ class Observer:
     def _received(self, fields: Fields) -> None:
         self.counters.count(c.MESSAGES)
         self.counters.count(c.OCTETS, by=fields["size"])
+
+    def _decided(self, fields: Fields) -> None:
+        self.counters.count(c.RECIPIENTS, fields["action"], fields["rule"])
+        if "encryption" in fields:
+            self.counters.count(c.MARKS, fields["encryption"], fields["signature"])
 
     def _asked(self, fields: Fields) -> None:
         self.counters.count(c.REQUESTS, fields["source"], _result(fields))

@@ -1,0 +1,113 @@
+"""The story of an incoming mail, from top to bottom.
+
+Promises: every recipient is answered; 250 only after the next hop has taken the mail for that recipient; whatever is
+unforeseen, and every outage, is 451. What is not encrypted, or stays closed, arrives as it came but for forged fields,
+with one mark in front. Nothing is ever bounced for what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from relay.model import Decision, Inbound, verb
+from relay.model.incoming import Incoming
+from relay.model.trace import IN
+from relay.pipeline.attempt import Attempt
+from relay.pipeline.audit import Audit, AuditEntry
+from relay.pipeline.deliver import Deliverer
+from relay.pipeline.encrypt import Message
+from relay.pipeline.grouping import MOST_PASSED, Group
+from relay.pipeline.incoming_mail import MailMaker, Treated
+from relay.pipeline.letter import Letter, read
+from relay.pipeline.opened_envelope import OpenedEnvelopes
+from relay.pipeline.receive import Receiver
+from relay.pipeline.transaction import Transaction
+from relay.pipeline.treat import DEFERRED, Treater
+from relay.process.pool import Document, yield_to_others
+from relay.telemetry.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingPipeline:
+    """The steps; immutable, so that a reload never changes a mail in mid-way."""
+
+    receiver: Receiver
+    treater: Treater
+    maker: MailMaker
+    envelopes: OpenedEnvelopes
+    deliverer: Deliverer
+    audit: Audit
+    authserv_id: str
+
+    def begin(self, inbound: Inbound) -> Attempt:
+        """An attempt at delivering this mail; its `replies` run the story."""
+        return Attempt(Transaction(inbound), self._deliver)
+
+    async def _deliver(self, attempt: Attempt) -> None:
+        transaction = attempt.transaction
+        with Document(transaction.inbound.content) as document, self.treater.budget.lease() as lease:
+            attempt.ledger = await self.receiver.receive(transaction, document)
+            if not transaction.open:
+                return
+            letter = await document.run(read, transaction.inbound.content, self.authserv_id)
+            document.close()
+            wanted = transaction.open
+            treated = await self.treater.treat(transaction, letter, lease)
+            attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted})
+            await _tell(transaction, attempt.audit.decisions)
+            for one, indexes in _groups(treated):
+                await self._send(attempt, letter, one, indexes)
+
+    async def _send(self, attempt: Attempt, letter: Letter, treated: Treated, indexes: tuple[int, ...]) -> None:
+        """Hand it over to those for whom the same becomes of it."""
+        transaction = attempt.transaction
+        content = self.maker.make(transaction.inbound, letter, treated)
+        recipients = tuple(transaction.recipients[index] for index in indexes)
+        opened = treated.finding is not None
+        envelope = await self.envelopes.of(transaction.inbound, recipients, content) if opened else None
+        undelivered = await self.deliverer.deliver(attempt, [Message(Group(indexes), content, envelope=envelope)])
+        for index, reply in undelivered.items():
+            transaction.answer((index,), reply)
+
+    def _entry(self, transaction: Transaction, treated: Mapping[int, Treated | None]) -> AuditEntry:
+        decisions: dict[int, Decision | Incoming] = {
+            index: one.decision if one else DEFERRED for index, one in treated.items()
+        }
+        entry = AuditEntry(self.audit, transaction, decisions, IN)
+        entry.signed_by = {index: one.mark.key for index, one in treated.items() if one}
+        return entry
+
+
+async def _tell(transaction: Transaction, decisions: Mapping[int, Decision | Incoming]) -> None:
+    for at, (index, decision) in enumerate(decisions.items()):
+        transaction.log.info(
+            Event.DECIDED,
+            direction=IN,
+            action=decision.action if isinstance(decision, Incoming) else verb(decision),
+            recipient=transaction.recipients[index].address.text,
+            rule=decision.rule,
+            reason=decision.reason,
+            **_marked(decision),
+        )
+        await yield_to_others(at)
+
+
+def _marked(decision: Decision | Incoming) -> dict[str, str]:
+    if not isinstance(decision, Incoming):
+        return {}
+    return {"encryption": decision.mark.encryption.value, "signature": decision.mark.signature.value}
+
+
+def _groups(treated: Mapping[int, Treated]) -> Iterator[tuple[Treated, tuple[int, ...]]]:
+    """Those for whom the same becomes of it, a bounded number at a time."""
+    same: list[tuple[Treated, list[int]]] = []
+    for index, one in treated.items():
+        indexes = next((indexes for other, indexes in same if other is one), None)
+        if indexes is None:
+            same.append((one, [index]))
+        else:
+            indexes.append(index)
+    for one, indexes in same:
+        for start in range(0, len(indexes), MOST_PASSED):
+            yield one, tuple(indexes[start : start + MOST_PASSED])

@@ -1,0 +1,88 @@
+"""Step 4 of the incoming way, for one recipient: decrypt, verify, and take what is taken from the inside.
+
+Nothing of it is used before the engine has said that all of it is sound (`ports.Opener`). Everything here can be done
+in a process of the pool. Raises `EngineError`, which is an outage and never a reason to stay closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from relay.mail import headers, incoming_shape, inside
+from relay.mail.headers import Field
+from relay.mail.incoming_shape import Cleartext, Encrypted, Signed
+from relay.mail.inside import Inside
+from relay.model import Certificate
+from relay.model.opened import Closed, Entitled, Reason, Signature, Validity
+from relay.pipeline.ports import Opener
+
+_UNREADABLE = Signature(None, "", 0, Validity.BAD)
+"""In the place of a signature that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A mail that is encrypted, or signed, as a whole."""
+
+    content: bytes
+    signers: tuple[Certificate, ...]
+    entitled: Entitled | None = None
+    """None: it is only signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came out."""
+
+    signatures: tuple[Signature, ...]
+    subject: Field | None = None
+    """The one that the signatures cover, or the one of the protected header inside."""
+    subject_covered: bool = False
+    structural: tuple[Field, ...] = ()
+    body: bytes = b""
+    """Of an opened mail; what is only signed stays as it is."""
+
+    @property
+    def inside(self) -> Inside:
+        """What the mail is made of that leaves."""
+        return Inside(self.structural, self.body, self.subject)
+
+
+OpenInPool = Callable[[OpenJob], Awaitable[Finding | Reason]]
+"""Does a job in a process of the pool."""
+
+
+async def examined(opener: Opener, job: OpenJob) -> Finding | Reason:
+    """What is in it, or why it stays closed."""
+    match incoming_shape.protection(job.content):
+        case Encrypted() as form if job.entitled:
+            return await _opened(opener, job, form, job.entitled)
+        case Signed() as form:
+            subject = inside.protected_subject(headers.split(form.content))
+            return Finding(await _verified(opener, form, job.signers), subject, subject is not None)
+        case Cleartext(message=message):
+            found = await opener.read_signed(message, job.signers)
+            return Finding((_UNREADABLE,) if isinstance(found, Closed) else found.signatures)
+        case _:
+            return Reason.DAMAGED
+
+
+async def _opened(opener: Opener, job: OpenJob, form: Encrypted, entitled: Entitled) -> Finding | Reason:
+    opened = await opener.open(form.data, entitled, job.signers)
+    if isinstance(opened, Closed):
+        return opened.reason
+    found = inside.read(opened.content, form, headers.split(job.content))
+    if isinstance(found, Reason):
+        return found
+    signatures = opened.signatures
+    covered = bool(signatures)
+    if not signatures and found.signed:
+        signatures, covered = await _verified(opener, found.signed, job.signers), found.subject_within_signature
+    return Finding(signatures, found.subject, covered and bool(found.subject), found.structural, bytes(found.body))
+
+
+async def _verified(opener: Opener, form: Signed, signers: Sequence[Certificate]) -> tuple[Signature, ...]:
+    """The signatures of a multipart/signed; one that is none is a bad one."""
+    found = await opener.verify(form.content, form.signature, signers) if form.signature else ()
+    return found or (_UNREADABLE,)
