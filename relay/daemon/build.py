@@ -14,6 +14,7 @@ from datetime import timedelta
 from relay.config import Config
 from relay.daemon import templates, tls
 from relay.daemon.engines import build_engine, build_pooled_examiner
+from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
@@ -55,11 +56,22 @@ class Components:
     outlet: SmtpOutlet
     pipeline: Pipeline
     schedule: Schedule
+    incoming: IncomingComponents | None = None
+    """Where incoming mail is taken."""
+
+    async def probe(self) -> None:
+        """Every next hop answers. Raises `NextHopError`."""
+        for outlet in self._outlets():
+            await outlet.probe()
 
     async def close(self) -> None:
         """Close connections; the store is closed where it was opened."""
         await self.resolver.close()
-        await self.outlet.close()
+        for outlet in self._outlets():
+            await outlet.close()
+
+    def _outlets(self) -> tuple[SmtpOutlet, ...]:
+        return (self.outlet, self.incoming.outlet) if self.incoming else (self.outlet,)
 
 
 def hostname(config: Config) -> str:
@@ -92,7 +104,8 @@ async def build(config: Config, persistence: Persistence) -> Components:
     if own_keys := await build_job(config, persistence.store):
         jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
-    return Components(config, resolver, outlet, pipeline, schedule)
+    incoming = build_incoming(config, persistence, resolver, hostname(config))
+    return Components(config, resolver, outlet, pipeline, schedule, incoming)
 
 
 def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:

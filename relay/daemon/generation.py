@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relay.daemon.build import Components
-from relay.model import Inbound, Reply
+from relay.model import Inbound, Reply, replies
 from relay.smtp.server_context import Delivery
 
 
@@ -22,9 +22,15 @@ class Generation:
         self._retired = False
 
     def begin(self, inbound: Inbound) -> Delivery:
-        """Take a mail."""
+        """Take an outgoing mail."""
         self.in_progress += 1
         return _Delivery(self, self.components.pipeline.begin(inbound))
+
+    def begin_incoming(self, inbound: Inbound) -> Delivery:
+        """Take an incoming mail; where a reload took the incoming way out, it waits until the restart."""
+        self.in_progress += 1
+        incoming = self.components.incoming
+        return _Delivery(self, incoming.pipeline.begin(inbound) if incoming else _Waiting(inbound))
 
     async def retire(self) -> None:
         """No more mails come."""
@@ -56,3 +62,16 @@ class _Delivery:
             await self.delivery.settle(delivered=delivered)
         finally:
             await self.generation.settled()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """`smtp`'s `Delivery` of a mail that nobody takes now: the client keeps it."""
+
+    inbound: Inbound
+
+    async def replies(self) -> tuple[Reply, ...]:
+        return (replies.failed(self.inbound.id),) * len(self.inbound.envelope.recipients)
+
+    async def settle(self, *, delivered: bool) -> None:
+        """Nothing was begun."""

@@ -57,13 +57,13 @@ class Health:
         config = self._components().config
         if not home.is_private(config.keyring):
             return "keyring"
-        if not all(Path(place.path).is_socket() for place in config.listen if place.path):  # noqa: ASYNC240  a system call
+        if not all(Path(place.path).is_socket() for place in config.everywhere if place.path):  # noqa: ASYNC240  a system call
             return "listen"
         if not await _well(self._persistence.store.certificates.state):
             return "store"
         if not await _well(lambda: check_engine(config)):
             return "engine"
-        if self._observer.next_hop_down and await _well(self._components().outlet.probe):
+        if self._observer.next_hop_down and await _well(self._components().probe):
             self._observer.next_hop(up=True)
         return ""
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from relay import config
 from relay.config import Config, Endpoint
 from relay.daemon import systemd
+from relay.daemon.inlets import Inlets
 from relay.daemon.reporting import LocalReporting, WorkerReporting
 from relay.daemon.signals import Signals
 from relay.process import pickled
 from relay.process.ipc import BadFrame, Channel
-from relay.smtp.inlet import Inlet
 from relay.smtp.listening import Shared
 from relay.telemetry import events
 from relay.telemetry.events import Event
@@ -43,9 +43,10 @@ class Standalone:
         """It answers for itself."""
         return LocalReporting(observer, state)
 
-    async def listen(self, inlet: Inlet, settings: Config) -> list[str]:
-        """Start the inlet everywhere; the places."""
-        return [address for place in settings.listen for address in await inlet.start(place)]
+    async def listen(self, inlets: Inlets, settings: Config) -> list[str]:
+        """Start the inlets everywhere; the places."""
+        wanted = [(place, place in settings.inbound.listen) for place in settings.everywhere]
+        return [address for place, way in wanted for address in await inlets.of(incoming=way).start(place)]
 
     def ready(self, listening: Sequence[str]) -> None:
         """It serves."""
@@ -76,6 +77,8 @@ class WorkerSpec:
     config: Config
     places: Mapping[Endpoint, int]
     """To the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
+    incoming: frozenset[Endpoint] = frozenset()
+    """Those of these for incoming mail."""
     beat: float = BEAT
 
 
@@ -96,10 +99,11 @@ class WorkerRole:
         """The supervisor answers for all."""
         return WorkerReporting(observer, state, self._channel)
 
-    async def listen(self, inlet: Inlet, _settings: Config) -> list[str]:
-        """Start the inlet on what the supervisor has reserved, whatever the configuration says by now."""
+    async def listen(self, inlets: Inlets, _settings: Config) -> list[str]:
+        """Start the inlets on what the supervisor has reserved, whatever the configuration says by now."""
         listening: list[str] = []
         for place, descriptor in self._spec.places.items():
+            inlet = inlets.of(incoming=place in self._spec.incoming)
             if descriptor < 0:
                 listening += await inlet.start(place, reuse_port=True)
             else:

@@ -15,6 +15,7 @@ from relay.daemon import build, systemd, tls
 from relay.daemon.build import Components
 from relay.daemon.generation import Generation
 from relay.daemon.health import Health
+from relay.daemon.inlets import Inlets
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
 from relay.daemon.scheduler import run_jobs
@@ -26,7 +27,7 @@ from relay.process.child import use_pidfd
 from relay.process.memory import freeze_loaded_objects, return_freed_memory
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
-from relay.smtp.server_context import Delivery
+from relay.smtp.server_context import Begin, Delivery
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.metrics import ProcessState
@@ -55,10 +56,10 @@ class Service:
             await self._reporting.close()
 
     async def _serve(self) -> None:
-        inlet = self._inlet()
+        inlets = self._inlets()
         freeze_loaded_objects()
         self._signals.listen()
-        self._role.ready(await self._role.listen(inlet, self._components.config))
+        self._role.ready(await self._role.listen(inlets, self._components.config))
         tasks = [
             asyncio.create_task(self._role.watch(self._signals)),
             asyncio.create_task(self._signals.reload_with(self._reload)),
@@ -73,7 +74,7 @@ class Service:
             task.cancel()
         events.log().info(Event.STOPPING)
         systemd.stopping()
-        await inlet.stop(self._components.config.deadlines.stop)
+        await inlets.stop(self._components.config.deadlines.stop)
         await asyncio.wait(tasks)
         await self._write_rest()
         await self._components.close()
@@ -100,10 +101,17 @@ class Service:
         """The inlet's hook."""
         return self._generations[-1].begin(inbound)
 
-    def _inlet(self) -> Inlet:
+    def begin_incoming(self, inbound: Inbound) -> Delivery:
+        """The hook of the inlet for incoming mail."""
+        return self._generations[-1].begin_incoming(inbound)
+
+    def _inlets(self) -> Inlets:
+        return Inlets(self._inlet(self.begin), self._inlet(self.begin_incoming))
+
+    def _inlet(self, begin: Begin) -> Inlet:
         settings = self._components.config
         return Inlet(
-            self.begin,
+            begin,
             hostname=build.hostname(settings),
             allow=settings.allow,
             tls=tls.inlet(settings),

@@ -47,6 +47,7 @@ class Supervisor:
         self._config = settings
         self._reporting = SupervisorReporting(settings.workers, observer)
         self._places: dict[Endpoint, int] = {}
+        self._incoming: set[Endpoint] = set()
         self._workers: dict[int, WorkerHandle] = {}
         self._one_configuration = asyncio.Lock()
         """No worker starts while others are given a new one."""
@@ -67,11 +68,12 @@ class Supervisor:
             await self._reporting.close()
 
     def _reserve(self, stack: ExitStack) -> None:
-        for place in self._config.listen:
+        for place in self._config.everywhere:
             reserved = Reserved(place)
             stack.callback(reserved.release)
             shared = reserved.shared
             self._places |= dict.fromkeys(reserved.places, shared.fileno() if shared else -1)
+            self._incoming |= set(reserved.places if place in self._config.inbound.listen else ())
 
     async def _supervise(self) -> None:
         starting = asyncio.create_task(self._start_all())
@@ -104,7 +106,7 @@ class Supervisor:
     async def _start(self, number: int) -> WorkerHandle:
         """A worker's life begins here."""
         async with self._one_configuration:
-            spec = WorkerSpec(number, self._path, self._config, self._places)
+            spec = WorkerSpec(number, self._path, self._config, self._places, frozenset(self._incoming))
             worker = await WorkerHandle.start(spec, self._reporting.hear)
             self._workers[number] = worker
         return worker

@@ -107,7 +107,10 @@ def _encrypted(content: bytes, whole: Part, kind: ContentType) -> Encrypted | Re
     octets = mime.octets(content, data)
     if octets is None:
         return Reason.DAMAGED
-    return Encrypted(octets) if octets[:1] >= b"\x80" else _armored(octets)
+    if octets[:1] >= b"\x80":
+        return Encrypted(octets)
+    armored = _armored(octets)
+    return armored if isinstance(armored, Reason) else Encrypted(armored.data)
 
 
 def _inline(content: bytes, whole: Part, kind: ContentType) -> Encrypted | Cleartext | Reason | None:

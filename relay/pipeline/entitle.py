@@ -43,6 +43,12 @@ async def entitled(register: OwnRegister, recipient: Address, key_ids: frozenset
     return Entitled(mine, allowed, deleted, frozenset(ids & key_ids))
 
 
+def may_open(keys: Entitled, key_ids: frozenset[str], *, hidden: bool) -> bool:
+    """Whether a mail that names these, or (`hidden`) nobody, may be for one of the keys."""
+    ids = {one.key_id for key in (*keys.own, *keys.allowed) for one in key.subkeys}
+    return not ids.isdisjoint(key_ids) or (hidden and bool(keys.own))
+
+
 def fingerprints(keys: Entitled) -> frozenset[str]:
     """What a signature may name the recipient by (RFC 9580 section 5.2.3.36)."""
     every = (*keys.own, *keys.allowed)

@@ -17,11 +17,12 @@ from relay.pipeline.ports import Ledger
 from relay.pipeline.transaction_lock import TransactionLocks
 
 
-def digest(envelope: Envelope, content: bytes) -> bytes:
-    """What identifies a transaction over all its retries: its sender and its octets."""
+def digest(envelope: Envelope, content: bytes, way: bytes = b"") -> bytes:
+    """What identifies a transaction over all its retries: its sender and its octets, and which way it goes."""
     sender = (envelope.sender.text if envelope.sender else "").encode("utf-8", "surrogateescape")
     hashed = hashlib.sha256(len(sender).to_bytes(4) + sender)
     hashed.update(content)
+    hashed.update(way)
     return hashed.digest()
 
 

@@ -33,6 +33,8 @@ class Letter:
     """Why it stays closed for everybody."""
     key_ids: frozenset[str] = frozenset()
     """Those that an encrypted one names."""
+    hidden: bool = False
+    """A session key of it names nobody."""
 
     @property
     def unchanged(self) -> bool:
@@ -49,7 +51,7 @@ def read(content: bytes, authserv_id: str) -> Letter:
         case Encrypted(data=data):
             message = encrypted_message.read(data)
             if isinstance(message, EncryptedMessage):
-                return Letter(*known, encrypted=True, key_ids=message.key_ids)
+                return Letter(*known, encrypted=True, key_ids=message.key_ids, hidden=message.hidden)
             return Letter(*known, closed=message)
         case Reason() as reason:
             return Letter(*known, closed=reason)

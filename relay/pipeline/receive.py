@@ -14,6 +14,8 @@ from relay.telemetry.events import Event
 
 MOST_HOPS = 50
 
+_INCOMING = b"in"
+
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
@@ -21,6 +23,8 @@ class Receiver:
 
     ledger: BufferedLedger
     audit: Audit
+    incoming: bool = False
+    """Transactions of the incoming way are others than those of the outgoing one, also with the same octets."""
 
     async def receive(self, transaction: Transaction, document: Document) -> LedgerEntry | None:
         """The transaction's entry in the ledger; None where the mail goes no further, and all have their reply.
@@ -32,7 +36,7 @@ class Receiver:
         transaction.log.info(
             Event.RECEIVED, size=len(inbound.content), recipients=len(transaction.recipients), protocol=inbound.protocol
         )
-        found = await document.run(_examined, inbound)
+        found = await document.run(_examined, inbound, self.incoming)
         if isinstance(found, Reply):
             transaction.log.warning(Event.REJECTED, code=found.code, status=found.enhanced)
             transaction.answer(transaction.everyone, found)
@@ -67,7 +71,7 @@ class Receiver:
             transaction.answer(served, replies.delivered(transaction.inbound.id))
 
 
-def _examined(inbound: Inbound) -> bytes | Reply:
+def _examined(inbound: Inbound, incoming: bool) -> bytes | Reply:  # noqa: FBT001  called through the pool
     """The digest of its transaction, or why it is not taken."""
     if headers.excessive(inbound.content):
         return replies.header_too_large(inbound.id)
@@ -75,4 +79,4 @@ def _examined(inbound: Inbound) -> bytes | Reply:
         return replies.malformed(inbound.id)
     if headers.received_count(headers.split(inbound.content)) > MOST_HOPS:
         return replies.loop(inbound.id)
-    return digest(inbound.envelope, inbound.content)
+    return digest(inbound.envelope, inbound.content, _INCOMING if incoming else b"")

@@ -19,7 +19,7 @@ from relay.model.incoming import RULE, Incoming
 from relay.model.mark import NAMED, Encryption, Mark
 from relay.model.opened import Entitled, Reason, Validity
 from relay.model.signers import Signers
-from relay.pipeline.entitle import OwnRegister, entitled, fingerprints
+from relay.pipeline.entitle import OwnRegister, entitled, fingerprints, may_open
 from relay.pipeline.incoming_mail import Treated
 from relay.pipeline.letter import Letter
 from relay.pipeline.open import Finding, OpenInPool, OpenJob, examined
@@ -99,7 +99,7 @@ class Treater:
         self, content: bytes, letter: Letter, keys: Entitled, signers: Signers
     ) -> tuple[Finding | Reason, Signers]:
         """What is in it, by certificates of all who signed, as far as they are known."""
-        if letter.encrypted and not (keys.own or keys.allowed):
+        if letter.encrypted and not may_open(keys, letter.key_ids, hidden=letter.hidden):
             return Reason.NOT_ENTITLED if keys.others else Reason.NO_KEY, signers
         job = OpenJob(content, signers.certificates, keys if letter.encrypted else None)
         found = await self._run(job)

@@ -39,6 +39,13 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
         ("pgp_relay_source_requests", "ldap", "unavailable"),
         1,
     ),
+    (
+        Event.DECIDED,
+        {"action": "decrypt", "rule": "inbound", "encryption": "decrypted", "signature": "good"},
+        ("pgp_relay_marks", "decrypted", "good"),
+        1,
+    ),
+    (Event.OPENED, {"seconds": 0.1}, ("pgp_relay_open_duration_seconds", "sum"), 0.1),
     (Event.ENCRYPTED, {"seconds": 0.2}, ("pgp_relay_encrypt_duration_seconds", "sum"), 0.2),
     (Event.HANDED_OVER, {"seconds": 0.3}, ("pgp_relay_reinject_duration_seconds", "sum"), 0.3),
     (Event.NEXT_HOP_REPLIED, {"code": 452}, ("pgp_relay_next_hop_replies", "deferred"), 1),

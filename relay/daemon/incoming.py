@@ -1,0 +1,67 @@
+"""The incoming way of a configuration, made into parts; None where `inbound.listen` is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.config import Config, Endpoint
+from relay.config.inbound import SubjectTags
+from relay.daemon import tls
+from relay.daemon.engines import build_opener
+from relay.daemon.resources import Persistence
+from relay.keys.resolver import Resolver
+from relay.keys.signers import KnownSigners
+from relay.pipeline.deliver import Deliverer
+from relay.pipeline.incoming import IncomingPipeline
+from relay.pipeline.incoming_mail import MailMaker, Tags
+from relay.pipeline.next_hop import NextHop
+from relay.pipeline.opened_envelope import HeadersReturned
+from relay.pipeline.receive import Receiver
+from relay.pipeline.treat import Treater
+from relay.smtp.connection import Timeouts
+from relay.smtp.outlet import SmtpOutlet
+from relay.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingComponents:
+    """What incoming mail is worked on with."""
+
+    pipeline: IncomingPipeline
+    outlet: SmtpOutlet
+
+
+def build_incoming(
+    config: Config, persistence: Persistence, resolver: Resolver, hostname: str
+) -> IncomingComponents | None:
+    """The incoming way, around the open store."""
+    place = config.inbound.reinject
+    if place is None or not config.inbound.listen:
+        return None
+    outlet = _outlet(config, place, hostname)
+    next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
+    pipeline = IncomingPipeline(
+        receiver=Receiver(persistence.ledger, persistence.audit, incoming=True),
+        treater=build_treater(config, persistence.store, resolver),
+        maker=MailMaker(hostname, _tags(config.inbound.subject_tag)),
+        envelopes=HeadersReturned(),
+        deliverer=Deliverer(next_hop),
+        audit=persistence.audit,
+        authserv_id=config.inbound.authserv_id or hostname,
+    )
+    return IncomingComponents(pipeline, outlet)
+
+
+def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:
+    """What opens and judges."""
+    opener, in_pool = build_opener(config)
+    return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver), in_pool)
+
+
+def _outlet(config: Config, place: Endpoint, hostname: str) -> SmtpOutlet:
+    timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
+    return SmtpOutlet(place, hostname=hostname, timeouts=timeouts, tls=tls.next_hop(config))
+
+
+def _tags(tags: SubjectTags | None) -> Tags:
+    return Tags(tags.decrypted or "", tags.signed or "") if tags else Tags()

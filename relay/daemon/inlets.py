@@ -1,0 +1,23 @@
+"""The inlets of one process: one for outgoing and one for incoming mail."""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.smtp.inlet import Inlet
+
+
+class Inlets:
+    """Both stop together."""
+
+    def __init__(self, outgoing: Inlet, incoming: Inlet) -> None:
+        self._outgoing = outgoing
+        self._incoming = incoming
+
+    def of(self, *, incoming: bool) -> Inlet:
+        """The one for this way."""
+        return self._incoming if incoming else self._outgoing
+
+    async def stop(self, grace: float) -> None:
+        """As `Inlet.stop`."""
+        await asyncio.gather(self._outgoing.stop(grace), self._incoming.stop(grace))
