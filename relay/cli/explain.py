@@ -11,6 +11,8 @@ import typer
 
 from relay.admin.explain import Explanation, Matched
 from relay.admin.explain import explain as explained
+from relay.admin.explain_incoming import explain_incoming
+from relay.cli import explain_incoming as incoming
 from relay.cli import lookup_report, values
 from relay.cli.actions import STYLES
 from relay.cli.context import Json, context_of, run
@@ -50,13 +52,18 @@ Line = tuple[str, str]
 
 def explain(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The sender; <> for the null sender.")],
     recipient: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="The recipient.")],
+    sender: Annotated[
+        str | None, typer.Option("--from", metavar="ADDRESS", help="The sender; <> for the null sender.")
+    ] = None,
     message: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A mail to judge subject, headers and shape by; - for standard input."),
     ] = None,
     *,
+    inbound: Annotated[
+        bool, typer.Option("--inbound", help="An incoming mail: whether it is opened, and its mark. Needs --message.")
+    ] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -69,6 +76,11 @@ def explain(  # noqa: PLR0913  each is an option
 
     $ pgp-relay explain --from dr.martin@hopital.example --to cabinet.lefevre@ville.example
     """
+    if inbound:
+        _explain_incoming(context, recipient, message, as_json=as_json)
+        return
+    if sender is None:
+        fail("--from is needed: the sender, or <> for the null sender", status=2)
     content = _read(message)
     config = context_of(context).config()
     envelope = Envelope(None if sender in NULL else values.address(sender), (Recipient(values.address(recipient)),))
@@ -77,6 +89,17 @@ def explain(  # noqa: PLR0913  each is an option
         print_json({**_object(explanation), "config": str(context_of(context).path)})
     else:
         _print(explanation, Look.of(full=full, utc=utc))
+
+
+def _explain_incoming(context: typer.Context, recipient: str, message: Path | None, *, as_json: bool) -> None:
+    if message is None:
+        fail("--inbound needs --message: what is in the mail decides", status=2)
+    config = context_of(context).config()
+    explanation = run(explain_incoming(config, values.address(recipient), _read(message)))
+    if as_json:
+        print_json({**incoming.as_object(explanation), "config": str(context_of(context).path)})
+    else:
+        incoming.show(explanation)
 
 
 def _object(explanation: Explanation) -> dict[str, object]:

@@ -11,6 +11,8 @@ from relay.daemon.engines import build_opener
 from relay.daemon.resources import Persistence
 from relay.keys.resolver import Resolver
 from relay.keys.signers import KnownSigners
+from relay.mail.notice_texts import Language
+from relay.mail.wrapped import Notes
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.incoming_mail import MailMaker, Tags
@@ -43,13 +45,25 @@ def build_incoming(
     pipeline = IncomingPipeline(
         receiver=Receiver(persistence.ledger, persistence.audit, incoming=True),
         treater=build_treater(config, persistence.store, resolver),
-        maker=MailMaker(hostname, _tags(config.inbound.subject_tag)),
+        maker=build_maker(config, hostname),
         envelopes=HeadersReturned(),
         deliverer=Deliverer(next_hop),
         audit=persistence.audit,
         authserv_id=config.inbound.authserv_id or hostname,
     )
     return IncomingComponents(pipeline, outlet)
+
+
+def build_maker(config: Config, hostname: str) -> MailMaker:
+    """What makes the mails that leave."""
+    keys = config.inbound
+    return MailMaker(
+        hostname,
+        _tags(keys.subject_tag),
+        Notes(Language(config.notices.language), config.notices.contact),
+        wrap_bad=keys.bad_signature == "wrap",
+        explain_closed=keys.explain_closed,
+    )
 
 
 def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:

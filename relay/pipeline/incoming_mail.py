@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from relay.mail import headers, inside, subject_tags
 from relay.mail.headers import Field
+from relay.mail.wrapped import Notes, wrapped
 from relay.model import Inbound
 from relay.model.incoming import Incoming
 from relay.model.mark import Encryption, Mark, Signed
@@ -52,24 +53,41 @@ class MailMaker:
 
     hostname: str
     tags: Tags
+    notes: Notes
+    wrap_bad: bool = False
+    """A mail with a bad signature goes inside a warning."""
+    explain_closed: bool = False
+    """A mail that stays closed goes inside a note."""
 
     def make(self, inbound: Inbound, letter: Letter, treated: Treated) -> bytes:
         """The mail with its mark and our Received field in front."""
         front = treated.mark.field + headers.received_field(inbound, self.hostname)
-        if treated.finding:
-            good = treated.mark.signature is Signed.GOOD
-            fields = inside.opened_fields(letter.fields, treated.finding.inside, answers=good)
-            return front + _joined(self._tagged(fields, treated.mark), b"\r\n", treated.finding.body)
-        fields = self._tagged(letter.fields, treated.mark)
-        if fields == letter.head.fields:
+        if treated.finding is None and letter.unchanged and not (self.tags.all or self._note(treated.mark)):
             return front + _separated(inbound.content)
-        body = memoryview(inbound.content)[letter.head.body_start :]
-        return front + _separated(_joined(fields, letter.head.separator, body))
+        fields, separator, body = _opened(letter, treated) or (
+            letter.fields,
+            letter.head.separator,
+            memoryview(inbound.content)[letter.head.body_start :],
+        )
+        if note := self._note(treated.mark):
+            fields, body = wrapped(fields, note, _joined(fields, separator, body))
+            separator = b"\r\n"
+        if self.tags.all:
+            fields = subject_tags.retagged(fields, self.tags.all, self.tags.of(treated.mark))
+        return front + _separated(_joined(fields, separator, body))
 
-    def _tagged(self, fields: tuple[Field, ...], mark: Mark) -> tuple[Field, ...]:
-        if not self.tags.all:
-            return fields
-        return subject_tags.retagged(fields, self.tags.all, self.tags.of(mark))
+    def _note(self, mark: Mark) -> str:
+        """What its reader is told in front of it; empty: nothing."""
+        if self.explain_closed and mark.encryption is Encryption.CLOSED and mark.reason:
+            return self.notes.closed(mark.reason)
+        return self.notes.bad_signature() if self.wrap_bad and mark.signature is Signed.BAD else ""
+
+
+def _opened(letter: Letter, treated: Treated) -> tuple[tuple[Field, ...], bytes, bytes | memoryview] | None:
+    if treated.finding is None:
+        return None
+    good = treated.mark.signature is Signed.GOOD
+    return inside.opened_fields(letter.fields, treated.finding.inside, answers=good), b"\r\n", treated.finding.body
 
 
 def _separated(content: bytes) -> bytes:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lab.fakes import FakeLedger, FakeOutlet, FakeTrail
 from relay.mail import armor, headers
+from relay.mail.notice_texts import Language
+from relay.mail.wrapped import Notes
 from relay.model import Address, Certificate, Entry
 from relay.model.errors import EngineError
 from relay.model.opened import Closed, Entitled, Opened, Reason, Signature
@@ -110,6 +112,8 @@ class IncomingBed:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     trail: FakeTrail = field(default_factory=FakeTrail)
     tags: Tags = field(default_factory=Tags)
+    wrap_bad: bool = False
+    explain_closed: bool = False
 
     def pipeline(self) -> IncomingPipeline:
         audit = Audit(self.trail)
@@ -117,7 +121,9 @@ class IncomingBed:
         return IncomingPipeline(
             receiver=Receiver(ledger, audit, incoming=True),
             treater=Treater(self.opener, self.register, self.signers),
-            maker=MailMaker(MX, self.tags),
+            maker=MailMaker(
+                MX, self.tags, Notes(Language.FR), wrap_bad=self.wrap_bad, explain_closed=self.explain_closed
+            ),
             envelopes=HeadersReturned(),
             deliverer=Deliverer(NextHop(self.outlet)),
             audit=audit,

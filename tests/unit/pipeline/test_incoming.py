@@ -264,6 +264,42 @@ async def test_tags_of_ours_and_of_others(bed: IncomingBed) -> None:
     assert subjects == ["[chiffré] [signé] about you", "plain", "closed"]
 
 
+async def test_a_closed_mail_inside_a_note(bed: IncomingBed) -> None:
+    bed.opener.contents[MESSAGE] = Reason.NO_KEY
+    bed.explain_closed = True
+
+    assert await take(bed, pgp_mime(MESSAGE)) == [250]
+    mail = message_from_bytes(bed.outlet.sent[0][1])
+    note, attached = mail.get_payload()  # type: ignore[misc]  # a list, as it is multipart
+    assert (
+        "n'a pas pu être déchiffré pour vous\xa0: il n'a pas été chiffré avec une clé"
+        in note.get_payload(decode=True).decode()
+    )
+    assert b"\r\n\r\n" + pgp_mime(MESSAGE) in bed.outlet.sent[0][1]
+    assert attached.get_content_type() == "message/rfc822"
+    assert mail.get_content_type() == "multipart/mixed"
+    assert mail["From"] == "Bob <bob@out.example>"
+    assert len(mail.get_all("MIME-Version", [])) == len(mail.get_all("Content-Type", [])) == 1
+    plain = OUTER + b"\r\nHello\r\n"
+    assert await take(bed, plain) == [250]
+    assert bed.outlet.sent[1][1].endswith(plain)
+
+
+async def test_a_bad_signature_inside_a_warning(bed: IncomingBed) -> None:
+    bed.wrap_bad = True
+    bed.opener.signatures = lambda _: (signed(Validity.BAD),)
+
+    assert await take(bed, pgp_mime(MESSAGE)) == [250]
+    mail = message_from_bytes(bed.outlet.sent[0][1])
+    note, attached = mail.get_payload()  # type: ignore[misc]  # a list, as it is multipart
+    assert "la signature de ce courriel n'est pas valable" in note.get_payload(decode=True).decode()
+    assert "naked canary" in str(attached)
+    assert "signature=bad" in str(mail["X-PGP-Relay"])
+    bed.opener.signatures = lambda _: (signed(),)
+    await take(bed, pgp_mime(MESSAGE))
+    assert not message_from_bytes(bed.outlet.sent[1][1]).is_multipart()
+
+
 async def test_probes_and_loops_are_for_the_receiver(bed: IncomingBed) -> None:
     assert await take(bed, b"Received: x\r\n" * 60 + b"\r\nx") == [554]
     assert await take(bed, b"From: a@b.example\n\r\nx") == [554]

@@ -1,0 +1,51 @@
+"""What would happen to an incoming mail for one recipient: opened, verified and marked as on its way. Nothing is sent.
+
+Keys of its author are looked up as for a mail, and what is found counts from then on. Raises `StoreError` and
+`ConfigError`; an engine that cannot open it now is an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from relay.config import Config
+from relay.daemon.build import hostname
+from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.incoming import build_treater
+from relay.daemon.resources import opened_store
+from relay.keys.factory import build_resolver
+from relay.model import Address, Defer, Envelope, Inbound, Recipient
+from relay.model.incoming import Incoming
+from relay.pipeline.letter import Letter, read
+from relay.pipeline.transaction import Transaction
+from relay.pipeline.treat import DEFERRED
+from relay.process import pool
+from relay.telemetry import events
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingExplanation:
+    """What would become of it."""
+
+    decision: Incoming | Defer
+    recipient: Address
+    letter: Letter
+
+
+async def explain_incoming(config: Config, recipient: Address, content: bytes) -> IncomingExplanation:
+    """For this recipient; the envelope's sender does not matter."""
+    events.configure(level="error")  # standard output is for results
+    envelope = Envelope(None, (Recipient(recipient),))
+    inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
+    letter = read(content, config.inbound.authserv_id or hostname(config))
+    async with opened_store(config) as store:
+        resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
+        try:
+            treater = build_treater(config, store, resolver)
+            with treater.budget.lease() as lease:
+                treated = await treater.treat(Transaction(inbound), letter, lease)
+        finally:
+            await resolver.close()
+            pool.stop()
+    return IncomingExplanation(treated[0].decision if 0 in treated else DEFERRED, recipient, letter)

@@ -1,0 +1,58 @@
+"""`pgp-relay explain --inbound`: what would happen to an incoming mail, as it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.admin.explain_incoming import IncomingExplanation
+from relay.cli.actions import STYLES
+from relay.cli.output import say_beside
+from relay.model import Defer
+from relay.model.incoming import Incoming
+from relay.model.trace import IN
+
+_LABELS = 12
+
+
+def as_object(explanation: IncomingExplanation) -> dict[str, object]:
+    """With the names that the trace has."""
+    decision = explanation.decision
+    mark = decision.mark if isinstance(decision, Incoming) else None
+    return {
+        "direction": IN,
+        "action": _action(decision),
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "mark": mark.text if mark else None,
+        "recipient": explanation.recipient.text,
+        "author": explanation.letter.author.text if explanation.letter.author else None,
+        "key_ids": sorted(explanation.letter.key_ids),
+    }
+
+
+def show(explanation: IncomingExplanation) -> None:
+    """For people."""
+    action = _action(explanation.decision)
+    say_beside(((action, STYLES.get(action, "")), ": "), explanation.decision.reason)
+    for label, text in _lines(explanation):
+        say_beside((f"  {label:<{_LABELS}}  ",), text)
+
+
+def _lines(explanation: IncomingExplanation) -> Iterator[tuple[str, str]]:
+    letter, decision = explanation.letter, explanation.decision
+    yield "recipient", explanation.recipient.text
+    yield "author", letter.author.text if letter.author else "in doubt: the header has not exactly one From address"
+    if letter.key_ids or letter.hidden:
+        hidden = ["nobody (a hidden key id)"] if letter.hidden else []
+        yield "encrypted to", ", ".join([*sorted(letter.key_ids), *hidden])
+    forged = len(letter.head.fields) - len(letter.fields)
+    if forged:
+        yield "taken out", f"{forged} forged header field{'s' if forged > 1 else ''}"
+    if isinstance(decision, Incoming):
+        if decision.mark.signer:
+            yield "signed by", f"{decision.mark.signer.text}, key {decision.mark.key}"
+        yield "mark", decision.mark.text
+
+
+def _action(decision: Incoming | Defer) -> str:
+    return decision.action if isinstance(decision, Incoming) else "defer"
