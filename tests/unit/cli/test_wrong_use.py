@@ -70,7 +70,7 @@ def config(tmp_path: Path) -> Path:
 def test_every_command_that_reads_the_configuration_is_tried_here() -> None:
     known = {path.removeprefix("pgp-relay ") for path, _command in commands()}
     assert known >= set(RIGHT_USE)
-    assert known - set(RIGHT_USE) <= {"demo", "postfix uninstall", "migrate zeyple"}
+    assert known - set(RIGHT_USE) <= {"demo", "postfix uninstall", "migrate zeyple", "setup"}
 
 
 @pytest.mark.parametrize(
