@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 from relay.config import Config
 from relay.model import Certificate, Unreadable
 from relay.model.errors import ConfigError, EngineError, Fault
-from relay.model.opened import Reason
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.pipeline.encrypt import EncryptInPool, EncryptionJob, encrypted
-from relay.pipeline.open import Finding, OpenInPool, OpenJob, examined
-from relay.pipeline.ports import Engine, Examiner, Opener
-from relay.process.pool import Document, run_in_background, run_in_pool
+from relay.pipeline.ports import Engine, Examiner
+from relay.process.pool import Document, run_in_background
 
 Kind = Literal["gnupg", "sequoia"]
 
@@ -44,17 +42,9 @@ class EngineSettings:
 
     def engine(self) -> Engine:
         """A new one."""
-        engine: Engine = self._make()
+        make = GnuPG if self.kind == "gnupg" else sequoia().Sequoia
+        engine: Engine = make(self.home, self.timeout, self.passphrase)
         return engine
-
-    def opener(self) -> Opener:
-        """A new one that opens."""
-        opener: Opener = self._make()
-        return opener
-
-    def _make(self) -> Any:  # noqa: ANN401  each kind is both
-        make = GnuPG if self.kind == "gnupg" else _sequoia().Sequoia
-        return make(self.home, self.timeout, self.passphrase)
 
 
 async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, EncryptInPool]:
@@ -66,33 +56,13 @@ async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, 
     """
     settings = EngineSettings(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
     engine = settings.engine()
-    if config.engine == "sequoia" and isinstance(engine, _sequoia().Sequoia):
+    if config.engine == "sequoia" and isinstance(engine, sequoia().Sequoia):
         await engine.prepare(signers)
 
     async def in_pool(job: EncryptionJob, document: Document) -> bytes:
         return await document.run_last(encrypt_in_pool, settings, job)
 
     return engine, in_pool
-
-
-def build_opener(config: Config) -> tuple[Opener, OpenInPool]:
-    """What opens mail in this process, and a function that opens large mail in a process of the pool."""
-    settings = EngineSettings(config.engine, config.keyring, config.deadlines.gpg, passphrase(config))
-
-    async def in_pool(job: OpenJob) -> Finding | Reason:
-        return await run_in_pool(len(job.content), open_in_pool, settings, job)
-
-    return settings.opener(), in_pool
-
-
-def open_in_pool(settings: EngineSettings, job: OpenJob) -> Awaitable[Finding | Reason]:
-    """In a process of the pool: what is in the mail."""
-    return examined(_opener(settings), job)
-
-
-@lru_cache(maxsize=2)
-def _opener(settings: EngineSettings) -> Opener:
-    return settings.opener()
 
 
 def encrypt_in_pool(settings: EngineSettings, job: EncryptionJob) -> Awaitable[bytes]:
@@ -133,7 +103,7 @@ class ExaminerSettings:
 
     def examiner(self) -> Examiner:
         """A new one."""
-        make = GnuPGExaminer if self.kind == "gnupg" else _sequoia().SequoiaExaminer
+        make = GnuPGExaminer if self.kind == "gnupg" else sequoia().SequoiaExaminer
         examiner: Examiner = make(self.timeout)
         return examiner
 
@@ -186,9 +156,10 @@ def passphrase(config: Config) -> bytes | None:
     return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if file else None
 
 
-def _sequoia() -> ModuleType:
+def sequoia() -> ModuleType:
+    """The package of that engine. Raises `ConfigError` where the extra is not installed."""
     try:
-        from relay.openpgp import sequoia  # noqa: PLC0415  an extra: not everybody has it
+        from relay.openpgp import sequoia as package  # noqa: PLC0415  an extra: not everybody has it
     except ImportError as error:
         raise ConfigError((Fault("engine", 0, EXTRA),)) from error
-    return sequoia
+    return package

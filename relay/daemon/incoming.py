@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from relay.config import Config, Endpoint
 from relay.config.inbound import SubjectTags
 from relay.daemon import tls
-from relay.daemon.engines import build_opener
+from relay.daemon.openers import build_opener
 from relay.daemon.resources import Persistence
 from relay.keys.resolver import Resolver
 from relay.keys.signers import KnownSigners

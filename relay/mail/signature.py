@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-_CREATED, _EXPIRES, _REVOKER, _ISSUER, _FEATURES, _ISSUER_FINGERPRINT = 2, 3, 12, 16, 30, 33
+_CREATED, _EXPIRES, _REVOKER, _ISSUER, _FEATURES, _ISSUER_FINGERPRINT, _INTENDED = 2, 3, 12, 16, 30, 33, 35
 """Subpacket types (section 5.2.3.7)."""
 _AREA_LENGTH = {4: 2, 6: 4}
 """Octets of an area's length, by version."""
@@ -50,6 +50,14 @@ class Signature:
     """Fingerprints of keys that may revoke in this one's place."""
     features: int | None = None
     """The first octet of the Features subpacket (section 5.2.3.32)."""
+    intended: tuple[str, ...] = ()
+    """Fingerprints of its intended recipients (section 5.2.3.36)."""
+
+    @property
+    def key_id(self) -> str:
+        """That of the issuer, by its fingerprint where it names one; empty: it names none."""
+        longest = max(self.issuers, key=lambda name: (len(name), name), default="")
+        return longest[:16] if len(longest) == 64 else longest[-16:]
 
     def by(self, fingerprint: str) -> bool:
         """Whether it names that version 4 or 6 key as its issuer."""
@@ -103,6 +111,7 @@ def _read_4(body: bytes, end: int, unhashed: int) -> Signature:
         issuers=frozenset(_issuers([*hashed, *_subpackets(body[end + length : unhashed])])),
         revokers=frozenset(content[2:].hex().upper() for kind, content in hashed if kind == _REVOKER),
         features=known[_FEATURES][0] if known.get(_FEATURES) else None,
+        intended=tuple(content[1:].hex().upper() for kind, content in hashed if kind == _INTENDED),
     )
 
 

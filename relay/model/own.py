@@ -29,6 +29,8 @@ class OwnSubkey:
     """Seconds since the epoch, both."""
     keygrip: str
     """What gpg-agent names the secret part by, 40 hexadecimal digits."""
+    public: bytes = b""
+    """The body of its public subkey packet: certificates of the address come and go, and mail to all of them opens."""
 
     @property
     def key_id(self) -> str:

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import gnupg
 
@@ -170,6 +171,24 @@ async def end_agent(home: Path) -> None:
     """End the agent of that home, where one runs. Raises `EngineError` where gpgconf cannot be started or hangs."""
     process = await _start(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], DEVNULL, DEVNULL, ())
     await _finish(process, DRAINED_WITHIN)
+
+
+async def start_agent(home: Path, seconds: float) -> None:
+    """Start the agent of that home, where none runs. Raises `EngineError` where it cannot, `EngineTimeout`."""
+    process = await _start(["gpgconf", "--homedir", str(home), "--launch", "gpg-agent"], DEVNULL, DEVNULL, ())
+    if await _finish(process, seconds) != 0:
+        raise EngineError("gpg-agent cannot be started")
+
+
+async def agent_socket(home: Path, seconds: float) -> str:
+    """Where the agent of that home listens. Raises `EngineError`, `EngineTimeout`."""
+    with _sink(1 << 12) as output:
+        command = ["gpgconf", "--homedir", str(home), "--list-dirs", "agent-socket"]
+        code = await _finish(await _start(command, DEVNULL, output, ()), seconds)
+        socket = os.fsdecode(_written(output).rstrip(b"\n"))
+    if code != 0 or not socket:
+        raise EngineError("gpgconf does not say where gpg-agent listens")
+    return unquote(socket)
 
 
 async def _start(

@@ -28,7 +28,10 @@ OPTIONS = Path(__file__).with_name("gpg.conf")
 _LONGEST_SOCKET_NAME = "S.gpg-agent.browser"
 _LINK = "home"
 _links: dict[Path, Path] = {}
-_HARMLESS = frozenset({"README.md", "gpg.conf", ".gitignore", ".gitkeep"})
+_HARMLESS = frozenset({"README.md", "gpg.conf", "gpg-agent.conf", ".gitignore", ".gitkeep"})
+_AGENT_OPTIONS = """# Out of secure memory the agent would answer that a secret key is not there.
+auto-expand-secmem
+"""
 
 
 def prepare(path: Path) -> None:
@@ -39,6 +42,8 @@ def prepare(path: Path) -> None:
         _check(path)
         if not (path / "gpg.conf").exists():
             shutil.copyfile(OPTIONS, path / "gpg.conf")
+        if not (path / "gpg-agent.conf").exists():
+            (path / "gpg-agent.conf").write_text(_AGENT_OPTIONS, "ascii")
     except OSError as error:
         raise EngineError(f"the keyring folder {path} cannot be used: {error.strerror}") from error
 

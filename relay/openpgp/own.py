@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import time
 
-from relay.mail import packets
+from relay.mail import fingerprints, packets
 from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey, OwnSubkey
@@ -133,6 +133,8 @@ async def _exported(scratch: ScratchHome, fingerprints: Sequence[str]) -> list[O
 
 def _own(listing: Listing, data: bytes, grips: Mapping[str, str]) -> OwnKey:
     encryption = sorted((part for part in listing.components if part.encrypts), key=lambda part: part.created)
+    found = (packets.body(data, one) for one in packets.walk(data) if one.tag == packets.PUBLIC_SUBKEY)
+    bodies = {fingerprints.fingerprint(body): body for body in found}
     (address,) = (user_id.address for user_id in listing.user_ids)
     if address is None:
         raise EngineError("gpg made a key whose user id shows no address")
@@ -141,7 +143,10 @@ def _own(listing: Listing, data: bytes, grips: Mapping[str, str]) -> OwnKey:
         fingerprint=listing.fingerprint,
         data=data,
         subkeys=tuple(
-            OwnSubkey(part.fingerprint, part.created, part.expires or 0, grips[part.fingerprint]) for part in encryption
+            OwnSubkey(
+                part.fingerprint, part.created, part.expires or 0, grips[part.fingerprint], bodies[part.fingerprint]
+            )
+            for part in encryption
         ),
         created=listing.components[0].created,
         changed=round(time()),

@@ -155,7 +155,7 @@ def _row(key: OwnKey) -> dict[str, object]:
         "address_text": key.address.text,
         "fingerprint": key.fingerprint,
         "data": key.data,
-        "subkeys": json.dumps([[one.fingerprint, one.created, one.expires, one.keygrip] for one in key.subkeys]),
+        "subkeys": json.dumps([_subkey_row(one) for one in key.subkeys]),
         "newest": key.subkeys[-1].created,
         "created": key.created,
         "listed": key.listed,
@@ -170,9 +170,17 @@ def _key(row: Sequence[Any]) -> OwnKey:
         address=Address(text),
         fingerprint=fingerprint,
         data=bytes(data),
-        subkeys=tuple(OwnSubkey(*subkey) for subkey in json.loads(subkeys)),
+        subkeys=tuple(_subkey(*subkey) for subkey in json.loads(subkeys)),
         created=created,
         listed=listed,
         state=OwnState(kept),
         changed=changed,
     )
+
+
+def _subkey_row(subkey: OwnSubkey) -> list[object]:
+    return [subkey.fingerprint, subkey.created, subkey.expires, subkey.keygrip, subkey.public.hex()]
+
+
+def _subkey(fingerprint: str, created: int, expires: int, keygrip: str, public: str) -> OwnSubkey:
+    return OwnSubkey(fingerprint, created, expires, keygrip, bytes.fromhex(public))

@@ -63,6 +63,7 @@ class Signed:
     digest: int = SHA512
     revoker: str = ""
     broken: bool = False
+    intended: tuple[str, ...] = ()
 
 
 @dataclass
@@ -88,13 +89,15 @@ class Key:
     def sign(self, said: Signed, over: bytes) -> bytes:
         """A signature packet."""
         issuer = bytes.fromhex(self.fingerprint)
-        subpackets = [subpacket(2, said.created.to_bytes(4, "big")), subpacket(33, b"\x04" + issuer)]
+        subpackets = [subpacket(2, said.created.to_bytes(4, "big"))] if said.created else []
+        subpackets += [subpacket(33, b"\x04" + issuer)]
         subpackets += [subpacket(27, bytes([said.flags]))] if said.flags else []
         subpackets += [subpacket(9, said.key_lasts.to_bytes(4, "big"))] if said.key_lasts else []
         subpackets += [subpacket(3, said.lasts.to_bytes(4, "big"))] if said.lasts else []
         subpackets += [subpacket(30, bytes([said.features]))] if said.features is not None else []
         subpackets += [subpacket(11, bytes([9, 7]))] if said.kind in {CERTIFICATION, DIRECT} else []
         subpackets += [subpacket(12, b"\x80\x16" + bytes.fromhex(said.revoker))] if said.revoker else []
+        subpackets += [subpacket(35, b"\x04" + bytes.fromhex(one)) for one in said.intended]
         area = b"".join(subpackets)
         head = bytes([4, said.kind, 22, said.digest]) + len(area).to_bytes(2, "big") + area
         digest = hashlib.new(_HASHES[said.digest], over + head + b"\x04\xff" + len(head).to_bytes(4, "big")).digest()

@@ -60,6 +60,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "aiosmtpd": ("aiosmtpd", {"smtp"}),
     "aiosmtplib": ("aiosmtplib", {"smtp"}),
     "anycrc": ("anycrc", {"mail"}),
+    "cryptography": ("cryptography", {"openpgp"}),
     "pybase64": ("pybase64", {"mail"}),
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),

@@ -5,5 +5,6 @@ Importing it without the extra raises `ImportError`, which `relay.daemon.engines
 
 from relay.openpgp.sequoia.engine import Sequoia
 from relay.openpgp.sequoia.examiner import SequoiaExaminer
+from relay.openpgp.sequoia.opener import SequoiaOpener
 
-__all__ = ["Sequoia", "SequoiaExaminer"]
+__all__ = ["Sequoia", "SequoiaExaminer", "SequoiaOpener"]

@@ -19,6 +19,7 @@ def test_a_folder_that_is_not_there_is_made_for_us_alone(tmp_path: Path) -> None
     home.prepare(tmp_path / "a" / "keyring")
     assert mode(tmp_path / "a" / "keyring") == 0o700
     assert (tmp_path / "a" / "keyring" / "gpg.conf").read_bytes() == home.OPTIONS.read_bytes()
+    assert "auto-expand-secmem" in (tmp_path / "a" / "keyring" / "gpg-agent.conf").read_text().splitlines()
 
 
 def test_a_fresh_clone_s_folder_is_tightened(tmp_path: Path) -> None:

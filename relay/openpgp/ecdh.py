@@ -1,0 +1,119 @@
+"""Session keys for our own encryption subkeys: ECDH over Curve25519 (RFC 9580 sections 5.1.5 and 11.4).
+
+Our own are the only secret keys that mail is opened with, and all of them are of this kind (`relay.openpgp.own`). A
+secret key takes part in one step alone, X25519 (RFC 7748): gpg-agent takes it, or this process. Raises `OpenPgpError`
+for a session key that is not for this subkey, or was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
+
+from relay.mail.fingerprints import fingerprint
+from relay.model.errors import OpenPgpError
+from relay.openpgp.encrypted_data import SessionKey, key_octets
+
+ECDH = 18
+NATIVE = 0x40
+"""In front of a point in the curve's own form."""
+CURVE25519 = bytes.fromhex("0a2b060104019755010501")
+"""The curve's object identifier behind its length."""
+
+_POINT = 33
+_SENDER = b"Anonymous Sender    "
+_HASHES = {8: "sha256", 9: "sha384", 10: "sha512"}
+_WRAPPING = {7: 16, 8: 24, 9: 32}
+"""Octets of a key encryption key, by the cipher's number."""
+_PROBE = X25519PrivateKey.generate()
+
+
+@dataclass(frozen=True, slots=True)
+class Subkey:
+    """What the body of a public subkey packet says."""
+
+    fingerprint: str
+    point: bytes
+    """32 octets."""
+    hash: str
+    wrapping: int
+    """Octets of the key that wraps session keys."""
+    parameters: bytes
+    """What is hashed beside the shared secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A PKESK packet for such a subkey."""
+
+    version: int
+    point: bytes
+    """The sender's, 32 octets."""
+    key: bytes
+
+
+def subkey(body: bytes) -> Subkey:
+    """One of version 4 over Curve25519."""
+    head, rest = body[:6], body[6:]
+    kdf = rest[len(CURVE25519) + 2 + _POINT :]
+    if head[:1] != b"\4" or head[5:] != bytes([ECDH]) or not rest.startswith(CURVE25519) or len(kdf) != 4:
+        raise OpenPgpError("not an ECDH key over Curve25519")
+    point = rest[len(CURVE25519) + 2 :][:_POINT]
+    if kdf[:2] != b"\3\1" or kdf[2] not in _HASHES or kdf[3] not in _WRAPPING or point[0] != NATIVE:
+        raise OpenPgpError("not an ECDH key over Curve25519")
+    name = fingerprint(body)
+    parameters = CURVE25519 + bytes([ECDH]) + kdf + _SENDER + bytes.fromhex(name)
+    return Subkey(name, point[1:], _HASHES[kdf[2]], _WRAPPING[kdf[3]], parameters)
+
+
+def wrapped(body: bytes) -> Wrapped:
+    """What stands in a PKESK packet's body behind the key that it names."""
+    version = body[0]
+    at = 9 if version == 3 else 2 + body[1]
+    if body[at : at + 1] != bytes([ECDH]):
+        raise OpenPgpError("not a session key for an ECDH key")
+    point, rest = body[at + 3 : at + 3 + _POINT], body[at + 3 + _POINT :]
+    if (
+        body[at + 1 : at + 3] != b"\1\7"
+        or len(point) != _POINT
+        or point[0] != NATIVE
+        or rest[:1] != bytes([len(rest) - 1])
+    ):
+        raise OpenPgpError("a session key of another form")
+    return Wrapped(version, _checked(point[1:]), rest[1:])
+
+
+def _checked(point: bytes) -> bytes:
+    """Not of a small order: everybody would know the shared secret."""
+    try:
+        _PROBE.exchange(X25519PublicKey.from_public_bytes(point))
+    except ValueError as error:
+        raise OpenPgpError("a point that gives no secret") from error
+    return point
+
+
+def shared_secret(scalar: bytes, point: bytes) -> bytes:
+    """X25519 here: `scalar` in the order of RFC 7748."""
+    return X25519PrivateKey.from_private_bytes(scalar).exchange(X25519PublicKey.from_public_bytes(point))
+
+
+def session_key(wrapped: Wrapped, shared: bytes, subkey: Subkey) -> SessionKey:
+    """The session key that this shared secret unwraps."""
+    derived = hashlib.new(subkey.hash, b"\0\0\0\1" + shared + subkey.parameters).digest()[: subkey.wrapping]
+    try:
+        padded = aes_key_unwrap(derived, wrapped.key)
+    except (InvalidUnwrap, ValueError) as error:
+        raise OpenPgpError("a session key for another key") from error
+    padding = padded[-1]
+    if not 1 <= padding <= len(padded) or padded[-padding:] != bytes([padding]) * padding:
+        raise OpenPgpError("a session key that is damaged")
+    clear = padded[:-padding]
+    cipher, key, checksum = (
+        (clear[0], clear[1:-2], clear[-2:]) if wrapped.version == 3 else (None, clear[:-2], clear[-2:])
+    )
+    if (sum(key) & 0xFFFF).to_bytes(2, "big") != checksum or (cipher is not None and len(key) != key_octets(cipher)):
+        raise OpenPgpError("a session key that is damaged")
+    return SessionKey(cipher, key)

@@ -1,0 +1,81 @@
+"""GnuPG says whether a signature holds: `judged_signatures.Verifier`.
+
+gpg is given one signature, what it is over, and the one certificate that made it, as files in memory: its keyring is
+not read. Only its status lines count. Raises `EngineTimeout` after the deadline, `EngineError` where it says nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from relay.mail import packets
+from relay.mail.packets import packet
+from relay.mail.signed_message import SignedMessage
+from relay.model import Certificate
+from relay.model.errors import EngineError
+from relay.model.opened import Validity
+from relay.openpgp import call
+from relay.openpgp.gnupg import default_parallel
+from relay.openpgp.home import reachable
+
+_OCTETS_A_SECOND = 1 << 20
+_VERDICTS = {
+    "GOODSIG": Validity.GOOD,
+    "EXPSIG": Validity.EXPIRED,
+    "EXPKEYSIG": Validity.EXPIRED,
+    "REVKEYSIG": Validity.REVOKED,
+    "BADSIG": Validity.BAD,
+    "ERRSIG": Validity.BAD,
+}
+_UNKNOWN = frozenset({"4", "9"})
+"""Reasons of ERRSIG: an algorithm that it does not know, a key that it does not have."""
+
+
+class GnuPGVerifier:
+    """Verifies, in the home where the engine encrypts."""
+
+    def __init__(self, home: Path, timeout: float = 30.0) -> None:
+        self._home = home
+        self._timeout = timeout
+        self._turns = asyncio.Semaphore(default_parallel())
+
+    async def verdict(self, signed: SignedMessage, body: bytes, signer: Certificate) -> Validity:
+        """Whether the signature holds."""
+        one = packet(packets.SIGNATURE, body)
+        async with self._turns:
+            if signed.detached:
+                result = await self._verify(signed.content, signer, one)
+            else:
+                result = await self._verify(SignedMessage(signed.content, (body,)).inline(), signer)
+        return _verdict(result, signer)
+
+    async def _verify(self, content: bytes, signer: Certificate, *detached: bytes) -> call.Result:
+        with call.memories((signer.data, *detached)) as (keyring, *files):
+            return await call.run(
+                reachable(self._home),
+                "--lock-never",
+                "--no-default-keyring",
+                f"--keyring={call.name(keyring)}",
+                "--verify",
+                *(call.name(file) for file in files),
+                "-",
+                content=content,
+                seconds=self._timeout + len(content) / _OCTETS_A_SECOND,
+                passing=[keyring, *files],
+            )
+
+
+def _verdict(result: call.Result, signer: Certificate) -> Validity:
+    found = [(word, value.split()) for word, value in result.status if word in _VERDICTS]
+    if len(found) != 1:
+        raise EngineError("gpg does not say whether a signature holds")
+    word, values = found[0]
+    if word == "ERRSIG":
+        return Validity.UNKNOWN if values[5:6] and values[5] in _UNKNOWN else Validity.BAD
+    if word == "BADSIG":
+        return Validity.BAD
+    primaries = [value.split()[-1] for keyword, value in result.status if keyword == "VALIDSIG"]
+    if primaries != [signer.fingerprint]:
+        raise EngineError("gpg does not say who made a signature")
+    return _VERDICTS[word]

@@ -1,0 +1,79 @@
+"""Secret parts of our own keys as gpg-agent keeps them: a file a keygrip in `private-keys-v1.d`, read and written.
+
+Both engines use these very files, so that an installation can change its engine and everything still opens. They have
+no passphrase: mail is opened unattended. Read are gpg-agent's two forms (keyformat.txt of GnuPG), an S-expression in a
+name-value file and a canonical one; written is the first. Curve25519 and Ed25519 alone. Raises `EngineError`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from enum import StrEnum
+from pathlib import Path
+
+from relay.model.errors import EngineError
+
+FOLDER = "private-keys-v1.d"
+
+_OCTETS = 32
+_LARGEST = 1 << 16
+_ADVANCED = re.compile(rb"\(d\s*#([0-9A-Fa-f\s]{1,200})#\s*\)")
+_CANONICAL = re.compile(rb"\(1:d(\d{1,3}):")
+_PROTECTED = re.compile(rb"\((?:\d+:)?(?:protected|shadowed)-private-key")
+
+
+class Curve(StrEnum):
+    """What a secret part is of, as gpg-agent writes it."""
+
+    CURVE25519 = "(curve Curve25519)(flags djb-tweak)"
+    ED25519 = "(curve Ed25519)(flags eddsa)"
+
+
+def path(home: Path, keygrip: str) -> Path:
+    """Where the secret part of that keygrip lies."""
+    return home / FOLDER / f"{keygrip}.key"
+
+
+def read(home: Path, keygrip: str) -> bytes:
+    """Its 32 octets, in the order of OpenPGP: those of Curve25519 the other way round than in RFC 7748."""
+    try:
+        with path(home, keygrip).open("rb") as file:
+            octets = file.read(_LARGEST)
+    except OSError as error:
+        raise EngineError("a secret part is not in the keyring folder") from error
+    if _PROTECTED.search(octets):
+        raise EngineError("a secret part has a passphrase or lies on a card: that is for engine: gnupg")
+    secret = _secret(octets)
+    if secret is None or len(secret) > _OCTETS + 1:
+        raise EngineError("a secret part in the keyring folder cannot be read")
+    return secret[-_OCTETS:].rjust(_OCTETS, b"\0")
+
+
+def _secret(octets: bytes) -> bytes | None:
+    if found := _ADVANCED.search(octets):
+        digits = b"".join(found[1].split())
+        return bytes.fromhex(digits.decode("ascii")) if len(digits) % 2 == 0 else None
+    if found := _CANONICAL.search(octets):
+        return octets[found.end() : found.end() + int(found[1])]
+    return None
+
+
+def write(home: Path, keygrip: str, curve: Curve, public: bytes, secret: bytes) -> None:
+    """Put it there, for this user alone; `public` is the point with the octet in front of it."""
+    made = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    text = (
+        f"Created: {made}\nKey: (private-key (ecc {curve.value}(q\n"
+        f"  #{public.hex().upper()}#)\n (d #{secret.hex().upper()}#)\n ))\n"
+    )
+    folder = home / FOLDER
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor, new = tempfile.mkstemp(dir=folder)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        Path(new).replace(path(home, keygrip))
+    except OSError as error:
+        raise EngineError("a secret part cannot be written to the keyring folder") from error
