@@ -9,21 +9,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from itertools import takewhile
 
 from relay import policy
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.own import build_existing
 from relay.daemon.resources import opened_resolver, opened_store
 from relay.keys.own_certificates import OwnCertificates
 from relay.keys.search import SourceReport
 from relay.mail import headers
 from relay.mail.opened_mark import traces
 from relay.mail.shape import shape_of
-from relay.model import Address, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound
+from relay.model import Address, Clear, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound
+from relay.model.envelope import LOOPBACK
+from relay.pipeline.author import Authors
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import OpenedCheck
 from relay.policy import Message, Rule, Telling
+
+_LOCAL = ip_network(f"{LOOPBACK}/32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,17 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """Whose key signs."""
+
+    name: str
+    """As the configuration names it; an own address."""
+    own: bool = False
+    fingerprint: str | None = None
+    """Of an own key; None: it is made when the address first sends."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision and each step to it."""
 
@@ -62,8 +79,8 @@ class Explanation:
     matched: Matched
     search: Search | None
     """What the sources answered; None where the rule needs no key."""
-    signer: str | None
-    """Who signs what is encrypted."""
+    signer: Signing | None
+    """Who signs it; None: nobody."""
     telling: Telling
     shadow: bool
     """The mail is passed on unchanged all the same."""
@@ -73,29 +90,43 @@ class Explanation:
 
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
     """What would happen to this mail for its one recipient."""
-    inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
+    inbound = Inbound("explain", envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)
     facts = Facts(inbound, headers.split(content), shape_of(content), opened=traces(content))
     recipient = envelope.recipients[0].address
     matched = _matched(config.rules(), facts.of(recipient), opened=await _is_opened(config, facts))
     rule = matched.rule
     needed = policy.needs_key(rule, facts.encrypted)
     search = await _search(config, recipient, rule.excused, opened=matched.opened) if needed else None
-    late = facts.late and config.sign.leaves_off(envelope.sender)
+    signer = await _signer(config, inbound, facts)
+    late = facts.late and config.sign.late == "unsigned" and signer is not None
     lookup = search.lookup if search else None
-    decision = policy.decide(rule, facts.encrypted, lookup, late=late)
-    signed = isinstance(decision, Encrypt) and decision.sign
+    decision = policy.decide(rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone)
     return Explanation(
         decision=decision,
         recipient=recipient,
         matched=matched,
         search=search,
-        signer=config.sign.signer(envelope.sender) if signed else None,
+        signer=signer if isinstance(decision, Encrypt | Clear) and decision.sign else None,
         telling=policy.telling(
             decision, sender_null=envelope.sender is None, notify_never=False, automatic=facts.shape.automatic
         ),
         shadow=config.shadow,
         doubt=_doubt(facts, decision),
     )
+
+
+async def _signer(config: Config, inbound: Inbound, facts: Facts) -> Signing | None:
+    """Whose key would sign, if the mail came from a client of `own.sign_from`. None is made for that."""
+    address = Authors(inside=(*config.own.sign_from, _LOCAL)).sender(inbound, facts.head)
+    if address and address.domain in config.own.domains:
+        async with opened_store(config) as store:
+            key = await store.own_keys.get(address)
+        if key is None and await build_existing(config).knows(address):
+            return Signing(address.text, own=True)
+        if key is not None and key.signs:
+            return Signing(address.text, own=True, fingerprint=key.fingerprint)
+    selector = config.sign.signer(inbound.envelope.sender)
+    return Signing(selector) if selector else None
 
 
 def _doubt(facts: Facts, decision: Decision) -> Doubt | None:

@@ -9,7 +9,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from relay.admin.explain import Explanation, Matched
+from relay.admin.explain import Explanation, Matched, Signing
 from relay.admin.explain import explain as explained
 from relay.admin.explain_incoming import explain_incoming
 from relay.cli import explain_incoming as incoming
@@ -81,7 +81,7 @@ def explain(  # noqa: PLR0913  each is an option
         return
     if sender is None:
         fail("--from is needed: the sender, or <> for the null sender", status=2)
-    content = _read(message)
+    content = _read(message) if message else _ordinary(sender)
     config = context_of(context).config()
     envelope = Envelope(None if sender in NULL else values.address(sender), (Recipient(values.address(recipient)),))
     explanation = run(explained(config, envelope, content))
@@ -112,6 +112,7 @@ def _object(explanation: Explanation) -> dict[str, object]:
         "fingerprint": fingerprint,
         "origin": origin,
         "expires": moment(expires),
+        "signed_by": explanation.signer.fingerprint or explanation.signer.name if explanation.signer else None,
     }
 
 
@@ -156,14 +157,25 @@ def _outcome(explanation: Explanation, look: Look) -> Iterator[Line]:
         case Encrypt(protect_subject=protected):
             if explanation.doubt:
                 yield "encrypted", f"already, it seems, but {explanation.doubt}"
-            yield "signed by", explanation.signer or "nobody"
+            yield "signed by", _signed_by(explanation.signer, look)
             yield "subject", "protected" if protected else "in clear"
         case Refuse() | Hold():
             yield "sender", _TOLD[explanation.telling]
+        case Clear(sign=True) if explanation.signer:
+            yield "signed by", _signed_by(explanation.signer, look)
         case Pass() | Clear() | Defer():
             pass
         case _ as never:
             assert_never(never)
+
+
+def _signed_by(signer: Signing | None, look: Look) -> str:
+    if signer is None:
+        return "nobody"
+    if not signer.own:
+        return signer.name
+    key = look.key(signer.fingerprint) if signer.fingerprint else "made when it first sends"
+    return f"{signer.name}, with its own key ({key}), if the client is in own.sign_from"
 
 
 def _rules(matched: Matched) -> Iterator[Line]:
@@ -184,9 +196,11 @@ def _search(explanation: Explanation, look: Look) -> Iterator[Line]:
     yield from lookup_report.steps(explanation.search, explanation.recipient, look)
 
 
-def _read(message: Path | None) -> bytes:
-    if message is None:
-        return b"\r\n"
+def _ordinary(sender: str) -> bytes:
+    return b"\r\n" if sender in NULL else f"From: {sender}\r\n\r\n".encode("utf-8", "surrogateescape")
+
+
+def _read(message: Path) -> bytes:
     try:
         content = sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
     except OSError as error:

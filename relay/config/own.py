@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, setting
-from relay.config.values import Duration, File, Listed, MailDomain
+from relay.config.values import AllowedNetwork, Duration, File, Listed, MailDomain
 
 
 class SubkeyKeys(Section):
@@ -32,3 +32,11 @@ class OwnKeys(Section):
         None, "Who exists: a file with one address a line; null: those that `own add` was given."
     )
     subkey: SubkeyKeys = setting({}, "The life of encryption subkeys.")
+    autocrypt: Literal["off", "encrypted", "all"] = setting(
+        "encrypted",
+        "On which outgoing mail the `Autocrypt` field with the sender's own key stands: none, what is encrypted, all.",
+    )
+    sign_from: Listed[AllowedNetwork] = setting(
+        ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
+        "Networks of clients (XFORWARD) whose mail is signed with its sender's own key.",
+    )

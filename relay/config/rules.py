@@ -67,7 +67,14 @@ class RuleKeys(Section):
         "Mail that is encrypted already passes: `any`, or (`known`) only if it is encrypted to a key that is known for "
         "the recipient; other mail is encrypted again, or refused.",
     )
-    sign: bool = setting(default=True, why="Sign what is encrypted, if `sign` names a key.")
+    sign: bool = setting(
+        default=True, why="Sign what is encrypted, with the sender's own key (`own`) or the one that `sign` names."
+    )
+    sign_clear: bool = setting(
+        default=False,
+        why="Sign cleartext mail too (`multipart/signed`); calendar and list mail and what is signed already stay as "
+        "they are.",
+    )
     protect_subject: bool = setting(default=True, why="Encrypt the subject too; outside stands `[...]`.")
     refuse_with: LeftOut[Literal["notice", "reply"]] = optional(
         "As the key of that name at the top level, for this rule."
@@ -97,6 +104,7 @@ class RuleKeys(Section):
             without_key=self.without_key,
             pass_encrypted=self.pass_encrypted,
             sign=self.sign,
+            sign_clear=self.sign_clear,
             protect_subject=self.protect_subject,
             by_reply=(self.refuse_with or refuse_with) == "reply",
             wkd_outage=self.wkd_outage,

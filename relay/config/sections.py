@@ -67,10 +67,6 @@ class Sign(Section):
         None, "A file whose first line is the passphrase of these keys; null: they have none."
     )
 
-    def leaves_off(self, sender: Address | None) -> bool:
-        """Whether a late mail of this sender loses a signature."""
-        return self.late == "unsigned" and self.signer(sender) is not None
-
     def signer(self, sender: Address | None) -> str | None:
         """Whose signature a mail of this sender gets."""
         return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)

@@ -19,7 +19,7 @@ from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.retention import Retention
-from relay.daemon.own import build_job
+from relay.daemon.own import OwnParts, build_authors, build_existing, build_job
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
@@ -28,7 +28,6 @@ from relay.keys.resolver import Resolver
 from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
-from relay.model import Address
 from relay.openpgp import signing
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
@@ -87,10 +86,16 @@ async def build(config: Config, persistence: Persistence) -> Components:
     resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
     outlet = build_outlet(config)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
+    signers = await _signers(config)
+    own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
+    engine, in_pool = await build_engine(config, signers.values())
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
-        decider=Decider(config.rules(), resolver, config.sign.leaves_off, build_opened_check(config, store, resolver)),
-        batch=BatchEncryptor(await _build_encryptor(config)),
+        authors=build_authors(config, signers, own, existing),
+        decider=Decider(
+            config.rules(), resolver, config.sign.late == "unsigned", build_opened_check(config, store, resolver)
+        ),
+        batch=BatchEncryptor(Encryptor(engine, hostname(config), in_pool)),
         deliverer=Deliverer(next_hop),
         notifier=Notifier(build_notices(config), next_hop),
         audit=persistence.audit,
@@ -101,7 +106,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
     key_count = KeyCount(persistence.store.certificates)
     jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
-    if own_keys := await build_job(config, persistence.store):
+    if own_keys := build_job(config, own, existing):
         jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
     incoming = build_incoming(config, persistence, resolver, hostname(config))
@@ -141,14 +146,7 @@ def build_daily_report(config: Config, store: Store, outlet: Outlet) -> DailyRep
     return DailyReport(store, outlet, daily, address_in(config.notices.contact))
 
 
-async def _build_encryptor(config: Config) -> Encryptor:
-    """What encrypts and signs; selectors become fingerprints once, at start."""
+async def _signers(config: Config) -> dict[str, str]:
+    """The configured keys that sign: what names each, and its fingerprint. Resolved once, at start."""
     wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
-    resolved = {selector: await signing.resolve(config.keyring, selector) for selector in wanted}
-
-    def signer(sender: Address | None) -> str | None:
-        selector = config.sign.signer(sender)
-        return resolved[selector] if selector else None
-
-    engine, in_pool = await build_engine(config, set(resolved.values()))
-    return Encryptor(engine, signer, hostname(config), in_pool)
+    return {selector: await signing.resolve(config.keyring, selector) for selector in wanted}

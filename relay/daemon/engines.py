@@ -19,7 +19,7 @@ from relay.model.errors import ConfigError, EngineError, Fault
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-from relay.pipeline.encrypt import EncryptInPool, EncryptionJob, encrypted
+from relay.pipeline.encrypt import Protected, ProtectInPool, ProtectionJob, protected
 from relay.pipeline.ports import Engine, Examiner
 from relay.process.pool import Document, run_in_background
 
@@ -47,8 +47,8 @@ class EngineSettings:
         return engine
 
 
-async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, EncryptInPool]:
-    """The engine of this process, and a function that encrypts large messages in a process of the pool.
+async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, ProtectInPool]:
+    """The engine of this process, and a function that encrypts or signs large messages in a process of the pool.
 
     Each process of the pool makes an engine of its own, once, and opens the secret keys itself: the passphrase goes
     over a pair of unnamed sockets, and no key does. Here the secret keys are opened at once: a wrong passphrase shows
@@ -59,15 +59,15 @@ async def build_engine(config: Config, signers: Iterable[str]) -> tuple[Engine, 
     if config.engine == "sequoia" and isinstance(engine, sequoia().Sequoia):
         await engine.prepare(signers)
 
-    async def in_pool(job: EncryptionJob, document: Document) -> bytes:
-        return await document.run_last(encrypt_in_pool, settings, job)
+    async def in_pool(job: ProtectionJob, document: Document) -> Protected:
+        return await document.run_last(protect_in_pool, settings, job)
 
     return engine, in_pool
 
 
-def encrypt_in_pool(settings: EngineSettings, job: EncryptionJob) -> Awaitable[bytes]:
-    """In a process of the pool: the encrypted mail. Only the coroutine holds the job."""
-    return encrypted(_made(settings), job)
+def protect_in_pool(settings: EngineSettings, job: ProtectionJob) -> Awaitable[Protected]:
+    """In a process of the pool: the encrypted or signed mail. Only the coroutine holds the job."""
+    return protected(_made(settings), job)
 
 
 @lru_cache(maxsize=2)

@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.jobs.own_keys import OwnKeysJob
-from relay.model.errors import OwnError
+from relay.model import Address
+from relay.model.errors import OwnError, RelayError
 from relay.openpgp import signing
 from relay.openpgp.own import GnuPGKeyMaker
-from relay.own import addresses
 from relay.own.certificates import Lifetimes, OwnCertificates
+from relay.own.existing import ListedInFile, OnlyAdded
+from relay.own.ports import Existing
 from relay.own.rotation import Rotation
+from relay.own.senders import Senders
+from relay.pipeline.author import Authors
 from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+
+@dataclass(slots=True)
+class OwnParts:
+    """What is made for own addresses, once the organisation has its key: perhaps while the relay serves."""
+
+    config: Config
+    store: Store
+    past: dict[str, float] = field(default_factory=dict)
+    """As `Rotation` keeps it."""
+    _made: tuple[OwnCertificates, Rotation] | None = None
+
+    async def certificates(self) -> OwnCertificates:
+        """What makes and changes certificates."""
+        return (await self._both())[0]
+
+    async def both(self) -> tuple[OwnCertificates, Rotation] | None:
+        """That, and what renews and deletes their encryption subkeys; None: there is no organisation's key yet."""
+        return None if await self.store.own_keys.organisation() is None else await self._both()
+
+    async def _both(self) -> tuple[OwnCertificates, Rotation]:
+        if self._made is None:
+            maker = await _maker(self.config, self.store)
+            keys, times = self.store.own_keys, lifetimes(self.config)
+            certificates = OwnCertificates(keys, maker, self.config.own.domains, times)
+            self._made = certificates, Rotation(keys, maker, times, past=self.past)
+        return self._made
 
 
 async def build_certificates(config: Config, store: Store) -> OwnCertificates:
     """What makes and changes the certificates of our own addresses."""
-    return OwnCertificates(store.own_keys, await _maker(config, store), config.own.domains, lifetimes(config))
+    return await OwnParts(config, store).certificates()
 
 
-async def build_rotation(config: Config, store: Store) -> Rotation:
-    """What renews and deletes their encryption subkeys."""
-    return Rotation(store.own_keys, await _maker(config, store), lifetimes(config))
+def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, existing: Existing) -> Authors:
+    """Who signs; `signers` are the fingerprints of the configured keys, by what names them."""
+
+    def configured(sender: Address | None) -> str | None:
+        selector = config.sign.signer(sender)
+        return signers[selector] if selector else None
+
+    own = config.own
+    if not own.domains:
+        return Authors(configured)
+    senders = Senders(
+        register=parts.store.own_keys,
+        is_own=lambda address: address.domain in own.domains,
+        existing=existing,
+        certificates=parts.certificates,
+        failed=_tell,
+    )
+    return Authors(
+        configured,
+        senders,
+        own.sign_from,
+        announced=own.autocrypt != "off",
+        announced_on_clear=own.autocrypt == "all",
+    )
 
 
-async def build_job(config: Config, store: Store) -> OwnKeysJob | None:
-    """What keeps them up beside mail; None where there are no own domains, or no organisation's key yet."""
-    if not config.own.domains or await store.own_keys.organisation() is None:
-        return None
-    certificates, rotation = await build_certificates(config, store), await build_rotation(config, store)
-    file = config.own.addresses
-    return OwnKeysJob(certificates, rotation, partial(addresses.read, file) if file else list, store.leases)
+def build_existing(config: Config) -> Existing:
+    """Who exists."""
+    return ListedInFile(config.own.addresses) if config.own.addresses else OnlyAdded()
+
+
+def build_job(config: Config, parts: OwnParts, existing: Existing) -> OwnKeysJob | None:
+    """What keeps them up beside mail; None where there are no own domains."""
+    return OwnKeysJob(parts.both, existing, parts.store.leases) if config.own.domains else None
 
 
 def lifetimes(config: Config) -> Lifetimes:
@@ -46,3 +102,7 @@ async def _maker(config: Config, store: Store) -> GnuPGKeyMaker:
         raise OwnError("the organisation has no key yet: pgp-relay own create NAME")
     data = await signing.export_binary(config.keyring, organisation)
     return GnuPGKeyMaker(config.keyring, organisation, data, passphrase(config))
+
+
+def _tell(error: RelayError) -> None:
+    events.log().error(Event.FAILED, **events.unforeseen(error))

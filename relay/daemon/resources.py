@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.config import Config
@@ -31,11 +31,13 @@ LAST_RETRY = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """What outlives a reload: the store, and the ledger and the audit with what they have not written yet."""
+    """What outlives a reload: store, ledger and audit with what they have not written yet, and what will be deleted."""
 
     store: Store
     ledger: BufferedLedger
     audit: Audit
+    past_subkeys: dict[str, float] = field(default_factory=dict)
+    """Own encryption subkeys past their time, and since when: a reload does not begin anew with them."""
 
 
 def store_place(config: Config) -> str | Path:

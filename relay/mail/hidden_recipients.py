@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import quopri
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from relay.mail import headers
@@ -116,8 +116,12 @@ def hidden_recipients(envelope: Envelope, head: Head) -> HiddenRecipients:
     return HiddenRecipients(named, frozenset(address.key for address in hidden))
 
 
-def passed_on(content: bytes, received: bytes, hidden: HiddenRecipients) -> bytes:
-    """`received` in front, what tells of hidden recipients out, every other octet as it came.
+Edit = Callable[[tuple[Field, ...]], tuple[Field, ...]]
+"""What else is done to the header fields."""
+
+
+def passed_on(content: bytes, received: bytes, hidden: HiddenRecipients, edit: Edit | None = None) -> bytes:
+    """`received` in front, what tells of hidden recipients out, every other octet as it came, but for the `edit`.
 
     A first line that begins with white space would be taken for more of `received`, and what follows for a header, in
     which nobody has looked for Bcc or a subject. It is the body, as for Postfix: an empty line says so.
@@ -125,7 +129,7 @@ def passed_on(content: bytes, received: bytes, hidden: HiddenRecipients) -> byte
     if content.startswith((b" ", b"\t")):
         return received + b"\r\n" + content
     head = headers.split(content)
-    shown = hidden.visible(head.fields)
+    shown = hidden.visible(edit(head.fields) if edit and head.separator else head.fields)
     if shown == head.fields:
         return received + content
     return b"".join([received, *(one.raw for one in shown), head.separator, memoryview(content)[head.body_start :]])

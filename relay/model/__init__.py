@@ -9,6 +9,7 @@ from relay.model.envelope import Envelope, Inbound, Recipient
 from relay.model.lookup import Entry, Found, Lookup, NotFound, Origin, Outage, Unusable
 from relay.model.mailbox import Mailbox
 from relay.model.reply import Reply
+from relay.model.signer import Signer
 from relay.model.trace import Record
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Record",
     "Refuse",
     "Reply",
+    "Signer",
     "Unreadable",
     "Unusable",
     "UserId",

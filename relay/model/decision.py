@@ -40,6 +40,8 @@ class Clear:
 
     rule: str
     reason: str
+    sign: bool = False
+    """Signed by whoever signs for its sender (RFC 3156 section 5)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,13 @@ _QUEUE_ID = re.compile(rf"[0-9A-F]{{3,22}}|[{_BASE_51}z]{{10,14}}z[{_BASE_51}]{{
 """Postfix's short form, in hexadecimal, and its long one (enable_long_queue_ids of postconf(5))."""
 
 
+LOOPBACK = "127.0.0.1"
+UNIX = "unix"
+"""The peer's name where it came over a Unix socket."""
+_UNAVAILABLE = "[UNAVAILABLE]"
+"""As Postfix's XFORWARD_README has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """One RCPT TO and its parameters, in their order and case (`NOTIFY=NEVER`, `ORCPT=rfc822;Bob@X`)."""
@@ -48,6 +55,18 @@ class Envelope:
         return replace(self, recipients=recipients)
 
     @property
+    def client(self) -> str | None:
+        """The address of the client that Postfix had it from (XFORWARD ADDR); None: we were not told.
+
+        Empty where Postfix does not know it. What a program of Postfix's own machine handed over is from 127.0.0.1.
+        """
+        given = {name.upper(): value for name, value in self.xforward}
+        address = given.get("ADDR")
+        if address == _UNAVAILABLE:
+            return LOOPBACK if given.get("SOURCE", "").upper() == "LOCAL" else ""
+        return address if address is None else re.sub(r"^ipv6:", "", address, flags=re.IGNORECASE)
+
+    @property
     def queue_id(self) -> str:
         """Postfix's queue id (XFORWARD IDENT); empty where there is none, or where it has another form."""
         given = next((value for name, value in self.xforward if name.upper() == "IDENT"), "")
@@ -73,3 +92,11 @@ class Inbound:
     """LMTP, ESMTP, ESMTPS … as registered for `with` in Received (RFC 3848)."""
     single_answer: bool
     """True where one reply answers for all recipients (SMTP); LMTP gives each its own."""
+
+    @property
+    def client(self) -> str:
+        """The address of the machine that sent it, as far as we were told; ours where that is a Unix socket."""
+        told = self.envelope.client
+        if told is None:
+            return LOOPBACK if self.peer == UNIX else self.peer
+        return told

@@ -6,6 +6,7 @@
     ├── ConfigError           a wrong configuration; carries every fault with file and line
     ├── OpenPgpError          bytes that are not the OpenPGP they should be
     │   ├── NotEncrypted      what was about to leave as an encrypted mail is not one
+    │   ├── NotSigned         what was about to leave as a signed mail is not one
     │   ├── Doubtful          what came in looks encrypted and may not be; carries the doubt
     │   ├── SecretKeyFound    a secret key where public ones belong
     │   └── TooManyPackets    more packets than are read
@@ -70,6 +71,10 @@ class OpenPgpError(RelayError):
 
 class NotEncrypted(OpenPgpError):
     """A message that was to leave encrypted failed the last check."""
+
+
+class NotSigned(OpenPgpError):
+    """A message that was to leave signed in clear failed the last check."""
 
 
 class Doubtful(OpenPgpError):

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.model import Address
+from relay.model import Address, Signer
 from relay.model.errors import AddressError, EngineError
 from relay.openpgp import call
 from relay.openpgp.colon_listing import Listing, listings
@@ -126,7 +126,7 @@ async def resolve(home: Path, selector: str) -> str:
 
 async def can_sign(home: Path, fingerprint: str, passphrase: bytes | None = None) -> None:
     """Make a signature; raises where none comes."""
-    with signing(fingerprint, passphrase) as (arguments, descriptors):
+    with signing(Signer(fingerprint), passphrase) as (arguments, descriptors):
         result = await _gpg(home, *arguments, "--detach-sign", passing=descriptors)
     if result.code != 0 or not result.told("sign") or not result.output:
         raise EngineError("the key makes no signature: is sign.passphrase_file right, and gpg-agent installed?")

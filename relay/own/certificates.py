@@ -60,8 +60,17 @@ class OwnCertificates:
         wanted = [address for address, key in known.items() if key is None or key.state is not OwnState.ACTIVE]
         fresh = await self._maker.make(wanted, self._lifetimes.valid)
         made = [replace(key.after(known[key.address]), listed=listed) for key in fresh]
-        await self._register.put(made)
-        return [*kept, *made]
+        stored = await self._register.put_first(made)
+        await self._drop_unused(made, stored)
+        return [*kept, *stored]
+
+    async def _drop_unused(self, made: Sequence[OwnKey], stored: Sequence[OwnKey]) -> None:
+        """Another process was faster: nobody has seen these certificates, and nobody will encrypt to them."""
+        used = {subkey.keygrip for key in stored for subkey in key.subkeys}
+        for key in made:
+            for subkey in key.subkeys:
+                if subkey.keygrip not in used:
+                    await self._maker.forget(subkey)
 
     async def missing(self, addresses: Sequence[Address]) -> list[Address]:
         """Those of these own addresses that have no certificate, whatever its state."""

@@ -31,6 +31,16 @@ class KeyMaker(Protocol):
         """Delete the secret part of an encryption subkey, for good."""
 
 
+class Existing(Protocol):
+    """Who exists in our own domains."""
+
+    async def addresses(self) -> Sequence[Address]:
+        """All of them; raises `OwnError` where that cannot be said now."""
+
+    async def knows(self, address: Address) -> bool:
+        """Whether this one exists, by the last list that could be read. Never raises."""
+
+
 class Register(Protocol):
     """The store's part: `relay.store.OwnKeys`. Everything raises `StoreError`."""
 
@@ -48,6 +58,9 @@ class Register(Protocol):
 
     async def put(self, keys: Sequence[OwnKey]) -> None:
         """Store them, in place of what their addresses had."""
+
+    async def put_first(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
+        """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
 
     async def drop(self, address: Address) -> None:
         """Forget that of this address."""

@@ -22,20 +22,21 @@ AT_ONCE = 20
 class Rotation:
     """One round an hour, by one process of all."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  what it is made of
         self,
         register: Register,
         maker: KeyMaker,
         lifetimes: Lifetimes,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        past: dict[str, float] | None = None,
     ) -> None:
         self._register = register
         self._maker = maker
         self._lifetimes = lifetimes
         self._clock = clock
         self._monotonic = monotonic
-        self._past: dict[str, float] = {}
+        self._past = {} if past is None else past
         """Subkeys that are past their time, and since which count every look has found them so."""
 
     async def round(self) -> None:
@@ -48,8 +49,10 @@ class Rotation:
         now = self._monotonic()
         past = {subkey.fingerprint: subkey for key in await self._register.all() for subkey in self._old(key)}
         buried = await self._register.deleted(past)
-        self._past = {name: self._past.get(name, now) for name in past if name not in buried}
-        for name, since in self._past.items():
+        for name in [name for name in self._past if name not in past or name in buried]:
+            del self._past[name]
+        for name in [name for name in past if name not in buried]:
+            since = self._past.setdefault(name, now)
             if now - since >= DAY:
                 await self._register.bury([past[name]])  # first: a restore in between must not bring it back
                 await self._maker.forget(past[name])

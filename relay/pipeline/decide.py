@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay import policy
 from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable, verb
+from relay.pipeline.author import NOBODY, Author
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import NO_CHECK, OpenedCheck
 from relay.pipeline.ports import Lookups
@@ -31,11 +32,11 @@ class Decider:
 
     rules: tuple[Rule, ...]
     lookups: Lookups
-    leaves_off: Callable[[Address | None], bool] = lambda _sender: False
-    """Whether a mail of this sender that leaves long after its Date is not signed."""
+    late_unsigned: bool = True
+    """A mail that leaves long after its Date is not signed."""
     opened: OpenedCheck = NO_CHECK
 
-    async def decide(self, transaction: Transaction, facts: Facts) -> dict[int, Decision]:
+    async def decide(self, transaction: Transaction, facts: Facts, author: Author = NOBODY) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""
         opened = await self.opened.is_opened(facts)
         candidates = facts.candidates(self.rules)
@@ -46,12 +47,12 @@ class Decider:
         wanted = {
             addresses[index]: rule.excused for index, rule in rules.items() if policy.needs_key(rule, facts.encrypted)
         }
-        late = facts.late and self.leaves_off(transaction.inbound.envelope.sender)
+        late = facts.late and self.late_unsigned and author.signer is not None
         found = await self._look_up(transaction, wanted, self.opened.lookups if opened else None)
         decisions: dict[int, Decision] = {}
         for index, rule in rules.items():
             lookup = found.get(addresses[index])
-            decision = policy.decide(rule, facts.encrypted, lookup, late=late)
+            decision = policy.decide(rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone)
             decisions[index] = decision
             transaction.log.info(
                 Event.DECIDED,

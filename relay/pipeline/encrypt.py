@@ -1,28 +1,28 @@
 """Step 6, for one message: make of the received mail the one that leaves.
 
-Promises that what it returns for a group with certificates is an encrypted mail for exactly these: it is read once more
-after it was made (`pgpmime.verify`). Raises `EngineError` and `NotEncrypted`; both mean that nothing may leave.
+Promises that what it returns for a group with certificates is an encrypted mail for exactly these, and for one that is
+signed in clear a mail whose signature is over what a reader finds in it: both are read once more after they were made
+(`pgpmime.verify`, `clear_signed.verify`). Raises `EngineError`, `NotEncrypted` and `NotSigned`; all mean that nothing
+may leave.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from relay.mail import headers, pgpmime
+from relay.mail import clear_signed, headers, pgpmime, transit
+from relay.mail.headers import Head
 from relay.mail.hidden_recipients import passed_on
 from relay.mail.payload import payload
-from relay.model import Address, Envelope, Inbound
+from relay.model import Envelope, Inbound, Signer
 from relay.pipeline.grouping import Group
 from relay.pipeline.ports import Engine
 from relay.process.pool import LARGE, Document
 
 OCTETS_A_KEY = 8192
 """A recipient costs an engine as much as so many octets of text."""
-
-Signers = Callable[[Address | None], str | None]
-"""The fingerprint of the secret key that signs for a sender; None: unsigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,12 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class EncryptionJob:
-    """What an encrypted mail is made of."""
+class ProtectionJob:
+    """What a mail that is encrypted, signed or both is made of."""
 
     content: bytes
     group: Group
     received: bytes
-    signer: str | None
 
     @property
     def cost(self) -> int:
@@ -52,7 +51,9 @@ class EncryptionJob:
         return len(self.content) + len(self.group.certificates) * OCTETS_A_KEY
 
 
-EncryptInPool = Callable[[EncryptionJob, Document], Awaitable[bytes]]
+Protected = tuple[bytes, str]
+"""A mail, and the fingerprint of the key that signed it, or nothing."""
+ProtectInPool = Callable[[ProtectionJob, Document], Awaitable[Protected]]
 """Does a job in a process of the pool."""
 
 
@@ -61,32 +62,41 @@ class Encryptor:
     """Makes messages."""
 
     engine: Engine
-    signers: Signers
     hostname: str
-    in_pool: EncryptInPool | None = None
+    in_pool: ProtectInPool | None = None
     """For large jobs; None: they are done here."""
 
     async def make(self, inbound: Inbound, group: Group, document: Document) -> Message:
-        """The message for this group: encrypted and checked, or as received with our Received line."""
+        """The message for this group: encrypted or signed, and checked, or as received with our Received line."""
         received = headers.received_field(inbound, self.hostname)
-        if not group.encrypted:
-            return Message(group, await document.run(passed_on, inbound.content, received, group.hidden))
-        signer = self.signers(inbound.envelope.sender) if group.sign else None
-        job = EncryptionJob(inbound.content, group, received, signer)
+        if not group.encrypted and not group.signer:
+            return Message(group, await document.run(unprotected, inbound.content, group, received))
+        job = ProtectionJob(inbound.content, group, received)
         if self.in_pool and job.cost >= LARGE:
-            content = await self.in_pool(job, document)
-        else:
-            content = await encrypted(self.engine, job)
-        return Message(group, content, signer or "")
+            return Message(group, *await self.in_pool(job, document))
+        return Message(group, *await protected(self.engine, job))
 
 
-async def encrypted(engine: Engine, job: EncryptionJob) -> bytes:
+def unprotected(content: bytes, group: Group, received: bytes) -> bytes:
+    """The mail as it came, with our Received line."""
+    return passed_on(content, received, group.hidden, group.announcement.among if group.announcement else None)
+
+
+async def protected(engine: Engine, job: ProtectionJob) -> Protected:
+    """The encrypted mail, or the one that is signed in clear."""
+    if not job.group.encrypted and job.group.signer:
+        return await _signed(engine, job, job.group.signer)
+    signer = job.group.signer.fingerprint if job.group.signer else ""
+    return await _encrypted(engine, job), signer
+
+
+async def _encrypted(engine: Engine, job: ProtectionJob) -> bytes:
     """The encrypted mail. Each form that a large one goes through is released as soon as the next is there."""
-    group, received, signer = job.group, job.received, job.signer
-    head = headers.split(job.content)
+    group, received = job.group, job.received
+    head = _announcing(headers.split(job.content), group)
     clear = payload(job.content, group.hidden, protect_subject=group.protect_subject)
     del job
-    ciphertext = await engine.encrypt(clear, group.certificates, signer)
+    ciphertext = await engine.encrypt(clear, group.certificates, group.signer)
     del clear
     message = pgpmime.encrypted(
         head, ciphertext, group.hidden, received=received, protect_subject=group.protect_subject
@@ -97,3 +107,20 @@ async def encrypted(engine: Engine, job: EncryptionJob) -> bytes:
     seipd2 = all(certificate.takes_seipd2 for certificate in group.certificates)
     pgpmime.verify(message, meant, group.hidden, protect_subject=group.protect_subject, seipd2=seipd2)
     return message
+
+
+async def _signed(engine: Engine, job: ProtectionJob, signer: Signer) -> Protected:
+    """The mail with a signature; as it came where nothing can be made of it that reaches its reader unchanged."""
+    head = headers.split(job.content)
+    entity = transit.settled(job.content, head)
+    if entity is None:
+        return unprotected(job.content, job.group, job.received), ""
+    signature = await engine.sign(entity, signer)
+    fields = _announcing(head, job.group).fields
+    message = clear_signed.signed(job.group.hidden.visible(fields), entity, signature, received=job.received)
+    clear_signed.verify(message, entity, signature)
+    return message, signer.fingerprint
+
+
+def _announcing(head: Head, group: Group) -> Head:
+    return replace(head, fields=group.announcement.among(head.fields)) if group.announcement else head

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from relay.model import Reply, replies
-from relay.model.errors import EngineError, EngineTimeout, NotEncrypted
+from relay.model.errors import EngineError, EngineTimeout, NotEncrypted, NotSigned
 from relay.pipeline.encrypt import Encryptor, Message
 from relay.pipeline.grouping import Group
 from relay.pipeline.transaction import Transaction
@@ -80,7 +80,7 @@ class BatchEncryptor:
         begun = time.monotonic()
         try:
             message = await self.encryptor.make(transaction.inbound, group, document)
-        except (EngineError, NotEncrypted) as error:
+        except (EngineError, NotEncrypted, NotSigned) as error:
             transaction.log.error(Event.FAILED, recipients=len(group.recipients), **unforeseen(error))
             attempts.left -= 1
             halves = group.halves() if attempts.left > 0 and not isinstance(error, EngineTimeout) else ()

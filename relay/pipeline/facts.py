@@ -7,7 +7,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
-from relay.mail import headers
+from relay.mail import headers, mime
+from relay.mail.ciphertext import CMS
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
 from relay.mail.opened_mark import NO_TRACES, Traces, traces
 from relay.mail.shape import Protection, Shape, shape_of
@@ -29,6 +30,10 @@ def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients, Trac
 
 LATE = 50 * 60.0
 """Seconds. Thunderbird allows 3600 between Date and signature, and encrypting takes its time."""
+
+
+_KEPT_WHOLE = frozenset({"multipart/report", "multipart/signed", "multipart/encrypted", *CMS})
+"""Types that readers look for at the top of a mail (RFC 6522)."""
 
 
 class Facts:
@@ -78,6 +83,24 @@ class Facts:
             return NOT_ENCRYPTED
         kind = shape.protection_kind if shape.protection is Protection.ENCRYPTED else None
         return Encrypted(kind, shape.key_ids, shape.doubt)
+
+    @property
+    def head(self) -> headers.Head:
+        """Its header block."""
+        return self._head
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether no signature is put around it in clear: what is signed already, calendar entries, lists, reports."""
+        shape = self.shape
+        whole = mime.claimed_type(self._head)
+        return (
+            shape.protection is not Protection.NONE
+            or shape.calendar
+            or "list" in self._shapes
+            or whole in _KEPT_WHOLE
+            or not self._head.separator
+        )
 
     @property
     def late(self) -> bool:

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
-from relay.model import Certificate, Clear, Decision, Encrypt, Envelope, Pass
+from relay.model import Certificate, Clear, Decision, Encrypt, Envelope, Pass, Signer
+from relay.pipeline.author import NOBODY as NO_AUTHOR
+from relay.pipeline.author import Announcement, Author
 
 MOST_RECIPIENTS = 200  # of one encrypted message: bounds a gpg call and the packets in front of the text
 
@@ -27,8 +29,11 @@ class Group:
     """None: passed on as received."""
     hidden: HiddenRecipients = NOBODY
     """Of the whole mail."""
-    sign: bool = False
+    signer: Signer | None = None
+    """Signs it, encrypted or in clear."""
     protect_subject: bool = False
+    announcement: Announcement | None = None
+    """The Autocrypt field that it has."""
 
     @property
     def encrypted(self) -> bool:
@@ -45,11 +50,21 @@ class Group:
 
 
 def group_recipients(
-    decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients
+    decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients, author: Author = NO_AUTHOR
 ) -> tuple[Group, ...]:
     """The messages that these decisions make, encrypted ones first."""
-    passed = tuple(index for index, decision in decisions.items() if isinstance(decision, Pass | Clear))
-    return (*_encrypted(decisions, envelope, hidden), *unchanged(passed, hidden))
+    return (*_encrypted(decisions, envelope, hidden, author), *_in_clear(decisions, hidden, author))
+
+
+def _in_clear(decisions: Mapping[int, Decision], hidden: HiddenRecipients, author: Author) -> Iterator[Group]:
+    announcement = author.announcement if author.announcement and author.announcement.on_clear else None
+    clear = {index: decision for index, decision in decisions.items() if isinstance(decision, Pass | Clear)}
+    wanted = [index for index, decision in clear.items() if isinstance(decision, Clear) and decision.sign]
+    signed = wanted if author.signer else []
+    passed = sorted(clear.keys() - signed)
+    for signer, indexes in ((author.signer, signed), (None, passed)):
+        for group in unchanged(indexes, hidden):
+            yield replace(group, signer=signer, announcement=announcement)
 
 
 def unchanged(indexes: Sequence[int], hidden: HiddenRecipients) -> Iterator[Group]:
@@ -58,20 +73,31 @@ def unchanged(indexes: Sequence[int], hidden: HiddenRecipients) -> Iterator[Grou
         yield Group(tuple(indexes[start : start + MOST_PASSED]), hidden=hidden)
 
 
-def _encrypted(decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients) -> Iterator[Group]:
+def _encrypted(
+    decisions: Mapping[int, Decision], envelope: Envelope, hidden: HiddenRecipients, author: Author
+) -> Iterator[Group]:
     shared: dict[tuple[bool, bool], list[int]] = defaultdict(list)
     encrypts = {index: decision for index, decision in decisions.items() if isinstance(decision, Encrypt)}
     for index, encrypt in encrypts.items():
         if envelope.recipients[index].address in hidden.named:
             shared[encrypt.sign, encrypt.protect_subject].append(index)
         else:
-            yield _group((index,), encrypts, hidden)
+            yield _group((index,), encrypts, hidden, author)
     for indexes in shared.values():
         for start in range(0, len(indexes), MOST_RECIPIENTS):
-            yield _group(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden)
+            yield _group(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden, author)
 
 
-def _group(indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients) -> Group:
+def _group(
+    indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients, author: Author
+) -> Group:
     one_each = {encrypts[index].found.certificate.fingerprint: encrypts[index].found.certificate for index in indexes}
     first = encrypts[indexes[0]]
-    return Group(indexes, tuple(one_each.values()), hidden, first.sign, first.protect_subject)
+    return Group(
+        indexes,
+        tuple(one_each.values()),
+        hidden,
+        author.signer if first.sign else None,
+        first.protect_subject,
+        author.announcement,
+    )

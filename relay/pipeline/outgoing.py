@@ -8,12 +8,13 @@ what changes decides nothing. The steps around deciding and encrypting serve oth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.model import Decision, Defer, Encrypt, Inbound
 from relay.pipeline.answer import answer_decided
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.audit import Audit, AuditEntry
+from relay.pipeline.author import Author, Authors
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Message
@@ -37,6 +38,7 @@ class Pipeline:
     deliverer: Deliverer
     notifier: Notifier
     audit: Audit
+    authors: Authors = field(default_factory=Authors)
     shadow: bool = False
     """Decisions are only traced, and mails are passed on unchanged."""
 
@@ -54,10 +56,11 @@ class Pipeline:
 
     async def _follow_rules(self, attempt: Attempt, facts: Facts, document: Document, lease: Lease) -> None:
         transaction = attempt.transaction
-        decisions = await self.decider.decide(transaction, facts)
+        author = await self.authors.of(transaction.inbound, facts.head)
+        decisions = await self.decider.decide(transaction, facts, author)
         attempt.audit = AuditEntry(self.audit, transaction, decisions)
         answer_decided(transaction, decisions, facts)
-        messages = await self._encrypt(attempt, decisions, facts, document, lease)
+        messages = await self._make(attempt, decisions, facts, author, document, lease)
         document.close()
         undelivered = await self.deliverer.deliver(attempt, messages)
         await self.notifier.tell_refused(attempt, decisions)
@@ -92,22 +95,29 @@ class Pipeline:
         await self.notifier.tell_undelivered(attempt, undelivered, facts)
 
     async def _rehearse(self, attempt: Attempt, facts: Facts, document: Document) -> None:
-        decisions = await self.decider.decide(attempt.transaction, facts)
+        author = await self.authors.of(attempt.transaction.inbound, facts.head)
+        decisions = await self.decider.decide(attempt.transaction, facts, author)
         audit = attempt.audit = AuditEntry(self.audit, attempt.transaction, decisions)
         messages: list[Message] = []
         try:
             with self.batch.budget.lease() as lease:
-                messages = await self._encrypt(attempt, decisions, facts, document, lease)
+                messages = await self._make(attempt, decisions, facts, author, document, lease)
         finally:
             made = {index for message in messages for index in message.group.recipients}
             audit.decisions = {index: _rehearsed(each, index in made) for index, each in decisions.items()}
 
-    async def _encrypt(
-        self, attempt: Attempt, decisions: Mapping[int, Decision], facts: Facts, document: Document, lease: Lease
+    async def _make(  # noqa: PLR0913, PLR0917  what the steps before have found
+        self,
+        attempt: Attempt,
+        decisions: Mapping[int, Decision],
+        facts: Facts,
+        author: Author,
+        document: Document,
+        lease: Lease,
     ) -> list[Message]:
         transaction = attempt.transaction
         wanted = {index: decisions[index] for index in transaction.open}
-        groups = group_recipients(wanted, transaction.inbound.envelope, facts.hidden)
+        groups = group_recipients(wanted, transaction.inbound.envelope, facts.hidden, author)
         messages = await self.batch.encrypt_all(transaction, groups, document, lease)
         if attempt.audit:
             attempt.audit.signed_by = {index: each.signer for each in messages for index in each.group.recipients}

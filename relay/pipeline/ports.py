@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: nine ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: ten ports of one to three methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Unreadable
+from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Signer, Unreadable
 from relay.model.opened import Closed, Entitled, Opened, Signature
+from relay.model.own import OwnKey
 
 
 class Source(Protocol):
@@ -33,12 +34,18 @@ class Lookups(Protocol):
 class Engine(Protocol):
     """Signs and encrypts to certificates, or with a code."""
 
-    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: Signer | None) -> bytes:
         """One binary OpenPGP message (RFC 9580 section 10.3) encrypted to all `certificates`.
 
-        `signer` is the fingerprint of a secret key in the GnuPG home; None leaves the message unsigned. No
+        `signer` is a secret key of the keyring folder; None leaves the message unsigned. No
         compression. Raises `EngineError`, or `EngineTimeout` when the deadline passed; never returns part
         of a message.
+        """
+
+    async def sign(self, content: bytes, signer: Signer) -> bytes:
+        """A detached signature over these very octets (RFC 9580 section 10.4): one binary signature packet.
+
+        Raises as `encrypt`.
         """
 
     async def lock(self, payload: bytes, code: str) -> bytes:
@@ -71,6 +78,17 @@ class Opener(Protocol):
 
         A cleartext's content has no dash escapes, line ends CRLF and no line end behind its last line. `MIXED` for text
         before or behind the signed part, `DAMAGED` for what cannot be read, `TOO_LARGE` beyond the bounds.
+        """
+
+
+class OwnSenders(Protocol):
+    """The certificates of our own addresses, as outgoing mail needs them."""
+
+    async def key(self, address: Address) -> OwnKey | None:
+        """The one that may sign for this address; made now where the address exists and has none.
+
+        None: it is no address of ours, its certificate was taken out of use, or making one takes too long. Raises
+        `StoreError`.
         """
 
 

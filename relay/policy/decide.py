@@ -7,7 +7,7 @@ rule, an outage is deferred. Pure; nothing is raised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -27,6 +27,7 @@ from relay.model import (
     Unusable,
     Why,
 )
+from relay.model.decision import NOT_SIGNED
 from relay.policy.rule import Encryption, PassEncrypted, Rule, WithoutKey
 
 NEVER = "the rule says never"
@@ -72,8 +73,21 @@ def needs_key(rule: Rule, encrypted: Encrypted) -> bool:
     return rule.encrypt is not Encryption.NEVER and not passes
 
 
-def decide(rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool = False) -> Decision:
-    """What is to be done; `late`: it loses its signature because it leaves too long after or before its Date."""
+def decide(
+    rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool = False, left_alone: bool = False
+) -> Decision:
+    """What is to be done.
+
+    `late`: it loses its signature because it leaves too long after or before its Date; `left_alone`: in clear it gets
+    none, whatever the rule says.
+    """
+    decision = _decide(rule, encrypted, lookup, late=late)
+    if not isinstance(decision, Clear) or not rule.sign_clear or left_alone or encrypted.kind:
+        return decision
+    return replace(decision, sign=not late, reason=f"{decision.reason}{NOT_SIGNED if late else ''}")
+
+
+def _decide(rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool) -> Decision:
     if rule.encrypt is Encryption.NEVER:
         return Clear(rule.name, NEVER)
     if encrypted.kind is None:

@@ -62,6 +62,8 @@ class Rule:
     without_key: WithoutKey = WithoutKey.REFUSE
     pass_encrypted: PassEncrypted = PassEncrypted.ANY
     sign: bool = True
+    sign_clear: bool = False
+    """Cleartext mail is signed."""
     protect_subject: bool = True
     by_reply: bool = False
     """A refusal is an SMTP reply (550), without a notice."""

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from relay.model.envelope import UNIX
+
 Network = IPv4Network | IPv6Network
-UNIX = "unix"
-"""The peer name of a unix socket: access to the socket's folder decides who may connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Bounds:
 
 
 def allowed(peer: str, networks: Sequence[Network]) -> bool:
-    """Whether this peer may connect."""
+    """Whether this peer may connect. Access to the folder of a Unix socket decides who may connect to that."""
     if peer == UNIX:
         return True
     try:

@@ -20,7 +20,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from relay.model import Reply, replies
-from relay.smtp.bounds import UNIX
+from relay.model.envelope import UNIX
 from relay.smtp.message_ids import new_id
 from relay.smtp.server_context import Host
 from relay.telemetry import events

@@ -88,6 +88,22 @@ class OwnKeys:
         if rows:
             await self._database.write(write)
 
+    async def put_first(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
+        """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
+        rows = {key.address.key: _row(key) for key in keys}
+        theirs = own_keys.c.address.in_(list(rows))
+        active = select(own_keys.c.address).where(theirs, own_keys.c.state == OwnState.ACTIVE.value)
+
+        def write(connection: Connection) -> Sequence[Any]:
+            there = set(connection.execute(active).scalars().all())
+            new = [row for address, row in rows.items() if address not in there]
+            connection.execute(delete(own_keys).where(own_keys.c.address.in_([row["address"] for row in new])))
+            if new:
+                connection.execute(insert(own_keys), new)
+            return connection.execute(select(*_COLUMNS).where(theirs).order_by(own_keys.c.address)).all()
+
+        return [_key(row) for row in await self._database.write(write)] if rows else []
+
     async def drop(self, address: Address) -> None:
         """Forget the certificate of this address and who may open mail for it."""
 

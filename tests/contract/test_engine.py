@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,10 +17,13 @@ from lab.readers import READERS, read_gnupg, read_sequoia
 from lab.shared import Row, needs_certs, octets, public_half, table
 
 from relay.mail import packets
-from relay.model import Certificate
+from relay.model import Address, Certificate, Signer
 from relay.model.errors import EngineError
+from relay.model.own import OwnKey
+from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
+from relay.openpgp.own import GnuPGKeyMaker
 from relay.openpgp.sequoia import Sequoia
 from relay.pipeline.ports import Engine
 
@@ -62,7 +66,7 @@ async def test_what_is_encrypted_decrypts_to_the_same_octets(engine: Engine, bob
 async def test_the_signature_inside_verifies(
     engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, reader: str
 ) -> None:
-    message = await engine.encrypt(PAYLOAD, await judged(bob.public), home[1])
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public), Signer(home[1]))
     assert READERS[reader](message, bob.secret, home[2]) == PAYLOAD
 
 
@@ -108,7 +112,7 @@ async def test_it_encrypts_for_the_real_certificates_that_gnupg_uses_and_for_no_
 async def test_any_size_is_encrypted(
     engine: Engine, home: tuple[Path, str, bytes], bob: Keypair, payload: bytes
 ) -> None:
-    message = await engine.encrypt(payload, await judged(bob.public), home[1])
+    message = await engine.encrypt(payload, await judged(bob.public), Signer(home[1]))
     assert read_gnupg(message, bob.secret, home[2]) == payload
 
 
@@ -131,7 +135,7 @@ async def test_each_of_several_recipients_can_read_it(
     engine: Engine, home: tuple[Path, str, bytes], bob: Keypair
 ) -> None:
     others = [gnupg_keypair("Eve <eve@example.org>"), gnupg_keypair("Ann <ann@example.org>")]
-    message = await engine.encrypt(PAYLOAD, await judged(bob.public, *(o.public for o in others)), home[1])
+    message = await engine.encrypt(PAYLOAD, await judged(bob.public, *(o.public for o in others)), Signer(home[1]))
     for pair in (bob, *others):
         assert read_gnupg(message, pair.secret, home[2]) == PAYLOAD
 
@@ -151,7 +155,7 @@ async def test_a_certificate_named_twice_is_one_recipient(engine: Engine, bob: K
 async def test_many_at_once_each_get_their_own(engine: Engine, home: tuple[Path, str, bytes], bob: Keypair) -> None:
     certificates = await judged(bob.public)
     payloads = [str(number).encode() * 1000 for number in range(24)]
-    messages = await asyncio.gather(*(engine.encrypt(payload, certificates, home[1]) for payload in payloads))
+    messages = await asyncio.gather(*(engine.encrypt(payload, certificates, Signer(home[1])) for payload in payloads))
     for payload, message in list(zip(payloads, messages, strict=True))[::6]:
         assert read_sequoia(message, bob.secret, home[2]) == payload
 
@@ -184,7 +188,7 @@ async def test_one_that_cannot_be_encrypted_for_fails_the_whole_message(engine: 
 @pytest.mark.parametrize("signer", ["F" * 40, "", "relay@hopital.example", "--armor"])
 async def test_a_signing_key_that_is_not_there_is_an_error(engine: Engine, bob: Keypair, signer: str) -> None:
     with pytest.raises(EngineError):
-        await engine.encrypt(PAYLOAD, await judged(bob.public), signer)
+        await engine.encrypt(PAYLOAD, await judged(bob.public), Signer(signer))
 
 
 async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, bob: Keypair) -> None:
@@ -194,3 +198,64 @@ async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, 
     assert certificates[0].fingerprint == fingerprint(bob.public)
     with pytest.raises(EngineError):
         await engine.encrypt(PAYLOAD, certificates, None)
+
+
+@pytest.fixture(scope="module")
+def own(home: tuple[Path, str, bytes]) -> list[OwnKey]:
+    """Own addresses, whose certificates are not in the keyring."""
+    return asyncio.run(_own(home))
+
+
+async def _own(home: tuple[Path, str, bytes]) -> list[OwnKey]:
+    organisation = await signing.generate_organisation(home[0], "Hôpital Exemple")
+    data = await signing.export_binary(home[0], organisation.fingerprint)
+    maker = GnuPGKeyMaker(home[0], organisation.fingerprint, data, None)
+    return await maker.make([Address("dr.martin@hopital.example"), Address("accueil@hopital.example")], 86400)
+
+
+def who_signed(content: bytes, signature: bytes, *certificates: bytes) -> str:
+    """The fingerprint of the primary key, as gpg verifies it."""
+    with gnupg_home() as theirs:
+        gpg(theirs, "--import", content=b"".join(certificates))
+        (theirs / "signature").write_bytes(signature)
+        told = gpg(theirs, "--verify", str(theirs / "signature"), "-", content=content).stderr
+    return next(line.split()[-1].decode() for line in told.splitlines() if b" VALIDSIG " in line)
+
+
+@pytest.mark.parametrize("which", ["configured", "own"])
+async def test_a_detached_signature_is_over_these_very_octets(
+    engine: Engine, home: tuple[Path, str, bytes], own: list[OwnKey], which: str
+) -> None:
+    signer = Signer(home[1]) if which == "configured" else Signer(own[0].fingerprint, own[0].data)
+    signature = await engine.sign(PAYLOAD, signer)
+    (packet,) = packets.walk(signature)
+    assert packet.tag == packets.SIGNATURE
+    known = (home[2], *(key.data for key in own))
+    assert who_signed(PAYLOAD, signature, *known) == signer.fingerprint
+    with pytest.raises(subprocess.CalledProcessError):
+        who_signed(PAYLOAD.replace(b"\r\n", b"\n"), signature, *known)
+
+
+async def test_each_own_address_signs_with_its_own_key(engine: Engine, own: list[OwnKey], bob: Keypair) -> None:
+    for key in (*own, own[0]):
+        message = await engine.encrypt(PAYLOAD, await judged(bob.public), Signer(key.fingerprint, key.data))
+        assert read_gnupg(message, bob.secret, key.data) == PAYLOAD
+        assert read_sequoia(message, bob.secret, key.data) == PAYLOAD
+
+
+async def test_an_own_address_whose_secret_is_not_here_signs_nothing(engine: Engine, own: list[OwnKey]) -> None:
+    with gnupg_home() as elsewhere:
+        there = await signing.generate_organisation(elsewhere, "Ailleurs")
+        data = await signing.export_binary(elsewhere, there.fingerprint)
+        (stranger,) = await GnuPGKeyMaker(elsewhere, there.fingerprint, data, None).make([own[0].address], 86400)
+    for signer in (Signer(stranger.fingerprint, stranger.data), Signer(stranger.fingerprint, own[0].data)):
+        with pytest.raises(EngineError):
+            await engine.sign(PAYLOAD, signer)
+
+
+async def test_keys_of_own_addresses_sign_where_others_need_a_passphrase(
+    engine: Engine, home: tuple[Path, str, bytes], own: list[OwnKey]
+) -> None:
+    with_passphrase = (GnuPG if isinstance(engine, GnuPG) else Sequoia)(home[0], passphrase=b"secret")
+    signature = await with_passphrase.sign(PAYLOAD, Signer(own[1].fingerprint, own[1].data))
+    assert who_signed(PAYLOAD, signature, own[1].data) == own[1].fingerprint

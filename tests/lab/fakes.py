@@ -20,6 +20,7 @@ from relay.model import (
     Recipient,
     Record,
     Reply,
+    Signer,
     UserId,
 )
 from relay.model.errors import EngineError, NextHopError, StoreError
@@ -74,11 +75,11 @@ class FakeEngine:
     """Writes the packets of a message for these certificates; what would be encrypted is kept aside."""
 
     payloads: list[bytes] = field(default_factory=list)
-    signers: list[str | None] = field(default_factory=list)
+    signers: list[Signer | None] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     fail: bool = False
 
-    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: Signer | None) -> bytes:
         if self.fail:
             raise EngineError("no")
         self.payloads.append(payload)
@@ -86,6 +87,13 @@ class FakeEngine:
         ids = [bytes.fromhex(c.components[1].key_id) for c in certificates]
         pkesk = [b"\xc1" + bytes([14]) + b"\x03" + key_id + b"\x12wrap" for key_id in ids]
         return b"".join(pkesk) + b"\xd2\x15\x01" + bytes(20)
+
+    async def sign(self, content: bytes, signer: Signer) -> bytes:
+        if self.fail:
+            raise EngineError("no")
+        self.payloads.append(content)
+        self.signers.append(signer)
+        return b"\xc2\x0a\x04\x00\x16\x0a" + bytes(6)
 
     async def lock(self, payload: bytes, code: str) -> bytes:
         if self.fail:

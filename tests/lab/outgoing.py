@@ -10,6 +10,7 @@ from relay.mail.notice import Kind, Notices, Template, Wording
 from relay.mail.notice_texts import Language
 from relay.model import Inbound, Lookup, Mailbox
 from relay.pipeline.audit import Audit
+from relay.pipeline.author import Authors
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
@@ -44,7 +45,9 @@ class Bench:
         shadow: bool = False,
         longest: float = 660.0,
         opened: OpenedCheck = NO_CHECK,
+        authors: Authors | None = None,
     ) -> None:
+        self.authors = authors or Authors(lambda _sender: "F" * 40)
         self.opened = opened
         self.longest = longest
         self.lookups = FakeLookups(answers or {})
@@ -62,10 +65,11 @@ class Bench:
         self.pipeline = Pipeline(
             Receiver(ledger, audit),
             Decider(self.rules, self.lookups, opened=self.opened),
-            BatchEncryptor(Encryptor(self.engine, lambda _sender: "F" * 40, "relay.example")),
+            BatchEncryptor(Encryptor(self.engine, "relay.example")),
             Deliverer(hop),
             Notifier(NOTICES, hop),
             audit,
+            authors=self.authors,
             shadow=self.shadow,
         )
 

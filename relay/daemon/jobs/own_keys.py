@@ -6,10 +6,10 @@ certificate, at every round. Raises `EngineError`, `StoreError` and `OwnError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from relay.model import Address
 from relay.own.certificates import OwnCertificates
+from relay.own.ports import Existing
 from relay.own.rotation import Rotation
 from relay.store import Leases
 
@@ -25,21 +25,21 @@ class OwnKeysJob:
 
     def __init__(
         self,
-        certificates: OwnCertificates,
-        rotation: Rotation,
-        existing: Callable[[], Sequence[Address]],
+        workshop: Callable[[], Awaitable[tuple[OwnCertificates, Rotation] | None]],
+        existing: Existing,
         leases: Leases,
     ) -> None:
-        self._certificates = certificates
-        self._rotation = rotation
+        self._workshop = workshop
         self._existing = existing
         self._leases = leases
 
     async def round(self) -> None:
         """Make what is missing, renew what is old, delete what is past its time."""
-        if not await self._leases.take(DUTY, LEASE):
+        workshop = await self._workshop()
+        if workshop is None or not await self._leases.take(DUTY, LEASE):
             return
-        missing = await self._certificates.missing(self._existing())
-        await self._certificates.add(missing[:AT_ONCE])
-        await self._rotation.round()
+        certificates, rotation = workshop
+        await rotation.round()
+        missing = await certificates.missing(await self._existing.addresses())
+        await certificates.add(missing[:AT_ONCE])
         await self._leases.done(DUTY, 0.0 if len(missing) > AT_ONCE else EVERY)

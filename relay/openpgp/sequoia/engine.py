@@ -24,13 +24,13 @@ from pathlib import Path
 import pysequoia
 
 from relay.mail import packets
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import password_message
-from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG
+from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG, check_signature
 from relay.openpgp.minimal import ORDINARY, REMEMBERED, trimmed
 from relay.openpgp.sequoia.errors import Declined, translated
-from relay.openpgp.sequoia.signers import Signer, Signers
+from relay.openpgp.sequoia.signers import Opened, Signers
 from relay.process.pool import run_in_pool
 
 
@@ -44,9 +44,9 @@ class Sequoia:
     async def prepare(self, signers: Iterable[str]) -> None:
         """Open these secret keys now, so that a wrong passphrase shows at start."""
         for fingerprint in signers:
-            await self._signers.get(fingerprint)
+            await self._signers.get(Signer(fingerprint))
 
-    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: Signer | None) -> bytes:
         """One message for all `certificates`, signed by `signer`."""
         recipients = list({certificate.fingerprint: certificate for certificate in certificates}.values())
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
@@ -64,6 +64,15 @@ class Sequoia:
         _check(message, recipients, at)
         return message
 
+    async def sign(self, content: bytes, signer: Signer) -> bytes:
+        """A detached signature."""
+        opened = await self._signers.get(signer)
+        with translated("Sequoia does not sign with this key"):
+            mode = pysequoia.SignatureMode.DETACHED
+            signature = bytes(pysequoia.sign(opened, content, mode=mode, armor=False))
+        check_signature(signature)
+        return signature
+
     async def lock(self, payload: bytes, code: str) -> bytes:
         """One message that this code opens, made in a process of the pool: deriving the key holds the GIL."""
         return await run_in_pool(len(payload), locked, payload, password_message.password(code))
@@ -77,7 +86,7 @@ async def locked(payload: bytes, code: str) -> bytes:
     return message
 
 
-def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Signer | None, at: float) -> bytes:
+def _encrypted(payload: bytes, recipients: Sequence[Certificate], signer: Opened | None, at: float) -> bytes:
     if _writes_version_2(recipients) and not all(certificate.takes_seipd2 for certificate in recipients):
         raise Declined("Sequoia takes a certificate that announces no Features for one that asks for SEIPD version 2")
     cut = [trimmed(certificate, at) for certificate in recipients]

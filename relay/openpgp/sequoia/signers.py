@@ -14,65 +14,83 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pysequoia
 
+from relay.model import Signer
 from relay.model.errors import EngineError
 from relay.openpgp import call, signing
-from relay.openpgp.gnupg import unlocking
+from relay.openpgp.gnupg import alone, unlocking
 from relay.openpgp.home import reachable
 from relay.openpgp.sequoia.errors import Declined, translated
 
-Signer = Any
+Opened = Any
 """`pysequoia.PySigner`."""
+MOST_OWN = 500
+"""Keys of own addresses that stay open: opening one takes a call of gpg."""
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    signer: Signer
+class _Key:
+    opened: Opened
     expires: int | None
 
 
 class Signers:
-    """Opened secret keys, by fingerprint."""
+    """Opened secret keys. Those of own addresses are opened for the very certificate, so that a new one counts."""
 
     def __init__(self, home: Path, passphrase: bytes | None) -> None:
         self._home = home
         self._passphrase = passphrase
-        self._opened: dict[str, _Opened] = {}
+        self._known: dict[Signer, _Key] = {}
+        self._own: OrderedDict[Signer, Opened] = OrderedDict()
         self._opening = asyncio.Lock()
 
-    async def get(self, fingerprint: str) -> Signer:
+    async def get(self, signer: Signer) -> Opened:
         """The key, opened at its first use."""
-        if not _FINGERPRINT.fullmatch(fingerprint):
+        if not _FINGERPRINT.fullmatch(signer.fingerprint):
             raise EngineError("the signing key is named by its fingerprint")
         async with self._opening:
-            if fingerprint not in self._opened:
-                self._opened[fingerprint] = await self._open(fingerprint)
-        opened = self._opened[fingerprint]
-        if opened.expires is not None and opened.expires <= time.time():
-            raise EngineError("the signing key has expired")
-        return opened.signer
+            return await (self._of_address(signer) if signer.certificate else self._configured(signer))
 
-    async def _open(self, fingerprint: str) -> _Opened:
-        known = next((key for key in await signing.secret_keys(self._home) if key.fingerprint == fingerprint), None)
+    async def _configured(self, signer: Signer) -> Opened:
+        if signer not in self._known:
+            self._known[signer] = await self._open(signer)
+        key = self._known[signer]
+        if key.expires is not None and key.expires <= time.time():
+            raise EngineError("the signing key has expired")
+        return key.opened
+
+    async def _of_address(self, signer: Signer) -> Opened:
+        if signer not in self._own:
+            self._own[signer] = _unlocked(await self._exported(signer), self._passphrase)
+            if len(self._own) > MOST_OWN:
+                self._own.popitem(last=False)
+        self._own.move_to_end(signer)
+        return self._own[signer]
+
+    async def _open(self, signer: Signer) -> _Key:
+        held = await signing.secret_keys(self._home)
+        known = next((key for key in held if key.fingerprint == signer.fingerprint), None)
         if known is None or not known.signs:
             raise EngineError("the keyring has no such key that may sign")
-        return _Opened(_unlocked(await self._exported(fingerprint), self._passphrase), known.expires)
+        return _Key(_unlocked(await self._exported(signer), self._passphrase), known.expires)
 
-    async def _exported(self, fingerprint: str) -> bytes:
-        with unlocking(self._passphrase) as (arguments, descriptors):
+    async def _exported(self, signer: Signer) -> bytes:
+        with unlocking(self._passphrase) as (words, opened), alone(signer.certificate) as (keyring, certificate):
             result = await call.run(
                 reachable(self._home),
-                *arguments,
+                *words,
+                *keyring,
                 "--export-secret-keys",
-                fingerprint,
-                passing=descriptors,
+                signer.fingerprint,
+                passing=[*opened, *certificate],
                 seconds=signing.SECONDS,
             )
         if result.code != 0 or not result.output:
@@ -82,7 +100,7 @@ class Signers:
         return result.output
 
 
-def _unlocked(exported: bytes, passphrase: bytes | None) -> Signer:
+def _unlocked(exported: bytes, passphrase: bytes | None) -> Opened:
     """A key without a passphrase needs none, also where one is configured for others."""
     with translated("Sequoia does not read the signing key: engine: gnupg may"):
         key = pysequoia.Tsk.from_bytes(exported)

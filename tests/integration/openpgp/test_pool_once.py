@@ -16,7 +16,7 @@ from lab.fakes import FakeLedger, FakeLookups, FakeOutlet, FakeTrail, inbound
 from lab.gnupghome import gnupg_home
 from lab.waiting import until
 
-from relay.daemon.engines import EngineSettings, Kind, encrypt_in_pool
+from relay.daemon.engines import EngineSettings, Kind, protect_in_pool
 from relay.mail.notice import Kind as NoticeKind
 from relay.mail.notice import Notices, Template
 from relay.mail.notice_texts import Language
@@ -25,7 +25,7 @@ from relay.openpgp.examiner import GnuPGExaminer
 from relay.pipeline.audit import Audit
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
-from relay.pipeline.encrypt import OCTETS_A_KEY, EncryptionJob, Encryptor
+from relay.pipeline.encrypt import OCTETS_A_KEY, Encryptor, Protected, ProtectionJob
 from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.next_hop import NextHop
@@ -77,8 +77,8 @@ async def examined(*addresses: str) -> dict[str, Lookup]:
 def pipeline(outlet: FakeOutlet, kind: Kind, home: Path, answers: dict[str, Lookup]) -> Pipeline:
     settings = EngineSettings(kind, home, 60.0, None)
 
-    async def in_pool(job: EncryptionJob, document: Document) -> bytes:
-        return await document.run_last(encrypt_in_pool, settings, job)
+    async def in_pool(job: ProtectionJob, document: Document) -> Protected:
+        return await document.run_last(protect_in_pool, settings, job)
 
     ledger, audit = BufferedLedger(FakeLedger(), TransactionLocks(os.memfd_create("turns"))), Audit(FakeTrail())
     hop = NextHop(outlet)
@@ -87,7 +87,7 @@ def pipeline(outlet: FakeOutlet, kind: Kind, home: Path, answers: dict[str, Look
     return Pipeline(
         Receiver(ledger, audit),
         Decider((Rule(name="all", encrypt=Encryption.PREFERRED),), FakeLookups(answers)),
-        BatchEncryptor(Encryptor(settings.engine(), lambda _: None, "relay.example", in_pool)),
+        BatchEncryptor(Encryptor(settings.engine(), "relay.example", in_pool)),
         Deliverer(hop),
         Notifier(notices, hop),
         audit,

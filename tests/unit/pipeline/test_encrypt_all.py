@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from lab.fakes import FakeEngine, certificate, inbound
 
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.model.errors import EngineError
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import MADE_WITHIN, BatchEncryptor
@@ -21,7 +21,7 @@ ADDRESSES = [f"r{i}@there.example" for i in range(10)]
 
 def bench(octets: int) -> tuple[BatchEncryptor, Transaction, list[Group], FakeEngine]:
     engine = FakeEngine()
-    encryptor = BatchEncryptor(Encryptor(engine, lambda _sender: None, "relay.example"), budget=Budget(octets))
+    encryptor = BatchEncryptor(Encryptor(engine, "relay.example"), budget=Budget(octets))
     groups = [Group((i,), (certificate(address, i + 1),)) for i, address in enumerate(ADDRESSES)]
     return encryptor, Transaction(inbound(*ADDRESSES, content=b"x" * 1000)), groups, engine
 
@@ -57,7 +57,7 @@ async def test_what_takes_too_long_to_make_waits_for_the_next_attempt() -> None:
 class Choosy(FakeEngine):
     """Encrypts to nobody whose key is number 7."""
 
-    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: str | None) -> bytes:
+    async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: Signer | None) -> bytes:
         if any(one.fingerprint == f"{7:040X}" for one in certificates):
             raise EngineError("not to that one")
         return await super().encrypt(payload, certificates, signer)
@@ -66,7 +66,7 @@ class Choosy(FakeEngine):
 @pytest.mark.parametrize("down", [False, True])
 async def test_a_recipient_whose_encryption_fails_takes_nobody_along(*, down: bool) -> None:
     engine = Choosy(fail=down)
-    encryptor = BatchEncryptor(Encryptor(engine, lambda _sender: None, "relay.example"))
+    encryptor = BatchEncryptor(Encryptor(engine, "relay.example"))
     keys = tuple(certificate(address, i + 1) for i, address in enumerate(ADDRESSES))
     transaction = Transaction(inbound(*ADDRESSES, content=b"Subject: x\r\n\r\nx"))
     with encryptor.budget.lease() as lease:
