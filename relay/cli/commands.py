@@ -74,6 +74,7 @@ PLACES: Mapping[str, str | Group] = {
     "keys": KEYS,
     "own": OWN,
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
+    "web": Group("What is shown in a browser.", {"public": "web:public"}),
     "config": CONFIG,
     "postfix": POSTFIX,
     "serve": "serve:serve",

@@ -41,6 +41,18 @@ class Context:
         self.read = True
         return config
 
+    def public_config(self) -> Config:
+        """The configuration for the public web service; from then on this process works as its database's owner."""
+        from relay.admin.owner import become_owner  # noqa: PLC0415  only commands that need it
+        from relay.config import load_public  # noqa: PLC0415  likewise
+
+        config = load_public(self.path)
+        database = config.web.database(config.keyring)
+        if isinstance(database, Path) and become_owner(database.parent):
+            config = load_public(self.path)
+        self.read = True
+        return config
+
 
 def context_of(context: typer.Context) -> Context:
     """Ours, typed."""

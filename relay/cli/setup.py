@@ -50,7 +50,7 @@ def setup(  # noqa: PLR0913  each is an option
     test: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")] = False,
 ) -> None:
-    """Configure, make a signing key, start, connect Postfix, check, send a test mail.
+    """Configure, make a signing key, start, connect Postfix, and check.
 
     Asks for what no option says.
 

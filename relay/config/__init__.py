@@ -3,7 +3,7 @@
 PyYAML and pydantic are used here alone. A `Config` does no I/O.
 """
 
-from relay.config.loader import load, parse
+from relay.config.loader import load, load_public, parse
 from relay.config.model import Config
 from relay.config.sections import Cache, Deadlines, LdapServer, Log, LookupKeys, Notices, Sign, Tls, Wkd
 from relay.config.values import duration
@@ -24,5 +24,6 @@ __all__ = [
     "Wkd",
     "duration",
     "load",
+    "load_public",
     "parse",
 ]

@@ -141,6 +141,17 @@ def _clear_password(config: Config) -> Iterator[Problem]:
             )
 
 
+def _open_channel(config: Config) -> Iterator[Problem]:
+    place = config.web.channel
+    if place and not place.path and config.web.channel_tls is None:
+        yield (
+            ("web", "channel"),
+            f"over {place} anybody could publish: write unix:/path, or give channel_tls, so that both ends are known",
+        )
+    if place and place == config.web.public:
+        yield ("web", "channel"), f"{place} is where visitors come: choose another place"
+
+
 def _same_name(config: Config) -> Iterator[Problem]:
     for (first, one), (second, other) in combinations(enumerate(config.policy), 2):
         if one.name == other.name:
@@ -176,6 +187,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),
+    (frozenset({"web"}), _open_channel),
     (frozenset({"policy"}), _same_name),
     (frozenset({"policy"}), _never_reached),
 )

@@ -10,6 +10,7 @@ import errno
 import os
 import pathlib
 import stat
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -26,18 +27,51 @@ from relay.model.errors import ConfigError, Fault
 
 def load(path: pathlib.Path) -> Config:
     """The configuration in this file."""
-    try:
-        with path.open("rb") as file:
-            octets = file.read(yaml_tree.MOST_OCTETS + 1)
-    except OSError as error:
-        raise ConfigError((Fault(str(path), 0, f"cannot be read: {error.strerror}"),)) from error
-    return parse(octets, path)
+    return parse(_octets(path), path)
+
+
+def load_public(path: pathlib.Path) -> Config:
+    """The configuration for the public web service, which reaches nothing of the relay's.
+
+    Every value is checked; of the files that it names those of `web` alone. `policy` may be left out.
+    """
+    octets = _octets(path)
+    found = yaml_tree.read(octets, str(path))
+    found.values.setdefault("policy", [])
+    folder = path.absolute().parent
+    ours = {folder / text for text in _texts(found.values.get("web"))}
+    around = Surroundings(
+        folder,
+        lambda file, is_folder: _unreadable(file, is_folder) if file in ours else None,
+        lambda file: file in ours and _exposed(file),
+    )
+    return _parsed(found, octets, around)
 
 
 def parse(octets: bytes, path: pathlib.Path) -> Config:
     """The configuration in these octets, as though they stood in the file `path`."""
-    found = yaml_tree.read(octets, str(path))
     around = Surroundings(path.absolute().parent, _unreadable, _exposed)
+    return _parsed(yaml_tree.read(octets, str(path)), octets, around)
+
+
+def _octets(path: pathlib.Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(yaml_tree.MOST_OCTETS + 1)
+    except OSError as error:
+        raise ConfigError((Fault(str(path), 0, f"cannot be read: {error.strerror}"),)) from error
+
+
+def _texts(value: Value) -> Iterator[str]:
+    """Every text in it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def _parsed(found: Tree, octets: bytes, around: Surroundings) -> Config:
     config, errors = _validated(found.values, around)
     faults = [fault for _, fault in found.faults]
     told = {place for place, _ in found.faults}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr
@@ -26,7 +27,8 @@ from relay.config.values import (
     Size,
     Where,
 )
-from relay.model.endpoint import Endpoint
+from relay.config.web import Web
+from relay.model.endpoint import Endpoint, HttpPlace
 from relay.policy import DEFAULT_RULE, Rule
 
 
@@ -73,6 +75,7 @@ class Config(Section):
         "notice", "How a sender learns of a refusal: by a mail, or by the SMTP reply 550."
     )
     notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
+    web: Web = setting({}, "The public web service.")
     retention: Duration = setting("183d", "How long the trace is kept.")
     metrics: Place | None = setting(
         None, "`host:port` of the metrics for Prometheus, such as `127.0.0.1:9125`; null: none."
@@ -85,6 +88,13 @@ class Config(Section):
     def everywhere(self) -> tuple[Endpoint, ...]:
         """Wherever the relay listens for mail."""
         return (*self.listen, *self.inbound.listen)
+
+    @property
+    def channel(self) -> HttpPlace:
+        """Where the relay and the public web service meet."""
+        database = self.web.database(self.keyring)
+        folder = database.parent if isinstance(database, Path) else self.keyring.parent
+        return self.web.channel or HttpPlace(path=str(folder / "channel.sock"))
 
     @property
     def digest(self) -> str:

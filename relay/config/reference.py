@@ -39,6 +39,7 @@ _SECTIONS: Mapping[str, str] = {
     "lookup": "Where keys are looked for",
     "policy": "Policy",
     "refuse_with": "Notices to senders",
+    "web": "The public web service",
     "retention": "Trace, metrics and log",
 }
 """The headings, by the first key below each."""

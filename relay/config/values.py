@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 from relay.config.base import Contradiction, Section
 from relay.config.yaml_tree import EMPTY
 from relay.model import Address, Mailbox
-from relay.model.endpoint import Endpoint, HostPort, directory_url, host_name
+from relay.model.endpoint import Endpoint, HostPort, HttpPlace, directory_url, host_name
 from relay.model.errors import AddressError
 from relay.policy import AddressPattern
 
@@ -234,12 +234,17 @@ def _database(value: object, info: ValidationInfo) -> str:
     return value
 
 
+def _database_or_file(value: object, info: ValidationInfo) -> str | Path:
+    return _database(value, info) if isinstance(value, str) and "://" in value else _absolute(value, info)
+
+
 Duration = Annotated[float, BeforeValidator(duration), AfterValidator(_positive), Kind("duration")]
 DurationOrNone = Annotated[float, BeforeValidator(duration), Kind("duration, 0s for none")]
 Size = Annotated[int, BeforeValidator(size), AfterValidator(_positive), Kind("size")]
 Text = Annotated[str, AfterValidator(_one_line), Kind("text")]
 Where = Annotated[InstanceOf[Endpoint], _text(Endpoint.parse), Kind("URL")]
 Place = Annotated[InstanceOf[HostPort], _text(HostPort.parse), Kind("host:port")]
+WebPlace = Annotated[InstanceOf[HttpPlace], _text(HttpPlace.parse), Kind("host:port, or `unix:/path`")]
 Host = Annotated[str, _text(host_name), Kind("host name")]
 Directory = Annotated[str, _text(directory_url), Kind("URL")]
 Filter = Annotated[str, _text(_ldap_filter), Kind("LDAP filter")]
@@ -251,6 +256,7 @@ Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
+DatabasePlace = Annotated[str | InstanceOf[Path], BeforeValidator(_database_or_file), Kind("path or SQLAlchemy URL")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
 SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]

@@ -20,6 +20,7 @@ from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.retention import Retention
 from relay.daemon.own import OwnParts, build_authors, build_existing, build_job
+from relay.daemon.public_link import PublicLink, build_link
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
@@ -57,6 +58,8 @@ class Components:
     schedule: Schedule
     incoming: IncomingComponents | None = None
     """Where incoming mail is taken."""
+    link: PublicLink | None = None
+    """The way to the public web service."""
 
     async def probe(self) -> None:
         """Every next hop answers. Raises `NextHopError`."""
@@ -68,6 +71,8 @@ class Components:
         await self.resolver.close()
         for outlet in self._outlets():
             await outlet.close()
+        if self.link:
+            await self.link.close()
 
     def _outlets(self) -> tuple[SmtpOutlet, ...]:
         return (self.outlet, self.incoming.outlet) if self.incoming else (self.outlet,)
@@ -110,7 +115,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
         jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
     incoming = build_incoming(config, persistence, resolver, hostname(config))
-    return Components(config, resolver, outlet, pipeline, schedule, incoming)
+    return Components(config, resolver, outlet, pipeline, schedule, incoming, build_link(config, persistence.store))
 
 
 def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import partial
+
 from relay.config import Config
 from relay.daemon import templates, tls
 from relay.model.errors import ConfigError, Fault
@@ -10,7 +13,7 @@ from relay.model.errors import ConfigError, Fault
 def assure(config: Config) -> None:
     """Read all of them; raises `ConfigError` with the faults of all of them."""
     faults: list[Fault] = []
-    for look in (templates.load, tls.inlet, tls.next_hop):
+    for look in (templates.load, tls.inlet, tls.next_hop, partial(tls.channel, purpose=ssl.Purpose.SERVER_AUTH)):
         try:
             look(config)
         except ConfigError as error:

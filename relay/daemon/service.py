@@ -16,6 +16,7 @@ from relay.daemon.build import Components
 from relay.daemon.generation import Generation
 from relay.daemon.health import Health
 from relay.daemon.inlets import Inlets
+from relay.daemon.public_link import keep_linked
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
 from relay.daemon.scheduler import run_jobs
@@ -69,6 +70,7 @@ class Service:
         ]
         if self._role.duties:
             tasks.append(asyncio.create_task(run_jobs(lambda: self._components.schedule)))
+            tasks.append(asyncio.create_task(keep_linked(lambda: self._components.link)))
         await self._signals.stop.wait()
         for task in tasks:
             task.cancel()

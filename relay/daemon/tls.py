@@ -36,6 +36,23 @@ def next_hop(config: Config) -> ssl.SSLContext:
     return context
 
 
+def channel(config: Config, purpose: ssl.Purpose) -> ssl.SSLContext | None:
+    """Of the channel between relay and public service: either end shows a certificate of the same authority.
+
+    `purpose`: SERVER_AUTH for the relay, which asks; CLIENT_AUTH for the service, which answers.
+    """
+    keys = config.web.channel_tls
+    if keys is None:
+        return None
+    server = purpose is ssl.Purpose.CLIENT_AUTH
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # both ends are ours
+    _read_key(context, keys.certificate, keys.key)
+    _trust(context, keys.ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 class _Protected(RelayError):
     """The key has a passphrase."""
 

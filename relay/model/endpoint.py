@@ -110,6 +110,35 @@ class Endpoint:
         return f"{self.scheme}://{self.path or HostPort(self.host, self.port)}"
 
 
+@dataclass(frozen=True, slots=True)
+class HttpPlace:
+    """Where HTTP is spoken: `127.0.0.1:8080`, or `unix:/run/pgp-relay-web/http.sock`."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    """Of a unix socket; empty: host and port count."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read it."""
+        if text.startswith("unix:"):
+            path = text.removeprefix("unix:")
+            if not path.startswith("/"):
+                raise ValueError(f"“{text}” is not unix:/path: the path of a unix socket is absolute")
+            return cls(path=_socket("smtp", path))
+        place = HostPort.parse(text)
+        return cls(place.host, place.port)
+
+    @property
+    def local(self) -> bool:
+        """Whether it stays on this machine."""
+        return bool(self.path) or is_loopback(self.host)
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else str(HostPort(self.host, self.port))
+
+
 def host_name(text: str) -> str:
     """An address in its shortest spelling, or a name in lower case and A-labels."""
     try:

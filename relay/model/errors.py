@@ -16,6 +16,7 @@
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
     │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
     ├── ListenError           an address that cannot be listened on
+    ├── ChannelError          the public web service cannot be reached or does not answer as it should; temporary
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
     ├── OwnError              own addresses: not of our domains, no certificate, not in this state
     └── BackupError           a backup that cannot be written, or may not be restored
@@ -115,6 +116,10 @@ class Unwilling(NextHopError):
 
 class ListenError(RelayError):
     """An address of `listen` is taken, not ours, or does not resolve."""
+
+
+class ChannelError(RelayError):
+    """The public web service cannot be used now; the text says what to do."""
 
 
 class PostfixError(RelayError):

@@ -97,14 +97,20 @@ class Database:
         self._closed = False
 
     @classmethod
-    async def open(cls, url_or_path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
-        """Connect; a SQLite file that is missing is made, for its owner alone (0600)."""
+    async def open(
+        cls, url_or_path: str | Path, *, busy_seconds: float = BUSY_SECONDS, overwrite: bool = False
+    ) -> Database:
+        """Connect; a SQLite file that is missing is made, for its owner alone (0600).
+
+        `overwrite`: SQLite fills with zeros what is removed.
+        """
         url = _url(url_or_path)
         sqlite = url.get_backend_name() == "sqlite"
         with translated():
             if sqlite:
                 await asyncio.to_thread(_make_file, url)
-            database = cls(*(_sqlite_pools if sqlite else _postgresql_pools)(url, busy_seconds))
+            pools = _sqlite_pools(url, busy_seconds, overwrite) if sqlite else _postgresql_pools(url, busy_seconds)
+            database = cls(*pools)
         try:
             if sqlite:
                 await database.read(_use_wal)
@@ -171,10 +177,16 @@ def _make_file(url: URL) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
-def _sqlite_pools(url: URL, busy_seconds: float) -> tuple[ConnectionPool, ConnectionPool]:
+def _sqlite_pools(
+    url: URL,
+    busy_seconds: float,
+    overwrite: bool,  # noqa: FBT001  as `open` has it
+) -> tuple[ConnectionPool, ConnectionPool]:
     shared = {"connect_args": {"timeout": busy_seconds}, **pool_options(busy_seconds)}
     reader, writer = create_engine(url, **READER_OPTIONS, **shared), create_engine(url, pool_size=1, **shared)
     event.listen(writer, "connect", _prepare_writer)
+    if overwrite:
+        event.listen(writer, "connect", _overwrite_removed)
     event.listen(writer, "begin", _begin_immediate)
     file = _File(url.database or "")
     return _SqlitePool(reader, file, size=READERS, transactions=False), _SqlitePool(
@@ -193,6 +205,12 @@ def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute(f"PRAGMA journal_size_limit={WAL_OCTETS}")
+    cursor.close()
+
+
+def _overwrite_removed(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, case, delete, func, insert, select
 
 from relay.model import Address
 from relay.model.own import OwnKey, OwnState, OwnSubkey
@@ -68,6 +68,13 @@ class OwnKeys:
         whose = select(own_subkeys.c.address).where(own_subkeys.c.key_id.in_(list(key_ids)))
         wanted = select(*_COLUMNS).where(own_keys.c.address.in_(whose)).order_by(own_keys.c.address)
         return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+
+    async def summary(self) -> tuple[int, ...]:
+        """Numbers that change when what is published of the certificates does."""
+        listed = case((own_keys.c.listed, 1), else_=0)
+        sums = (func.length(own_keys.c.data), own_keys.c.newest, own_keys.c.created, own_keys.c.changed, listed)
+        wanted = select(func.count(), *(func.coalesce(func.sum(each), 0) for each in sums))
+        return tuple(int(each) for each in await self._database.read(lambda c: c.execute(wanted).one()))
 
     async def due(self, before: float) -> list[OwnKey]:
         """Active ones whose newest encryption subkey was made before that time."""

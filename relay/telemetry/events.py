@@ -64,6 +64,11 @@ class Event(StrEnum):
     PROPOSED = "proposed"
     KEYS_COUNTED = "keys_counted"
     DAILY_REPORT_SENT = "daily_report_sent"
+    # The public web service
+    PUBLISHED = "published"
+    PUBLIC_UNREACHABLE = "public_unreachable"
+    PUBLIC_REACHED = "public_reached"
+    PUBLIC_EVENT_DROPPED = "public_event_dropped"
     # Trace and ledger
     TRACE_HEAD = "trace_head"
     UNTRACED = "untraced"

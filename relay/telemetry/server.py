@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,10 +22,12 @@ from aiohttp.http_exceptions import LineTooLong
 from relay.model.endpoint import HostPort
 from relay.model.errors import ListenError
 from relay.telemetry import status_socket
+from relay.telemetry.unix_listener import bound_unix, reason
 
 MOST_CONNECTIONS = 16
 MOST_OCTETS = 8192
 SECONDS = 5.0
+FOR_OWNER = 0o600
 PLAIN = "text/plain; charset=utf-8"
 
 _SILENT = logging.getLogger(__name__)
@@ -71,19 +71,18 @@ class Server:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(self._connections, place.host, place.port)
         except OSError as error:
-            raise ListenError(f"metrics: {place} cannot be listened on: {_reason(error)}") from error
+            raise ListenError(f"metrics: {place} cannot be listened on: {reason(error)}") from error
 
     async def listen_in(self, folder: Path) -> None:
         """Listen on the status socket in that folder; a socket file without a listener is replaced."""
         path = folder / status_socket.NAME
         try:
             with status_socket.reachable(folder) as reachable:
-                await _clear(reachable)
-                bound = _bound(reachable)
+                bound = await bound_unix(reachable, FOR_OWNER)
             self._server = await asyncio.get_running_loop().create_unix_server(self._connections, sock=bound)
             self._socket = path
         except OSError as error:
-            raise ListenError(f"{path} cannot be listened on: {_reason(error)}") from error
+            raise ListenError(f"{path} cannot be listened on: {reason(error)}") from error
 
     def close(self) -> None:
         """Stop listening."""
@@ -164,32 +163,3 @@ def _response(answer: Answer, **headers: str) -> web.Response:
     )
     response.force_close()
     return response
-
-
-async def _clear(path: Path) -> None:
-    """Take away a socket whose process has died; raises `OSError` where another lives."""
-    try:
-        _, writer = await asyncio.open_unix_connection(path)
-    except (ConnectionRefusedError, FileNotFoundError):
-        path.unlink(missing_ok=True)  # noqa: ASYNC240  one system call, at start
-    else:
-        writer.close()
-        raise FileExistsError(0, "another relay listens there")
-
-
-def _bound(path: Path) -> socket.socket:
-    """For the owner alone, from its first moment."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        os.fchmod(made.fileno(), 0o600)  # bind(2) gives the file this mode, less the umask
-        made.bind(str(path))
-        path.chmod(0o600)
-    except BaseException:
-        made.close()
-        raise
-    return made
-
-
-def _reason(error: OSError) -> str:
-    """The system's own word; asyncio puts one of its own sentences in its place."""
-    return os.strerror(error.errno).lower() if error.errno else str(error.strerror or "it cannot be used")

@@ -35,6 +35,9 @@ PROGRAM = Path(sys.executable).with_name("pgp-relay")
 class Relay:
     """`with Relay({"reinject": url}) as relay: relay.start()`."""
 
+    words: tuple[str, ...] = ("serve",)
+    """The command that `start` runs."""
+
     def __init__(self, settings: Mapping[str, Any] = {}, *, scheme: str = "lmtp") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))  # a short path: gpg-agent's socket
         self.keyring = self.folder / "keyring"
@@ -113,7 +116,7 @@ class Relay:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
 
     def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
-        words = ["-c", self.file, "serve"]
+        words = ["-c", self.file, *self.words]
         with Path(os.devnull).open("rb") as nothing:
             if not self.program:
                 files = (nothing.fileno(), log.fileno(), log.fileno())

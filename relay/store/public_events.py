@@ -1,0 +1,88 @@
+"""What visitors of the public web service did, until the relay has taken it. Raises `StoreError` and `Crowded`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from relay.model.errors import StoreError
+from relay.model.public import EventKind, PublicEvent
+from relay.store.database import Database
+from relay.store.public_schema import counter, events
+
+MOST: Mapping[EventKind, tuple[int, int]] = {
+    EventKind.KEY: (1000, 64 << 20),
+    EventKind.CONFIRMED: (10_000, 1 << 20),
+    EventKind.OPENED: (10_000, 1 << 20),
+    EventKind.ANSWER: (1000, 2 << 30),
+}
+"""How many of a kind wait for the relay, and how many octets: strangers fill no disk, and no kind keeps others out."""
+
+_FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.c.size)
+
+
+class Crowded(StoreError):
+    """As many events of this kind wait as may."""
+
+
+class PublicEvents:
+    """The table `public_event`."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, kind: EventKind, about: str, octets: bytes = b"", *, once: bool = False) -> None:
+        """Keep one for the relay. `once`: not where one of this kind about the same waits already."""
+        now = int(self._clock())
+
+        def write(connection: Connection) -> None:
+            if once and _waits(connection, kind, about):
+                return
+            _make_room(connection, kind, len(octets))
+            number = connection.execute(update(counter).values(number=counter.c.number + 1).returning(counter.c.number))
+            connection.execute(
+                insert(events),
+                {
+                    "number": number.scalar_one(),
+                    "kind": kind.value,
+                    "about": about,
+                    "time": now,
+                    "size": len(octets),
+                    "octets": octets,
+                },
+            )
+
+        await self._database.write(write)
+
+    async def since(self, number: int, limit: int) -> list[PublicEvent]:
+        """So many with a higher number, in their order."""
+        wanted = select(*_FACTS).where(events.c.number > number).order_by(events.c.number).limit(limit)
+        rows = await self._database.read(lambda c: c.execute(wanted).all())
+        return [PublicEvent(row[0], EventKind(row[1]), row[2], row[3], row[4]) for row in rows]
+
+    async def octets(self, number: int) -> bytes | None:
+        """Of this event; None where it is gone."""
+        wanted = select(events.c.octets).where(events.c.number == number)
+        found = await self._database.read(lambda c: c.execute(wanted).scalar_one_or_none())
+        return None if found is None else bytes(found)
+
+    async def remove(self, number: int) -> bool:
+        """The relay has it; False where it was gone."""
+        wanted = delete(events).where(events.c.number == number)
+        return bool(await self._database.write(lambda c: c.execute(wanted).rowcount))
+
+
+def _waits(connection: Connection, kind: EventKind, about: str) -> bool:
+    wanted = select(events.c.number).where(events.c.kind == kind.value, events.c.about == about).limit(1)
+    return connection.execute(wanted).first() is not None
+
+
+def _make_room(connection: Connection, kind: EventKind, size: int) -> None:
+    number, octets = MOST[kind]
+    sums = select(func.count(), func.coalesce(func.sum(events.c.size), 0)).where(events.c.kind == kind.value)
+    waiting, held = connection.execute(sums).one()
+    if waiting >= number or held + size > octets:
+        raise Crowded("as many events wait for the relay as may")

@@ -1,0 +1,260 @@
+"""The HTTP server, by aiohttp: bounds for whatever comes from outside, and headers that every answer has.
+
+Bounds: connections in all and of one client, octets and number of header fields, octets of a body, seconds for a
+request and for reading its answer. A body has a length in front (`Content-Length`): other framings, a body of GET, two
+names of the host and everything else that two programs could read differently are refused, and the connection ends.
+Nothing is logged of a request, and no answer repeats anything of it. Raises `ListenError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from relay.model.endpoint import HttpPlace
+from relay.model.errors import ListenError, StoreError
+from relay.process.budget import Budget, Lease
+from relay.telemetry import events
+from relay.telemetry.events import Event
+from relay.telemetry.unix_listener import bound_unix, reason
+from relay.web.http.clients import FORWARDED, Network, client_of
+from relay.web.http.messages import Answer, Handler, Refusal, Request, said
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "Server": "pgp-relay",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer has, where it does not say otherwise."""
+
+SMALL_BODY = 1 << 16
+"""Octets of a body that needs no room of the budget."""
+_HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_SILENT = logging.getLogger(__name__)
+_SILENT.disabled = True  # aiohttp would write what was asked into our log
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of a server."""
+
+    connections: int = 1000
+    of_one_client: int = 50
+    """A reverse proxy of ours may have all."""
+    head: int = 8192
+    """Octets of the request line, and of one field."""
+    fields: int = 64
+    idle: float = 15.0
+    """Seconds for a request's head, and between two requests."""
+    seconds: float = 30.0
+    """For a request and its answer, and so much more for each `slowest` octets."""
+    slowest: int = 8192
+    memory: int = 256 << 20
+    """Octets of large bodies that are held at a time."""
+
+
+class Server:
+    """`listen`, and `close` at the end."""
+
+    def __init__(self, answer: Handler, *, proxies: Sequence[Network] = (), bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+        self._answer = answer
+        self._proxies = proxies
+        self._budget = Budget(self.bounds.memory)
+        self._connections = _Connections(self._handle, self.bounds, proxies)
+        self._servers: list[asyncio.Server] = []
+        self._socket: Path | None = None
+
+    async def listen(self, place: HttpPlace, *, mode: int = 0o660, tls: ssl.SSLContext | None = None) -> None:
+        """At this place; `mode` of a unix socket says who may connect."""
+        loop = asyncio.get_running_loop()
+        try:
+            if place.path:
+                made = await bound_unix(Path(place.path), mode)
+                self._socket = Path(place.path)
+                self._servers.append(await loop.create_unix_server(self._connections, sock=made, ssl=tls))
+            else:
+                self._servers.append(await loop.create_server(self._connections, place.host, place.port, ssl=tls))
+        except OSError as error:
+            raise ListenError(f"{place} cannot be listened on: {reason(error)}") from error
+
+    @property
+    def port(self) -> int:
+        """The TCP port, where it listens on one."""
+        return int(self._servers[0].sockets[0].getsockname()[1])
+
+    async def close(self, seconds: float) -> None:
+        """No new connection; what is asked already is answered within so many seconds."""
+        for server in self._servers:
+            server.close()
+        if self._socket:
+            self._socket.unlink(missing_ok=True)
+        self._connections.pre_shutdown()  # those that ask nothing end at once
+        await self._connections.shutdown(seconds)
+
+    async def _handle(self, asked: web.BaseRequest) -> web.StreamResponse:
+        protocol = asked.protocol
+        length = asked.content_length or 0
+        _hurry(protocol, self.bounds, length)
+        with self._budget.lease() as lease:
+            answer = await self._answered(asked, length, lease)
+            response = _response(answer)
+            if not asked.content.is_eof() or answer.status in _ENDING:
+                response.force_close()
+            _hurry(protocol, self.bounds, len(answer.body))
+            await response.prepare(asked)
+            await response.write_eof()
+        return response
+
+    async def _answered(self, asked: web.BaseRequest, length: int, lease: Lease) -> Answer:
+        try:
+            return await self._answer(self._request(asked, length, lease))
+        except Refusal as refusal:
+            return refusal.answer
+        except StoreError as error:
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+            return said(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
+        except Exception as error:  # noqa: BLE001  a fault of ours is told in our log, and not to who asked
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+            return said(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _request(self, asked: web.BaseRequest, length: int, lease: Lease) -> Request:
+        """Raises `Refusal` for what could be read in two ways."""
+        framed = "Transfer-Encoding" in asked.headers or "Content-Encoding" in asked.headers
+        if framed or "Upgrade" in asked.headers:
+            raise Refusal(HTTPStatus.LENGTH_REQUIRED if framed else HTTPStatus.BAD_REQUEST)
+        host = _HOST.fullmatch(asked.headers.get("Host", "").lower())
+        if host is None or (asked.method in {"GET", "HEAD"} and length):
+            raise Refusal(HTTPStatus.BAD_REQUEST)
+        path, _, query = asked.raw_path.partition("?")
+        peer = asked.transport.get_extra_info("peername") if asked.transport else None
+
+        def hold(octets: int) -> None:
+            if octets > SMALL_BODY and not lease.take(octets):
+                raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
+
+        async def read(most: int) -> bytes:
+            if length > most:
+                raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            hold(length)
+            return await asked.content.read()
+
+        return Request(
+            method=asked.method,
+            path=path,
+            query=query,
+            host=host[1],
+            client=client_of(peer[0] if isinstance(peer, tuple) else "", asked.headers.get(FORWARDED), self._proxies),
+            headers=asked.headers,
+            read=read,
+            hold=hold,
+        )
+
+
+_ENDING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.INTERNAL_SERVER_ERROR})
+"""After these the connection ends."""
+
+
+class _Connections(web.Server):
+    """Makes a handler for each connection."""
+
+    def __init__(self, handler: Any, bounds: Bounds, proxies: Sequence[Network]) -> None:  # noqa: ANN401  aiohttp's
+        settings: dict[str, Any] = {
+            "logger": _SILENT,
+            "access_log": None,
+            "lingering_time": 0,
+            "keepalive_timeout": bounds.idle,
+            "max_headers": bounds.fields,
+            "max_line_size": bounds.head,
+            "max_field_size": bounds.head,
+            "read_bufsize": SMALL_BODY,
+            "auto_decompress": False,
+        }
+        super().__init__(handler, **settings)
+        self.bounds = bounds
+        self.proxies = proxies
+        self.clients: Counter[str] = Counter()
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def full(self, client: str) -> bool:
+        """Whether there are more connections than may be."""
+        one = bool(client) and self.clients[client] > self.bounds.of_one_client
+        return one or len(self.connections) > self.bounds.connections
+
+
+class _Connection(web.RequestHandler):
+    """One connection within its bounds."""
+
+    __slots__ = ("_client", "_timer", "_within")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        manager = self._manager
+        if not isinstance(manager, _Connections):
+            raise TypeError("it is made by _Connections")
+        self._within = manager
+        self._timer: asyncio.TimerHandle | None = None
+        peer = transport.get_extra_info("peername")
+        self._client = client_of(peer[0] if isinstance(peer, tuple) else "", None, manager.proxies)
+        manager.clients[self._client] += 1
+        if manager.full(self._client):
+            self._abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._within.clients[self._client] -= 1
+        if not self._within.clients[self._client]:
+            del self._within.clients[self._client]
+        super().connection_lost(exc)
+
+    def hurry(self, seconds: float) -> None:
+        """What is under way has so many seconds, from now."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._abort)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """In our words: aiohttp's own repeat what was asked."""
+        del request, message
+        large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        response = _response(said(large if isinstance(exc, LineTooLong) else HTTPStatus(status)))
+        response.force_close()
+        return response
+
+    def _abort(self) -> None:
+        if self.transport:
+            self.transport.abort()
+
+
+def _hurry(protocol: web.RequestHandler, bounds: Bounds, octets: int) -> None:
+    if isinstance(protocol, _Connection):
+        protocol.hurry(bounds.seconds + octets / bounds.slowest)
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {**SECURITY, "Content-Type": answer.content_type, **answer.headers}
+    if answer.status is HTTPStatus.NO_CONTENT or answer.status is HTTPStatus.NOT_MODIFIED:
+        del headers["Content-Type"]
+    return web.Response(status=answer.status, body=answer.body, headers=headers)

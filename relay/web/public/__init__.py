@@ -1,0 +1,1 @@
+"""The public web service: Web Key Directory and pages for correspondents, without any of the relay's secrets."""
