@@ -18,8 +18,9 @@ from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
+from relay.daemon.jobs.own_keys import INTERVAL
 from relay.daemon.jobs.retention import Retention
-from relay.daemon.own import OwnParts, build_authors, build_existing, build_job
+from relay.daemon.own import OwnParts, build_authors, build_existing, build_jobs
 from relay.daemon.public_link import PublicLink, build_link
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
@@ -56,6 +57,8 @@ class Components:
     outlet: SmtpOutlet
     pipeline: Pipeline
     schedule: Schedule
+    own_keys: Schedule
+    """Of the certificates of our own addresses, which may take a quarter of an hour."""
     incoming: IncomingComponents | None = None
     """Where incoming mail is taken."""
     link: PublicLink | None = None
@@ -111,11 +114,11 @@ async def build(config: Config, persistence: Persistence) -> Components:
     retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
     key_count = KeyCount(persistence.store.certificates)
     jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
-    if own_keys := build_job(config, own, existing):
-        jobs.append(own_keys.round)
     schedule = Schedule(jobs, key_refresh.interval)
+    own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
     incoming = build_incoming(config, persistence, resolver, hostname(config))
-    return Components(config, resolver, outlet, pipeline, schedule, incoming, build_link(config, persistence.store))
+    link = build_link(config, persistence.store)
+    return Components(config, resolver, outlet, pipeline, schedule, own_keys, incoming, link)
 
 
 def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.config import Config
-from relay.daemon.engines import passphrase
+from relay.daemon.engines import passphrase, sequoia
 from relay.daemon.jobs.own_keys import OwnKeysJob
 from relay.model import Address
 from relay.model.errors import OwnError, RelayError
@@ -14,7 +14,7 @@ from relay.openpgp import signing
 from relay.openpgp.own import GnuPGKeyMaker
 from relay.own.certificates import Lifetimes, OwnCertificates
 from relay.own.existing import ListedInFile, OnlyAdded
-from relay.own.ports import Existing
+from relay.own.ports import Existing, KeyMaker
 from relay.own.rotation import Rotation
 from relay.own.senders import Senders
 from relay.pipeline.author import Authors
@@ -86,9 +86,9 @@ def build_existing(config: Config) -> Existing:
     return ListedInFile(config.own.addresses) if config.own.addresses else OnlyAdded()
 
 
-def build_job(config: Config, parts: OwnParts, existing: Existing) -> OwnKeysJob | None:
-    """What keeps them up beside mail; None where there are no own domains."""
-    return OwnKeysJob(parts.both, existing, parts.store.leases) if config.own.domains else None
+def build_jobs(config: Config, parts: OwnParts, existing: Existing) -> list[OwnKeysJob]:
+    """What keeps them up beside mail; nothing where there are no own domains."""
+    return [OwnKeysJob(parts.both, existing, parts.store.leases)] if config.own.domains else []
 
 
 def lifetimes(config: Config) -> Lifetimes:
@@ -96,12 +96,14 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(config.own.subkey.valid, config.own.subkey.renew, config.own.subkey.keep)
 
 
-async def _maker(config: Config, store: Store) -> GnuPGKeyMaker:
+async def _maker(config: Config, store: Store) -> KeyMaker:
     organisation = await store.own_keys.organisation()
     if organisation is None:
         raise OwnError("the organisation has no key yet: pgp-relay own create NAME")
     data = await signing.export_binary(config.keyring, organisation)
-    return GnuPGKeyMaker(config.keyring, organisation, data, passphrase(config))
+    make = GnuPGKeyMaker if config.engine == "gnupg" else sequoia().SequoiaKeyMaker
+    maker: KeyMaker = make(config.keyring, organisation, data, passphrase(config))
+    return maker
 
 
 def _tell(error: RelayError) -> None:

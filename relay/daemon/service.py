@@ -70,6 +70,7 @@ class Service:
         ]
         if self._role.duties:
             tasks.append(asyncio.create_task(run_jobs(lambda: self._components.schedule)))
+            tasks.append(asyncio.create_task(run_jobs(lambda: self._components.own_keys)))
             tasks.append(asyncio.create_task(keep_linked(lambda: self._components.link)))
         await self._signals.stop.wait()
         for task in tasks:

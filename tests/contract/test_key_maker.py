@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lab.gnupghome import gnupg_home, gpg
 
+from relay.daemon.openers import OpenerSettings
 from relay.model import Address, Certificate
+from relay.model.errors import EngineError
+from relay.model.opened import Closed, Entitled, Opened, Reason
 from relay.model.own import OwnKey
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.own import GnuPGKeyMaker
+from relay.openpgp.sequoia.own import SequoiaKeyMaker
 from relay.own.ports import KeyMaker
 
 MARTIN = Address("dr.martin@hopital.example")
@@ -42,12 +46,15 @@ class Ours:
         return done.stdout if done.returncode == 0 else None
 
 
-@pytest.fixture(params=["gnupg"])
-async def ours() -> Iterator[Ours]:
+MAKERS = {"gnupg": GnuPGKeyMaker, "sequoia": SequoiaKeyMaker}
+
+
+@pytest.fixture(params=MAKERS)
+async def ours(request: pytest.FixtureRequest) -> AsyncIterator[Ours]:
     with gnupg_home() as home:
         made = await signing.generate_organisation(home, "Hôpital Exemple")
         data = await signing.export_binary(home, made.fingerprint)
-        yield Ours(home, made.fingerprint, GnuPGKeyMaker(home, made.fingerprint, data, None))
+        yield Ours(home, made.fingerprint, MAKERS[request.param](home, made.fingerprint, data, None))
 
 
 def encrypted_to(key: OwnKey, program: str) -> bytes:
@@ -117,6 +124,35 @@ async def test_a_revoked_one_is_revoked_for_everybody_and_still_opens_old_mail(o
     revoked = await ours.maker.revoke(martin)
     assert (await judged(revoked)).primary.revoked
     assert ours.opened(revoked, old) == b"reply"
+
+
+@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
+async def test_both_engines_open_mail_to_it_until_it_is_deleted(ours: Ours, engine: str) -> None:
+    (martin,) = await ours.maker.make([MARTIN], VALID)
+    opener = OpenerSettings(engine, ours.home, 30.0, 1 << 20).opener()  # type: ignore[arg-type]  # a literal
+    message = encrypted_to(martin, "gpg")
+    assert await opener.open(message, Entitled((martin,)), []) == Opened(b"reply")
+    assert await opener.open(message, Entitled((await ours.maker.revoke(martin),)), []) == Opened(b"reply")
+    await ours.maker.forget(martin.subkeys[0])
+    with pytest.raises(EngineError):
+        await opener.open(message, Entitled((martin,)), [])
+    deleted = frozenset({martin.subkeys[0].fingerprint})
+    assert await opener.open(message, Entitled((martin,), deleted=deleted), []) == Closed(Reason.NO_KEY)
+
+
+async def test_many_are_made_where_no_mail_waits(ours: Ours) -> None:
+    addresses = [Address(f"a{n}@hopital.example") for n in range(7)]
+    made = await ours.maker.make(addresses, VALID)
+    assert [key.address for key in made] == addresses
+    assert [await ours.maker.missing(key) for key in made] == [[]] * 7
+    assert len({key.fingerprint for key in made}) == 7
+
+
+async def test_secret_parts_are_the_users_alone(ours: Ours) -> None:
+    await ours.maker.make([MARTIN], VALID)
+    files = [*(ours.home / "private-keys-v1.d").iterdir(), *(ours.home / "openpgp-revocs.d").iterdir()]
+    assert len(files) >= 4
+    assert {file.stat().st_mode & 0o177 for file in files} == {0}
 
 
 async def test_the_keyring_of_the_home_stays_small(ours: Ours) -> None:

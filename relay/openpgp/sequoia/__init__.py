@@ -6,5 +6,6 @@ Importing it without the extra raises `ImportError`, which `relay.daemon.engines
 from relay.openpgp.sequoia.engine import Sequoia
 from relay.openpgp.sequoia.examiner import SequoiaExaminer
 from relay.openpgp.sequoia.opener import SequoiaOpener
+from relay.openpgp.sequoia.own import SequoiaKeyMaker
 
-__all__ = ["Sequoia", "SequoiaExaminer", "SequoiaOpener"]
+__all__ = ["Sequoia", "SequoiaExaminer", "SequoiaKeyMaker", "SequoiaOpener"]
