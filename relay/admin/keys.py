@@ -14,6 +14,9 @@ from relay.model import Address, Certificate, Entry, Why
 from relay.model.errors import RelayError
 from relay.store import Store
 
+MOST_NAMED = 5
+"""Patterns that a sentence names."""
+
 
 class NoSuchKey(RelayError):
     """The name of a key fits no key, or several, or one with which this cannot be done."""
@@ -100,6 +103,7 @@ async def one(store: Store, name: str) -> Entry:
 async def remove(store: Store, name: str) -> Removed:
     """Take one key out."""
     certificate = (await one(store, name)).certificate
+    await _refuse_bound(store, certificate.fingerprint)
     await store.certificates.remove(certificate.fingerprint)
     bare = [address for address in certificate.shown_addresses if not await store.certificates.by_address(address)]
     return Removed(certificate.fingerprint, bare)
@@ -121,9 +125,17 @@ async def approve(store: Store, name: str) -> str:
 async def reject(store: Store, name: str) -> str:
     """Take a proposed key out and do not have it proposed again; its fingerprint."""
     fingerprint = (await one(store, name)).certificate.fingerprint
+    await _refuse_bound(store, fingerprint)
     if not await store.certificates.reject(fingerprint):
         raise _not_proposed(fingerprint, "reject")
     return fingerprint
+
+
+async def _refuse_bound(store: Store, fingerprint: str) -> None:
+    """Without one of its keys a binding would keep all of its mail back."""
+    if bound := await store.bindings.holding([fingerprint]):
+        patterns = ", ".join(binding.pattern for binding in bound[:MOST_NAMED])
+        raise NoSuchKey(f"{fingerprint}: is bound to {patterns}; keys unbind first, or bind other keys")
 
 
 def _not_proposed(fingerprint: str, verb: str) -> NoSuchKey:

@@ -171,8 +171,6 @@ def _differences(parser: configparser.ConfigParser, found: Found) -> Iterator[st
     if any(parser.has_option("zeyple", name) for name in KNOWN["zeyple"] if name.startswith("missing_key")):
         yield "The text for missing keys is not carried over: notices.templates changes the words of ours."
     yield from _unknown(parser)
-    if _has_groups(found.home / "gpg.conf"):
-        yield "gpg.conf has lines with group: they are not carried over, each recipient needs a key of that address."
 
 
 def _unknown(parser: configparser.ConfigParser) -> Iterator[str]:
@@ -180,18 +178,6 @@ def _unknown(parser: configparser.ConfigParser) -> Iterator[str]:
         for option in parser[section]:
             if section != RULES and option not in KNOWN.get(section, set()):
                 yield f"[{section}] {option}: not known here, and not carried over."
-
-
-def _has_groups(file: Path) -> bool:
-    """Also where the file is too large to be read whole."""
-    try:
-        if not file.is_file():  # a pipe would be waited for
-            return False
-        with file.open(encoding="utf-8", errors="replace") as text:
-            lines = text.read(LARGEST).splitlines()
-            return any(line.split()[:1] == ["group"] for line in lines) or bool(text.read(1))
-    except OSError:
-        return False
 
 
 def _is_true(path: Path, parser: configparser.ConfigParser, option: str) -> bool:

@@ -34,6 +34,9 @@ KEYS = Group(
         "expiring": "keys:expiring",
         "approve": "keys:approve",
         "reject": "keys:reject",
+        "bind": "bindings:bind",
+        "unbind": "bindings:unbind",
+        "bindings": "bindings:bindings",
         "generate": "keys_generate:generate",
     },
 )

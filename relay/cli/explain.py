@@ -113,6 +113,7 @@ def _object(explanation: Explanation) -> dict[str, object]:
         "origin": origin,
         "expires": moment(expires),
         "signed_by": explanation.signer.fingerprint or explanation.signer.name if explanation.signer else None,
+        "binding": _binding(explanation.search.lookup if explanation.search else None),
     }
 
 
@@ -127,6 +128,10 @@ def _key(lookup: Lookup | None) -> tuple[str | None, str | None, int | None]:
             return None, None, None
         case _ as never:
             assert_never(never)
+
+
+def _binding(lookup: Lookup | None) -> str | None:
+    return (lookup.binding or None) if isinstance(lookup, Found | Unusable) else None
 
 
 def _print(explanation: Explanation, look: Look) -> None:

@@ -29,6 +29,7 @@ SHORT = {
     Why.SUBKEY_UNSUPPORTED: "algorithm",
     Why.USER_ID_INVALID: "invalid",
     Why.AMBIGUOUS: "unclear",
+    Why.NOT_THERE: "missing",
 }
 """A word for each reason against a key; `keys show` has all of it."""
 
@@ -44,7 +45,14 @@ _COLUMNS = (
 )
 
 
-def as_object(entry: Entry, beside: Mapping[Address, Sequence[Entry]] = MappingProxyType({})) -> dict[str, object]:
+Bound = Mapping[str, Sequence[str]]
+"""Of keys, by their fingerprints, the patterns that they are bound to (`relay.admin.bindings`)."""
+NOTHING_BOUND: Bound = MappingProxyType({})
+
+
+def as_object(
+    entry: Entry, beside: Mapping[Address, Sequence[Entry]] = MappingProxyType({}), bound: Bound = NOTHING_BOUND
+) -> dict[str, object]:
     """Its fields; `beside` are the keys of addresses that have several, the one that is used first."""
     certificate = entry.certificate
     now = time.time()
@@ -59,19 +67,23 @@ def as_object(entry: Entry, beside: Mapping[Address, Sequence[Entry]] = MappingP
         "weak": bool(weaknesses),
         "reason": certificate.fault or (why.value if why else ", ".join((*weaknesses, *_newer(entry, beside))) or None),
         "proposed": entry.proposed,
+        "bindings": list(bound.get(certificate.fingerprint, ())),
     }
 
 
-def tell(entries: Sequence[Entry], look: Look, *, as_json: bool, whole: bool = False) -> None:
+def tell(
+    entries: Sequence[Entry], look: Look, bound: Bound = NOTHING_BOUND, *, as_json: bool, whole: bool = False
+) -> None:
     """One array, or one line a key."""
     if as_json:
         beside = several(entries, time.time())
-        print_json([as_object(entry, beside) for entry in entries])
+        print_json([as_object(entry, beside, bound) for entry in entries])
     else:
-        print_table(_COLUMNS, [_row(entry, look) for entry in entries], whole=whole, nothing="no key is like that")
+        rows = [_row(entry, look, bound) for entry in entries]
+        print_table(_COLUMNS, rows, whole=whole, nothing="no key is like that")
 
 
-def tell_all_of(entries: Sequence[Entry], look: Look) -> None:
+def tell_all_of(entries: Sequence[Entry], look: Look, bound: Bound) -> None:
     """Everything known of each, for people."""
     for entry in entries:
         certificate = entry.certificate
@@ -80,6 +92,8 @@ def tell_all_of(entries: Sequence[Entry], look: Look) -> None:
         say("  state    ", (why.value if why else "usable", "red" if why else "green"), _remarks(entry))
         say(f"  key      {certificate.fingerprint}")
         say(f"  origin   {entry.origin.value}, changed {look.day(entry.updated)}")
+        for pattern in bound.get(certificate.fingerprint, ()):
+            say(f"  bound to {pattern}")
         for user_id in certificate.user_ids:
             say(f"  user id  {user_id.text}{_user_id_remark(user_id)}")
         for component in certificate.components:
@@ -98,11 +112,11 @@ def tell_several(entries: Sequence[Entry]) -> None:
         say(told(address, keys))
 
 
-def _row(entry: Entry, look: Look) -> Row:
+def _row(entry: Entry, look: Look, bound: Bound) -> Row:
     """In the order of `_COLUMNS`."""
     certificate = entry.certificate
     return (
-        _addresses(certificate, look),
+        _addresses(certificate, bound, look),
         _state(entry, look),
         look.day(certificate.expires),
         look.key(certificate.fingerprint),
@@ -110,11 +124,10 @@ def _row(entry: Entry, look: Look) -> Row:
     )
 
 
-def _addresses(certificate: Certificate, look: Look) -> str:
-    """All of them, or the first one and how many more."""
-    texts = (
-        [address.text for address in certificate.listed_addresses] or [u.text for u in certificate.user_ids] or ["none"]
-    )
+def _addresses(certificate: Certificate, bound: Bound, look: Look) -> str:
+    """All of them and the patterns that it is bound to, or the first one and how many more."""
+    texts = [address.text for address in certificate.listed_addresses] or [u.text for u in certificate.user_ids]
+    texts = [*bound.get(certificate.fingerprint, ()), *texts] or ["none"]
     if look.full:
         return ", ".join(texts)
     return texts[0] if len(texts) == 1 else f"{texts[0]} +{len(texts) - 1}"

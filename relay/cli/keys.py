@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 
-from relay.admin import keys
+from relay.admin import bindings, keys
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.key_listing import tell, tell_all_of, tell_several
+from relay.cli.key_listing import Bound, tell, tell_all_of, tell_several
 from relay.cli.output import fail, print_json, say
 from relay.cli.times import Full, Look, Utc
 from relay.cli.values import address, given, one_of
 from relay.config.values import duration
 from relay.mail.armor import enarmor
-from relay.model import Origin, normalise_domain
+from relay.model import Entry, Origin, normalise_domain
+from relay.store import Store
 
 Fingerprint = Annotated[
     list[str],
@@ -64,8 +66,8 @@ def list_(  # noqa: PLR0913  each is an option
         proposed=proposed,
         within=given("--within", duration, within),
     )
-    entries = with_store(context_of(context).config(), lambda store: keys.every(store, wanted, sort))
-    tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+    entries, bound = _with_bindings(context, lambda store: keys.every(store, wanted, sort))
+    tell(entries, Look.of(full=full, utc=utc), bound, whole=full, as_json=as_json)
     if not as_json:
         tell_several(entries)
 
@@ -79,14 +81,14 @@ def show(
     """
     name = _one_of(selector)
     wanted = address(name) if "@" in name else name
-    entries = with_store(context_of(context).config(), lambda store: keys.named(store, wanted))
+    entries, bound = _with_bindings(context, lambda store: keys.named(store, wanted))
     if not entries:
         fail(f"no key is known for {name}")
     look = Look.of(full=full, utc=utc)
     if as_json:
-        tell(entries, look, as_json=True)
+        tell(entries, look, bound, as_json=True)
     else:
-        tell_all_of(entries, look)
+        tell_all_of(entries, look, bound)
 
 
 def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
@@ -127,10 +129,9 @@ def expiring(
 
     $ pgp-relay keys expiring --within 60d
     """
-    config = context_of(context).config()
     seconds = given("--within", duration, within)
-    entries = with_store(config, lambda store: keys.expiring(store, seconds or 0.0))
-    tell(entries, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+    entries, bound = _with_bindings(context, lambda store: keys.expiring(store, seconds or 0.0))
+    tell(entries, Look.of(full=full, utc=utc), bound, whole=full, as_json=as_json)
 
 
 def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
@@ -153,6 +154,17 @@ def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
     """
     name = _one_of(fingerprint)
     say(f"rejected {with_store(context_of(context).config(), lambda store: keys.reject(store, name))}")
+
+
+def _with_bindings(
+    context: typer.Context, work: Callable[[Store], Awaitable[list[Entry]]]
+) -> tuple[list[Entry], Bound]:
+    """Keys, and what each is bound to."""
+
+    async def both(store: Store) -> tuple[list[Entry], Bound]:
+        return await work(store), await bindings.patterns_by_key(store)
+
+    return with_store(context_of(context).config(), both)
 
 
 def _one_of(words: list[str]) -> str:

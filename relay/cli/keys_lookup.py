@@ -68,7 +68,7 @@ def _row(told: SourceReport, look: Look) -> Row:
     return (
         told.lookup.method or told.source,
         result,
-        look.key(fingerprint or ""),
+        ", ".join(map(look.key, (fingerprint or "").split())),
         look.moment(told.asked),
         f"{told.seconds:.3f}",
         reason or "",
@@ -78,7 +78,7 @@ def _row(told: SourceReport, look: Look) -> Row:
 def _result(answer: Lookup) -> tuple[str, str | None, str | None]:
     match answer:
         case Found():
-            return "found", answer.certificate.fingerprint, None
+            return "found", " ".join(each.fingerprint for each in answer.certificates), None
         case NotFound():
             return "not found", None, None
         case Unusable():

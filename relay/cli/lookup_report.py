@@ -27,7 +27,8 @@ def steps(search: Search, address: Address, look: Look) -> Iterator[Step]:
     if search.not_asked:
         yield "not asked", ", ".join(search.not_asked)
     if isinstance(search.lookup, Found):
-        yield "certificate", _judged(search.lookup.certificate, address, look)
+        for certificate in search.lookup.certificates:
+            yield "certificate", _judged(certificate, address, look)
 
 
 def came_out(lookup: Lookup, look: Look) -> str:
@@ -35,7 +36,10 @@ def came_out(lookup: Lookup, look: Look) -> str:
     match lookup:
         case Found(certificate=certificate):
             end = look.day(certificate.expires)
-            return f"{look.key(certificate.fingerprint)} by {lookup.method} ({lookup.origin.value}), expires {end}"
+            more = f" and {len(lookup.others)} more" if lookup.others else ""
+            return (
+                f"{look.key(certificate.fingerprint)}{more} by {lookup.method} ({lookup.origin.value}), expires {end}"
+            )
         case NotFound():
             return "no source knows one"
         case Unusable():
@@ -51,8 +55,9 @@ def _where(answer: SourceReport) -> str:
 def _said(answer: SourceReport, look: Look) -> str:
     when = f"remembered from {look.moment(answer.asked)}" if answer.remembered else f"{answer.seconds:.3f} s"
     match answer.lookup:
-        case Found(certificate=certificate):
-            said = f"has {look.key(certificate.fingerprint)}"
+        case Found():
+            keys = ", ".join(look.key(each.fingerprint) for each in answer.lookup.certificates)
+            said = f"has {keys}"
         case NotFound():
             said = "has no key"
         case Unusable(fingerprint=fingerprint, why=why):
@@ -66,6 +71,9 @@ def _then(answer: SourceReport, excused: frozenset[str], look: Look, *, last: bo
     """Why it went on from there, or did not."""
     onward = "no source is left" if last else "the next one is asked"
     match answer.lookup:
+        case Found(binding=pattern) | Unusable(binding=pattern) if pattern:
+            used = isinstance(answer.lookup, Found)
+            return f"{'all of them are used' if used else 'never encrypted to fewer keys'}: the search ends"
         case Found() as found:
             return _of_found(found, answer.judged, onward, look, last=last)
         case NotFound():
@@ -73,11 +81,8 @@ def _then(answer: SourceReport, excused: frozenset[str], look: Look, *, last: bo
         case Unusable():
             return f"never taken for “no key”, but another source may have it renewed: {onward}"
         case Outage():
-            if stored:
-                return "what is stored stays in use"
-            if answer.source in excused:
-                return f"the rule's wkd_outage excuses it: {onward}"
-            return "an outage is never “no key”: the search ends"
+            excuse = f"the rule's wkd_outage excuses it: {onward}" if answer.source in excused else ""
+            return "what is stored stays in use" if stored else excuse or "an outage is never “no key”: the search ends"
 
 
 def _of_found(found: Found, judged: Lookup | None, onward: str, look: Look, *, last: bool) -> str:

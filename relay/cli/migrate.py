@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
+from relay.admin import gnupg_groups
 from relay.admin import zeyple as leaving
 from relay.admin.owner import become_owner
-from relay.cli.context import Json, context_of, run
+from relay.cli.context import Json, context_of, run, with_store
 from relay.cli.keys_import import Report, import_keys, named
 from relay.cli.output import agreed, fail, print_json, say
 from relay.cli.times import Look
-from relay.config import load, parse
+from relay.config import Config, load, parse
 from relay.model.errors import ConfigError, RelayError
 
 
@@ -46,10 +47,12 @@ def zeyple(  # noqa: PLR0913  each is an option
     text = leaving.config(found, (keyring or _keyring(target)).absolute())
     config = parse(text.encode(), target)
     report = Report(as_json, Look.of())
+    groups = gnupg_groups.read((gnupg_home or found.home) / "gpg.conf")
     with named([], gnupg_home or found.home) as files:
         written = _write(target, text, yes=yes)
         become_owner(config.keyring)
         run(import_keys(config, files, report))
+        found.notes += _groups(config, groups)
     if as_json:
         print_json({"config": str(target), "written": written, "notes": found.notes})
     else:
@@ -57,6 +60,13 @@ def zeyple(  # noqa: PLR0913  each is an option
         for note in found.notes:
             say(f"- {note}")
     report.close()
+
+
+def _groups(config: Config, groups: gnupg_groups.Groups) -> list[str]:
+    """A sentence for each of GnuPG's groups."""
+    if not groups.keys:
+        return list(groups.notes)
+    return with_store(config, lambda store: gnupg_groups.carry_over(config, store, groups))
 
 
 def _keyring(target: Path) -> Path:

@@ -162,7 +162,7 @@ async def _verify(store: Store, logged: Link | None, *, as_json: bool) -> None:
 
 
 def _object(record: Record) -> dict[str, object]:
-    told = {**asdict(record), "time": moment(record.time)}
+    told = {**asdict(record), "time": moment(record.time), "binding": record.binding or None}
     return told if record.shadow else {name: value for name, value in told.items() if name != "shadow"}
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from relay.config import Config
 from relay.config.sections import LdapServer
 from relay.keys import wkd
+from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
-from relay.keys.current import CurrentCertificates
+from relay.keys.current import CurrentCertificates, KnownCertificates
 from relay.keys.designated_revokers import RevocationExaminer
 from relay.keys.keyring import NAME as KEYRING
 from relay.keys.keyring import Keyring
@@ -109,6 +110,13 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(cache.found, cache.not_found, cache.unavailable)
 
 
+def build_bound_keys(config: Config, store: Store) -> BoundKeys:
+    """For commands that tell of bindings: keys are judged as they are stored."""
+    listed = KEYRING in config.lookup.sources
+    keyring = _keyring(config, store.certificates, imported=listed)
+    return BoundKeys(store.bindings, store.certificates, keyring)
+
+
 def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Resolver:
     """Keyring and sources, as the configuration has them; each with an examiner of its own."""
     listed, versions = KEYRING in config.lookup.sources, readable_versions(config)
@@ -120,9 +128,14 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
     merge_policy = MergePolicy(store.certificates, verifying(), imported_first=listed)
     found = Sources(config, lambda: LearningExaminer(verifying(), merge_policy), verifying)
     cache = CacheStore(store.answers, current, merge_policy, lifetimes(config))
-    keyring = Keyring(current, refuse_weak=config.weak_keys == "refuse", versions=versions, imported=listed)
-    local = LocalStore(keyring, current, merge_policy, listed)
+    keyring = _keyring(config, current, imported=listed)
+    local = LocalStore(keyring, current, merge_policy, BoundKeys(store.bindings, current, keyring), listed)
     return Resolver(local, found.remotes(cache), config.lookup.timeout, found.close)
+
+
+def _keyring(config: Config, certificates: KnownCertificates, *, imported: bool) -> Keyring:
+    weak, versions = config.weak_keys == "refuse", readable_versions(config)
+    return Keyring(certificates, refuse_weak=weak, versions=versions, imported=imported)
 
 
 def _server(keys: LdapServer) -> Server:

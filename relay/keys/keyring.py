@@ -67,12 +67,26 @@ class Keyring:
         latest_first = sorted(entries, key=lambda entry: entry.updated, reverse=True)
         origins = {entry.certificate.fingerprint: entry.origin for entry in latest_first}
         certificates = (entry.certificate for entry in latest_first)
-        judged = selection.select(certificates, lambda certificate: self._fault(certificate, address, at))
-        if self._refuse_weak and judged.why is None:
-            judged = judged._replace(certificate=judged.certificate.without_weak_subkeys())
+        judged = selection.select(certificates, lambda certificate: self.fault(certificate, address, at))
+        if judged.why is None:
+            judged = judged._replace(certificate=self.trimmed(judged.certificate))
         return selection.answer(judged, origins[judged.certificate.fingerprint], NAME, NAME)
 
-    def _fault(self, certificate: Certificate, address: Address, at: float) -> Why | None:
+    async def has_imported(self, address: Address) -> bool:
+        """Whether an imported certificate decides for this address, usable or not. Raises `StoreError`."""
+        for wanted in filter(None, (address, address.untagged) if self._imported else ()):
+            known = await self._certificates.by_address(wanted)
+            if any(entry.origin is Origin.IMPORTED and not entry.proposed for entry in known):
+                return True
+        return False
+
+    def trimmed(self, certificate: Certificate) -> Certificate:
+        """The same, to be encrypted to as this site wants it."""
+        return certificate.without_weak_subkeys() if self._refuse_weak else certificate
+
+    def fault(self, certificate: Certificate, address: Address | None = None, at: float | None = None) -> Why | None:
+        """Why it must not be used here (for that address, at that time: now)."""
+        at = self._clock() if at is None else at
         why = certificate.unusable(at, address)
         if why is None and certificate.version not in self._versions:
             return Why.UNSUPPORTED

@@ -4,6 +4,8 @@
   not be used is never passed over for another. What sources brought counts from the store; once it is older than
   `lookup.cache.found` its source is asked again, for `REFRESH` seconds at most: while a source is down, slow or without
   the key, the stored certificate stays in use.
+- An imported certificate of the exact address decides; else a binding that covers the address (`relay.keys.bound`), and
+  then no source is asked.
 - Found ends the search, NotFound goes on to the next source, an outage ends it: an outage is never "no key", unless a
   rule excuses it for this source. No rule excuses a fault of this relay's own.
 - A certificate that must not be used never becomes "no key" or an outage: what is known of it is the answer at once.
@@ -65,6 +67,8 @@ class Resolver:
     async def ask_each(self, address: Address, refresh: Refresh = Refresh.WHEN_STALE) -> list[SourceReport]:
         """What each source answers, one after the other and none left out."""
         local = [await self._local.report(address)] if self._local.listed else []
+        if bound := await self._local.bound(address):
+            local.append(bound)
         return local + [(await ask(remote, address, refresh, object())).report for remote in self._remotes]
 
     async def close(self) -> None:

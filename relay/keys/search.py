@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from relay.keys.bound import NAME as BINDING
+from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, Refresh
 from relay.keys.current import KnownCertificates
 from relay.keys.fair_queue import Owner
@@ -46,8 +48,15 @@ class LocalStore:
     keyring: Keyring
     certificates: KnownCertificates
     merge_policy: MergePolicy
+    bound_keys: BoundKeys
     listed: bool = True
     """`keyring` is among the sources; else imported certificates do not count."""
+
+    async def bound(self, address: Address) -> SourceReport | None:
+        """What a binding has; None: no binding counts. Raises `StoreError`."""
+        now, begun = time.time(), time.monotonic()
+        found = await self.bound_keys.lookup(address)
+        return None if found is None else SourceReport(BINDING, found, now, now, time.monotonic() - begun)
 
     async def report(self, address: Address) -> SourceReport:
         """What the store has."""
@@ -103,6 +112,8 @@ class Search:
         """The answer. `turns` limits how many searches of a message read the store at a time."""
         try:
             async with turns:
+                if await self._look_bound():
+                    return self.known
                 await self._look_local()
             if not isinstance(self.known, Found | Outage):
                 await self._look_further()
@@ -111,6 +122,15 @@ class Search:
         except StoreError as error:
             self.known = Outage(self.local.keyring.name, str(error))
         return self.known
+
+    async def _look_bound(self) -> bool:
+        """Whether a binding decides: then no source is asked, whatever becomes of its keys."""
+        report = await self.local.bound(self.address)
+        if report is None:
+            return False
+        self.reports.append(report)
+        self.known = report.lookup
+        return True
 
     async def _look_local(self) -> None:
         report = await self.local.report(self.address)

@@ -28,6 +28,7 @@ MENDABLE = (
     Why.UNREADABLE,
     Why.INVALID,
     Why.REVOKED,
+    Why.NOT_THERE,
     Why.NO_USER_ID,
 )
 """All reasons, the easiest to mend first. Last is that of a certificate which may be somebody else's."""

@@ -36,6 +36,7 @@ class Why(StrEnum):
     SUBKEY_UNSUPPORTED = "the key's encryption subkey is of a kind that cannot be used here"
     USER_ID_INVALID = "the key's user id with this address has no valid self-signature"
     AMBIGUOUS = "the key's user id does not say clearly that it is for this address"
+    NOT_THERE = "a key that is bound to this address is not there any more"
 
 
 FEATURE_SEIPD2 = 0x08

@@ -29,6 +29,16 @@ class Encrypt:
     """It is not signed because it leaves too long after or before its Date."""
 
     @property
+    def fingerprint(self) -> str:
+        """Those of all keys that it is encrypted to, with a blank between them."""
+        return " ".join(certificate.fingerprint for certificate in self.found.certificates)
+
+    @property
+    def binding(self) -> str:
+        """The pattern of the binding that they are from; empty: none."""
+        return self.found.binding
+
+    @property
     def reason(self) -> str:
         """Where the key was found, and why the mail is not signed where it would be."""
         return f"key found: {self.found.method}{NOT_SIGNED if self.late else ''}"
@@ -53,6 +63,7 @@ class Refuse:
     by_reply: bool = False
     """Told by the SMTP reply and no notice (`refuse_with: reply`)."""
     fingerprint: str = ""
+    binding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class Hold:
     rule: str
     reason: str
     fingerprint: str = ""
+    binding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,16 @@ class Found:
     origin: Origin
     source: str
     method: str
-    """How the source found it: `keyring`, `wkd/advanced`, `ldap/gpgMailbox`."""
+    """How the source found it: `keyring`, `wkd/advanced`, `ldap/gpgMailbox`, `binding *@ville.example`."""
+    others: tuple[Certificate, ...] = ()
+    """Further ones that the mail has to be encrypted to as well: all keys of a binding."""
+    binding: str = ""
+    """The pattern of the binding that it is from."""
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All that the mail has to be encrypted to."""
+        return (self.certificate, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,8 @@ class Unusable:
     expires: int | None = None
     certificate: Certificate | None = field(default=None, compare=False, repr=False)
     """As a source brought it; None: it cannot be read, or it is in the store."""
+    binding: str = ""
+    """The pattern of the binding that it is from."""
 
 
 @dataclass(frozen=True, slots=True)

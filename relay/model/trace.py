@@ -42,6 +42,8 @@ class Record:
     """`OUT` or `IN`."""
     mark: str = ""
     """What an incoming mail was marked with (`relay.model.mark`)."""
+    binding: str = ""
+    """The pattern of the binding whose keys counted (`relay.model.binding`)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

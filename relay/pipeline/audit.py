@@ -101,7 +101,8 @@ class AuditEntry:
             action=decision.action if isinstance(decision, Incoming) else verb(decision),
             rule=decision.rule,
             reason=decision.reason,
-            fingerprint=_fingerprint(decision),
+            fingerprint=_keys(decision)[0],
+            binding=_keys(decision)[1],
             signed_by=self.signed_by.get(index, ""),
             reply=f"{told.code} {told.enhanced}",
             size=len(inbound.content),
@@ -111,11 +112,10 @@ class AuditEntry:
         )
 
 
-def _fingerprint(decision: Decision | Incoming) -> str:
+def _keys(decision: Decision | Incoming) -> tuple[str, str]:
+    """The fingerprints of what it is encrypted to, or of what must not be used, and the binding that they are from."""
     match decision:
-        case Encrypt():
-            return decision.found.certificate.fingerprint
-        case Refuse() | Hold():
-            return decision.fingerprint
+        case Encrypt() | Refuse() | Hold():
+            return decision.fingerprint, decision.binding
         case _:
-            return ""
+            return "", ""

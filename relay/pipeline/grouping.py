@@ -25,8 +25,8 @@ class Group:
     """One message to be: for whom (indexes into the envelope), and how it is made."""
 
     recipients: tuple[int, ...]
-    certificates: tuple[Certificate, ...] = ()
-    """None: passed on as received."""
+    keys: tuple[tuple[Certificate, ...], ...] = ()
+    """Of each recipient, those of its key or of all keys that are bound to it; none: passed on as received."""
     hidden: HiddenRecipients = NOBODY
     """Of the whole mail."""
     signer: Signer | None = None
@@ -38,15 +38,20 @@ class Group:
     @property
     def encrypted(self) -> bool:
         """Whether it has to be encrypted."""
-        return bool(self.certificates)
+        return bool(self.keys)
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Those of all recipients, each once."""
+        return tuple({each.fingerprint: each for keys in self.keys for each in keys}.values())
 
     def halves(self) -> tuple[Group, ...]:
-        """Two messages in place of this one; none where it is for one recipient, or where several share a key."""
-        if len(self.recipients) != len(self.certificates) or len(self.recipients) < 2:
+        """Two messages in place of this one; none where it is for one recipient."""
+        if not self.encrypted or len(self.recipients) < 2:
             return ()
         middle = len(self.recipients) // 2
         parts = (slice(None, middle), slice(middle, None))
-        return tuple(replace(self, recipients=self.recipients[p], certificates=self.certificates[p]) for p in parts)
+        return tuple(replace(self, recipients=self.recipients[p], keys=self.keys[p]) for p in parts)
 
 
 def group_recipients(
@@ -84,18 +89,31 @@ def _encrypted(
         else:
             yield _group((index,), encrypts, hidden, author)
     for indexes in shared.values():
-        for start in range(0, len(indexes), MOST_RECIPIENTS):
-            yield _group(tuple(indexes[start : start + MOST_RECIPIENTS]), encrypts, hidden, author)
+        for together in _bounded(indexes, encrypts):
+            yield _group(together, encrypts, hidden, author)
+
+
+def _bounded(indexes: Sequence[int], encrypts: Mapping[int, Encrypt]) -> Iterator[tuple[int, ...]]:
+    """As many as one message has at most, by their keys too: a binding has several."""
+    together: list[int] = []
+    keys = 0
+    for index in indexes:
+        more = len(encrypts[index].found.certificates)
+        if together and keys + more > MOST_RECIPIENTS:
+            yield tuple(together)
+            together, keys = [], 0
+        together.append(index)
+        keys += more
+    yield tuple(together)
 
 
 def _group(
     indexes: tuple[int, ...], encrypts: Mapping[int, Encrypt], hidden: HiddenRecipients, author: Author
 ) -> Group:
-    one_each = {encrypts[index].found.certificate.fingerprint: encrypts[index].found.certificate for index in indexes}
     first = encrypts[indexes[0]]
     return Group(
         indexes,
-        tuple(one_each.values()),
+        tuple(encrypts[index].found.certificates for index in indexes),
         hidden,
         author.signer if first.sign else None,
         first.protect_subject,

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from relay.model import (
+    Certificate,
     Clear,
     Decision,
     Defer,
@@ -57,11 +58,14 @@ class Encrypted:
     """Why it is not encrypted, where it looks encrypted."""
 
     def known(self, lookup: Lookup | None) -> bool:
-        """Whether each part is encrypted to a key that was found."""
+        """Whether each part is encrypted to the key that was found; of a binding, to every one."""
         if not isinstance(lookup, Found):
             return False
-        found = {key.key_id for key in lookup.certificate.components if key.encrypts and key.valid and not key.revoked}
-        return bool(self.key_ids) and all(not found.isdisjoint(key_ids) for key_ids in self.key_ids)
+        return bool(self.key_ids) and all(map(self._for, lookup.certificates))
+
+    def _for(self, certificate: Certificate) -> bool:
+        own = {key.key_id for key in certificate.components if key.encrypts and key.valid and not key.revoked}
+        return all(not own.isdisjoint(key_ids) for key_ids in self.key_ids)
 
 
 NOT_ENCRYPTED = Encrypted()
@@ -120,8 +124,8 @@ def _by_lookup(rule: Rule, lookup: Lookup | None, doubt: Doubt | None, *, late: 
             return Encrypt(rule.name, lookup, sign=sign, protect_subject=rule.protect_subject, late=late)
         case NotFound():
             return _without_key(rule, doubt)
-        case Unusable(why=why, fingerprint=fingerprint):
-            return _not_encrypted(rule, why, doubt, fingerprint)
+        case Unusable():
+            return _not_encrypted(rule, lookup.why, doubt, lookup.fingerprint, lookup.binding)
         case Outage(source=source, reason=reason):
             return _without_key(rule, doubt) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
@@ -138,12 +142,14 @@ def _reason(why: Why, doubt: Doubt | None) -> str:
     return doubt.beside(why) if doubt else why
 
 
-def _not_encrypted(rule: Rule, why: Why, doubt: Doubt | None, fingerprint: str = "") -> Refuse | Hold:
+def _not_encrypted(
+    rule: Rule, why: Why, doubt: Doubt | None, fingerprint: str = "", binding: str = ""
+) -> Refuse | Hold:
     reason = _reason(why, doubt)
     match rule.without_key:
         case WithoutKey.REFUSE:
-            return Refuse(rule.name, reason, rule.by_reply, fingerprint)
+            return Refuse(rule.name, reason, rule.by_reply, fingerprint, binding)
         case WithoutKey.HOLD:
-            return Hold(rule.name, reason, fingerprint)
+            return Hold(rule.name, reason, fingerprint, binding)
         case _ as never:
             assert_never(never)

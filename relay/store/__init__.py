@@ -1,4 +1,4 @@
-"""The store: certificates, what sources answered, ledger and trace in one database; the only room of SQLAlchemy.
+"""The store: certificates, bindings, answers of sources, ledger and trace in one database; the only room of SQLAlchemy.
 
 `Store.open` takes the path of a SQLite file or an SQLAlchemy URL, brings the schema up to date and refuses a
 database from a newer version. Everything here raises `relay.model.errors.StoreError` and nothing else.
@@ -16,6 +16,7 @@ from typing import Self
 from relay.model.errors import StoreError
 from relay.store.answers import Answer, Answers, Due, DueTimes, Result
 from relay.store.batch import Batch, WriteBatch
+from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, Database
 from relay.store.hash_chain import Link
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Batch",
+    "Bindings",
     "Certificates",
     "Counts",
     "Due",
@@ -55,6 +57,7 @@ class Store:
 
     database: Database
     certificates: Certificates
+    bindings: Bindings
     ledger: StoredLedger
     trace: Trace
     answers: Answers
@@ -82,6 +85,7 @@ class Store:
         return cls(
             database=database,
             certificates=Certificates(database, clock),
+            bindings=Bindings(database),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
             trace=Trace(database, batch),
             answers=Answers(database),

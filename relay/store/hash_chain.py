@@ -27,7 +27,7 @@ HEAD = "head"
 RENAMED = "renamed"
 
 _FIELDS = tuple(field.name for field in fields(Record))
-_LATER = {"shadow": False, "direction": "out", "mark": ""}
+_LATER = {"shadow": False, "direction": "out", "mark": "", "binding": ""}
 """What was added later, in this order, and what rows before that have: no hash covers these at the end of a row."""
 _FIRST_FIELDS = tuple(name for name in _FIELDS if name not in _LATER)
 CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)

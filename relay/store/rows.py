@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
 
 from relay.model import Entry, Origin
-from relay.store.schema import addresses, answers, approved, certificates, rejected, revokers, state
+from relay.store.schema import addresses, answers, approved, bindings, certificates, rejected, revokers, state
 from relay.store.verdict import dump, load
 
 __all__ = ["Connection"]
@@ -163,9 +163,10 @@ def remove(connection: Connection, fingerprint: str) -> bool:
 
 
 def remove_fetched(connection: Connection, fingerprint: str, version: int | None) -> None:
-    """Delete one that a source brought, unless it was changed since `version` or somebody approved it."""
+    """Delete one that a source brought, unless it was changed since `version`, is bound, or somebody approved it."""
     wanted = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.version == version)
-    if connection.execute(wanted).first() and not is_approved(connection, fingerprint):
+    kept = is_approved(connection, fingerprint) or is_bound(connection, fingerprint)
+    if connection.execute(wanted).first() and not kept:
         _delete(connection, [fingerprint])
         _changed(connection)
 
@@ -185,6 +186,12 @@ def is_approved(connection: Connection, fingerprint: str) -> bool:
     """Whether a person took it in place of an imported one."""
     wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
     return connection.execute(wanted).first() is not None
+
+
+def is_bound(connection: Connection, fingerprint: str) -> bool:
+    """Whether a binding names it."""
+    wanted = select(bindings.c.pattern).where(bindings.c.fingerprints.contains(fingerprint, autoescape=True))
+    return connection.execute(wanted.limit(1)).first() is not None
 
 
 def is_rejected(connection: Connection, fingerprint: str) -> bool:

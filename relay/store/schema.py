@@ -129,6 +129,7 @@ trace = Table(
     Column("shadow", Boolean, nullable=False),
     Column("direction", Text, nullable=False),
     Column("mark", Text, nullable=False),
+    Column("binding", Text, nullable=False),
 )
 
 chain = Table(
@@ -137,6 +138,14 @@ chain = Table(
     Column("name", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+)
+
+bindings = Table(
+    "binding",
+    tables,
+    Column("pattern", Octets, primary_key=True),
+    Column("fingerprints", Text, nullable=False),
+    Column("signs", Boolean, nullable=False),
 )
 
 own_organisation = Table("own_organisation", tables, Column("fingerprint", Text, primary_key=True))
@@ -281,4 +290,9 @@ _OPENED_MAIL = (
     "CREATE INDEX return_token_made ON return_token (made)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, (*_FOURTH, *_OPENED_MAIL))
+_FOURTH_BINDINGS = (
+    "CREATE TABLE binding (pattern {octets} NOT NULL PRIMARY KEY, fingerprints TEXT NOT NULL, signs BOOLEAN NOT NULL)",
+    "ALTER TABLE trace ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, (*_FOURTH, *_OPENED_MAIL, *_FOURTH_BINDINGS))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.sources import NOW, Directory, Notary, narrow, read
 from relay.daemon.jobs.key_refresh import KeyRefresh
+from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
 from relay.keys.keyring import Keyring
@@ -79,7 +80,8 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
         limits = Limits(lambda a: f"@{a.domain}", PLACES, PLACES, frozenset({DOWN, ODD}), frozenset({DOWN}))
         remotes = [CachedSource(directories[name], cache, limits) for name in order]
         keyring = Keyring(store.certificates, refuse_weak=refuse_weak, imported=listed, clock=clock)
-        resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, listed), remotes, timeout)
+        bound = BoundKeys(store.bindings, store.certificates, keyring)
+        resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, bound, listed), remotes, timeout)
         key_refresh = KeyRefresh(remotes, store.answers, store.leases, lifetimes, clock)
         made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, key_refresh))
         try:

@@ -148,7 +148,7 @@ def test_commands_and_keys_in_running_text_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["pgp-relay waiting", "keys bind", "postfix remove", "runuser -u x -- pgp-relay key list"]
+    "piece", ["pgp-relay waiting", "keys weld", "postfix remove", "runuser -u x -- pgp-relay key list"]
 )
 def test_a_command_that_does_not_exist_is_seen(piece: str) -> None:
     assert no_command(piece)

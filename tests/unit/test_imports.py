@@ -74,6 +74,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),
     "prometheus_client": ("prometheus-client", {"telemetry"}),
+    "publicsuffixlist": ("publicsuffixlist", {"admin"}),
     "pydantic": ("pydantic", {"config"}),
     "pydantic_core": ("pydantic", {"config"}),  # its errors, part of its interface
     "pysequoia": ("pysequoia", {"openpgp.sequoia"}),

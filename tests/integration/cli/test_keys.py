@@ -15,7 +15,18 @@ from lab.correspondent import Correspondent
 from lab.relay import PROGRAM, Relay
 from lab.terminal import on_a_terminal
 
-FIELDS = ["fingerprint", "addresses", "origin", "created", "expires", "usable", "weak", "reason", "proposed"]
+FIELDS = [
+    "fingerprint",
+    "addresses",
+    "origin",
+    "created",
+    "expires",
+    "usable",
+    "weak",
+    "reason",
+    "proposed",
+    "bindings",
+]
 BOB = "Bob@Ville.example"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 40
 

@@ -122,3 +122,19 @@ def test_a_home_that_is_not_there_is_told(site: Site) -> None:
     done = site.migrate(VERSION_1.format(home="/nowhere", force="no"))
     assert done.status == 1
     assert "/nowhere: refused: This folder is no GnuPG home" in done.out
+
+
+def test_the_keys_of_a_group_are_bound_to_its_address(site: Site) -> None:
+    pairs = [make_keypair(f"<reader{n}@ville.example>") for n in range(2)]
+    with gnupg_home() as home:
+        gpg(home, "--import", content=b"".join(pair.public for pair in pairs))
+        (home / "gpg.conf").write_text(
+            f"group team@ville.example = 0x{pairs[0].fingerprint[-16:]} reader1@ville.example\n"
+            "group lost@ville.example = 0x0123456789ABCDEF\n"
+        )
+        done = site.migrate(VERSION_1.format(home=home, force="false"))
+    assert "- group team@ville.example: its keys are bound to it" in done.out
+    assert "- group lost@ville.example: not carried over: 0123456789ABCDEF: no key has it." in done.out
+    (bound,) = json.loads(site.run("keys", "bindings", "--json").out)
+    assert bound["fingerprints"] == [pair.fingerprint for pair in pairs]
+    assert site.action("team@ville.example") == ("encrypt", "key found: binding team@ville.example")

@@ -47,7 +47,17 @@ def explained(site: Relay, to: str, content: str | None = None) -> dict[str, Any
     mail = [] if content is None else ["--message", "-"]
     words = ["explain", "--from", FROM, "--to", to, *mail, "--json"]
     found: dict[str, Any] = json.loads(site.run(*words, content=(content or "").encode()).stdout)
-    assert list(found) == ["action", "rule", "reason", "fingerprint", "origin", "expires", "signed_by", "config"]
+    assert list(found) == [
+        "action",
+        "rule",
+        "reason",
+        "fingerprint",
+        "origin",
+        "expires",
+        "signed_by",
+        "binding",
+        "config",
+    ]
     return found
 
 

@@ -94,12 +94,6 @@ def test_what_is_not_carried_over_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_groups_of_gpg_conf_are_named(tmp_path: Path) -> None:
-    (tmp_path / "gpg.conf").write_text("no-greeting\ngroup team@x.example = 0123 4567\n")
-    text = VERSION_1.format(force="no").replace("/var/lib/zeyple/keys", str(tmp_path))
-    assert policy(tmp_path, text)[1][-1].startswith("gpg.conf has lines with group")
-
-
 def test_a_next_hop_elsewhere_is_spoken_to_as_before(tmp_path: Path) -> None:
     text = VERSION_1.format(force="no")
     file = tmp_path / "zeyple.conf"
@@ -144,11 +138,3 @@ def test_a_pipe_is_no_configuration(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="is no file"):
         zeyple.read(tmp_path / "pipe")
-
-
-def test_groups_behind_a_large_gpg_conf_are_told(tmp_path: Path) -> None:
-    home = tmp_path / "keys"
-    home.mkdir()
-    (home / "gpg.conf").write_text("# " + "x" * zeyple.LARGEST + "\ngroup a = b\n")
-    notes = policy(tmp_path, VERSION_1.format(force="yes").replace("/var/lib/zeyple/keys", str(home)))[1]
-    assert [note for note in notes if "group" in note]

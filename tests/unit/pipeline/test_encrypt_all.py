@@ -22,7 +22,7 @@ ADDRESSES = [f"r{i}@there.example" for i in range(10)]
 def bench(octets: int) -> tuple[BatchEncryptor, Transaction, list[Group], FakeEngine]:
     engine = FakeEngine()
     encryptor = BatchEncryptor(Encryptor(engine, "relay.example"), budget=Budget(octets))
-    groups = [Group((i,), (certificate(address, i + 1),)) for i, address in enumerate(ADDRESSES)]
+    groups = [Group((i,), ((certificate(address, i + 1),),)) for i, address in enumerate(ADDRESSES)]
     return encryptor, Transaction(inbound(*ADDRESSES, content=b"x" * 1000)), groups, engine
 
 
@@ -70,7 +70,7 @@ async def test_a_recipient_whose_encryption_fails_takes_nobody_along(*, down: bo
     keys = tuple(certificate(address, i + 1) for i, address in enumerate(ADDRESSES))
     transaction = Transaction(inbound(*ADDRESSES, content=b"Subject: x\r\n\r\nx"))
     with encryptor.budget.lease() as lease:
-        group = Group(tuple(range(10)), keys)
+        group = Group(tuple(range(10)), tuple((key,) for key in keys))
         made = await encryptor.encrypt_all(transaction, [group], Document(transaction.inbound.content), lease)
     served = sorted(index for message in made for index in message.group.recipients)
     assert served == ([] if down else [0, 1, 2, 3, 4, 5, 7, 8, 9])

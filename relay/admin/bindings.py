@@ -1,0 +1,140 @@
+"""Bindings, as administrators make them: one pattern and its keys, or many at once from a file.
+
+All of what is asked for is checked before anything is stored. Raises `BindingError` with a sentence for each fault,
+`NoSuchKey` and `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+from relay.admin import keys
+from relay.config import Config
+from relay.keys.factory import build_bound_keys
+from relay.model import Found, Unusable
+from relay.model.binding import Binding
+from relay.model.errors import AddressError, RelayError
+from relay.policy import AddressPattern
+from relay.store import Store
+
+MOST = 10_000
+"""Bindings of one file."""
+
+
+class BindingError(RelayError):
+    """What was asked for cannot be bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A binding as it was written."""
+
+    pattern: str
+    keys: Sequence[str]
+    """Fingerprints, their beginnings or key ids."""
+    signs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A binding, and what a mail to it would find."""
+
+    binding: Binding
+    found: Found | Unusable
+
+    @property
+    def reason(self) -> str:
+        """Why it must not be used; empty: it may be."""
+        return self.found.why.value if isinstance(self.found, Unusable) else ""
+
+
+async def bind(config: Config, store: Store, wanted: Sequence[Wanted]) -> list[Judged]:
+    """Store all of these, each in place of what its pattern had; none where one of them cannot be."""
+    if len(wanted) > MOST:
+        raise BindingError(f"at most {MOST} bindings at a time")
+    made: dict[str, Binding] = {}
+    faults: list[str] = []
+    for one in wanted:
+        try:
+            binding = await _binding(config, store, one)
+        except (BindingError, keys.NoSuchKey) as error:
+            faults.append(str(error))
+            continue
+        if made.setdefault(binding.pattern, binding) != binding:
+            faults.append(f"{one.pattern}: is bound twice, to different keys")
+    if faults:
+        raise BindingError("\n".join(faults))
+    await store.bindings.put(list(made.values()))
+    return await _judged(config, store, list(made.values()))
+
+
+async def unbind(store: Store, pattern: str) -> str:
+    """Take one out; its pattern as it was stored."""
+    wanted = compared(pattern, ())
+    if not await store.bindings.drop(wanted):
+        raise BindingError(f"{pattern}: nothing is bound to it")
+    return wanted
+
+
+async def every(config: Config, store: Store) -> list[Judged]:
+    """All of them, by pattern, and what a mail would find now."""
+    return await _judged(config, store, await store.bindings.all())
+
+
+async def patterns_by_key(store: Store) -> Mapping[str, Sequence[str]]:
+    """Of each bound key, by its fingerprint, the patterns that it is bound to."""
+    found: dict[str, list[str]] = {}
+    for binding in await store.bindings.all():
+        for fingerprint in binding.fingerprints:
+            found.setdefault(fingerprint, []).append(binding.pattern)
+    return found
+
+
+def compared(text: str, own_domains: Collection[str]) -> str:
+    """The pattern as it is stored and compared. Raises `BindingError` for what no key may be bound to."""
+    try:
+        pattern = AddressPattern(text)
+    except AddressError as error:
+        raise BindingError(str(error)) from None
+    if pattern.null or not pattern.domain:
+        raise BindingError(f"{text}: write name@domain, *@domain or *@*.domain")
+    whole = pattern.local == "*"
+    if not whole and (pattern.below or "*" in pattern.local):
+        raise BindingError(f"{text}: write one address, *@domain or *@*.domain")
+    if not whole and "+" in pattern.local[1:]:
+        raise BindingError(f"{text}: leave the +tag out, mail to an address with a tag is taken with the others")
+    for domain in own_domains:
+        if domain == pattern.domain or (pattern.below and domain.endswith(f".{pattern.domain}")):
+            raise BindingError(f"{text}: {domain} is an own domain (own.domains), whose keys are made by the relay")
+    if whole and _is_public(pattern.domain):
+        raise BindingError(f"{text}: under {pattern.domain} anybody registers a domain, these are not one partner's")
+    return f"{pattern.local}@{'*.' if pattern.below else ''}{pattern.domain}"
+
+
+async def _binding(config: Config, store: Store, wanted: Wanted) -> Binding:
+    pattern = compared(wanted.pattern, config.own.domains)
+    found = [(await keys.one(store, name)).certificate.fingerprint for name in wanted.keys]
+    try:
+        return Binding(pattern, tuple(dict.fromkeys(found)), wanted.signs)
+    except ValueError as error:
+        raise BindingError(f"{wanted.pattern}: {error}") from None
+
+
+async def _judged(config: Config, store: Store, bindings: Sequence[Binding]) -> list[Judged]:
+    bound_keys = build_bound_keys(config, store)
+    return [Judged(binding, await bound_keys.judge(binding)) for binding in bindings]
+
+
+def _is_public(domain: str) -> bool:
+    return not domain.startswith("[") and _public_suffixes()(domain)
+
+
+@cache
+def _public_suffixes() -> Callable[[str], bool]:
+    """Whether a domain is a public suffix, those of private registries too; a single label always is one."""
+    listed = PublicSuffixList(accept_encoded_idn=True)
+    return lambda domain: bool(listed.is_public(domain))

@@ -1,0 +1,42 @@
+"""A binding: to which keys all mail to an address, or to the addresses of a domain, is encrypted.
+
+Raises `ValueError` where a binding has no key, too many, or one twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from relay.model.address import Address
+
+MOST_KEYS = 16
+"""Keys of one binding: a mailbox that more people read needs another solution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Mail to `pattern` is encrypted to all of these keys, or does not leave encrypted at all."""
+
+    pattern: str
+    """As compared: `name@domain`, `*@domain`, or `*@*.domain` for the names below the domain."""
+    fingerprints: tuple[str, ...]
+    signs: bool = False
+    """A signature by one of these keys is good for these addresses."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(set(self.fingerprints)) == len(self.fingerprints) <= MOST_KEYS:
+            raise ValueError(f"a binding has 1 to {MOST_KEYS} different keys")
+
+
+def patterns_of(address: Address) -> Iterator[str]:
+    """The patterns that cover this address, in the order in which they count: without its tag, the longest first."""
+    untagged = address.untagged
+    yield (untagged or address).key
+    if address.nameless:
+        return
+    yield f"*@{address.domain}"
+    _, dot, above = address.domain.partition(".")
+    while dot:
+        yield f"*@*.{above}"
+        _, dot, above = above.partition(".")

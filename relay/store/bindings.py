@@ -1,0 +1,105 @@
+"""The table of bindings: which keys mail to an address or a domain is encrypted to.
+
+All of them are kept in memory, so that a lookup costs the same with none and with ten thousand. Every change gives the
+table a new random token, which is read again after `FRESH_SECONDS`: what any process changes counts everywhere within
+a second. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from relay.model import Address
+from relay.model.binding import Binding, patterns_of
+from relay.model.errors import StoreError
+from relay.store.cache import FRESH_SECONDS
+from relay.store.database import Database
+from relay.store.schema import bindings, state
+
+_TOKEN = "bindings"  # noqa: S105 - the name of a row that tells states of the table apart, no secret
+_STATE = select(state.c.value).where(state.c.name == _TOKEN)
+_ALL = select(bindings.c.pattern, bindings.c.fingerprints, bindings.c.signs).order_by(bindings.c.pattern)
+
+
+class Bindings:
+    """Looked up for every mail, changed by people."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: Mapping[str, Binding] = MappingProxyType({})
+        self._token: bytes | None = None
+        self._seen = float("-inf")
+        self._looking = asyncio.Lock()
+
+    async def of(self, address: Address) -> Binding | None:
+        """The one that counts for this address: its own, else that with the longest domain."""
+        known = await self._current()
+        return next((known[pattern] for pattern in patterns_of(address) if pattern in known), None) if known else None
+
+    async def all(self) -> list[Binding]:
+        """Every one, by pattern."""
+        return _read(await self._database.read(lambda c: c.execute(_ALL).all()))
+
+    async def put(self, wanted: Sequence[Binding]) -> None:
+        """Store all of them in one transaction, each in place of what its pattern had."""
+        rows = [{"pattern": b.pattern, "fingerprints": json.dumps(b.fingerprints), "signs": b.signs} for b in wanted]
+
+        def write(connection: Connection) -> None:
+            connection.execute(delete(bindings).where(bindings.c.pattern.in_([row["pattern"] for row in rows])))
+            connection.execute(insert(bindings), rows)
+            _changed(connection)
+
+        if rows:
+            await self._database.write(write)
+        self._seen = float("-inf")
+
+    async def drop(self, pattern: str) -> bool:
+        """Take one out; whether it was there."""
+
+        def write(connection: Connection) -> bool:
+            there = connection.execute(delete(bindings).where(bindings.c.pattern == pattern)).rowcount
+            _changed(connection)
+            return there > 0
+
+        dropped = await self._database.write(write)
+        self._seen = float("-inf")
+        return dropped
+
+    async def holding(self, fingerprints: Collection[str]) -> list[Binding]:
+        """Those with one of these keys."""
+        return [binding for binding in await self.all() if not set(binding.fingerprints).isdisjoint(fingerprints)]
+
+    async def _current(self) -> Mapping[str, Binding]:
+        if time.monotonic() - self._seen >= FRESH_SECONDS:
+            async with self._looking:  # one query for all who wait
+                if time.monotonic() - self._seen >= FRESH_SECONDS:
+                    await self._look()
+        return self._known
+
+    async def _look(self) -> None:
+        asked = time.monotonic()
+        token = await self._database.read(lambda c: c.execute(_STATE).scalar_one_or_none())
+        if token != self._token:  # rows that are newer than the token are read once more, when it is seen to differ
+            self._known = {binding.pattern: binding for binding in await self.all()}
+            self._token = token
+        self._seen = asked
+
+
+def _read(rows: Sequence[Any]) -> list[Binding]:
+    try:
+        return [Binding(pattern, tuple(json.loads(keys)), bool(signs)) for pattern, keys, signs in rows]
+    except (ValueError, TypeError):
+        raise StoreError("a binding in the store cannot be read") from None
+
+
+def _changed(connection: Connection) -> None:
+    connection.execute(delete(state).where(state.c.name == _TOKEN))
+    connection.execute(insert(state), {"name": _TOKEN, "value": os.urandom(16)})
