@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from relay.admin import keys
 from relay.config import Config
-from relay.keys.factory import build_bound_keys
+from relay.keys.factory import build_stored_keys
 from relay.model import Found, Unusable
 from relay.model.binding import Binding
 from relay.model.errors import AddressError, RelayError
@@ -125,7 +125,7 @@ async def _binding(config: Config, store: Store, wanted: Wanted) -> Binding:
 
 
 async def _judged(config: Config, store: Store, bindings: Sequence[Binding]) -> list[Judged]:
-    bound_keys = build_bound_keys(config, store)
+    bound_keys = build_stored_keys(config, store).bound
     return [Judged(binding, await bound_keys.judge(binding)) for binding in bindings]
 
 

@@ -13,6 +13,7 @@ from relay.admin import alias_rules
 from relay.admin import bindings as admin
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import fail, print_json, say
+from relay.cli.release import Flush, release
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look
 
@@ -25,7 +26,7 @@ _COLUMNS = (
 )
 
 
-def bind(
+def bind(  # noqa: PLR0913  each is an option
     context: typer.Context,
     words: Annotated[
         list[str] | None,
@@ -35,6 +36,7 @@ def bind(
     signs: Annotated[
         bool, typer.Option("--signs", help="A signature by one of these keys is good for these addresses.")
     ] = False,
+    flush: Flush = False,
     file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Alias rules of Thunderbird (JSON); - for standard input.")
     ] = None,
@@ -53,7 +55,9 @@ def bind(
     if file and words:
         fail("name a file or a pattern with its keys, not both", status=2)
     config = context_of(context).config()
-    _tell(with_store(config, lambda store: admin.bind(config, store, wanted)), as_json=as_json)
+    bound = with_store(config, lambda store: admin.bind(config, store, wanted))
+    _tell(bound, as_json=as_json)
+    release(config, {key for each in bound for key in each.binding.fingerprints}, flush=flush, as_json=as_json)
 
 
 def unbind(

@@ -12,6 +12,7 @@ from relay.admin import bindings, keys
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.key_listing import Bound, tell, tell_all_of, tell_several
 from relay.cli.output import fail, print_json, say
+from relay.cli.release import Flush, release
 from relay.cli.times import Full, Look, Utc
 from relay.cli.values import address, given, one_of
 from relay.config.values import duration
@@ -134,7 +135,7 @@ def expiring(
     tell(entries, Look.of(full=full, utc=utc), bound, whole=full, as_json=as_json)
 
 
-def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
+def approve(context: typer.Context, fingerprint: Fingerprint, *, flush: Flush = False) -> None:
     """Use a proposed key from now on.
 
     It counts beside the one that was imported.
@@ -142,7 +143,10 @@ def approve(context: typer.Context, fingerprint: Fingerprint) -> None:
     $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
     name = _one_of(fingerprint)
-    say(f"approved {with_store(context_of(context).config(), lambda store: keys.approve(store, name))}")
+    config = context_of(context).config()
+    approved = with_store(config, lambda store: keys.approve(store, name))
+    say(f"approved {approved}")
+    release(config, [approved], flush=flush)
 
 
 def reject(context: typer.Context, fingerprint: Fingerprint) -> None:

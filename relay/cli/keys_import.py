@@ -17,6 +17,7 @@ from relay.admin.key_import import STDIN, File, Intake, Outcome, Progress, Refus
 from relay.admin.owner import stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, on_terminal, print_json, say
+from relay.cli.release import Flush, release
 from relay.cli.times import Look, moment
 from relay.config import Config
 from relay.daemon import resources
@@ -32,13 +33,20 @@ class Report:
 
     as_json: bool
     look: Look
+    quiet: bool = False
+    """Only what is refused, or cannot be used."""
     fates: Counter[Outcome] = field(default_factory=Counter)
     never_usable: bool = False
+    stored: set[str] = field(default_factory=set)
+    """Fingerprints of what can be used now."""
 
     def tell(self, result: Result) -> None:
         """One line, or one object."""
         self.fates[result.outcome] += 1
         self.never_usable |= result.never_usable
+        self.stored |= {result.fingerprint} if result.certificate and not result.reason else set()
+        if self.quiet and not (result.reason or result.never_usable):
+            return
         if self.as_json:
             print_json(_object(result))
         elif result.outcome is not Outcome.UNCHANGED or result.never_usable:
@@ -46,14 +54,14 @@ class Report:
 
     def close(self) -> None:
         """The sum; ends the program with status 1 where something was refused or can never be used."""
-        if not self.as_json:
+        if not (self.as_json or self.quiet):
             counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in Outcome)
             say(counted)
         if self.never_usable or not self.fates.total():
             raise typer.Exit(1)
 
 
-def import_(
+def import_(  # noqa: PLR0913  each is an option
     context: typer.Context,
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")
@@ -65,6 +73,9 @@ def import_(
     signing_file: Annotated[
         Path | None, typer.Option("--signing", metavar="FILE", help="Import a secret key for the relay to sign with.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge all of it, and store nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Tell only what is refused, or cannot be used.")] = False,
+    flush: Flush = False,
     as_json: Json = False,
 ) -> None:
     """Import keys from files, folders, pipes and GnuPG homes.
@@ -79,13 +90,17 @@ def import_(
     if not (paths or gnupg_home or signing_file):
         fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
     secret = _octets(signing_file) if signing_file else None
-    report = Report(as_json, Look.of())
+    report = Report(as_json, Look.of(), quiet)
+    if dry_run and secret is not None:
+        fail("--dry-run is for correspondents' keys: leave --signing out", status=2)
     with named(paths or [], gnupg_home) as files:
         config = context_of(context).config()
         if secret is not None:
             _tell_secret(run(_import_secret(config, secret)), as_json=as_json)
         if paths or gnupg_home:
-            run(import_keys(config, files, report))
+            run(import_keys(config, files, report, dry_run=dry_run))
+            if not dry_run:
+                release(config, report.stored, flush=flush, as_json=as_json or quiet)
             report.close()
 
 
@@ -105,11 +120,13 @@ def _is_named(file: File | Refusal) -> bool:
     return isinstance(file, File) and file.place != STDIN
 
 
-async def import_keys(config: Config, files: Sequence[File | Refusal], report: Report) -> None:
-    """Import them all, and tell each."""
+async def import_keys(
+    config: Config, files: Sequence[File | Refusal], report: Report, *, dry_run: bool = False
+) -> None:
+    """Import them all, and tell each; or (`dry_run`) tell what importing them would do."""
     async with resources.opened_store(config) as store:
         with _bar() as progress:
-            intake = Intake(build_examiner(config), store.certificates)
+            intake = Intake(build_examiner(config), store.certificates, dry_run=dry_run)
             async for result in intake.run(files, progress=progress):
                 report.tell(result)
 

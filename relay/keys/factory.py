@@ -25,6 +25,7 @@ from relay.keys.ldap.source import Ldap
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
 from relay.keys.resolver import Resolver
 from relay.keys.search import LocalStore
+from relay.keys.stored import StoredKeys
 from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
@@ -110,11 +111,10 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(cache.found, cache.not_found, cache.unavailable)
 
 
-def build_bound_keys(config: Config, store: Store) -> BoundKeys:
-    """For commands that tell of bindings: keys are judged as they are stored."""
-    listed = KEYRING in config.lookup.sources
-    keyring = _keyring(config, store.certificates, imported=listed)
-    return BoundKeys(store.bindings, store.certificates, keyring)
+def build_stored_keys(config: Config, store: Store) -> StoredKeys:
+    """For commands: keys are judged as they are stored, and nobody is asked."""
+    keyring = _keyring(config, store.certificates, imported=KEYRING in config.lookup.sources)
+    return StoredKeys(BoundKeys(store.bindings, store.certificates, keyring), keyring)
 
 
 def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Resolver:

@@ -25,6 +25,11 @@ _UNAVAILABLE = "[UNAVAILABLE]"
 """As Postfix's XFORWARD_README has it."""
 
 
+def is_queue_id(text: str) -> bool:
+    """Whether it has a form of Postfix's queue ids."""
+    return _QUEUE_ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """One RCPT TO and its parameters, in their order and case (`NOTIFY=NEVER`, `ORCPT=rfc822;Bob@X`)."""
@@ -70,7 +75,7 @@ class Envelope:
     def queue_id(self) -> str:
         """Postfix's queue id (XFORWARD IDENT); empty where there is none, or where it has another form."""
         given = next((value for name, value in self.xforward if name.upper() == "IDENT"), "")
-        return given if _QUEUE_ID.fullmatch(given) else ""
+        return given if is_queue_id(given) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,18 @@ docs/holding.md tells administrators which settings of Postfix's decide about it
 from __future__ import annotations
 
 import email
+import json
 import re
 import time
 from collections.abc import Iterator
 
 import pytest
+from lab.certificates import make_keypair
 from lab.readers import READERS
 from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
+
+from relay.store.cache import FRESH_SECONDS
 
 SENDER = "doctor@front.example"
 BODY = b"Le canari est arriv\xc3\xa9.\r\n"
@@ -67,6 +71,25 @@ def test_it_is_told_once_that_it_waits_and_leaves_encrypted_when_the_key_is_ther
     assert READERS["sequoia"](encrypted_part(mail), key.secret, None).endswith(BODY)
     actions = [line["action"] for line in waiting.relay.trace("--to", to)]
     assert actions == ["hold", "hold", "hold", "encrypt"]
+
+
+def test_an_import_says_which_mails_wait_for_the_key_and_has_postfix_send_them_at_once(waiting: Way) -> None:
+    waiting.relay.mail_config = waiting.mta.folder
+    for to in ("bob@hold.example", "nobody@hold.example"):
+        waiting.mta.submit(SENDER, [to], message(to))
+    waiting.mta.wait_log("status=deferred.*Waiting for the recipient's key", times=2)
+    (mail,) = [m for m in json.loads(waiting.relay.run("held", "--json").stdout) if m["recipient"].startswith("bob")]
+    pair = make_keypair("<gateway@partner.example>")
+    done = waiting.relay.run("keys", "import", "-", "--flush", content=pair.public)
+    assert b"wait" not in done.stdout
+    time.sleep(FRESH_SECONDS)  # the relay looked for a binding a moment ago
+
+    said = waiting.relay.run("keys", "bind", "bob@hold.example", pair.fingerprint, "--flush").stdout.decode()
+
+    assert f"1 mail waits for this key: {mail['queue_id']}\nPostfix was asked to send 1 of them now\n" in said
+    encrypted = next(m for m in waiting.sink.wait_for(3) if list(m.recipients) == ["bob@hold.example"])
+    assert READERS["sequoia"](encrypted_part(encrypted), pair.secret, None).endswith(BODY)
+    assert len(waiting.mta.queue()) == 1, "the other one waits"
 
 
 def test_others_do_not_wait_for_the_one_who_has_no_key(waiting: Way) -> None:

@@ -45,6 +45,8 @@ class Relay:
         self.file = self.folder / "config.yaml"
         self.path = os.environ["PATH"]
         """Where it finds gpg."""
+        self.mail_config: Path | None = None
+        """The folder of the Postfix that commands speak to; None: the machine's."""
         self.program: tuple[str | Path, ...] = ()
         """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.nursery`)."""
         self.altered = ""
@@ -204,7 +206,8 @@ class Relay:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary)}
+        postfix = {"MAIL_CONFIG": str(self.mail_config)} if self.mail_config else {}
+        return {"PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(self._temporary), **postfix}
 
     def trace(self, *words: str) -> list[dict[str, Any]]:
         """`trace --json`."""

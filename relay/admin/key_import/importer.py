@@ -49,11 +49,20 @@ class _Batch:
 class Intake:
     """Imports into one store, with one judge."""
 
-    def __init__(self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        examiner: Examiner,
+        certificates: Certificates,
+        clock: Callable[[], float] = time.time,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """With `dry_run` nothing is stored: the fates are those that it would have."""
         self._examiner = RevocationExaminer(examiner, certificates)
         self._certificates = certificates
         self._clock = clock
-        self._storing = Storing(self._examiner, certificates, clock)
+        self._dry_run = dry_run
+        self._storing = Storing(self._examiner, certificates, clock, dry_run=dry_run)
 
     async def run(
         self, files: Sequence[File | Refusal], *, stdin: BinaryIO | None = None, progress: Progress | None = None
@@ -117,7 +126,7 @@ class Intake:
     async def _remarked(self, results: Mapping[int, Result]) -> dict[int, Result]:
         """With what the stored keys mean for others: those that they revoke, those beside which they stand."""
         stored = {result.fingerprint for result in results.values() if result.certificate}
-        revoked = await revocations.claim(self._examiner, self._certificates, stored)
+        revoked = [] if self._dry_run else await revocations.claim(self._examiner, self._certificates, stored)
         addresses = {a for result in results.values() if result.certificate for a in result.certificate.addresses}
         beside = several(await self._certificates.shared(addresses), self._clock()) if addresses else {}
         return {key: _with_remarks(result, revoked, beside) for key, result in results.items()}

@@ -34,7 +34,10 @@ class State:
 class Storing:
     """Stores imported certificates, merged with their stored states. Raises `StoreError` and `EngineError`."""
 
-    def __init__(self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float], *, dry_run: bool = False
+    ) -> None:
+        self._dry_run = dry_run
         self._examiner = examiner
         self._certificates = certificates
         self._clock = clock
@@ -57,6 +60,8 @@ class Storing:
         known = await self._certificates.by_fingerprints(keys)
         evolved = await asyncio.gather(*(self._evolve(known.get(f), each, results) for f, each in keys.items()))
         new = [entry for f, entry in zip(keys, evolved, strict=True) if entry is not None and entry != known.get(f)]
+        if self._dry_run:
+            return set()
         versions = {fingerprint: entry.version for fingerprint, entry in known.items()}
         return {entry.certificate.fingerprint for entry in await self._certificates.upsert(new, versions)}
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 from lab.program import program
+from lab.synthetic import certificate, entry
 
+from relay.admin import held
+from relay.admin.postfix import queue
+from relay.config import parse
 from relay.model import Record
+from relay.model.binding import Binding
 from relay.store import Store
 
 DAY = 86400.0
@@ -73,3 +79,37 @@ async def test_a_hundred_thousand_rows_of_retries_are_looked_through_fast(
         took = time.process_time() - begun
     record_property("counted", f"{len(found)} mails held, found in {took:.3f} s")
     assert len(found) == 1000
+
+
+async def test_the_mails_that_a_key_releases_are_those_whose_recipient_it_is_used_for(tmp_path: Path) -> None:
+    now = time.time()
+    tags = [("4AAAA1", "bob@ville.example"), ("4BBBB2", "bob+x@ville.example"), ("4CCCC3", "ann@ville.example")]
+    rows = [row(now - n, queue_id, to) for n, (queue_id, to) in enumerate(tags)]
+    config = parse(b"policy: []\nlookup: {sources: [keyring]}\n", tmp_path / "config.yaml")
+    bob, dead = certificate("bob", "bob@ville.example"), certificate("dead", "ann@ville.example", revoked=True)
+    async with await Store.open(tmp_path / "store.db") as store:
+        await store.trace.write(rows)
+        await store.certificates.upsert([entry(bob), entry(dead)])
+
+        async def released(*fingerprints: str) -> list[str]:
+            return sorted(mail.queue_id for mail in await held.released(config, store, fingerprints))
+
+        assert await released(bob.fingerprint) == ["4AAAA1", "4BBBB2"]
+        assert await released(dead.fingerprint) == await released() == []
+        await store.bindings.put([Binding("*@ville.example", (bob.fingerprint,))])
+        assert await released(bob.fingerprint) == ["4AAAA1", "4BBBB2"], "an imported key that is revoked comes first"
+        await store.certificates.remove(dead.fingerprint)
+        assert await released(bob.fingerprint) == ["4AAAA1", "4BBBB2", "4CCCC3"]
+
+
+def test_postfix_is_asked_for_one_mail_at_a_time_and_only_for_what_is_a_queue_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "asked"
+    program = tmp_path / "postqueue"
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {log}; echo >> {log}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    odd = ["", "-f", "4AAAA1; reboot", "4AAAA1\n", "../4AAAA1", "ALL"]
+    assert queue.flush(["4AAAA1", *odd, "4DKjw54HdwzPjnP", "4AAAA1"]) == ["4AAAA1", "4DKjw54HdwzPjnP"]
+    assert log.read_text() == "-i|4AAAA1|\n-i|4DKjw54HdwzPjnP|\n"
