@@ -11,7 +11,7 @@ from relay.model.errors import StoreError
 from relay.store import Link, Selection, Store
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
-    size, sender_key, recipient_key, hash, shadow, direction, mark FROM trace WHERE number = 20"""
+    size, sender_key, recipient_key, hash, shadow, direction, mark, binding FROM trace WHERE number = 20"""
 
 
 def record(number: int, **changed: object) -> Record:
