@@ -10,8 +10,7 @@ import pytest
 from lab.resolvers import Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
-from relay.keys.resolver import Resolver
-from relay.model import Address, Entry, Found, NotFound, Origin, Unusable, Why
+from relay.model import Entry, Found, NotFound, Origin, Unusable, Why
 from relay.model.binding import Binding
 
 BOB = "bob@ville.example"
@@ -120,27 +119,3 @@ async def test_what_another_process_binds_counts_within_a_second(at: Bench, tmp_
         assert time.monotonic() < begun + 1
     await at.store.bindings.drop(BOB)
     assert isinstance(await at.find(BOB), NotFound)
-
-
-@pytest.mark.alone
-async def test_ten_thousand_bindings_cost_a_lookup_nothing(tmp_path: Path) -> None:
-    async with bench(folder(tmp_path, "none")) as none, bench(folder(tmp_path, "many")) as many:
-        await many.store.bindings.put([Binding(f"*@d{n}.example", (fpr(GATEWAY),)) for n in range(10_000)])
-        for at in (none, many):
-            await at.imported(*(key(n, f"p{n}@ville.example") for n in range(200)))
-        seconds = [[await timed(at.resolver) for at in (none, many)] for _ in range(15)]
-    ratio = min(s for _, s in seconds) / min(s for s, _ in seconds)
-    print(f"a lookup with 10,000 bindings costs {ratio:.3f} of one without")
-    assert ratio < 1.05
-
-
-async def timed(resolver: Resolver) -> float:
-    wanted: dict[Address, frozenset[str]] = {Address(f"p{n}@ville.example"): frozenset() for n in range(200)}
-    begun = time.perf_counter()
-    await resolver.find_all(wanted)
-    return time.perf_counter() - begun
-
-
-def folder(above: Path, name: str) -> Path:
-    (above / name).mkdir()
-    return above / name
