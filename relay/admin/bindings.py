@@ -6,7 +6,7 @@ All of what is asked for is checked before anything is stored. Raises `BindingEr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,7 +52,7 @@ class Judged:
         return self.found.why.value if isinstance(self.found, Unusable) else ""
 
 
-async def bind(config: Config, store: Store, wanted: Sequence[Wanted]) -> list[Judged]:
+async def bind(config: Config, store: Store, wanted: Sequence[Wanted], actor: str) -> list[Judged]:
     """Store all of these, each in place of what its pattern had; none where one of them cannot be."""
     if len(wanted) > MOST:
         raise BindingError(f"at most {MOST} bindings at a time")
@@ -68,14 +68,14 @@ async def bind(config: Config, store: Store, wanted: Sequence[Wanted]) -> list[J
             faults.append(f"{one.pattern}: is bound twice, to different keys")
     if faults:
         raise BindingError("\n".join(faults))
-    await store.bindings.put(list(made.values()))
+    await store.bindings.put(list(made.values()), actor=actor)
     return await _judged(config, store, list(made.values()))
 
 
-async def unbind(store: Store, pattern: str) -> str:
+async def unbind(store: Store, pattern: str, actor: str) -> str:
     """Take one out; its pattern as it was stored."""
     wanted = compared(pattern, ())
-    if not await store.bindings.drop(wanted):
+    if not await store.bindings.drop(wanted, actor=actor):
         raise BindingError(f"{pattern}: nothing is bound to it")
     return wanted
 
@@ -83,15 +83,6 @@ async def unbind(store: Store, pattern: str) -> str:
 async def every(config: Config, store: Store) -> list[Judged]:
     """All of them, by pattern, and what a mail would find now."""
     return await _judged(config, store, await store.bindings.all())
-
-
-async def patterns_by_key(store: Store) -> Mapping[str, Sequence[str]]:
-    """Of each bound key, by its fingerprint, the patterns that it is bound to."""
-    found: dict[str, list[str]] = {}
-    for binding in await store.bindings.all():
-        for fingerprint in binding.fingerprints:
-            found.setdefault(fingerprint, []).append(binding.pattern)
-    return found
 
 
 def compared(text: str, own_domains: Collection[str]) -> str:

@@ -53,17 +53,17 @@ def read(file: Path) -> Groups:
     return Groups({name: keys for name, keys in found.items() if "@" in name}, notes)
 
 
-async def carry_over(config: Config, store: Store, groups: Groups) -> list[str]:
+async def carry_over(config: Config, store: Store, groups: Groups, actor: str) -> list[str]:
     """Bind the keys of each group that can be; a sentence for each."""
-    return [*groups.notes, *[await _one(config, store, name, keys) for name, keys in groups.keys.items()]]
+    return [*groups.notes, *[await _one(config, store, name, keys, actor) for name, keys in groups.keys.items()]]
 
 
-async def _one(config: Config, store: Store, name: str, keys: Sequence[str]) -> str:
+async def _one(config: Config, store: Store, name: str, keys: Sequence[str], actor: str) -> str:
     try:
         named = [await _fingerprint(store, key) for key in keys]
         if not named:
             return f"group {name}: not carried over, it has no keys."
-        await bindings.bind(config, store, [Wanted(name, named)])
+        await bindings.bind(config, store, [Wanted(name, named)], actor)
     except (BindingError, NoSuchKey) as error:
         return f"group {name}: not carried over: {error}."
     return f"group {name}: its keys are bound to it (pgp-relay keys bindings)."

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.model import Address, Certificate, Entry, Why
+from relay.model import Address, Certificate, Entry, Origin, Why
 from relay.model.errors import RelayError
+from relay.model.lookup import Proposal
 from relay.store import Store
 
+MOST_PROPOSALS = 10_000
 MOST_NAMED = 5
 """Patterns that a sentence names."""
 
@@ -100,11 +102,11 @@ async def one(store: Store, name: str) -> Entry:
     return found[0]
 
 
-async def remove(store: Store, name: str) -> Removed:
+async def remove(store: Store, name: str, actor: str) -> Removed:
     """Take one key out."""
     certificate = (await one(store, name)).certificate
     await _refuse_bound(store, certificate.fingerprint)
-    await store.certificates.remove(certificate.fingerprint)
+    await store.certificates.remove(certificate.fingerprint, actor=actor)
     bare = [address for address in certificate.shown_addresses if not await store.certificates.by_address(address)]
     return Removed(certificate.fingerprint, bare)
 
@@ -114,19 +116,47 @@ async def expiring(store: Store, within: float) -> list[Entry]:
     return [entry for entry in await store.certificates.expiring(within) if not entry.proposed]
 
 
-async def approve(store: Store, name: str) -> str:
+async def approve(store: Store, name: str, actor: str) -> str:
     """Use a proposed key from now on; its fingerprint."""
     fingerprint = (await one(store, name)).certificate.fingerprint
-    if not await store.certificates.approve(fingerprint):
+    if not await store.certificates.approve(fingerprint, actor=actor):
         raise _not_proposed(fingerprint, "approve")
     return fingerprint
 
 
-async def reject(store: Store, name: str) -> str:
+async def approve_all(store: Store, origin: Origin, actor: str) -> list[str]:
+    """Use all proposed keys of this origin from now on; their fingerprints."""
+    waiting = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
+    wanted = [entry.certificate.fingerprint for entry in waiting if entry.origin is origin]
+    return [fingerprint for fingerprint in wanted if await store.certificates.approve(fingerprint, actor=actor)]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A proposal for one address, beside the key that it would replace."""
+
+    proposal: Proposal
+    address: str
+    replaces: str
+    """The fingerprint of the key that counts now; empty: none."""
+
+
+async def proposals(store: Store) -> list[Offered]:
+    """All that wait, the newest first; one for each address of a key."""
+    found: list[Offered] = []
+    for proposal in await store.certificates.proposed(MOST_PROPOSALS):
+        for address in proposal.entry.certificate.shown_addresses:
+            beside = [entry for entry in await store.certificates.by_address(address) if not entry.proposed]
+            replaces = beside[0].certificate.fingerprint if beside else ""
+            found.append(Offered(proposal, address.text, replaces))
+    return found
+
+
+async def reject(store: Store, name: str, actor: str) -> str:
     """Take a proposed key out and do not have it proposed again; its fingerprint."""
     fingerprint = (await one(store, name)).certificate.fingerprint
     await _refuse_bound(store, fingerprint)
-    if not await store.certificates.reject(fingerprint):
+    if not await store.certificates.reject(fingerprint, actor=actor):
         raise _not_proposed(fingerprint, "reject")
     return fingerprint
 

@@ -54,8 +54,8 @@ def bind(  # noqa: PLR0913  each is an option
     wanted = _read(file, signs=signs) if file else _written(words or [], signs=signs)
     if file and words:
         fail("name a file or a pattern with its keys, not both", status=2)
-    config = context_of(context).config()
-    bound = with_store(config, lambda store: admin.bind(config, store, wanted))
+    config, actor = context_of(context).config(), context_of(context).actor
+    bound = with_store(config, lambda store: admin.bind(config, store, wanted, actor))
     _tell(bound, as_json=as_json)
     release(config, {key for each in bound for key in each.binding.fingerprints}, flush=flush, as_json=as_json)
 
@@ -68,7 +68,8 @@ def unbind(
 
     $ pgp-relay keys unbind '*@partenaire.example'
     """
-    say(f"unbound {with_store(context_of(context).config(), lambda store: admin.unbind(store, pattern))}")
+    config, actor = context_of(context).config(), context_of(context).actor
+    say(f"unbound {with_store(config, lambda store: admin.unbind(store, pattern, actor))}")
 
 
 def bindings(context: typer.Context, *, full: Full = False, as_json: Json = False) -> None:

@@ -32,6 +32,7 @@ KEYS = Group(
         "remove": "keys:remove",
         "export": "keys:export",
         "expiring": "keys:expiring",
+        "proposals": "keys:proposals",
         "approve": "keys:approve",
         "reject": "keys:reject",
         "bind": "bindings:bind",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+import os
+import pwd
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -25,6 +27,13 @@ class Context:
     path: Path
     read: bool = False
     """The configuration was read: it is the one that counted."""
+    caller: str = field(default_factory=lambda: _caller(os.getuid(), os.environ))
+    """Who called the program, before it gives root up."""
+
+    @property
+    def actor(self) -> str:
+        """Who changes keys, as the trace has it."""
+        return f"cli:{self.caller}"
 
     def config(self, *, as_root: bool = False) -> Config:
         """The configuration, and from then on this process works as the owner of its keyring folder.
@@ -52,6 +61,16 @@ class Context:
             config = load_public(self.path)
         self.read = True
         return config
+
+
+def _caller(uid: int, environment: Mapping[str, str]) -> str:
+    """The user's name; of root who came by sudo, that of the person."""
+    if uid == 0 and (person := environment.get("SUDO_USER")):
+        return person
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def context_of(context: typer.Context) -> Context:

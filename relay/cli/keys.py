@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relay.admin import bindings, keys
+from relay.admin import keys
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.key_listing import Bound, tell, tell_all_of, tell_several
 from relay.cli.output import fail, print_json, say
@@ -18,6 +18,7 @@ from relay.cli.values import address, given, one_of
 from relay.config.values import duration
 from relay.mail.armor import enarmor
 from relay.model import Entry, Origin, normalise_domain
+from relay.model.binding import patterns_by_key
 from relay.store import Store
 
 Fingerprint = Annotated[
@@ -98,7 +99,8 @@ def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = 
     $ pgp-relay keys remove 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
     name = _one_of(fingerprint)
-    removed = with_store(context_of(context).config(), lambda store: keys.remove(store, name))
+    config, actor = context_of(context).config(), context_of(context).actor
+    removed = with_store(config, lambda store: keys.remove(store, name, actor))
     left = [each.text for each in removed.without_key]
     if as_json:
         print_json({"fingerprint": removed.fingerprint, "without_key": left})
@@ -135,18 +137,42 @@ def expiring(
     tell(entries, Look.of(full=full, utc=utc), bound, whole=full, as_json=as_json)
 
 
-def approve(context: typer.Context, fingerprint: Fingerprint, *, flush: Flush = False) -> None:
+def approve(
+    context: typer.Context,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FINGERPRINT]", help="In full, its beginning, or a key id; spaces do not count."),
+    ] = None,
+    *,
+    all_from: Annotated[
+        str, typer.Option("--all-from", metavar="ORIGIN", help="All that were proposed by wkd, ldap, ….")
+    ] = "",
+    flush: Flush = False,
+) -> None:
     """Use a proposed key from now on.
 
     It counts beside the one that was imported.
 
     $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    name = _one_of(fingerprint)
-    config = context_of(context).config()
-    approved = with_store(config, lambda store: keys.approve(store, name))
-    say(f"approved {approved}")
-    release(config, [approved], flush=flush)
+    if bool(fingerprint) == bool(all_from):
+        fail("name one key, or an origin (--all-from wkd)", status=2)
+    if all_from:
+        one_of("--all-from", all_from, [each.value for each in Origin if each is not Origin.IMPORTED])
+    name = _one_of(fingerprint or [])
+    config, actor = context_of(context).config(), context_of(context).actor
+
+    async def approving(store: Store) -> list[str]:
+        if all_from:
+            return await keys.approve_all(store, Origin(all_from), actor)
+        return [await keys.approve(store, name, actor)]
+
+    approved = with_store(config, approving)
+    for each in approved:
+        say(f"approved {each}")
+    if not approved:
+        say(f"nothing is proposed by {all_from}")
+    release(config, approved, flush=flush)
 
 
 def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
@@ -157,7 +183,22 @@ def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
     $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
     name = _one_of(fingerprint)
-    say(f"rejected {with_store(context_of(context).config(), lambda store: keys.reject(store, name))}")
+    config, actor = context_of(context).config(), context_of(context).actor
+    say(f"rejected {with_store(config, lambda store: keys.reject(store, name, actor))}")
+
+
+def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+    """List the keys that wait to be approved.
+
+    Each stands beside the key that it would replace, its fingerprint in words too, to be compared by telephone.
+
+    $ pgp-relay keys proposals
+    """
+    from relay.cli import proposals as shown  # noqa: PLC0415  only for this
+
+    config = context_of(context).config()
+    offered = with_store(config, keys.proposals)
+    shown.tell(offered, Look.of(full=full, utc=utc), config.notices.language, as_json=as_json)
 
 
 def _with_bindings(
@@ -166,7 +207,7 @@ def _with_bindings(
     """Keys, and what each is bound to."""
 
     async def both(store: Store) -> tuple[list[Entry], Bound]:
-        return await work(store), await bindings.patterns_by_key(store)
+        return await work(store), patterns_by_key(await store.bindings.all())
 
     return with_store(context_of(context).config(), both)
 

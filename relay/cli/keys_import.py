@@ -98,7 +98,7 @@ def import_(  # noqa: PLR0913  each is an option
         if secret is not None:
             _tell_secret(run(_import_secret(config, secret)), as_json=as_json)
         if paths or gnupg_home:
-            run(import_keys(config, files, report, dry_run=dry_run))
+            run(import_keys(config, files, report, actor=context_of(context).actor, dry_run=dry_run))
             if not dry_run:
                 release(config, report.stored, flush=flush, as_json=as_json or quiet)
             report.close()
@@ -121,12 +121,12 @@ def _is_named(file: File | Refusal) -> bool:
 
 
 async def import_keys(
-    config: Config, files: Sequence[File | Refusal], report: Report, *, dry_run: bool = False
+    config: Config, files: Sequence[File | Refusal], report: Report, *, actor: str, dry_run: bool = False
 ) -> None:
     """Import them all, and tell each; or (`dry_run`) tell what importing them would do."""
     async with resources.opened_store(config) as store:
         with _bar() as progress:
-            intake = Intake(build_examiner(config), store.certificates, dry_run=dry_run)
+            intake = Intake(build_examiner(config), store.certificates, actor=actor, dry_run=dry_run)
             async for result in intake.run(files, progress=progress):
                 report.tell(result)
 

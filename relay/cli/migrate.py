@@ -42,7 +42,7 @@ def zeyple(  # noqa: PLR0913  each is an option
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml migrate zeyple /etc/zeyple.conf
     """
-    target = context_of(context).path
+    target, actor = context_of(context).path, context_of(context).actor
     found = leaving.read(file)
     text = leaving.config(found, (keyring or _keyring(target)).absolute())
     config = parse(text.encode(), target)
@@ -51,8 +51,8 @@ def zeyple(  # noqa: PLR0913  each is an option
     with named([], gnupg_home or found.home) as files:
         written = _write(target, text, yes=yes)
         become_owner(config.keyring)
-        run(import_keys(config, files, report))
-        found.notes += _groups(config, groups)
+        run(import_keys(config, files, report, actor=actor))
+        found.notes += _groups(config, groups, actor)
     if as_json:
         print_json({"config": str(target), "written": written, "notes": found.notes})
     else:
@@ -62,11 +62,11 @@ def zeyple(  # noqa: PLR0913  each is an option
     report.close()
 
 
-def _groups(config: Config, groups: gnupg_groups.Groups) -> list[str]:
+def _groups(config: Config, groups: gnupg_groups.Groups, actor: str) -> list[str]:
     """A sentence for each of GnuPG's groups."""
     if not groups.keys:
         return list(groups.notes)
-    return with_store(config, lambda store: gnupg_groups.carry_over(config, store, groups))
+    return with_store(config, lambda store: gnupg_groups.carry_over(config, store, groups, actor))
 
 
 def _keyring(target: Path) -> Path:

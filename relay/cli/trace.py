@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from relay.admin import trace as tracing
+from relay.cli import key_changes
 from relay.cli.actions import ACTIONS, STYLES
+from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, Row, Table, print_table
@@ -22,8 +23,6 @@ from relay.model.trace import IN, OUT
 from relay.store import Link, Selection, Store
 
 NULL_SENDER = "<>"
-AT_ONCE = 1000
-"""Rows that a table is made of; the first ones decide how wide its columns are."""
 
 _COLUMNS = (
     Column("time"),
@@ -70,6 +69,9 @@ def trace(  # noqa: PLR0913  each is an option
     ] = False,
     incoming: Annotated[bool, typer.Option("--in", help="Only incoming mail.")] = False,
     outgoing: Annotated[bool, typer.Option("--out", help="Only outgoing mail.")] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Instead: who changed which key of whom, when and why; --to is whose.")
+    ] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -97,8 +99,11 @@ def trace(  # noqa: PLR0913  each is an option
         sender="" if sender == NULL_SENDER else sender,
         recipient=recipient,
         id=id_,
+        keys=keys,
     )
-    if summary:
+    if keys:
+        key_changes.show(config, wanted, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+    elif summary:
         with_store(config, lambda store: _count(store, wanted, as_json=as_json))
     else:
         look = Look.of(full=full, utc=utc)
@@ -111,7 +116,7 @@ def _before(age: float | None) -> float | None:
 
 async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:
     table = Table(_COLUMNS, whole=whole)
-    async for records in _in_batches(tracing.rows(store, wanted)):
+    async for records in in_batches(tracing.rows(store, wanted)):
         if as_json:
             for record in records:
                 print_json(_object(record))
@@ -119,17 +124,6 @@ async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_
             table.add(_cells(record, look) for record in records)
     if not (as_json or table.end()):
         complain("no row of the trace is like that")
-
-
-async def _in_batches(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
-    batch: list[Record] = []
-    async for record in records:
-        batch.append(record)
-        if len(batch) == AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:

@@ -32,6 +32,8 @@ class Ending:
 
     entry: Entry
     days: int
+    bound: tuple[str, ...] = ()
+    """The patterns that it is bound to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Wanted:
     reason: str
     senders: tuple[str, ...]
     mails: int
+    binding: str = ""
+    """The pattern of the binding whose key could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ class Daily:
         certificate = one.entry.certificate
         day = f"{datetime.fromtimestamp(certificate.expires or 0, UTC):%Y-%m-%d}"
         within = _WORDS[self.language].within.format(days=one.days)
-        first = f"{_addresses(one.entry)} ({one.entry.origin.value})"
+        bound = "".join(f", {pattern}" for pattern in one.bound[:_MOST_NAMED])
+        first = f"{_addresses(one.entry)}{bound} ({one.entry.origin.value})"
         return f"  {first}\n      {day}, {within}\n      {certificate.fingerprint}"
 
     def _wanted(self, one: Wanted) -> str:
@@ -164,7 +169,8 @@ class Daily:
         more = ", …" if len(one.senders) > _MOST_NAMED else ""
         by = words.by.format(senders=", ".join(one.senders[:_MOST_NAMED]) + more)
         mails = words.mail if one.mails == 1 else words.mails.format(mails=one.mails)
-        return f"  {one.recipient}\n      {reason_in(self.language, one.reason)}\n      {by}; {mails}"
+        bound = f" ({one.binding})" if one.binding else ""
+        return f"  {one.recipient}{bound}\n      {reason_in(self.language, one.reason)}\n      {by}; {mails}"
 
     def _proposed(self, entry: Entry) -> str:
         decide = _WORDS[self.language].decide.format(fingerprint=entry.certificate.fingerprint)

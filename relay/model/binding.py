@@ -5,7 +5,7 @@ Raises `ValueError` where a binding has no key, too many, or one twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.model.address import Address
@@ -40,3 +40,12 @@ def patterns_of(address: Address) -> Iterator[str]:
     while dot:
         yield f"*@*.{above}"
         _, dot, above = above.partition(".")
+
+
+def patterns_by_key(bindings: Iterable[Binding]) -> Mapping[str, Sequence[str]]:
+    """Of each bound key, by its fingerprint, the patterns that it is bound to."""
+    found: dict[str, list[str]] = {}
+    for binding in bindings:
+        for fingerprint in binding.fingerprints:
+            found.setdefault(fingerprint, []).append(binding.pattern)
+    return found

@@ -33,6 +33,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A certificate that waits for a person."""
+
+    entry: Entry
+    first_seen: float
+    """In seconds since the epoch."""
+    dkim_domain: str = ""
+    """Of the mail that brought it; empty: no mail did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A usable certificate."""
 

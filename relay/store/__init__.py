@@ -85,7 +85,7 @@ class Store:
         return cls(
             database=database,
             certificates=Certificates(database, clock),
-            bindings=Bindings(database),
+            bindings=Bindings(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
             trace=Trace(database, batch),
             answers=Answers(database),

@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,8 +20,11 @@ from sqlalchemy import Connection, delete, insert, select
 from relay.model import Address
 from relay.model.binding import Binding, patterns_of
 from relay.model.errors import StoreError
+from relay.model.key_change import UPKEEP, KeyChange
+from relay.store import key_changes
 from relay.store.cache import FRESH_SECONDS
 from relay.store.database import Database
+from relay.store.key_changes import CHUNK
 from relay.store.schema import bindings, state
 
 _TOKEN = "bindings"  # noqa: S105 - the name of a row that tells states of the table apart, no secret
@@ -32,8 +35,9 @@ _ALL = select(bindings.c.pattern, bindings.c.fingerprints, bindings.c.signs).ord
 class Bindings:
     """Looked up for every mail, changed by people."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._clock = clock
         self._known: Mapping[str, Binding] = MappingProxyType({})
         self._token: bytes | None = None
         self._seen = float("-inf")
@@ -48,26 +52,38 @@ class Bindings:
         """Every one, by pattern."""
         return _read(await self._database.read(lambda c: c.execute(_ALL).all()))
 
-    async def put(self, wanted: Sequence[Binding]) -> None:
+    async def put(self, wanted: Sequence[Binding], *, actor: str = UPKEEP) -> None:
         """Store all of them in one transaction, each in place of what its pattern had."""
+        now = self._clock()
         rows = [{"pattern": b.pattern, "fingerprints": json.dumps(b.fingerprints), "signs": b.signs} for b in wanted]
 
         def write(connection: Connection) -> None:
-            connection.execute(delete(bindings).where(bindings.c.pattern.in_([row["pattern"] for row in rows])))
+            before = _named(connection, [binding.pattern for binding in wanted])
+            for pattern in before:
+                connection.execute(delete(bindings).where(bindings.c.pattern == pattern))
             connection.execute(insert(bindings), rows)
             _changed(connection)
+            changes = [
+                KeyChange(now, actor, b.pattern, before.get(b.pattern, ""), " ".join(b.fingerprints), "bound")
+                for b in wanted
+            ]
+            key_changes.write(connection, changes)
 
         if rows:
             await self._database.write(write)
         self._seen = float("-inf")
 
-    async def drop(self, pattern: str) -> bool:
+    async def drop(self, pattern: str, *, actor: str = UPKEEP) -> bool:
         """Take one out; whether it was there."""
+        now = self._clock()
 
         def write(connection: Connection) -> bool:
-            there = connection.execute(delete(bindings).where(bindings.c.pattern == pattern)).rowcount
+            before = _named(connection, [pattern])
+            connection.execute(delete(bindings).where(bindings.c.pattern == pattern))
             _changed(connection)
-            return there > 0
+            changes = [KeyChange(now, actor, pattern, old, "", "unbound") for old in before.values()]
+            key_changes.write(connection, changes)
+            return bool(before)
 
         dropped = await self._database.write(write)
         self._seen = float("-inf")
@@ -98,6 +114,15 @@ def _read(rows: Sequence[Any]) -> list[Binding]:
         return [Binding(pattern, tuple(json.loads(keys)), bool(signs)) for pattern, keys, signs in rows]
     except (ValueError, TypeError):
         raise StoreError("a binding in the store cannot be read") from None
+
+
+def _named(connection: Connection, patterns: Sequence[str]) -> dict[str, str]:
+    """Of those of these patterns that are bound, the fingerprints with blanks between them."""
+    found: dict[str, str] = {}
+    for start in range(0, len(patterns), CHUNK):
+        wanted = _ALL.where(bindings.c.pattern.in_(patterns[start : start + CHUNK]))
+        found.update((b.pattern, " ".join(b.fingerprints)) for b in _read(connection.execute(wanted).all()))
+    return found
 
 
 def _changed(connection: Connection) -> None:

@@ -18,9 +18,12 @@ from functools import partial
 from typing import TypeVar
 
 from relay.model import Address, Entry, Origin
+from relay.model.key_change import UPKEEP
+from relay.model.lookup import Proposal
 from relay.store import rows
 from relay.store.cache import Cache
 from relay.store.database import Database
+from relay.store.key_changes import Noting
 
 T = TypeVar("T")
 
@@ -91,7 +94,7 @@ class Certificates:
         now = self._clock()
         return await self._database.read(lambda c: rows.expiring(c, now, now + within))
 
-    async def proposed(self, most: int) -> list[Entry]:
+    async def proposed(self, most: int) -> list[Proposal]:
         """Those that wait for a person, the newest first."""
         return await self._database.read(lambda c: rows.proposed(c, most))
 
@@ -114,7 +117,9 @@ class Certificates:
             by_origin=dict(by_origin),
         )
 
-    async def upsert(self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None) -> list[Entry]:
+    async def upsert(
+        self, entries: Sequence[Entry], known: Mapping[str, int | None] | None = None, *, actor: str = UPKEEP
+    ) -> list[Entry]:
         """Store all of them in one transaction, each in place of what has its fingerprint.
 
         `known` holds the version of the row that each entry was made from (optimistic locking); what it does not
@@ -122,20 +127,23 @@ class Certificates:
         returned: read and merge again. A fetched entry that was rejected before is not stored; importing it lifts
         the rejection.
         """
-        return await self._change(lambda c: rows.upsert(c, entries, known))
+        noting = Noting(actor, self._clock())
+        return await self._change(lambda c: rows.upsert(c, entries, known, noting))
 
-    async def remove(self, fingerprint: str) -> bool:
+    async def remove(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Delete it; whether it was there."""
-        return await self._change(lambda c: rows.remove(c, fingerprint))
+        noting = Noting(actor, self._clock())
+        return await self._change(lambda c: rows.remove(c, fingerprint, noting))
 
     async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
         """Delete one that a source brought, unless its row was changed since `version` or somebody approved it."""
-        await self._change(lambda c: rows.remove_fetched(c, fingerprint, version))
+        noting = Noting(UPKEEP, self._clock(), "replaced")
+        await self._change(lambda c: rows.remove_fetched(c, fingerprint, version, noting))
 
-    async def approve(self, fingerprint: str) -> bool:
+    async def approve(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Use a proposed certificate from now on; whether one was waiting."""
-        now = int(self._clock())
-        return await self._change(lambda c: rows.approve(c, fingerprint, now))
+        noting = Noting(actor, self._clock(), "approved")
+        return await self._change(lambda c: rows.approve(c, fingerprint, noting))
 
     async def is_approved(self, fingerprint: str) -> bool:
         """Whether it was proposed once, and approved."""
@@ -145,9 +153,10 @@ class Certificates:
         """Whether a person rejected it."""
         return await self._database.read(lambda c: rows.is_rejected(c, fingerprint))
 
-    async def reject(self, fingerprint: str) -> bool:
+    async def reject(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""
-        return await self._change(lambda c: rows.reject(c, fingerprint))
+        noting = Noting(actor, self._clock(), "rejected")
+        return await self._change(lambda c: rows.reject(c, fingerprint, noting))
 
     async def _change(self, work: Callable[[rows.Connection], T]) -> T:
         try:

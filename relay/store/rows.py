@@ -7,12 +7,24 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, literal, or_, select, true, update
 
 from relay.model import Entry, Origin
-from relay.store.schema import addresses, answers, approved, bindings, certificates, rejected, revokers, state
+from relay.model.lookup import Proposal
+from relay.store.key_changes import Noting, note
+from relay.store.schema import (
+    addresses,
+    answers,
+    approved,
+    bindings,
+    certificates,
+    proposals,
+    rejected,
+    revokers,
+    state,
+)
 from relay.store.verdict import dump, load
 
 __all__ = ["Connection"]
@@ -35,6 +47,7 @@ MOST_FOUND = 10
 
 _TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
 _FULL = (40, 64)
+_RENEWED = (Origin.LDAP.value, Origin.WKD.value)
 
 _COLUMNS = certificates.c
 _ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
@@ -127,10 +140,12 @@ def expiring(connection: Connection, after: float, until: float) -> list[Entry]:
     return [_entry(*row) for row in connection.execute(wanted)]
 
 
-def proposed(connection: Connection, most: int) -> list[Entry]:
+def proposed(connection: Connection, most: int) -> list[Proposal]:
     """Those that wait for a person, the newest first."""
-    wanted = _ENTRY.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
-    return [_entry(*row) for row in connection.execute(wanted)]
+    told = (proposals.c.first_seen, proposals.c.dkim_domain)
+    wanted = _ENTRY.add_columns(*told).outerjoin(proposals, proposals.c.fingerprint == _COLUMNS.fingerprint)
+    newest_first = wanted.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
+    return [_proposal(*row) for row in connection.execute(newest_first)]
 
 
 def counts(connection: Connection, now: float) -> list[Number]:
@@ -140,7 +155,9 @@ def counts(connection: Connection, now: float) -> list[Number]:
     return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
 
 
-def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str, int | None] | None) -> list[Entry]:
+def upsert(
+    connection: Connection, entries: Sequence[Entry], known: Mapping[str, int | None] | None, noting: Noting
+) -> list[Entry]:
     """Store; what `known` (fingerprint -> version) shows to be outdated is returned instead."""
     latest = {entry.certificate.fingerprint: entry for entry in entries}
     outdated = [] if known is None else _outdated(connection, latest, known)
@@ -149,33 +166,41 @@ def upsert(connection: Connection, entries: Sequence[Entry], known: Mapping[str,
     for fingerprint in _rejected(connection, [f for f, entry in latest.items() if entry.origin is not Origin.IMPORTED]):
         del latest[fingerprint]
     if latest:
+        before = by_fingerprints(connection, latest)
         _replace(connection, latest)
+        _propose(connection, latest.values(), noting)
+        note(connection, before, latest, noting)
     return outdated
 
 
-def remove(connection: Connection, fingerprint: str) -> bool:
+def remove(connection: Connection, fingerprint: str, noting: Noting) -> bool:
     """Delete one, and that a source answered with it; whether it was there."""
-    there = _delete(connection, [fingerprint])
+    there = _take_out(connection, fingerprint, noting)
     connection.execute(delete(answers).where(answers.c.fingerprint == fingerprint))
     connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
     _changed(connection)
-    return there > 0
+    return there
 
 
-def remove_fetched(connection: Connection, fingerprint: str, version: int | None) -> None:
+def remove_fetched(connection: Connection, fingerprint: str, version: int | None, noting: Noting) -> None:
     """Delete one that a source brought, unless it was changed since `version`, is bound, or somebody approved it."""
     wanted = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.version == version)
     kept = is_approved(connection, fingerprint) or is_bound(connection, fingerprint)
     if connection.execute(wanted).first() and not kept:
-        _delete(connection, [fingerprint])
+        _take_out(connection, fingerprint, noting)
         _changed(connection)
 
 
-def approve(connection: Connection, fingerprint: str, now: int) -> bool:
-    """Make a proposed one count."""
+def approve(connection: Connection, fingerprint: str, noting: Noting) -> bool:
+    """Make a proposed one count; as one that was imported, unless its source goes on renewing it."""
+    before = by_fingerprints(connection, [fingerprint])
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
-    there = connection.execute(waiting.values(proposed=False, updated=now, version=_new_version())).rowcount
+    origin = case((_COLUMNS.origin.in_(_RENEWED), _COLUMNS.origin), else_=Origin.IMPORTED.value)
+    now = {"proposed": False, "origin": origin, "updated": int(noting.at), "version": _new_version()}
+    there = connection.execute(waiting.values(**now)).rowcount
     if there:
+        connection.execute(delete(proposals).where(proposals.c.fingerprint == fingerprint))
+        note(connection, before, by_fingerprints(connection, [fingerprint]), noting)
         connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
         connection.execute(insert(approved), {"fingerprint": fingerprint})
     _changed(connection)
@@ -199,15 +224,38 @@ def is_rejected(connection: Connection, fingerprint: str) -> bool:
     return bool(_rejected(connection, [fingerprint]))
 
 
-def reject(connection: Connection, fingerprint: str) -> bool:
+def reject(connection: Connection, fingerprint: str, noting: Noting) -> bool:
     """Take a proposed one out, and remember that."""
     waiting = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
     if connection.execute(waiting).first() is None:
         return False
-    _delete(connection, [fingerprint])
+    _take_out(connection, fingerprint, noting)
     connection.execute(insert(rejected), {"fingerprint": fingerprint})
     _changed(connection)
     return True
+
+
+def _take_out(connection: Connection, fingerprint: str, noting: Noting) -> bool:
+    """Delete one, and note it; whether it was there."""
+    before = by_fingerprints(connection, [fingerprint])
+    there = _delete(connection, [fingerprint])
+    connection.execute(delete(proposals).where(proposals.c.fingerprint == fingerprint))
+    note(connection, before, {}, noting)
+    return there > 0
+
+
+def _propose(connection: Connection, entries: Collection[Entry], noting: Noting) -> None:
+    """Remember since when each proposed one is; forget that of the others."""
+    waiting = {entry.certificate.fingerprint: entry.proposed for entry in entries}
+    for chunk in _chunks(waiting):
+        known = set(
+            connection.execute(select(proposals.c.fingerprint).where(proposals.c.fingerprint.in_(chunk))).scalars()
+        )
+        if over := [fingerprint for fingerprint in known if not waiting[fingerprint]]:
+            connection.execute(delete(proposals).where(proposals.c.fingerprint.in_(over)))
+        if new := [fingerprint for fingerprint in chunk if waiting[fingerprint] and fingerprint not in known]:
+            rows = [{"fingerprint": f, "first_seen": noting.at, "dkim_domain": ""} for f in new]
+            connection.execute(insert(proposals), rows)
 
 
 def _outdated(connection: Connection, latest: Mapping[str, Entry], known: Mapping[str, int | None]) -> list[Entry]:
@@ -289,6 +337,12 @@ def _entry(  # noqa: PLR0913, PLR0917  a row
     version: int,
 ) -> Entry:
     return Entry(load(data, verdict), Origin(origin), updated, proposed, version)
+
+
+def _proposal(*row: Any) -> Proposal:  # noqa: ANN401  a row
+    *columns, first_seen, dkim_domain = row
+    entry = _entry(*columns)
+    return Proposal(entry, entry.updated if first_seen is None else first_seen, dkim_domain or "")
 
 
 def _chunks(values: Collection[T]) -> Iterator[list[T]]:

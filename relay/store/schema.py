@@ -140,6 +140,15 @@ chain = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+proposals = Table(
+    "proposal",
+    tables,
+    Column("fingerprint", Text, primary_key=True),
+    Column("first_seen", Double, nullable=False),
+    Column("dkim_domain", Text, nullable=False),
+)
+"""What is known of a proposed certificate beside it."""
+
 bindings = Table(
     "binding",
     tables,
@@ -293,6 +302,8 @@ _OPENED_MAIL = (
 _FOURTH_BINDINGS = (
     "CREATE TABLE binding (pattern {octets} NOT NULL PRIMARY KEY, fingerprints TEXT NOT NULL, signs BOOLEAN NOT NULL)",
     "ALTER TABLE trace ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE proposal (
+        fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, (*_FOURTH, *_OPENED_MAIL, *_FOURTH_BINDINGS))

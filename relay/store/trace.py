@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, exists, false, func, select
 
 from relay.model import Record
+from relay.model.key_change import ACTION as KEY
 from relay.store import hash_chain, verification
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
@@ -54,6 +55,8 @@ class Selection:
     """`out` or `in`; empty: both."""
     newest: int | None = None
     """Only the last so many of those that match."""
+    keys: bool = False
+    """The rows about changed keys; else those about mails."""
 
 
 class Sum(NamedTuple):
@@ -142,6 +145,7 @@ class Trace:
 
 # Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
 def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
+    yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
     if wanted.since is not None:
         yield trace.c.time >= wanted.since
     if wanted.sender is not None:

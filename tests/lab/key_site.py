@@ -46,7 +46,7 @@ class Site:
         current = self.config
         results = []
         async with opened_store(current) as store:
-            intake = Intake(build_examiner(current), store.certificates)
+            intake = Intake(build_examiner(current), store.certificates, actor="cli:root")
             for blob in blobs:
                 results += [r async for r in intake.run(survey(["-"]), stdin=io.BytesIO(blob))]
             results += [result async for result in intake.run(list(files))]

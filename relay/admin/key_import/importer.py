@@ -55,14 +55,16 @@ class Intake:
         certificates: Certificates,
         clock: Callable[[], float] = time.time,
         *,
+        actor: str,
         dry_run: bool = False,
     ) -> None:
-        """With `dry_run` nothing is stored: the fates are those that it would have."""
+        """`actor` imports. With `dry_run` nothing is stored: the fates are those that it would have."""
         self._examiner = RevocationExaminer(examiner, certificates)
         self._certificates = certificates
         self._clock = clock
         self._dry_run = dry_run
-        self._storing = Storing(self._examiner, certificates, clock, dry_run=dry_run)
+        self._storing = Storing(self._examiner, certificates, clock, actor=actor, dry_run=dry_run)
+        self._actor = actor
 
     async def run(
         self, files: Sequence[File | Refusal], *, stdin: BinaryIO | None = None, progress: Progress | None = None
@@ -126,7 +128,9 @@ class Intake:
     async def _remarked(self, results: Mapping[int, Result]) -> dict[int, Result]:
         """With what the stored keys mean for others: those that they revoke, those beside which they stand."""
         stored = {result.fingerprint for result in results.values() if result.certificate}
-        revoked = [] if self._dry_run else await revocations.claim(self._examiner, self._certificates, stored)
+        revoked: list[tuple[str, Entry]] = []
+        if not self._dry_run:
+            revoked = await revocations.claim(self._examiner, self._certificates, stored, self._actor)
         addresses = {a for result in results.values() if result.certificate for a in result.certificate.addresses}
         beside = several(await self._certificates.shared(addresses), self._clock()) if addresses else {}
         return {key: _with_remarks(result, revoked, beside) for key, result in results.items()}

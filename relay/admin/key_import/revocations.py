@@ -37,7 +37,9 @@ async def states(certificates: Certificates, offers: Sequence[Offer]) -> tuple[l
     return found, results
 
 
-async def claim(examiner: Examiner, certificates: Certificates, revokers: Collection[str]) -> list[tuple[str, Entry]]:
+async def claim(
+    examiner: Examiner, certificates: Certificates, revokers: Collection[str], actor: str
+) -> list[tuple[str, Entry]]:
     """Revoke the stored keys that one of these revokes; the fingerprint of each revoker, and the key."""
     claimed = [entry for entry in await certificates.claimed_by(revokers) if not entry.certificate.primary.revoked]
     verdicts = await examiner.examine([entry.certificate.data for entry in claimed]) if claimed else []
@@ -47,7 +49,7 @@ async def claim(examiner: Examiner, certificates: Certificates, revokers: Collec
         if isinstance(verdict, Certificate) and verdict.primary.revoked
     ]
     versions = {entry.certificate.fingerprint: entry.version for entry in revoked}
-    outdated = {entry.certificate.fingerprint for entry in await certificates.upsert(revoked, versions)}
+    outdated = {entry.certificate.fingerprint for entry in await certificates.upsert(revoked, versions, actor=actor)}
     return [
         (revoker, entry)
         for entry in revoked

@@ -35,8 +35,15 @@ class Storing:
     """Stores imported certificates, merged with their stored states. Raises `StoreError` and `EngineError`."""
 
     def __init__(
-        self, examiner: Examiner, certificates: Certificates, clock: Callable[[], float], *, dry_run: bool = False
+        self,
+        examiner: Examiner,
+        certificates: Certificates,
+        clock: Callable[[], float],
+        *,
+        actor: str,
+        dry_run: bool = False,
     ) -> None:
+        self._actor = actor
         self._dry_run = dry_run
         self._examiner = examiner
         self._certificates = certificates
@@ -63,7 +70,9 @@ class Storing:
         if self._dry_run:
             return set()
         versions = {fingerprint: entry.version for fingerprint, entry in known.items()}
-        return {entry.certificate.fingerprint for entry in await self._certificates.upsert(new, versions)}
+        return {
+            entry.certificate.fingerprint for entry in await self._certificates.upsert(new, versions, actor=self._actor)
+        }
 
     async def _evolve(self, entry: Entry | None, states: Sequence[State], results: dict[int, Result]) -> Entry | None:
         """The entry after all these states of one key, one after the other; whole ones first."""

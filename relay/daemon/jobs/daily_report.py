@@ -10,11 +10,12 @@ Raises `StoreError`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.mail.daily_report import DAYS, MOST, Daily, Ending, Report, Wanted
 from relay.model import Address, Entry, Envelope, Recipient, Why
+from relay.model.binding import patterns_by_key
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
 from relay.store import Selection, Store
@@ -32,6 +33,7 @@ _REASONS = frozenset(why.value for why in Why)
 @dataclass(slots=True)
 class _Want:
     reason: str
+    binding: str
     mails: int = 0
     senders: dict[str, None] = field(default_factory=dict)
 
@@ -63,11 +65,12 @@ class DailyReport:
         """The content of a report that covers the time since `since`."""
         now = self.clock()
         entries = await self.store.certificates.expiring(DAYS[0] * DAY)
-        endings = [_ending(entry, since, now) for entry in entries if not entry.proposed]
+        bound = patterns_by_key(await self.store.bindings.all())
+        endings = [_ending(entry, since, now, bound) for entry in entries if not entry.proposed]
         return Report(
             ending=[ending for ending in endings if ending],
             wanted=await self._wanted(now - DAY),
-            proposed=await self.store.certificates.proposed(_MOST_READ),
+            proposed=[proposal.entry for proposal in await self.store.certificates.proposed(_MOST_READ)],
         )
 
     async def _wanted(self, since: float) -> list[Wanted]:
@@ -77,11 +80,11 @@ class DailyReport:
                 continue
             if record.recipient not in wants and len(wants) >= _MOST_READ:
                 continue
-            want = wants.setdefault(record.recipient, _Want(record.reason))
+            want = wants.setdefault(record.recipient, _Want(record.reason, record.binding))
             want.mails += 1
             if len(want.senders) < MOST:
                 want.senders[record.sender or "<>"] = None
-        return [Wanted(to, want.reason, tuple(want.senders), want.mails) for to, want in wants.items()]
+        return [Wanted(to, want.reason, tuple(want.senders), want.mails, want.binding) for to, want in wants.items()]
 
     async def _send(self, report: Report, contact: Address) -> bool:
         options = () if contact.is_ascii else ("SMTPUTF8",)
@@ -96,7 +99,7 @@ class DailyReport:
         return not reply.temporary
 
 
-def _ending(entry: Entry, since: float | None, now: float) -> Ending | None:
+def _ending(entry: Entry, since: float | None, now: float, bound: Mapping[str, Sequence[str]]) -> Ending | None:
     """Told when it comes within one of the marks: the nearest it has come within since."""
     expires = entry.certificate.expires
     if expires is None or entry.certificate.unusable(now):
@@ -104,4 +107,4 @@ def _ending(entry: Entry, since: float | None, now: float) -> Ending | None:
     reached = [days for days in DAYS if expires - days * DAY <= now]
     if not reached or (since is not None and expires - reached[-1] * DAY <= since):
         return None
-    return Ending(entry, reached[-1])
+    return Ending(entry, reached[-1], tuple(bound.get(entry.certificate.fingerprint, ())))

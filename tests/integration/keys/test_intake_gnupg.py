@@ -34,7 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def _import(store: Store, *files: File | Refusal, stdin: bytes = b"") -> list[Result]:
-    intake = Intake(GnuPGExaminer(), store.certificates)
+    intake = Intake(GnuPGExaminer(), store.certificates, actor="cli:root")
     return [r async for r in intake.run(files or [File("-")], stdin=io.BytesIO(stdin))]
 
 
@@ -163,7 +163,7 @@ from relay.store import Store
 from relay.openpgp.examiner import GnuPGExaminer
 async def main():
     async with await Store.open(sys.argv[1]) as store:
-        async for result in Intake(GnuPGExaminer(), store.certificates).run(survey(sys.argv[2:])):
+        async for result in Intake(GnuPGExaminer(), store.certificates, actor="cli:root").run(survey(sys.argv[2:])):
             print(result.outcome)
 asyncio.run(main())
 """

@@ -76,7 +76,7 @@ async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store
 async def _run(
     store: Store, *paths: str | Path, stdin: bytes = b"", examiner: FakeExaminer | None = None
 ) -> list[Result]:
-    intake = Intake(examiner or FakeExaminer(), store.certificates, clock=lambda: NOW)
+    intake = Intake(examiner or FakeExaminer(), store.certificates, clock=lambda: NOW, actor="cli:root")
     return [result async for result in intake.run(survey(paths), stdin=io.BytesIO(stdin))]
 
 
@@ -285,7 +285,7 @@ async def test_a_file_that_may_not_be_read_is_told(
     files = survey([tmp_path / "k"])
     (tmp_path / "k").unlink()
     (tmp_path / "k").mkdir()
-    intake = Intake(FakeExaminer(), store.certificates)
+    intake = Intake(FakeExaminer(), store.certificates, actor="cli:root")
     assert _told([r async for r in intake.run(files)]) == ["This cannot be read: the disk or the network folder fails."]
 
     def denied(*_: object) -> None:
@@ -316,7 +316,7 @@ async def test_progress_never_goes_back_and_ends_at_the_whole(store: Store, tmp_
     for n in range(3):
         (tmp_path / f"{n}").write_bytes(armored(*(key(f"k{n}-{i}") for i in range(700))))
     seen: list[tuple[int, int]] = []
-    intake = Intake(FakeExaminer(), store.certificates)
+    intake = Intake(FakeExaminer(), store.certificates, actor="cli:root")
     results = [r async for r in intake.run(survey([tmp_path]), progress=lambda done, total: seen.append((done, total)))]
     assert len(results) == 2100
     total = sum(p.stat().st_size for p in tmp_path.iterdir())  # noqa: ASYNC240 - three files
@@ -331,7 +331,7 @@ async def test_the_bar_of_a_binary_file_stood_at_its_end_for_the_last_quarter(
 ) -> None:
     (tmp_path / "keys").write_bytes(written(b"".join(key(f"k{n}") for n in range(800))))
     seen: list[float] = []
-    intake = Intake(FakeExaminer(), store.certificates)
+    intake = Intake(FakeExaminer(), store.certificates, actor="cli:root")
     async for _ in intake.run(survey([tmp_path / "keys"]), progress=lambda done, total: seen.append(done / total)):
         pass
     assert seen == pytest.approx([0.5, 1, 1], abs=0.05)
@@ -357,10 +357,10 @@ async def test_the_next_are_judged_while_some_are_stored(store: Store, monkeypat
     monkeypatch.setattr("relay.admin.key_import.importer.BATCH", 1)
     examiner, upsert = Noting(), store.certificates.upsert
 
-    async def slow(entries: Sequence[Entry], known: Mapping[str, bytes]) -> list[Entry]:
+    async def slow(entries: Sequence[Entry], known: Mapping[str, int | None], *, actor: str) -> list[Entry]:
         async with asyncio.timeout(10):
             await examiner.second.wait()
-        return await upsert(entries, known)
+        return await upsert(entries, known, actor=actor)
 
     monkeypatch.setattr(store.certificates, "upsert", slow)
     results = await _run(store, "-", stdin=key("a") + key("b") + key("c") + key("a"), examiner=examiner)
@@ -376,7 +376,7 @@ async def test_what_was_judged_before_the_software_failed_is_stored_and_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.admin.key_import.importer.BATCH", 1)
-    intake = Intake(Noting(breaks=True), store.certificates)
+    intake = Intake(Noting(breaks=True), store.certificates, actor="cli:root")
     told: list[Result] = []
 
     async def tell() -> None:

@@ -67,7 +67,7 @@ FETCHES: dict[str, Callable[[MergePolicy], Awaitable[None]]] = {
 
 
 async def imports(store: Store, blob: bytes) -> bool:
-    storing = Storing(Notary(), store.certificates, lambda: NOW)
+    storing = Storing(Notary(), store.certificates, lambda: NOW, actor="cli:root")
     certificate = read(blob)
     state = State(Offer("file", 1, blob), certificate.fingerprint, blob, certificate)
     (result,) = (await storing.store([state])).values()

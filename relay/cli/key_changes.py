@@ -1,0 +1,53 @@
+"""`pgp-relay trace --keys`: every change of a key, by whom and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from relay.admin import trace as tracing
+from relay.cli.batches import in_batches
+from relay.cli.context import with_store
+from relay.cli.output import complain, print_json
+from relay.cli.table import Column, Row, Table
+from relay.cli.times import Look, moment
+from relay.config import Config
+from relay.model.key_change import KeyChange
+from relay.store import Selection, Store
+
+_COLUMNS = (
+    Column("time"),
+    Column("address", least=20),
+    Column("reason", least=12),
+    Column("new"),
+    Column("old", rank=2),
+    Column("actor", rank=1),
+)
+
+
+def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:
+    """One line, or one object, a change."""
+
+    async def showing(store: Store) -> None:
+        table = Table(_COLUMNS, whole=whole)
+        async for records in in_batches(tracing.rows(store, wanted)):
+            changes = [KeyChange.of(record) for record in records]
+            if as_json:
+                for change in changes:
+                    print_json(_object(change))
+            else:
+                table.add(_row(change, look) for change in changes)
+        if not (as_json or table.end()):
+            complain("no row of the trace is like that")
+
+    with_store(config, showing)
+
+
+def _object(change: KeyChange) -> dict[str, object]:
+    """The contract's fields, in their order."""
+    return {**asdict(change), "time": moment(change.time), "old": change.old or None, "new": change.new or None}
+
+
+def _row(change: KeyChange, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    old, new = (" ".join(map(look.key, keys.split())) for keys in (change.old, change.new))
+    return look.moment(change.time), change.address, change.reason, new, old, change.actor

@@ -1,0 +1,56 @@
+"""A change of what mail to an address is encrypted to, as the trace keeps it: by whom, from which key to which, why.
+
+Rows about keys stand in the same hash chain as decisions. Their `action` is `key`, which no decision has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from relay.model.trace import Record
+
+ACTION = "key"
+
+UPKEEP = "upkeep"
+"""Who changes keys when the relay itself does: a source had a new one, or a renewed one."""
+HARVEST = "harvest"
+ENROLMENT = "enrolment"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """One address (or pattern of a binding) and its keys; an empty text: none."""
+
+    time: float
+    """In seconds since the epoch."""
+    actor: str
+    """`cli:root`, `enrolment`, `harvest`, `upkeep`."""
+    address: str
+    old: str
+    """The fingerprint that counted before; of a binding all of them, with blanks between."""
+    new: str
+    reason: str
+
+    def record(self) -> Record:
+        """As a row of the trace."""
+        return Record(
+            time=self.time,
+            id="",
+            queue_id="",
+            message_id="",
+            sender=self.actor,
+            recipient=self.address,
+            action=ACTION,
+            rule="",
+            reason=self.reason,
+            fingerprint=self.new,
+            signed_by=self.old,
+            reply="",
+            size=0,
+        )
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """What a row says."""
+        return cls(record.time, record.sender, record.recipient, record.signed_by, record.fingerprint, record.reason)
