@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from relay.model import Record
-from relay.store import Link, Selection, Store, Verdict
+from relay.store import Logged, Selection, Store, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,6 @@ async def counts(store: Store, wanted: Selection) -> list[Count]:
     return [Count(rule, domain, shadow, mails) for (shadow, _, rule, domain), mails in sorted(found.items())]
 
 
-async def verify(store: Store, logged: Link | None = None) -> Verdict:
-    """Walk the hash chain; `logged` is a link that the log told of."""
+async def verify(store: Store, logged: Logged | None = None) -> Verdict:
+    """Walk the hash chains; `logged` is a link that the log told of."""
     return await store.trace.verify(logged)

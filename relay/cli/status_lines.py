@@ -27,6 +27,7 @@ WORDS = {
     "rejected": "a mail that cannot be passed on: {}",
     "not_reloaded": "a new configuration was not loaded: {}",
     "untraced": "the store takes no rows of the trace: {}",
+    "turn_lost": "another node may have a mail, and it was put off",
     "unanswered": "an answer did not reach Postfix",
     "denied": "a client was turned away: see allow",
     "crowded": "too many connections",

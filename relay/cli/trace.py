@@ -20,7 +20,7 @@ from relay.cli.values import given, one_of
 from relay.config.values import duration
 from relay.model import Record
 from relay.model.trace import IN, OUT
-from relay.store import Link, Selection, Store
+from relay.store import ChainVerdict, Link, Logged, Selection, Store
 
 NULL_SENDER = "<>"
 
@@ -58,11 +58,12 @@ def trace(  # noqa: PLR0913  each is an option
         int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Walk the hash chain; status 1 when a row was altered or removed.")
+        bool,
+        typer.Option("--verify", help="Walk the hash chain of each node; status 1 when a row was altered or removed."),
     ] = False,
     head: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
+        typer.Option(metavar="[NODE:]NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
     ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
@@ -84,7 +85,7 @@ def trace(  # noqa: PLR0913  each is an option
     """
     config = context_of(context).config()
     if verify or head:
-        logged = given("--head", Link.parse, head)
+        logged = given("--head", Logged.parse, head)
         with_store(config, lambda store: _verify(store, logged, as_json=as_json))
         return
     if action:
@@ -142,17 +143,31 @@ def _sum(count: tracing.Count) -> Row:
     return (count.rule or "all", count.domain, mode, *(str(count.mails.get(action, 0)) for action in ACTIONS))
 
 
-async def _verify(store: Store, logged: Link | None, *, as_json: bool) -> None:
+async def _verify(store: Store, logged: Logged | None, *, as_json: bool) -> None:
     verdict = await tracing.verify(store, logged)
-    newest = {"number": verdict.head.number, "hash": verdict.head.hash.hex()}
     if as_json:
-        fault = None if verdict.holds else {"row": verdict.number, "fault": verdict.fault}
-        print_json({"holds": verdict.holds, "checked": verdict.checked, "newest": newest, "fault": fault})
+        told = {"newest": _newest(verdict.head), "fault": _fault(verdict.faulty)}
+        chains = [
+            {"node": each.name, "checked": each.checked, "newest": _newest(each.head), "fault": _fault(each)}
+            for each in verdict.chains
+        ]
+        print_json({"holds": verdict.holds, "checked": verdict.checked, **told, "chains": chains})
         raise typer.Exit(0 if verdict.holds else 1)
-    if not verdict.holds:
-        fail(f"row {verdict.number}: {verdict.fault}")
-    say(f"{verdict.checked} rows checked, the chain ", ("holds", "green"))
-    say(f"newest  {verdict.head}")
+    if (faulty := verdict.faulty) is not None:
+        where = f"{faulty.name}: " if faulty.name else ""
+        fail(f"{where}row {faulty.number}: {faulty.fault}")
+    count = len(verdict.chains)
+    say(f"{verdict.checked} rows checked, the chain ", ("holds", "green"), f" in each of {count} nodes" * (count > 1))
+    for each in verdict.chains:
+        say(f"newest  {Logged(each.head, each.name)}")
+
+
+def _newest(link: Link) -> dict[str, object]:
+    return {"number": link.number, "hash": link.hash.hex()}
+
+
+def _fault(verdict: ChainVerdict | None) -> dict[str, object] | None:
+    return None if verdict is None or verdict.holds else {"row": verdict.number, "fault": verdict.fault}
 
 
 def _object(record: Record) -> dict[str, object]:

@@ -23,7 +23,9 @@ from relay.config.values import (
     FolderToBe,
     Host,
     InOrder,
+    NodeName,
     Place,
+    SecretFile,
     Size,
     Where,
 )
@@ -57,6 +59,18 @@ class Config(Section):
     )
     database: DatabaseUrl | None = setting(
         None, "null: SQLite in the keyring folder. For several machines: `postgresql://user@host/name`.", repr=False
+    )
+    database_password_file: SecretFile | None = setting(
+        None, "A file whose first line is the password for PostgreSQL; null: the URL's, or the one in PGPASSFILE."
+    )
+    database_connections: Annotated[int, Field(ge=4, le=100)] = setting(
+        7, "The most connections of each worker to PostgreSQL."
+    )
+    node: NodeName | None = setting(
+        None, "This machine's name among those that share the database; null: its own name, not `hostname`."
+    )
+    nodes: Literal["warn", "strict"] = setting(
+        "warn", "What happens where nodes differ in policy or signing keys: a warning, or the later one does not start."
     )
     engine: Literal["gnupg", "sequoia"] = setting(
         "gnupg", "The engine that encrypts. `sequoia` is faster and needs the extra of that name."

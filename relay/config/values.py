@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 from relay.config.base import Contradiction, Section
 from relay.config.yaml_tree import EMPTY
 from relay.model import Address, Mailbox
+from relay.model.database_url import PostgresqlUrl, is_postgresql
 from relay.model.endpoint import Endpoint, HostPort, HttpPlace, directory_url, host_name
 from relay.model.errors import AddressError
 from relay.policy import AddressPattern
@@ -33,7 +34,8 @@ _OCTETS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(ms|[smhdw])", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)", re.ASCII)
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
-_DATABASE = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://.+")
+_DATABASE = re.compile(r"sqlite(\+[a-z0-9]+)?://.+")
+_NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+[a-z0-9]+)?:///)([^/].*)")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,100}")
 
@@ -226,6 +228,9 @@ def _possible_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 def _database(value: object, info: ValidationInfo) -> str:
+    if isinstance(value, str) and is_postgresql(value):
+        PostgresqlUrl.parse(value)
+        return value
     if not isinstance(value, str) or not _DATABASE.fullmatch(value) or ":memory:" in value:
         raise ValueError("a database is sqlite:///file or postgresql://user@host/name, and outlives a restart")
     relative = _RELATIVE_SQLITE.fullmatch(value)
@@ -236,6 +241,12 @@ def _database(value: object, info: ValidationInfo) -> str:
 
 def _database_or_file(value: object, info: ValidationInfo) -> str | Path:
     return _database(value, info) if isinstance(value, str) and "://" in value else _absolute(value, info)
+
+
+def _node(text: str) -> str:
+    if not _NODE.fullmatch(text):
+        raise ValueError("a node's name has 1 to 64 letters, digits, dots and hyphens")
+    return text
 
 
 Duration = Annotated[float, BeforeValidator(duration), AfterValidator(_positive), Kind("duration")]
@@ -255,8 +266,9 @@ Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("add
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
-DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("SQLAlchemy URL")]
-DatabasePlace = Annotated[str | InstanceOf[Path], BeforeValidator(_database_or_file), Kind("path or SQLAlchemy URL")]
+DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("URL")]
+DatabasePlace = Annotated[str | InstanceOf[Path], BeforeValidator(_database_or_file), Kind("path or URL")]
+NodeName = Annotated[str, _text(_node), Kind("name")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
 SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]

@@ -6,6 +6,7 @@ Each is closed at the end. Raises `StoreError` and `EngineError` where the keyri
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ from relay.pipeline.audit import Audit
 from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.process import pool
-from relay.store import Store
+from relay.store import Network, Store
 from relay.telemetry import events
 
 STORE = "store.db"
 TURNS = "turns"
+OTHERS = 3
+"""Connections of a process to PostgreSQL that do not read: two that write, and one for the transactions in hand."""
 LAST_RETRY = 86400.0
 """Seconds: Postfix tries once more after the time that a mail may wait, and who was served has to be known then too."""
 
@@ -45,12 +48,20 @@ def store_place(config: Config) -> str | Path:
     return config.database or config.keyring / STORE
 
 
+def node_name(config: Config) -> str:
+    """What this machine is called among those that share the database."""
+    return config.node or socket.gethostname()
+
+
 @asynccontextmanager
 async def opened_store(config: Config) -> AsyncIterator[Store]:
     """The store of this configuration, with the keyring folder made ready."""
     home.prepare(config.keyring)
     kept = config.notices.waits + LAST_RETRY
-    store = await Store.open(store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept)
+    network = Network(node_name(config), config.database_connections - OTHERS, config.database_password_file)
+    store = await Store.open(
+        store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept, network=network
+    )
     try:
         yield store
     finally:
@@ -61,11 +72,14 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
 async def opened_persistence(config: Config) -> AsyncIterator[Persistence]:
     """The store with ledger and trace, as the pipeline uses them."""
     async with opened_store(config) as store:
-        locks = TransactionLocks.at(config.keyring / TURNS)
+        elsewhere = await store.turns()
+        locks = TransactionLocks.at(config.keyring / TURNS, elsewhere)
         try:
             yield Persistence(store, BufferedLedger(store.ledger, locks), Audit(store.trace))
         finally:
             locks.close()
+            if elsewhere:
+                await elsewhere.close()
 
 
 @asynccontextmanager

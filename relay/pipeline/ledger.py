@@ -51,6 +51,10 @@ class BufferedLedger:
             self.close(digest)
             raise
 
+    def holds(self, digest: bytes) -> bool:
+        """Whether no other attempt can have it now."""
+        return self._locks.holds(digest)
+
     def close(self, digest: bytes) -> None:
         """The next attempt may begin."""
         self._locks.release(digest)
@@ -92,6 +96,10 @@ class LedgerEntry:
         self._ledger = ledger
         self._digest = digest
         self._recorded: set[str] = set()
+
+    def is_ours(self) -> bool:
+        """Whether no other attempt can have begun: else nothing more is handed over."""
+        return self._ledger.holds(self._digest)
 
     async def record(self, keys: Iterable[str]) -> int:
         """Write down those that are not yet; how many of them have to wait for the store."""

@@ -1,6 +1,7 @@
 """The next hop, for as long as the client waits: nothing is begun that could end after it has given up.
 
-Postfix waits 1200 s for an answer and sends again: what was handed over later would be delivered twice.
+Postfix waits 1200 s for an answer and sends again: what was handed over later would be delivered twice. So would what
+another machine may have taken over, because this one stood still or lost the store.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from relay.model import Envelope, Reply
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
 from relay.pipeline.transaction import Transaction
+from relay.telemetry.events import Event
 
 ENDS_WITHIN = 1180.0
 """Seconds from a mail's arrival to the next hop's last answer."""
@@ -28,6 +30,9 @@ class NextHop:
 
     def in_time(self, transaction: Transaction) -> bool:
         """Whether a message may still be begun."""
+        if not transaction.is_ours():
+            transaction.log.warning(Event.TURN_LOST)
+            return False
         return time.monotonic() < transaction.began + ENDS_WITHIN - self.longest
 
     async def send(self, transaction: Transaction, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:

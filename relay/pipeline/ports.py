@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: ten ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: eleven ports of one to three methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
@@ -125,6 +125,19 @@ class OpenedMail(Protocol):
 
     async def knows(self, identifiers: Sequence[str]) -> bool:
         """Whether a mail with one of these was opened. Raises `StoreError`: then it may have been."""
+
+
+class Elsewhere(Protocol):
+    """Keeps attempts at one transaction apart over several machines; a place is a number of 62 bits."""
+
+    async def try_take(self, place: int) -> bool:
+        """Take the place; False where another process has it. Raises `StoreError`."""
+
+    def give_back(self, place: int) -> None:
+        """Others may take it."""
+
+    def holds(self, place: int) -> bool:
+        """Whether nobody else can have it now."""
 
 
 class TraceStore(Protocol):

@@ -46,6 +46,7 @@ class Receiver:
             return None
         await self.audit.ready()
         entry = await self.ledger.open(found)
+        transaction.is_ours = entry.is_ours
         self._answer_served(transaction, entry)
         return entry
 

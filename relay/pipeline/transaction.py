@@ -7,7 +7,7 @@ each is given once: what the next hop took is answered 250, whatever fails after
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from relay.model import Inbound, Recipient, Reply, replies
@@ -23,6 +23,8 @@ class Transaction:
     """Decisions are only traced, and the mail is passed on unchanged."""
     replies: dict[int, Reply] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    is_ours: Callable[[], bool] = lambda: True
+    """Whether no other attempt at it can have begun, on any machine."""
     log: events.Logger = field(init=False)
 
     def __post_init__(self) -> None:

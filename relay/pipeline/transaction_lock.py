@@ -1,11 +1,14 @@
-"""One attempt at a transaction at a time, in all processes of this machine.
+"""One attempt at a transaction at a time, in all processes of this machine, and of all that share a store.
 
 A client that loses its connection and sends again at once may reach another worker while its first attempt goes on:
 both would read the ledger before either writes. A lock on one octet of a file prevents that; the octet's position comes
 from the transaction's digest. The kernel releases the lock of a process that dies (fcntl(2), open file description
 locks). Nothing is written into the file. Two transactions have the same position once in 2^62: then one waits.
+Behind that stands `Elsewhere`, where the store is shared by several machines. It may lose its hold, as the file does
+not: `holds` says so, and what was not begun before is not begun then.
 
-`acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks.
+`acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks,
+`StoreError` where the other machines cannot be asked.
 """
 
 from __future__ import annotations
@@ -18,8 +21,12 @@ import struct
 from pathlib import Path
 from typing import Self
 
+from relay.pipeline.ports import Elsewhere
+
 PATIENCE = 60.0
 """Seconds that an attempt waits for another at the same transaction."""
+PATIENCE_ELSEWHERE = 4.0
+"""Seconds that it waits for one on another machine, which may stand still: its client is told to come back."""
 LOOK_AGAIN = 0.05
 """Seconds between two tries at a lock of another process, whose release is no event here."""
 
@@ -30,14 +37,15 @@ _TAKEN = {errno.EAGAIN, errno.EACCES}
 class TransactionLocks:
     """`acquire`, then `release`; `lock` is a descriptor of the file, and belongs to this from now on."""
 
-    def __init__(self, lock: int) -> None:
+    def __init__(self, lock: int, elsewhere: Elsewhere | None = None) -> None:
         self._lock = lock
+        self._elsewhere = elsewhere
         self._underway: dict[int, asyncio.Event] = {}
 
     @classmethod
-    def at(cls, file: Path) -> Self:
+    def at(cls, file: Path, elsewhere: Elsewhere | None = None) -> Self:
         """The file is made where there is none."""
-        return cls(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return cls(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), elsewhere)
 
     async def acquire(self, digest: bytes) -> None:
         """Return when no other attempt is under way; then `release` has to follow."""
@@ -53,16 +61,36 @@ class TransactionLocks:
                 del self._underway[place]
                 mine.set()
                 raise
+        try:
+            await self._take_elsewhere(place)
+        except BaseException:
+            self._free(place)
+            raise
 
     def release(self, digest: bytes) -> None:
         """The attempt is over, and the ledger knows its outcome."""
         place = _place(digest)
-        self._set(place, fcntl.F_UNLCK)
-        self._underway.pop(place).set()
+        if self._elsewhere:
+            self._elsewhere.give_back(place)
+        self._free(place)
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether no other attempt can be under way now."""
+        return self._elsewhere is None or self._elsewhere.holds(_place(digest))
 
     def close(self) -> None:
         """Give up all of them."""
         os.close(self._lock)
+
+    async def _take_elsewhere(self, place: int) -> None:
+        if self._elsewhere:
+            async with asyncio.timeout(PATIENCE_ELSEWHERE):
+                while not await self._elsewhere.try_take(place):  # noqa: ASYNC110  as above
+                    await asyncio.sleep(LOOK_AGAIN)
+
+    def _free(self, place: int) -> None:
+        self._set(place, fcntl.F_UNLCK)
+        self._underway.pop(place).set()
 
     def _set(self, place: int, kind: int) -> bool:
         try:

@@ -11,22 +11,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import Connection
 
 from relay.model.errors import StoreError
 from relay.store.answers import Answer, Answers, Due, DueTimes, Result
 from relay.store.batch import Batch, WriteBatch
 from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
-from relay.store.database import BUSY_SECONDS, Database
-from relay.store.hash_chain import Link
+from relay.store.database import BUSY_SECONDS, NO_NETWORK, Database, Network
+from relay.store.hash_chain import Link, Logged
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.trace import Selection, Sum, Trace
-from relay.store.verification import Verdict
+from relay.store.verification import ChainVerdict, Verdict
+
+if TYPE_CHECKING:
+    from relay.store.turns import Turns
 
 __all__ = [
     "Answer",
@@ -34,11 +39,14 @@ __all__ = [
     "Batch",
     "Bindings",
     "Certificates",
+    "ChainVerdict",
     "Counts",
     "Due",
     "DueTimes",
     "Leases",
     "Link",
+    "Logged",
+    "Network",
     "OpenedMail",
     "OwnKeys",
     "Result",
@@ -73,9 +81,13 @@ class Store:
         clock: Callable[[], float] = time.time,
         busy_seconds: float = BUSY_SECONDS,
         ledger_kept: float = KEPT_SECONDS,
+        network: Network = NO_NETWORK,
     ) -> Self:
-        """Open, or make, the database; `busy_seconds` is how long a write waits for another process's."""
-        database = await Database.open(url_or_path, busy_seconds=busy_seconds)
+        """Open, or make, the database; `busy_seconds` is how long a write waits for another process's.
+
+        `network` is for a database that several machines share; a SQLite file is one machine's.
+        """
+        database = await Database.open(url_or_path, busy_seconds=busy_seconds, network=network)
         try:
             await migrate(database)
         except StoreError:
@@ -87,12 +99,25 @@ class Store:
             certificates=Certificates(database, clock),
             bindings=Bindings(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
-            trace=Trace(database, batch),
+            trace=Trace(database, batch, network.node if database.is_shared else ""),
             answers=Answers(database),
-            leases=Leases(database, clock),
+            leases=Leases(database, clock, network.node),
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
         )
+
+    async def turns(self) -> Turns | None:
+        """What keeps attempts at one transaction apart over all machines; None where there is one machine.
+
+        Raises `StoreError` where the database cannot do that.
+        """
+        if self.database.sessions is None:
+            return None
+        from relay.store.turns import Turns  # noqa: PLC0415  loads the driver, which SQLite does not need
+
+        found = Turns(self.database.sessions)
+        await found.open(lambda: self.database.write_beside(_backend))
+        return found
 
     async def close(self) -> None:
         """Let what runs finish, then release every connection, file and thread."""
@@ -105,3 +130,7 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _backend(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())

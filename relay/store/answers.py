@@ -15,12 +15,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select
 
 from relay.model import Origin
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
+from relay.store.locks import together
 from relay.store.schema import addresses, answers, certificates
+from relay.store.statements import put
 
 MOST_ROWS = 100_000
 
@@ -29,7 +31,7 @@ _WANTED = select(answers).where(
     answers.c.source == bindparam("at"), answers.c.address.in_(bindparam("names", expanding=True))
 )
 _ONE = delete(answers).where(answers.c.source == bindparam("at"), answers.c.address == bindparam("name"))
-_NEW = insert(answers)
+_PUT = put(answers)
 
 
 class Result(StrEnum):
@@ -123,11 +125,11 @@ class Answers:
 
 
 def _write(connection: Connection, rows: Sequence[tuple[Answer, float]]) -> None:
+    together(connection, "answer", [f"{row.source} {row.address}" for row, _ in rows])
     latest = _known(connection, [row for row, _ in rows if row.result in _WITHOUT_KEY])
     for row, sooner in rows:
         latest[row.source, row.address] = _after(latest.get((row.source, row.address)), row, sooner)
-    connection.execute(_ONE, [{"at": source, "name": name} for source, name in latest])
-    connection.execute(_NEW, [{**asdict(row), "result": row.result.value} for row in latest.values()])
+    connection.execute(_PUT, [{**asdict(row), "result": row.result.value} for row in latest.values()])
 
 
 def _known(connection: Connection, answers: Sequence[Answer]) -> dict[tuple[str, str], Answer]:

@@ -117,7 +117,7 @@ async def _commit(database: Database, taken: Sequence[_Rows]) -> list[None]:
     together: defaultdict[Write, list[Any]] = defaultdict(list)
     for rows in taken:
         together[rows.write].extend(rows.items)
-    await database.write(lambda connection: _write_all(connection, together))
+    await database.write_beside(lambda connection: _write_all(connection, together))
     return [None] * len(taken)
 
 

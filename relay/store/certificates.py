@@ -160,6 +160,6 @@ class Certificates:
 
     async def _change(self, work: Callable[[rows.Connection], T]) -> T:
         try:
-            return await self._database.write(work)
+            return await self._database.write(work, "certificates")
         finally:
             self._cache.clear()

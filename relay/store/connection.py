@@ -11,21 +11,20 @@ T = TypeVar("T")
 
 READERS = 4
 
-READER_OPTIONS: dict[str, Any] = {
-    "pool_size": READERS,
-    "isolation_level": "AUTOCOMMIT",
-    "skip_autocommit_rollback": True,
-}
-
 
 class ConnectionPool(Protocol):
     """The connections for reading, or the one for writing."""
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Run the work in a connection; it is not cancelled."""
+    async def run(self, work: Callable[[Connection], T], lock: str = "") -> T:
+        """Run the work in a connection; it is not cancelled. `lock`: no other work under this word meanwhile."""
 
     async def close(self) -> None:
         """Release connections and threads."""
+
+
+def reader_options(count: int = READERS) -> dict[str, Any]:
+    """What connections for reading have of their own."""
+    return {"pool_size": count, "isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
 def pool_options(busy_seconds: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from relay.model.errors import StoreError
+from relay.store import sqlstate
 
 _UNUSABLE = "the store cannot be used"
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
@@ -45,14 +46,17 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(_words(error.orig)) from None
+        raise StoreError(words(error.orig)) from None
     except PoolTimeout:
         raise StoreError("the store is too busy") from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise StoreError(_words(error)) from None
+        raise StoreError(words(error)) from None
 
 
-def _words(error: BaseException | None) -> str:
+def words(error: BaseException | None) -> str:
+    """What is told of an error of a driver or of the system."""
+    if found := sqlstate.words(str(getattr(error, "sqlstate", None) or "")):
+        return found
     if isinstance(error, OSError):
         return _SYSTEM.get(error.errno or 0, _UNUSABLE)
     return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _UNUSABLE)

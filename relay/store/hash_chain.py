@@ -1,9 +1,11 @@
-"""The hash chain over the trace: each row's hash covers its content and the hash of the row before.
+"""The hash chains over the trace: each row's hash covers its content and the hash of the row before.
 
-Two rows of `trace_chain` hold its ends: `head`, the newest row, and `anchor`, the last one that retention took
-out. A third, `renamed`, is the last row that version 0.1.0 wrote, with "seal" where "encrypt" stands now. Whoever
-can write the database can also compute a chain anew; that is why the newest hash goes into the log every day, where
-`verify` can be shown it.
+Each node that shares a database has a chain of its own, under its name, so that no node waits for another. A store of
+one machine has one chain without a name. Two rows of `trace_chain` hold the ends of each: `head`, the newest row, and
+`anchor`, the last one that retention took out. A third, `renamed`, is the last row that version 0.1.0 wrote, with
+"seal" where "encrypt" stands now. Whoever can write the database can also compute a chain anew; that is why the newest
+hash goes into the log every day, where `verify` can be shown it. Once a day each node also notes in its own chain what
+the newest rows of the others are (`NOTED`), so that a chain that was taken out, or cut off at its end, shows.
 """
 
 from __future__ import annotations
@@ -16,15 +18,20 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from relay.model import Address, Record
 from relay.model.errors import AddressError
 from relay.store.schema import chain, trace
+from relay.store.statements import add, put
 
 ANCHOR = "anchor"
 HEAD = "head"
 RENAMED = "renamed"
+OPTION = "chain"
+"""Of a connection to a database that several nodes share: the name of this node's chain."""
+NOTED = "chain"
+"""The action of a row that is no decision: its reason is the newest row of another chain."""
 
 _FIELDS = tuple(field.name for field in fields(Record))
 _LATER = {"shadow": False, "direction": "out", "mark": "", "binding": ""}
@@ -36,31 +43,51 @@ CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)
 _ACTION = CONTENT.index("action")
 _VALUES = attrgetter(*_FIRST_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
 _LATER_VALUES = attrgetter(*_LATER)
-_LINK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_LINK = re.compile(r"(?:(.{1,255}):)?(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
-_BOTH = select(chain.c.name, chain.c.number, chain.c.hash)
-_MOVE = update(chain).where(chain.c.name == bindparam("end")).values(number=bindparam("to"), hash=bindparam("with"))
-_BEGIN = insert(chain)
+_ENDS = select(chain.c.name, chain.c.number, chain.c.hash).where(chain.c.chain == bindparam("of"))
+_NAMES = select(chain.c.chain).distinct().order_by(chain.c.chain)
+_HEAD = (
+    select(chain.c.number, chain.c.hash).where(chain.c.chain == bindparam("of"), chain.c.name == HEAD).with_for_update()
+)
+_PUT = put(chain)
+_ADD = add(chain)
 _APPEND = insert(trace)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row's number (they count from 1) and its hash; an empty trace begins at number 0."""
+    """A row's number (they count from 1) and its hash; an empty chain begins at number 0."""
 
     number: int = 0
     hash: bytes = bytes(32)
+
+    @classmethod
+    def first(cls, name: str) -> Self:
+        """Where the chain of this name begins: no chain can be passed off as another."""
+        return cls(0, hashlib.sha256(name.encode()).digest()) if name else cls()
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A link as the log tells it, with the name of its chain; empty: some chain's."""
+
+    link: Link
+    chain: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read it as the log writes it. Raises `ValueError`."""
         found = _LINK.fullmatch(text)
         if not found:
-            raise ValueError("a row of the trace is written NUMBER:HASH, as in the log")
-        return cls(int(found[1]), bytes.fromhex(found[2]))
+            raise ValueError("a row of the trace is written NUMBER:HASH or NODE:NUMBER:HASH, as in the log")
+        return cls(Link(int(found[2]), bytes.fromhex(found[3])), found[1] or "")
 
     def __str__(self) -> str:
-        return f"{self.number}:{self.hash.hex()}"
+        return f"{self.chain}:{self.link}" if self.chain else str(self.link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +98,54 @@ class Ends:
     head: Link
 
 
-def ends(connection: Connection) -> Ends:
-    """Read both ends."""
-    noted = {name: Link(number, bytes(hash_)) for name, number, hash_ in connection.execute(_BOTH)}
-    anchor = noted.get(ANCHOR, Link())
+def own(connection: Connection) -> str:
+    """The name of this node's chain (`relay.store.database`)."""
+    return str(connection.get_execution_options().get(OPTION, ""))
+
+
+def names(connection: Connection) -> Sequence[str]:
+    """Of all chains."""
+    return connection.execute(_NAMES).scalars().all()
+
+
+def ends(connection: Connection, name: str) -> Ends:
+    """Read both ends of a chain."""
+    noted = {end: Link(number, bytes(hash_)) for end, number, hash_ in connection.execute(_ENDS, {"of": name})}
+    anchor = noted.get(ANCHOR, Link.first(name))
     return Ends(anchor, noted.get(HEAD, anchor))
 
 
-def note(connection: Connection, name: str, link: Link) -> None:
-    """Write one end."""
-    if not connection.execute(_MOVE, {"end": name, "to": link.number, "with": link.hash}).rowcount:
-        connection.execute(_BEGIN, {"name": name, "number": link.number, "hash": link.hash})
+def note(connection: Connection, name: str, end: str, link: Link) -> None:
+    """Write one end of a chain."""
+    connection.execute(_PUT, {"chain": name, "name": end, "number": link.number, "hash": link.hash})
 
 
-def append(connection: Connection, records: Sequence[Record]) -> None:
-    """Add rows at the head. The caller holds the write lock."""
-    link = ends(connection).head
+def append(connection: Connection, records: Sequence[Record], name: str | None = None) -> None:
+    """Add rows at the head of a chain, without a name of this node's.
+
+    Another process that adds to it waits for the end of this transaction.
+    """
+    if name is None:
+        name = own(connection)
+    link = _taken_head(connection, name)
     rows = []
     for record in records:
         keys = (address_key(record.sender), address_key(record.recipient))
         content = [link.number + 1, *_VALUES(record), *keys, *_LATER_VALUES(record)]
         link = Link(link.number + 1, linked(link.hash, content))
-        rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash})
+        rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash, "chain": name})
     connection.execute(_APPEND, rows)
-    note(connection, HEAD, link)
+    note(connection, name, HEAD, link)
+
+
+def _taken_head(connection: Connection, name: str) -> Link:
+    """The newest row, with the lock on it."""
+    found = connection.execute(_HEAD, {"of": name}).first()
+    if found is None:
+        begin = ends(connection, name).anchor
+        connection.execute(_ADD, {"chain": name, "name": HEAD, "number": begin.number, "hash": begin.hash})
+        found = connection.execute(_HEAD, {"of": name}).one()
+    return Link(found.number, bytes(found.hash))
 
 
 def linked(previous: bytes, content: Sequence[Any]) -> bytes:

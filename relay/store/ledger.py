@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from relay.store.batch import Batch, WriteBatch
 from relay.store.database import Database
 from relay.store.schema import ledger
+from relay.store.statements import put
 
 KEPT_SECONDS = 5 * 24 * 3600.0
 PRUNED_EVERY = 3600.0
@@ -26,7 +27,7 @@ _SERVED = select(ledger.c.digest, ledger.c.recipient).where(
     ledger.c.digest.in_(bindparam("transactions", expanding=True)), ledger.c.recorded > bindparam("after")
 )
 _ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
-_NEW = insert(ledger)
+_PUT = put(ledger)
 _OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
 
 
@@ -71,11 +72,13 @@ class StoredLedger:
 
     def _write(self, connection: Connection, lines: Sequence[_Line]) -> None:
         last = {(line.transaction, line.recipient): line.served for line in lines}
-        connection.execute(_ONE, [{"transaction": digest, "named": recipient} for digest, recipient in last])
+        over = [{"transaction": d, "named": r} for (d, r), is_served in last.items() if not is_served]
         now = self._clock()
         served = [{"digest": d, "recipient": r, "recorded": now} for (d, r), is_served in last.items() if is_served]
+        if over:
+            connection.execute(_ONE, over)
         if served:
-            connection.execute(_NEW, served)
+            connection.execute(_PUT, served)
         if now - self._pruned >= PRUNED_EVERY:
             connection.execute(_OLD, {"before": now - self._kept})
             self._pruned = now

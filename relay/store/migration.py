@@ -1,7 +1,8 @@
 """Brings a database to the schema this version knows, a transaction for each step.
 
 Several processes may open a new database at the same moment: each step is taken under the write lock, after
-looking again. Raises `StoreError` for a database that a newer version wrote.
+looking again. A step adds, and takes nothing away from the version before: programs of both work side by side, until a
+step says that older ones may write no more (`WRITERS`). Raises `StoreError` for a database that a newer version wrote.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from relay.store.schema import STEPS, schema_version
 
 After = Mapping[int, Callable[[Connection], None]]
 
+_SQLITE = {"octets": "BLOB", "integer": "INTEGER", "clustered": " WITHOUT ROWID"}
+_POSTGRESQL = {"octets": "BYTEA", "integer": "BIGINT", "clustered": ""}
 AFTER_STEP: After = {4: reindex.shown_addresses}
 """What a step does beside its statements, by the version that it leads to."""
+WRITERS = {4: 4}
+"""Steps after which programs that know no later schema than this may write no more, by the version they lead to."""
+BESIDE = 1
+"""How many versions newer the database may be, if its programs say that ours may write."""
 
 
 async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS, after: After = AFTER_STEP) -> None:
     """Take the steps that are missing; none where there is nothing to do."""
     while (version := await database.read(_version)) < len(steps):
         await database.write(partial(_step, past=version, statements=steps[version], after=after))
-    if version > len(steps):
+    if version > len(steps) and not await database.read(partial(_may_write, known=len(steps))):
         raise StoreError(
             f"the store was written by a newer version of pgp-relay (schema {version}, this one knows {len(steps)})"
         )
@@ -38,14 +45,34 @@ def _version(connection: Connection) -> int:
     return int(connection.execute(select(schema_version.c.version)).scalar_one())
 
 
+def _may_write(connection: Connection, known: int) -> bool:
+    if not _knows_writers(connection):
+        return False
+    version, writers = connection.execute(select(schema_version.c.version, schema_version.c.writers)).one()
+    return bool(version <= known + BESIDE and writers <= known)
+
+
+def _knows_writers(connection: Connection) -> bool:
+    """Earlier versions have no such column."""
+    return "writers" in {column["name"] for column in inspect(connection).get_columns(schema_version.name)}
+
+
 def _step(connection: Connection, past: int, statements: Sequence[str], after: After) -> None:
     if _version(connection) != past:
         return  # another process was faster
     sqlite = connection.dialect.name == "sqlite"
-    types = {"octets": "BLOB", "integer": "INTEGER"} if sqlite else {"octets": "BYTEA", "integer": "BIGINT"}
+    types = _SQLITE if sqlite else _POSTGRESQL
     for statement in statements:
         connection.exec_driver_sql(statement.format(**types))
     if past + 1 in after:
         after[past + 1](connection)
+    writers = _writers(connection, past + 1)
     connection.execute(delete(schema_version))
-    connection.execute(insert(schema_version), {"version": past + 1})
+    connection.execute(insert(schema_version), {"version": past + 1} | writers)
+
+
+def _writers(connection: Connection, version: int) -> dict[str, int]:
+    """The lowest schema whose programs may write in this version."""
+    if not _knows_writers(connection):
+        return {}
+    return {"writers": WRITERS.get(version) or connection.execute(select(schema_version.c.writers)).scalar_one()}

@@ -21,6 +21,7 @@ from relay.model.return_path import Returnable
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.schema import opened_identifiers, return_tokens
+from relay.store.statements import put
 
 DAY = 86400.0
 IDENTIFIERS_KEPT = 366 * DAY
@@ -33,8 +34,7 @@ _KNOWN = select(
         opened_identifiers.c.noted > bindparam("after"),
     )
 )
-_FORGOTTEN = delete(opened_identifiers).where(opened_identifiers.c.digest == bindparam("again"))
-_NOTED = insert(opened_identifiers)
+_NOTED = put(opened_identifiers)
 _UNUSED = select(return_tokens).where(
     return_tokens.c.digest == bindparam("token"),
     return_tokens.c.used.is_(False),
@@ -81,7 +81,6 @@ class OpenedMail:
     def _note(self, connection: Connection, digests: Sequence[bytes]) -> None:
         now = self._clock()
         once = list(dict.fromkeys(digests))
-        connection.execute(_FORGOTTEN, [{"again": one} for one in once])
         connection.execute(_NOTED, [{"digest": one, "noted": now} for one in once])
         self._prune(connection, now)
 

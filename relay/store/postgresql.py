@@ -1,49 +1,90 @@
-"""PostgreSQL as the store: its asynchronous driver, and one writer at a time over all machines.
+"""PostgreSQL as the store: its asynchronous driver, for any number of machines.
 
 A module of its own: SQLAlchemy's asyncio part loads the ORM as well, which would slow down the start of every process.
+
+A session that the server has ended since it was used last is replaced at once, and the work is done in the new one,
+unless it may have been committed already. A session that takes no writes (SQLSTATE 25006) is thrown away with all
+others: it would stay as it is for as long as it is open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from relay.store.connection import READER_OPTIONS, ConnectionPool, pool_options
+from relay.model.errors import StoreError
+from relay.store import locks, sqlstate
+from relay.store.connection import ConnectionPool, reader_options
+from relay.store.faults import words
+from relay.store.hash_chain import OPTION
+from relay.store.session import Sessions
 
 T = TypeVar("T")
 
-_ONE_WRITER = 0x7067702D  # an arbitrary number: the advisory lock in place of SQLite's BEGIN IMMEDIATE
+WRITERS = 2
+"""What every mail writes shares one transaction (`relay.store.batch`), and does not wait for what waits for a lock."""
 
 
 class _PostgresqlPool:
-    """Connections for reading, or the one for writing."""
+    """Connections for reading, or for writing."""
 
     def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
         self._engine = engine
-        self._open = engine.begin if transactions else engine.connect
+        self._transactions = transactions
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        async with self._open() as connection:
-            return await connection.run_sync(work)
+    async def run(self, work: Callable[[Connection], T], lock: str = "") -> T:
+        try:
+            return await self._once(work, lock)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._once(work, lock)
+
+    async def _once(self, work: Callable[[Connection], T], lock: str) -> T:
+        async with self._engine.connect() as connection:
+            if not self._transactions:
+                return await connection.run_sync(work)
+            await connection.begin()
+            if lock:
+                await connection.run_sync(locks.alone, lock)
+            done = await connection.run_sync(work)
+            await _commit(connection)
+            return done
 
     async def close(self) -> None:
         await self._engine.dispose()
 
 
-def open_pools(url: URL, busy_seconds: float) -> tuple[ConnectionPool, ConnectionPool]:
-    """The connections for reading, and the one for writing."""
-    times = {"timeout": busy_seconds, "command_timeout": busy_seconds}
-    shared = {"connect_args": times, "pool_pre_ping": True, **pool_options(busy_seconds)}
-    reader, writer = (
-        create_async_engine(url, **READER_OPTIONS, **shared),
-        create_async_engine(url, pool_size=1, **shared),
-    )
-    event.listen(writer.sync_engine, "begin", _begin_alone)
+async def _commit(connection: AsyncConnection) -> None:
+    try:
+        await connection.commit()
+    except DBAPIError as error:  # perhaps it was committed: this is never tried again
+        raise StoreError(words(error.orig)) from None
+
+
+def open_pools(sessions: Sessions, readers: int, node: str) -> tuple[ConnectionPool, ConnectionPool]:
+    """The connections for reading, and those for writing."""
+    shared: dict[str, Any] = {
+        "hide_parameters": True,
+        "execution_options": {OPTION: node},
+        "max_overflow": 0,
+        "pool_timeout": 2 * sessions.busy_seconds,
+        "async_creator": lambda *_, **__: sessions.connect(),
+    }
+    url = URL.create("postgresql+asyncpg")
+    reader = create_async_engine(url, **reader_options(readers), **shared)
+    writer = create_async_engine(url, pool_size=WRITERS, **shared)
+    for engine in (reader, writer):
+        event.listen(engine.sync_engine, "handle_error", _throw_away_read_only)
     return _PostgresqlPool(reader, transactions=False), _PostgresqlPool(writer, transactions=True)
 
 
-def _begin_alone(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_WRITER})")
+def _throw_away_read_only(context: ExceptionContext) -> None:
+    if getattr(context.original_exception, "sqlstate", None) == sqlstate.READ_ONLY:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True

@@ -25,6 +25,7 @@ from relay.store.schema import (
     revokers,
     state,
 )
+from relay.store.statements import put
 from relay.store.verdict import dump, load
 
 __all__ = ["Connection"]
@@ -53,6 +54,7 @@ _COLUMNS = certificates.c
 _ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
 _IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
 
+_PUT_STATE = put(state)
 _STATE = select(state.c.value).where(state.c.name == _TOKEN)
 # One row at least, so that the state comes with the answer "none".
 _BY_ADDRESS = (
@@ -299,8 +301,7 @@ def _delete(connection: Connection, fingerprints: Collection[str]) -> int:
 
 
 def _changed(connection: Connection) -> None:
-    connection.execute(delete(state).where(state.c.name == _TOKEN))
-    connection.execute(insert(state), {"name": _TOKEN, "value": os.urandom(16)})
+    connection.execute(_PUT_STATE, {"name": _TOKEN, "value": os.urandom(16)})
 
 
 def _address_keys(entry: Entry) -> list[str]:

@@ -35,7 +35,12 @@ class Octets(TypeDecorator[str]):
 
 tables = MetaData()
 
-schema_version = Table("schema_version", tables, Column("version", BigInteger, primary_key=True, autoincrement=False))
+schema_version = Table(
+    "schema_version",
+    tables,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("writers", BigInteger, nullable=False),
+)
 
 state = Table(
     "state",
@@ -96,7 +101,23 @@ duties = Table(
     Column("name", Text, primary_key=True),
     Column("until", Double, nullable=False),
     Column("done", Double),
+    Column("node", Text, nullable=False),
 )
+
+nodes = Table(
+    "node",
+    tables,
+    Column("node", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("schema", BigInteger, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("seen", Double, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("signing", Text, nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("connections", BigInteger, nullable=False),
+)
+"""The machines that share this database; times by its clock."""
 
 ledger = Table(
     "ledger",
@@ -109,6 +130,7 @@ ledger = Table(
 trace = Table(
     "trace",
     tables,
+    Column("chain", Text, primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("time", Double, nullable=False),
     Column("id", Text, nullable=False),
@@ -135,6 +157,7 @@ trace = Table(
 chain = Table(
     "trace_chain",
     tables,
+    Column("chain", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -214,7 +237,8 @@ return_tokens = Table(
 )
 """Return paths given to mail that was opened."""
 
-# {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT.
+# {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT; {clustered} keeps
+# the rows of a SQLite table in the order of its primary key, which PostgreSQL has no word for.
 _FIRST = (
     "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY)",
     "CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value {octets} NOT NULL)",
@@ -278,8 +302,6 @@ _FOURTH = (
     "CREATE INDEX own_key_newest ON own_key (newest)",
     """CREATE TABLE own_allowed (
         address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
-    "CREATE INDEX trace_sender_key ON trace (sender_key)",
-    "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
     """CREATE TABLE own_deleted (
         fingerprint TEXT NOT NULL PRIMARY KEY, keygrip TEXT NOT NULL, deleted DOUBLE PRECISION NOT NULL)""",
     """CREATE TABLE revoker (
@@ -306,4 +328,46 @@ _FOURTH_BINDINGS = (
         fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, (*_FOURTH, *_OPENED_MAIL, *_FOURTH_BINDINGS))
+# The trace has a chain for each node; what was written before stands in the chain without a name.
+_CHAINS = (
+    """CREATE TABLE trace_of_nodes (
+        chain TEXT NOT NULL, number BIGINT NOT NULL, time DOUBLE PRECISION NOT NULL, id TEXT NOT NULL,
+        queue_id TEXT NOT NULL, message_id TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+        action TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL, fingerprint TEXT NOT NULL,
+        signed_by TEXT NOT NULL, reply TEXT NOT NULL, size BIGINT NOT NULL,
+        sender_key TEXT NOT NULL, recipient_key TEXT NOT NULL, hash {octets} NOT NULL,
+        shadow BOOLEAN NOT NULL, direction TEXT NOT NULL, mark TEXT NOT NULL,
+        PRIMARY KEY (chain, number)){clustered}""",
+    """INSERT INTO trace_of_nodes SELECT '', number, time, id, queue_id, message_id, sender, recipient, action, rule,
+        reason, fingerprint, signed_by, reply, size, sender_key, recipient_key, hash, shadow, direction, mark FROM trace
+        ORDER BY number""",
+    "DROP TABLE trace",
+    "ALTER TABLE trace_of_nodes RENAME TO trace",
+    "CREATE INDEX trace_id ON trace (id)",
+    "CREATE INDEX trace_recipient_key ON trace (recipient_key)",
+    "CREATE INDEX trace_sender_key ON trace (sender_key)",
+    "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
+    """CREATE TABLE chain_of_nodes (
+        chain TEXT NOT NULL, name TEXT NOT NULL, number BIGINT NOT NULL, hash {octets} NOT NULL,
+        PRIMARY KEY (chain, name))""",
+    "INSERT INTO chain_of_nodes SELECT '', name, number, hash FROM trace_chain",
+    "DROP TABLE trace_chain",
+    "ALTER TABLE chain_of_nodes RENAME TO trace_chain",
+)
+
+_NODES = (
+    "ALTER TABLE duty ADD COLUMN node TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE node (
+        node TEXT NOT NULL PRIMARY KEY, version TEXT NOT NULL, schema BIGINT NOT NULL, since DOUBLE PRECISION NOT NULL,
+        seen DOUBLE PRECISION NOT NULL, policy TEXT NOT NULL, signing TEXT NOT NULL, rate DOUBLE PRECISION NOT NULL,
+        connections BIGINT NOT NULL)""",
+    # The lowest schema whose programs may still write: a newer one adds, and takes nothing away from them.
+    "ALTER TABLE schema_version ADD COLUMN writers BIGINT NOT NULL DEFAULT 4",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS),
+)

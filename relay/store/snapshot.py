@@ -42,7 +42,7 @@ from relay.store.schema import (
 )
 
 _PLAIN_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON \w+ \(\w+(?:, \w+)*\)", re.ASCII)
-_PLAIN_TABLE = re.compile(r"CREATE TABLE [\w\s,()]+", re.ASCII)
+_PLAIN_TABLE = re.compile(r"""CREATE TABLE (?:\w+|"\w+") ?\((?:[\w\s,()]|'\w*')+""", re.ASCII)
 _COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\(", re.ASCII | re.IGNORECASE)
 
 _UNDER_WAY = frozenset({ledger.name, duties.name, opened_identifiers.name, return_tokens.name})
@@ -129,11 +129,14 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _goes_on(database: sqlite3.Connection) -> bool:
-    """Whether the store's trace has the copy's newest row, or had it until retention took it out."""
-    ends = "SELECT number, hash FROM {}.trace_chain WHERE name = ?"
-    newest = database.execute(ends.format("copied"), (HEAD,)).fetchone()
-    if newest is None:
-        return True  # the copy's is empty
-    anchor = database.execute(ends.format("main"), (ANCHOR,)).fetchone()
-    row = database.execute("SELECT number, hash FROM main.trace WHERE number = ?", newest[:1]).fetchone()
-    return newest in (anchor, row) or (anchor is not None and anchor[0] > newest[0])
+    """Whether the store's trace has the copy's newest row of each chain, or had it until retention took it out."""
+    ends = "SELECT chain, number, hash FROM {}.trace_chain WHERE name = ?"
+    anchors = {name: (number, hash_) for name, number, hash_ in database.execute(ends.format("main"), (ANCHOR,))}
+    newest = database.execute(ends.format("copied"), (HEAD,)).fetchall()
+    return all(_has(database, anchors.get(name), name, (number, hash_)) for name, number, hash_ in newest)
+
+
+def _has(database: sqlite3.Connection, anchor: tuple[int, bytes] | None, name: str, link: tuple[int, bytes]) -> bool:
+    row = "SELECT number, hash FROM main.trace WHERE chain = ? AND number = ?"
+    found = database.execute(row, (name, link[0])).fetchone()
+    return link in (anchor, found) or (anchor is not None and anchor[0] > link[0])

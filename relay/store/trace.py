@@ -1,29 +1,31 @@
-"""The trace: a row for every decision, in one hash chain (`relay.store.hash_chain`) that all processes extend.
+"""The trace: a row for every decision, in a hash chain (`relay.store.hash_chain`) that all processes of a node extend.
 
-Rows are on disk when `write` returns; concurrent callers share a commit. Retention deletes rows from the beginning
-and leaves an anchor: the number and hash of the last one deleted.
+Rows are on disk when `write` returns; concurrent callers share a commit. Retention deletes rows from the beginning of
+a chain and leaves an anchor: the number and hash of the last one deleted. Where several nodes share a database, rows
+of their chains are told together, in the order of their times.
 
 Raises `StoreError`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, exists, false, func, select
 
 from relay.model import Record
 from relay.model.key_change import ACTION as KEY
 from relay.store import hash_chain, verification
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
-from relay.store.hash_chain import Link
+from relay.store.hash_chain import Link, Logged
 from relay.store.schema import trace
-from relay.store.verification import Verdict
+from relay.store.verification import ChainVerdict, Verdict
 
 PAGE = 1000
 
@@ -70,33 +72,68 @@ class Sum(NamedTuple):
 
 
 class Trace:
-    """Writes, reads, checks and prunes the trace."""
+    """Writes, reads, checks and prunes the trace; `chain` is the name of this node's."""
 
-    def __init__(self, database: Database, batch: WriteBatch) -> None:
+    def __init__(self, database: Database, batch: WriteBatch, chain: str = "") -> None:
         self._database = database
         self._batch = batch
+        self._chain = chain
+        self._append = partial(hash_chain.append, name=chain)  # one, for all that it is given shares a commit
 
     async def write(self, records: Sequence[Record]) -> None:
         """Append; on disk when it returns."""
-        await self._batch.add(hash_chain.append, records)
+        await self._batch.add(self._append, records)
 
     async def head(self) -> Link:
-        """The newest row's number and hash, for the log."""
-        return (await self._database.read(hash_chain.ends)).head
+        """The newest row's number and hash, of this node's chain."""
+        return (await self._database.read(partial(hash_chain.ends, name=self._chain))).head
+
+    async def logged(self) -> Logged:
+        """The same, for the log."""
+        return Logged(await self.head(), self._chain)
+
+    async def last_numbers(self) -> dict[str, int]:
+        """How many rows each chain has had, by its name."""
+        found = await self._database.read(verification.ends_of)
+        return {name: ends.head.number for name, ends in found.items()}
+
+    async def note_others(self, now: float) -> None:
+        """Note in this node's chain what the newest rows of the others are."""
+        others = await self._database.read(verification.ends_of)
+        rows = [
+            Record(now, "", "", "", "", "", hash_chain.NOTED, "", str(Logged(ends.head, name)), "", "", "", 0)
+            for name, ends in others.items()
+            if name != self._chain and name and ends.head.number
+        ]
+        if rows:
+            await self.write(rows)
 
     async def select(self, wanted: Selection | None = None) -> AsyncIterator[Record]:
         """Those that match, oldest first. Read page by page: no lock is held meanwhile."""
         wanted = wanted or Selection()
-        statement = _ALL.where(*_matching(wanted))
-        after = await self._before_newest(wanted) if wanted.newest else 0
+        chains = await self._database.read(hash_chain.names)
+        rows = merged([self._pages(name, wanted) for name in chains])
+        if wanted.newest is None or len(chains) == 1:
+            async for row in rows:
+                yield hash_chain.record(row)
+            return
+        newest = deque([row async for row in rows], maxlen=wanted.newest)
+        for row in newest:
+            yield hash_chain.record(row)
+
+    async def _pages(self, name: str, wanted: Selection) -> AsyncIterator[Row[Any]]:
+        """The rows of one chain that match."""
+        statement = _ALL.where(*_matching(wanted), trace.c.chain == name)
+        after = await self._before_newest(name, wanted) if wanted.newest else 0
         while rows := await self._database.read(partial(_page, wanted=statement, after=after)):
             for row in rows:
-                yield hash_chain.record(row)
+                yield row
             after = rows[-1].number
 
-    async def _before_newest(self, wanted: Selection) -> int:
+    async def _before_newest(self, name: str, wanted: Selection) -> int:
         """The number of the row before the first of the newest that match."""
-        first = select(trace.c.number).where(*_matching(wanted)).order_by(trace.c.number.desc())
+        matching = (*_matching(wanted), trace.c.chain == name)
+        first = select(trace.c.number).where(*matching).order_by(trace.c.number.desc())
         statement = first.offset((wanted.newest or 1) - 1).limit(1)
         number = await self._database.read(lambda c: c.execute(statement).scalar_one_or_none())
         return 0 if number is None else number - 1
@@ -120,31 +157,60 @@ class Trace:
         """
         return await self._database.read(partial(_held, since=since))
 
-    async def verify(self, logged: Link | None = None) -> Verdict:
-        """Check the chain from the anchor to the head; `logged` is a link taken from the log."""
+    async def verify(self, logged: Logged | None = None) -> Verdict:
+        """Check each chain from its anchor to its head; `logged` is a link taken from the log."""
+        found: list[ChainVerdict] = []
+        noted: list[tuple[str, Logged]] = [("the log", logged)] if logged else []
+        for name in sorted({self._chain, *await self._database.read(verification.names)}):
+            walk = await self._walked(name)
+            found.append(walk.verdict)
+            noted += [(f"the chain of {name}", each) for each in walk.noted]
+        for witness, each in noted:
+            found = await self._database.read(partial(verification.compared, found=found, logged=each, witness=witness))
+        return Verdict(tuple(found), self._chain)
+
+    async def _walked(self, name: str) -> verification.ChainVerifier:
+        rows = _ALL.where(trace.c.chain == name)
+        reading = partial(verification.extent, name=name)
         while True:
-            extent = await self._database.read(verification.extent)
-            walk = verification.ChainVerifier(extent, logged)
+            extent = await self._database.read(reading)
+            walk = verification.ChainVerifier(name, extent)
             while walk.more:
-                walk.check(await self._database.read(partial(_page, wanted=_ALL, after=walk.link.number)))
-            if walk.verdict.holds or (await self._database.read(verification.extent)).anchor == extent.anchor:
-                return walk.verdict  # else retention deleted rows meanwhile
+                walk.check(await self._database.read(partial(_page, wanted=rows, after=walk.link.number)))
+            if walk.verdict.holds or (await self._database.read(reading)).anchor == extent.anchor:
+                return walk  # else retention deleted rows meanwhile
 
     async def prune(self, before: float, *, now: float) -> int:
         """Delete the rows from before this time, up to the first younger one; return how many. Times: epoch seconds.
 
         A row that claims to be younger than `now` was written by a clock ahead: it is deleted with an old row that
-        comes after it, since rows stand in the order in which they were written.
+        comes after it, since rows of a chain stand in the order in which they were written.
         """
-        last = await self._database.read(partial(_last_old, before=before, now=now))
         deleted = 0
-        while count := await self._database.write(partial(_delete_page, last=last)):
-            deleted += count
+        for name in await self._database.read(hash_chain.names):
+            last = await self._database.read(partial(_last_old, name=name, before=before, now=now))
+            while count := await self._database.write(partial(_delete_page, name=name, last=last)):
+                deleted += count
         return deleted
+
+
+async def merged(chains: Sequence[AsyncIterator[Row[Any]]]) -> AsyncIterator[Row[Any]]:
+    """Rows of several chains by their time; those of one chain stay in their order."""
+    heads = [(row.time, at, row) for at, rows in enumerate(chains) if (row := await anext(rows, None)) is not None]
+    heapq.heapify(heads)
+    while heads:
+        _, at, row = heads[0]
+        yield row
+        following = await anext(chains[at], None)
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            heapq.heapreplace(heads, (following.time, at, following))
 
 
 # Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
 def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
+    yield trace.c.action != hash_chain.NOTED
     yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
     if wanted.since is not None:
         yield trace.c.time >= wanted.since
@@ -168,44 +234,46 @@ def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[R
     return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
 
 
-def _last_old(connection: Connection, before: float, now: float) -> int:
-    """The number of the last row to delete; 0: none."""
-    young = select(trace.c.number).where(trace.c.time >= before, trace.c.time <= now).order_by(trace.c.number).limit(1)
-    first_kept = connection.execute(young).scalar_one_or_none()
-    old = select(func.max(trace.c.number)).where(trace.c.time < before)
+def _last_old(connection: Connection, name: str, before: float, now: float) -> int:
+    """The number of the last row to delete of a chain; 0: none."""
+    here = trace.c.chain == name
+    young = select(trace.c.number).where(here, trace.c.time >= before, trace.c.time <= now)
+    first_kept = connection.execute(young.order_by(trace.c.number).limit(1)).scalar_one_or_none()
+    old = select(func.max(trace.c.number)).where(here, trace.c.time < before)
     if first_kept is not None:
         old = old.where(trace.c.number < first_kept)
     return connection.execute(old).scalar_one() or 0
 
 
-def _delete_page(connection: Connection, last: int) -> int:
-    """Delete up to a page of rows, none after number `last`, and move the anchor; how many."""
-    anchor = hash_chain.ends(connection).anchor
-    rows = _page(connection, _ALL.where(trace.c.number <= last), anchor.number)
+def _delete_page(connection: Connection, name: str, last: int) -> int:
+    """Delete up to a page of rows of a chain, none after number `last`, and move the anchor; how many."""
+    anchor = hash_chain.ends(connection, name).anchor
+    here = trace.c.chain == name
+    rows = _page(connection, _ALL.where(here, trace.c.number <= last), anchor.number)
     if rows:
         cut = Link(rows[-1].number, bytes(rows[-1].hash))
-        connection.execute(delete(trace).where(trace.c.number <= cut.number))
-        hash_chain.note(connection, hash_chain.ANCHOR, cut)
+        connection.execute(delete(trace).where(here, trace.c.number <= cut.number))
+        hash_chain.note(connection, name, hash_chain.ANCHOR, cut)
     return len(rows)
 
 
 def _held(connection: Connection, since: float) -> list[tuple[float, Record]]:
     mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
     is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
-    groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.number).label("last"))
+    groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.time).label("last"))
     last = groups.where(*is_held).group_by(*mail).subquery()
     later = trace.alias()
     decided_since = exists().where(
         later.c.recipient_key == last.c.recipient_key,
-        later.c.number > last.c.last,
+        later.c.time >= last.c.last,
         later.c.queue_id == last.c.queue_id,
         later.c.message_id == last.c.message_id,
         later.c.action != "hold",
     )
     found = (
         _ALL.add_columns(last.c.first)
-        .join(last, trace.c.number == last.c.last)
-        .where(~decided_since)
+        .join(last, and_(trace.c.time == last.c.last, *(column == last.c[column.name] for column in mail)))
+        .where(trace.c.action == "hold", ~decided_since)
         .order_by(last.c.first, trace.c.number)
     )
     return [(row.first, hash_chain.record(row)) for row in connection.execute(found)]

@@ -1,37 +1,43 @@
-"""Checks that the trace is as it was written, along its hash chain (`relay.store.hash_chain`).
+"""Checks that the trace is as it was written, along its hash chains (`relay.store.hash_chain`).
 
-The result names the first row that was altered, removed or inserted. A chain that was computed anew as a whole, or cut
-off at its end with its head moved, can only be recognised with a link from the log.
+The result names the first row of each chain that was altered, removed or inserted. A chain that was computed anew as a
+whole, cut off at its end with its head moved, or taken out altogether can only be recognised with a link that is kept
+elsewhere: in the log, or in the chain of another node.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Text, bindparam, func, select
 
-from relay.store.hash_chain import ANCHOR, HEAD, RENAMED, Link, as_hashed, linked
+from relay.store import hash_chain
+from relay.store.hash_chain import ANCHOR, HEAD, NOTED, RENAMED, Ends, Link, Logged, as_hashed, linked
 from relay.store.schema import chain, trace
 
+_OF = bindparam("of", type_=Text)
 # Subqueries of one statement see one state; MIN and MAX side by side would make SQLite read the whole table.
 _EXTENT = select(
-    select(func.min(trace.c.number)).scalar_subquery(),
-    select(func.max(trace.c.number)).scalar_subquery(),
+    select(func.min(trace.c.number)).where(trace.c.chain == _OF).scalar_subquery(),
+    select(func.max(trace.c.number)).where(trace.c.chain == _OF).scalar_subquery(),
     *(
-        select(column).where(chain.c.name == name).scalar_subquery()
+        select(column).where(chain.c.chain == _OF, chain.c.name == name).scalar_subquery()
         for name in (ANCHOR, HEAD)
         for column in (chain.c.number, chain.c.hash)
     ),
-    select(chain.c.number).where(chain.c.name == RENAMED).scalar_subquery(),
+    select(chain.c.number).where(chain.c.chain == _OF, chain.c.name == RENAMED).scalar_subquery(),
 )
+_ROW = select(trace.c.hash).where(trace.c.chain == _OF, trace.c.number == bindparam("at"))
+_CHAINS = select(trace.c.chain).distinct()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result; `number` is the first row that is wrong, None where the chain holds."""
+class ChainVerdict:
+    """The result for one chain; `number` is the first row that is wrong, None where the chain holds."""
 
+    name: str
     checked: int
     head: Link
     number: int | None = None
@@ -43,8 +49,46 @@ class Verdict:
         return self.number is None
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result for all chains; `own` is the name of this node's."""
+
+    chains: tuple[ChainVerdict, ...]
+    own: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether each of them does."""
+        return self.faulty is None
+
+    @property
+    def faulty(self) -> ChainVerdict | None:
+        """The first that does not hold."""
+        return next((each for each in self.chains if not each.holds), None)
+
+    @property
+    def checked(self) -> int:
+        """Rows of all of them."""
+        return sum(each.checked for each in self.chains)
+
+    @property
+    def head(self) -> Link:
+        """The newest row of this node's chain."""
+        return next((each.head for each in self.chains if each.name == self.own), Link.first(self.own))
+
+    @property
+    def number(self) -> int | None:
+        """The first row that is wrong."""
+        return self.faulty.number if self.faulty else None
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it."""
+        return self.faulty.fault if self.faulty else ""
+
+
 class Extent(NamedTuple):
-    """The ends of the trace, read in one statement."""
+    """The ends of a chain, read in one statement."""
 
     first: int | None
     last: int | None
@@ -54,27 +98,33 @@ class Extent(NamedTuple):
     """The last row whose hash covers "seal" where it says "encrypt" now."""
 
 
-def extent(connection: Connection) -> Extent:
+def names(connection: Connection) -> list[str]:
+    """Of all chains that have an end noted, or a row."""
+    return sorted({*hash_chain.names(connection), *connection.execute(_CHAINS).scalars()})
+
+
+def extent(connection: Connection, name: str) -> Extent:
     """Read it."""
-    told: tuple[Any, ...] = tuple(connection.execute(_EXTENT).one())
+    told: tuple[Any, ...] = tuple(connection.execute(_EXTENT, {"of": name}).one())
     first, last, anchor_number, anchor_hash, head_number, head_hash, renamed = told
-    anchor = Link() if anchor_number is None else Link(anchor_number, bytes(anchor_hash))
+    anchor = Link.first(name) if anchor_number is None else Link(anchor_number, bytes(anchor_hash))
     head = anchor if head_number is None else Link(head_number, bytes(head_hash))
     return Extent(first, last, anchor, head, renamed or 0)
 
 
 class ChainVerifier:
-    """Call `check` with the rows in their order while there is `more`; then read `verdict`."""
+    """Call `check` with the rows in their order while there is `more`; then read `verdict` and `noted`."""
 
-    def __init__(self, within: Extent, logged: Link | None) -> None:
+    def __init__(self, name: str, within: Extent) -> None:
+        self._name = name
         self._within = within
-        self._logged = logged
         self._fault: tuple[int, str] | None = None
         self.link = within.anchor
         """The last row that was found unaltered."""
+        self.noted: list[Logged] = []
+        """What its rows say of other chains."""
         if within.first is not None and within.first <= within.anchor.number:
             self._fault = within.first, "stands before the anchor"
-        self._compare_with_log()
 
     @property
     def more(self) -> bool:
@@ -90,11 +140,11 @@ class ChainVerifier:
                 self._step(row)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ChainVerdict:
         """What was found so far."""
         head = self._within.head
         number, fault = self._fault or self._wrong_end() or (None, "")
-        return Verdict(self.link.number - self._within.anchor.number, head, number, fault)
+        return ChainVerdict(self._name, self.link.number - self._within.anchor.number, head, number, fault)
 
     def _step(self, row: Row[Any]) -> None:
         number = self.link.number + 1
@@ -104,11 +154,8 @@ class ChainVerifier:
             self._fault = number, "altered"
         else:
             self.link = Link(number, bytes(row.hash))
-            self._compare_with_log()
-
-    def _compare_with_log(self) -> None:
-        if self._logged and self._logged.number == self.link.number and self._logged != self.link:
-            self._fault = self._fault or (self.link.number, "not as the log has it")
+            if row.action == NOTED:
+                self.noted.append(Logged.parse(row.reason))
 
     def _wrong_end(self) -> tuple[int, str] | None:
         head = self._within.head
@@ -116,9 +163,33 @@ class ChainVerifier:
             return head.number, "not as noted for the newest"
         if self._within.last is not None and self._within.last > head.number:
             return head.number + 1, "put in after the newest"
-        if self._logged and self._logged.number > head.number:
-            return head.number + 1, "missing at the end"
         return None
+
+
+def agrees(connection: Connection, link: Link, name: str, witness: str) -> tuple[int, str] | None:
+    """Where the chain is not as `witness` has it, and how; None: it is."""
+    ends = hash_chain.ends(connection, name)
+    if link.number > ends.head.number:
+        return ends.head.number + 1, "missing at the end"
+    if link.number < ends.anchor.number or link in (ends.anchor, ends.head, Link.first(name)):
+        return None
+    there = connection.execute(_ROW, {"of": name, "at": link.number}).scalar_one_or_none()
+    return None if there is not None and bytes(there) == link.hash else (link.number, f"not as {witness} has it")
+
+
+def compared(connection: Connection, found: Sequence[ChainVerdict], logged: Logged, witness: str) -> list[ChainVerdict]:
+    """The verdicts, once what a witness says of one chain was compared with it; without a name, of any."""
+    named = [logged.chain] if logged.chain else [each.name for each in found]
+    faults = {name: agrees(connection, logged.link, name, witness) for name in named}
+    if not all(faults.values()):
+        return list(found)
+    known = [each.name for each in found]
+    missing = [ChainVerdict(name, 0, Link.first(name)) for name in named if name not in known]
+    first = faults[named[0]] if named else None
+    return [
+        replace(each, number=first[0], fault=first[1]) if first and each.name == named[0] and each.holds else each
+        for each in (*found, *missing)
+    ]
 
 
 def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
@@ -128,3 +199,8 @@ def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
         return bool(linked(before.hash, as_hashed(content, renamed)) == hash_)
     except (TypeError, ValueError):  # a value of a type that is never written
         return False
+
+
+def ends_of(connection: Connection) -> dict[str, Ends]:
+    """Of all chains."""
+    return {name: hash_chain.ends(connection, name) for name in hash_chain.names(connection)}

@@ -72,6 +72,7 @@ class Event(StrEnum):
     # Trace and ledger
     TRACE_HEAD = "trace_head"
     UNTRACED = "untraced"
+    TURN_LOST = "turn_lost"
     # Whatever else goes wrong
     FAILED = "failed"
 

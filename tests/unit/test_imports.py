@@ -80,6 +80,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "pysequoia": ("pysequoia", {"openpgp.sequoia"}),
     "rich": ("rich", {"cli"}),
     "sqlalchemy": ("sqlalchemy", {"store"}),
+    "asyncpg": ("asyncpg", {"store"}),
     "structlog": ("structlog", {"telemetry"}),
     "typer": ("typer", {"cli"}),
     "yaml": ("pyyaml", {"config"}),

@@ -1,4 +1,4 @@
-"""The trace kept in order: its newest hash goes to the log, and rows past their retention go.
+"""The trace kept in order: its newest hash goes to the log and into other nodes' chains, and old rows go.
 
 Somebody who can write to the database can compute a whole new chain, or cut rows off at its end. A hash in the log,
 which is kept elsewhere, shows both (`pgp-relay trace --verify --head NUMBER:HASH`). Raises `StoreError`.
@@ -30,10 +30,11 @@ class Retention:
         self._next_anchor = 0.0
 
     async def round(self) -> None:
-        """Do what is due. Each process logs the head of the chain; one of them deletes old rows."""
+        """Do what is due. Each node logs the head of its chain; one of them deletes old rows."""
         now = self._clock()
         if now >= self._next_anchor:
-            events.log().info(Event.TRACE_HEAD, head=str(await self._trace.head()))
+            await self._trace.note_others(now)
+            events.log().info(Event.TRACE_HEAD, head=str(await self._trace.logged()))
             self._next_anchor = now + DAY
         if await self._leases.take(DUTY, LEASE):
             await self._trace.prune(now - self._retention, now=now)

@@ -19,7 +19,7 @@ from relay.keys.keyring import Keyring
 from relay.model import Address, Found, NotFound, Outage
 from relay.model.errors import StoreError
 from relay.store import Store, rows
-from relay.store.database import WAL_OCTETS
+from relay.store.sqlite import WAL_OCTETS
 
 BOB = Address("bob@example.org")
 

@@ -122,8 +122,11 @@ async def test_a_server_that_stops_is_an_outage_until_it_is_back(store: Store, s
     await store.ledger.record(b"t", ["a@x"])
 
 
-@pytest.mark.parametrize("wrong", ["/nosuch", "nobody@"])
-async def test_a_database_or_user_that_does_not_exist_is_told(server: PostgreSQL, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [("/nosuch", "the database does not exist"), ("nobody@", "the database refuses the user or the password")],
+)
+async def test_a_database_or_user_that_does_not_exist_is_told(server: PostgreSQL, wrong: str, told: str) -> None:
     url = server.url.replace("/postgres", wrong) if wrong[0] == "/" else server.url.replace("relay@", wrong)
-    with pytest.raises(StoreError, match="the store cannot be used"):
+    with pytest.raises(StoreError, match=told):
         await Store.open(url)

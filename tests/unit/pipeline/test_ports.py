@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relay.pipeline import ports
 
-NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"]
 
 INCOMING = {"OpenedEnvelopes", "OwnRegister", "SignerLookup"}
 """What the incoming way alone needs stands where it is used."""

@@ -65,6 +65,26 @@ async def test_a_newer_versions_database_is_refused(tmp_path: Path) -> None:
         await Store.open(path)
 
 
+@pytest.mark.parametrize(
+    ("newer", "writers", "works"),
+    [(1, len(STEPS), True), (1, len(STEPS) + 1, False), (2, len(STEPS), False)],
+    ids=["the next version", "one that says that ours may not write", "two versions later"],
+)
+async def test_beside_the_next_version_ours_works_as_long_as_it_may(
+    tmp_path: Path, newer: int, writers: int, works: bool
+) -> None:
+    path = tmp_path / "s.db"
+    async with await Store.open(path) as store:
+        change = f"UPDATE schema_version SET version = {len(STEPS) + newer}, writers = {writers}"  # noqa: S608  our own numbers
+        await store.database.write(lambda c: c.exec_driver_sql(change))
+    if works:
+        async with await Store.open(path) as store:
+            await store.ledger.record(b"t", ["a"])
+    else:
+        with pytest.raises(StoreError, match="a newer version of pgp-relay"):
+            await Store.open(path)
+
+
 async def test_a_new_file_is_its_owners_alone_and_so_are_its_companions(tmp_path: Path) -> None:
     async with await Store.open(tmp_path / "s.db") as store:
         await store.ledger.record(b"t", ["a"])
@@ -89,6 +109,7 @@ async def test_commits_reach_the_disk(database: Database) -> None:
         ("sqlite:///:memory:", "SQLite in a file"),
         ("nonsense://x", "SQLite in a file"),
         ("postgresql://user:secret@[::1/x", "cannot be read"),
+        ("postgresql://user:secret@h/x?service=y", "the option service of a database URL is not understood"),
     ],
 )
 async def test_a_url_that_names_no_store_is_refused_without_repeating_it(url: str, words: str) -> None:

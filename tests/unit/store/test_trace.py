@@ -8,7 +8,8 @@ import pytest
 
 from relay.model import Record
 from relay.model.errors import StoreError
-from relay.store import Link, Selection, Store
+from relay.store import Link, Logged, Selection, Store, Trace
+from relay.store.batch import WriteBatch
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
     size, sender_key, recipient_key, hash, shadow, direction, mark, binding FROM trace WHERE number = 20"""
@@ -109,8 +110,8 @@ async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
         ("UPDATE trace_chain SET number = 19 WHERE name = 'head'", 19, "not as noted for the newest"),
         ("UPDATE trace_chain SET hash = zeroblob(32)", 20, "not as noted for the newest"),
         ("DELETE FROM trace_chain", 1, "put in after the newest"),
-        (f"INSERT INTO trace SELECT 21, {_REST}", 21, "put in after the newest"),
-        (f"INSERT INTO trace SELECT -1, {_REST}", -1, "stands before the anchor"),
+        (f"INSERT INTO trace SELECT '', 21, {_REST}", 21, "put in after the newest"),
+        (f"INSERT INTO trace SELECT '', -1, {_REST}", -1, "stands before the anchor"),
     ],
 )
 async def test_the_first_row_that_was_altered_or_removed_is_told(
@@ -127,7 +128,7 @@ async def test_the_first_row_that_was_altered_or_removed_is_told(
 
 async def test_a_chain_cut_and_noted_anew_is_found_by_the_hash_in_the_log(store: Store) -> None:
     await _fill(store, 20)
-    logged = await store.trace.head()
+    logged = await store.trace.logged()
     assert (await store.trace.verify(logged)).holds
     await _sql(
         store,
@@ -144,7 +145,7 @@ async def test_a_chain_cut_and_noted_anew_is_found_by_the_hash_in_the_log(store:
 
 async def test_retention_takes_out_the_old_and_the_rest_still_verifies(store: Store) -> None:
     await _fill(store, 2500)
-    logged = await store.trace.head()
+    logged = await store.trace.logged()
     assert await store.trace.prune(1000.0 + 2101, now=5000.0) == 2100
     assert [r.id async for r in store.trace.select()][:2] == ["id2101", "id2102"]
     assert (await store.trace.verify(logged)).checked == 400
@@ -187,8 +188,8 @@ async def test_after_everything_was_taken_out_the_chain_goes_on(store: Store) ->
     assert (await store.trace.verify()).holds
     await store.trace.write([record(6)])
     assert (await store.trace.head()).number == 6
-    assert (await store.trace.verify(head)).holds
-    assert not (await store.trace.verify(Link(5, bytes(32)))).holds
+    assert (await store.trace.verify(Logged(head))).holds
+    assert not (await store.trace.verify(Logged(Link(5, bytes(32))))).holds
 
 
 async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> None:
@@ -210,14 +211,14 @@ async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> No
 
 async def test_many_callers_share_commits_and_one_chain(store: Store) -> None:
     commits = 0
-    write = store.database.write
+    write = store.database.write_beside
 
     async def counted(work: object) -> object:
         nonlocal commits
         commits += 1
         return await write(work)  # type: ignore[arg-type]  # passed through
 
-    store.database.write = counted  # type: ignore[method-assign, assignment]  # only counts
+    store.database.write_beside = counted  # type: ignore[method-assign, assignment]  # only counts
     await asyncio.gather(*(store.trace.write([record(n), record(n)]) for n in range(200)))
     assert commits <= 3
     assert (await store.trace.verify()).checked == 400
@@ -237,3 +238,62 @@ async def test_who_was_served_and_the_trace_of_it_are_both_on_disk_or_neither_is
     await _sql(store, "DROP TRIGGER full")
     assert await store.ledger.served(b"t") == frozenset()
     assert [row async for row in store.trace.select()] == []
+
+
+async def _two(store: Store) -> tuple[Trace, Trace]:
+    """The traces of two nodes that share a database; SQLite is used here for what both kinds do alike."""
+    return (
+        Trace(store.database, WriteBatch(store.database), "alpha"),
+        Trace(store.database, WriteBatch(store.database), "beta"),
+    )
+
+
+async def test_each_node_has_a_chain_and_all_are_told_together_in_time(store: Store) -> None:
+    alpha, beta = await _two(store)
+    await alpha.write([record(n) for n in range(1, 2001, 2)])
+    await beta.write([record(n) for n in range(2, 2001, 2)])
+    assert [row.id async for row in store.trace.select()] == [f"id{n}" for n in range(1, 2001)]
+    assert [row.id async for row in beta.select(Selection(newest=3))] == ["id1998", "id1999", "id2000"]
+    verdict = await beta.verify()
+    assert [(each.name, each.checked) for each in verdict.chains] == [("alpha", 1000), ("beta", 1000)]
+    assert (verdict.holds, verdict.checked, verdict.head) == (True, 2000, await beta.head())
+    assert await alpha.prune(1000.0 + 1001, now=5000.0) == 1000
+    assert (await beta.verify()).checked == 1000
+
+
+async def test_a_chain_that_was_taken_out_shows_in_the_chain_of_another_node(store: Store) -> None:
+    alpha, beta = await _two(store)
+    await alpha.write([record(1), record(2)])
+    await beta.note_others(2000.0)
+    assert [row.id async for row in beta.select()] == ["id1", "id2"], "what is noted of a chain is no decision"
+    assert await beta.summary() == await alpha.summary()
+    await _sql(store, "DELETE FROM trace WHERE chain = 'alpha'", "DELETE FROM trace_chain WHERE chain = 'alpha'")
+    faulty = (await beta.verify()).faulty
+    assert faulty
+    assert (faulty.name, faulty.number, faulty.fault) == ("alpha", 1, "missing at the end")
+
+
+async def test_a_chain_made_anew_or_passed_off_as_another_shows(store: Store) -> None:
+    alpha, beta = await _two(store)
+    await alpha.write([record(1), record(2)])
+    await beta.note_others(2000.0)
+    await _sql(store, "DELETE FROM trace WHERE chain = 'alpha'", "DELETE FROM trace_chain WHERE chain = 'alpha'")
+    await alpha.write([record(1), record(2, recipient="eve@x.example")])
+    faulty = (await beta.verify()).faulty
+    assert faulty
+    assert (faulty.name, faulty.number, faulty.fault) == ("alpha", 2, "not as the chain of beta has it")
+    await _sql(store, "UPDATE trace SET chain = 'gamma' WHERE chain = 'beta'")
+    await _sql(store, "UPDATE trace_chain SET chain = 'gamma' WHERE chain = 'beta'")
+    assert [each.fault for each in (await beta.verify()).chains if each.name == "gamma"] == ["altered"]
+
+
+async def test_a_link_in_the_log_names_its_chain(store: Store) -> None:
+    alpha, beta = await _two(store)
+    await alpha.write([record(1)])
+    await beta.write([record(2)])
+    logged = await alpha.logged()
+    assert Logged.parse(str(logged)) == logged
+    assert (await beta.verify(logged)).holds
+    assert (await beta.verify(Logged(logged.link))).holds, "without a name it may be any chain's"
+    assert not (await beta.verify(Logged(logged.link, "beta"))).holds
+    assert not (await beta.verify(Logged(Link(1, bytes(32)), "nobody"))).holds

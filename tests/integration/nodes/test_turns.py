@@ -1,0 +1,110 @@
+"""One attempt at a transaction at a time over all nodes: nobody gets a mail twice, whoever stands still or leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+
+import pytest
+from lab.client import Client
+from lab.cluster import BEFORE_THE_HAND_OVER, Node, cluster
+from lab.mta import Mail, letter
+from lab.nexthop import ScriptedHop, Wait
+from lab.waiting import until
+
+OK = "250 2.0.0"
+FAILED = "451 4.3.0"
+MAILS = 40
+
+
+def mail(number: str) -> Mail:
+    return letter(number, ("anna@open.example",))
+
+
+async def begin(node: Node, sent: Mail) -> Client:
+    """The mail is sent, and nobody waits for the answer yet."""
+    client = await Client(f"lmtp://127.0.0.1:{node.port}").__aenter__()
+    await client.hello()
+    for reply in await client.envelope(sent.sender, sent.recipients):
+        assert reply.startswith("250"), reply
+    assert (await client.say("DATA")).startswith("354")
+    await client.body(sent.content)
+    return client
+
+
+async def leave_and_try_the_other(first: Node, then: Node, sent: Mail, after: float) -> None:
+    client = await begin(first, sent)
+    await asyncio.sleep(after)
+    client.reset()
+    await then.mta.until_final(sent, attempts=60)
+
+
+async def test_a_client_that_leaves_and_tries_the_other_node_has_its_mail_delivered_once(
+    database: str, hop: ScriptedHop, record_property: pytest.RecordProperty
+) -> None:
+    slow = asyncio.Event()
+    seeded = random.Random(15)  # noqa: S311  the same moments in every run
+    with cluster(database, hop.port) as (one, other):
+        hop.at["."] = Wait(slow)
+        asyncio.get_running_loop().call_later(1.5, slow.set)
+        mails = [mail(f"m{n}") for n in range(MAILS)]
+        pairs = [(one, other) if n % 2 else (other, one) for n in range(MAILS)]
+        tasks = [
+            leave_and_try_the_other(*pair, sent, seeded.uniform(0, 1.0))
+            for pair, sent in zip(pairs, mails, strict=True)
+        ]
+        await asyncio.gather(*tasks)
+        await until(lambda: len(hop.messages) >= MAILS)
+    copies = Counter(next(n for n in range(MAILS) if f"<m{n}@".encode() in each.content) for each in hop.messages)
+    assert len(copies) == MAILS
+    twice = sum(count > 1 for count in copies.values())
+    record_property("counted", f"{twice} of {MAILS} mails came twice whose client left and tried the other node")
+    assert twice == 0
+
+
+async def test_a_node_that_stands_still_gives_its_mail_up_in_time_and_hands_nothing_over_later(
+    database: str, hop: ScriptedHop, record_property: pytest.RecordProperty
+) -> None:
+    with cluster(database, hop.port, altered=BEFORE_THE_HAND_OVER) as (frozen, other):
+        held = mail("held")
+        client = await begin(frozen, held)
+        await until(frozen.marked("here").exists)
+        frozen.freeze()
+        try:
+            stopped = time.monotonic()
+            longest = 0.0
+            while held.waiting:
+                begun = time.monotonic()
+                assert await other.mta.attempt(held) in ([FAILED], [OK])
+                assert await other.mta.attempt(mail(f"beside{begun}")) == [OK]
+                longest = max(longest, time.monotonic() - begun)
+            waited = time.monotonic() - stopped
+        finally:
+            frozen.thaw()
+        frozen.marked("go").touch()
+        assert (await client.reply())[:9] == FAILED
+        client.drop()
+        frozen.wait_event("turn_lost")
+        assert await frozen.mta.attempt(mail("after")) == [OK]
+    record_property("counted", f"a mail that a frozen node held was taken by the other one after {waited:.1f} s")
+    assert waited <= 10 + 2
+    assert longest <= 5 + 1
+    assert sum(b"<held@" in each.content for each in hop.messages) == 1
+
+
+async def test_a_mail_that_another_node_works_on_is_put_off_and_not_waited_for_long(
+    database: str, hop: ScriptedHop
+) -> None:
+    with cluster(database, hop.port, altered=BEFORE_THE_HAND_OVER) as (one, other):
+        held = mail("held")
+        client = await begin(one, held)
+        await until(one.marked("here").exists)
+        begun = time.monotonic()
+        assert await other.mta.attempt(held) == [FAILED]
+        assert time.monotonic() - begun < 6
+        one.marked("go").touch()
+        assert (await client.reply())[:9] == OK
+        client.drop()
+        assert len(hop.messages) == 1
