@@ -11,7 +11,7 @@ from pathlib import Path
 
 import relay
 from relay.admin import files
-from relay.config import load
+from relay.config import load, yaml_tree
 from relay.config.edit import with_values
 from relay.config.yaml_tree import Value
 from relay.model.errors import ConfigError, Fault
@@ -45,6 +45,12 @@ def starting_text(path: Path) -> str:
         return next(sample for sample in _SAMPLES if sample.exists()).read_text("utf-8")
     except (OSError, UnicodeError) as error:
         raise ConfigError((Fault(str(path), 0, f"cannot be read: {type(error).__name__}"),)) from None
+
+
+def signs(text: str) -> bool:
+    """Whether it names a key that signs."""
+    sign = yaml_tree.read(text.encode(), "").values.get("sign")
+    return isinstance(sign, dict) and sign.get("default") is not None
 
 
 def configured(text: str, answers: Answers) -> str:

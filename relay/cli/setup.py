@@ -52,16 +52,18 @@ def setup(  # noqa: PLR0913  each is an option
 ) -> None:
     """Configure, make a signing key, start, connect Postfix, and check.
 
-    Asks for what no option says.
+    Asks for what no option says. Run again, it keeps the signing key that is there.
 
     $ pgp-relay setup
     """
     path = context_of(context).path
     asks = Questions(silent=yes)
     answers = _answers(asks, domain, internet, contact, language)
-    name = None if no_sign else _signer(asks, sign, answers.domain)
+    text = admin.starting_text(path)
+    keep = no_sign or (sign is None and admin.signs(text))
+    name = None if keep else _signer(asks, sign, answers.domain)
     recipient = _recipient(asks, test)
-    text = admin.configured(admin.starting_text(path), answers)
+    text = admin.configured(text, answers)
     admin.write(path, text)
     say(("written", "green"), f" {path}")
     steps = Steps(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from relay.cli.output import complain, fail, say
 
+PUBLIC_KEY = "signing-key.asc"
 _SENDMAIL = "/usr/sbin/sendmail"
 _SECONDS = 120
 
@@ -32,15 +33,20 @@ class Steps:
             complain(f"{command[0]} failed: see above")
 
     def signing_key(self, name: str, address: str) -> str:
-        """Make a key; its fingerprint."""
+        """Make a key, and write its public part beside the configuration; its fingerprint."""
         arguments = ("keys", "generate", name, address)
         _announce("pgp-relay", *arguments)
         done = _started(self._ours(*arguments, "--json"), capture=True)
         if done.returncode != 0:
             fail(done.stderr.strip() or "no key was made")
-        made: str = json.loads(done.stdout)["fingerprint"]
-        say(made)
-        return made
+        made: dict[str, str] = json.loads(done.stdout)
+        public = self.config.parent / PUBLIC_KEY
+        try:
+            public.write_text(made["public_key"])
+        except OSError as error:
+            fail(f"{public} cannot be written: {error.strerror}")
+        say(f"{made['fingerprint']}, its public part in {public}")
+        return made["fingerprint"]
 
     def mail(self, sender: str, recipient: str) -> None:
         """A test mail by the machine's sendmail."""

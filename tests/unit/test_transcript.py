@@ -22,6 +22,13 @@ def test_it_ran_the_commands_of_the_page() -> None:
     assert ran == commands("installation.md", "sh", ""), "make transcript"
 
 
+def test_at_most_eight_commands_of_eighty_characters_lead_from_setup_to_the_first_encrypted_mail() -> None:
+    typed = commands("installation.md", "sh", "")
+    first, sent = (next(at for at, line in enumerate(typed) if word in line) for word in ("setup", "sendmail"))
+    assert len(typed[first : sent + 1]) <= 8
+    assert max(map(len, typed[first : sent + 1])) <= 80
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -51,8 +52,13 @@ def test_options_alone_write_the_sample_with_the_sites_values_and_make_a_key_tha
     assert values["lookup"]["sources"] == ["keyring"]
     assert values["notices"] | {"contact": "DSI <dsi@clinique.example>", "language": "fr"} == values["notices"]
     assert values["notices"]["from"] == "postmaster@clinique.example"
-    made = next(line for line in done.stdout.splitlines() if len(line) == 40)
-    assert values["sign"]["default"] == made
+    made = re.search("^([0-9A-F]{40}), its public part", done.stdout, re.MULTILINE)
+    assert made
+    assert values["sign"]["default"] == made[1]
+    assert "BEGIN PGP PUBLIC KEY BLOCK" in (site.parent / "signing-key.asc").read_text()
+    again = run(site, "setup", *ANSWERS, "--no-internet", "--no-postfix", "--yes")
+    assert "its public part" not in again.stdout
+    assert site.read_text() == text
     found = {row["name"]: row for row in json.loads(run(site, "check", "--json").stdout)}
     assert found["signing key"]["ok"] is True
 
