@@ -48,6 +48,7 @@ def setup(  # noqa: PLR0913  each is an option
     no_postfix: Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")] = False,
     config_dir: Folder = None,
     test: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")] = None,
+    write_only: Annotated[bool, typer.Option("--write-only", help="Write the configuration and nothing else.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")] = False,
 ) -> None:
     """Configure, make a signing key, start, connect Postfix, and check.
@@ -57,15 +58,17 @@ def setup(  # noqa: PLR0913  each is an option
     $ pgp-relay setup
     """
     path = context_of(context).path
-    asks = Questions(silent=yes)
+    asks = Questions(silent=yes or write_only)
     answers = _answers(asks, domain, internet, contact, language)
     text = admin.starting_text(path)
-    keep = no_sign or (sign is None and admin.signs(text))
+    keep = no_sign or write_only or (sign is None and admin.signs(text))
     name = None if keep else _signer(asks, sign, answers.domain)
     recipient = _recipient(asks, test)
     text = admin.configured(text, answers)
     admin.write(path, text)
     say(("written", "green"), f" {path}")
+    if write_only:
+        return
     steps = Steps(path)
     if name:
         made = steps.signing_key(name, f"{_SIGNS_AS[answers.language]}@{answers.domain}")

@@ -5,20 +5,24 @@ Only root makes such a namespace.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from lab.relay import PROGRAM
 
-POSTINST = Path(__file__).resolve().parents[2] / "examples" / "debian" / "postinst"
+ROOT = Path(__file__).resolve().parents[2]
+POSTINST = ROOT / "examples" / "debian" / "postinst"
 NAMESPACE = """set -e
-for folder in etc var/lib root; do
+for folder in etc var usr/lib usr/share root; do
     mkdir -p "$0/$folder/upper" "$0/$folder/work"
     mount -t overlay overlay -o "lowerdir=/$folder,upperdir=$0/$folder/upper,workdir=$0/$folder/work" "/$folder"
 done
 mount -t tmpfs tmpfs /run
-mkdir /etc/pgp-relay
+mkdir -p /etc/pgp-relay /usr/lib/pgp-relay /usr/share/pgp-relay
+cp "$SAMPLE" /usr/share/pgp-relay/config.yaml
 %s
 """
 LOOK = "stat -c '%U %G %a' /var/lib/pgp-relay /var/lib/pgp-relay/keyring /etc/pgp-relay/passphrase"
@@ -36,7 +40,13 @@ def run(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
         "sh",
         script,
     ]
-    return subprocess.run(mounted, capture_output=True, text=True, check=False, timeout=60)
+    ours = {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DPKG_MAINTSCRIPT_PACKAGE": "pgp-relay",
+        "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
+        "SAMPLE": str(ROOT / "config.yaml"),
+    }
+    return subprocess.run(mounted, capture_output=True, text=True, check=False, timeout=60, env=os.environ | ours)
 
 
 def configured(tmp_path: Path, *lines: str) -> list[str]:
@@ -102,3 +112,40 @@ def test_a_link_in_the_place_of_the_keyring_gives_no_folder_of_root_s_away(tmp_p
         "stat -c '%U %a' /root/mine",
     )
     assert done.stdout.splitlines()[-1] == "root 755", done.stderr
+
+
+def preseeded(domain: str, *, internet: bool) -> list[str]:
+    answers = [f"pgp-relay/domain string {domain}", f"pgp-relay/internet boolean {str(internet).lower()}"]
+    return [f"echo 'pgp-relay {answer}' | debconf-set-selections" for answer in answers]
+
+
+@pytest.mark.parametrize("internet", [True, False])
+def test_the_answers_to_debconf_are_written_into_the_first_configuration(tmp_path: Path, internet: bool) -> None:
+    script = [*preseeded("clinique.example", internet=internet), f"sh {POSTINST} configure"]
+    done = run(tmp_path, *script, "cat /etc/pgp-relay/config.yaml")
+    assert 'to: ["*@clinique.example"]' in done.stdout, done.stderr
+    assert ("sources: [keyring]\n" in done.stdout) is not internet
+
+
+def test_a_configuration_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    script = [*preseeded("clinique.example", internet=False), "echo mine >/etc/pgp-relay/config.yaml"]
+    done = run(tmp_path, *script, f"sh {POSTINST} configure", "cat /etc/pgp-relay/config.yaml")
+    assert done.stdout.splitlines()[-1] == "mine", done.stderr
+
+
+@pytest.mark.parametrize(("answer", "left"), [("false", "pgp-relay:[127.0.0.1]:10025"), ("true", "")])
+def test_a_removal_while_postfix_hands_its_mail_to_the_relay_says_so_or_takes_it_out(
+    tmp_path: Path, answer: str, left: str
+) -> None:
+    done = run(
+        tmp_path,
+        f"cp {ROOT}/config.yaml /etc/pgp-relay/config.yaml",
+        f'cp {POSTINST.parent}/prerm "$0/pgp-relay.prerm"',
+        f'cp {POSTINST.parent}/templates "$0/pgp-relay.templates"',
+        f"echo 'pgp-relay pgp-relay/disconnect boolean {answer}' | debconf-set-selections",
+        "pgp-relay -c /etc/pgp-relay/config.yaml postfix install >/dev/null",
+        'sh "$0/pgp-relay.prerm" remove',
+        "echo left $(postconf -h content_filter)",
+    )
+    assert done.stdout.splitlines()[-1:] == [f"left {left}".strip()], (done.returncode, done.stderr)
+    assert ("pgp-relay postfix uninstall && postfix reload" in done.stderr) is bool(left)

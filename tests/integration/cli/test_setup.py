@@ -118,3 +118,9 @@ def test_postfix_is_connected_where_that_is_agreed(site: Path) -> None:
     with Postfix() as mta:
         run(site, "setup", *ANSWERS, "--no-sign", "--config-dir", mta.folder, "--yes")
         assert mta.command("postconf", "-h", "content_filter").strip() == "pgp-relay:[127.0.0.1]:10025"
+
+
+def test_it_can_write_the_configuration_and_do_nothing_else(site: Path) -> None:
+    done = run(site, "setup", *ANSWERS, "--write-only")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"written {site}\n", "")
+    assert [path.name for path in site.parent.iterdir()] == ["config.yaml"]
