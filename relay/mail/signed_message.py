@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Protocol
 
 from relay.mail import packets
-from relay.mail.packets import packet
+from relay.mail.packets import Octets, Packet, packet
 from relay.model.errors import OpenPgpError
 from relay.model.opened import Reason
 
@@ -32,6 +32,8 @@ ALWAYS = 64 << 10
 """Octets that any message may have: the worst of a short one does no harm, and short texts shrink well."""
 
 _IGNORED = frozenset({packets.MARKER, packets.PADDING})
+_HEAD = b"b\0\0\0\0\0"
+"""Of a literal packet: binary, without name and date."""
 _LITERAL_FORMATS = frozenset(b"btu1lm")
 
 
@@ -46,8 +48,9 @@ class SignedMessage:
 
     def inline(self) -> bytes:
         """The same as one binary message: signatures, then the literal packet."""
-        literal = packet(LITERAL, b"b\0\0\0\0\0" + self.content)
-        return b"".join(packet(packets.SIGNATURE, body) for body in self.signatures) + literal
+        signatures = (packet(packets.SIGNATURE, body) for body in self.signatures)
+        head = packets.header(LITERAL, len(_HEAD) + len(self.content))
+        return b"".join([*signatures, head, _HEAD, self.content])  # one copy: it may be large
 
 
 class _TooLarge(OpenPgpError):
@@ -63,7 +66,7 @@ def bound(compressed: int, most: int) -> int:
     return min(max(TIMES * compressed, ALWAYS), most)
 
 
-def read(octets: bytes, most: int) -> SignedMessage | Reason:
+def read(octets: Octets, most: int) -> SignedMessage | Reason:
     """The message in these octets, with at most so many octets in all; or why nothing of it is used."""
     try:
         return _message(list(islice(_flat(octets, _Room(most), 0), MOST_PACKETS + 1)))
@@ -82,28 +85,32 @@ class _Room:
     left: int
 
 
-def _flat(octets: bytes, room: _Room, depth: int) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet, compressed ones read in place."""
+def _flat(octets: Octets, room: _Room, depth: int) -> Iterator[tuple[int, Octets]]:
+    """Tag and body of each packet, compressed ones read in place; a body is a view where it is in one piece."""
     for one in packets.walk(octets, MOST_PACKETS):
         if one.tag == COMPRESSED:
             if depth == MOST_DEPTH:
                 raise _TooLarge("compressed too often")
-            yield from _flat(_decompressed(packets.body(octets, one), room), room, depth + 1)
+            yield from _flat(_decompressed(_body(octets, one), room), room, depth + 1)
         elif one.tag not in _IGNORED:
-            yield one.tag, packets.body(octets, one)
+            yield one.tag, _body(octets, one)
+
+
+def _body(octets: Octets, one: Packet) -> Octets:
+    return packets.body(octets, one) if one.partial else memoryview(octets)[one.body_start : one.end]
 
 
 class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: Octets, max_length: int, /) -> bytes: ...
 
 
-def _decompressed(body: bytes, room: _Room) -> bytes:
+def _decompressed(body: Octets, room: _Room) -> Octets:
     """RFC 9580 section 9.4: uncompressed, ZIP (RFC 1951), ZLIB (RFC 1950), BZip2."""
     inflate: _Decompressor
-    match body[:1]:
+    match bytes(body[:1]):
         case b"\0":
             return body[1:]
         case b"\1":
@@ -126,7 +133,7 @@ def _decompressed(body: bytes, room: _Room) -> bytes:
     return found
 
 
-def _message(found: list[tuple[int, bytes]]) -> SignedMessage:
+def _message(found: list[tuple[int, Octets]]) -> SignedMessage:
     if any(tag in packets.ENCRYPTED for tag, _ in found):
         raise _Nested("encrypted once more")
     tags = [tag for tag, _ in found]
@@ -137,11 +144,11 @@ def _message(found: list[tuple[int, bytes]]) -> SignedMessage:
     ):
         raise OpenPgpError("not one literal packet and its signatures")
     (literal,) = (body for tag, body in found if tag == LITERAL)
-    return SignedMessage(_content(literal), tuple(body for tag, body in found if tag == packets.SIGNATURE))
+    return SignedMessage(_content(literal), tuple(bytes(body) for tag, body in found if tag == packets.SIGNATURE))
 
 
-def _content(literal: bytes) -> bytes:
+def _content(literal: Octets) -> bytes:
     """Behind the format, a file name and a date (section 5.9): nobody signed these."""
     if len(literal) < 2 or literal[0] not in _LITERAL_FORMATS or len(literal) < literal[1] + 6:
         raise OpenPgpError("a literal packet that is cut off")
-    return literal[literal[1] + 6 :]
+    return bytes(literal[literal[1] + 6 :])

@@ -3,6 +3,7 @@
 The secret key stays in the agent. A call of gpg would start a process of 15 ms for each mail and read its packets once
 more; the agent takes one. It is started where none runs. Raises `EngineTimeout` where it does not answer in time, and
 `EngineError` for whatever else it says: that a secret part is missing, or that it is out of memory, is an outage.
+`OpenPgpError` for a point that gives no secret, which the agent is not asked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from relay.model.errors import EngineError, EngineTimeout
 from relay.model.own import OwnSubkey
-from relay.openpgp import call
+from relay.openpgp import call, ecdh
 from relay.openpgp.home import reachable
 
 LONGEST_LINE = 1_002
@@ -40,6 +41,7 @@ class Agent:
         """The secret that this subkey shares with a sender's point."""
         if not _KEYGRIP.fullmatch(subkey.keygrip):
             raise EngineError("a secret key is named by its keygrip")
+        ecdh.check(point)
         try:
             async with asyncio.timeout(self._timeout), self._connected() as dialogue:
                 await dialogue.say(f"SETKEY {subkey.keygrip}".encode())

@@ -83,21 +83,24 @@ def wrapped(body: bytes) -> Wrapped:
         or rest[:1] != bytes([len(rest) - 1])
     ):
         raise OpenPgpError("a session key of another form")
-    return Wrapped(version, _checked(point[1:]), rest[1:])
+    return Wrapped(version, point[1:], rest[1:])
 
 
-def _checked(point: bytes) -> bytes:
-    """Not of a small order: everybody would know the shared secret."""
-    try:
-        _PROBE.exchange(X25519PublicKey.from_public_bytes(point))
-    except ValueError as error:
-        raise OpenPgpError("a point that gives no secret") from error
-    return point
+def check(point: bytes) -> None:
+    """Raise `OpenPgpError` for one of small order: everybody would know the shared secret."""
+    _exchanged(_PROBE, point)
 
 
 def shared_secret(scalar: bytes, point: bytes) -> bytes:
     """X25519 here: `scalar` in the order of RFC 7748."""
-    return X25519PrivateKey.from_private_bytes(scalar).exchange(X25519PublicKey.from_public_bytes(point))
+    return _exchanged(X25519PrivateKey.from_private_bytes(scalar), point)
+
+
+def _exchanged(secret: X25519PrivateKey, point: bytes) -> bytes:
+    try:
+        return secret.exchange(X25519PublicKey.from_public_bytes(point))
+    except ValueError as error:
+        raise OpenPgpError("a point that gives no secret") from error
 
 
 def session_key(wrapped: Wrapped, shared: bytes, subkey: Subkey) -> SessionKey:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from relay.mail.packets import Octets
 from relay.model.errors import OpenPgpError
 
 _CIPHERS: dict[int, tuple[Any, int]] = {
@@ -53,7 +54,7 @@ class SessionKey:
     key: bytes
 
 
-def decrypted(body: bytes, session_key: SessionKey) -> bytes:
+def decrypted(body: bytes, session_key: SessionKey) -> Octets:
     """The packets in a SEIPD packet's body."""
     match body[:1], session_key.cipher:
         case b"\1", int(cipher):
@@ -70,7 +71,7 @@ def key_octets(cipher: int) -> int:
     return _CIPHERS[cipher][1]
 
 
-def _version_1(ciphertext: memoryview, cipher: int, key: bytes) -> bytes:
+def _version_1(ciphertext: memoryview, cipher: int, key: bytes) -> Octets:
     if len(key) != key_octets(cipher):
         raise OpenPgpError("a session key of another length")
     algorithm = _CIPHERS[cipher][0](key)
@@ -82,7 +83,7 @@ def _version_1(ciphertext: memoryview, cipher: int, key: bytes) -> bytes:
     digest = hashlib.sha1(memoryview(clear)[:-20], usedforsecurity=False).digest()
     if not hmac.compare_digest(digest, clear[-20:]):
         raise OpenPgpError("the data was changed")
-    return clear[block + 2 : -_MDC_OCTETS]
+    return memoryview(clear)[block + 2 : -_MDC_OCTETS]
 
 
 def _version_2(body: bytes, key: bytes) -> bytes:

@@ -37,7 +37,10 @@ class SharedSecrets(Protocol):
     """Where the secret parts of encryption subkeys are."""
 
     async def shared(self, subkey: OwnSubkey, point: bytes) -> bytes:
-        """X25519 of this subkey's secret part and a sender's point. Raises `EngineError`, `EngineTimeout`."""
+        """X25519 of this subkey's secret part and a sender's point.
+
+        Raises `EngineError`, `EngineTimeout`; `OpenPgpError` for a point that gives no secret.
+        """
 
 
 class OwnOpener:
@@ -60,7 +63,9 @@ class OwnOpener:
             clear = decrypted(packets.body(message, found.data), session_key)
         except OpenPgpError:
             return Closed(Reason.DAMAGED)
-        return await self._judged(signed_message.read(clear, signed_message.bound(len(message), self._most)), signers)
+        read = signed_message.read(clear, signed_message.bound(len(message), self._most))
+        del clear  # it may be large
+        return await self._judged(read, signers)
 
     async def verify(self, content: bytes, signature: bytes, signers: Sequence[Certificate]) -> tuple[Signature, ...]:
         """The detached signatures over `content`."""

@@ -1,13 +1,13 @@
 """The secret parts of encryption subkeys in this process: `opener.SharedSecrets` for the engine without an agent.
 
-Read from the keyring folder for each mail, and kept nowhere. Raises `EngineError`.
+Read from the keyring folder for each mail, and kept nowhere. Raises `EngineError`, and
+`OpenPgpError` for a point that gives no secret.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from relay.model.errors import EngineError
 from relay.model.own import OwnSubkey
 from relay.openpgp import ecdh, secret_parts
 
@@ -20,8 +20,4 @@ class OwnSecrets:
 
     async def shared(self, subkey: OwnSubkey, point: bytes) -> bytes:
         """The secret that this subkey shares with a sender's point."""
-        scalar = secret_parts.read(self._home, subkey.keygrip)[::-1]
-        try:
-            return ecdh.shared_secret(scalar, point)
-        except ValueError as error:
-            raise EngineError("a secret part in the keyring folder cannot be used") from error
+        return ecdh.shared_secret(secret_parts.read(self._home, subkey.keygrip)[::-1], point)

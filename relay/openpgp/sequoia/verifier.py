@@ -7,6 +7,7 @@ Raises what `GnuPGVerifier` raises.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pysequoia
@@ -17,6 +18,7 @@ from relay.mail.signed_message import SignedMessage
 from relay.model import Certificate
 from relay.model.opened import Validity
 from relay.openpgp.gnupg_verifier import GnuPGVerifier
+from relay.openpgp.minimal import ORDINARY, REMEMBERED
 from relay.openpgp.sequoia.errors import Declined, translated
 
 
@@ -33,10 +35,20 @@ class SequoiaVerifier:
         return await self._gnupg.verdict(signed, body, signer) if signer.version == 4 else Validity.BAD
 
 
+def _read(certificate: bytes) -> pysequoia.Cert:
+    return pysequoia.Cert.from_bytes(certificate)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(certificate: bytes) -> pysequoia.Cert:
+    """What is remembered is named by its very octets."""
+    return _read(certificate)
+
+
 def _holds(content: bytes, signature: bytes, signer: Certificate) -> bool:
     try:
         with translated("the signature does not hold"):
-            cert = pysequoia.Cert.from_bytes(signer.data)
+            cert = _remembered(signer.data) if len(signer.data) <= ORDINARY else _read(signer.data)
             read = pysequoia.Sig.from_bytes(signature)
             found = pysequoia.verify(bytes=content, store=lambda _: [cert], signature=read)
     except Declined:
