@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.settings import TRANSPORT, settings
 from relay.config import Config, Endpoint
-from relay.daemon.build import build_outlet
+from relay.daemon import incoming
+from relay.daemon.build import build_outlet, hostname
 from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
 from relay.daemon.resources import opened_resolver, opened_store
@@ -23,6 +24,7 @@ from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
 from relay.model.errors import NextHopError, PostfixError, RelayError, Unwilling
 from relay.openpgp import home, signing
+from relay.smtp.outlet import SmtpOutlet
 from relay.telemetry.status_client import ask
 
 SHARED_SIGNER = (
@@ -102,16 +104,21 @@ async def _signing(config: Config) -> str:
 
 
 async def _next_hop(config: Config) -> str:
-    outlet = build_outlet(config)
+    await _answers(build_outlet(config), config.reinject, "reinject")
+    if place := config.inbound.reinject:
+        await _answers(incoming.build_outlet(config, place, hostname(config)), place, "inbound.reinject")
+    return ", ".join(map(str, filter(None, (config.reinject, config.inbound.reinject))))
+
+
+async def _answers(outlet: SmtpOutlet, place: Endpoint, key: str) -> None:
     try:
         await outlet.probe()
     except Unwilling as error:
-        raise NextHopError(f"{config.reinject} answers, but {error}") from error
+        raise NextHopError(f"{place} answers, but {error}") from error
     except NextHopError as error:
-        raise NextHopError(f"{config.reinject} does not answer: start it, or set reinject") from error
+        raise NextHopError(f"{place} does not answer: start it, or set {key}") from error
     finally:
         await outlet.close()
-    return str(config.reinject)
 
 
 def without_wkd(config: Config) -> str:
@@ -125,11 +132,11 @@ async def _service(config: Config) -> str:
     told = await asyncio.to_thread(ask, config.keyring)
     if told is None:
         raise RelayError("no relay runs with this configuration: systemctl start pgp-relay, or pgp-relay serve")
-    for place in config.listen:
+    for place in config.everywhere:
         await _greeted(place)
     if told["lacks"]:
         raise RelayError(f"it runs and is not ready ({told['lacks']}): pgp-relay status")
-    return f"answers on {', '.join(map(str, config.listen))}"
+    return f"answers on {', '.join(map(str, config.everywhere))}"
 
 
 async def _greeted(place: Endpoint) -> None:

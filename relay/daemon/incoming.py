@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from relay.config import Config, Endpoint
 from relay.config.inbound import SubjectTags
 from relay.daemon import tls
+from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.openers import build_opener
 from relay.daemon.resources import Persistence
+from relay.keys.own_certificates import OwnCertificates
 from relay.keys.resolver import Resolver
 from relay.keys.signers import KnownSigners
 from relay.mail.notice_texts import Language
@@ -40,7 +42,7 @@ def build_incoming(
     place = config.inbound.reinject
     if place is None or not config.inbound.listen:
         return None
-    outlet = _outlet(config, place, hostname)
+    outlet = build_outlet(config, place, hostname)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     pipeline = IncomingPipeline(
         receiver=Receiver(persistence.ledger, persistence.audit, incoming=True),
@@ -69,10 +71,12 @@ def build_maker(config: Config, hostname: str) -> MailMaker:
 def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:
     """What opens and judges."""
     opener, in_pool = build_opener(config)
-    return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver), in_pool)
+    own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
+    return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver, own), in_pool)
 
 
-def _outlet(config: Config, place: Endpoint, hostname: str) -> SmtpOutlet:
+def build_outlet(config: Config, place: Endpoint, hostname: str) -> SmtpOutlet:
+    """Where incoming mail goes on."""
     timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
     return SmtpOutlet(place, hostname=hostname, timeouts=timeouts, tls=tls.next_hop(config))
 

@@ -1,7 +1,8 @@
 """Which certificates may have signed an incoming mail: `relay.pipeline.ports.SignerLookup`.
 
-The author's are looked for where those that mail is encrypted to are found: the store, then WKD and LDAP, whose answer
-is in the store then. A source that does not answer leaves the signer unknown, and stops no mail. Raises `StoreError`.
+The author's are looked for where those that mail is encrypted to are found: our own certificates, the store, then WKD
+and LDAP, whose answer is in the store then. A source that does not answer leaves the signer unknown, and stops no mail.
+Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from relay.model import Address, Entry, Lookup, Origin
+from relay.model import Address, Entry, Found, Lookup, Origin, Outage
+from relay.model.errors import StoreError
 from relay.model.signers import Signers, counts, spoken_for
+from relay.pipeline.ports import Source
 
 
 class StoredCertificates(Protocol):
@@ -36,14 +39,17 @@ class Finder(Protocol):
 class KnownSigners:
     """Looks in the store, after the sources were asked."""
 
-    def __init__(self, certificates: StoredCertificates, finder: Finder) -> None:
+    def __init__(self, certificates: StoredCertificates, finder: Finder, own: Source | None = None) -> None:
         self._certificates = certificates
         self._finder = finder
+        self._own = own
 
     async def of(self, author: Address | None) -> Signers:
         """Those trusted for exactly this address."""
         if author is None:
             return Signers()
+        if own := await self._own_certificate(author):
+            return Signers(author=(own,))
         await self._finder.find_all({author: frozenset()})
         return Signers(author=await self._trusted(author))
 
@@ -52,6 +58,15 @@ class KnownSigners:
         there = {entry.certificate.fingerprint for entry in known.author}
         found = await self._certificates.by_key_ids(key_ids)
         return Signers(known.author, tuple(e for e in found if e.certificate.fingerprint not in there))
+
+    async def _own_certificate(self, author: Address) -> Entry | None:
+        """The one that we made for this very address."""
+        found = await self._own.lookup(author) if self._own else None
+        if isinstance(found, Outage):
+            raise StoreError(found.reason)
+        if isinstance(found, Found) and author in spoken_for(found.certificate):
+            return Entry(found.certificate, found.origin, 0)
+        return None
 
     async def _trusted(self, author: Address) -> tuple[Entry, ...]:
         """What an administrator or the author's own directory vouches for."""

@@ -83,33 +83,20 @@ class OwnKeys:
 
     async def put(self, keys: Sequence[OwnKey]) -> None:
         """Store them, in place of what their addresses had."""
-        rows = [_row(key) for key in keys]
-        named = [{"key_id": one.key_id, "address": key.address.key} for key in keys for one in key.subkeys]
-
-        def write(connection: Connection) -> None:
-            for table in (own_keys, own_subkeys):
-                connection.execute(delete(table).where(table.c.address.in_([row["address"] for row in rows])))
-            connection.execute(insert(own_keys), rows)
-            connection.execute(insert(own_subkeys), named)
-
-        if rows:
-            await self._database.write(write)
+        if keys:
+            await self._database.write(lambda c: _put(c, keys))
 
     async def put_first(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
         """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
-        rows = {key.address.key: _row(key) for key in keys}
-        theirs = own_keys.c.address.in_(list(rows))
+        theirs = own_keys.c.address.in_([key.address.key for key in keys])
         active = select(own_keys.c.address).where(theirs, own_keys.c.state == OwnState.ACTIVE.value)
 
         def write(connection: Connection) -> Sequence[Any]:
             there = set(connection.execute(active).scalars().all())
-            new = [row for address, row in rows.items() if address not in there]
-            connection.execute(delete(own_keys).where(own_keys.c.address.in_([row["address"] for row in new])))
-            if new:
-                connection.execute(insert(own_keys), new)
+            _put(connection, [key for key in keys if key.address.key not in there])
             return connection.execute(select(*_COLUMNS).where(theirs).order_by(own_keys.c.address)).all()
 
-        return [_key(row) for row in await self._database.write(write)] if rows else []
+        return [_key(row) for row in await self._database.write(write)] if keys else []
 
     async def drop(self, address: Address) -> None:
         """Forget the certificate of this address and who may open mail for it."""
@@ -163,6 +150,16 @@ class OwnKeys:
         """Those of these that have a tombstone."""
         wanted = select(own_deleted.c.fingerprint).where(own_deleted.c.fingerprint.in_(list(subkeys)))
         return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
+
+
+def _put(connection: Connection, keys: Sequence[OwnKey]) -> None:
+    """In place of what their addresses had, with what a message names them by."""
+    named = [{"key_id": one.key_id, "address": key.address.key} for key in keys for one in key.subkeys]
+    for table in (own_keys, own_subkeys):
+        connection.execute(delete(table).where(table.c.address.in_([key.address.key for key in keys])))
+    if keys:
+        connection.execute(insert(own_keys), [_row(key) for key in keys])
+        connection.execute(insert(own_subkeys), named)
 
 
 def _disallow(connection: Connection, pairs: Sequence[dict[str, str]]) -> None:

@@ -104,14 +104,13 @@ class Hospital:
             file.unlink()
 
     def send(self, content: bytes, *recipients: str, sender: str = BOB) -> list[str]:
-        """What the relay answers."""
+        """What the relay answers to an incoming mail."""
+        return asyncio.run(_transaction(self.port, sender, recipients, content))
 
-        async def transaction() -> list[str]:
-            async with Client(f"lmtp://127.0.0.1:{self.port}") as client:
-                await client.hello()
-                return await client.send(sender, recipients, content)
-
-        return asyncio.run(transaction())
+    def leave(self, content: bytes, sender: str, *recipients: str) -> list[str]:
+        """What it answers to an outgoing one."""
+        self.outside.forget()
+        return asyncio.run(_transaction(self.relay.port, sender, recipients, content))
 
     def take(self, content: bytes, *recipients: str, sender: str = BOB) -> Sequence[Taken]:
         """What arrives, one mail a recipient or fewer."""
@@ -119,6 +118,12 @@ class Hospital:
         answers = self.send(content, *recipients, sender=sender)
         assert all(answer.startswith("250") for answer in answers), answers
         return self.sink.taken
+
+
+async def _transaction(port: int, sender: str, recipients: Sequence[str], content: bytes) -> list[str]:
+    async with Client(f"lmtp://127.0.0.1:{port}") as client:
+        await client.hello()
+        return await client.send(sender, recipients, content)
 
 
 def outer(author: str = BOB, *more: str, date: float | None = None) -> bytes:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from email import message_from_bytes
 
 import pytest
 from lab import canary
-from lab.client import Client
 from lab.gnupghome import gnupg_home, gpg
 from lab.hospital import (
     BOB,
@@ -220,14 +218,7 @@ def test_what_the_relay_encrypts_for_an_own_address_comes_out_with_the_same_body
     hospital.imports(hospital.certificates[NURSE])
     clear = outer(DR).replace(b"Subject: [...]", b"Subject: Vacances du service Aurore") + b"\r\n" + BODY
     canary.sent(clear)
-
-    async def leave() -> list[str]:
-        async with Client(f"lmtp://127.0.0.1:{hospital.relay.port}") as client:
-            await client.hello()
-            return await client.send(DR, [NURSE], clear)
-
-    hospital.outside.forget()
-    assert asyncio.run(leave())[0].startswith("250")
+    assert hospital.leave(clear, DR, NURSE)[0].startswith("250")
     (left,) = hospital.outside.wait_for(1)
     assert b"multipart/encrypted" in left.content
     (mail,) = hospital.take(left.content, NURSE, sender=DR)
@@ -257,3 +248,14 @@ def test_a_secret_that_is_missing_is_an_outage(bob: Correspondent) -> None:
         folder.with_name("away").rename(folder)
         (mail,) = hospital.take(content, DR)
         assert mark(mail)["encryption"] == "decrypted"
+
+
+def test_our_own_signature_is_good_when_a_mail_comes_back(hospital: Hospital) -> None:
+    hospital.imports(hospital.certificates[NURSE])
+    clear = outer(DR).replace(b"Subject: [...]", b"Subject: Planning du service Aurore") + b"\r\n" + BODY
+    answers = hospital.leave(clear, DR, NURSE)
+    assert answers[0].startswith("250")
+    (left,) = hospital.outside.wait_for(1)
+    (mail,) = hospital.take(left.content, NURSE, sender=DR)
+    found = mark(mail)
+    assert (found["encryption"], found["signature"], found.get("signer")) == ("decrypted", "good", f"<{DR}>")

@@ -45,3 +45,11 @@ async def test_what_is_replaced_or_dropped_is_named_no_more(store: Store) -> Non
 
     assert [one.address for one in await store.own_keys.named([subkey(1).key_id, subkey(2).key_id])] == [DOCTOR]
     assert await store.own_keys.named([subkey(3).key_id]) == []
+
+
+async def test_the_first_certificate_of_an_address_is_named_and_a_later_one_is_not(store: Store) -> None:
+    assert await store.own_keys.put_first([key(DOCTOR, 1)]) == [key(DOCTOR, 1)]
+    assert await store.own_keys.put_first([key(DOCTOR, 2), key(NURSE, 3)]) == [key(DOCTOR, 1), key(NURSE, 3)]
+
+    named = await store.own_keys.named([subkey(number).key_id for number in (1, 2, 3)])
+    assert named == [key(DOCTOR, 1), key(NURSE, 3)]
