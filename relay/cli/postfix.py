@@ -18,6 +18,10 @@ from relay.model import Address
 from relay.model.errors import AddressError
 
 Egress = Annotated[bool, typer.Option("--egress", help="Where mail leaves instead of where it comes in.")]
+Inbound = Annotated[bool, typer.Option("--inbound", help="Of mail from outside, which is decrypted here.")]
+Mx = Annotated[
+    str | None, typer.Option("--mx", metavar="SERVICE", help="With --inbound: the service of master.cf that takes it.")
+]
 Folder = Annotated[
     Path | None, typer.Option("--config-dir", metavar="FOLDER", help="Of another Postfix than the machine's.")
 ]
@@ -38,19 +42,23 @@ _COLUMNS = (
 )
 
 
-def show(context: typer.Context, *, egress: Egress = False) -> None:
+def show(context: typer.Context, *, egress: Egress = False, inbound: Inbound = False) -> None:
     """Print the lines for main.cf and master.cf.
 
     $ pgp-relay postfix show
     """
-    sys.stdout.write(postfix.show(context_of(context).config(), egress=egress))
+    _one_way(egress=egress, inbound=inbound)
+    config = context_of(context).config()
+    sys.stdout.write(postfix.show_inbound(config) if inbound else postfix.show(config, egress=egress))
 
 
-def install(
+def install(  # noqa: PLR0913  each is an option
     context: typer.Context,
     *,
     config_dir: Folder = None,
     egress: Egress = False,
+    inbound: Inbound = False,
+    mx: Mx = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -58,22 +66,27 @@ def install(
 
     $ pgp-relay postfix install && postfix reload
     """
-    config = context_of(context).config(as_root=True)
-    done = postfix.install(config, config_dir or postfix.default_folder(), egress=egress, dry=dry_run)
+    _one_way(egress=egress, inbound=inbound)
+    config, folder = context_of(context).config(as_root=True), config_dir or postfix.default_folder()
+    if inbound:
+        done = postfix.install_inbound(config, folder, named=mx, dry=dry_run)
+    else:
+        done = postfix.install(config, folder, egress=egress, dry=dry_run)
     if done.diff and not as_json:
         say(done.diff)
     word = "nothing was changed" if done.diff else "installed" if done.changed else "installed already, nothing changed"
     _tell(done, word, as_json=as_json)
 
 
-def uninstall(*, config_dir: Folder = None, as_json: Json = False) -> None:
+def uninstall(*, config_dir: Folder = None, inbound: Inbound = False, as_json: Json = False) -> None:
     """Take the lines out again.
 
     Both files are byte for byte what they were.
 
     $ pgp-relay postfix uninstall && postfix reload
     """
-    done = postfix.uninstall(config_dir or postfix.default_folder())
+    folder = config_dir or postfix.default_folder()
+    done = postfix.uninstall_inbound(folder) if inbound else postfix.uninstall(folder)
     _tell(done, "uninstalled" if done.changed else "nothing to take out", as_json=as_json)
 
 
@@ -152,6 +165,11 @@ def _seconds(text: str) -> float:
         return duration(text)
     except ValueError as error:
         fail(f"--wait: {error}", status=2)
+
+
+def _one_way(*, egress: bool, inbound: bool) -> None:
+    if egress and inbound:
+        fail("--egress is for outgoing mail: install each of the two by itself", status=2)
 
 
 def _tell(done: postfix.Done, what: str, *, as_json: bool) -> None:

@@ -9,6 +9,8 @@ from relay.config.model import Config
 from relay.config.sections import DEFAULT_SOURCES
 from relay.config.yaml_tree import Path
 from relay.model.endpoint import Endpoint
+from relay.model.errors import AddressError
+from relay.model.return_path import ReturnPath
 
 Problem = tuple[Path, str]
 
@@ -80,6 +82,13 @@ def _clear_delivery(config: Config) -> Iterator[Problem]:
 def _nobody_inside(config: Config) -> Iterator[Problem]:
     if config.inbound.listen and not config.own.domains:
         yield ("inbound", "listen"), "there are no own addresses whose mail could be opened: name your domains in own"
+
+
+def _return_path(config: Config) -> Iterator[Problem]:
+    try:
+        ReturnPath(config.own.domains, config.inbound.return_path)
+    except AddressError as error:
+        yield ("inbound", "return_path"), f"no token can be added to it: {error}"
 
 
 def _authority_without_tls(config: Config) -> Iterator[Problem]:
@@ -184,6 +193,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"reinject", "reinject_ca_file"}), _authority_without_tls),
     (frozenset({"listen", "reinject", "inbound"}), _loop),
     (frozenset({"inbound", "own"}), _nobody_inside),
+    (frozenset({"inbound", "own"}), _return_path),
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),

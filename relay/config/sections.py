@@ -154,7 +154,7 @@ class Notices(Section):
     waits: Duration = setting("5d", "How long a held mail waits; the same as Postfix's `maximal_queue_lifetime`.")
     templates: Folder | None = setting(
         None,
-        "A folder with `refused.txt`, `held.txt` or `undelivered.txt` instead of the built-in texts; "
+        "A folder with `refused.txt`, `held.txt`, `undelivered.txt` or `returned.txt` instead of the built-in texts; "
         "`refused-several.txt` and the like for several recipients, or the same text serves for these too.",
     )
 

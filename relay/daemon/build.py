@@ -92,7 +92,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
         events.log().warning(Event.SHADOW)
     store = persistence.store
     resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
-    outlet = build_outlet(config)
+    outlet, notices = build_outlet(config), build_notices(config)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     signers = await _signers(config)
     own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
@@ -105,7 +105,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
         ),
         batch=BatchEncryptor(Encryptor(engine, hostname(config), in_pool)),
         deliverer=Deliverer(next_hop),
-        notifier=Notifier(build_notices(config), next_hop),
+        notifier=Notifier(notices, next_hop),
         audit=persistence.audit,
         shadow=config.shadow,
     )
@@ -116,7 +116,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
     schedule = Schedule(jobs, key_refresh.interval)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
-    incoming = build_incoming(config, persistence, resolver, hostname(config))
+    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
     link = build_link(config, persistence.store)
     return Components(config, resolver, outlet, pipeline, schedule, own_keys, incoming, link)
 

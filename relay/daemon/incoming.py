@@ -13,14 +13,16 @@ from relay.daemon.resources import Persistence
 from relay.keys.own_certificates import OwnCertificates
 from relay.keys.resolver import Resolver
 from relay.keys.signers import KnownSigners
+from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
 from relay.mail.wrapped import Notes
+from relay.model.return_path import ReturnPath
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.incoming_mail import MailMaker, Tags
 from relay.pipeline.next_hop import NextHop
-from relay.pipeline.opened_envelope import HeadersReturned
 from relay.pipeline.receive import Receiver
+from relay.pipeline.returns import ReturnPaths, Returns
 from relay.pipeline.treat import Treater
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
@@ -36,7 +38,7 @@ class IncomingComponents:
 
 
 def build_incoming(
-    config: Config, persistence: Persistence, resolver: Resolver, hostname: str
+    config: Config, persistence: Persistence, resolver: Resolver, hostname: str, notices: Notices
 ) -> IncomingComponents | None:
     """The incoming way, around the open store."""
     place = config.inbound.reinject
@@ -44,11 +46,13 @@ def build_incoming(
         return None
     outlet = build_outlet(config, place, hostname)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
+    path, opened_mail = ReturnPath(config.own.domains, config.inbound.return_path), persistence.store.opened_mail
     pipeline = IncomingPipeline(
         receiver=Receiver(persistence.ledger, persistence.audit, incoming=True),
         treater=build_treater(config, persistence.store, resolver),
         maker=build_maker(config, hostname),
-        envelopes=HeadersReturned(),
+        envelopes=ReturnPaths(path, opened_mail, opened_mail),
+        returns=Returns(path, opened_mail, notices, next_hop),
         deliverer=Deliverer(next_hop),
         audit=persistence.audit,
         authserv_id=config.inbound.authserv_id or hostname,

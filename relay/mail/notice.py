@@ -31,6 +31,8 @@ from relay.model import Address, Inbound, Mailbox
 __all__ = ["Kind", "Notices", "Template", "TemplateError", "Told", "Wording"]
 
 _MOST_NAMED = 3
+_NEXT_HOP_REFUSED = frozenset({Kind.UNDELIVERED, Kind.RETURNED})
+"""No key is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Notices:
         return _part(("Content-Type: text/plain; charset=utf-8", language, _QUOTED), _quoted(text))
 
     def _values(self, kind: Kind, inbound: Inbound, told: Sequence[Told], until: datetime) -> dict[str, str]:
-        reasons = ["" if kind is Kind.UNDELIVERED else one.reason for one in told]
+        reasons = ["" if kind in _NEXT_HOP_REFUSED else one.reason for one in told]
         lines = [
             f"  {_shown(one.recipient.address)}\n      {reason_in(self.language, reason)}"
             for one, reason in zip(told, reasons, strict=True)

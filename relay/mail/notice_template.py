@@ -23,6 +23,8 @@ class Kind(StrEnum):
     REFUSED = "refused"
     HELD = "held"
     UNDELIVERED = "undelivered"
+    RETURNED = "returned"
+    """Incoming mail that was decrypted came back."""
 
 
 class TemplateError(RelayError):

@@ -69,9 +69,12 @@ class Returnable:
     """Ours."""
     sender: Address
     """Who gets the notice."""
-    recipient: Recipient
+    recipients: tuple[Recipient, ...]
+    """Those whom no notice has told of yet."""
     options: tuple[str, ...]
     """Of MAIL FROM, as they came."""
     header: bytes
     """Date, Message-ID and the addresses in From and To, as the outer header had them."""
     received: datetime
+    told: tuple[Address, ...] = ()
+    """Of its recipients, those whom a notice has told of."""

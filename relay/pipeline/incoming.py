@@ -22,6 +22,7 @@ from relay.pipeline.incoming_mail import MailMaker, Treated
 from relay.pipeline.letter import Letter, read
 from relay.pipeline.opened_envelope import OpenedEnvelopes
 from relay.pipeline.receive import Receiver
+from relay.pipeline.returns import Returns
 from relay.pipeline.transaction import Transaction
 from relay.pipeline.treat import DEFERRED, Treater
 from relay.process.pool import Document, yield_to_others
@@ -36,6 +37,7 @@ class IncomingPipeline:
     treater: Treater
     maker: MailMaker
     envelopes: OpenedEnvelopes
+    returns: Returns
     deliverer: Deliverer
     audit: Audit
     authserv_id: str
@@ -50,11 +52,12 @@ class IncomingPipeline:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
+            returned = await self.returns.take(transaction)
             letter = await document.run(read, transaction.inbound.content, self.authserv_id)
             document.close()
             wanted = transaction.open
             treated = await self.treater.treat(transaction, letter, lease)
-            attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted})
+            attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted}, returned)
             await _tell(transaction, attempt.audit.decisions)
             for one, indexes in _groups(treated):
                 await self._send(attempt, letter, one, indexes)
@@ -70,9 +73,12 @@ class IncomingPipeline:
         for index, reply in undelivered.items():
             transaction.answer((index,), reply)
 
-    def _entry(self, transaction: Transaction, treated: Mapping[int, Treated | None]) -> AuditEntry:
+    def _entry(
+        self, transaction: Transaction, treated: Mapping[int, Treated | None], returned: Mapping[int, Decision]
+    ) -> AuditEntry:
         decisions: dict[int, Decision | Incoming] = {
-            index: one.decision if one else DEFERRED for index, one in treated.items()
+            **returned,
+            **{index: one.decision if one else DEFERRED for index, one in treated.items()},
         }
         entry = AuditEntry(self.audit, transaction, decisions, IN)
         entry.signed_by = {index: one.mark.key for index, one in treated.items() if one}

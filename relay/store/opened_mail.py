@@ -1,8 +1,9 @@
 """What has to be known of mail that was opened, for a bounded time: its identifiers, and where a bounce of it belongs.
 
 An identifier is kept as its hash, for `IDENTIFIERS_KEPT` seconds: mail is answered and forwarded long after it came. A
-token of a return path is kept as its hash too, for `TOKENS_KEPT` seconds, and counts once. Old rows are deleted as new
-ones are written. Raises `StoreError`: a store that cannot be read never means that a mail was not opened.
+token of a return path is kept as its hash too, for `TOKENS_KEPT` seconds, and counts once a recipient. Old rows are
+deleted as new ones are written. Raises `StoreError`: a store that cannot be read never means that a mail was
+not opened.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,10 +36,8 @@ _KNOWN = select(
     )
 )
 _NOTED = put(opened_identifiers)
-_UNUSED = select(return_tokens).where(
-    return_tokens.c.digest == bindparam("token"),
-    return_tokens.c.used.is_(False),
-    return_tokens.c.made > bindparam("after"),
+_EXPECTED = select(return_tokens).where(
+    return_tokens.c.digest == bindparam("token"), return_tokens.c.made > bindparam("after")
 )
 
 
@@ -70,13 +69,12 @@ class OpenedMail:
     async def expected(self, token: str) -> Returnable | None:
         """The mail that a bounce with this token is about; None: the token was never given, is used or too old."""
         values = {"token": _digest(token), "after": self._clock() - TOKENS_KEPT}
-        row = await self._database.read(lambda c: c.execute(_UNUSED, values).one_or_none())
+        row = await self._database.read(lambda c: c.execute(_EXPECTED, values).one_or_none())
         return None if row is None else _returnable(row)
 
-    async def use(self, token: str) -> None:
-        """The token does nothing any more."""
-        used = update(return_tokens).where(return_tokens.c.digest == _digest(token)).values(used=True)
-        await self._database.write(lambda c: c.execute(used))
+    async def told(self, token: str, recipients: Sequence[Recipient]) -> None:
+        """A notice has told of these recipients; the token does nothing for them any more."""
+        await self._database.write(lambda c: _take_out(c, _digest(token), {one.address.text for one in recipients}))
 
     def _note(self, connection: Connection, digests: Sequence[bytes]) -> None:
         now = self._clock()
@@ -95,6 +93,17 @@ class OpenedMail:
             self._pruned = now
 
 
+def _take_out(connection: Connection, digest: bytes, told: Collection[str]) -> None:
+    this = return_tokens.c.digest == digest
+    row = connection.execute(select(return_tokens.c.recipients, return_tokens.c.told).where(this)).one_or_none()
+    left = [each for each in json.loads(row.recipients) if each[0] not in told] if row else []
+    if row and left:
+        known = json.dumps([*json.loads(row.told), *told])
+        connection.execute(update(return_tokens).where(this).values(recipients=json.dumps(left), told=known))
+    else:
+        connection.execute(delete(return_tokens).where(this))
+
+
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
@@ -104,22 +113,23 @@ def _row(token: str, mail: Returnable, made: float) -> dict[str, Any]:
         "digest": _digest(token),
         "id": mail.id,
         "sender": mail.sender.text,
-        "recipient": mail.recipient.address.text,
-        "options": json.dumps({"mail": mail.options, "recipient": mail.recipient.options}),
+        "recipients": json.dumps([[one.address.text, *one.options] for one in mail.recipients]),
+        "told": json.dumps([one.text for one in mail.told]),
+        "options": json.dumps(mail.options),
         "header": mail.header,
         "received": mail.received.isoformat(),
         "made": made,
-        "used": False,
     }
 
 
 def _returnable(row: Row[Any]) -> Returnable:
-    options = json.loads(row.options)
+    recipients = (Recipient(Address(text), tuple(options)) for text, *options in json.loads(row.recipients))
     return Returnable(
         id=row.id,
         sender=Address(row.sender),
-        recipient=Recipient(Address(row.recipient), tuple(options["recipient"])),
-        options=tuple(options["mail"]),
+        recipients=tuple(recipients),
+        options=tuple(json.loads(row.options)),
         header=bytes(row.header),
         received=datetime.fromisoformat(row.received),
+        told=tuple(map(Address, json.loads(row.told))),
     )

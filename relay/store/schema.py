@@ -228,12 +228,12 @@ return_tokens = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("id", Text, nullable=False),
     Column("sender", Octets, nullable=False),
-    Column("recipient", Octets, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("told", Text, nullable=False),
     Column("options", Text, nullable=False),
     Column("header", LargeBinary, nullable=False),
     Column("received", Text, nullable=False),
     Column("made", Double, nullable=False),
-    Column("used", Boolean, nullable=False),
 )
 """Return paths given to mail that was opened."""
 
@@ -315,9 +315,9 @@ _OPENED_MAIL = (
     "CREATE TABLE opened_identifier (digest {octets} NOT NULL PRIMARY KEY, noted DOUBLE PRECISION NOT NULL)",
     "CREATE INDEX opened_identifier_noted ON opened_identifier (noted)",
     """CREATE TABLE return_token (
-        digest {octets} NOT NULL PRIMARY KEY, id TEXT NOT NULL, sender {octets} NOT NULL, recipient {octets} NOT NULL,
-        options TEXT NOT NULL, header {octets} NOT NULL, received TEXT NOT NULL, made DOUBLE PRECISION NOT NULL,
-        used BOOLEAN NOT NULL)""",
+        digest {octets} NOT NULL PRIMARY KEY, id TEXT NOT NULL, sender {octets} NOT NULL, recipients TEXT NOT NULL,
+        told TEXT NOT NULL, options TEXT NOT NULL, header {octets} NOT NULL, received TEXT NOT NULL,
+        made DOUBLE PRECISION NOT NULL)""",
     "CREATE INDEX return_token_made ON return_token (made)",
 )
 

@@ -56,6 +56,7 @@ class Event(StrEnum):
     NEXT_HOP_REPLIED = "next_hop_replied"
     NEXT_HOP_FAILED = "next_hop_failed"
     NOTICE_SENT = "notice_sent"
+    RETURN_IGNORED = "return_ignored"
     ANSWERED = "answered"
     UNANSWERED = "unanswered"
     # Keys

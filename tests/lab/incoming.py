@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.fakes import FakeLedger, FakeOutlet, FakeTrail
+from lab.outgoing import NOTICES
 from relay.mail import armor, headers
 from relay.mail.notice_texts import Language
 from relay.mail.wrapped import Notes
-from relay.model import Address, Certificate, Entry
+from relay.model import Address, Certificate, Entry, Recipient
 from relay.model.errors import EngineError
 from relay.model.opened import Closed, Entitled, Opened, Reason, Signature
 from relay.model.own import OwnKey, OwnSubkey
+from relay.model.return_path import Returnable, ReturnPath
 from relay.model.signers import Signers
 from relay.pipeline.audit import Audit
 from relay.pipeline.deliver import Deliverer
@@ -23,6 +25,7 @@ from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.opened_envelope import HeadersReturned
 from relay.pipeline.receive import Receiver
+from relay.pipeline.returns import Returns
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.pipeline.treat import Treater
 
@@ -100,6 +103,19 @@ class FakeOpener:
         return Opened(message, self.signatures(signers))
 
 
+class NoTokens:
+    """Nothing comes back."""
+
+    async def expect(self, token: str, returnable: Returnable) -> None:
+        raise NotImplementedError
+
+    async def expected(self, token: str) -> Returnable | None:
+        del token
+
+    async def told(self, token: str, recipients: Sequence[Recipient]) -> None:
+        raise NotImplementedError
+
+
 @dataclass
 class IncomingBed:
     """A pipeline and all its fakes."""
@@ -125,6 +141,7 @@ class IncomingBed:
                 MX, self.tags, Notes(Language.FR), wrap_bad=self.wrap_bad, explain_closed=self.explain_closed
             ),
             envelopes=HeadersReturned(),
+            returns=Returns(ReturnPath(("hopital.example",)), NoTokens(), NOTICES, NextHop(self.outlet)),
             deliverer=Deliverer(NextHop(self.outlet)),
             audit=audit,
             authserv_id=MX,

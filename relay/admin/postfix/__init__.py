@@ -5,7 +5,22 @@ that an administrator wrote in the meantime. `check` sends probes. Nothing here 
 Raises `PostfixError`.
 """
 
+from relay.admin.postfix.inbound import install as install_inbound
+from relay.admin.postfix.inbound import show as show_inbound
+from relay.admin.postfix.inbound import uninstall as uninstall_inbound
 from relay.admin.postfix.install import Done, default_folder, install, show, uninstall
 from relay.admin.postfix.path_check import Outcome, Result, check
 
-__all__ = ["Done", "Outcome", "Result", "check", "default_folder", "install", "show", "uninstall"]
+__all__ = [
+    "Done",
+    "Outcome",
+    "Result",
+    "check",
+    "default_folder",
+    "install",
+    "install_inbound",
+    "show",
+    "show_inbound",
+    "uninstall",
+    "uninstall_inbound",
+]

@@ -2,17 +2,26 @@
 
 An entry is a line and the lines after it that begin with white space; comments and blank lines may stand between them
 (postconf(5), master(5)). Entries of others between ours stay in their place when ours are taken out. A file without a
-newline at its end gets one before our comment, which says so, and has none again afterwards.
+newline at its end gets one before our comment, which says so, and has none again afterwards. Options of a service that
+is not ours are inserted at the end of its entry, under a comment too. Raises `PostfixError` for a service that is not
+there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import NamedTuple
 
+from relay.model.errors import PostfixError
+
 MARK = b"# pgp-relay: what follows was put in by `pgp-relay postfix install`; `uninstall` takes it out.\n"
-MARK_NO_NEWLINE = MARK[:-1] + b" (no newline before)\n"
+MARK_INBOUND = MARK.replace(b"install`", b"install --inbound`").replace(b"uninstall`", b"uninstall --inbound`")
+NO_NEWLINE = b" (no newline before)\n"
+
+MARK_INSERTED = b"# pgp-relay: from here on put in by `pgp-relay postfix install --inbound`.\n"
+"""Within a service's entry in master.cf."""
 
 Ours = Callable[[bytes], bool]
 """Whether an entry is one that `install` writes."""
@@ -28,6 +37,9 @@ _ENTRY = re.compile(
 )
 
 
+_INSERTED = re.compile(re.escape(MARK_INSERTED[:-1]) + b"(" + re.escape(NO_NEWLINE[:-1]) + b")?\n")
+
+
 class Parted(NamedTuple):
     """A file without our lines, and our lines (empty: there are none)."""
 
@@ -35,23 +47,67 @@ class Parted(NamedTuple):
     ours: bytes
 
 
-def begin(file: bytes) -> bytes:
+def begin(file: bytes, mark: bytes = MARK) -> bytes:
     """The file with our comment at its end: what is appended now is ours."""
     if file and not file.endswith(b"\n"):
-        return file + b"\n" + MARK_NO_NEWLINE
-    return file + MARK
+        return file + b"\n" + _no_newline(mark)
+    return file + mark
 
 
-def part(file: bytes, ours: Ours) -> Parted:
+def part(file: bytes, ours: Ours, mark: bytes = MARK) -> Parted:
     """Take our lines out."""
-    for mark in (MARK, MARK_NO_NEWLINE):
-        before, found, after = file.partition(mark)
+    for each in (mark, _no_newline(mark)):
+        before, found, after = file.partition(each)
         if found and (not before or before.endswith(b"\n")):
             mine, others = _sort(after, ours)
-            if mark == MARK_NO_NEWLINE and not others:
-                before = before[:-1]
-            return Parted(before + others, found + mine)
+            if each != mark:
+                before, others = _newline_taken_back(before, others)
+            return Parted(before + others, mark + mine)
     return Parted(file, b"")
+
+
+def insert(file: bytes, service: tuple[str, str], lines: bytes) -> bytes:
+    """The file with these lines at the end of a service's entry (name and type) in master.cf, under our comment."""
+    before, entry = _entry(file, service)
+    after = file[len(before) + len(entry) :]
+    return before + begin(entry, MARK_INSERTED) + lines + after
+
+
+def take_out(file: bytes, ours: Ours) -> Parted:
+    """Take out all that was inserted."""
+    rest, mine = b"", b""
+    while found := _INSERTED.search(file):
+        before, file = file[: found.start()], file[found.end() :]
+        kept: Iterable[bytes] = takewhile(ours, file.splitlines(keepends=True))
+        lines = b"".join(kept)
+        file = file[len(lines) :]
+        rest += before if found[1] is None else before[:-1]
+        mine += found[0] + lines
+    return Parted(rest + file, mine)
+
+
+def _newline_taken_back(before: bytes, others: bytes) -> tuple[bytes, bytes]:
+    """Where another block of ours follows, it is the one that says so from now on."""
+    if not others:
+        return before[:-1], others
+    following = next((mark for mark in (MARK, MARK_INBOUND) if others.startswith(mark)), None)
+    return before, others.replace(following, _no_newline(following), 1) if following else others
+
+
+def _entry(file: bytes, service: tuple[str, str]) -> tuple[bytes, bytes]:
+    """What stands before the entry, and the entry: its last definition, which counts."""
+    at = start = end = 0
+    for entry in _ENTRY.findall(file):
+        if tuple(entry.decode("utf-8", "replace").split()[:2]) == service:
+            start, end = at, at + len(entry)
+        at += len(entry)
+    if not end:
+        raise PostfixError(f"master.cf has no service {'/'.join(service)}")
+    return file[:start], file[start:end]
+
+
+def _no_newline(mark: bytes) -> bytes:
+    return mark[:-1] + NO_NEWLINE
 
 
 def _sort(text: bytes, ours: Ours) -> tuple[bytes, bytes]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.admin.postfix import block
 from relay.admin.postfix.bypasses import bypasses
 from relay.admin.postfix.folder import copy, parameter, postconf, read, replace
-from relay.admin.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Settings, settings
+from relay.admin.postfix.settings import CLEANUP, HEADERS_ONLY, SYSLOG_NAME, TRANSPORT, Service, Settings, settings
 from relay.config import Config
 from relay.model.errors import PostfixError
 
@@ -62,13 +63,13 @@ def install(config: Config, folder: Path, *, egress: bool = False, dry: bool = F
     if all(new[name].ours == now[name].ours for name in now):
         return Done(changed=False, notes=notes)
     if dry:
-        return Done(changed=False, notes=notes, diff=_diff(files, edited))
+        return Done(changed=False, notes=notes, diff=diff(files, edited))
     for name in ("master.cf", "main.cf"):  # the transport is there before it is asked for
         replace(folder / name, edited[name])
     return Done(changed=True, notes=(*notes, RELOAD, CHECK))
 
 
-def _diff(now: dict[str, bytes], new: dict[str, bytes]) -> str:
+def diff(now: dict[str, bytes], new: dict[str, bytes]) -> str:
     """What would change, as `diff -u` tells it."""
     lines = (line for name in now for line in difflib.unified_diff(_lines(now[name]), _lines(new[name]), name, name))
     return "\n".join(line.rstrip("\n") for line in lines)
@@ -85,7 +86,7 @@ def uninstall(folder: Path) -> Done:
     for name in changed:
         replace(folder / name, now[name].rest)
     with copy({name: parted.rest for name, parted in now.items()}) as clean:
-        left = [f"{name} = {value}" for name, value in _explicit(clean).items() if value.startswith(f"{TRANSPORT}:")]
+        left = [f"{name} = {value}" for name, value in explicit(clean).items() if value.startswith(f"{TRANSPORT}:")]
     if left:
         raise PostfixError(f"main.cf still sets {left[0]}, which `install` did not write: take it out")
     return Done(changed=bool(changed), notes=(RELOAD, WAITING) if changed else (NOTHING,))
@@ -104,9 +105,9 @@ def _any_of(*patterns: re.Pattern[bytes]) -> block.Ours:
 
 def _needed(folder: Path, wanted: Settings) -> Settings:
     """What is to be put in; refuses where an administrator's own lines stand in the way."""
-    explicit = _explicit(folder)
-    _refuse_services(folder, wanted)
-    return Settings(tuple(option for option in wanted.main if not _present(explicit, *option)), wanted.services)
+    there = explicit(folder)
+    refuse_services(folder, wanted.services, [wanted.port] if wanted.port else [])
+    return Settings(tuple(option for option in wanted.main if not _present(there, *option)), wanted.services)
 
 
 def _present(explicit: dict[str, str], name: str, value: str) -> bool:
@@ -122,17 +123,18 @@ def _present(explicit: dict[str, str], name: str, value: str) -> bool:
     return True
 
 
-def _refuse_services(folder: Path, wanted: Settings) -> None:
+def refuse_services(folder: Path, wanted: Iterable[Service], listening: Iterable[str]) -> None:
+    """Raise `PostfixError` where master.cf has one of these services already, or listens where the relay does."""
     there = {tuple(line.split()[:2]) for line in postconf(folder, "-M").splitlines()}
     ports = {name.rpartition(":")[2] for name, kind in there if kind == "inet"}
-    for service in wanted.services:
+    for service in wanted:
         taken = service.kind == "inet" and service.name.rpartition(":")[2] in ports
         if taken or (service.name, service.kind) in there:
             raise PostfixError(
                 f"master.cf has a service at {service.name} already: choose another port, or take it out"
             )
-    if wanted.port in ports:
-        raise PostfixError(f"Postfix itself listens on port {wanted.port}: choose another for `listen`")
+    for port in ports.intersection(listening):
+        raise PostfixError(f"Postfix itself listens on port {port}: choose another for `listen`")
 
 
 def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
@@ -149,7 +151,7 @@ def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
     notes = []
     if parameter(folder, "smtpd_milters") or parameter(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: encryption breaks its signature.")
-    limit = _explicit(folder).get(HEADERS_ONLY[0])
+    limit = explicit(folder).get(HEADERS_ONLY[0])
     if limit is not None and limit != HEADERS_ONLY[1]:
         notes.append(
             f"{HEADERS_ONLY[0]} is {limit}: a smaller mail that Postfix gives up on is returned whole, in clear."
@@ -159,7 +161,7 @@ def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _explicit(folder: Path) -> dict[str, str]:
+def explicit(folder: Path) -> dict[str, str]:
     """What main.cf sets, an empty value too."""
     lines = (line.partition("=") for line in postconf(folder, "-n").splitlines())
     return {name.strip(): value.strip() for name, _, value in lines}

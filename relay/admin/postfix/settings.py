@@ -54,11 +54,11 @@ class Service:
     def entry(self) -> str:
         """As `postconf -M` takes it, on one line."""
         fields = (self.name, self.kind, self.private, "-", "n", "-", self.limit, self.command)
-        return " ".join((*fields, *(f"-o {_option(*option)}" for option in self.options)))
+        return " ".join((*fields, *(f"-o {option(*each)}" for each in self.options)))
 
     def __str__(self) -> str:
         head = f"{self.name:<9} {self.kind:<5} {self.private:<7} -       n       -       {self.limit:<7} {self.command}"
-        return "\n".join((head, *(f"    -o {_option(*option)}" for option in self.options)))
+        return "\n".join((head, *(f"    -o {option(*each)}" for each in self.options)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class Settings:
 def settings(config: Config, *, egress: bool = False) -> Settings:
     """The lines for this configuration."""
     listen = _listen(config)
-    filter_ = f"{TRANSPORT}:{_next_hop(listen)}"
+    filter_ = f"{TRANSPORT}:{next_hop(listen)}"
     main = (
         (("default_transport", filter_),)
         if egress
         else (("content_filter", filter_), ("receive_override_options", "no_address_mappings"))
     )
-    services = (_handing_over(listen, encrypted=config.tls is not None), *_taking_back(config, egress=egress))
+    services = (handing_over(TRANSPORT, listen, encrypted=config.tls is not None), *_taking_back(config, egress=egress))
     main = (*main, HEADERS_ONLY)
     return Settings(main, services, str(listen.port) if listen.local else "")
 
@@ -93,13 +93,14 @@ def _listen(config: Config) -> Endpoint:
     return min(able, key=lambda endpoint: not endpoint.lmtp)
 
 
-def _next_hop(listen: Endpoint) -> str:
+def next_hop(listen: Endpoint) -> str:
+    """As a transport names it."""
     if listen.path:
         return f"unix:{listen.path}"
     return f"[{_LOOPBACK.get(listen.host, listen.host)}]:{listen.port}"
 
 
-def _handing_over(listen: Endpoint, *, encrypted: bool) -> Service:
+def handing_over(name: str, listen: Endpoint, *, encrypted: bool) -> Service:
     """The client that gives mail to the relay: nothing is rewritten, recoded or folded on this way."""
     protocol = listen.scheme
     keywords = "discard_lhlo_keywords" if listen.lmtp else "discard_ehlo_keywords"
@@ -114,10 +115,10 @@ def _handing_over(listen: Endpoint, *, encrypted: bool) -> Service:
         ("fallback_relay", ""),
         ("bind_address", ""),
         (keywords, ""),
-        *((name, "") for name in _PASSED_THROUGH),
+        *((each, "") for each in _PASSED_THROUGH),
     )
-    named = tuple((f"{protocol}_{name}", value) for name, value in options)
-    return Service(TRANSPORT, "unix", "-", "-", protocol, named)
+    named = tuple((f"{protocol}_{each}", value) for each, value in options)
+    return Service(name, "unix", "-", "-", protocol, named)
 
 
 def _taking_back(config: Config, *, egress: bool) -> tuple[Service, ...]:
@@ -125,23 +126,35 @@ def _taking_back(config: Config, *, egress: bool) -> tuple[Service, ...]:
     back = config.reinject
     if back.lmtp or back.path or not back.local:
         return ()
-    limit = ("message_size_limit", str(config.max_message_size * 7 // 5 + 1024 * 1024))
-    name = f"[{back.host}]:{back.port}" if ":" in back.host else f"{back.host}:{back.port}"
-    smtpd = Service(name, "inet", "n", "-", "smtpd", (limit, *_smtpd_options(back, egress=egress)))
+    limit = size_limit(config)
+    # permit_auth_destination: a notice to one of our own senders is delivered here
+    onward = "permit_auth_destination, check_recipient_access static:{FILTER smtp:$relayhost}, " if egress else ""
+    overrides = "no_unknown_recipient_checks,no_header_body_checks,no_milters"
+    options = smtpd_options(back, SYSLOG_NAME, CLEANUP, overrides, onward)
+    smtpd = Service(smtpd_name(back), "inet", "n", "-", "smtpd", (limit, *options))
     # Where mail comes in, addresses are mapped and copies made behind the relay; where it leaves, that was done before
     # it, and aliases alone are looked up again: a notice goes to a sender who may be one.
     once = tuple((name, "") for name in _ONCE) if egress else ()
     return smtpd, Service(CLEANUP, "unix", "n", "0", "cleanup", (limit, *once))
 
 
-def _smtpd_options(back: Endpoint, *, egress: bool) -> tuple[Option, ...]:
-    # permit_auth_destination: a notice to one of our own senders is delivered here
-    onward = "permit_auth_destination, check_recipient_access static:{FILTER smtp:$relayhost}, " if egress else ""
+def size_limit(config: Config) -> Option:
+    """For what the relay hands back."""
+    return "message_size_limit", str(config.max_message_size * 7 // 5 + 1024 * 1024)
+
+
+def smtpd_name(back: Endpoint) -> str:
+    """How master.cf names the server for what comes back."""
+    return f"[{back.host}]:{back.port}" if ":" in back.host else f"{back.host}:{back.port}"
+
+
+def smtpd_options(back: Endpoint, log: str, cleanup: str, overrides: str, onward: str = "") -> tuple[Option, ...]:
+    """Of the server that takes mail back: from the loopback alone, without a filter; `onward` restricts recipients."""
     return (
-        ("syslog_name", SYSLOG_NAME),
-        ("cleanup_service_name", CLEANUP),
+        ("syslog_name", log),
+        ("cleanup_service_name", cleanup),
         ("content_filter", ""),
-        ("receive_override_options", "no_unknown_recipient_checks,no_header_body_checks,no_milters"),
+        ("receive_override_options", overrides),
         ("local_header_rewrite_clients", ""),
         ("mynetworks", "127.0.0.0/8,[::1]/128"),
         ("smtpd_authorized_xforward_hosts", "127.0.0.0/8,[::1]/128"),
@@ -156,5 +169,6 @@ def _smtpd_options(back: Endpoint, *, egress: bool) -> tuple[Option, ...]:
     )
 
 
-def _option(name: str, value: str) -> str:
+def option(name: str, value: str) -> str:
+    """As `-o` takes it."""
     return f"{{ {name} = {value} }}" if " " in value else f"{name}={value}"

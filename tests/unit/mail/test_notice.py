@@ -27,6 +27,7 @@ from relay.model.errors import ConfigError
 B = "b@there.example"
 SENDER = Mailbox(Address("postmaster@here.example"))
 SENT = {language: language.moment(inbound(B).received.astimezone()) for language in Language}
+NEXT_HOP_REFUSED = {Kind.UNDELIVERED, Kind.RETURNED}
 KEYLESS = Told(Recipient(Address(B)), Why.NO_KEY, "5.7.1")
 
 
@@ -118,8 +119,8 @@ def test_every_reason_has_its_sentence_in_both_languages(tmp_path: Path, languag
     text = parts(notice)[0]
     assert "$" not in text
     other = reason_in(Language(language), "")
-    assert (other in text) is (kind is Kind.UNDELIVERED)
-    assert (reason_in(Language(language), why) in text) is (kind is not Kind.UNDELIVERED)
+    assert (other in text) is (kind in NEXT_HOP_REFUSED)
+    assert (reason_in(Language(language), why) in text) is (kind not in NEXT_HOP_REFUSED)
 
 
 def test_a_notice_says_what_to_do_and_whom_to_ask(tmp_path: Path) -> None:
@@ -350,9 +351,9 @@ def test_one_reason_shared_by_several_is_named(tmp_path: Path, language: Languag
     """It said that these recipients may only get it encrypted, and not why that was impossible."""
     told = [replace(KEYLESS, recipient=Recipient(Address(f"r{n}@there.example")), reason=why) for n in range(3)]
     text = first_sentence(composed(tmp_path, kind, told, language=language.value))
-    shared = reason_in(language, "" if kind is Kind.UNDELIVERED else why, several=True)
+    shared = reason_in(language, "" if kind in NEXT_HOP_REFUSED else why, several=True)
     assert text.endswith(shared)
-    assert shared != reason_in(language, "" if kind is Kind.UNDELIVERED else why)
+    assert shared != reason_in(language, "" if kind in NEXT_HOP_REFUSED else why)
 
 
 def test_different_reasons_are_told_with_each_recipient(tmp_path: Path) -> None:

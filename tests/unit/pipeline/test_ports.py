@@ -9,7 +9,7 @@ from relay.pipeline import ports
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"]
 
-INCOMING = {"OpenedEnvelopes", "OwnRegister", "SignerLookup"}
+INCOMING = {"OpenedEnvelopes", "OwnRegister", "ReturnTokens", "SignerLookup"}
 """What the incoming way alone needs stands where it is used."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from relay.store.opened_mail import IDENTIFIERS_KEPT, TOKENS_KEPT
 MAIL = Returnable(
     id="id1",
     sender=Address("Bob\udce9@Example.org"),
-    recipient=Recipient(Address("dr.martin@hopital.example"), ("NOTIFY=FAILURE", "ORCPT=rfc822;a@b")),
+    recipients=(
+        Recipient(Address("dr.martin@hopital.example"), ("NOTIFY=FAILURE", "ORCPT=rfc822;a@b")),
+        Recipient(Address("accueil\udce9@hopital.example")),
+    ),
     options=("RET=FULL", "ENVID=x"),
     header=b"From: bob@example.org\r\n",
     received=datetime(2026, 12, 1, 8, 30, tzinfo=UTC),
@@ -58,7 +62,7 @@ async def test_neither_identifiers_nor_tokens_stand_in_the_store(tmp_path: Path)
     assert token.encode() not in octets
 
 
-async def test_a_token_brings_back_what_was_kept_until_it_is_used(tmp_path: Path) -> None:
+async def test_a_token_brings_back_what_was_kept_until_everybody_was_told_of(tmp_path: Path) -> None:
     token = new_token()
     async with await Store.open(tmp_path / "s.db") as store:
         await store.opened_mail.expect(token, MAIL)
@@ -66,8 +70,13 @@ async def test_a_token_brings_back_what_was_kept_until_it_is_used(tmp_path: Path
         assert kept == MAIL
         assert kept.sender.text == MAIL.sender.text
         assert await store.opened_mail.expected(new_token()) is None
-        await store.opened_mail.use(token)
+        await store.opened_mail.told(token, MAIL.recipients[:1])
+        assert await store.opened_mail.expected(token) == replace(
+            MAIL, recipients=MAIL.recipients[1:], told=(MAIL.recipients[0].address,)
+        )
+        await store.opened_mail.told(token, MAIL.recipients)
         assert await store.opened_mail.expected(token) is None
+        await store.opened_mail.told(token, MAIL.recipients)
 
 
 async def test_a_token_is_too_old_after_a_month(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""Opened mail leaves with a return path of ours, and a bounce of it becomes a notice to its true sender.
+
+A bounce carries the header of the mail that failed, or all of it: of an opened mail, what was encrypted. So the server
+that reports a failure is given an address of ours with a token that nobody guesses. What comes to such an address goes
+no further. Where it is a bounce, and the token is one that was given, a notice goes from the null sender to the true
+one, with nothing that was inside. A token that was never given, is used up or too old does nothing, and neither does an
+automatic answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from relay.mail import bounce, opened_mark
+from relay.mail.bounce import Bounce
+from relay.mail.headers import split
+from relay.mail.notice import Kind, Notices, Told
+from relay.mail.returned_headers import returned
+from relay.model import Address, Decision, Defer, Envelope, Inbound, Pass, Recipient, Reply, replies
+from relay.model.errors import AddressError, NextHopError
+from relay.model.return_path import Returnable, ReturnPath, new_token
+from relay.pipeline.next_hop import NextHop
+from relay.pipeline.opened_envelope import headers_returned
+from relay.pipeline.ports import OpenedMail
+from relay.pipeline.transaction import Transaction
+from relay.telemetry.events import Event, unforeseen
+
+RULE = "(return path)"
+"""In the place of a rule's name."""
+
+
+class ReturnTokens(Protocol):
+    """To which mails the return paths belong that opened mail was given."""
+
+    async def expect(self, token: str, returnable: Returnable) -> None:
+        """A bounce with this token is about this mail; on disk when it returns. Raises `StoreError`."""
+
+    async def expected(self, token: str) -> Returnable | None:
+        """That mail; None: the token was never given, is used up or too old. Raises `StoreError`."""
+
+    async def told(self, token: str, recipients: Sequence[Recipient]) -> None:
+        """A notice has told of these recipients: the token does nothing for them any more. Raises `StoreError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPaths:
+    """The envelopes of opened mail."""
+
+    path: ReturnPath
+    opened: OpenedMail
+    tokens: ReturnTokens
+
+    async def of(self, inbound: Inbound, recipients: tuple[Recipient, ...], content: bytes) -> Envelope:
+        """The envelope with which `content`, the opened mail, goes on to these recipients.
+
+        The mail is known from then on, wherever it goes. A null sender stays. Raises `StoreError`: then it may not go.
+        """
+        envelope = headers_returned(inbound.envelope.only(recipients), content)
+        await self.opened.note(opened_mark.own_identifiers(split(content)))
+        if envelope.sender is None:
+            return envelope
+        token = new_token()
+        header = returned(content).encode("utf-8", "surrogateescape")
+        options = inbound.envelope.options
+        await self.tokens.expect(
+            token, Returnable(inbound.id, envelope.sender, envelope.recipients, options, header, inbound.received)
+        )
+        return replace(envelope, sender=self.path.for_token(token, envelope.recipients[0].address))
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """What comes back."""
+
+    path: ReturnPath
+    tokens: ReturnTokens
+    notices: Notices
+    next_hop: NextHop
+
+    async def take(self, transaction: Transaction) -> dict[int, Decision]:
+        """Answer the recipients that are return paths of ours; what was done with each. Raises `StoreError`."""
+        done: dict[int, Decision] = {}
+        for index in transaction.open:
+            if token := self.path.token_in(transaction.recipients[index].address):
+                reply, reason = await self._taken(transaction, token)
+                transaction.answer((index,), reply)
+                done[index] = Pass(RULE, reason) if reply.accepted else Defer(RULE, reason)
+        return done
+
+    async def _taken(self, transaction: Transaction, token: str) -> tuple[Reply, str]:
+        inbound = transaction.inbound
+        found = bounce.read(inbound.content) if inbound.envelope.sender is None else None
+        mail = await self.tokens.expected(token) if found else None
+        if found is None or mail is None:
+            transaction.log.info(Event.RETURN_IGNORED, size=len(inbound.content))
+            return replies.delivered(inbound.id), "nothing to tell"
+        told = _told(mail, found)
+        if not told:
+            return replies.delivered(inbound.id), "told already"
+        reply = await self._tell(transaction, mail, told)
+        if reply.accepted:
+            await self.tokens.told(token, [one.recipient for one in told])
+        return reply, "the sender is told" if reply.accepted else "the sender cannot be told now"
+
+    async def _tell(self, transaction: Transaction, mail: Returnable, told: Sequence[Told]) -> Reply:
+        id_ = transaction.inbound.id
+        if not self.next_hop.in_time(transaction):
+            return replies.next_hop_down(id_)
+        options = () if mail.sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
+        envelope = Envelope(None, (Recipient(mail.sender, ("NOTIFY=NEVER",)),), options)
+        notice = self.notices.compose(Kind.RETURNED, _original(mail), told)
+        try:
+            (reply,) = await self.next_hop.send(transaction, envelope, notice)
+        except NextHopError as error:
+            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(told), **unforeseen(error))
+            return replies.next_hop_down(id_)
+        transaction.log.info(Event.NOTICE_SENT, notice=Kind.RETURNED.value, recipients=len(told), code=reply.code)
+        return replies.delivered(id_) if reply.accepted else replies.notice_refused(id_)
+
+
+def _told(mail: Returnable, found: Bounce) -> list[Told]:
+    """Those of its recipients that failed, and are not told of. A bounce that names none of them is about all."""
+    statuses = {key: failed.status for failed in found.failed for key in map(_key, failed.addresses)}
+    named = [one for one in mail.recipients if one.address.key in statuses]
+    if not named and any(address.key in statuses for address in mail.told):
+        return []
+    status = found.failed[0].status if found.failed else bounce.UNKNOWN_STATUS
+    return [Told(one, "", statuses.get(one.address.key, status)) for one in named or mail.recipients]
+
+
+def _key(text: str) -> str:
+    try:
+        return Address(text).key
+    except AddressError:
+        return ""
+
+
+def _original(mail: Returnable) -> Inbound:
+    """What a notice looks at."""
+    envelope = Envelope(mail.sender, mail.recipients, mail.options)
+    return Inbound(mail.id, envelope, mail.header + b"\r\n", mail.received, "", "", "LMTP", single_answer=False)
