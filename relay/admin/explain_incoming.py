@@ -21,6 +21,7 @@ from relay.pipeline.letter import Letter, read
 from relay.pipeline.transaction import Transaction
 from relay.pipeline.treat import DEFERRED
 from relay.process import pool
+from relay.process.pool import Document
 from relay.telemetry import events
 
 
@@ -43,8 +44,8 @@ async def explain_incoming(config: Config, recipient: Address, content: bytes) -
         resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
         try:
             treater = build_treater(config, store, resolver)
-            with treater.budget.lease() as lease:
-                treated = await treater.treat(Transaction(inbound), letter, lease)
+            with Document(content) as document, treater.budget.lease() as lease:
+                treated = await treater.treat(Transaction(inbound), letter, document, lease)
         finally:
             await resolver.close()
             pool.stop()

@@ -76,7 +76,7 @@ def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:
     """What opens and judges."""
     opener, in_pool = build_opener(config)
     own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
-    return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver, own), in_pool)
+    return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver, own, store.bindings), in_pool)
 
 
 def build_outlet(config: Config, place: Endpoint, hostname: str) -> SmtpOutlet:

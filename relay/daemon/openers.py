@@ -18,7 +18,7 @@ from relay.openpgp.gnupg_verifier import GnuPGVerifier
 from relay.openpgp.opener import OwnOpener
 from relay.pipeline.open import Finding, OpenInPool, OpenJob, examined
 from relay.pipeline.ports import Opener
-from relay.process.pool import run_in_pool
+from relay.process.pool import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def build_opener(config: Config) -> tuple[Opener, OpenInPool]:
     """What opens mail in this process, and a function that opens large mail in a process of the pool."""
     settings = OpenerSettings(config.engine, config.keyring, config.deadlines.gpg, config.max_message_size)
 
-    async def in_pool(job: OpenJob) -> Finding | Reason:
-        return await run_in_pool(len(job.content), open_in_pool, settings, job)
+    async def in_pool(job: OpenJob, document: Document) -> Finding | Reason:
+        return await document.run_last(open_in_pool, settings, job)
 
     return settings.opener(), in_pool
 

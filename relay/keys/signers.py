@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from relay.keys.bound import KnownBindings
 from relay.model import Address, Entry, Found, Lookup, Origin, Outage
 from relay.model.errors import StoreError
 from relay.model.signers import Signers, counts, spoken_for
@@ -21,6 +22,9 @@ class StoredCertificates(Protocol):
 
     async def by_address(self, address: Address) -> Sequence[Entry]:
         """Those with this address."""
+
+    async def by_fingerprints(self, fingerprints: Collection[str]) -> Mapping[str, Entry]:
+        """Those of these full fingerprints that are known."""
 
     async def by_key_ids(self, key_ids: Collection[str]) -> Sequence[Entry]:
         """Those that have one of these keys or subkeys."""
@@ -39,10 +43,17 @@ class Finder(Protocol):
 class KnownSigners:
     """Looks in the store, after the sources were asked."""
 
-    def __init__(self, certificates: StoredCertificates, finder: Finder, own: Source | None = None) -> None:
+    def __init__(
+        self,
+        certificates: StoredCertificates,
+        finder: Finder,
+        own: Source | None = None,
+        bindings: KnownBindings | None = None,
+    ) -> None:
         self._certificates = certificates
         self._finder = finder
         self._own = own
+        self._bindings = bindings
 
     async def of(self, author: Address | None) -> Signers:
         """Those trusted for exactly this address."""
@@ -51,7 +62,7 @@ class KnownSigners:
         if own := await self._own_certificate(author):
             return Signers(author=(own,))
         await self._finder.find_all({author: frozenset()})
-        return Signers(author=await self._trusted(author))
+        return Signers(author=(*await self._trusted(author), *await self._bound(author)))
 
     async def made_by(self, key_ids: Collection[str], known: Signers) -> Signers:
         """The same, and all others that have one of these keys."""
@@ -67,6 +78,14 @@ class KnownSigners:
         if isinstance(found, Found) and author in spoken_for(found.certificate):
             return Entry(found.certificate, found.origin, 0)
         return None
+
+    async def _bound(self, author: Address) -> tuple[Entry, ...]:
+        """The keys of the binding that covers this address, where it says that they sign."""
+        binding = await self._bindings.of(author) if self._bindings else None
+        if binding is None or not binding.signs:
+            return ()
+        known = await self._certificates.by_fingerprints(binding.fingerprints)
+        return tuple(entry for entry in known.values() if not entry.proposed)
 
     async def _trusted(self, author: Address) -> tuple[Entry, ...]:
         """What an administrator or the author's own directory vouches for."""

@@ -54,9 +54,9 @@ class IncomingPipeline:
                 return
             returned = await self.returns.take(transaction)
             letter = await document.run(read, transaction.inbound.content, self.authserv_id)
-            document.close()
             wanted = transaction.open
-            treated = await self.treater.treat(transaction, letter, lease)
+            treated = await self.treater.treat(transaction, letter, document, lease)
+            document.close()
             attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted}, returned)
             await _tell(transaction, attempt.audit.decisions)
             for one, indexes in _groups(treated):

@@ -16,6 +16,7 @@ from relay.mail.inside import Inside
 from relay.model import Certificate
 from relay.model.opened import Closed, Entitled, Reason, Signature, Validity
 from relay.pipeline.ports import Opener
+from relay.process.pool import Document
 
 _UNREADABLE = Signature(None, "", 0, Validity.BAD)
 """In the place of a signature that is none."""
@@ -49,7 +50,7 @@ class Finding:
         return Inside(self.structural, self.body, self.subject)
 
 
-OpenInPool = Callable[[OpenJob], Awaitable[Finding | Reason]]
+OpenInPool = Callable[[OpenJob, Document], Awaitable[Finding | Reason]]
 """Does a job in a process of the pool."""
 
 

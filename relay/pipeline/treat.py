@@ -27,7 +27,7 @@ from relay.pipeline.ports import Opener
 from relay.pipeline.transaction import Transaction
 from relay.policy import incoming
 from relay.process.budget import Budget, Lease
-from relay.process.pool import LARGE
+from relay.process.pool import LARGE, Document
 from relay.telemetry.events import Event, unforeseen
 
 MADE_WITHIN = 250.0
@@ -49,6 +49,17 @@ class SignerLookup(Protocol):
         """The same, and all others that have one of these keys."""
 
 
+@dataclass(slots=True)
+class _Mail:
+    """What is the same for every recipient."""
+
+    letter: Letter
+    document: Document
+    signers: Signers
+    verified: tuple[Finding, Signers] | None = None
+    """Whose signature it bears, where it is not encrypted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Treater:
     """Opens, verifies and judges."""
@@ -60,58 +71,63 @@ class Treater:
     """For large mails; None: they are opened here."""
     budget: Budget = field(default_factory=lambda: Budget(COPIES))
 
-    async def treat(self, transaction: Transaction, letter: Letter, lease: Lease) -> Mapping[int, Treated]:
+    async def treat(
+        self, transaction: Transaction, letter: Letter, document: Document, lease: Lease
+    ) -> Mapping[int, Treated]:
         """What becomes of it for each open recipient; those who have to wait are answered, and not among them."""
         if not (letter.encrypted or letter.signed):
             mark = Mark(Encryption.CLOSED, reason=letter.closed) if letter.closed else Mark()
             return dict.fromkeys(transaction.open, Treated(Incoming(mark)))
         signers = await self.signers.of(letter.author)
         treated: dict[int, Treated] = {}
+        mail = _Mail(letter, document, signers)
         for index in transaction.open:
             if time.monotonic() > transaction.began + MADE_WITHIN:
                 break
             if treated and not lease.take(len(transaction.inbound.content)):
                 transaction.answer((index,), replies.too_many_copies(transaction.inbound.id))
                 continue
-            if one := await self._treat(transaction, index, letter, signers):
+            if one := await self._treat(transaction, index, mail):
                 treated[index] = _shared(one, treated)
         return treated
 
-    async def _treat(self, transaction: Transaction, index: int, letter: Letter, signers: Signers) -> Treated | None:
-        recipient = transaction.recipients[index].address
+    async def _treat(self, transaction: Transaction, index: int, mail: _Mail) -> Treated | None:
+        letter, recipient = mail.letter, transaction.recipients[index].address
         keys = await entitled(self.register, recipient, letter.key_ids)
         begun = time.monotonic()
         try:
-            found, signers = await self._examine(transaction.inbound.content, letter, keys, signers)
+            found, signers = mail.verified or await self._examine(mail, keys)
         except EngineError as error:
             transaction.log.error(Event.FAILED, recipients=1, **unforeseen(error))
             transaction.answer((index,), replies.failed(transaction.inbound.id))
             return None
         if isinstance(found, Reason):
             return Treated(Incoming(Mark(Encryption.CLOSED, reason=found)))
+        if letter.signed:
+            mail.verified = found, signers
         if letter.encrypted:
             seconds = round(time.monotonic() - begun, 4)
             transaction.log.info(Event.OPENED, recipient=recipient.text, size=len(found.body), seconds=seconds)
         mark = _mark(found, letter, keys, signers, transaction.inbound.received.timestamp())
         return Treated(Incoming(mark), found if letter.encrypted else None)
 
-    async def _examine(
-        self, content: bytes, letter: Letter, keys: Entitled, signers: Signers
-    ) -> tuple[Finding | Reason, Signers]:
+    async def _examine(self, mail: _Mail, keys: Entitled) -> tuple[Finding | Reason, Signers]:
         """What is in it, by certificates of all who signed, as far as they are known."""
+        letter, signers = mail.letter, mail.signers
         if letter.encrypted and not may_open(keys, letter.key_ids, hidden=letter.hidden):
             return Reason.NOT_ENTITLED if keys.others else Reason.NO_KEY, signers
-        job = OpenJob(content, signers.certificates, keys if letter.encrypted else None)
-        found = await self._run(job)
+        used = keys if letter.encrypted else None
+        found = await self._run(mail.document, signers, used)
         if isinstance(found, Finding) and (unknown := _unknown(found)):
             more = await self.signers.made_by(unknown, signers)
             if more.others:
-                return await self._run(OpenJob(content, more.certificates, job.entitled)), more
+                return await self._run(mail.document, more, used), more
         return found, signers
 
-    async def _run(self, job: OpenJob) -> Finding | Reason:
+    async def _run(self, document: Document, signers: Signers, entitled: Entitled | None) -> Finding | Reason:
+        job = OpenJob(document.octets, signers.certificates, entitled)
         if self.in_pool and len(job.content) >= LARGE:
-            return await self.in_pool(job)
+            return await self.in_pool(job, document)
         return await examined(self.opener, job)
 
 

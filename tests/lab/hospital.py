@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from types import TracebackType
@@ -58,29 +58,32 @@ class Correspondent:
 class Hospital:
     """`with Hospital("gnupg") as hospital: (mail,) = hospital.take(content, DR)`."""
 
-    def __init__(self, engine: str, **inbound: object) -> None:
+    def __init__(self, engine: str, settings: Mapping[str, object] = {}, **inbound: object) -> None:
         self.port = free_port()
         self.sink, self.outside = Sink(), Sink()
         self._engine = engine
+        self._settings = settings
         self._inbound = inbound
         self.certificates: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         self.sink.__enter__()
         self.outside.__enter__()
+        self.relay = Relay()
+        self.relay.__enter__()
+        self.socket = self.relay.folder / "incoming"
+        inbound = {
+            "listen": [f"lmtp://127.0.0.1:{self.port}", f"lmtp://{self.socket}"],
+            "reinject": f"smtp://127.0.0.1:{self.sink.port}",
+            "authserv_id": MX,
+        }
         settings: dict[str, Any] = {
             "engine": self._engine,
             "reinject": f"smtp://127.0.0.1:{self.outside.port}",
             "own": {"domains": ["hopital.example"]},
-            "inbound": {
-                "listen": [f"lmtp://127.0.0.1:{self.port}"],
-                "reinject": f"smtp://127.0.0.1:{self.sink.port}",
-                "authserv_id": MX,
-                **self._inbound,
-            },
+            "inbound": inbound | self._inbound,
         }
-        self.relay = Relay(settings)
-        self.relay.__enter__()
+        self.relay.configure(self.relay.settings | settings | dict(self._settings))
         self.relay.run("own", "create", "Hôpital Exemple")
         self.relay.run("own", "add", DR, NURSE)
         for address in (DR, NURSE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import time
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -259,3 +261,11 @@ def test_our_own_signature_is_good_when_a_mail_comes_back(hospital: Hospital) ->
     (mail,) = hospital.take(left.content, NURSE, sender=DR)
     found = mark(mail)
     assert (found["encryption"], found["signature"], found.get("signer")) == ("decrypted", "good", f"<{DR}>")
+
+
+def test_a_large_mail_is_opened_in_the_pool_byte_for_byte(hospital: Hospital, bob: Correspondent) -> None:
+    body = base64.encodebytes(os.urandom(1 << 20)).replace(b"\n", b"\r\n")
+    message = bob.encrypt(inside(body), hospital.certificates[DR])
+    (mail,) = hospital.take(pgp_mime(message, outer()), DR)
+    assert mail.body == body
+    assert mark(mail)["signature"] == "good"

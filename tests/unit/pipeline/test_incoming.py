@@ -304,3 +304,19 @@ async def test_probes_and_loops_are_for_the_receiver(bed: IncomingBed) -> None:
     assert await take(bed, b"Received: x\r\n" * 60 + b"\r\nx") == [554]
     assert await take(bed, b"From: a@b.example\n\r\nx") == [554]
     assert MX in str(bed.pipeline().authserv_id)
+
+
+async def test_a_signature_is_verified_once_for_all_recipients(bed: IncomingBed) -> None:
+    asked = []
+
+    def signatures(signers: object) -> tuple[Signature, ...]:
+        asked.append(signers)
+        return (signed(),)
+
+    bed.opener.signatures = signatures
+    text = b"-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nx\r\n"
+    text += b"-----BEGIN PGP SIGNATURE-----\r\n\r\n-----END PGP SIGNATURE-----\r\n"
+    everyone = [f"{number}@hopital.example" for number in range(50)]
+    assert await take(bed, OUTER + b"\r\n" + text, *everyone) == [250] * 50
+    assert len(asked) == 1
+    assert "signature=good" in marks(bed)[0]
