@@ -64,9 +64,21 @@ NO_TRACES = Traces()
 
 def traces(content: bytes) -> Traces:
     """Those of a whole message."""
+    whole = mime.root(content)
     walk = _Walk()
-    walk.run(content)
-    return Traces(walk.marked, tuple(walk.identifiers))
+    walk.run(content, whole)
+    return Traces(walk.marked, () if _is_delivery_report(whole.head) else tuple(walk.identifiers))
+
+
+def _is_delivery_report(head: Head) -> bool:
+    """Whether it tells what became of a mail: the mark says whether it returns a header that was decrypted.
+
+    One that returns the mail as it came has the same identifiers, and its sender has to learn of it.
+    """
+    kind = mime.content_type(head)
+    return (
+        kind is not None and kind.kind == "multipart/report" and kind.get("report-type").lower() == b"delivery-status"
+    )
 
 
 def own_identifiers(head: Head) -> tuple[str, ...]:
@@ -102,8 +114,8 @@ class _Walk:
         self._waiting: list[tuple[bytes, Part, int]] = []
         self._seen = 0
 
-    def run(self, content: bytes) -> None:
-        self._message(content, mime.root(content), 0)
+    def run(self, content: bytes, whole: Part) -> None:
+        self._message(content, whole, 0)
         while self._waiting and not self.marked:
             self._entity(*self._waiting.pop())
 

@@ -133,6 +133,19 @@ def test_it_is_called_what_it_and_what_it_answers_and_carries_are_called() -> No
     assert traces(head + content).message_ids == ("own@x", "one@x", "two@x", "inner@b.example")
 
 
+REPORT = (
+    b"Message-ID: <own@x>\r\nIn-Reply-To: <one@x>\r\nContent-Type: multipart/report; report-type=%b; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <one@x>\r\n%b\r\n--b--\r\n"
+)
+
+
+def test_a_bounce_is_known_by_the_mark_alone() -> None:
+    """It was refused, and its sender never learned that the mail had failed."""
+    assert traces(REPORT % (b"Delivery-Status", b"Subject: [...]\r\n")) == Traces()
+    assert traces(REPORT % (b"delivery-status", MARK.encode() + b"\r\n")).marked
+    assert "one@x" in traces(REPORT % (b"disposition-notification", b"")).message_ids
+
+
 def test_an_identifier_is_the_same_folded_or_without_brackets() -> None:
     folded = traces(b"Message-ID: <a.very.\r\n long@x>\r\n\r\n").message_ids
     assert folded == own_identifiers(headers.split(b"Message-ID:\r\n <a.very.long@x>\r\n\r\n")) == ("a.very.long@x",)
