@@ -66,6 +66,7 @@ OWN = Group(
         "disallow": "own:disallow",
         "rotate": "own:rotate",
         "revoke": "own:revoke",
+        "publish": "own_publish:publish",
     },
 )
 PLACES: Mapping[str, str | Group] = {

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import context_of, with_store
-from relay.cli.output import say
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import print_json, say
+from relay.config import Config
 
 
 def export(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy are made.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: compare with what lookup.wkd finds.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the Web Key Directory of all own domains as files.
 
@@ -22,10 +26,33 @@ def export(
     Correspondents then encrypt to these addresses, and this version opens no incoming mail: publish no address whose
     mail nobody can open.
 
+    With --check status 1 where an address is not found there as it is published.
+
     $ pgp-relay wkd export /srv/www/openpgpkey
     """
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     config = context_of(context).config()
+    if check:
+        _check(config, folder, as_json=as_json)
+        return
     count = with_store(config, lambda store: own.export_wkd(config, store, folder))
-    say(f"{count} addresses in {folder}")
+    if as_json:
+        print_json({"addresses": count, "folder": str(folder)})
+    else:
+        say(f"{count} addresses in {folder}")
+
+
+def _check(config: Config, folder: Path, *, as_json: bool) -> None:
+    from relay.admin import publishing  # noqa: PLC0415  loads the sources
+
+    looks = with_store(config, lambda store: publishing.check_wkd(config, store, folder))
+    wrong = [look for look in looks if look.fault]
+    if as_json:
+        print_json([{"address": look.address.text, "fault": look.fault or None} for look in looks])
+    else:
+        for look in wrong:
+            say(f"{look.address.text}: {look.fault}")
+        say(f"{len(looks) - len(wrong)} of {len(looks)} addresses are found as they are published")
+    if wrong:
+        raise typer.Exit(1)

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from relay.config.model import Config
 from relay.config.sections import DEFAULT_SOURCES
+from relay.config.values import InDirectory
 from relay.config.yaml_tree import Path
 from relay.model.endpoint import Endpoint
 from relay.model.errors import AddressError
@@ -161,6 +162,23 @@ def _open_channel(config: Config) -> Iterator[Problem]:
         yield ("web", "channel"), f"{place} is where visitors come: choose another place"
 
 
+def _clear_password_of_own(config: Config) -> Iterator[Problem]:
+    if config.own.ldap and config.own.ldap.clear_network and not config.plaintext_network:
+        yield (
+            ("own", "ldap", "url"),
+            "the password would cross the network in clear: write ldaps://, or set starttls: true",
+        )
+
+
+def _no_such_directory(config: Config) -> Iterator[Problem]:
+    existing, count = config.own.addresses, len(config.lookup.ldap)
+    if isinstance(existing, InDirectory) and existing.number >= count:
+        yield (
+            ("own", "addresses"),
+            f"lookup.ldap has {count} {'entry' if count == 1 else 'entries'}, counted from 0",
+        )
+
+
 def _same_name(config: Config) -> Iterator[Problem]:
     for (first, one), (second, other) in combinations(enumerate(config.policy), 2):
         if one.name == other.name:
@@ -198,6 +216,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),
     (frozenset({"web"}), _open_channel),
+    (frozenset({"own", "plaintext_network"}), _clear_password_of_own),
+    (frozenset({"own", "lookup"}), _no_such_directory),
     (frozenset({"policy"}), _same_name),
     (frozenset({"policy"}), _never_reached),
 )

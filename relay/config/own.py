@@ -6,8 +6,19 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from relay.config.base import Contradiction, Section, setting
-from relay.config.values import AllowedNetwork, Duration, File, Listed, MailDomain
+from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.sections import in_clear
+from relay.config.values import (
+    AllowedNetwork,
+    Directory,
+    Duration,
+    Existing,
+    File,
+    Listed,
+    MailDomain,
+    SecretFile,
+    Text,
+)
 
 
 class SubkeyKeys(Section):
@@ -24,12 +35,35 @@ class SubkeyKeys(Section):
         return self
 
 
+class OwnLdap(Section):
+    """The directory that `own publish ldap` writes into."""
+
+    url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
+    bind_dn: Text = needed("The login that may write.")
+    password_file: SecretFile = needed("A file whose first line is its password.")
+    starttls: bool = setting(default=False, why="TLS over `ldap://`.")
+    ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.starttls and self.url.startswith("ldaps:"):
+            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
+        return self
+
+    @property
+    def clear_network(self) -> bool:
+        """The password would cross the network in clear."""
+        return in_clear(self.url, starttls=self.starttls)
+
+
 class OwnKeys(Section):
     """Our own mail addresses."""
 
     domains: Listed[MailDomain] = setting([], "Our own mail domains. Empty: the relay makes no certificates.")
-    addresses: File | None = setting(
-        None, "Who exists: a file with one address a line; null: those that `own add` was given."
+    addresses: Existing | None = setting(
+        None,
+        "Who exists: a file with one address a line, or `{ldap: 0}`: everybody in that entry of `lookup.ldap`; null: "
+        "those that `own add` was given.",
     )
     subkey: SubkeyKeys = setting({}, "The life of encryption subkeys.")
     autocrypt: Literal["off", "encrypted", "all"] = setting(
@@ -39,4 +73,7 @@ class OwnKeys(Section):
     sign_from: Listed[AllowedNetwork] = setting(
         ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
         "Networks of clients (XFORWARD) whose mail is signed with its sender's own key.",
+    )
+    ldap: OwnLdap | None = setting(
+        None, "Where `own publish ldap` writes: a directory with GnuPG's schema; null: nowhere."
     )

@@ -72,6 +72,12 @@ class Sign(Section):
         return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)
 
 
+def in_clear(url: str, *, starttls: bool) -> bool:
+    """Whether what is said to this directory can be heard on the network."""
+    parts = urlsplit(url)
+    return parts.scheme == "ldap" and not starttls and not is_loopback(parts.hostname or "")
+
+
 class LdapServer(Section):
     """One directory."""
 
@@ -97,8 +103,7 @@ class LdapServer(Section):
     @property
     def clear_network(self) -> bool:
         """What is said to it can be heard on the network."""
-        parts = urlsplit(self.url)
-        return parts.scheme == "ldap" and not self.starttls and not is_loopback(parts.hostname or "")
+        return in_clear(self.url, starttls=self.starttls)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

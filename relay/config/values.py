@@ -140,6 +140,22 @@ def _ascii_address(text: str) -> Address:
     return address if address.is_ascii else Address(f"{address.local}@{address.domain}")
 
 
+@dataclass(frozen=True, slots=True)
+class InDirectory:
+    """`{ldap: N}`: that entry of `lookup.ldap`."""
+
+    number: int
+
+
+def _existing(value: object, info: ValidationInfo) -> Path | InDirectory:
+    if not isinstance(value, dict):
+        return _readable_file(_absolute(value, info), info)
+    number = value.get("ldap")
+    if set(value) != {"ldap"} or not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError("has to be a file, or {ldap: N} with the number of an entry of lookup.ldap, from 0")
+    return InDirectory(number)
+
+
 def _signer(text: str) -> str:
     """Upper-case fingerprint, or an address as it came."""
     if "@" in text:
@@ -270,6 +286,9 @@ DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("URL")]
 DatabasePlace = Annotated[str | InstanceOf[Path], BeforeValidator(_database_or_file), Kind("path or URL")]
 NodeName = Annotated[str, _text(_node), Kind("name")]
 File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
+Existing = Annotated[
+    InstanceOf[Path] | InstanceOf[InDirectory], BeforeValidator(_existing), Kind("file, or `{ldap: N}`")
+]
 SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
 FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]

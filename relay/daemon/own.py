@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from relay.config import Config
+from relay.config.values import InDirectory
 from relay.daemon.engines import passphrase, sequoia
 from relay.daemon.jobs.own_keys import OwnKeysJob
+from relay.keys.factory import directory
+from relay.keys.ldap.listing import list_addresses
 from relay.model import Address
 from relay.model.errors import OwnError, RelayError
 from relay.openpgp import signing
 from relay.openpgp.own import GnuPGKeyMaker
 from relay.own.certificates import Lifetimes, OwnCertificates
-from relay.own.existing import ListedInFile, OnlyAdded
+from relay.own.existing import ListedElsewhere, ListedInFile, OnlyAdded
 from relay.own.ports import Existing, KeyMaker
 from relay.own.rotation import Rotation
 from relay.own.senders import Senders
@@ -83,7 +87,13 @@ def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, e
 
 def build_existing(config: Config) -> Existing:
     """Who exists."""
-    return ListedInFile(config.own.addresses) if config.own.addresses else OnlyAdded()
+    match config.own.addresses:
+        case None:
+            return OnlyAdded()
+        case InDirectory(number=number):
+            return ListedElsewhere(partial(list_addresses, directory(config.lookup.ldap[number])))
+        case file:
+            return ListedInFile(file)
 
 
 def build_jobs(config: Config, parts: OwnParts, existing: Existing) -> list[OwnKeysJob]:

@@ -79,7 +79,7 @@ class Sources:
         """`parts` makes what examines certificates that were cut down, from which the store is not to learn."""
         parts = parts or examiner
         listed = config.lookup.sources
-        servers = [_server(server) for server in config.lookup.ldap] if "ldap" in listed else []
+        servers = [directory(server) for server in config.lookup.ldap] if "ldap" in listed else []
         self.ldap = Ldap(servers, examiner(), parts=parts()) if servers else None
         self.wkd = _wkd(config, examiner(), parts()) if "wkd" in listed else None
         self._order = listed
@@ -138,7 +138,8 @@ def _keyring(config: Config, certificates: KnownCertificates, *, imported: bool)
     return Keyring(certificates, refuse_weak=weak, versions=versions, imported=imported)
 
 
-def _server(keys: LdapServer) -> Server:
+def directory(keys: LdapServer) -> Server:
+    """A server of `lookup.ldap`."""
     password = keys.password_file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r") if keys.password_file else None
     return Server(
         url=keys.url,
@@ -155,6 +156,11 @@ def _server(keys: LdapServer) -> Server:
 
 
 def _wkd(config: Config, examiner: Examiner, parts: Examiner) -> Wkd:
+    return Wkd(examiner, build_wkd_client(config), parts=parts)
+
+
+def build_wkd_client(config: Config) -> FetchClient:
+    """Who asks domains for their Web Key Directory, as `lookup.wkd` says."""
     keys = config.lookup.wkd
     settings = Settings.of(
         timeout=keys.timeout,
@@ -162,4 +168,4 @@ def _wkd(config: Config, examiner: Examiner, parts: Examiner) -> Wkd:
         connect_to={str(place): str(target) for place, target in keys.connect_to.items()},
         allow_networks=keys.allow_networks,
     )
-    return Wkd(examiner, FetchClient(settings), parts=parts)
+    return FetchClient(settings)

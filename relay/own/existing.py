@@ -1,18 +1,25 @@
-"""Who exists, as a file says: a list that is read again when the file changes.
+"""Who exists: as a file says, which is read again when it changes, or a directory, which is asked now and then.
 
-A file that cannot be read leaves the last list in force for mail; `addresses` raises `OwnError`, so that somebody
-learns of it.
+What cannot be read leaves the last list in force for mail; `addresses` raises `OwnError`: somebody has to learn of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from relay.model import Address
-from relay.model.errors import OwnError
+from relay.model.errors import AddressError, OwnError
 from relay.own import addresses as files
+
+EVERY = 900.0
+AGAIN = 60.0
+"""Seconds to the next look, after one that succeeded, and after one that failed."""
+PATIENCE = 3.0
+"""Seconds that a mail waits for the first list."""
 
 
 class ListedInFile:
@@ -38,6 +45,62 @@ class ListedInFile:
         except OwnError:
             return address in self._known  # the job beside mail reports it
         return address in self._known
+
+
+class ListedElsewhere:
+    """`ports.Existing` of a list that takes long to get."""
+
+    def __init__(
+        self, fetch: Callable[[], Awaitable[Iterable[str]]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._known: dict[Address, None] = {}
+        self._fresh_until = -math.inf
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def addresses(self) -> Sequence[Address]:
+        """All of them, not older than `EVERY`."""
+        if self._clock() >= self._fresh_until:
+            await asyncio.shield(self._refresh())
+        return list(self._known)
+
+    async def knows(self, address: Address) -> bool:
+        """Whether it is among them; without a list yet it is waited for a moment."""
+        if self._clock() >= self._fresh_until:
+            refresh = self._refresh()
+            if not self._known:
+                await asyncio.wait({refresh}, timeout=PATIENCE)
+        return address in self._known
+
+    def _refresh(self) -> asyncio.Task[None]:
+        """One for all who want it."""
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._get())
+            self._fetching.add_done_callback(_seen)
+        return self._fetching
+
+    async def _get(self) -> None:
+        self._fresh_until = self._clock() + AGAIN  # a failure is not repeated at once
+        self._known = dict.fromkeys(_readable(await self._fetch()))
+        self._fresh_until = self._clock() + EVERY
+
+
+def _readable(texts: Iterable[str]) -> Iterator[Address]:
+    """What is no address in a directory is nobody's."""
+    for text in texts:
+        try:
+            address = Address(text)
+        except AddressError:
+            continue
+        if address.domain:
+            yield address
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Its failure is told to whoever asks for the addresses; asyncio need not log it where nobody does."""
+    if not task.cancelled():
+        task.exception()
 
 
 class OnlyAdded:

@@ -21,15 +21,22 @@ from relay.model.wkd_location import hashed
 from relay.own.certificates import YEAR
 
 POLICY = "policy"
+LARGEST = 1 << 20
+"""Octets of a file of the tree."""
 
 
 def published(keys: Iterable[OwnKey], now: float) -> dict[str, bytes]:
     """Path below the folder to octets, of every file of the tree but the policies."""
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for key in keys:
-        if key.listed and not (key.state is OwnState.REMOVED and key.changed + YEAR <= now):
+        if is_published(key, now):
             found[location(key)].append(key.data)
     return {path: b"".join(data) for path, data in found.items()}
+
+
+def is_published(key: OwnKey, now: float) -> bool:
+    """Whether anybody is shown its certificate."""
+    return key.listed and not (key.state is OwnState.REMOVED and key.changed + YEAR <= now)
 
 
 def location(key: OwnKey) -> str:

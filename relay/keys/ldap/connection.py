@@ -9,6 +9,7 @@ question. Raises `Unavailable`.
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,6 +56,23 @@ class Connection:
             }
         )
 
+    async def list_all(self, search: Search) -> AsyncIterator[Entry]:
+        """All that it finds, in pages."""
+        words = {"do": "list", "base": search.base, "filter": search.filter, "attributes": list(search.attributes)}
+        await self._exchange(words)
+        while page := await self._exchange({"do": "next"}):
+            for entry in page:
+                yield entry
+
+    async def put(self, dn: str, entry: Entry) -> None:
+        """Add an entry, or give it these values."""
+        words, strings = protocol.answer_frame([entry])
+        await self._exchange({"do": "put", "dn": dn, **words}, strings)
+
+    async def drop(self, dn: str) -> None:
+        """Delete an entry, if it is there."""
+        await self._exchange({"do": "drop", "dn": dn})
+
     def kill(self) -> None:
         """End it now."""
         self._worker.kill()
@@ -64,8 +82,8 @@ class Connection:
         await self._worker.wait()
         self._worker.channel.close()
 
-    async def _exchange(self, request: dict[str, Any]) -> tuple[Entry, ...]:
-        self._worker.channel.send(request)
+    async def _exchange(self, request: dict[str, Any], strings: Sequence[bytes] = ()) -> tuple[Entry, ...]:
+        self._worker.channel.send(request, strings)
         try:
             return answer(await self._worker.channel.receive(protocol.ANSWER))
         except CutOff as error:

@@ -16,7 +16,7 @@ Entry = dict[str, tuple[bytes, ...]]
 """Attributes by their lower-case names without options, each with its values."""
 
 ANSWER = Limits(words=1 << 20, strings=10_000, octets=4 << 20)
-REQUEST = Limits()
+REQUEST = Limits(strings=1000, octets=1 << 20)
 
 
 def answer_frame(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[bytes]]:

@@ -27,6 +27,7 @@ from relay.model import Address
 
 MAX_CONTEXTS = 16
 DISABLED = "pgpdisabled"
+VERSION_2 = "ldap/gpgMailbox"
 _CLASS, _KEY_INFO = "objectclass", b"pgpkeyinfo"
 _EVERYTHING = "(objectClass=*)"
 
@@ -130,7 +131,7 @@ async def _gnupg(ask: Ask, dn: str, base: str, version: str) -> KeySpace | None:
 
 def _version_2(base: str) -> KeySpace:
     return KeySpace(
-        "ldap/gpgMailbox",
+        VERSION_2,
         (base,),
         "pgpKey",
         "(gpgMailbox={address})",

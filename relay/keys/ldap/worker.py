@@ -7,7 +7,7 @@ client waits it keeps a core busy. A process can be killed. It also keeps a C li
 strangers stored away from the memory that holds mail.
 
 It is `python -m relay.keys.ldap.worker DESCRIPTOR` and loads nothing else of the relay but `protocol`. Frames come over
-its end of a pair of sockets: first the connection's settings with the password, then one search after the other. An
+its end of a pair of sockets: first the connection's settings with the password, then one request after the other. An
 answer holds entries or `{"error": NAME}` with a name of `reason.Reason`. No entries are only answered where the search
 base shows itself: a base that is missing, held elsewhere, hidden from this account or hiding all that is below it
 is a failure. An operation that
@@ -96,7 +96,7 @@ def main() -> None:
         session = Session(settings.words, channel)
         session.reply(LOGIN, session.login)
         while request := ipc.receive(channel, protocol.REQUEST):
-            session.reply(SEARCH, partial(session.search, request.words))
+            session.reply(SEARCH, partial(session.act, request))
 
 
 class Session:
@@ -105,6 +105,7 @@ class Session:
     def __init__(self, settings: dict[str, Any], channel: socket.socket) -> None:
         self.settings = settings
         self.channel = channel
+        self.tasks: Any = None
 
     def reply(self, words: dict[int, str], work: Callable[[], list[Entry]]) -> None:
         """Answer with the work's result or the word for its failure, within its time."""
@@ -142,6 +143,24 @@ class Session:
             self.client.set_credentials("SIMPLE", user=self.settings["bind_dn"], password=self.settings["password"])
         self.connection = self.client.connect(timeout=self.settings["timeout"])
         return []
+
+    def act(self, request: ipc.Frame) -> list[Entry]:
+        """What is asked for: a search, unless it says something else."""
+        if self.tasks is None and "do" in request.words:
+            from relay.keys.ldap.worker_tasks import Tasks  # noqa: PLC0415  mail never needs it
+
+            self.tasks = Tasks(self.connection, self.client)
+        match request.words:
+            case {"do": "list"}:
+                return plain(self.tasks.list_(request.words))
+            case {"do": "next"}:
+                return plain(self.tasks.next())
+            case {"do": "put"}:
+                return plain(self.tasks.put(request.words, request.strings))
+            case {"do": "drop"}:
+                return plain(self.tasks.drop(request.words))
+            case words:
+                return self.search(words)
 
     def search(self, request: dict[str, Any]) -> list[Entry]:
         """The entries found; none only where the base proves to be there."""

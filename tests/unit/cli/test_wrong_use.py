@@ -42,6 +42,7 @@ RIGHT_USE = {
     "own disallow": ["a@b.example", "b@b.example"],
     "own rotate": [],
     "own revoke": ["a@b.example", "--yes"],
+    "own publish": ["ldap"],
     "wkd export": ["nowhere"],
     "backup": ["nowhere.tar"],
     "restore": ["config.yaml", "--yes"],

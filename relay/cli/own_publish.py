@@ -1,0 +1,39 @@
+"""`pgp-relay own publish ldap`: our own certificates, written where partners' software looks for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import print_json, say
+
+
+class Place(StrEnum):
+    """Where they are published."""
+
+    LDAP = "ldap"
+
+
+def publish(
+    context: typer.Context,
+    place: Annotated[Place, typer.Argument(metavar="ldap", help="The directory that own.ldap names.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write all published certificates into a directory.
+
+    By GnuPG's schema, version 2. What is published no more is deleted there. Run it again after each change.
+
+    $ pgp-relay own publish ldap
+    """
+    from relay.admin import publishing  # noqa: PLC0415  loads the sources
+
+    config = context_of(context).config()
+    count = with_store(config, lambda store: publishing.publish_ldap(config, store))
+    if as_json:
+        print_json({"addresses": count, "place": place.value})
+    else:
+        say(f"{count} certificates written")
