@@ -46,9 +46,13 @@ class Finding:
     message: str
 
 
-async def check(config: Config) -> list[Finding]:
-    """Look at configuration, keyring, store, signing key, next hop and sources, in that order."""
-    looks: list[tuple[str, Callable[[Config], Awaitable[str]]]] = [
+Look = Callable[[Config], Awaitable[str]]
+"""What it found; raises `RelayError` where all is not well."""
+
+
+async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
+    """Look at configuration, keyring, store, signing key, next hop and sources, in that order, and at what is given."""
+    looks: list[tuple[str, Look]] = [
         ("keyring", _keyring),
         ("store", _store),
         ("signing key", _signing),
@@ -56,6 +60,7 @@ async def check(config: Config) -> list[Finding]:
         ("sources", _sources),
         ("service", _service),
         ("postfix", _postfix),
+        *more,
     ]
     assure(config)
     findings = [Finding("configuration", ok=True, message="; ".join(_remarks(config)) or "can be used")]

@@ -16,17 +16,21 @@ from relay import policy
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.own import build_existing
+from relay.daemon.pickups import build_terms
 from relay.daemon.resources import opened_resolver, opened_store
 from relay.keys.own_certificates import OwnCertificates
 from relay.keys.search import SourceReport
 from relay.mail import headers
 from relay.mail.opened_mark import traces
+from relay.mail.quoted_code import quotes_code
 from relay.mail.shape import shape_of
 from relay.model import Address, Clear, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound
 from relay.model.envelope import LOOPBACK
+from relay.model.pickup import Handover, Obstacle
 from relay.pipeline.author import Authors
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import OpenedCheck
+from relay.pipeline.transaction import Transaction
 from relay.policy import Message, Rule, Telling
 
 _LOCAL = ip_network(f"{LOOPBACK}/32")
@@ -86,12 +90,20 @@ class Explanation:
     """The mail is passed on unchanged all the same."""
     doubt: Doubt | None
     """Why a mail that looks encrypted is encrypted nevertheless."""
+    handover: Handover
+    """How the code of a pick-up comes to its reader."""
 
 
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
     """What would happen to this mail for its one recipient."""
     inbound = Inbound("explain", envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)
-    facts = Facts(inbound, headers.split(content), shape_of(content), opened=traces(content))
+    facts = Facts(
+        inbound,
+        headers.split(content),
+        shape_of(content),
+        opened=traces(content),
+        quotes_code=quotes_code(content),
+    )
     recipient = envelope.recipients[0].address
     matched = _matched(config.rules(), facts.of(recipient), opened=await _is_opened(config, facts))
     rule = matched.rule
@@ -100,7 +112,10 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
     signer = await _signer(config, inbound, facts)
     late = facts.late and config.sign.late == "unsigned" and signer is not None
     lookup = search.lookup if search else None
-    decision = policy.decide(rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone)
+    refused, obstacle = await _pickup(config, inbound, facts, rule)
+    decision = refused or policy.decide(
+        rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone, obstacle=obstacle
+    )
     return Explanation(
         decision=decision,
         recipient=recipient,
@@ -112,6 +127,7 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
         ),
         shadow=config.shadow,
         doubt=_doubt(facts, decision),
+        handover=config.pickup.code,
     )
 
 
@@ -134,6 +150,20 @@ def _doubt(facts: Facts, decision: Decision) -> Doubt | None:
     if not isinstance(decision, Encrypt):
         return None
     return facts.shape.doubt or (Doubt.UNKNOWN_KEYS if facts.encrypted.kind else None)
+
+
+async def _pickup(
+    config: Config, inbound: Inbound, facts: Facts, rule: Rule
+) -> tuple[Decision | None, Obstacle | None]:
+    """The refusal of a mail that quotes a code, and why this one cannot become a pick-up."""
+    if config.pickup.url is None:
+        return None, Obstacle.NOBODY
+    async with opened_store(config) as store:
+        terms = build_terms(config, store)
+        if terms is None:
+            return None, Obstacle.NOBODY
+        refused = terms.refused(facts, rule, inbound.envelope.recipients[0].address)
+        return refused, await terms.obstacle(Transaction(inbound), facts, 0, rule)
 
 
 async def _is_opened(config: Config, facts: Facts) -> bool:

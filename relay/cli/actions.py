@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-OUTGOING = {"encrypt": "green", "pass": "green", "clear": "yellow", "refuse": "red", "hold": "cyan", "defer": "yellow"}
+OUTGOING = {
+    "encrypt": "green",
+    "pass": "green",
+    "clear": "yellow",
+    "pickup": "green",
+    "refuse": "red",
+    "hold": "cyan",
+    "defer": "yellow",
+}
 STYLES = {**OUTGOING, "decrypt": "green", "verify": "green"}
 ACTIONS = tuple(STYLES)

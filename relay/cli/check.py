@@ -10,6 +10,7 @@ from relay.admin.check import check as look
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import print_json
 from relay.cli.table import Column, print_table
+from relay.web.pickup.comparison import compare
 
 _COLUMNS = (
     Column("what"),
@@ -25,7 +26,9 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml check
     """
-    findings = run(look(context_of(context).config()))
+    config = context_of(context).config()
+    more = [("page", compare)] if config.pickup.url else []
+    findings = run(look(config, *more))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -69,6 +69,16 @@ OWN = Group(
         "publish": "own_publish:publish",
     },
 )
+PICKUP = Group(
+    "Mail that its recipients open in a browser.",
+    {
+        "list": "pickup:list_",
+        "show": "pickup:show",
+        "withdraw": "pickup:withdraw",
+        "extend": "pickup:extend",
+        "preset": "pickup:preset",
+    },
+)
 PLACES: Mapping[str, str | Group] = {
     "setup": "setup:setup",
     "check": "check:check",
@@ -79,7 +89,8 @@ PLACES: Mapping[str, str | Group] = {
     "keys": KEYS,
     "own": OWN,
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
-    "web": Group("What is shown in a browser.", {"public": "web:public"}),
+    "web": Group("What is shown in a browser.", {"public": "web:public", "hashes": "web:hashes"}),
+    "pickup": PICKUP,
     "config": CONFIG,
     "postfix": POSTFIX,
     "serve": "serve:serve",

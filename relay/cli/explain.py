@@ -29,17 +29,24 @@ from relay.model import (
     NotFound,
     Outage,
     Pass,
+    Pickup,
     Recipient,
     Refuse,
     Unusable,
     verb,
 )
+from relay.model.pickup import Handover
 from relay.policy import Telling
 
 _TOLD = {
     Telling.NOTICE: "gets a notice",
     Telling.REPLY: "is told by the SMTP reply, 550",
     Telling.NOTHING: "gets no notice",
+}
+_CODES = {
+    Handover.SENDER: "in a notice to the sender, who passes it on",
+    Handover.PRESET: "given beforehand",
+    Handover.HOOK: "handed over by the program under pickup.hook",
 }
 NULL = frozenset({"<>", ""})
 """The null reverse-path."""
@@ -164,6 +171,9 @@ def _outcome(explanation: Explanation, look: Look) -> Iterator[Line]:
                 yield "encrypted", f"already, it seems, but {explanation.doubt}"
             yield "signed by", _signed_by(explanation.signer, look)
             yield "subject", "protected" if protected else "in clear"
+        case Pickup():
+            yield "reader", "opens it in a browser"
+            yield "code", _CODES[explanation.handover]
         case Refuse() | Hold():
             yield "sender", _TOLD[explanation.telling]
         case Clear(sign=True) if explanation.signer:

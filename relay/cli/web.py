@@ -7,6 +7,7 @@ import resource
 import typer
 
 from relay.cli.context import context_of, run
+from relay.cli.output import say
 
 
 def public(context: typer.Context) -> None:
@@ -24,3 +25,16 @@ def public(context: typer.Context) -> None:
     events.configure(level=config.log.level, fmt=config.log.format)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves nothing of a visitor on the disk
     run(serve(config))
+
+
+def hashes(context: typer.Context) -> None:
+    """Print the hashes of the pick-up page's files.
+
+    SHA-256, and where each file is served. For a look from outside: `check` compares them with what pickup.url serves.
+
+    $ pgp-relay web hashes
+    """
+    from relay.web.pickup.comparison import files_of, path_of  # noqa: PLC0415  takes long to load
+
+    for name, file in sorted(files_of(context_of(context).public_config()).items()):
+        say(f"{file.digest}  {path_of(name)}")

@@ -12,6 +12,7 @@ from relay.config.yaml_tree import Path
 from relay.model.endpoint import Endpoint
 from relay.model.errors import AddressError
 from relay.model.return_path import ReturnPath
+from relay.policy import WithoutKey
 
 Problem = tuple[Path, str]
 
@@ -179,6 +180,13 @@ def _no_such_directory(config: Config) -> Iterator[Problem]:
         )
 
 
+def _pickup_without_page(config: Config) -> Iterator[Problem]:
+    for index, rule in enumerate(config.policy):
+        if rule.without_key is WithoutKey.PICKUP and not (config.pickup.url and config.web.linked):
+            missing = "web.public a place to listen" if config.pickup.url else "pickup.url its address"
+            yield ("policy", index, "without_key"), f"a pick-up needs a page: give {missing}"
+
+
 def _same_name(config: Config) -> Iterator[Problem]:
     for (first, one), (second, other) in combinations(enumerate(config.policy), 2):
         if one.name == other.name:
@@ -218,6 +226,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"web"}), _open_channel),
     (frozenset({"own", "plaintext_network"}), _clear_password_of_own),
     (frozenset({"own", "lookup"}), _no_such_directory),
+    (frozenset({"policy", "pickup", "web"}), _pickup_without_page),
     (frozenset({"policy"}), _same_name),
     (frozenset({"policy"}), _never_reached),
 )

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from relay.config.base import Section, needed, setting
 from relay.config.inbound import InboundKeys
 from relay.config.own import OwnKeys
+from relay.config.pickup import PickupKeys
 from relay.config.rules import RuleKeys
 from relay.config.sections import Deadlines, Log, LookupKeys, Notices, Sign, Tls
 from relay.config.values import (
@@ -90,6 +91,7 @@ class Config(Section):
     )
     notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
     web: Web = setting({}, "The public web service.")
+    pickup: PickupKeys = setting({}, "Reading without OpenPGP: a recipient opens a mail in a browser, with a code.")
     retention: Duration = setting("183d", "How long the trace is kept.")
     metrics: Place | None = setting(
         None, "`host:port` of the metrics for Prometheus, such as `127.0.0.1:9125`; null: none."

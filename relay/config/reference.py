@@ -40,6 +40,7 @@ _SECTIONS: Mapping[str, str] = {
     "policy": "Policy",
     "refuse_with": "Notices to senders",
     "web": "The public web service",
+    "pickup": "Reading without OpenPGP",
     "retention": "Trace, metrics and log",
 }
 """The headings, by the first key below each."""

@@ -60,7 +60,9 @@ class RuleKeys(Section):
         "`never`: cleartext. `preferred`: encrypted, cleartext only if no source has a key. `required`: encrypted.",
     )
     without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
-        "refuse", "A mail that cannot be encrypted is refused, or waits in Postfix's queue until a key arrives."
+        "refuse",
+        "A mail that cannot be encrypted is refused, waits in Postfix's queue until a key arrives (`hold`), or is laid "
+        "where its recipient opens it in a browser with a code (`pickup`).",
     )
     pass_encrypted: Annotated[PassEncrypted, Field(strict=False)] = setting(
         "any",
@@ -87,6 +89,8 @@ class RuleKeys(Section):
     def _possible(self) -> Self:
         if self.encrypt is Encryption.NEVER and self.without_key is WithoutKey.HOLD:
             raise Contradiction("without_key", "nothing waits for a key where encrypt is never: take one of them out")
+        if self.encrypt is Encryption.NEVER and self.without_key is WithoutKey.PICKUP:
+            raise Contradiction("without_key", "nothing is picked up where encrypt is never: take one of them out")
         if self.wkd_outage is WkdOutage.NOT_FOUND and not (self.to and all(pattern.domain for pattern in self.to)):
             raise Contradiction("wkd_outage", "an outage is excused for named domains alone: name them under to")
         return self

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.config import Config
-from relay.daemon import templates, tls
+from relay.daemon import pickup_events, templates, tls
 from relay.daemon.engines import build_engine, build_pooled_examiner
 from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
@@ -21,6 +21,7 @@ from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.own_keys import INTERVAL
 from relay.daemon.jobs.retention import Retention
 from relay.daemon.own import OwnParts, build_authors, build_existing, build_jobs
+from relay.daemon.pickups import ChannelService, build_ends, build_pickups, build_terms
 from relay.daemon.public_link import PublicLink, build_link
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
@@ -39,7 +40,8 @@ from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
 from relay.pipeline.opened import OpenedCheck
 from relay.pipeline.outgoing import Pipeline
-from relay.pipeline.ports import Outlet
+from relay.pipeline.pickup import Pickups
+from relay.pipeline.ports import Engine, Outlet
 from relay.pipeline.receive import Receiver
 from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
@@ -97,16 +99,24 @@ async def build(config: Config, persistence: Persistence) -> Components:
     signers = await _signers(config)
     own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
     engine, in_pool = await build_engine(config, signers.values())
+    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
+    readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
+    link = build_link(config, store, readers)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
         authors=build_authors(config, signers, own, existing),
         decider=Decider(
-            config.rules(), resolver, config.sign.late == "unsigned", build_opened_check(config, store, resolver)
+            config.rules(),
+            resolver,
+            config.sign.late == "unsigned",
+            build_opened_check(config, store, resolver),
+            build_terms(config, store),
         ),
         batch=BatchEncryptor(Encryptor(engine, hostname(config), in_pool)),
         deliverer=Deliverer(next_hop),
         notifier=Notifier(notices, next_hop),
         audit=persistence.audit,
+        pickups=_build_pickups(config, store, engine, next_hop, link),
         shadow=config.shadow,
     )
     key_refresh = KeyRefresh(resolver.remotes, persistence.store.answers, persistence.store.leases, lifetimes(config))
@@ -114,10 +124,10 @@ async def build(config: Config, persistence: Persistence) -> Components:
     retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
     key_count = KeyCount(persistence.store.certificates)
     jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
+    if link and config.pickup.url:
+        jobs.append(build_ends(config, store, ChannelService(link.channel), outlet, hostname(config)).round)
     schedule = Schedule(jobs, key_refresh.interval)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
-    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
-    link = build_link(config, persistence.store)
     return Components(config, resolver, outlet, pipeline, schedule, own_keys, incoming, link)
 
 
@@ -127,6 +137,15 @@ def build_opened_check(config: Config, store: Store, resolver: Resolver) -> Open
         return OpenedCheck()
     own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
     return OpenedCheck(store.opened_mail, OwnFirst(own, resolver))
+
+
+def _build_pickups(
+    config: Config, store: Store, engine: Engine, next_hop: NextHop, link: PublicLink | None
+) -> Pickups | None:
+    if link is None or config.pickup.url is None:
+        return None
+    service = ChannelService(link.channel)
+    return build_pickups(config, store, engine=engine, service=service, next_hop=next_hop, hostname=hostname(config))
 
 
 def build_outlet(config: Config) -> SmtpOutlet:

@@ -87,13 +87,13 @@ async def _handled(handler: Handler, event: PublicEvent, octets: bytes) -> bool:
     return True
 
 
-def build_link(config: Config, store: Store) -> PublicLink | None:
-    """The way to the public web service; None where there is none."""
+def build_link(config: Config, store: Store, handlers: Mapping[EventKind, Handler]) -> PublicLink | None:
+    """The way to the public web service, and what is done with its events; None where there is none."""
     if not config.web.linked:
         return None
     certificates = CertificatePublisher(store.own_keys, config.own.domains)
     channel = Channel(config.channel, tls.channel(config, ssl.Purpose.SERVER_AUTH))
-    return PublicLink(channel, [certificates.publish], {}, store.leases)
+    return PublicLink(channel, [certificates.publish], handlers, store.leases)
 
 
 async def keep_linked(current: Callable[[], PublicLink | None]) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from relay.model import Why
+from relay.model.pickup import QUOTES_CODE
 
 
 class Language(Enum):
@@ -118,6 +119,17 @@ _WEAK = {
     ),
 }
 
+_QUOTES_CODE = {
+    Language.EN: Sentence(
+        "it holds the code of a confidential message, which must never travel by mail.",
+        "it holds the code of a confidential message, which must never travel by mail.",
+    ),
+    Language.FR: Sentence(
+        "il contient le code d'un message confidentiel, qui ne doit jamais passer par courriel.",
+        "il contient le code d'un message confidentiel, qui ne doit jamais passer par courriel.",
+    ),
+}
+
 _SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
     Why.NO_KEY: _NO_KEY,
     Why.EXPIRED: _EXPIRED,
@@ -133,7 +145,8 @@ _SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
 def reason_in(language: Language, reason: str, *, several: bool = False) -> str:
     """The sentence for a decision's reason; what is not about a key is the next hop's refusal."""
     known = next((why for why in Why if reason.startswith(why.value)), None)
-    sentence = (_SENTENCES.get(known, _UNFIT) if known else _OTHER)[language]
+    other = _QUOTES_CODE if reason.startswith(QUOTES_CODE) else _OTHER
+    sentence = (_SENTENCES.get(known, _UNFIT) if known else other)[language]
     return sentence.several if several else sentence.one
 
 

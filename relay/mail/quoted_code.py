@@ -10,23 +10,27 @@ from collections.abc import Iterator
 from relay import codes
 from relay.mail import headers, mime
 from relay.mail.mime import ContentType, Part
+from relay.mail.pickup_letters import CODE_FIELD
 from relay.mail.survey import Survey
 
 MAX_TEXT = 512 * 1024
 """Octets of one text."""
 MAX_TEXTS = 50
 _TEXTS = ("text/", "message/")
+_MARK = f"{CODE_FIELD}:".lower()
 
 
 def quotes_code(content: bytes) -> bool:
-    """Whether one stands in its subject or in one of its texts."""
-    return any(map(codes.quoted_in, _texts(content)))
+    """Whether one stands in its subject or in one of its texts, or it is, or holds, our notice with one."""
+    return any(_MARK in text.lower() or codes.quoted_in(text) for text in _texts(content))
 
 
 def _texts(content: bytes) -> Iterator[str]:
     survey = Survey(content)
     for field in headers.all(survey.whole.head, "subject")[:1]:
         yield headers.decoded(field)
+    if headers.first(survey.whole.head, CODE_FIELD.lower()):
+        yield _MARK
     leaves = [(part, kind) for part, kind in survey.leaves if kind is None or kind.kind.startswith(_TEXTS)]
     for part, kind in leaves[:MAX_TEXTS]:
         yield _text(content, part, kind)

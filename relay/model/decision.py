@@ -55,6 +55,16 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
+class Pickup:
+    """Lay it, locked by a code, where its recipient opens it in a browser."""
+
+    rule: str
+    reason: str
+    fingerprint: str = ""
+    binding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Do not send; the sender is told."""
 
@@ -84,9 +94,9 @@ class Defer:
     reason: str
 
 
-Decision = Pass | Encrypt | Clear | Refuse | Hold | Defer
+Decision = Pass | Encrypt | Clear | Pickup | Refuse | Hold | Defer
 
 
 def verb(decision: Decision) -> str:
-    """The word of the trace and of `explain`: pass, encrypt, clear, refuse, hold, defer."""
+    """The word of the trace and of `explain`: pass, encrypt, clear, pickup, refuse, hold, defer."""
     return type(decision).__name__.lower()

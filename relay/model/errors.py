@@ -18,6 +18,7 @@
     ├── ListenError           an address that cannot be listened on
     ├── ChannelError          the public web service cannot be reached or does not answer as it should; temporary
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
+    ├── PickupError           a pick-up that is not there, or is over
     ├── OwnError              own addresses: not of our domains, no certificate, not in this state
     └── BackupError           a backup that cannot be written, or may not be restored
 
@@ -128,6 +129,10 @@ class PostfixError(RelayError):
 
 class OwnError(RelayError):
     """What was asked for an own address cannot be done; the sentence says why."""
+
+
+class PickupError(RelayError):
+    """What was asked for a pick-up cannot be done; the sentence says why."""
 
 
 class BackupError(RelayError):

@@ -82,6 +82,11 @@ def notice_refused(id_: str) -> Reply:
     return Reply(451, "4.4.1", f"The notice to the sender cannot be delivered, id {id_}")
 
 
+def code_not_handed_over(id_: str) -> Reply:
+    """The code of a pick-up could not be handed over: nobody may open it yet."""
+    return Reply(451, "4.4.1", f"The code cannot be handed over now, id {id_}")
+
+
 def undecided(id_: str) -> Reply:
     """The one SMTP answer for several recipients of whom one has to wait."""
     return Reply(451, "4.3.0", f"Not finished for every recipient, id {id_}")

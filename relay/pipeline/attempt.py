@@ -35,6 +35,13 @@ class Attempt:
         """Once there are decisions."""
         self._story = story
 
+    @property
+    def digest(self) -> bytes:
+        """What identifies the transaction over all its retries."""
+        if self.ledger is None:
+            raise RuntimeError("the message is not received yet")
+        return self.ledger.digest
+
     async def replies(self) -> tuple[Reply, ...]:
         """One a recipient, in the envelope's order; whatever is unforeseen is 451."""
         transaction = self.transaction

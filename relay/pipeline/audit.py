@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from relay.mail import headers
-from relay.model import Decision, Encrypt, Hold, Record, Refuse, Reply, verb
+from relay.model import Decision, Encrypt, Hold, Pickup, Record, Refuse, Reply, verb
 from relay.model.errors import StoreError
 from relay.model.incoming import Incoming
 from relay.model.trace import OUT
@@ -115,7 +115,7 @@ class AuditEntry:
 def _keys(decision: Decision | Incoming) -> tuple[str, str]:
     """The fingerprints of what it is encrypted to, or of what must not be used, and the binding that they are from."""
     match decision:
-        case Encrypt() | Refuse() | Hold():
+        case Encrypt() | Refuse() | Hold() | Pickup():
             return decision.fingerprint, decision.binding
         case _:
             return "", ""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from relay import policy
 from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable, verb
+from relay.model.pickup import Obstacle
 from relay.pipeline.author import NOBODY, Author
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import NO_CHECK, OpenedCheck
+from relay.pipeline.pickup_terms import PickupTerms
 from relay.pipeline.ports import Lookups
 from relay.pipeline.transaction import Transaction
 from relay.policy import Rule
@@ -35,6 +37,8 @@ class Decider:
     late_unsigned: bool = True
     """A mail that leaves long after its Date is not signed."""
     opened: OpenedCheck = NO_CHECK
+    pickups: PickupTerms | None = None
+    """None: nothing becomes a pick-up."""
 
     async def decide(self, transaction: Transaction, facts: Facts, author: Author = NOBODY) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""
@@ -52,7 +56,15 @@ class Decider:
         decisions: dict[int, Decision] = {}
         for index, rule in rules.items():
             lookup = found.get(addresses[index])
-            decision = policy.decide(rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone)
+            refused = self.pickups.refused(facts, rule, addresses[index]) if self.pickups else None
+            decision = refused or policy.decide(
+                rule,
+                facts.encrypted,
+                lookup,
+                late=late,
+                left_alone=facts.left_alone,
+                obstacle=await self._obstacle(transaction, facts, index, rule),
+            )
             decisions[index] = decision
             transaction.log.info(
                 Event.DECIDED,
@@ -63,6 +75,11 @@ class Decider:
             )
             await yield_to_others(index)
         return decisions
+
+    async def _obstacle(self, transaction: Transaction, facts: Facts, index: int, rule: Rule) -> Obstacle | None:
+        if self.pickups is None:
+            return Obstacle.NOBODY
+        return await self.pickups.obstacle(transaction, facts, index, rule)
 
     async def _look_up(
         self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]], lookups: Lookups | None

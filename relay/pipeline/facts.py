@@ -11,6 +11,7 @@ from relay.mail import headers, mime
 from relay.mail.ciphertext import CMS
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
 from relay.mail.opened_mark import NO_TRACES, Traces, traces
+from relay.mail.quoted_code import quotes_code
 from relay.mail.shape import Protection, Shape, shape_of
 from relay.model import Address, Decision, Inbound
 from relay.policy import NOT_ENCRYPTED, Encrypted, Message, Rule, Telling, Text, candidates, telling
@@ -18,9 +19,10 @@ from relay.policy.text import MAX_ELEMENTS
 from relay.process.pool import Document
 
 
-async def read(inbound: Inbound, document: Document) -> Facts:
-    """The facts of this message."""
-    return Facts(inbound, *await document.run(_read, inbound))
+async def read(inbound: Inbound, document: Document, *, codes: bool = False) -> Facts:
+    """The facts of this message; `codes`: also whether it quotes the code of a pick-up."""
+    found = await document.run(_read, inbound)
+    return Facts(inbound, *found, quotes_code=codes and await document.run(quotes_code, inbound.content))
 
 
 def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients, Traces]:
@@ -39,13 +41,15 @@ _KEPT_WHOLE = frozenset({"multipart/report", "multipart/signed", "multipart/encr
 class Facts:
     """The message's side of the rules; `of` adds the recipient."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is known of a message
         self,
         inbound: Inbound,
         head: headers.Head,
         shape: Shape,
         hidden: HiddenRecipients = NOBODY,
         opened: Traces = NO_TRACES,
+        *,
+        quotes_code: bool = False,
     ) -> None:
         self._inbound = inbound
         self._head = head
@@ -54,6 +58,8 @@ class Facts:
         """Who stands in To and Cc, and who does not."""
         self.opened = opened
         """What tells that it was decrypted here, or carries or answers such a mail."""
+        self.quotes_code = quotes_code
+        """Whether the code of a pick-up stands in it."""
 
     @classmethod
     def unread(cls, inbound: Inbound) -> Self:

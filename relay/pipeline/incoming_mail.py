@@ -11,6 +11,7 @@ from relay.mail.wrapped import Notes, wrapped
 from relay.model import Inbound
 from relay.model.incoming import Incoming
 from relay.model.mark import Encryption, Mark, Signed
+from relay.model.opened import Reason
 from relay.pipeline.letter import Letter
 from relay.pipeline.open import Finding
 
@@ -86,8 +87,8 @@ class MailMaker:
 def _opened(letter: Letter, treated: Treated) -> tuple[tuple[Field, ...], bytes, bytes | memoryview] | None:
     if treated.finding is None:
         return None
-    good = treated.mark.signature is Signed.GOOD
-    return inside.opened_fields(letter.fields, treated.finding.inside, answers=good), b"\r\n", treated.finding.body
+    answers = treated.mark.signature is Signed.GOOD or treated.mark.reason is Reason.PICKUP  # our own Reply-To
+    return inside.opened_fields(letter.fields, treated.finding.inside, answers=answers), b"\r\n", treated.finding.body
 
 
 def _separated(content: bytes) -> bytes:

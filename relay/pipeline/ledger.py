@@ -94,12 +94,12 @@ class LedgerEntry:
         self.known = known
         """What was written by earlier attempts."""
         self._ledger = ledger
-        self._digest = digest
+        self.digest = digest
         self._recorded: set[str] = set()
 
     def is_ours(self) -> bool:
         """Whether no other attempt can have begun: else nothing more is handed over."""
-        return self._ledger.holds(self._digest)
+        return self._ledger.holds(self.digest)
 
     async def record(self, keys: Iterable[str]) -> int:
         """Write down those that are not yet; how many of them have to wait for the store."""
@@ -107,13 +107,13 @@ class LedgerEntry:
         if not new:
             return 0
         self._recorded.update(new)
-        return 0 if await self._ledger.record(self._digest, new) else len(new)
+        return 0 if await self._ledger.record(self.digest, new) else len(new)
 
     async def forget(self, keys: Iterable[str]) -> None:
         """Take out those that are written down. Raises `StoreError`."""
         if rows := sorted({*keys} & (self.known | self._recorded)):
-            await self._ledger.forget(self._digest, rows)
+            await self._ledger.forget(self.digest, rows)
 
     def close(self) -> None:
         """The attempt is over."""
-        self._ledger.close(self._digest)
+        self._ledger.close(self.digest)

@@ -22,6 +22,7 @@ from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.facts import Facts, read
 from relay.pipeline.grouping import Group, group_recipients, unchanged
 from relay.pipeline.notify import Notifier
+from relay.pipeline.pickup import Pickups
 from relay.pipeline.receive import Receiver
 from relay.pipeline.transaction import Transaction
 from relay.process.budget import Lease
@@ -38,6 +39,8 @@ class Pipeline:
     deliverer: Deliverer
     notifier: Notifier
     audit: Audit
+    pickups: Pickups | None = None
+    """None: nothing becomes a pick-up."""
     authors: Authors = field(default_factory=Authors)
     shadow: bool = False
     """Decisions are only traced, and mails are passed on unchanged."""
@@ -52,7 +55,8 @@ class Pipeline:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
-            await self._follow_rules(attempt, await read(transaction.inbound, document), document, lease)
+            facts = await read(transaction.inbound, document, codes=self.pickups is not None)
+            await self._follow_rules(attempt, facts, document, lease)
 
     async def _follow_rules(self, attempt: Attempt, facts: Facts, document: Document, lease: Lease) -> None:
         transaction = attempt.transaction
@@ -61,8 +65,11 @@ class Pipeline:
         attempt.audit = AuditEntry(self.audit, transaction, decisions)
         answer_decided(transaction, decisions, facts)
         messages = await self._make(attempt, decisions, facts, author, document, lease)
+        locked = await self.pickups.prepare(attempt, decisions, facts.hidden, document) if self.pickups else []
         document.close()
         undelivered = await self.deliverer.deliver(attempt, messages)
+        if self.pickups:
+            await self.pickups.deliver(attempt, locked)
         await self.notifier.tell_refused(attempt, decisions)
         await self.notifier.tell_undelivered(attempt, undelivered, facts)
         await self.notifier.tell_held(attempt, decisions, facts)
@@ -77,7 +84,7 @@ class Pipeline:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
-            facts = await attempt.guarded(read(transaction.inbound, document))
+            facts = await attempt.guarded(read(transaction.inbound, document, codes=self.pickups is not None))
             if facts and await self.decider.opened.is_opened(facts):
                 transaction.leave_shadow()
                 with self.batch.budget.lease() as lease:

@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: eleven ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: sixteen ports of one to three methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
@@ -11,6 +11,7 @@ from typing import Protocol
 from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Signer, Unreadable
 from relay.model.opened import Closed, Entitled, Opened, Signature
 from relay.model.own import OwnKey
+from relay.model.pickup import Pickup
 
 
 class Source(Protocol):
@@ -165,3 +166,53 @@ class Examiner(Protocol):
 
         Raises `EngineError`.
         """
+
+
+class OwnPeople(Protocol):
+    """Our own addresses."""
+
+    async def certificate(self, address: Address) -> OwnKey | None:
+        """That of an address which exists and may be written to; None for every other. Raises `StoreError`."""
+
+
+class PickupService(Protocol):
+    """The public web service, which shows pick-ups. Everything raises `ChannelError`."""
+
+    async def put(self, pickup: Pickup, ciphertext: bytes) -> None:
+        """Keep it, unseen, in place of an earlier one with its id."""
+
+    async def activate(self, pickup: Pickup) -> bool:
+        """It may be opened from now on; False where it is not there."""
+
+    async def remove(self, pickup: Pickup) -> None:
+        """It is gone."""
+
+
+class PickupRegister(Protocol):
+    """What the relay knows of pick-ups. Everything raises `StoreError`."""
+
+    async def of(self, transaction: bytes, recipient: Address) -> Pickup | None:
+        """What an earlier attempt at this mail has made for this recipient."""
+
+    async def put(self, one: Pickup) -> None:
+        """Write it down, in place of what had its id."""
+
+    async def activate(self, one: Pickup) -> None:
+        """It may be opened, and a code that was given beforehand is used up."""
+
+
+class Presets(Protocol):
+    """Codes that recipients were given beforehand."""
+
+    async def known(self, recipient: Address) -> bool:
+        """Whether there is one. Raises `StoreError`."""
+
+    async def code(self, recipient: Address) -> str | None:
+        """The one that is not used yet. Raises `StoreError` and `EngineError`."""
+
+
+class CodeHook(Protocol):
+    """A program of the site that hands codes over."""
+
+    async def hand_over(self, recipient: Address, code: str) -> bool:
+        """Whether it says that it did. Never raises."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from relay.model import (
     Certificate,
@@ -24,11 +24,13 @@ from relay.model import (
     NotFound,
     Outage,
     Pass,
+    Pickup,
     Refuse,
     Unusable,
     Why,
 )
 from relay.model.decision import NOT_SIGNED
+from relay.model.pickup import Obstacle
 from relay.policy.rule import Encryption, PassEncrypted, Rule, WithoutKey
 
 NEVER = "the rule says never"
@@ -77,28 +79,36 @@ def needs_key(rule: Rule, encrypted: Encrypted) -> bool:
     return rule.encrypt is not Encryption.NEVER and not passes
 
 
-def decide(
-    rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool = False, left_alone: bool = False
+def decide(  # noqa: PLR0913  what a decision hangs on
+    rule: Rule,
+    encrypted: Encrypted,
+    lookup: Lookup | None,
+    *,
+    late: bool = False,
+    left_alone: bool = False,
+    obstacle: Obstacle | None = None,
 ) -> Decision:
     """What is to be done.
 
     `late`: it loses its signature because it leaves too long after or before its Date; `left_alone`: in clear it gets
-    none, whatever the rule says.
+    none, whatever the rule says; `obstacle`: why it cannot become a pick-up.
     """
-    decision = _decide(rule, encrypted, lookup, late=late)
+    decision = _decide(rule, encrypted, lookup, obstacle, late=late)
     if not isinstance(decision, Clear) or not rule.sign_clear or left_alone or encrypted.kind:
         return decision
     return replace(decision, sign=not late, reason=f"{decision.reason}{NOT_SIGNED if late else ''}")
 
 
-def _decide(rule: Rule, encrypted: Encrypted, lookup: Lookup | None, *, late: bool) -> Decision:
+def _decide(
+    rule: Rule, encrypted: Encrypted, lookup: Lookup | None, obstacle: Obstacle | None, *, late: bool
+) -> Decision:
     if rule.encrypt is Encryption.NEVER:
         return Clear(rule.name, NEVER)
     if encrypted.kind is None:
-        return _by_lookup(rule, lookup, encrypted.doubt, late=late and rule.sign)
+        return _by_lookup(rule, lookup, encrypted.doubt, obstacle, late=late and rule.sign)
     if rule.pass_encrypted is PassEncrypted.ANY or encrypted.known(lookup):
         return Pass(rule.name, f"already encrypted: {encrypted.kind}")
-    return _by_lookup(rule, lookup, Doubt.UNKNOWN_KEYS, late=late and rule.sign)
+    return _by_lookup(rule, lookup, Doubt.UNKNOWN_KEYS, obstacle, late=late and rule.sign)
 
 
 def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
@@ -109,13 +119,25 @@ def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automa
             return Telling.NOTICE if possible and not by_reply else Telling.REPLY
         case Hold():
             return Telling.NOTICE if possible else Telling.NOTHING
-        case Pass() | Encrypt() | Clear() | Defer():
+        case Pass() | Encrypt() | Clear() | Pickup() | Defer():
             return Telling.NOTHING
         case _ as never:
             assert_never(never)
 
 
-def _by_lookup(rule: Rule, lookup: Lookup | None, doubt: Doubt | None, *, late: bool) -> Decision:
+class _Key(NamedTuple):
+    """The one that must not be used."""
+
+    fingerprint: str = ""
+    binding: str = ""
+
+
+_NO_KEY = _Key()
+
+
+def _by_lookup(
+    rule: Rule, lookup: Lookup | None, doubt: Doubt | None, obstacle: Obstacle | None, *, late: bool
+) -> Decision:
     match lookup:
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
@@ -123,19 +145,20 @@ def _by_lookup(rule: Rule, lookup: Lookup | None, doubt: Doubt | None, *, late: 
             sign = rule.sign and not late
             return Encrypt(rule.name, lookup, sign=sign, protect_subject=rule.protect_subject, late=late)
         case NotFound():
-            return _without_key(rule, doubt)
+            return _without_key(rule, doubt, obstacle)
         case Unusable():
-            return _not_encrypted(rule, lookup.why, doubt, lookup.fingerprint, lookup.binding)
+            return _not_encrypted(rule, lookup.why, doubt, obstacle, _Key(lookup.fingerprint, lookup.binding))
         case Outage(source=source, reason=reason):
-            return _without_key(rule, doubt) if source in rule.excused else Defer(rule.name, f"{source}: {reason}")
+            excused = source in rule.excused
+            return _without_key(rule, doubt, obstacle) if excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
             assert_never(never)
 
 
-def _without_key(rule: Rule, doubt: Doubt | None) -> Decision:
+def _without_key(rule: Rule, doubt: Doubt | None, obstacle: Obstacle | None) -> Decision:
     if rule.encrypt is Encryption.PREFERRED:
         return Clear(rule.name, _reason(Why.NO_KEY, doubt))
-    return _not_encrypted(rule, Why.NO_KEY, doubt)
+    return _not_encrypted(rule, Why.NO_KEY, doubt, obstacle)
 
 
 def _reason(why: Why, doubt: Doubt | None) -> str:
@@ -143,13 +166,28 @@ def _reason(why: Why, doubt: Doubt | None) -> str:
 
 
 def _not_encrypted(
-    rule: Rule, why: Why, doubt: Doubt | None, fingerprint: str = "", binding: str = ""
-) -> Refuse | Hold:
+    rule: Rule, why: Why, doubt: Doubt | None, obstacle: Obstacle | None, key: _Key = _NO_KEY
+) -> Refuse | Hold | Pickup:
     reason = _reason(why, doubt)
     match rule.without_key:
         case WithoutKey.REFUSE:
-            return Refuse(rule.name, reason, rule.by_reply, fingerprint, binding)
+            return Refuse(rule.name, reason, rule.by_reply, *key)
         case WithoutKey.HOLD:
-            return Hold(rule.name, reason, fingerprint, binding)
+            return Hold(rule.name, reason, *key)
+        case WithoutKey.PICKUP:
+            return _picked_up(rule, reason, obstacle, key)
+        case _ as never:
+            assert_never(never)
+
+
+def _picked_up(rule: Rule, reason: str, obstacle: Obstacle | None, key: _Key) -> Refuse | Hold | Pickup:
+    """A mail that is too large will never be smaller; for the other obstacles there may be a key, or a code, later."""
+    match obstacle:
+        case None:
+            return Pickup(rule.name, reason, *key)
+        case Obstacle.TOO_LARGE:
+            return Refuse(rule.name, f"{reason}, {obstacle}", rule.by_reply, *key)
+        case Obstacle.NOBODY | Obstacle.NO_CODE:
+            return Hold(rule.name, f"{reason}, {obstacle}", *key)
         case _ as never:
             assert_never(never)

@@ -30,6 +30,8 @@ class WithoutKey(StrEnum):
 
     REFUSE = "refuse"
     HOLD = "hold"
+    PICKUP = "pickup"
+    """Its recipient opens it in a browser, with a code."""
 
 
 class PassEncrypted(StrEnum):

@@ -27,6 +27,7 @@ from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
+from relay.store.pickups import Pickups
 from relay.store.trace import Selection, Sum, Trace
 from relay.store.verification import ChainVerdict, Verdict
 
@@ -49,6 +50,7 @@ __all__ = [
     "Network",
     "OpenedMail",
     "OwnKeys",
+    "Pickups",
     "Result",
     "Selection",
     "Store",
@@ -72,6 +74,7 @@ class Store:
     leases: Leases
     own_keys: OwnKeys
     opened_mail: OpenedMail
+    pickups: Pickups
 
     @classmethod
     async def open(
@@ -104,6 +107,7 @@ class Store:
             leases=Leases(database, clock, network.node),
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
+            pickups=Pickups(database, clock),
         )
 
     async def turns(self) -> Turns | None:

@@ -24,6 +24,7 @@ _VISIBLE = (
 )
 _SHOWN = select(*_OBJECT).where(*_VISIBLE)  # made once: making a statement costs more than SQLite's work
 _SHOWN_FACTS = select(*_FACTS).where(*_VISIBLE)
+_SHOWN_PROOF = select(objects.c.proof).where(*_VISIBLE)
 
 
 class PublicObjects:
@@ -43,6 +44,11 @@ class PublicObjects:
         """The same without its octets."""
         row = await self._read(_SHOWN_FACTS, kind, name)
         return None if row is None else ObjectFacts(*row)
+
+    async def proof(self, kind: ObjectKind, name: str) -> bytes | None:
+        """SHA-256 of the token that proves that it was read; None where visitors do not see it."""
+        row = await self._read(_SHOWN_PROOF, kind, name)
+        return None if row is None else bytes(row[0])
 
     async def listed(self, kind: ObjectKind, after: str, limit: int) -> list[ObjectFacts]:
         """So many, sorted by id, that come after this one; inactive and expired ones too."""

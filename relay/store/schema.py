@@ -236,6 +236,32 @@ return_tokens = Table(
     Column("made", Double, nullable=False),
 )
 """Return paths given to mail that was opened."""
+pickups = Table(
+    "pickup",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("mail", LargeBinary, nullable=False),
+    Column("recipient", Octets, nullable=False),
+    Column("recipient_text", Octets, nullable=False),
+    Column("sender", Octets, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("opened", Double),
+    Column("warned", Boolean, nullable=False),
+)
+"""`mail`: the digest of the transaction that it was made of."""
+
+pickup_presets = Table(
+    "pickup_preset",
+    tables,
+    Column("recipient", Octets, primary_key=True),
+    Column("code", LargeBinary, nullable=False),
+    Column("expires", Double, nullable=False),
+)
+"""Codes that recipients were given beforehand, encrypted."""
 
 # {octets} is BLOB or BYTEA; {integer} is INTEGER (which SQLite makes the row's own number) or BIGINT; {clustered} keeps
 # the rows of a SQLite table in the order of its primary key, which PostgreSQL has no word for.
@@ -365,9 +391,21 @@ _NODES = (
     "ALTER TABLE schema_version ADD COLUMN writers BIGINT NOT NULL DEFAULT 4",
 )
 
+_PICKUPS = (
+    """CREATE TABLE pickup (
+        id TEXT NOT NULL PRIMARY KEY, mail {octets} NOT NULL, recipient {octets} NOT NULL,
+        recipient_text {octets} NOT NULL, sender {octets} NOT NULL, created DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL, size BIGINT NOT NULL, proof {octets} NOT NULL, state TEXT NOT NULL,
+        opened DOUBLE PRECISION, warned BOOLEAN NOT NULL)""",
+    "CREATE INDEX pickup_mail ON pickup (mail, recipient)",
+    "CREATE INDEX pickup_expires ON pickup (expires)",
+    """CREATE TABLE pickup_preset (
+        recipient {octets} NOT NULL PRIMARY KEY, code {octets} NOT NULL, expires DOUBLE PRECISION NOT NULL)""",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _SECOND,
     _THIRD,
-    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS),
+    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS, *_PICKUPS),
 )

@@ -5,8 +5,8 @@ rows in place of a store's in one transaction of that store, so that a running r
 new ones, never a mixture; nothing is replaced where the block inside raises.
 
 A store that is not new keeps the ledger (an older one would have mails in transit sent twice, or never), what it knows
-of opened mail, and the leases. It also keeps its trace where that continues the copy's: what happened since the backup
-is not lost.
+of opened mail, the leases, and the pick-ups, which lie on the public service as they are now. It also keeps its trace
+where that continues the copy's: what happened since the backup is not lost.
 
 All functions block. Raises `StoreError`, also where the copy is corrupt or was written by a newer version.
 """
@@ -35,6 +35,8 @@ from relay.store.schema import (
     own_keys,
     own_organisation,
     own_subkeys,
+    pickup_presets,
+    pickups,
     return_tokens,
     schema_version,
     tables,
@@ -45,7 +47,9 @@ _PLAIN_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON \w+ \(\w+(?:, \w+)*\
 _PLAIN_TABLE = re.compile(r"""CREATE TABLE (?:\w+|"\w+") ?\((?:[\w\s,()]|'\w*')+""", re.ASCII)
 _COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\(", re.ASCII | re.IGNORECASE)
 
-_UNDER_WAY = frozenset({ledger.name, duties.name, opened_identifiers.name, return_tokens.name})
+_UNDER_WAY = frozenset(
+    {ledger.name, duties.name, opened_identifiers.name, return_tokens.name, pickups.name, pickup_presets.name}
+)
 _OWN = frozenset({own_organisation.name, own_keys.name, own_subkeys.name, own_allowed.name, own_deleted.name})
 """What was published since the copy stays, and so do the tombstones of deleted subkeys."""
 _TRACE = frozenset({trace.name, chain.name})

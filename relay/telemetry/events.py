@@ -57,6 +57,9 @@ class Event(StrEnum):
     NEXT_HOP_FAILED = "next_hop_failed"
     NOTICE_SENT = "notice_sent"
     RETURN_IGNORED = "return_ignored"
+    PICKUP_STORED = "pickup_stored"
+    PICKUP_OPENED = "pickup_opened"
+    PICKUP_ANSWERED = "pickup_answered"
     ANSWERED = "answered"
     UNANSWERED = "unanswered"
     # Keys

@@ -45,9 +45,10 @@ ONLY: dict[str, set[str]] = {
     "channel": {"model"},
     "web.public": {
         *("model", "mail", "process", "telemetry", "config", "channel", "store.public", "web.http", "web.channel"),
-        *("daemon.signals", "daemon.systemd", "daemon.tls"),
+        *("daemon.signals", "daemon.systemd", "daemon.tls", "web.pickup"),
     },  # nothing that could reach the relay's store, its keyring or an engine
     "web.channel": {"model", "channel", "store.public", "web.http"},
+    "web.pickup": {"model", "mail", "config", "store.public", "web.http"},
     "web.http": {"model", "process", "telemetry"},
 }
 """What these import; `daemon`, `admin` and `cli` may import all that is below them."""

@@ -44,6 +44,11 @@ RIGHT_USE = {
     "own revoke": ["a@b.example", "--yes"],
     "own publish": ["ldap"],
     "wkd export": ["nowhere"],
+    "pickup list": [],
+    "pickup show": ["0123456789"],
+    "pickup withdraw": ["0123456789"],
+    "pickup extend": ["0123456789"],
+    "pickup preset": ["a@b.example"],
     "backup": ["nowhere.tar"],
     "restore": ["config.yaml", "--yes"],
     "postfix show": [],
@@ -55,10 +60,11 @@ RIGHT_USE = {
     "config diff": [],
     "config get": ["policy"],
     "web public": [],
+    "web hashes": [],
 }
 WITHOUT_STORE = {
     *("check", "keys generate", "postfix show", "postfix install", "restore", "status"),
-    *("config test", "config show", "config diff", "config get", "web public"),
+    *("config test", "config show", "config diff", "config get", "web public", "web hashes"),
 }
 """They tell of it in other ways, or do not look."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
@@ -126,7 +132,7 @@ def test_what_is_used_wrongly_is_status_2(config: Path, capsys: Capsys, words: l
     assert not (config.parent / "keyring" / "private-keys-v1.d").exists()
 
 
-@pytest.mark.parametrize("name", [name for name in RIGHT_USE if name != "web public"])  # which needs no policy
+@pytest.mark.parametrize("name", [name for name in RIGHT_USE if not name.startswith("web ")])  # they need no policy
 def test_every_command_names_all_faults_of_the_configuration(name: str, config: Path, capsys: Capsys) -> None:
     config.write_text("polcy: []\nlisten: 5\n")
     done = program(capsys, "-c", config, *name.split(), *RIGHT_USE[name])

@@ -33,6 +33,7 @@ from relay.model import (
     verb,
 )
 from relay.model.errors import AddressError
+from relay.model.pickup import Obstacle
 from relay.policy import (
     DEFAULT_RULE,
     NOT_ENCRYPTED,
@@ -90,7 +91,7 @@ DECISIONS: dict[str, tuple[str, ...]] = {
     "wkd_outage": tuple(WkdOutage),
 }
 TELLINGS: dict[str, tuple[str, ...]] = {
-    "decision": ("pass", "encrypt", "clear", "refuse", "hold", "defer"),
+    "decision": ("pass", "encrypt", "clear", "pickup", "refuse", "hold", "defer"),
     "refuse_with": ("notice", "reply"),
     "sender is <>": YES_OR_NO,
     "NOTIFY=NEVER": YES_OR_NO,
@@ -148,6 +149,17 @@ def test_the_table_of_decisions_holds_every_combination_once_and_is_true() -> No
         decision = decided(case)
         assert (verb(decision), decision.reason) == (row["decision"], row["reason"].replace(" (but)", BUT)), case
         assert decision.rule == "a rule"
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "action"), [(Obstacle.TOO_LARGE, "refuse"), (Obstacle.NOBODY, "hold"), (Obstacle.NO_CODE, "hold")]
+)
+@pytest.mark.parametrize("key", ["none", "unusable"])
+def test_a_mail_that_cannot_become_a_pickup_never_leaves_in_clear(obstacle: Obstacle, action: str, key: str) -> None:
+    rule = Rule("a rule", without_key=WithoutKey.PICKUP)
+    decision = decide(rule, NOT_ENCRYPTED, LOOKUPS[key], obstacle=obstacle)
+    assert verb(decision) == action
+    assert decision.reason.endswith(f", {obstacle}")
 
 
 def test_the_table_of_tellings_holds_every_combination_once_and_is_true() -> None:

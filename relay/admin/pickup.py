@@ -1,0 +1,86 @@
+"""Pick-ups, as administrators manage them: listed, withdrawn, extended; codes given beforehand.
+
+Raises `PickupError` with a sentence, `ChannelError`, `StoreError` and `EngineError`.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from relay import codes
+from relay.channel.client import Channel
+from relay.config import Config
+from relay.daemon import tls
+from relay.daemon.pickups import build_presets
+from relay.model import Address
+from relay.model.errors import PickupError
+from relay.model.pickup import Pickup, PickupState
+from relay.model.public import ObjectKind
+from relay.store import Store
+
+SHORTEST = 6
+"""Characters that name one by the beginning of its id."""
+
+
+async def listed(store: Store, *, ended: bool = False) -> list[Pickup]:
+    """Those that can be opened now, the newest first; `ended`: the others too, as far as they are remembered."""
+    now = time.time()
+    return [one for one in await store.pickups.all() if ended or _is_open(one, now)]
+
+
+async def found(store: Store, name: str) -> Pickup:
+    """The one with this id, or whose id begins so."""
+    if len(name) >= SHORTEST:
+        several = [one for one in await store.pickups.all() if one.id.startswith(name)]
+        if len(several) == 1:
+            return several[0]
+    raise PickupError(f"no pick-up is named {name}: pickup list shows their ids")
+
+
+async def withdraw(config: Config, store: Store, name: str) -> Pickup:
+    """Nobody can open it any more."""
+    one = await found(store, name)
+    async with _channel(config) as channel:
+        await channel.remove(ObjectKind.PICKUP, one.id)
+    if one.state is PickupState.ACTIVE:
+        await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
+    return one
+
+
+async def extend(config: Config, store: Store, name: str, seconds: float) -> float:
+    """It can be opened for so long from now; until when, in seconds since the epoch."""
+    one = await found(store, name)
+    expires = time.time() + seconds
+    async with _channel(config) as channel:
+        there = _is_open(one, time.time()) and await channel.expire(ObjectKind.PICKUP, one.id, math.ceil(expires))
+    if not there:
+        raise PickupError("it is over, and what is deleted does not come back: the mail has to be sent again")
+    await store.pickups.change(one.id, expires=expires, warned=False)
+    return expires
+
+
+async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> str:
+    """A new code that locks the next mail to this recipient within so many seconds, in place of an earlier one."""
+    code = codes.new(config.notices.language)
+    closed = await build_presets(config, store).vault.close(code)
+    await store.pickups.set_preset(recipient, closed, time.time() + seconds)
+    return code
+
+
+def _is_open(one: Pickup, now: float) -> bool:
+    return one.state is PickupState.ACTIVE and one.expires > now
+
+
+@asynccontextmanager
+async def _channel(config: Config) -> AsyncIterator[Channel]:
+    if not config.web.linked:
+        raise PickupError("there is no public web service: web.public says where it listens")
+    channel = Channel(config.channel, tls.channel(config, ssl.Purpose.SERVER_AUTH))
+    try:
+        yield channel
+    finally:
+        await channel.close()

@@ -1,0 +1,161 @@
+"""`pgp-relay pickup …`: mail that its recipients open in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from relay.cli import values
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import complain, print_json, say
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.trace import NULL_SENDER
+
+if TYPE_CHECKING:
+    from relay.config import Config
+    from relay.model.pickup import Pickup
+    from relay.store import Store
+
+T = TypeVar("T")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, or at least six characters from its beginning.")]
+
+_SHORT = 8
+"""Characters of an id that name it."""
+_COLUMNS = (
+    Column("recipient", least=20),
+    Column("opened"),
+    Column("expires"),
+    Column("id"),
+    Column("sender", least=20, rank=1),
+    Column("created", rank=2),
+    Column("size", rank=3),
+)
+
+
+def list_(
+    context: typer.Context,
+    *,
+    ended: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    full: Full = False,
+    utc: Utc = False,
+    as_json: Json = False,
+) -> None:
+    """List the mails that wait for their readers, or were read.
+
+    $ pgp-relay pickup list
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    found = _with(context, lambda _config, store: pickup.listed(store, ended=ended))
+    if as_json:
+        print_json([_object(one) for one in found])
+        return
+    look = Look.of(full=full, utc=utc)
+    print_table(_COLUMNS, [_row(one, look) for one in found], whole=full, nothing="no mail waits to be picked up")
+
+
+def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = False) -> None:
+    """Show one: for whom, from whom, and whether it was opened.
+
+    $ pgp-relay pickup show 4f3abc91
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    one = _with(context, lambda _config, store: pickup.found(store, name))
+    if as_json:
+        print_json(_object(one))
+        return
+    look = Look.of(full=True, utc=utc)
+    for label, text in zip((column.title for column in _COLUMNS), _row(one, look), strict=True):
+        say((f"{label:<10}  ", "bold"), str(text))
+    say(("state       ", "bold"), one.state.value)
+
+
+def withdraw(context: typer.Context, name: Id) -> None:
+    """Delete one: nobody can open it any more.
+
+    $ pgp-relay pickup withdraw 4f3abc91
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    one = _with(context, lambda config, store: pickup.withdraw(config, store, name))
+    say(f"withdrawn: {one.id}")
+
+
+def extend(
+    context: typer.Context,
+    name: Id,
+    duration: Annotated[
+        str | None, typer.Argument(metavar="DURATION", help="From now; left out: as long as pickup.keep says.")
+    ] = None,
+    *,
+    utc: Utc = False,
+) -> None:
+    """Give its reader more time.
+
+    $ pgp-relay pickup extend 4f3abc91 14d
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    seconds = _duration("DURATION", duration)
+    until = _with(context, lambda c, store: pickup.extend(c, store, name, seconds or c.pickup.keep))
+    say(f"can be opened until {Look.of(full=True, utc=utc).moment(until)}")
+
+
+def preset(
+    context: typer.Context,
+    recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
+    *,
+    valid: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long it counts; left out: as pickup.keep says.")
+    ] = None,
+) -> None:
+    """Make a code to give to a recipient beforehand.
+
+    At a visit, say: it locks the next mail to this address. The code is shown this once.
+    It is stored encrypted until it is used, and is in no backup.
+
+    $ pgp-relay pickup preset cabinet.lefevre@ville.example
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    address, seconds = values.address(recipient), _duration("--valid", valid)
+    say(_with(context, lambda c, store: pickup.preset(c, store, address, seconds or c.pickup.keep)))
+    complain("Give it to the recipient now: it is not shown again.")
+
+
+def _duration(option: str, text: str | None) -> float | None:
+    from relay.config import duration  # noqa: PLC0415  takes long to load
+
+    return values.given(option, duration, text)
+
+
+def _with(context: typer.Context, work: Callable[[Config, Store], Awaitable[T]]) -> T:
+    config = context_of(context).config()
+    return with_store(config, lambda store: work(config, store))
+
+
+def _row(one: Pickup, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    opened = "no" if one.opened is None else look.moment(one.opened)
+    sender = one.sender.text if one.sender else NULL_SENDER
+    id_ = one.id if look.full else one.id[:_SHORT]
+    created, expires = look.moment(one.created), look.moment(one.expires)
+    return one.recipient.text, opened, expires, id_, sender, created, str(one.size)
+
+
+def _object(one: Pickup) -> dict[str, object]:
+    """The contract's fields."""
+    return {
+        "id": one.id,
+        "recipient": one.recipient.text,
+        "sender": one.sender.text if one.sender else "",
+        "created": moment(one.created),
+        "expires": moment(one.expires),
+        "opened": None if one.opened is None else moment(one.opened),
+        "size": one.size,
+    }

@@ -1,0 +1,76 @@
+"""The section `pickup`: mail that its recipient opens in a browser, with a code."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from relay.config.base import Contradiction, Section, setting
+from relay.config.values import Duration, File, Kind, Size, Text
+from relay.model.endpoint import is_loopback
+from relay.model.pickup import Handover
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def _page_url(text: str) -> str:
+    """`https://host`, without a `/` at its end; in clear within this machine alone."""
+    parts = urlsplit(text)
+    plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not (parts.scheme == "https" or plain) or not parts.hostname:
+        raise ValueError(f"“{text}” is no address of a page: write https://courrier.hopital.example")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        raise ValueError("the address ends behind the host: pages lie below it")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _colour(text: str) -> str:
+    if not _COLOUR.fullmatch(text):
+        raise ValueError("a colour is written #1f5fa8")
+    return text.lower()
+
+
+PageUrl = Annotated[str, AfterValidator(_page_url), Kind("URL")]
+Colour = Annotated[str, AfterValidator(_colour), Kind("colour")]
+
+
+class PickupKeys(Section):
+    """Reading without OpenPGP."""
+
+    url: PageUrl | None = setting(
+        None, "The public address of `web public`, such as `https://courrier.hopital.example`; null: no pick-ups."
+    )
+    keep: Duration = setting("30d", "How long a mail waits for its reader.")
+    code: Annotated[Handover, Field(strict=False)] = setting(
+        "sender",
+        "How the code gets to the recipient: the sender passes it on (it stands in a notice), it was given beforehand "
+        "(`pickup preset`), or a program of yours sends it (`hook`).",
+    )
+    hook: File | None = setting(
+        None,
+        "The program for `code: hook`; it reads the recipient's address and the code, a line each.",
+    )
+    phrase: Text | None = setting(
+        None, "A phrase that your correspondents know. It stands in every such mail, and tells it from a false one."
+    )
+    max_size: Size = setting("30MiB", "A larger mail is refused.")
+    organisation: Text | None = setting(
+        None, "Your name, on the page and in these mails; null: that in `notices.from`."
+    )
+    logo: File | None = setting(None, "Your logo on the page: SVG or PNG, at most 100 kB.")
+    colour: Colour = setting("#1f5fa8", "The page's colour.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if (self.hook is None) is (self.code is Handover.HOOK):
+            key = "hook" if self.hook else "code"
+            raise Contradiction(key, "code: hook and the program under hook belong together")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The name of the page's machine."""
+        return urlsplit(self.url or "").hostname or ""

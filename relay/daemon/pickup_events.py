@@ -1,0 +1,102 @@
+"""What readers did on the public service, judged again here: a pick-up was opened, or answered.
+
+Whatever comes from there may be a stranger's: it counts only where the pick-up is ours, its token fits, and an answer
+can be opened with the key of the one whom it is for. Raises `StoreError`, and `NextHopError` for what comes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from relay.config import Config
+from relay.daemon.public_link import Handler
+from relay.mail.notice_texts import Language
+from relay.mail.pickup_answer import Answers
+from relay.model import Address, Envelope, Inbound, Recipient
+from relay.model.errors import NextHopError
+from relay.model.pickup import Pickup, PickupState
+from relay.model.public import EventKind, PublicEvent
+from relay.pipeline.incoming import IncomingPipeline
+from relay.pipeline.opened_envelope import HeadersReturned
+from relay.pipeline.pickup_answer import AnswerTreater
+from relay.smtp.message_ids import new_id
+from relay.store import Pickups
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+SERVICE = "pickup"
+"""The local part of the address that answers come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PickupEvents:
+    """Handlers of `relay.daemon.public_link`."""
+
+    register: Pickups
+    answers: IncomingPipeline | None
+    """The incoming way for answers; None: there is none, and answers are dropped."""
+    mails: Answers
+
+    async def opened(self, event: PublicEvent, token: bytes) -> None:
+        """Note the first time."""
+        one = await self.register.get(event.about)
+        if one is None or one.state is not PickupState.ACTIVE:
+            return
+        if not hmac.compare_digest(hashlib.sha256(token).digest(), one.proof):
+            return
+        if await self.register.mark_opened(one.id, float(event.time)):
+            events.log().info(Event.PICKUP_OPENED, recipient=one.recipient.text)
+
+    async def answered(self, event: PublicEvent, ciphertext: bytes) -> None:
+        """Hand it to the original sender alone, by the incoming way."""
+        one = await self.register.get(event.about)
+        if one is None or one.sender is None or self.answers is None:
+            return
+        attempt = self.answers.begin(self._inbound(one, one.sender, event, ciphertext))
+        (reply,) = await attempt.replies()
+        await attempt.settle(delivered=False)  # the ledger knows who is served: an event may be told twice
+        if reply.temporary:
+            raise NextHopError("the answer to a pick-up cannot be delivered now")
+        events.log().info(Event.PICKUP_ANSWERED, recipient=one.recipient.text, code=reply.code)
+
+    def _inbound(self, one: Pickup, to: Address, event: PublicEvent, ciphertext: bytes) -> Inbound:
+        written = datetime.fromtimestamp(event.time, UTC)
+        return Inbound(
+            id=new_id(),
+            envelope=Envelope(self.mails.service, (Recipient(to, ("NOTIFY=NEVER",)),)),
+            content=self.mails.mail(one, to, ciphertext, written),
+            received=datetime.now(UTC),
+            peer="127.0.0.1",
+            helo=self.mails.service.domain,
+            protocol="HTTP",
+            single_answer=False,
+        )
+
+
+def handlers(config: Config, register: Pickups, incoming: IncomingPipeline | None) -> Mapping[EventKind, Handler]:
+    """What is done with readers' events."""
+    if config.pickup.url is None:
+        return {}
+    answers = replace(incoming, treater=_of_answers(incoming), envelopes=HeadersReturned()) if incoming else None
+    service = Address(f"{SERVICE}@{_domain(config.pickup.host)}")
+    found = PickupEvents(register, answers, Answers(service, Language(config.notices.language)))
+    return {EventKind.OPENED: found.opened, EventKind.ANSWER: found.answered}
+
+
+def _of_answers(incoming: IncomingPipeline) -> AnswerTreater:
+    treater = incoming.treater
+    return AnswerTreater(treater.opener, treater.register, treater.signers, treater.in_pool, treater.budget)
+
+
+def _domain(host: str) -> str:
+    """As the domain of an address: a literal where it is no name (RFC 5321 section 4.1.3)."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"

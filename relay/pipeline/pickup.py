@@ -1,0 +1,206 @@
+"""Pick-ups: locked and stored, unseen, before anything leaves; then code, activation, the recipient's mail, and 250.
+
+Promises: whoever is answered 250 can open the mail with a code that was handed over, and was told where. A crash at any
+point leaves a row in the store: a retry makes what nobody may open yet anew, with a new code, and only tells the
+recipient of what is active. Whatever fails is temporary for that recipient alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from relay import codes
+from relay.mail import pickup_payload
+from relay.mail.hidden_recipients import HiddenRecipients
+from relay.mail.pickup_letters import PickupLetters
+from relay.model import Address, Decision, Envelope, Inbound, Recipient, Reply, replies
+from relay.model import Pickup as PickupDecision
+from relay.model.errors import NextHopError, RelayError
+from relay.model.pickup import Pickup, PickupState
+from relay.pipeline.attempt import Attempt
+from relay.pipeline.encrypt_all import MADE_WITHIN
+from relay.pipeline.next_hop import NextHop
+from relay.pipeline.ports import CodeHook, Engine, OwnPeople, PickupRegister, PickupService, Presets
+from relay.pipeline.transaction import Transaction
+from relay.process.pool import Document
+from relay.telemetry.events import Event, unforeseen
+
+AT_ONCE = 4
+"""Pick-ups of one mail that are made at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One that is stored."""
+
+    index: int
+    pickup: Pickup
+    code: str | None = None
+    """What is to be handed over; None: its reader has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pickups:
+    """`prepare`, and when all else has left `deliver`."""
+
+    engine: Engine
+    service: PickupService
+    register: PickupRegister
+    presets: Presets
+    people: OwnPeople
+    hook: CodeHook | None
+    """None: the sender passes codes on."""
+    letters: PickupLetters
+    next_hop: NextHop
+    language: codes.Language
+    keep: float
+    answers: bool = False
+    """Whether a reader can answer."""
+
+    async def prepare(
+        self, attempt: Attempt, decisions: Mapping[int, Decision], hidden: HiddenRecipients, document: Document
+    ) -> list[Prepared]:
+        """Store one for each recipient whose mail becomes a pick-up; the others' failure is their reply."""
+        transaction = attempt.transaction
+        wanted = iter([i for i in transaction.open if isinstance(decisions.get(i), PickupDecision)])
+        made: list[Prepared] = []
+
+        async def work() -> None:
+            for index in wanted:
+                try:
+                    made.extend(await self._prepared(attempt, index, hidden, document))
+                except RelayError as error:
+                    _failed(transaction, index, error)
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        return sorted(made, key=lambda one: one.index)
+
+    async def deliver(self, attempt: Attempt, prepared: Sequence[Prepared]) -> None:
+        """Hand the codes over, let them be opened, and tell their recipients."""
+        transaction = attempt.transaction
+        for one in await self._handed_over(transaction, prepared):
+            try:
+                transaction.answer((one.index,), await self._released(transaction, one))
+            except RelayError as error:
+                _failed(transaction, one.index, error)
+            if transaction.is_accepted(one.index):
+                await attempt.record_served((one.index,))
+
+    async def _prepared(
+        self, attempt: Attempt, index: int, hidden: HiddenRecipients, document: Document
+    ) -> list[Prepared]:
+        transaction, digest = attempt.transaction, attempt.digest
+        recipient = transaction.recipients[index].address
+        known = await self.register.of(digest, recipient)
+        if known and known.state is PickupState.ACTIVE:
+            return [Prepared(index, known)]
+        if time.monotonic() > transaction.began + MADE_WITHIN:
+            return []
+        begun = time.monotonic()
+        preset = await self.presets.code(recipient)
+        code = preset or codes.new(self.language)
+        token = secrets.token_urlsafe(24)
+        ciphertext = await self._locked(transaction.inbound, hidden, token, code, document)
+        now = time.time()
+        pickup = Pickup(
+            id=known.id if known else secrets.token_hex(16),
+            transaction=digest,
+            recipient=recipient,
+            sender=transaction.inbound.envelope.sender,
+            created=now,
+            expires=now + self.keep,
+            size=len(ciphertext),
+            proof=hashlib.sha256(token.encode()).digest(),
+        )
+        await self.register.put(pickup)
+        await self.service.put(pickup, ciphertext)
+        transaction.log.info(Event.PICKUP_STORED, size=pickup.size, seconds=round(time.monotonic() - begun, 4))
+        return [Prepared(index, pickup, None if preset else code)]
+
+    async def _locked(
+        self, inbound: Inbound, hidden: HiddenRecipients, token: str, code: str, document: Document
+    ) -> bytes:
+        sender = inbound.envelope.sender
+        answer_key = await self.people.certificate(sender) if sender and self.answers else None
+        clear = await document.run(pickup_payload.payload, inbound.content, hidden, token, answer_key)
+        return await self.engine.lock(clear, code)
+
+    async def _handed_over(self, transaction: Transaction, prepared: Sequence[Prepared]) -> list[Prepared]:
+        """Those whose reader has the code, or will get it."""
+        waiting = [one for one in prepared if one.code is not None]
+        done = [one for one in prepared if one.code is None]
+        if not waiting:
+            return done
+        if self.hook:
+            handed = [one for one in waiting if await self._by_program(transaction, self.hook, one)]
+        else:
+            handed = waiting if await self._tell_codes(transaction, waiting) else []
+        for one in waiting:
+            if one not in handed:
+                transaction.answer((one.index,), replies.code_not_handed_over(transaction.inbound.id))
+        return sorted([*done, *handed], key=lambda one: one.index)
+
+    async def _by_program(self, transaction: Transaction, hook: CodeHook, one: Prepared) -> bool:
+        return self.next_hop.in_time(transaction) and await hook.hand_over(one.pickup.recipient, one.code or "")
+
+    async def _tell_codes(self, transaction: Transaction, waiting: Sequence[Prepared]) -> bool:
+        """Whether the sender has got them."""
+        inbound = transaction.inbound
+        sender = inbound.envelope.sender
+        if sender is None or not self.next_hop.in_time(transaction):
+            return False
+        told = [(one.pickup.recipient, one.code or "") for one in waiting]
+        letter = self.letters.codes(inbound, sender, told, max(one.pickup.expires for one in waiting))
+        options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
+        envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
+        try:
+            (reply,) = await self.next_hop.send(transaction, envelope, letter)
+        except NextHopError as error:
+            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(waiting), **unforeseen(error))
+            return False
+        transaction.log.info(Event.NOTICE_SENT, notice="code", recipients=len(told), code=reply.code)
+        return reply.accepted
+
+    async def _released(self, transaction: Transaction, one: Prepared) -> Reply:
+        """The recipient's reply, once the mail can be opened and its recipient was told. Raises `RelayError`."""
+        inbound, pickup = transaction.inbound, one.pickup
+        if pickup.state is not PickupState.ACTIVE:
+            if not await self.service.activate(pickup):
+                return replies.failed(inbound.id)
+            await self.register.activate(pickup)
+        if not self.next_hop.in_time(transaction):
+            return replies.next_hop_down(inbound.id)
+        letter = self.letters.announced(replace(pickup, state=PickupState.ACTIVE), datetime.now(UTC))
+        (reply,) = await self.next_hop.send(transaction, _envelope(transaction, one.index), letter)
+        transaction.log.info(Event.NEXT_HOP_REPLIED, recipient=pickup.recipient.text, code=reply.code)
+        if reply.permanent:
+            await self.service.remove(pickup)
+            await self.register.put(replace(pickup, state=PickupState.WITHDRAWN))
+        return replies.delivered(inbound.id) if reply.accepted else reply
+
+
+def _envelope(transaction: Transaction, index: int) -> Envelope:
+    """That of the mail, for one recipient; our letter needs neither 8BITMIME nor what a longer body would."""
+    envelope = transaction.inbound.envelope.only((transaction.recipients[index],))
+    kept = tuple(_options(envelope.options, envelope.recipients[0].address))
+    return replace(envelope, options=kept)
+
+
+def _options(options: Sequence[str], recipient: Address) -> Iterator[str]:
+    for option in options:
+        if not option.upper().startswith("BODY="):
+            yield option
+    if not recipient.is_ascii:
+        yield "BODY=8BITMIME"
+
+
+def _failed(transaction: Transaction, index: int, error: RelayError) -> None:
+    transaction.log.error(Event.FAILED, recipients=1, **unforeseen(error))
+    down = isinstance(error, NextHopError)
+    transaction.answer((index,), (replies.next_hop_down if down else replies.failed)(transaction.inbound.id))

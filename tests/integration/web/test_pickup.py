@@ -1,0 +1,281 @@
+"""A mail without a key, from the clinician to the reader's browser: real relay, public service and chromium."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pysequoia
+import pytest
+from lab import canary
+from lab.browser import browser, needs_browser, tab
+from lab.certificates import make_certificates
+from lab.french_mail import PDF, PDF_NAME, SUBJECT, french_mail
+from lab.password_readers import read_gnupg
+from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site, text
+from lab.waiting import wait_for
+
+from relay import codes
+
+if TYPE_CHECKING:  # only tests with a browser have it
+    from playwright.sync_api import Browser, Page
+
+HOSTILE = """<html><head><meta http-equiv="refresh" content="0;url=http://tracker.example/refresh">
+<style>@import url(http://tracker.example/style);</style><base href="http://tracker.example/"></head>
+<body onload="alert(1)" background="http://tracker.example/background">
+<script>fetch("http://tracker.example/script")</script><img src="http://tracker.example/pixel.png" onerror="alert(2)">
+<form action="http://tracker.example/form"><input name="code"><button>Envoyer</button></form>
+<iframe src="http://tracker.example/frame"></iframe><a href="javascript:alert(3)">a</a>
+<a href="https://example.org/">lien</a><svg><use href="http://tracker.example/svg#a"/></svg>
+<p style="background: url(http://tracker.example/url); color: red">lisible</p><img src="cid:courbe"></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with pickup_site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+def open_mail(page: Page, link: str, code: str) -> None:
+    page.goto(link)
+    page.fill("#code", code)
+    page.click("#open")
+    page.wait_for_selector("#letter:visible", timeout=60_000)
+
+
+@needs_browser
+def test_a_french_mail_is_read_and_its_file_saved_with_a_code_as_it_was_heard(
+    site: Site, chromium: Browser, tmp_path: Path
+) -> None:
+    mail = french_mail(DOCTOR, PATIENT)
+    assert site.send(mail) == [250]
+    heard = site.code().replace("-", " ").upper()
+
+    with tab(chromium) as page:
+        open_mail(page, site.link(), heard)
+        frame = page.frame_locator("#body iframe")
+
+        assert page.inner_text("#subject") == SUBJECT
+        assert "Dr Éloïse Martin" in page.inner_text("#from")
+        assert "rien d'inquiétant\u00a0: à bientôt !" in frame.locator("body").inner_text()
+        assert frame.locator("img").evaluate("one => one.naturalWidth") == 240
+        assert frame.locator("b").evaluate("one => getComputedStyle(one).color") == "rgb(26, 127, 55)"
+        with page.expect_download() as saved:
+            page.click("#attachments a")
+        assert saved.value.suggested_filename == PDF_NAME
+        saved.value.save_as(tmp_path / "saved.pdf")
+        assert (tmp_path / "saved.pdf").read_bytes() == PDF
+        with page.expect_download() as whole:
+            page.click("#eml")
+        whole.value.save_as(tmp_path / "whole.eml")
+        assert (tmp_path / "whole.eml").read_bytes() == mail
+        assert all(url.startswith((site.url, "blob:", "data:")) for url in page.asked)
+        assert page.context.cookies() == []
+    site.relay.wait_event("pickup_opened")
+    (listed, *_) = json.loads(site.relay.run("pickup", "list", "--json").stdout)
+    assert (listed["recipient"], listed["sender"], listed["opened"] is None) == (PATIENT, DOCTOR, False)
+
+
+@needs_browser
+def test_the_reader_answers_and_the_clinician_alone_has_it_decrypted_in_the_mailbox(
+    site: Site, chromium: Browser, tmp_path: Path
+) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    (tmp_path / "été.pdf").write_bytes(PDF)
+    words = "Merci, docteur : à très bientôt ! Je vous joins l'ordonnance."
+    canary.sent(f"Subject: {words}\r\n\r\n{words}\r\n".encode())
+
+    with tab(chromium) as page:
+        open_mail(page, site.link(), site.code())
+        page.fill("#answer", words)
+        page.set_input_files("#enclosed", tmp_path / "été.pdf")
+        page.click("#send")
+        page.wait_for_selector("#sent:visible", timeout=60_000)
+    (mail,) = site.mailbox.wait_for(1)
+    answer = message_from_bytes(mail.content, policy=policy.default)
+
+    assert list(mail.recipients) == [DOCTOR]
+    assert answer["X-PGP-Relay"] == "encryption=decrypted; signature=none; subject=unsigned; reason=pickup"
+    assert answer["Subject"] == f"Re: {SUBJECT}"
+    assert (str(answer["From"].addresses[0].addr_spec), answer["Reply-To"]) == ("pickup@[127.0.0.1]", PATIENT)
+    assert words in answer.get_body().get_content()
+    (file,) = answer.iter_attachments()
+    assert (file.get_filename(), file.get_content()) == ("été.pdf", PDF)
+    (row,) = site.relay.trace("--in", "--json")[-1:]
+    assert (row["action"], row["recipient"]) == ("decrypt", DOCTOR)
+
+
+def test_an_answer_of_who_has_not_opened_it_or_that_does_not_open_reaches_nobody(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    place = site.link().removeprefix(site.url)
+    told = site.web.ask(f"{place}/message")
+    token = message_from_bytes(read_gnupg(told.body, site.code()))["X-Pickup-Token"]
+    stranger = bytes(pysequoia.encrypt(b"x", [pysequoia.Cert.from_bytes(make_certificates(1)[0])], armor=False))
+    before = len(site.mailbox.taken)
+
+    assert site.web.ask(f"{place}/answer", "POST", stranger).status == 403
+    assert site.web.ask(f"{place}/answer", "POST", b"cleartext", Pickup_Proof=token).status == 400
+    assert site.web.ask(f"{place}/answer", "POST", stranger, Pickup_Proof=token).status == 204
+    wait_for(lambda: [e for e in site.relay.events if e["event"] == "pickup_answered" and e["code"] == 554], "dropped")
+    assert len(site.mailbox.taken) == before
+
+
+@needs_browser
+def test_nothing_in_a_hostile_mail_runs_loads_or_asks(site: Site, chromium: Browser) -> None:
+    site.send(french_mail(DOCTOR, PATIENT, HOSTILE))
+    with tab(chromium, expected=("Content Security Policy",)) as page:
+        open_mail(page, site.link(), site.code())
+        frame = page.frame_locator("#body iframe")
+        assert "lisible" in frame.locator("body").inner_text()
+        tags = (
+            "script, form, input, button, iframe, meta[http-equiv], base, style, svg, [onload], [onerror], [style*=url]"
+        )
+        assert frame.locator(f"{tags}, [style*=url]").count() == 0
+        assert frame.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))") == [
+            None,
+            "https://example.org/",
+        ]
+        sandbox = page.locator("#body iframe").get_attribute("sandbox")
+        assert "allow-scripts" not in sandbox
+        assert "allow-forms" not in sandbox
+        page.wait_for_timeout(300)
+        assert not any("tracker" in url for url in page.asked)
+
+
+@needs_browser
+def test_a_wrong_code_opens_nothing_and_says_so(site: Site, chromium: Browser) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    with tab(chromium) as page:
+        page.goto(site.link())
+        for typed, told in (("", "Tapez"), ("trop peu", "2"), (codes.new("fr"), "n\u2019ouvre pas")):
+            page.fill("#code", typed)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(f"#problem:has-text('{told}')", timeout=60_000)
+        assert not page.is_visible("#letter")
+        assert page.evaluate("document.activeElement.id") == "code"
+
+
+@needs_browser
+def test_after_it_is_withdrawn_the_page_says_that_it_is_gone(site: Site, chromium: Browser) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    link, code = site.link(), site.code()
+    site.relay.run("pickup", "withdraw", link.rpartition("/")[2][:8])
+    with tab(chromium, expected=("404",)) as page:
+        page.goto(link)
+        page.fill("#code", code)
+        page.click("#open")
+        page.wait_for_selector("#gone:visible")
+    assert site.web.ask(link.removeprefix(site.url) + "/message").status == 404
+
+
+def test_gpg_opens_the_file_with_the_code(site: Site, tmp_path: Path) -> None:
+    mail = french_mail(DOCTOR, PATIENT)
+    site.send(mail)
+    told = site.web.ask(site.link().removeprefix(site.url) + "/message")
+    (tmp_path / "home").mkdir(mode=0o700)
+    command = ["gpg", "--homedir", str(tmp_path / "home"), "--batch", "--pinentry-mode", "loopback"]
+    read = subprocess.run(
+        [*command, "--passphrase", site.code(), "--decrypt"], input=told.body, capture_output=True, check=True
+    )
+    fields, _, rest = read.stdout.partition(b"From:")
+    assert b"From:" + rest == mail
+    assert fields.startswith(b"X-Pickup-Token: ")
+
+
+def test_a_token_from_inside_proves_that_it_was_opened_and_no_other_does(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    place = site.link().removeprefix(site.url)
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+
+    wrong = site.web.ask(f"{place}/opened", "POST", b"proof=abc", **form)
+    unknown = site.web.ask("/m/0123456789abcdef/opened", "POST", b"proof=abc", **form)
+    scanned = [site.web.ask(path).status for path in (place, f"{place}/message", f"{place}/opened")]
+
+    assert (wrong.status, unknown.status, scanned) == (403, 404, [200, 200, 405])
+    assert site.web.ask(f"{place}/answer", "POST", b"x").status == 403
+    assert json.loads(site.relay.run("pickup", "list", "--json").stdout)[0]["opened"] is None
+
+
+def test_the_page_says_what_may_run_in_it(site: Site) -> None:
+    told = site.web.ask(site.link().removeprefix(site.url))
+    policy = told.fields["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert told.fields["referrer-policy"] == "no-referrer"
+    assert "set-cookie" not in told.fields
+    assert b"<script>" not in told.body
+    assert b" style=" not in told.body
+    assert site.web.ask("/m/0000").status == 404
+    assert site.web.ask("/static/page.html").status == 404
+    assert site.web.ask("/static/../static/page.js").status == 404
+
+
+def test_a_code_given_beforehand_opens_the_next_mail_and_no_later_one(site: Site) -> None:
+    preset = site.relay.run("pickup", "preset", "visite@ville.example").stdout.decode().strip()
+    site.sink.forget()
+
+    assert site.send(french_mail(DOCTOR, "visite@ville.example"), "visite@ville.example") == [250]
+    assert not [mail for mail in site.sink.taken if DOCTOR in mail.recipients]
+    assert site.send(french_mail(DOCTOR, "visite@ville.example"), "visite@ville.example") == [250]
+    assert site.code() != preset
+
+
+def test_the_code_does_not_leave_by_mail(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    mail = f"From: {DOCTOR}\r\nTo: {PATIENT}\r\nSubject: le code\r\n\r\nVoici : {site.code()}\r\n".encode()
+    site.sink.forget()
+    assert site.send(mail) == [250]
+    assert [*site.sink.taken[0].recipients] == [DOCTOR]
+    assert "ne doit jamais passer par courriel" in text(site.letter(DOCTOR).get_payload()[0]).replace("\n", " ")
+
+
+def test_while_the_service_is_away_the_mail_waits(site: Site) -> None:
+    site.web.stop()
+    site.sink.forget()
+    try:
+        assert site.send(french_mail(DOCTOR, PATIENT)) == [451]
+        assert not site.sink.taken
+    finally:
+        site.web.start()
+    assert site.send(french_mail(DOCTOR, PATIENT)) == [250]
+
+
+def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(site: Site) -> None:
+    for _ in range(10):
+        site.send(french_mail(DOCTOR, PATIENT))
+    files = [file for file in site.web.folder.rglob("*") if file.is_file() and file.name != "config.yaml"]
+    octets = b"".join(file.read_bytes() for file in files)
+    maps = Path(f"/proc/{site.web.pid}/maps").read_text()
+
+    assert len(octets) > 10 * len(PDF)
+    words = (site.code(), DOCTOR, PATIENT, "Lefèvre", "PDF-1.4", "martin", *site.code().split("-"))
+    assert [word for word in words if word.encode() in octets] == []
+    assert str(site.relay.folder) not in maps
+
+
+def test_from_outside_the_page_is_compared_with_what_it_should_be(site: Site) -> None:
+    hashes = dict(line.split("  ")[::-1] for line in site.web.run("web", "hashes").stdout.decode().splitlines())
+    served = {path: hashlib.sha256(site.web.ask(path).body).hexdigest() for path in hashes}
+    page = next(
+        row for row in json.loads(site.relay.run("check", "--json", check=False).stdout) if row["name"] == "page"
+    )
+    other = Path(site.relay.file.parent / "other.yaml")
+    other.write_text(
+        site.relay.file.read_text().replace("Le chat dort", "x").replace("pickup:", "pickup:\n  colour: '#000000'")
+    )
+    told = site.relay.run("-c", other, "check", "--json", check=False).stdout
+
+    assert served == hashes
+    assert page["ok"], page
+    assert [row["ok"] for row in json.loads(told) if row["name"] == "page"] == [False]
