@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
@@ -28,7 +29,9 @@ _SENDER = b"Anonymous Sender    "
 _HASHES = {8: "sha256", 9: "sha384", 10: "sha512"}
 _WRAPPING = {7: 16, 8: 24, 9: 32}
 """Octets of a key encryption key, by the cipher's number."""
-_PROBE = X25519PrivateKey.generate()
+
+Secret = X25519PrivateKey
+_PROBE = Secret.generate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Wrapped:
     key: bytes
 
 
+@lru_cache(maxsize=1000)
 def subkey(body: bytes) -> Subkey:
     """One of version 4 over Curve25519."""
     head, rest = body[:6], body[6:]
@@ -88,15 +92,16 @@ def wrapped(body: bytes) -> Wrapped:
 
 def check(point: bytes) -> None:
     """Raise `OpenPgpError` for one of small order: everybody would know the shared secret."""
-    _exchanged(_PROBE, point)
+    shared_secret(_PROBE, point)
 
 
-def shared_secret(scalar: bytes, point: bytes) -> bytes:
-    """X25519 here: `scalar` in the order of RFC 7748."""
-    return _exchanged(X25519PrivateKey.from_private_bytes(scalar), point)
+def secret(scalar: bytes) -> Secret:
+    """A secret key; `scalar` in the order of RFC 7748."""
+    return X25519PrivateKey.from_private_bytes(scalar)
 
 
-def _exchanged(secret: X25519PrivateKey, point: bytes) -> bytes:
+def shared_secret(secret: Secret, point: bytes) -> bytes:
+    """X25519 in this process. Raises `OpenPgpError` for a point of small order."""
     try:
         return secret.exchange(X25519PublicKey.from_public_bytes(point))
     except ValueError as error:
