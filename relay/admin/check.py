@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.settings import TRANSPORT, settings
 from relay.config import Config, Endpoint
@@ -18,13 +19,14 @@ from relay.daemon import incoming
 from relay.daemon.build import build_outlet, hostname
 from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
-from relay.daemon.resources import opened_resolver, opened_store
+from relay.daemon.resources import node_name, opened_resolver, opened_store
 from relay.keys.cache import Refresh
 from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
 from relay.model.errors import NextHopError, PostfixError, RelayError, Unwilling
 from relay.openpgp import home, signing
 from relay.smtp.outlet import SmtpOutlet
+from relay.store import About, differences
 from relay.telemetry.status_client import ask
 
 SHARED_SIGNER = (
@@ -55,6 +57,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
     looks: list[tuple[str, Look]] = [
         ("keyring", _keyring),
         ("store", _store),
+        ("nodes", _nodes),
         ("signing key", _signing),
         ("next hop", _next_hop),
         ("sources", _sources),
@@ -95,6 +98,22 @@ async def _store(config: Config) -> str:
     async with opened_store(config) as store:
         counts = await store.certificates.counts()
     return f"{counts.total} keys, {counts.expired} of them expired"
+
+
+async def _nodes(config: Config) -> str:
+    """Those that share the database decide and sign alike, and find enough connections."""
+    async with opened_store(config) as store:
+        running = [node for node in await store.nodes.all() if node.runs]
+        full = await crowded(store)
+    ours = next((node for node in running if node.name == node_name(config)), None)
+    others = [node for node in running if node is not ours]
+    known = ours.about.signing if ours else ()
+    faults = [f"node {node.name} has another policy" for node in others if node.about.policy != config.policy_digest]
+    if ours:
+        faults = differences(About("", config.policy_digest, known), others)
+    if faults or full:
+        raise RelayError("; ".join([*faults, *([full] if full else [])]))
+    return ", ".join(node.name for node in running) or "none serves now"
 
 
 async def _signing(config: Config) -> str:

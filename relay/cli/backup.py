@@ -15,9 +15,11 @@ from relay.admin.owner import become_owner, stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import agreed, complain, fail, print_json, say
 from relay.config import Config
+from relay.model.database_url import without_password
 
 _POSTGRESQL = (
-    "the store is in PostgreSQL: back it up with pg_dump, restore it with pg_restore, and copy the keyring folder {}"
+    "the store is in PostgreSQL: back it up with pg_dump -Fc -f relay.dump '{url}', restore it with "
+    "pg_restore --clean -d '{url}' relay.dump, and copy the keyring folder {keyring}"
 )
 
 File = Annotated[Path, typer.Argument(help="The backup.")]
@@ -127,7 +129,11 @@ def _target(file: Path, now: datetime, *, named: bool) -> Path:
 
 def _store(config: Config) -> Path:
     store = backup.store_file(config)
-    return store if store is not None else fail(_POSTGRESQL.format(config.keyring), status=2)
+    return (
+        store
+        if store is not None
+        else fail(_POSTGRESQL.format(url=without_password(str(config.database)), keyring=config.keyring), status=2)
+    )
 
 
 def _warn(holds: Contents) -> None:

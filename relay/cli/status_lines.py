@@ -14,7 +14,8 @@ _TO_DO = {
     "starting": "wait a moment",
     "stopping": "it finishes what is in flight",
     "stalled": "its processes say nothing: see the log, and restart it",
-    "store": "the store cannot be read: pgp-relay check",
+    "workers": "fewer workers run than are configured: see the log",
+    "store": "the store takes no rows: pgp-relay check",
     "engine": "GnuPG does not start, or a signing key is gone: pgp-relay check",
     "next_hop": "the next hop does not answer: start it, or see reinject",
 }
@@ -28,6 +29,7 @@ WORDS = {
     "not_reloaded": "a new configuration was not loaded: {}",
     "untraced": "the store takes no rows of the trace: {}",
     "turn_lost": "another node may have a mail, and it was put off",
+    "nodes_differ": "nodes are not alike: {}",
     "unanswered": "an answer did not reach Postfix",
     "denied": "a client was turned away: see allow",
     "crowded": "too many connections",
@@ -57,6 +59,8 @@ def lines(standing: Standing, look: Look) -> Iterator[Line]:
     yield _relay(told, look)
     yield from _configuration(standing)
     yield Line("now", _now(told))
+    if told["nodes"]["running"] > 1:
+        yield Line("nodes", f"{told['nodes']['running']:g} run, {told['nodes']['differing']:g} of them differ")
     yield Line("so far", _so_far(told))
     yield Line("encrypted", f"last {look.moment(told['last_encryption'], 'never')}")
     yield Line("keys", _keys(told["certificates"]))

@@ -22,6 +22,7 @@ from relay.config.model import Config
 from relay.config.yaml_tree import Value
 
 _PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*@")
+DECIDING = ("policy", "refuse_with", "weak_keys", "shadow")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -36,6 +37,12 @@ class Difference(NamedTuple):
 def whole(path: Path) -> dict[str, Value]:
     """Every key with its value."""
     return _merged(Config, _written(path))
+
+
+def deciding(values: Mapping[str, Value]) -> str:
+    """What of a file's values decides about a mail, with the defaults, as one text."""
+    merged = _merged(Config, values)
+    return json.dumps({name: merged[name] for name in DECIDING}, sort_keys=True, default=str)
 
 
 def differences(path: Path) -> list[Difference]:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from relay.config import yaml_tree
 from relay.config.contradictions import contradictions
+from relay.config.effective import deciding
 from relay.config.fault_messages import place_of, sentence
 from relay.config.key_names import meant
 from relay.config.model import Config
@@ -85,7 +86,7 @@ def _parsed(found: Tree, octets: bytes, around: Surroundings) -> Config:
         ]
     if faults or config is None:
         raise ConfigError(tuple(sorted(faults, key=lambda fault: fault.line)))
-    config.read_from(octets)
+    config.read_from(octets, deciding(found.values))
     return config
 
 

@@ -99,6 +99,7 @@ class Config(Section):
     log: Log = setting({}, "The log, on standard error.")
 
     _digest: str = PrivateAttr(default="")
+    _policy_digest: str = PrivateAttr(default="")
 
     @property
     def everywhere(self) -> tuple[Endpoint, ...]:
@@ -117,9 +118,15 @@ class Config(Section):
         """SHA-256 of the file it was read from, in hexadecimal: tells whether the file is still the same."""
         return self._digest
 
-    def read_from(self, octets: bytes) -> None:
-        """Remember the octets it was read from; the loader's alone."""
+    @property
+    def policy_digest(self) -> str:
+        """SHA-256 of all that decides about a mail, in hexadecimal: the same on machines that decide alike."""
+        return self._policy_digest
+
+    def read_from(self, octets: bytes, policy: str = "") -> None:
+        """Remember the octets it was read from, and what in them decides; the loader's alone."""
         self._digest = hashlib.sha256(octets).hexdigest()
+        self._policy_digest = hashlib.sha256(policy.encode()).hexdigest()
 
     def rules(self) -> tuple[Rule, ...]:
         """The policy, with what holds where no rule matches at its end."""

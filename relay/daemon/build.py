@@ -65,6 +65,8 @@ class Components:
     """Where incoming mail is taken."""
     link: PublicLink | None = None
     """The way to the public web service."""
+    signers: tuple[str, ...] = ()
+    """Fingerprints of the configured keys that sign."""
 
     async def probe(self) -> None:
         """Every next hop answers. Raises `NextHopError`."""
@@ -128,7 +130,9 @@ async def build(config: Config, persistence: Persistence) -> Components:
         jobs.append(build_ends(config, store, ChannelService(link.channel), outlet, hostname(config)).round)
     schedule = Schedule(jobs, key_refresh.interval)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
-    return Components(config, resolver, outlet, pipeline, schedule, own_keys, incoming, link)
+    return Components(
+        config, resolver, outlet, pipeline, schedule, own_keys, incoming, link, tuple(sorted({*signers.values()}))
+    )
 
 
 def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:

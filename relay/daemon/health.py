@@ -1,4 +1,4 @@
-"""Whether this process can do its work: the store reads, the engine answers, the next hop did when it was last needed.
+"""Whether this process can do its work: the store takes rows, the engine answers, the next hop did when it was needed.
 
 Checked every `EVERY` seconds, however often the endpoints are asked. A next hop that failed is asked again
 (EHLO, as `check` does): where no mail comes any more, nothing else would show that it is back.
@@ -18,10 +18,12 @@ from relay.model.errors import NextHopError, RelayError
 from relay.openpgp import home
 from relay.telemetry.observer import Observer
 
-EVERY = 10.0
+EVERY = 8.0
 SOON = 3.0
 """Seconds between two looks while something is lacking."""
 WITHIN = 10.0
+STORE_WITHIN = 3.0
+"""Seconds for a row to be written."""
 STARTING = "starting"
 STOPPING = "stopping"
 NEXT_HOP = "next_hop"
@@ -59,7 +61,7 @@ class Health:
             return "keyring"
         if not all(Path(place.path).is_socket() for place in config.everywhere if place.path):  # noqa: ASYNC240  a system call
             return "listen"
-        if not await _well(self._persistence.store.certificates.state):
+        if not await _well(self._persistence.store.nodes.prove, STORE_WITHIN):
             return "store"
         if not await _well(lambda: check_engine(config)):
             return "engine"
@@ -68,9 +70,9 @@ class Health:
         return ""
 
 
-async def _well(look: Callable[[], Awaitable[object]]) -> bool:
+async def _well(look: Callable[[], Awaitable[object]], within: float = WITHIN) -> bool:
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(within):
             await look()
     except (RelayError, NextHopError, TimeoutError):
         return False

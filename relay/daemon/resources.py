@@ -53,14 +53,18 @@ def node_name(config: Config) -> str:
     return config.node or socket.gethostname()
 
 
+def network(config: Config) -> Network:
+    """How a database on another machine is reached."""
+    return Network(node_name(config), config.database_connections - OTHERS, config.database_password_file)
+
+
 @asynccontextmanager
 async def opened_store(config: Config) -> AsyncIterator[Store]:
     """The store of this configuration, with the keyring folder made ready."""
     home.prepare(config.keyring)
     kept = config.notices.waits + LAST_RETRY
-    network = Network(node_name(config), config.database_connections - OTHERS, config.database_password_file)
     store = await Store.open(
-        store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept, network=network
+        store_place(config), busy_seconds=config.deadlines.store, ledger_kept=kept, network=network(config)
     )
     try:
         yield store

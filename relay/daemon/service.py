@@ -16,6 +16,7 @@ from relay.daemon.build import Components
 from relay.daemon.generation import Generation
 from relay.daemon.health import Health
 from relay.daemon.inlets import Inlets
+from relay.daemon.node import NodeWatch
 from relay.daemon.public_link import keep_linked
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
@@ -44,12 +45,18 @@ class Service:
         """The last one counts; those before have mails in progress."""
         self._role = role
         self._signals = Signals()
+        self._node = NodeWatch(persistence.store.nodes, lambda: self._components)
         self._health = Health(lambda: self._components, persistence, observer)
         self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
 
     async def run(self) -> None:
-        """Serve until a signal to stop. Raises `StoreError` where the store cannot be written."""
+        """Serve until a signal to stop.
+
+        Raises `StoreError` where the store cannot be written, `NodeError` where other nodes do not allow it.
+        """
         await self._persistence.ledger.prove()
+        if self._role.duties:
+            await self._node.arrive()
         await self._reporting.open(self._components.config)
         try:
             await self._serve()
@@ -72,6 +79,7 @@ class Service:
             tasks.append(asyncio.create_task(run_jobs(lambda: self._components.schedule)))
             tasks.append(asyncio.create_task(run_jobs(lambda: self._components.own_keys)))
             tasks.append(asyncio.create_task(keep_linked(lambda: self._components.link)))
+            tasks.append(asyncio.create_task(self._node.watch()))
         await self._signals.stop.wait()
         for task in tasks:
             task.cancel()

@@ -15,6 +15,7 @@ PORT = 5432
 
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?", re.ASCII)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::(\d{1,5}))?", re.ASCII)
+_PASSWORD = re.compile(r"(://[^:@/]*):[^@/]*@")
 _TLS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _ROLES = ("any", "read-write", "primary")
 _SECONDS = ("connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
@@ -67,6 +68,11 @@ class PostgresqlUrl:
         """Seconds for one host; None: not given."""
         seconds = float(self.options.get("connect_timeout", 0))
         return seconds or None
+
+
+def without_password(text: str) -> str:
+    """The URL as it may be shown."""
+    return _PASSWORD.sub(r"\1@", text)
 
 
 def is_postgresql(text: str) -> bool:

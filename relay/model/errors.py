@@ -19,6 +19,7 @@
     ├── ChannelError          the public web service cannot be reached or does not answer as it should; temporary
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
     ├── PickupError           a pick-up that is not there, or is over
+    ├── NodeError             this node must not serve beside the others that share its database
     ├── OwnError              own addresses: not of our domains, no certificate, not in this state
     └── BackupError           a backup that cannot be written, or may not be restored
 
@@ -133,6 +134,10 @@ class OwnError(RelayError):
 
 class PickupError(RelayError):
     """What was asked for a pick-up cannot be done; the sentence says why."""
+
+
+class NodeError(RelayError):
+    """A node must not serve beside the others that share its database."""
 
 
 class BackupError(RelayError):

@@ -25,6 +25,7 @@ from relay.store.hash_chain import Link, Logged
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
+from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.pickups import Pickups
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from relay.store.turns import Turns
 
 __all__ = [
+    "About",
     "Answer",
     "Answers",
     "Batch",
@@ -48,6 +50,8 @@ __all__ = [
     "Link",
     "Logged",
     "Network",
+    "Node",
+    "Nodes",
     "OpenedMail",
     "OwnKeys",
     "Pickups",
@@ -58,6 +62,7 @@ __all__ = [
     "Sum",
     "Trace",
     "Verdict",
+    "differences",
 ]
 
 
@@ -72,6 +77,7 @@ class Store:
     trace: Trace
     answers: Answers
     leases: Leases
+    nodes: Nodes
     own_keys: OwnKeys
     opened_mail: OpenedMail
     pickups: Pickups
@@ -96,15 +102,17 @@ class Store:
         except StoreError:
             await database.close()
             raise
+        chain = network.node if database.is_shared else ""
         batch = WriteBatch(database)  # one for both: who was served, and the trace of it, are written together
         return cls(
             database=database,
             certificates=Certificates(database, clock),
             bindings=Bindings(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
-            trace=Trace(database, batch, network.node if database.is_shared else ""),
+            trace=Trace(database, batch, chain),
             answers=Answers(database),
             leases=Leases(database, clock, network.node),
+            nodes=Nodes(database, network.node, chain, clock),
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
             pickups=Pickups(database, clock),

@@ -86,7 +86,7 @@ def open_pools(url: URL, busy_seconds: float, *, overwrite: bool = False) -> tup
     event.listen(writer, "connect", _prepare_writer)
     if overwrite:
         event.listen(writer, "connect", _overwrite_removed)
-    event.listen(writer, "begin", _begin_immediate)
+    event.listen(writer, "begin", begin_immediate)
     file = _File(url.database or "")
     return _SqlitePool(reader, file, size=READERS, transactions=False), _SqlitePool(
         writer, file, size=1, transactions=True
@@ -107,7 +107,8 @@ def _overwrite_removed(connection: DBAPIConnection, _record: object) -> None:
     cursor.close()
 
 
-def _begin_immediate(connection: Connection) -> None:
+def begin_immediate(connection: Connection) -> None:
+    """A transaction that writes waits for others at its beginning, and not in its midst."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

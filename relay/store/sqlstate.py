@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 READ_ONLY = "25006"
+IS_READ_ONLY = "the store is read-only"
 
 _BUSY = "the store is locked by another process"
 _POOLER = "the database is behind a pooler in transaction mode: connect to it directly, or use session pooling"
@@ -10,7 +11,7 @@ _LOGIN = "the database refuses the user or the password: see pg_hba.conf, databa
 _RIGHTS = "the database user may not do that: make it the owner of the database"
 _AWAY = "the database shuts down or starts"
 _WORDS = {
-    READ_ONLY: "the store is read-only",
+    READ_ONLY: IS_READ_ONLY,
     "25P03": "a step in the store took too long, and the database ended it",
     "26000": _POOLER,
     "3D000": "the database does not exist: create it with createdb",

@@ -31,7 +31,8 @@ MARGIN = 1.0
 ANSWER_SECONDS = 2.5
 """A session that is silent for so long is given up."""
 
-_TAKE = "SELECT place, pg_try_advisory_lock(place) FROM unnest($1::bigint[]) AS place"
+_TAKE = """SELECT place, pg_try_advisory_lock(place), current_setting('transaction_read_only') = 'on'
+    FROM unnest($1::bigint[]) AS place"""
 _FREE = "SELECT pg_advisory_unlock(place) FROM unnest($1::bigint[]) AS place"
 _WHO = "SELECT pg_backend_pid()"
 
@@ -106,7 +107,10 @@ class Turns:
     async def _take(self, places: Sequence[int]) -> list[bool]:
         session = await self._ready()
         rows = await self._say(session, _TAKE, list(places))
-        taken = {place for place, is_taken in rows if is_taken}
+        if any(read_only for _, _, read_only in rows):  # found out before a mail is handed over, and not after it
+            self._lose(session)
+            raise StoreError(sqlstate.IS_READ_ONLY)
+        taken = {place for place, is_taken, _ in rows if is_taken}
         session.taken |= taken
         return [place in taken for place in places]
 

@@ -115,6 +115,8 @@ TURNED_AWAY = Metric(
     ("reason",),
     ("denied", "crowded"),
 )
+NODES = Metric(_gauge, "pgp_relay_nodes", "Machines that share the database and run now, this one included.")
+NODES_DIFFERING = Metric(_gauge, "pgp_relay_nodes_differing", "Others of them whose policy or signing keys differ.")
 RELOADED = Metric(
     _gauge, "pgp_relay_config_last_reload_successful", "0: the configuration was wrong at the last SIGHUP."
 )

@@ -86,6 +86,7 @@ class Endpoints:
             "configuration": metrics.configuration,
             "lacks": metrics.lacks,
             "workers": {"alive": metrics.alive, "configured": metrics.wanted, "ended": metrics.value(c.WORKERS_ENDED)},
+            "nodes": {"running": metrics.value(c.NODES), "differing": metrics.value(c.NODES_DIFFERING)},
             "messages": metrics.value(c.MESSAGES),
             "per_second": round(metrics.per_second, 2),
             "in_progress": metrics.in_progress,

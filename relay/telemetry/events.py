@@ -77,6 +77,8 @@ class Event(StrEnum):
     TRACE_HEAD = "trace_head"
     UNTRACED = "untraced"
     TURN_LOST = "turn_lost"
+    NODES_COUNTED = "nodes_counted"
+    NODES_DIFFER = "nodes_differ"
     # Whatever else goes wrong
     FAILED = "failed"
 

@@ -2,7 +2,7 @@
 
 A process that serves says how it stands (`Standing`) every second or when it is asked; one that has said nothing for
 `STALE` seconds stands still, and the relay is not ready until it has been replaced: the kernel goes on giving it a
-share of the connections. Otherwise the relay is ready while one of its processes is.
+share of the connections. Nor is it ready while there are fewer than configured. Otherwise it is while one of them is.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SPAN = 60.0
 """Seconds that "per second" is taken over."""
 _STARTING = "starting"
 _STALLED = "stalled"
+_WORKERS = "workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Metrics:
         self.counters.mark(c.BUILD, 1, version("pgp-relay"), platform.python_version())
         self.counters.mark(c.RELOADED, 1)
         self.counters.mark(c.HOP_UP, 1)
+        self.counters.mark(c.NODES, 1)
+        self.counters.mark(c.NODES_DIFFERING, 0)
         self.counters.mark(c.LAST_ENCRYPTION, 0)
 
     def hear(self, worker: int, news: Counters, state: ProcessState | None = None) -> None:
@@ -88,7 +91,9 @@ class Metrics:
             return _STALLED
         if not fresh:
             return _STARTING
-        return "" if any(not state.lacks for state in fresh) else fresh[0].lacks
+        if all(state.lacks for state in fresh):
+            return fresh[0].lacks
+        return _WORKERS if len(fresh) < self.wanted else ""
 
     def _fresh(self) -> list[ProcessState]:
         now = self._clock()

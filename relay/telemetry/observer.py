@@ -44,6 +44,7 @@ class Observer:
             Event.KEYS_COUNTED: self._counted,
             Event.FAILED: lambda _: counters.count(c.FAILURES),
             Event.UNTRACED: lambda f: counters.count(c.UNTRACED, by=f.get("rows", 1)),
+            Event.NODES_COUNTED: self._nodes_counted,
             Event.UNANSWERED: lambda _: counters.count(c.UNANSWERED),
             Event.DENIED: lambda _: counters.count(c.TURNED_AWAY, "denied"),
             Event.CROWDED: lambda _: counters.count(c.TURNED_AWAY, "crowded"),
@@ -64,6 +65,10 @@ class Observer:
         """It did, or did not, what it is there for."""
         self.next_hop_down = not up
         self.counters.mark(c.HOP_UP, int(up))
+
+    def _nodes_counted(self, fields: Fields) -> None:
+        self.counters.mark(c.NODES, fields["running"])
+        self.counters.mark(c.NODES_DIFFERING, fields["differing"])
 
     def _received(self, fields: Fields) -> None:
         self.counters.count(c.MESSAGES)

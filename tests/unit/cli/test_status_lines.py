@@ -41,6 +41,7 @@ def told(*troubles: tuple[str, str, int]) -> list[str]:
         "started": 0.0,
         "lacks": "",
         "workers": {"alive": 1, "configured": 1},
+        "nodes": {"running": 1, "differing": 0},
         "replies": dict.fromkeys(("accepted", "deferred", "rejected"), 0),
         "certificates": dict.fromkeys(("usable", "expiring", "unusable", "proposed"), 0),
         **dict.fromkeys(("messages", "per_second", "in_progress"), 0),

@@ -18,6 +18,8 @@ RIGHT_USE = {
     "check": [],
     "explain": ["--from", "a@b.example", "--to", "c@d.example"],
     "trace": [],
+    "nodes": [],
+    "store copy": ["--to", "postgresql://relay@127.0.0.1:1/none"],
     "status": [],
     "keys import": ["config.yaml"],
     "keys lookup": ["a@b.example"],

@@ -99,6 +99,9 @@ def test_ready_is_who_has_one_ready_process_and_alive_who_has_one_that_speaks() 
 
     metrics.hear(0, Counters(), ProcessState(1, "store"))
     assert (metrics.alive, metrics.lacks) == (1, "store")
+    metrics.hear(0, Counters(), ProcessState(1, ""))
+    assert (metrics.alive, metrics.lacks) == (1, "workers")
+    metrics.hear(0, Counters(), ProcessState(1, "store"))
     metrics.hear(1, Counters(), ProcessState(2, ""))
     assert (metrics.alive, metrics.lacks, metrics.in_progress) == (2, "", 3)
 

@@ -1,0 +1,30 @@
+"""The nodes that share the database, as administrators ask for them. Raises `StoreError`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.store import Node, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One node, and which duties it had last."""
+
+    node: Node
+    duties: tuple[str, ...]
+
+
+async def standings(store: Store) -> list[Standing]:
+    """All of them, by name."""
+    holders = await store.leases.holders()
+    return [Standing(node, tuple(holders.get(node.name, ()))) for node in await store.nodes.all()]
+
+
+async def crowded(store: Store) -> str:
+    """What to do where all nodes together may want more connections than the server takes; empty: nothing."""
+    most = await store.nodes.most_connections()
+    wanted = sum(node.about.connections for node in await store.nodes.all() if node.runs)
+    if most is None or wanted <= most:
+        return ""
+    return f"all nodes may open {wanted} connections, and the database takes {most}: raise max_connections"

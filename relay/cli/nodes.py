@@ -1,0 +1,70 @@
+"""`pgp-relay nodes`: the machines that share the database."""
+
+from __future__ import annotations
+
+import typer
+
+from relay.admin.nodes import Standing, standings
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import print_json
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look, Utc, moment
+
+_COLUMNS = (
+    Column("node"),
+    Column("state", styles={"runs": "green", "silent": "red"}),
+    Column("seen"),
+    Column("since", rank=3),
+    Column("version", rank=2),
+    Column("policy", least=12, rank=1),
+    Column("signing", least=16, rank=4),
+    Column("rate", rank=5),
+    Column("duties", least=10, rank=6),
+)
+
+
+def nodes(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+    """List the machines that share the database.
+
+    Two that differ under `policy` or `signing` decide or sign otherwise. `rate` is recipients a second, in the last
+    minute.
+
+    $ pgp-relay nodes
+    """
+    found = with_store(context_of(context).config(), standings)
+    if as_json:
+        print_json([_object(each) for each in found])
+        return
+    look = Look.of(full=full, utc=utc)
+    print_table(_COLUMNS, [_row(each, look) for each in found], whole=full, nothing="no node has served here yet")
+
+
+def _object(standing: Standing) -> dict[str, object]:
+    node = standing.node
+    return {
+        "node": node.name,
+        "version": node.about.version,
+        "schema": node.schema,
+        "since": moment(node.since),
+        "seen": moment(node.seen),
+        "policy": node.about.policy,
+        "signing": list(node.about.signing),
+        "rate": round(node.rate, 2),
+        "duties": list(standing.duties),
+    }
+
+
+def _row(standing: Standing, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    node = standing.node
+    return (
+        node.name,
+        "runs" if node.runs else "silent",
+        look.moment(node.seen),
+        look.moment(node.since),
+        node.about.version,
+        node.about.policy[:12],
+        ", ".join(node.about.signing) or "-",
+        f"{node.rate:.1f}",
+        ", ".join(standing.duties),
+    )
