@@ -89,6 +89,7 @@ PLACES: Mapping[str, str | Group] = {
     "held": "held:held",
     "keys": KEYS,
     "own": OWN,
+    "inbound": Group("Incoming mail that waits.", {"open": "inbound:open_"}),
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
     "web": Group("What is shown in a browser.", {"public": "web:public", "hashes": "web:hashes"}),
     "pickup": PICKUP,

@@ -29,18 +29,22 @@ def postconf(folder: Path | None, *words: str) -> str:
 
 def run(program: str, folder: Path | None, *words: str) -> str:
     """What one of Postfix's programs prints about this folder."""
+    return run_octets(program, folder, *words).decode("utf-8", "replace")
+
+
+def run_octets(program: str, folder: Path | None, *words: str) -> bytes:
+    """The same as it is printed: a mail."""
     where = ["-c", str(folder)] if folder else []
     try:
         done = subprocess.run(  # noqa: S603  a list, no shell
             [_found(program), *where, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             check=True,
             timeout=_SECONDS,
         )
     except subprocess.CalledProcessError as error:
-        raise PostfixError(f"{program} {words[0]}: {error.stderr.strip()}") from None
+        raise PostfixError(f"{program} {words[0]}: {error.stderr.decode('utf-8', 'replace').strip()}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PostfixError(f"{program} does not run: {type(error).__name__}") from None
     return done.stdout

@@ -26,6 +26,7 @@ from relay.admin.postfix.settings import (
 )
 from relay.config import Config, Endpoint
 from relay.model.errors import PostfixError
+from relay.model.mark import FIELD
 from relay.model.return_path import POSTMASTER
 
 TRANSPORT = "pgp-relay-inbound"
@@ -37,6 +38,8 @@ TRANSPORTS = "transport_maps"
 CANONICAL = "recipient_canonical_maps"
 OVERRIDE = "receive_override_options"
 UNMAPPED = "no_address_mappings"
+HELD = f"regexp:{{ {{/^{FIELD}: encryption=closed;/ HOLD it stays closed}} }}"
+"""Of `inbound.hold_closed`: the relay writes the field, and takes every other one out."""
 SMTPD_OPTIONS = ("content_filter", OVERRIDE, CANONICAL)
 """What is inserted into the entry of the MX."""
 
@@ -90,7 +93,8 @@ def _taking_back(config: Config, back: Endpoint) -> tuple[Service, ...]:
     milters = ("smtpd_milters", f"${MILTERS}")
     options = smtpd_options(back, SYSLOG_NAME, CLEANUP, "no_unknown_recipient_checks")
     smtpd = Service(smtpd_name(back), "inet", "n", "-", "smtpd", (limit, *options, milters))
-    return smtpd, Service(CLEANUP, "unix", "n", "0", "cleanup", (limit,))
+    held = (("header_checks", HELD),) if config.inbound.hold_closed else ()
+    return smtpd, Service(CLEANUP, "unix", "n", "0", "cleanup", (limit, *held))
 
 
 def _returns(config: Config) -> str:

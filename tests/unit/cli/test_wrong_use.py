@@ -45,6 +45,7 @@ RIGHT_USE = {
     "own rotate": [],
     "own revoke": ["a@b.example", "--yes"],
     "own publish": ["ldap"],
+    "inbound open": ["4F3XyZ1mTtz9sW"],
     "wkd export": ["nowhere"],
     "pickup list": [],
     "pickup show": ["0123456789"],
@@ -67,6 +68,7 @@ RIGHT_USE = {
 WITHOUT_STORE = {
     *("check", "keys generate", "postfix show", "postfix install", "restore", "status"),
     *("config test", "config show", "config diff", "config get", "web public", "web hashes"),
+    "inbound open",
 }
 """They tell of it in other ways, or do not look."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
