@@ -12,6 +12,7 @@ PYTHON ?= $(shell .ci/python)
 JOBS ?= 2
 TIERS ?= $(shell .ci/system || echo no-tier)
 OPENPGPJS := openpgp@6.3.2
+AXE := axe-core@4.11.0
 EXTRAS := sequoia,ldap,postgresql
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip
@@ -119,6 +120,6 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package .ci/packages
 	@.ci/system > /dev/null
-	@if command -v npm > /dev/null; then npm install --prefix $(VENV) --no-package-lock --ignore-scripts --no-audit --no-fund --silent $(OPENPGPJS); fi
+	@if command -v npm > /dev/null; then npm install --prefix $(VENV) --no-package-lock --ignore-scripts --no-audit --no-fund --silent $(OPENPGPJS) $(AXE); fi
 	$(PIP) install -q -c constraints.txt --group dev --group bench --group docs "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
 	@touch $@

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr
 
 from relay.config.base import Section, needed, setting
+from relay.config.enrol import EnrolKeys
 from relay.config.inbound import InboundKeys
 from relay.config.own import OwnKeys
 from relay.config.pickup import PickupKeys
@@ -90,6 +91,7 @@ class Config(Section):
         "notice", "How a sender learns of a refusal: by a mail, or by the SMTP reply 550."
     )
     notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
+    enrol: EnrolKeys = setting({}, "How correspondents give us their keys.")
     web: Web = setting({}, "The public web service.")
     pickup: PickupKeys = setting({}, "Reading without OpenPGP: a recipient opens a mail in a browser, with a code.")
     retention: Duration = setting("183d", "How long the trace is kept.")

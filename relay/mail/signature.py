@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-_CREATED, _EXPIRES, _REVOKER, _ISSUER, _FEATURES, _ISSUER_FINGERPRINT, _INTENDED = 2, 3, 12, 16, 30, 33, 35
+_CREATED, _EXPIRES, _KEY_EXPIRES, _FLAGS = 2, 3, 9, 27
+_REVOKER, _ISSUER, _FEATURES, _ISSUER_FINGERPRINT, _INTENDED = 12, 16, 30, 33, 35
 """Subpacket types (section 5.2.3.7)."""
 _AREA_LENGTH = {4: 2, 6: 4}
 """Octets of an area's length, by version."""
@@ -52,6 +53,10 @@ class Signature:
     """The first octet of the Features subpacket (section 5.2.3.32)."""
     intended: tuple[str, ...] = ()
     """Fingerprints of its intended recipients (section 5.2.3.36)."""
+    key_lasts: int = 0
+    """Seconds from the key's creation on after which the key ends; 0: never."""
+    flags: int | None = None
+    """The first octet of the Key Flags subpacket (section 5.2.3.29)."""
 
     @property
     def key_id(self) -> str:
@@ -111,6 +116,8 @@ def _read_4(body: bytes, end: int, unhashed: int) -> Signature:
         issuers=frozenset(_issuers([*hashed, *_subpackets(body[end + length : unhashed])])),
         revokers=frozenset(content[2:].hex().upper() for kind, content in hashed if kind == _REVOKER),
         features=known[_FEATURES][0] if known.get(_FEATURES) else None,
+        key_lasts=int.from_bytes(known.get(_KEY_EXPIRES, b""), "big"),
+        flags=known[_FLAGS][0] if known.get(_FLAGS) else None,
         intended=tuple(content[1:].hex().upper() for kind, content in hashed if kind == _INTENDED),
     )
 

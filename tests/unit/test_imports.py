@@ -45,10 +45,12 @@ ONLY: dict[str, set[str]] = {
     "channel": {"model"},
     "web.public": {
         *("model", "mail", "process", "telemetry", "config", "channel", "store.public", "web.http", "web.channel"),
-        *("daemon.signals", "daemon.systemd", "daemon.tls", "web.pickup"),
+        *("daemon.signals", "daemon.systemd", "daemon.tls", "web.pickup", "web.enrolment", "web.pages"),
     },  # nothing that could reach the relay's store, its keyring or an engine
     "web.channel": {"model", "channel", "store.public", "web.http"},
     "web.pickup": {"model", "mail", "config", "store.public", "web.http"},
+    "web.enrolment": {"model", "mail", "store.public", "web.http", "web.pages"},
+    "web.pages": {"web.http", "web.pickup.files"},
     "web.http": {"model", "process", "telemetry"},
 }
 """What these import; `daemon`, `admin` and `cli` may import all that is below them."""
@@ -74,6 +76,8 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),
+    "jinja2": ("jinja2", {"web.pages"}),
+    "markupsafe": ("jinja2", {"web.pages"}),  # its escaped text, part of its interface
     "prometheus_client": ("prometheus-client", {"telemetry"}),
     "publicsuffixlist": ("publicsuffixlist", {"admin"}),
     "pydantic": ("pydantic", {"config"}),

@@ -20,7 +20,6 @@ from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.web.channel.routes import ChannelRoutes
 from relay.web.http.server import Bounds, Server
-from relay.web.pickup.comparison import files_of
 from relay.web.public.site import build_site
 
 EVERY = 10.0
@@ -45,7 +44,7 @@ async def serve(config: Config) -> None:
 
 
 async def _serve(config: Config, place: HttpPlace, store: PublicStore) -> None:
-    visitors = Server(build_site(store, files_of(config)).answer, proxies=config.web.proxies)
+    visitors = Server(build_site(store, config).answer, proxies=config.web.proxies)
     relay = Server(ChannelRoutes(store).answer, bounds=_CHANNEL)
     signals = Signals()
     signals.listen()

@@ -1,0 +1,184 @@
+"""`/keys`: send a key in, see what was read, choose the address, and confirm by the link in the mail.
+
+    GET  /keys                  the form
+    POST /keys                  with a key: what was read; with an address and the page's token as well: event `key`
+    GET  /keys/confirm/TOKEN    a page with a button; opening it changes nothing
+    POST /keys/confirm/TOKEN    with the page's token: event `confirmed`
+
+Nothing is kept of a key but the event, and nothing is decided here. A challenge is known by SHA-256 of its token alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from relay.mail.armor import enarmor
+from relay.model import Address
+from relay.model.public import EventKind, ObjectKind
+from relay.store.public import Crowded, PublicStore
+from relay.web.enrolment.reading import FATAL, LARGEST, KeyRead, NoKey, read_key
+from relay.web.enrolment.tokens import PageTokens
+from relay.web.http.forms import form
+from relay.web.http.limits import Limit, Rate, too_many
+from relay.web.http.messages import Answer, Refusal, Request
+from relay.web.http.routes import Route, route
+from relay.web.pages.render import Pages
+
+LARGEST_FORM = 2 * LARGEST
+_POSTS = Rate(burst=60, each_second=0.2)
+_LOOKS = Rate(burst=300, each_second=5)
+_UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+_TOKEN = r"(?P<token>[A-Za-z0-9_-]{16,100})"  # noqa: S105  the pattern of one
+
+
+class Enrolment:
+    """`routes` of the pages."""
+
+    def __init__(
+        self, store: PublicStore, pages: Pages, hosts: frozenset[str], clock: Callable[[], float] = time.time
+    ) -> None:
+        """`hosts`: the names that the pages are reached by."""
+        self._store = store
+        self._pages = pages
+        self._hosts = hosts
+        self._clock = clock
+        self._tokens = PageTokens(clock)
+        self._posts = Limit(_POSTS)
+        self._looks = Limit(_LOOKS)
+
+    @property
+    def routes(self) -> list[Route]:
+        """Form and confirmation."""
+        return [
+            route(re.compile(r"/keys"), GET=self._form, POST=self._send),
+            route(re.compile(rf"/keys/confirm/{_TOKEN}"), GET=self._ask, POST=self._confirm),
+        ]
+
+    async def _form(self, request: Request) -> Answer:
+        self._look(request)
+        return self._pages.page(request, "keys.html", fault="")
+
+    async def _send(self, request: Request) -> Answer:
+        fields = await self._posted(request)
+        try:
+            key = read_key(fields.get("key", b"").strip() or fields.get("file", b""), self._clock())
+        except NoKey as error:
+            return self._pages.page(request, "keys.html", _UNPROCESSABLE, fault=error.fault)
+        if "address" not in fields or not key.usable:
+            return self._check(request, key)
+        address = _chosen(fields, key)
+        if address is None:
+            return self._pages.page(request, "keys.html", _UNPROCESSABLE, fault="address")
+        if not self._tokens.fits(_text(fields, "token"), key.octets):
+            return self._check(request, key)
+        return await self._hand_over(request, key, address)
+
+    def _check(self, request: Request, key: KeyRead) -> Answer:
+        """What was read, to look at."""
+        return self._pages.page(
+            request,
+            "key-check.html",
+            HTTPStatus.OK if key.usable else _UNPROCESSABLE,
+            key=key,
+            fatal=FATAL,
+            armored=enarmor(key.octets, "PUBLIC KEY BLOCK").decode("ascii"),
+            token=self._tokens.make(key.octets),
+        )
+
+    async def _hand_over(self, request: Request, key: KeyRead, address: Address) -> Answer:
+        try:
+            await self._store.events.add(EventKind.KEY, address.text, key.octets)
+        except Crowded:
+            return self._message(request, "busy", ("first", "second"), HTTPStatus.SERVICE_UNAVAILABLE)
+        return self._message(request, "sent", ("first", "second", "third"), address=address)
+
+    async def _ask(self, request: Request) -> Answer:
+        self._look(request)
+        name = _challenge(request)
+        if await self._store.objects.facts(ObjectKind.CHALLENGE, name) is None:
+            return self._gone(request)
+        return self._confirmation(request, name, stale=False)
+
+    async def _confirm(self, request: Request) -> Answer:
+        fields = await self._posted(request)
+        name = _challenge(request)
+        if await self._store.objects.facts(ObjectKind.CHALLENGE, name) is None:
+            return self._gone(request)
+        if not self._tokens.fits(_text(fields, "token"), name.encode()):
+            return self._confirmation(request, name, stale=True)
+        await self._store.events.add(EventKind.CONFIRMED, name, once=True)
+        await self._store.objects.remove(ObjectKind.CHALLENGE, name)
+        return self._message(request, "confirmed", ("first", "second"))
+
+    def _confirmation(self, request: Request, name: str, *, stale: bool) -> Answer:
+        status = HTTPStatus.FORBIDDEN if stale else HTTPStatus.OK
+        token = self._tokens.make(name.encode())
+        return self._pages.page(request, "confirm.html", status, stale=stale, path=request.path, token=token)
+
+    def _gone(self, request: Request) -> Answer:
+        return self._message(request, "gone", ("first", "second"), HTTPStatus.NOT_FOUND, back="/keys")
+
+    def _message(
+        self,
+        request: Request,
+        section: str,
+        names: tuple[str, ...],
+        status: HTTPStatus = HTTPStatus.OK,
+        back: str = "",
+        **values: object,
+    ) -> Answer:
+        texts = self._pages.texts(request)
+        return self._pages.page(
+            request,
+            "message.html",
+            status,
+            title=texts(f"{section}.title"),
+            paragraphs=[texts(f"{section}.{name}", **values) for name in names],
+            back=f"{back}?lang={texts.language}" if back else "",
+            back_text=texts(f"{section}.back") if back else "",
+        )
+
+    def _look(self, request: Request) -> None:
+        """Raises `Refusal` for a name that is not ours, and for who asks too often."""
+        if request.host not in self._hosts:
+            raise Refusal(HTTPStatus.MISDIRECTED_REQUEST)
+        if not self._looks.allows(request.client):
+            raise too_many(self._looks, request.client)
+
+    async def _posted(self, request: Request) -> Mapping[str, bytes]:
+        """The fields of a form that a page of ours may have sent."""
+        self._look(request)
+        if not self._posts.allows(request.client):
+            raise too_many(self._posts, request.client)
+        if _foreign(request):
+            raise Refusal(HTTPStatus.FORBIDDEN)
+        return await form(request, LARGEST_FORM)
+
+
+def _foreign(request: Request) -> bool:
+    """Whether the browser says that another site sent it (Fetch Metadata, RFC 6454).
+
+    Our own pages send `Origin: null`, because they have `Referrer-Policy: no-referrer`.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin", "null").lower()
+    host = request.headers.get("Host", "").lower()
+    return site not in {"same-origin", "none"} or origin.partition("://")[2] not in {"", host}
+
+
+def _challenge(request: Request) -> str:
+    return hashlib.sha256(request.parts["token"].encode()).hexdigest()
+
+
+def _chosen(fields: Mapping[str, bytes], key: KeyRead) -> Address | None:
+    """One of the key's own addresses."""
+    wanted = _text(fields, "address")
+    return next((address for address in key.addresses if address.text == wanted), None)
+
+
+def _text(fields: Mapping[str, bytes], name: str) -> str:
+    return fields.get(name, b"").decode("utf-8", "replace")
