@@ -11,6 +11,7 @@ from relay.config.values import FieldName, LeftOut, Pattern, Several, Text
 from relay.policy import (
     DEFAULT_RULE,
     OPENED,
+    OWN_NOTICE,
     AddressPattern,
     Encryption,
     HeaderPattern,
@@ -25,8 +26,8 @@ from relay.policy import (
 def _name(text: object) -> object:
     if text == DEFAULT_RULE.name:
         raise ValueError(f"“{text}” is what the trace says where no rule matched: choose another name")
-    if text == OPENED:
-        raise ValueError(f"“{text}” is what the trace says of mail that was decrypted here: choose another name")
+    if text in {OPENED, OWN_NOTICE.name}:
+        raise ValueError(f"“{text}” is what the trace says of mail that no rule is for: choose another name")
     return text
 
 

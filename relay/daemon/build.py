@@ -41,6 +41,7 @@ from relay.pipeline.notify import Notifier
 from relay.pipeline.opened import OpenedCheck
 from relay.pipeline.outgoing import Pipeline
 from relay.pipeline.pickup import Pickups
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.ports import Engine, Outlet
 from relay.pipeline.receive import Receiver
 from relay.smtp.connection import Timeouts
@@ -113,6 +114,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
             config.sign.late == "unsigned",
             build_opened_check(config, store, resolver),
             build_terms(config, store),
+            OwnNotices(store.ledger) if config.inbound.listen else None,
         ),
         batch=BatchEncryptor(Encryptor(engine, hostname(config), in_pool)),
         deliverer=Deliverer(next_hop),

@@ -21,6 +21,7 @@ from relay.pipeline.deliver import Deliverer
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.incoming_mail import MailMaker, Tags
 from relay.pipeline.next_hop import NextHop
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.receive import Receiver
 from relay.pipeline.returns import ReturnPaths, Returns
 from relay.pipeline.treat import Treater
@@ -52,7 +53,7 @@ def build_incoming(
         treater=build_treater(config, persistence.store, resolver),
         maker=build_maker(config, hostname),
         envelopes=ReturnPaths(path, opened_mail, opened_mail),
-        returns=Returns(path, opened_mail, notices, next_hop),
+        returns=Returns(path, opened_mail, notices, OwnNotices(persistence.store.ledger), next_hop),
         deliverer=Deliverer(next_hop),
         audit=persistence.audit,
         authserv_id=config.inbound.authserv_id or hostname,

@@ -14,6 +14,7 @@ from relay.pipeline.author import NOBODY, Author
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import NO_CHECK, OpenedCheck
 from relay.pipeline.pickup_terms import PickupTerms
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.ports import Lookups
 from relay.pipeline.transaction import Transaction
 from relay.policy import Rule
@@ -39,6 +40,8 @@ class Decider:
     opened: OpenedCheck = NO_CHECK
     pickups: PickupTerms | None = None
     """None: nothing becomes a pick-up."""
+    own_notices: OwnNotices | None = None
+    """None: the relay writes to nobody outside."""
 
     async def decide(self, transaction: Transaction, facts: Facts, author: Author = NOBODY) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""
@@ -48,6 +51,8 @@ class Decider:
         rules = {index: policy.first_for(candidates, address) for index, address in addresses.items()}
         if opened:
             rules = {index: policy.for_opened(rule) for index, rule in rules.items()}
+        if self.own_notices:
+            rules |= dict.fromkeys(await self.own_notices.among(transaction), policy.OWN_NOTICE)
         wanted = {
             addresses[index]: rule.excused for index, rule in rules.items() if policy.needs_key(rule, facts.encrypted)
         }

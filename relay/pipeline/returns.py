@@ -23,6 +23,7 @@ from relay.model.errors import AddressError, NextHopError
 from relay.model.return_path import Returnable, ReturnPath, new_token
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.opened_envelope import headers_returned
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.ports import OpenedMail
 from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event, unforeseen
@@ -77,6 +78,7 @@ class Returns:
     path: ReturnPath
     tokens: ReturnTokens
     notices: Notices
+    own_notices: OwnNotices
     next_hop: NextHop
 
     async def take(self, transaction: Transaction) -> dict[int, Decision]:
@@ -111,6 +113,7 @@ class Returns:
         options = () if mail.sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
         envelope = Envelope(None, (Recipient(mail.sender, ("NOTIFY=NEVER",)),), options)
         notice = self.notices.compose(Kind.RETURNED, _original(mail), told)
+        await self.own_notices.announce(notice, mail.sender)
         try:
             (reply,) = await self.next_hop.send(transaction, envelope, notice)
         except NextHopError as error:

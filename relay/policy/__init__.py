@@ -9,6 +9,7 @@ from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
     DEFAULT_RULE,
     OPENED,
+    OWN_NOTICE,
     Encryption,
     Message,
     PassEncrypted,
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_RULE",
     "NOT_ENCRYPTED",
     "OPENED",
+    "OWN_NOTICE",
     "AddressPattern",
     "Encrypted",
     "Encryption",

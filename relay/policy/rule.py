@@ -107,6 +107,9 @@ DEFAULT_RULE = Rule("no rule matched")
 OPENED = "(opened)"
 """The rule's name in the trace where a mail, or one that it carries or answers, was decrypted here."""
 
+OWN_NOTICE = Rule("(own notice)", encrypt=Encryption.NEVER)
+"""What holds for a notice of the relay's own that comes by."""
+
 
 def for_opened(rule: Rule) -> Rule:
     """What a rule becomes for such a mail: encrypted, subject included, or what the rule does without a key."""

@@ -219,6 +219,7 @@ def test_a_full_mailbox_is_told_to_the_sender_without_what_was_inside(house: Hou
     assert is_notice_to_bob(notice)
     assert f"Final-Recipient: rfc822; {name}@hopital.example".encode() in notice.content
     assert b"Status: 5.2.2" in notice.content
+    assert house.rules(BOB)[-1] == ("clear", "(own notice)")
     assert house.boxes.take(name) == []
 
 

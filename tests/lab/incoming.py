@@ -24,6 +24,7 @@ from relay.pipeline.incoming_mail import MailMaker, Tags
 from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.opened_envelope import HeadersReturned
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.receive import Receiver
 from relay.pipeline.returns import Returns
 from relay.pipeline.transaction_lock import TransactionLocks
@@ -141,7 +142,9 @@ class IncomingBed:
                 MX, self.tags, Notes(Language.FR), wrap_bad=self.wrap_bad, explain_closed=self.explain_closed
             ),
             envelopes=HeadersReturned(),
-            returns=Returns(ReturnPath(("hopital.example",)), NoTokens(), NOTICES, NextHop(self.outlet)),
+            returns=Returns(
+                ReturnPath(("hopital.example",)), NoTokens(), NOTICES, OwnNotices(self.ledger), NextHop(self.outlet)
+            ),
             deliverer=Deliverer(NextHop(self.outlet)),
             audit=audit,
             authserv_id=MX,

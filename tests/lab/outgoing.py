@@ -20,6 +20,7 @@ from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
 from relay.pipeline.opened import NO_CHECK, OpenedCheck
 from relay.pipeline.outgoing import Pipeline
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.receive import Receiver
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.policy import Rule
@@ -49,6 +50,7 @@ class Bench:
     ) -> None:
         self.authors = authors or Authors(lambda _sender: "F" * 40)
         self.opened = opened
+        self.own_notices: OwnNotices | None = None
         self.longest = longest
         self.lookups = FakeLookups(answers or {})
         self.engine = FakeEngine()
@@ -64,7 +66,7 @@ class Bench:
         hop = NextHop(self.outlet, self.longest)
         self.pipeline = Pipeline(
             Receiver(ledger, audit),
-            Decider(self.rules, self.lookups, opened=self.opened),
+            Decider(self.rules, self.lookups, opened=self.opened, own_notices=self.own_notices),
             BatchEncryptor(Encryptor(self.engine, "relay.example")),
             Deliverer(hop),
             Notifier(NOTICES, hop),

@@ -12,9 +12,10 @@ from lab.outgoing import Bench
 
 from relay.mail import headers, pgpmime
 from relay.mail.hidden_recipients import NOBODY
-from relay.model import Outage
+from relay.model import Address, Outage
 from relay.model.errors import StoreError
 from relay.pipeline.opened import OpenedCheck
+from relay.pipeline.own_notices import OwnNotices
 from relay.policy import Encryption, Rule, WithoutKey
 
 B = "b@there.example"
@@ -131,3 +132,13 @@ async def test_other_mail_goes_by_the_rules() -> None:
     assert await made.run(inbound(B, content=ANSWER)) == [250]
     assert decided(made) == [(B, "clear", "never")]
     assert opened.asked == [("2@here.example", "1@there.example")]
+
+
+async def test_the_relays_own_notice_goes_by_no_rule() -> None:
+    made = bench(Rule(name="all", encrypt=Encryption.REQUIRED))
+    await OwnNotices(made.ledger).announce(ANSWER, Address(B))
+    made.own_notices = OwnNotices(made.ledger)
+    made.restart()
+    assert await made.run(inbound(B, content=ANSWER, sender=None)) == [250]
+    assert await made.run(inbound(C, content=ANSWER, sender=None)) == [550]
+    assert decided(made) == [(B, "clear", "(own notice)"), (C, "refuse", "all")]

@@ -14,6 +14,7 @@ from relay.model import Envelope, Reply
 from relay.model.errors import StoreError
 from relay.model.return_path import ReturnPath
 from relay.pipeline.next_hop import NextHop
+from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.returns import ReturnPaths, Returns
 from relay.pipeline.transaction import Transaction
 from relay.store import Store
@@ -41,7 +42,8 @@ class Bench:
         self.store = store
         self.outlet = FakeOutlet()
         self.paths = ReturnPaths(PATH, store.opened_mail, store.opened_mail)
-        self.returns = Returns(PATH, store.opened_mail, NOTICES, NextHop(self.outlet))
+        self.own = OwnNotices(store.ledger)
+        self.returns = Returns(PATH, store.opened_mail, NOTICES, self.own, NextHop(self.outlet))
 
     async def opened(self, *recipients: str, sender: str | None = SENDER) -> Envelope:
         received = inbound(*recipients, content=CLOSED, sender=sender, id_="opened")
@@ -170,3 +172,17 @@ async def test_parameters_of_the_envelope_are_told_as_they_came(bench: Bench) ->
     envelope = await bench.paths.of(received, received.envelope.recipients, OPENED)
     await bench.back(path_of(envelope))
     assert b"Original-Envelope-Id: QQ314159\r\n" in bench.outlet.sent[0][1]
+
+
+async def test_the_notice_is_known_on_the_outgoing_way_for_its_recipient_from_the_null_sender(bench: Bench) -> None:
+    await bench.back(path_of(await bench.opened(MARTIN)))
+    ((_, notice),) = bench.outlet.sent
+    with_received = b"Received: from x by y\r\n" + notice
+
+    async def among(content: bytes, sender: str | None, *to: str) -> frozenset[int]:
+        return await bench.own.among(Transaction(inbound(*to, content=content, sender=sender)))
+
+    assert await among(with_received, None, SENDER.upper(), "other@ville.example") == {0}
+    assert await among(with_received, "a@hopital.example", SENDER) == frozenset()
+    assert await among(with_received + b"more", None, SENDER) == frozenset()
+    assert await among(notice.partition(b"\r\n\r\n")[0] + b"\r\n\r\ntext\r\n", None, SENDER) == frozenset()

@@ -1,0 +1,45 @@
+"""The relay's own notices to people outside: Postfix may lead them through the outgoing way, where no rule is for them.
+
+A notice is known there by its octets, which were written into the ledger before it was sent: its body holds 128 random
+bits, and whoever has not seen it cannot write it. It counts from the null sender and for its one recipient. Nothing in
+its header makes a mail one. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from relay.mail import headers
+from relay.model import Address
+from relay.pipeline.ports import Ledger
+from relay.pipeline.transaction import Transaction
+
+REGISTERED = "<notice>"
+"""In the ledger; no address holds a `<`."""
+LARGEST = 1_000_000
+"""Octets: a notice is smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNotices:
+    """Those that are under way."""
+
+    ledger: Ledger
+
+    async def announce(self, content: bytes, recipient: Address) -> None:
+        """Write down that a mail with this content, for this recipient, is ours."""
+        await self.ledger.record(_digest(content, recipient), (REGISTERED,))
+
+    async def among(self, transaction: Transaction) -> frozenset[int]:
+        """The recipients for whom it is one."""
+        inbound = transaction.inbound
+        if inbound.envelope.sender is not None or len(inbound.content) > LARGEST:
+            return frozenset()
+        mine = {index: _digest(inbound.content, transaction.recipients[index].address) for index in transaction.open}
+        return frozenset({i for i, digest in mine.items() if REGISTERED in await self.ledger.served(digest)})
+
+
+def _digest(content: bytes, recipient: Address) -> bytes:
+    body = content[headers.split(content).body_start :]
+    return hashlib.sha256(b"notice\0" + recipient.key.encode("utf-8", "surrogatepass") + b"\0" + body).digest()
