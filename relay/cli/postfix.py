@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,7 @@ _WORDS = {
     Outcome.INSIDE: "stays inside",
     Outcome.WAITS: "waits",
     Outcome.REFUSED: "not taken",
+    Outcome.FORGED: "met, forged",
 }
 _COLUMNS = (
     Column("result", styles={"met": "green", "passed": "red", "waits": "yellow", "not": "yellow"}),
@@ -98,6 +100,7 @@ def check_path(  # noqa: PLR0913  each is an option
         str, typer.Option("--from", metavar="ADDRESS", help="The sender; left out: the null sender.")
     ] = "",
     wait: Annotated[str, typer.Option(metavar="TIME", help="How long the probes may take.")] = "30s",
+    inbound: Inbound = False,
     config_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -108,17 +111,22 @@ def check_path(  # noqa: PLR0913  each is an option
     The relay does not deliver a probe; one that passes it by is delivered, and its text says what it is. Postfix and
     the relay have to run. The status is 1 where a probe that should have met the relay did not.
 
+    With --inbound a probe goes to postmaster of the first own domain, through the server that takes mail from
+    outside. It bears forged Authentication-Results, and meets the relay as it should where they do not survive.
+
     $ pgp-relay postfix check-path
     """
     config = context_of(context).config()
     folder = config_dir or postfix.default_folder()
     named = [_ascii_address(text) for text in addresses or ()]
-    results = with_store(
-        config,
-        lambda store: postfix.check(
-            folder, store.ledger, named, _ascii_address(sender) if sender else "", _seconds(wait)
-        ),
-    )
+    from_, seconds = _ascii_address(sender) if sender else "", _seconds(wait)
+    if inbound:
+        id_ = config.inbound.authserv_id or config.hostname or socket.getfqdn()
+        named = named or [f"postmaster@{domain}" for domain in config.own.domains[:1]]
+        probes = postfix.InboundProbes(id_, named, from_)
+        results = with_store(config, lambda store: postfix.check_inbound(folder, store.ledger, probes, seconds))
+    else:
+        results = with_store(config, lambda store: postfix.check(folder, store.ledger, named, from_, seconds))
     if as_json:
         print_json([_object(result) for result in results])
     else:
@@ -129,7 +137,7 @@ def check_path(  # noqa: PLR0913  each is an option
 def _is_wrong(results: list[Result]) -> bool:
     """A probe passed the relay by or waits, or one of a kind was taken by no way in."""
     met = {result.sample.address for result in results if result.outcome in {Outcome.MET, Outcome.INSIDE}}
-    wrong = any(result.outcome in {Outcome.PASSED, Outcome.WAITS} for result in results)
+    wrong = any(result.outcome in {Outcome.PASSED, Outcome.WAITS, Outcome.FORGED} for result in results)
     return wrong or not met.issuperset(result.sample.address for result in results)
 
 

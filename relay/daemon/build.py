@@ -40,8 +40,8 @@ from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
 from relay.pipeline.opened import OpenedCheck
 from relay.pipeline.outgoing import Pipeline
-from relay.pipeline.pickup import Pickups
 from relay.pipeline.own_notices import OwnNotices
+from relay.pipeline.pickup import Pickups
 from relay.pipeline.ports import Engine, Outlet
 from relay.pipeline.receive import Receiver
 from relay.smtp.connection import Timeouts

@@ -47,16 +47,17 @@ def build_incoming(
         return None
     outlet = build_outlet(config, place, hostname)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
+    authserv_id = config.inbound.authserv_id or hostname
     path, opened_mail = ReturnPath(config.own.domains, config.inbound.return_path), persistence.store.opened_mail
     pipeline = IncomingPipeline(
-        receiver=Receiver(persistence.ledger, persistence.audit, incoming=True),
+        receiver=Receiver(persistence.ledger, persistence.audit, incoming=True, authserv_id=authserv_id),
         treater=build_treater(config, persistence.store, resolver),
         maker=build_maker(config, hostname),
         envelopes=ReturnPaths(path, opened_mail, opened_mail),
         returns=Returns(path, opened_mail, notices, OwnNotices(persistence.store.ledger), next_hop),
         deliverer=Deliverer(next_hop),
         audit=persistence.audit,
-        authserv_id=config.inbound.authserv_id or hostname,
+        authserv_id=authserv_id,
     )
     return IncomingComponents(pipeline, outlet)
 

@@ -10,10 +10,17 @@ import hashlib
 import re
 import secrets
 
+from relay.mail import authentication_results, headers
+
 REGISTERED = "<probe>"
 """In the ledger from the beginning; no address holds a `<`."""
+REGISTERED_INBOUND = "<inbound probe>"
+"""The same, of a probe of the incoming way."""
+FORGED = "<forged>"
+"""In the ledger where forged results of authentication survived up to the relay."""
 
 _FIELD = "X-PGP-Relay-Probe"
+_FORGER = "forged.pgp-relay.invalid"
 _LARGEST = 16_384
 """Octets, with what servers on the way add."""
 _TOKEN = re.compile(rb"^%b:[ \t]*([0-9a-f]{32})[ \t]*\r?$" % _FIELD.encode(), re.MULTILINE | re.IGNORECASE)
@@ -28,10 +35,14 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def write(token: str, sender: str, recipient: str) -> bytes:
-    """The mail; both addresses are ASCII."""
+def write(token: str, sender: str, recipient: str, forged_id: str = "") -> bytes:
+    """The mail; both addresses are ASCII. `forged_id`: with results of authentication that this server never wrote."""
+    results = f"dkim=pass header.d={_FORGER}; dmarc=pass header.from={_FORGER}"
+    forged = f"Authentication-Results: {forged_id}; {results}\r\n" if forged_id else ""
+    odd = f"AUTHENTICATION-RESULTS:\r\n ({_FORGER}) {forged_id.upper()} ; {results}\r\n" if forged_id else ""
     header = (
-        f"From: <{sender or 'postmaster'}>\r\nTo: <{recipient}>\r\nSubject: pgp-relay probe\r\n{_FIELD}: {token}\r\n"
+        f"{forged}{odd}From: <{sender or 'postmaster'}>\r\nTo: <{recipient}>\r\n"
+        f"Subject: pgp-relay probe\r\n{_FIELD}: {token}\r\n"
         "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
     )
     return f"{header}\r\n{_TEXT}".encode("ascii")
@@ -43,6 +54,13 @@ def token_in(content: bytes) -> str | None:
         return None
     found = _TOKEN.search(content.partition(b"\r\n\r\n")[0])
     return found[1].decode().lower() if found else None
+
+
+def is_forged(content: bytes, authserv_id: str) -> bool:
+    """Whether forged results of authentication count, or stay, in what came of a probe."""
+    head = headers.split(content)
+    kept = authentication_results.genuine(head, authserv_id)
+    return any(field.name == authentication_results.NAME and _FORGER.encode() in field.raw for field in kept)
 
 
 def digest(token: str) -> bytes:

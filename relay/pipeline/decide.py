@@ -13,8 +13,8 @@ from relay.model.pickup import Obstacle
 from relay.pipeline.author import NOBODY, Author
 from relay.pipeline.facts import Facts
 from relay.pipeline.opened import NO_CHECK, OpenedCheck
-from relay.pipeline.pickup_terms import PickupTerms
 from relay.pipeline.own_notices import OwnNotices
+from relay.pipeline.pickup_terms import PickupTerms
 from relay.pipeline.ports import Lookups
 from relay.pipeline.transaction import Transaction
 from relay.policy import Rule

@@ -25,6 +25,8 @@ class Receiver:
     audit: Audit
     incoming: bool = False
     """Transactions of the incoming way are others than those of the outgoing one, also with the same octets."""
+    authserv_id: str = ""
+    """Of the incoming way: whose results of authentication are believed."""
 
     async def receive(self, transaction: Transaction, document: Document) -> LedgerEntry | None:
         """The transaction's entry in the ledger; None where the mail goes no further, and all have their reply.
@@ -51,15 +53,20 @@ class Receiver:
         return entry
 
     async def _is_probe(self, transaction: Transaction) -> bool:
-        """Whether `postfix check-path` sent it. It has arrived then, which the ledger is told, and goes no further."""
+        """Whether `postfix check-path` sent it. It has arrived then, which the ledger is told, and goes no further.
+
+        A probe of the other way goes on.
+        """
         token = probe.token_in(transaction.inbound.content)
         if token is None:
             return False
         entry = await self.ledger.open(probe.digest(token))
         try:
-            if probe.REGISTERED not in entry.known:
+            if (probe.REGISTERED_INBOUND if self.incoming else probe.REGISTERED) not in entry.known:
                 return False
-            await entry.record(recipient.address.text for recipient in transaction.recipients)
+            forged = self.incoming and probe.is_forged(transaction.inbound.content, self.authserv_id)
+            seen = [recipient.address.text for recipient in transaction.recipients]
+            await entry.record([*([probe.FORGED] if forged else []), *seen])
         finally:
             entry.close()
         transaction.log.info(Event.PROBED, recipients=len(transaction.recipients))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import pwd
 import shutil
 import stat
@@ -256,6 +257,16 @@ def test_a_forged_return_path_does_nothing(house: House) -> None:
     house.mta.wait_empty()
     assert house.settled() == []
     assert house.boxes.take("news") == []
+
+
+def test_check_path_shows_that_forged_results_do_not_survive(house: House) -> None:
+    words = ("postfix", "check-path", "--inbound", "--json", "--config-dir", house.mta.folder)
+    (probed,) = json.loads(house.relay.run(*words, "dr@hopital.example").stdout)
+    assert (probed["outcome"], probed["seen"]) == ("met", ["dr@hopital.example"])
+    assert house.boxes.take("dr") == []
+    outgoing = json.loads(house.relay.run(*(word for word in words if word != "--inbound"), check=False).stdout)
+    outside = [each["outcome"] for each in outgoing if each["kind"] == "outside" and each["way"] != "sendmail"]
+    assert outside == ["met"]
 
 
 def test_uninstalled_postfix_is_what_it_was(house: House) -> None:

@@ -9,13 +9,15 @@ from relay.admin.postfix.inbound import install as install_inbound
 from relay.admin.postfix.inbound import show as show_inbound
 from relay.admin.postfix.inbound import uninstall as uninstall_inbound
 from relay.admin.postfix.install import Done, default_folder, install, show, uninstall
-from relay.admin.postfix.path_check import Outcome, Result, check
+from relay.admin.postfix.path_check import InboundProbes, Outcome, Result, check, check_inbound
 
 __all__ = [
     "Done",
+    "InboundProbes",
     "Outcome",
     "Result",
     "check",
+    "check_inbound",
     "default_folder",
     "install",
     "install_inbound",

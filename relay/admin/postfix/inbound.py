@@ -32,6 +32,7 @@ from relay.admin.postfix.settings import TRANSPORT as OUTGOING
 from relay.config import Config
 from relay.model.errors import PostfixError
 
+LEAST_VERSION = (3, 7)
 REWRITE = ("rewrite", "unix")
 """The service that looks routes up."""
 
@@ -69,6 +70,7 @@ def show(config: Config) -> str:
 
 def install(config: Config, folder: Path, *, named: str | None = None, dry: bool = False) -> Done:
     """Put the lines in; what was put in before is replaced. `named`: the service that takes mail from outside."""
+    _assure_version()
     wanted = inbound_settings(config)
     files = read(folder)
     clean = _without_ours(files)
@@ -84,6 +86,13 @@ def install(config: Config, folder: Path, *, named: str | None = None, dry: bool
     for name in reversed(FILES):  # the transport is there before it is asked for
         replace(folder / name, edited[name])
     return Done(changed=True, notes=(*notes, RELOAD, PROVE))
+
+
+def _assure_version() -> None:
+    given = postconf(None, "-dh", "mail_version").strip()
+    number = tuple(map(int, re.findall(r"\d+", given)[:2]))
+    if number < LEAST_VERSION:
+        raise PostfixError(f"Postfix {given} has no tables within main.cf: 3.7 or later is needed")
 
 
 def uninstall(folder: Path) -> Done:

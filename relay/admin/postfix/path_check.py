@@ -19,7 +19,7 @@ from typing import Any
 from relay.admin.postfix.folder import parameter, run
 from relay.admin.postfix.kinds import Kind, Kinds, Sample
 from relay.admin.postfix.settings import TRANSPORT
-from relay.admin.postfix.ways import NotTaken, Way, ways
+from relay.admin.postfix.ways import NotTaken, Way, mx_way, ways
 from relay.mail import probe
 from relay.model.errors import PostfixError
 from relay.pipeline.ports import Ledger
@@ -44,6 +44,8 @@ class Outcome(StrEnum):
     WAITS = "waits"
     REFUSED = "refused"
     """Postfix did not take it."""
+    FORGED = "forged"
+    """It met the relay, and forged results of authentication in it would have been believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,28 @@ async def check(folder: Path, ledger: Ledger, addresses: Sequence[str], sender: 
     kinds = Kinds(folder)
     samples = [kinds.sample(address) for address in addresses] or list(kinds.samples())
     tried = [await _send(ledger, way, sample, sender) for way in ways(folder) for sample in samples]
+    results = await _followed(folder, ledger, tried, seconds)
+    return [result if everything or result.sample.leaves else _excused(result) for result in results]
+
+
+@dataclass(frozen=True, slots=True)
+class InboundProbes:
+    """Mail as from outside, with results of authentication that the server of this identifier never wrote."""
+
+    authserv_id: str
+    addresses: Sequence[str]
+    sender: str = ""
+
+
+async def check_inbound(folder: Path, ledger: Ledger, probes: InboundProbes, seconds: float) -> list[Result]:
+    """The same for mail from outside, through the MX."""
+    kinds, way = Kinds(folder), mx_way(folder)
+    samples = map(kinds.sample, probes.addresses)
+    tried = [await _send(ledger, way, sample, probes.sender, probes.authserv_id) for sample in samples]
+    return await _followed(folder, ledger, tried, seconds)
+
+
+async def _followed(folder: Path, ledger: Ledger, tried: Sequence[_Sent | Result], seconds: float) -> list[Result]:
     results = [each for each in tried if isinstance(each, Result)]
     under_way = [each for each in tried if isinstance(each, _Sent)]
     ends = time.monotonic() + seconds
@@ -101,7 +125,7 @@ async def check(folder: Path, ledger: Ledger, addresses: Sequence[str], sender: 
         results += [each for each in looked if isinstance(each, Result)]
         under_way = [each for each in looked if isinstance(each, _Sent)]
         await asyncio.sleep(_EVERY if under_way else 0)
-    return [result if everything or result.sample.leaves else _excused(result) for result in results]
+    return results
 
 
 def _takes_everything(folder: Path) -> bool:
@@ -112,10 +136,10 @@ def _takes_everything(folder: Path) -> bool:
     raise PostfixError("the relay is not part of this Postfix: `pgp-relay postfix install` comes first")
 
 
-async def _send(ledger: Ledger, way: Way, sample: Sample, sender: str) -> _Sent | Result:
+async def _send(ledger: Ledger, way: Way, sample: Sample, sender: str, forged_id: str = "") -> _Sent | Result:
     token = probe.new_token()
-    await ledger.record(probe.digest(token), [probe.REGISTERED])
-    content = probe.write(token, sender, sample.address)
+    await ledger.record(probe.digest(token), [probe.REGISTERED_INBOUND if forged_id else probe.REGISTERED])
+    content = probe.write(token, sender, sample.address, forged_id)
     try:
         queue_id = await asyncio.to_thread(way.send, sender, sample.address, content)
     except NotTaken as error:
@@ -124,7 +148,7 @@ async def _send(ledger: Ledger, way: Way, sample: Sample, sender: str) -> _Sent 
 
 
 async def _seen(ledger: Ledger, sent: _Sent) -> tuple[str, ...]:
-    return tuple(sorted(await ledger.served(probe.digest(sent.token)) - {probe.REGISTERED}))
+    return tuple(sorted(await ledger.served(probe.digest(sent.token)) - {probe.REGISTERED, probe.REGISTERED_INBOUND}))
 
 
 def _queue(folder: Path) -> Queue:
@@ -135,6 +159,8 @@ def _judged(sent: _Sent, queue: Queue, seen: tuple[str, ...], *, last: bool) -> 
     """Its outcome, or that it is still under way; the store was asked after the queue."""
     reason = sent.reason(queue)
     missed = sent.missed + 1 if reason is None else 0
+    if probe.FORGED in seen:
+        return Result(str(sent.way), sent.sample, Outcome.FORGED, tuple(each for each in seen if each != probe.FORGED))
     if seen:
         return Result(str(sent.way), sent.sample, Outcome.MET, seen=seen)
     if missed >= _LOOKS:

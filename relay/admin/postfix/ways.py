@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.admin.postfix.folder import parameter, postconf
+from relay.admin.postfix.inbound_settings import SYSLOG_NAME as INBOUND_SYSLOG_NAME
+from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
 from relay.admin.postfix.settings import SYSLOG_NAME
 from relay.model.errors import PostfixError
 
@@ -19,6 +21,7 @@ _LONGEST = 200
 _SERVERS = ("smtpd", "postscreen")
 _PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465}
 """Where /etc/services does not know them."""
+_OURS = frozenset({f"syslog_name={SYSLOG_NAME}", f"syslog_name={INBOUND_SYSLOG_NAME}"})
 _QUEUED = re.compile(r"queued as (\S+)")
 
 
@@ -79,12 +82,31 @@ Way = Server | Sendmail
 
 def ways(folder: Path) -> Iterator[Way]:
     """All of them; the server that takes mail back from the relay is none."""
+    for name, options in _servers(folder):
+        if _OURS.isdisjoint(options):
+            yield _server(name, folder)
+    yield Sendmail(folder, parameter(folder, "sendmail_path"))
+
+
+def mx_way(folder: Path) -> Server:
+    """The one of the MX: the server that hands to the relay's incoming side, or postscreen before it."""
+    lines = postconf(folder, "-P", "*/*/content_filter").splitlines()
+    handing = [line.split("/")[:2] for line in lines if f"= {INBOUND}:" in line]
+    if not handing:
+        raise PostfixError("no service leads mail from outside to the relay: `pgp-relay postfix install --inbound`")
+    ((name, kind), *_) = handing
+    if kind == "pass":
+        name = next((each for each, options in _servers(folder) if options[0] == "postscreen"), name)
+    return _server(name, folder)
+
+
+def _servers(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Name, program and options of each SMTP server that listens."""
     for line in postconf(folder, "-F", "*/inet/command").splitlines():
         service, _, command = line.partition("=")
-        server, *options = command.split()
-        if server in _SERVERS and f"syslog_name={SYSLOG_NAME}" not in options:
-            yield _server(service.split("/")[0].strip(), folder)
-    yield Sendmail(folder, parameter(folder, "sendmail_path"))
+        words = command.split()
+        if words[0] in _SERVERS:
+            yield service.split("/")[0].strip(), words
 
 
 def _server(name: str, folder: Path) -> Server:
