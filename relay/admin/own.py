@@ -9,13 +9,15 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from relay.admin import keys
 from relay.config import Config
+from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
 from relay.mail.armor import enarmor
 from relay.model import Address
 from relay.model.errors import OwnError
 from relay.model.own import OwnKey
-from relay.openpgp import signing
+from relay.openpgp import certifying, signing
 from relay.own import wkd_tree
 from relay.store import Store
 
@@ -52,6 +54,18 @@ async def rotate(config: Config, store: Store, addresses: Sequence[Address]) -> 
     certificates = await build_certificates(config, store)
     wanted = addresses or [key.address for key in await store.own_keys.all() if key.signs]
     return [await certificates.rotate(address) for address in wanted]
+
+
+async def certify(config: Config, store: Store, name: str) -> tuple[str, str]:
+    """Certify a partner's key by the organisation's; its fingerprint, and the certified key, armored."""
+    organisation = await store.own_keys.organisation()
+    if organisation is None:
+        raise OwnError("the organisation has no key yet: own create makes it")
+    certificate = (await keys.one(store, name)).certificate
+    if why := certificate.unusable(time.time()):
+        raise OwnError(f"{certificate.fingerprint} is not certified: {why}")
+    data = await certifying.certify(config.keyring, organisation, certificate.data, passphrase(config))
+    return certificate.fingerprint, enarmor(data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n")
 
 
 async def show(store: Store, address: Address) -> str:

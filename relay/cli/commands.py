@@ -66,6 +66,7 @@ OWN = Group(
         "disallow": "own:disallow",
         "rotate": "own:rotate",
         "revoke": "own:revoke",
+        "certify": "own:certify",
         "publish": "own_publish:publish",
     },
 )

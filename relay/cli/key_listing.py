@@ -29,6 +29,7 @@ SHORT = {
     Why.SUBKEY_UNSUPPORTED: "algorithm",
     Why.USER_ID_INVALID: "invalid",
     Why.AMBIGUOUS: "unclear",
+    Why.UNTRUSTED: "unapproved",
     Why.NOT_THERE: "missing",
 }
 """A word for each reason against a key; `keys show` has all of it."""

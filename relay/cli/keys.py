@@ -42,7 +42,7 @@ def list_(  # noqa: PLR0913  each is an option
     expired: Annotated[bool, typer.Option("--expired", help="Only those that have expired.")] = False,
     unusable: Annotated[bool, typer.Option("--unusable", help="Only those that must not be used.")] = False,
     proposed: Annotated[bool, typer.Option("--proposed", help="Only those that wait to be approved.")] = False,
-    origin: Annotated[str, typer.Option(metavar="ORIGIN", help="Only imported, ldap or wkd.")] = "",
+    origin: Annotated[str, typer.Option(metavar="ORIGIN", help="Only imported, ldap, wkd, ….")] = "",
     within: Annotated[
         str | None, typer.Option(metavar="AGE", help="Only usable ones that end within 30d, 2w, 12h ….")
     ] = None,

@@ -163,6 +163,23 @@ def revoke(
     complain("Publish it: pgp-relay wkd export, where a web server of yours answers")
 
 
+def certify(
+    context: typer.Context,
+    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A partner's key, imported.")],
+) -> None:
+    """Certify a partner's key and print it.
+
+    The organisation's key signs its user ids. Give the printed key back to the partner: whoever trusts your
+    organisation (`authorities`) trusts it.
+
+    $ pgp-relay own certify 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    _, armored = _with(context, lambda config, store: own.certify(config, store, " ".join(fingerprint)))
+    sys.stdout.write(armored)
+
+
 def _allow(context: typer.Context, address: str, others: Sequence[str], *, allowed: bool) -> None:
     from relay.admin import own  # noqa: PLC0415  loads the engines
 

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from relay.config.base import Section, needed, setting
 from relay.config.enrol import EnrolKeys
 from relay.config.inbound import InboundKeys
+from relay.config.key_origins import AuthorityKeys
 from relay.config.own import OwnKeys
 from relay.config.pickup import PickupKeys
 from relay.config.rules import RuleKeys
@@ -25,6 +26,7 @@ from relay.config.values import (
     FolderToBe,
     Host,
     InOrder,
+    Listed,
     NodeName,
     Place,
     SecretFile,
@@ -84,6 +86,9 @@ class Config(Section):
     own: OwnKeys = setting({}, "Certificates for our own addresses.")
     inbound: InboundKeys = setting({}, "Mail that comes from outside: opened, verified and marked.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
+    authorities: Listed[AuthorityKeys] = setting(
+        [], "Keys that vouch for the keys of their own domains, such as a partner hospital's organisation key."
+    )
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules. The first that matches decides; if none matches, the mail is encrypted, or refused without a key."
     )

@@ -18,6 +18,7 @@ from relay.policy import (
     PassEncrypted,
     Rule,
     SubjectPattern,
+    Trust,
     WithoutKey,
     WkdOutage,
 )
@@ -82,6 +83,11 @@ class RuleKeys(Section):
     refuse_with: LeftOut[Literal["notice", "reply"]] = optional(
         "As the key of that name at the top level, for this rule."
     )
+    trust: Annotated[Trust, Field(strict=False)] = setting(
+        "any",
+        "Which keys are good enough: `any`, `directory` (also proved by their owner, or published by LDAP or WKD), "
+        "`approved` (imported, approved, bound, or certified by one of `authorities`). Others are not used.",
+    )
     wkd_outage: Annotated[WkdOutage, Field(strict=False)] = setting(
         "defer", "`not_found`: if the domains of `to` do not answer to WKD, they have no key there."
     )
@@ -113,4 +119,5 @@ class RuleKeys(Section):
             protect_subject=self.protect_subject,
             by_reply=(self.refuse_with or refuse_with) == "reply",
             wkd_outage=self.wkd_outage,
+            trust=self.trust,
         )

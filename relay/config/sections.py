@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.key_origins import Keyserver
 from relay.config.values import (
     AllowedNetwork,
     AsciiAddress,
@@ -143,6 +144,9 @@ class LookupKeys(Section):
     timeout: Duration = setting("15s", "For all lookups of one message.")
     ldap: Listed[LdapServer] = setting([], "LDAP servers, in this order.")
     wkd: Wkd = setting({}, "Web Key Directory: keys that a domain publishes.")
+    vks: Listed[Keyserver] = setting(
+        [], "Keyservers that verify addresses (`https://keys.openpgp.org`), asked after all other sources."
+    )
     cache: Cache = setting({}, "How long an answer of LDAP or WKD is remembered.")
 
 

@@ -166,6 +166,14 @@ def _signer(text: str) -> str:
     return compact
 
 
+def _fingerprint(text: str) -> str:
+    """Upper-case, without blanks."""
+    compact = text.replace(" ", "").removeprefix("0x").upper()
+    if not _FINGERPRINT.fullmatch(compact):
+        raise ValueError("a fingerprint has 40 or 64 hexadecimal digits")
+    return compact
+
+
 def _one_line(text: str) -> str:
     if not text.strip() or len(text) > 200 or not text.isprintable():
         raise ValueError("has to be one line of 1 to 200 characters")
@@ -280,6 +288,7 @@ AsciiAddress = Annotated[InstanceOf[Address], _text(_ascii_address), Kind("addre
 NamedMailbox = Annotated[InstanceOf[Mailbox], _text(_named_mailbox), Kind("address, or `name <address>`")]
 Pattern = Annotated[InstanceOf[AddressPattern], _text(AddressPattern), Kind("address pattern")]
 Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
+Fingerprint = Annotated[str, _text(_fingerprint), Kind("fingerprint")]
 MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("URL")]

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Literal
 
 from relay.config import Config
-from relay.model import Certificate, Unreadable
+from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import ConfigError, EngineError, Fault
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
@@ -134,6 +134,10 @@ class PooledExaminer:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the port says."""
         return await self._here.merge(known, news)
+
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """As the port says."""
+        return await self._here.certified_by(certificate, authority)
 
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """As the port says."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from relay.model import Certificate, Unreadable
+from relay.model import Address, Certificate, Unreadable
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
@@ -30,6 +30,10 @@ class RevocationExaminer:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the examiner says, or revoked."""
         return await self._verified(await self._examiner.merge(known, news), {})
+
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """As the examiner says."""
+        return await self._examiner.certified_by(certificate, authority)
 
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """As the examiner says."""

@@ -7,10 +7,12 @@ authorities that cannot be used.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from relay.config import Config
 from relay.config.sections import LdapServer
 from relay.keys import wkd
+from relay.keys.authorities import Authority, AuthorityExaminer
 from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
@@ -27,6 +29,7 @@ from relay.keys.resolver import Resolver
 from relay.keys.search import LocalStore
 from relay.keys.stored import StoredKeys
 from relay.keys.wkd.fetch_client import FetchClient
+from relay.keys.wkd.keyservers import Keyservers, Proofs
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
 from relay.pipeline.ports import Examiner
@@ -70,18 +73,28 @@ _DOMAINS = Limits(
 )
 
 
+_KEYSERVERS = replace(_DOMAINS, scope=lambda _: "@", places_each=wkd.FETCHES)
+
+
 class Sources:
-    """The two that are asked over the network, where the configuration names them."""
+    """Those that are asked over the network, where the configuration names them."""
 
     def __init__(
-        self, config: Config, examiner: Callable[[], Examiner], parts: Callable[[], Examiner] | None = None
+        self,
+        config: Config,
+        examiner: Callable[[], Examiner],
+        proofs: Proofs,
+        parts: Callable[[], Examiner] | None = None,
     ) -> None:
         """`parts` makes what examines certificates that were cut down, from which the store is not to learn."""
         parts = parts or examiner
         listed = config.lookup.sources
         servers = [directory(server) for server in config.lookup.ldap] if "ldap" in listed else []
         self.ldap = Ldap(servers, examiner(), parts=parts()) if servers else None
-        self.wkd = _wkd(config, examiner(), parts()) if "wkd" in listed else None
+        keyservers = config.lookup.vks
+        client = build_wkd_client(config) if keyservers or "wkd" in listed else None
+        self.wkd = Wkd(examiner(), client, parts=parts()) if client and "wkd" in listed else None
+        self.vks = Keyservers(keyservers, examiner(), client, proofs, parts=parts()) if client and keyservers else None
         self._order = listed
 
     def remotes(self, store: CacheStore) -> Sequence[CachedSource]:
@@ -91,11 +104,12 @@ class Sources:
             made["ldap"] = CachedSource(self.ldap, store, _DIRECTORY)
         if self.wkd:
             made["wkd"] = CachedSource(self.wkd, store, _DOMAINS)
-        return [made[name] for name in self._order if name in made]
+        last = [CachedSource(self.vks, store, _KEYSERVERS)] if self.vks else []
+        return [*(made[name] for name in self._order if name in made), *last]
 
     async def close(self) -> None:
         """Release connections, processes and threads."""
-        for source in (self.ldap, self.wkd):
+        for source in (self.ldap, self.wkd, self.vks):
             if source:
                 await source.close()
 
@@ -126,7 +140,12 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
 
     current = CurrentCertificates(store.certificates, verifying(), versions)
     merge_policy = MergePolicy(store.certificates, verifying(), imported_first=listed)
-    found = Sources(config, lambda: LearningExaminer(verifying(), merge_policy), verifying)
+    authorities = [Authority(each.key, frozenset(each.domains)) for each in config.authorities]
+
+    def vouched() -> Examiner:
+        return AuthorityExaminer(verifying(), authorities, current) if authorities else verifying()
+
+    found = Sources(config, lambda: LearningExaminer(vouched(), merge_policy), store.keyservers, verifying)
     cache = CacheStore(store.answers, current, merge_policy, lifetimes(config))
     keyring = _keyring(config, current, imported=listed)
     local = LocalStore(keyring, current, merge_policy, BoundKeys(store.bindings, current, keyring), listed)
@@ -155,12 +174,8 @@ def directory(keys: LdapServer) -> Server:
     )
 
 
-def _wkd(config: Config, examiner: Examiner, parts: Examiner) -> Wkd:
-    return Wkd(examiner, build_wkd_client(config), parts=parts)
-
-
 def build_wkd_client(config: Config) -> FetchClient:
-    """Who asks domains for their Web Key Directory, as `lookup.wkd` says."""
+    """Who asks domains for their Web Key Directory, and keyservers, as `lookup.wkd` says."""
     keys = config.lookup.wkd
     settings = Settings.of(
         timeout=keys.timeout,

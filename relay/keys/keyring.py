@@ -14,6 +14,7 @@ from relay.keys import selection
 from relay.keys.current import KnownCertificates
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
+from relay.model.lookup import ORDER
 
 NAME = "keyring"
 
@@ -54,13 +55,15 @@ class Keyring:
         return NotFound(NAME, NAME)
 
     def _counts(self, entry: Entry) -> bool:
+        if entry.origin is Origin.HARVESTED and self.fault(entry.certificate):
+            return False  # anybody's mail could bring it: it is as if there were none
         return not entry.proposed and (self._imported or entry.origin is not Origin.IMPORTED)
 
     def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
-        """Which of these (at least one) counts for this very address: an imported one before a fetched one."""
+        """Which of these (at least one) counts for this very address: the first usable one by its origin."""
         at = self._clock()
-        groups = [[entry for entry in entries if entry.origin is Origin.IMPORTED], entries]
-        chosen = [self._judge(group, address, at) for group in groups if group]
+        groups = [[entry for entry in entries if entry.origin in origins] for origins in ORDER]
+        chosen = [self._judge(group, address, at) for group in (*groups, entries) if group]
         return next((found for found in chosen if isinstance(found, Found)), chosen[-1])
 
     def _judge(self, entries: Sequence[Entry], address: Address, at: float) -> Found | Unusable:

@@ -123,6 +123,8 @@ class MergePolicy:
         beside = await self._beside(address, fingerprint)
         news = Entry(certificate, origin, int(self._clock()))
         entry = self._entry(known, news, address, self._imported(beside))
+        if entry is not None and entry.origin is not Origin.IMPORTED:
+            entry = replace(entry, origin=_vouched(entry.origin, certificate, origin, address))
         if entry is None:
             return True
         if entry != known:
@@ -224,9 +226,20 @@ class LearningExaminer:
         """As the examiner does."""
         return await self._examiner.merge(known, news)
 
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """As the examiner says."""
+        return await self._examiner.certified_by(certificate, authority)
+
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """As the examiner says."""
         return await self._examiner.revoked_by(certificate, revoker)
+
+
+def _vouched(stored: Origin, certificate: Certificate, origin: Origin, address: Address) -> Origin:
+    """`authority` as long as one vouches for it; then what it was found by."""
+    if address in certificate.certified:
+        return Origin.AUTHORITY if stored is not Origin.ENROLLED else stored
+    return origin if stored in {Origin.AUTHORITY, Origin.HARVESTED} else stored
 
 
 def _as_enabled(known: Entry, news: Entry) -> Entry:

@@ -41,6 +41,7 @@ def strictest(whole: Certificate, cut: Certificate | Unreadable) -> Certificate 
         disabled=whole.disabled or cut.disabled,
         holds_until=_earlier(whole.holds_until, cut.holds_until),
         revokers=whole.revokers,
+        certified=whole.certified,
     )
 
 

@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from relay.keys.cache import CachedSource, Refresh
 from relay.keys.search import LocalStore, Search, SourceReport, ask
-from relay.model import Address, Found, Lookup, Outage, Unusable
+from relay.model import Address, Found, Lookup, Origin, Outage, Unusable
 
 TOO_SLOW = "no answer within the message's deadline"
 REFRESH = 2.0
@@ -99,4 +99,5 @@ class Resolver:
 def _result(task: asyncio.Task[Lookup], search: Search) -> Lookup:
     if task.done() and not task.cancelled():
         return task.result()
-    return search.known if isinstance(search.known, Found | Unusable) else Outage("lookup", TOO_SLOW)
+    known = search.so_far if search.fallback is None or search.fallback.origin is Origin.VKS else search.known
+    return known if isinstance(known, Found | Unusable) else Outage("lookup", TOO_SLOW)

@@ -19,6 +19,8 @@ from relay.model.errors import StoreError
 
 NO_SOURCE = "none"
 TOO_SLOW_NOW = "no answer at once"
+_BEHIND = frozenset({Origin.VKS, Origin.HARVESTED})
+"""Origins of stored certificates behind which no source that comes before is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Search:
     """Seconds that a source is waited for where a certificate of it is in the store."""
     known: Lookup = NotFound(NO_SOURCE)  # noqa: RUF009  frozen
     reports: list[SourceReport] = field(default_factory=list)
+    fallback: Found | None = None
+    """A stored certificate that counts where no source before its own has one."""
     _fingerprints: dict[str, str] = field(default_factory=dict)
     """Of certificates that sources had for this address before, and which source."""
 
@@ -119,9 +123,19 @@ class Search:
                 await self._look_further()
             if isinstance(self.known, NotFound):
                 self.known = await self._kept()
+            self.known = self.so_far
         except StoreError as error:
             self.known = Outage(self.local.keyring.name, str(error))
         return self.known
+
+    @property
+    def so_far(self) -> Lookup:
+        """What is known; a key that came with mail counts in place of "no key", and in place of nothing else."""
+        behind = self.fallback
+        if behind is None or isinstance(self.known, Found):
+            return self.known
+        takes = behind.origin is not Origin.HARVESTED or isinstance(self.known, NotFound)
+        return behind if takes else self.known
 
     async def _look_bound(self) -> bool:
         """Whether a binding decides: then no source is asked, whatever becomes of its keys."""
@@ -140,6 +154,9 @@ class Search:
         while isinstance(known, Found) and known.origin is not Origin.IMPORTED and await self._must_wait(known):
             proposed.add(known.certificate.fingerprint)
             known = await self.local.keyring.lookup(self.address, proposed)
+        if isinstance(known, Found) and known.origin in _BEHIND:
+            self.fallback = known
+            return
         if self.local.listed or not isinstance(known, NotFound):
             self.known = known
         if isinstance(known, Found):
@@ -215,8 +232,8 @@ class Search:
     async def _kept(self) -> Lookup:
         """No source has a key. What stands in the store for the address counts all the same: it is not "no key"."""
         for wanted in filter(None, (self.address, self.address.untagged)):
-            entries = await self.local.certificates.by_address(wanted)
-            if entries:
+            known = await self.local.certificates.by_address(wanted)
+            if entries := [entry for entry in known if entry.origin is not Origin.HARVESTED]:
                 return await self._of_kept(entries, wanted)
         for fingerprint, source in self._fingerprints.items():
             if await self.local.certificates.is_rejected(fingerprint):

@@ -28,6 +28,7 @@ MENDABLE = (
     Why.UNREADABLE,
     Why.INVALID,
     Why.REVOKED,
+    Why.UNTRUSTED,
     Why.NOT_THERE,
     Why.NO_USER_ID,
 )

@@ -130,6 +130,17 @@ _QUOTES_CODE = {
     ),
 }
 
+_UNTRUSTED = {
+    Language.EN: Sentence(
+        "the encryption key found for this address has to be confirmed first.",
+        "the encryption keys found for these addresses have to be confirmed first.",
+    ),
+    Language.FR: Sentence(
+        "la clé de chiffrement trouvée pour cette adresse doit d'abord être confirmée.",
+        "les clés de chiffrement trouvées pour ces adresses doivent d'abord être confirmées.",
+    ),
+}
+
 _SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
     Why.NO_KEY: _NO_KEY,
     Why.EXPIRED: _EXPIRED,
@@ -138,6 +149,7 @@ _SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
     Why.SUBKEY_REVOKED: _REVOKED,
     Why.USER_ID_REVOKED: _REVOKED,
     Why.WEAK: _WEAK,
+    Why.UNTRUSTED: _UNTRUSTED,
 }
 """For all other reasons the key is unfit."""
 

@@ -9,7 +9,7 @@ Times are seconds since the epoch. Fingerprints are upper-case hexadecimal.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from relay.model.address import Address
@@ -36,6 +36,7 @@ class Why(StrEnum):
     SUBKEY_UNSUPPORTED = "the key's encryption subkey is of a kind that cannot be used here"
     USER_ID_INVALID = "the key's user id with this address has no valid self-signature"
     AMBIGUOUS = "the key's user id does not say clearly that it is for this address"
+    UNTRUSTED = "the key that was found has to be approved before this rule uses it"
     NOT_THERE = "a key that is bound to this address is not there any more"
 
 
@@ -126,6 +127,8 @@ class Certificate:
     """Designated revokers by whom it carries a revocation that was not verified."""
     fault: str = ""
     """Why it cannot be used here at all, as a sentence; empty: it was read."""
+    certified: frozenset[Address] = field(default=frozenset(), compare=False)
+    """The addresses that an authority of the configuration vouches for, as it was just found; never stored."""
 
     @property
     def primary(self) -> Component:

@@ -12,10 +12,30 @@ class Origin(StrEnum):
     """How a certificate came here."""
 
     IMPORTED = "imported"
+    """By an administrator, or approved by one."""
+    ENROLLED = "enrolled"
+    """Its owner proved to have the mailbox and the secret key."""
+    AUTHORITY = "authority"
+    """Found by a source, and certified by an authority for this domain (`authorities`)."""
     LDAP = "ldap"
     WKD = "wkd"
+    VKS = "vks"
+    """Found on a keyserver that verifies addresses."""
+    HARVESTED = "harvested"
+    """It came with mail."""
     OWN = "own"
     """We made it, for an address of ours: it is in no list of keys."""
+
+
+ORDER: tuple[frozenset[Origin], ...] = (
+    frozenset({Origin.IMPORTED, Origin.OWN}),
+    frozenset({Origin.ENROLLED}),
+    frozenset({Origin.AUTHORITY}),
+    frozenset({Origin.LDAP, Origin.WKD}),
+    frozenset({Origin.VKS}),
+    frozenset({Origin.HARVESTED}),
+)
+"""Of an address, which certificate comes first; bindings stand behind the imported ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from relay.model.address import Address
 from relay.model.certificate import Certificate
 from relay.model.lookup import Entry, Origin
 
-TRUSTED = frozenset({Origin.IMPORTED, Origin.LDAP, Origin.WKD})
-"""Where a certificate is from whose signature counts: an administrator, or the directory of the address itself."""
+TRUSTED = frozenset({Origin.IMPORTED, Origin.AUTHORITY, Origin.LDAP, Origin.WKD})
+"""Where a certificate is from whose signature counts: an administrator, an authority, the address's own directory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Listing:
 def listings(output: bytes) -> list[Listing]:
     """The keys of a colon listing, in their order; one without a fingerprint is left out."""
     keys: list[Listing] = []
-    for record in _records(output):
+    for record in records(output):
         match record[0]:
             case b"pub" | b"sec":
                 keys.append(Listing(_letter(record), _text(record, 11), [_component(record, "")]))
@@ -83,7 +83,7 @@ def keygrips(output: bytes) -> dict[str, str]:
     """Fingerprint to keygrip, of every primary key and subkey of a listing that was made with `--with-keygrip`."""
     found: dict[str, str] = {}
     fingerprint = ""
-    for record in _records(output):
+    for record in records(output):
         if record[0] == b"fpr":
             fingerprint = _text(record, 9)
         elif record[0] == b"grp":
@@ -104,9 +104,15 @@ def certificate(data: bytes, listing: Listing) -> Certificate:
     )
 
 
-def _records(output: bytes) -> Iterator[list[bytes]]:
+def records(output: bytes) -> Iterator[list[bytes]]:
+    """The fields of each line."""
     for line in output.split(b"\n"):
         yield line.split(b":")
+
+
+def listed_user_id(record: list[bytes]) -> UserId:
+    """A `uid` record of a key whose primary key can be used."""
+    return _user_id(record, "")
 
 
 def _component(record: list[bytes], primary: str) -> Component:

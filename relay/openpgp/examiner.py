@@ -25,10 +25,11 @@ from pathlib import Path
 
 from relay.mail import packets
 from relay.mail.certificate_parts import joined, parts, united
-from relay.model import Certificate, Unreadable
+from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call, kept
 from relay.openpgp.canonical_order import in_order, same
+from relay.openpgp.certifications import certified
 from relay.openpgp.colon_listing import certificate, listings
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
@@ -100,6 +101,18 @@ class GnuPGExaminer:
             raise EngineError("gpg did not read a key and its designated revoker")
         name = certificate_fingerprint(certificate)
         return any(key.fingerprint == name and key.primary == "r" for key in listings(listed.output))
+
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """The addresses of user ids that the other key certifies now, as GnuPG verifies it."""
+        options = ("--import-options", "no-self-sigs-only,no-import-clean", "--import")
+        async with self._turns:
+            with _throwaway_home() as home, call.memories([authority, certificate]) as fds:
+                imported = await self._call(home, *options, *map(call.name, fds), passing=fds, weight=2)
+                listed = await self._call(home, "--no-sig-cache", "--fixed-list-mode", "--check-sigs", weight=2)
+        if not any(keyword == "IMPORT_RES" for keyword, _ in imported.status):
+            raise EngineError("gpg did not check the certifications of a key")
+        name, other = certificate_fingerprint(certificate), certificate_fingerprint(authority)
+        return certified(listed.output, name, other, time.time())
 
     async def _as_they_stand(self, readable: dict[bytes, str]) -> dict[bytes, Verdict]:
         """Of those in order; where gpg has anything to change, it is left to be put in order."""

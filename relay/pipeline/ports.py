@@ -161,6 +161,12 @@ class Examiner(Protocol):
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """Both states of one certificate (same fingerprint) as one: nothing known is lost. Raises `EngineError`."""
 
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """The addresses of user ids that the authority's key certifies now. Raises `EngineError`.
+
+        The certification is verified, neither expired nor revoked.
+        """
+
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """Whether a revocation in it holds that this other certificate made, its designated revoker's.
 

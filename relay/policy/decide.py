@@ -22,6 +22,7 @@ from relay.model import (
     Hold,
     Lookup,
     NotFound,
+    Origin,
     Outage,
     Pass,
     Pickup,
@@ -142,8 +143,7 @@ def _by_lookup(
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
         case Found():
-            sign = rule.sign and not late
-            return Encrypt(rule.name, lookup, sign=sign, protect_subject=rule.protect_subject, late=late)
+            return _with_key(rule, lookup, doubt, obstacle, late=late)
         case NotFound():
             return _without_key(rule, doubt, obstacle)
         case Unusable():
@@ -153,6 +153,16 @@ def _by_lookup(
             return _without_key(rule, doubt, obstacle) if excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
             assert_never(never)
+
+
+def _with_key(rule: Rule, found: Found, doubt: Doubt | None, obstacle: Obstacle | None, *, late: bool) -> Decision:
+    """What came with mail is taken in place of cleartext, and for nothing else."""
+    if found.origin is Origin.HARVESTED and not (rule.encrypt is Encryption.PREFERRED and rule.trusts(found)):
+        return _without_key(rule, doubt, obstacle)
+    if not rule.trusts(found):
+        return _not_encrypted(rule, Why.UNTRUSTED, doubt, obstacle, _Key(found.certificate.fingerprint, found.binding))
+    sign = rule.sign and not late
+    return Encrypt(rule.name, found, sign=sign, protect_subject=rule.protect_subject, late=late)
 
 
 def _without_key(rule: Rule, doubt: Doubt | None, obstacle: Obstacle | None) -> Decision:

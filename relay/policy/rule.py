@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import takewhile
 
-from relay.model import Address
+from relay.model import Address, Found, Origin
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.text import EMPTY, Text
 
@@ -42,6 +42,20 @@ class PassEncrypted(StrEnum):
     """Such as is encrypted to a key that is known for the recipient."""
 
 
+class Trust(StrEnum):
+    """Which keys are good enough."""
+
+    ANY = "any"
+    DIRECTORY = "directory"
+    """What the address's own domain or a directory publishes, what its owner proved, and better."""
+    APPROVED = "approved"
+    """What an administrator imported, approved or bound, and what an authority certified."""
+
+
+_APPROVED = frozenset({Origin.IMPORTED, Origin.OWN, Origin.AUTHORITY})
+_PUBLISHED = frozenset({Origin.ENROLLED, Origin.LDAP, Origin.WKD})
+
+
 class WkdOutage(StrEnum):
     """What it means when the recipient's domain does not answer to WKD."""
 
@@ -70,6 +84,17 @@ class Rule:
     by_reply: bool = False
     """A refusal is an SMTP reply (550), without a notice."""
     wkd_outage: WkdOutage = WkdOutage.DEFER
+    trust: Trust = Trust.ANY
+
+    def trusts(self, found: Found) -> bool:
+        """Whether this key is good enough."""
+        match self.trust:
+            case Trust.ANY:
+                return True
+            case Trust.DIRECTORY:
+                return bool(found.binding) or found.origin in _APPROVED | _PUBLISHED
+            case Trust.APPROVED:
+                return bool(found.binding) or found.origin in _APPROVED
 
     @property
     def excused(self) -> frozenset[str]:

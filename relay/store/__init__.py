@@ -22,6 +22,7 @@ from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, NO_NETWORK, Database, Network
 from relay.store.hash_chain import Link, Logged
+from relay.store.keyservers import Keyservers
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
@@ -46,6 +47,7 @@ __all__ = [
     "Counts",
     "Due",
     "DueTimes",
+    "Keyservers",
     "Leases",
     "Link",
     "Logged",
@@ -73,6 +75,7 @@ class Store:
     database: Database
     certificates: Certificates
     bindings: Bindings
+    keyservers: Keyservers
     ledger: StoredLedger
     trace: Trace
     answers: Answers
@@ -108,6 +111,7 @@ class Store:
             database=database,
             certificates=Certificates(database, clock),
             bindings=Bindings(database, clock),
+            keyservers=Keyservers(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
             trace=Trace(database, batch, chain),
             answers=Answers(database),

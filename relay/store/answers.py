@@ -43,6 +43,8 @@ class Result(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+_ANYWHERE = (Origin.IMPORTED.value, Origin.AUTHORITY.value, Origin.ENROLLED.value)
+"""Origins whose certificates are asked for at every source."""
 _WITHOUT_KEY = frozenset({Result.NOT_FOUND, Result.UNAVAILABLE})
 
 
@@ -164,7 +166,7 @@ def _due(source: str, times: DueTimes) -> Select[tuple[str, str, str, float | No
         select(addresses.c.address, key.fingerprint, key.origin, row.asked)
         .join_from(addresses, certificates, key.fingerprint == addresses.c.fingerprint)
         .join(answers, asked_here, isouter=True)
-        .where(key.proposed.is_(False), key.origin.in_((Origin.IMPORTED.value, source)))
+        .where(key.proposed.is_(False), key.origin.in_((*_ANYWHERE, source)))
         .where(or_(row.asked.is_(None), row.asked < times.answered, row.asked > times.now, unanswered, ends))
         .order_by(func.coalesce(row.asked, 0), addresses.c.address)
     )

@@ -48,7 +48,6 @@ MOST_FOUND = 10
 
 _TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
 _FULL = (40, 64)
-_RENEWED = (Origin.LDAP.value, Origin.WKD.value)
 
 _COLUMNS = certificates.c
 _ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
@@ -194,11 +193,10 @@ def remove_fetched(connection: Connection, fingerprint: str, version: int | None
 
 
 def approve(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Make a proposed one count; as one that was imported, unless its source goes on renewing it."""
+    """Make a proposed one count, as one that was imported."""
     before = by_fingerprints(connection, [fingerprint])
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
-    origin = case((_COLUMNS.origin.in_(_RENEWED), _COLUMNS.origin), else_=Origin.IMPORTED.value)
-    now = {"proposed": False, "origin": origin, "updated": int(noting.at), "version": _new_version()}
+    now = {"proposed": False, "origin": Origin.IMPORTED.value, "updated": int(noting.at), "version": _new_version()}
     there = connection.execute(waiting.values(**now)).rowcount
     if there:
         connection.execute(delete(proposals).where(proposals.c.fingerprint == fingerprint))

@@ -172,6 +172,13 @@ proposals = Table(
 )
 """What is known of a proposed certificate beside it."""
 
+keyservers = Table(
+    "keyserver",
+    tables,
+    Column("url", Text, primary_key=True),
+    Column("proved", Double, nullable=False),
+)
+
 bindings = Table(
     "binding",
     tables,
@@ -350,6 +357,7 @@ _OPENED_MAIL = (
 _FOURTH_BINDINGS = (
     "CREATE TABLE binding (pattern {octets} NOT NULL PRIMARY KEY, fingerprints TEXT NOT NULL, signs BOOLEAN NOT NULL)",
     "ALTER TABLE trace ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE keyserver (url TEXT NOT NULL PRIMARY KEY, proved DOUBLE PRECISION NOT NULL)",
     """CREATE TABLE proposal (
         fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",
 )

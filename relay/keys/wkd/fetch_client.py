@@ -45,13 +45,13 @@ class FetchClient:
         self._begun = float("-inf")
 
     @asynccontextmanager
-    async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
+    async def fetched(self, address: Address, server: str = "") -> AsyncIterator[Fetched]:
         """As `port.Fetch`."""
         process = await self._running()
         if process is None:
             yield _NONE
             return
-        async with process.asked(address) as fetched:
+        async with process.asked(address, server) as fetched:
             yield fetched
 
     async def close(self) -> None:
@@ -105,13 +105,13 @@ class FetchProcess:
         return self._child.pid
 
     @asynccontextmanager
-    async def asked(self, address: Address) -> AsyncIterator[Fetched]:
-        """What the process answers for this address."""
+    async def asked(self, address: Address, server: str = "") -> AsyncIterator[Fetched]:
+        """What the process answers for this address, from its domain or from this keyserver."""
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         if not self.alive:
             answer.set_result(_NONE)
-        self._child.channel.send({"ask": number, "address": address.text})
+        self._child.channel.send({"ask": number, "address": address.text, "server": server})
         try:
             yield await answer
         finally:

@@ -40,7 +40,8 @@ class Requests:
     def take(self, words: dict[str, Any]) -> None:
         """Begin or end one."""
         if "ask" in words:
-            self._tasks[words["ask"]] = asyncio.create_task(self._answer(words["ask"], Address(words["address"])))
+            asking = self._answer(words["ask"], Address(words["address"]), words["server"])
+            self._tasks[words["ask"]] = asyncio.create_task(asking)
         elif task := self._tasks.pop(words["end"], None):
             task.cancel()
 
@@ -56,9 +57,9 @@ class Requests:
             await self._channel.drain()
             await asyncio.sleep(BEAT)
 
-    async def _answer(self, number: int, address: Address) -> None:
+    async def _answer(self, number: int, address: Address, server: str) -> None:
         try:
-            async with self._fetcher.fetched(address) as fetched:
+            async with self._fetcher.fetched(address, server) as fetched:
                 self._channel.send(*protocol.answer_frame(number, fetched))
                 await self._channel.drain()
                 await asyncio.Event().wait()  # its place is taken until it is ended

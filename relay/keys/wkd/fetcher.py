@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import quote
 
 from relay.keys.wkd import dns
 from relay.keys.wkd.answer import cut_and_whole
@@ -23,6 +24,9 @@ from relay.keys.wkd.port import Document, Fetched, Settings
 from relay.keys.wkd.reason import NAME, Failed, NoSuchName, NotListening, Reason
 from relay.model import Address, NotFound, Outage
 from relay.model.wkd_location import Location, locations
+
+BY_EMAIL = "vks/by-email"
+"""The method of a keyserver (`relay.keys.wkd.keyservers`)."""
 
 
 class Fetcher:
@@ -34,8 +38,13 @@ class Fetcher:
         self._client = Client(self._names, Guard(tuple(settings.allow_networks)), settings.connect_to, settings.ca_file)
 
     @asynccontextmanager
-    async def fetched(self, address: Address) -> AsyncIterator[Fetched]:
+    async def fetched(self, address: Address, server: str = "") -> AsyncIterator[Fetched]:
         """As `port.Fetch`."""
+        if server:
+            host = server.removeprefix("https://")
+            async with self._client.connection(host) as connection:
+                yield await self._from_keyserver(connection, host, address)
+            return
         places = locations(address)
         if places is None:
             yield NotFound(NAME)
@@ -67,6 +76,22 @@ class Fetcher:
             if place is not places[-1]:
                 return Outage(NAME, Reason.CONNECTION, place.method)
             return NotFound(NAME, place.method)
+
+    async def _from_keyserver(self, connection: Connection, host: str, address: Address) -> Fetched:
+        """Only what the server itself answers is "not found": whoever named it expects it to be there."""
+        name = f"{address.local}@{address.domain}" if address.domain else address.local
+        path = f"/vks/v1/by-email/{quote(name.encode('utf-8', 'surrogateescape'), safe='')}"
+        try:
+            async with asyncio.timeout(self._timeout):
+                return _document(await connection.get(host, path), address, BY_EMAIL)
+        except TimeoutError:
+            return Outage(NAME, Reason.TIMEOUT, BY_EMAIL)
+        except Failed as error:
+            return Outage(NAME, error.reason, BY_EMAIL)
+        except NoSuchName:
+            return Outage(NAME, Reason.NAME, BY_EMAIL)
+        except NotListening:
+            return Outage(NAME, Reason.CONNECTION, BY_EMAIL)
 
 
 def _document(octets: bytes, address: Address, method: str) -> Document | NotFound:

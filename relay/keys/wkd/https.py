@@ -157,6 +157,8 @@ class Client:
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     if response.status in _EMPTY:
         return b""
+    if response.status == 400:
+        raise Failed(Reason.MALFORMED)
     if response.status != 200:
         raise Failed(Reason.SERVER if response.status >= 500 else Reason.STATUS)
     if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":

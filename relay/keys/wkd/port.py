@@ -38,8 +38,11 @@ Fetched = Document | NotFound | Outage
 class Fetch(Protocol):
     """Who asks the domains."""
 
-    def fetched(self, address: Address) -> AbstractAsyncContextManager[Fetched]:
-        """What comes of it. As long as it is held it takes one of its domain's places."""
+    def fetched(self, address: Address, server: str = "") -> AbstractAsyncContextManager[Fetched]:
+        """What comes of it. As long as it is held it takes one of its domain's places.
+
+        Asked is the address's domain, or this keyserver (`https://host`).
+        """
 
     async def close(self) -> None:
         """Fetches under way are to have ended."""

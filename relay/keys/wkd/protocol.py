@@ -21,7 +21,7 @@ ANSWER = Limits(strings=2 * MAX_CERTIFICATES, octets=4 << 20)
 REQUEST = Limits(words=8 << 20)
 """A configuration may name another place for very many hosts."""
 
-METHODS = ("wkd/advanced", "wkd/direct", "")
+METHODS = ("wkd/advanced", "wkd/direct", "vks/by-email", "")
 
 
 def settings_words(settings: Settings) -> dict[str, Any]:

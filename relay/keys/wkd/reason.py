@@ -28,6 +28,8 @@ class Reason(StrEnum):
     REDIRECT = "the server redirects to where we do not follow"
     SERVER = "the server reports a fault of its own"
     STATUS = "the server refuses to answer"
+    MALFORMED = "the server calls the request malformed"
+    UNPROVED = "the server has not proved to be a keyserver"
     ENCODING = "the server answers in a content encoding we did not ask for"
     SIZE = "the answer is too large"
     NO_CERTIFICATE = "the answer is not an OpenPGP certificate"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from relay.mail.certificate_parts import joined, parts, united
-from relay.model import Certificate, Unreadable
+from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import kept
 from relay.openpgp.examiner import GnuPGExaminer
@@ -43,6 +43,12 @@ class SequoiaExaminer:
         if next(iter(first)) != next(iter(second)):
             return Unreadable("These are two different keys.")
         return _judged(joined(united(first, second)))
+
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """As GnuPG verifies it, which does not know version 6: there nothing is certified."""
+        if _is_version_6(certificate) or _is_version_6(authority):
+            return frozenset()
+        return await self._gnupg.certified_by(certificate, authority)
 
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """As GnuPG takes it; RFC 9580 (section 5.2.3.23) has no designated revokers for version 6."""

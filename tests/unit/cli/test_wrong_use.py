@@ -42,6 +42,7 @@ RIGHT_USE = {
     "own show": ["a@b.example"],
     "own allow": ["a@b.example", "b@b.example"],
     "own disallow": ["a@b.example", "b@b.example"],
+    "own certify": ["ABCDEF0123456789"],
     "own rotate": [],
     "own revoke": ["a@b.example", "--yes"],
     "own publish": ["ldap"],

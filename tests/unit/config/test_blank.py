@@ -13,7 +13,7 @@ from relay.model.errors import ConfigError
 
 HERE = Path("/etc/pgp-relay/config.yaml")
 MARK = "VALUE"
-LISTS = {("policy",), ("lookup", "ldap")}
+LISTS = {("policy",), ("lookup", "ldap"), ("authorities",)}
 KEYS = [path for path, _ in every_key()]
 OF_A_RULE = [path for path in KEYS if len(path) > 1 and path[0] == "policy"]
 HOLDING_SEVERAL = [tuple(key.name.replace("[]", "").split(".")) for key in keys() if "list of" in key.kind]

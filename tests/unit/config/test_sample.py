@@ -39,7 +39,7 @@ def test_every_default_of_a_rule_is_the_default() -> None:
     keys = "".join(f"    {line}\n" for line in done)
     (shown, _) = parse(f"policy:\n  - name: a\n    to: '*@a.example'\n{keys}".encode(), SAMPLE).rules()
     (bare, _) = parse(b"policy:\n  - name: a\n    to: '*@a.example'\n", SAMPLE).rules()
-    assert len(done) == 8
+    assert len(done) == 9
     assert shown == bare
 
 

@@ -11,11 +11,19 @@ from relay.model.errors import ConfigError
 from relay.openpgp.examiner import GnuPGExaminer
 
 
+class NoProofs:
+    async def proved(self, server: str) -> bool:
+        raise NotImplementedError(server)
+
+    async def note(self, server: str) -> None:
+        raise NotImplementedError(server)
+
+
 def made(folder: Path, content: bytes) -> Server:
     """The directory's settings, where this stands in the file."""
     (folder / "password").write_bytes(content)
     server = {"url": "ldaps://directory.example", "bind_dn": "cn=relay", "password_file": "password"}
-    sources = Sources(config(folder, lookup={"sources": ["ldap"], "ldap": [server]}), GnuPGExaminer)
+    sources = Sources(config(folder, lookup={"sources": ["ldap"], "ldap": [server]}), GnuPGExaminer, NoProofs())
     assert sources.ldap
     return sources.ldap._directories[0]._server
 

@@ -235,19 +235,22 @@ async def test_a_proposal_that_is_approved_is_used_and_stays_approved(at: Bench)
     at.wkd.shelf[BOB] = [key(2, BOB)]
     await at.find(BOB)
     assert await at.store.certificates.approve(fpr(2))
-    assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+    assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
     at.later(2 * DAY)
-    assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+    assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
 
 
 async def test_a_third_key_is_proposed_again_where_one_was_approved(at: Bench) -> None:
     await at.imported(key(1, BOB, expires=EXPIRED))
-    at.wkd.shelf[BOB] = [key(2, BOB)]
+    at.wkd.shelf[BOB] = [key(2, BOB, expires=NOW + 10 * DAY)]
     await at.find(BOB)
     await at.store.certificates.approve(fpr(2))
     at.wkd.shelf[BOB] = [key(3, BOB)]
     at.later(2 * DAY)
-    assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+    assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
+    assert fpr(3) not in await at.entries(BOB), "an approved key that is usable comes before any other"
+    at.later(20 * DAY)
+    assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(2))
     assert (await at.entries(BOB))[fpr(3)].proposed
 
 

@@ -117,4 +117,4 @@ async def test_a_proposal_is_known_since_it_was_first_seen(store: Store) -> None
     assert await store.certificates.proposed(10) == []
     found = await store.certificates.by_fingerprint(NEW.fingerprint)
     assert isinstance(found, Entry)
-    assert (found.origin, found.proposed) == (Origin.WKD, False)
+    assert (found.origin, found.proposed) == (Origin.IMPORTED, False)

@@ -1,0 +1,99 @@
+"""Authorities: keys whose certification makes what a source found for their domains as good as approved.
+
+`AuthorityExaminer` reads what sources bring, before other people's signatures are taken off, and notes on each
+certificate for which of its addresses an authority vouches (`Certificate.certified`). An authority vouches for its own
+domains alone, while its own key, which an administrator imported, is neither revoked nor expired.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from relay.keys.current import KnownCertificates
+from relay.mail import packets, signature
+from relay.mail.packets import SIGNATURE
+from relay.model import Address, Certificate, Entry, Origin, Unreadable
+from relay.model.errors import EngineError, OpenPgpError, StoreError
+from relay.pipeline.ports import Examiner
+
+MOST_CHECKED = 8
+"""Authorities that one certificate may have checked: it is a stranger's, and each check is a call of gpg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One of `authorities`."""
+
+    fingerprint: str
+    domains: frozenset[str]
+
+
+class AuthorityExaminer:
+    """`relay.pipeline.ports.Examiner`, which also knows who vouches for what it read."""
+
+    def __init__(
+        self,
+        examiner: Examiner,
+        authorities: Sequence[Authority],
+        certificates: KnownCertificates,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._examiner = examiner
+        self._authorities = authorities
+        self._certificates = certificates
+        self._clock = clock
+
+    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+        """The verdicts, with what is vouched for."""
+        verdicts = await self._examiner.examine(blobs)
+        return [await self._noted(blob, verdict) for blob, verdict in zip(blobs, verdicts, strict=True)]
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the examiner does."""
+        return await self._examiner.merge(known, news)
+
+    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
+        """As the examiner says."""
+        return await self._examiner.certified_by(certificate, authority)
+
+    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
+        """As the examiner says."""
+        return await self._examiner.revoked_by(certificate, revoker)
+
+    async def _noted(self, blob: bytes, verdict: Certificate | Unreadable) -> Certificate | Unreadable:
+        if isinstance(verdict, Unreadable):
+            return verdict
+        found: set[Address] = set()
+        for authority in list(_named(blob, verdict, self._authorities))[:MOST_CHECKED]:
+            entry = await self._standing(authority)
+            certified = await self._examiner.certified_by(blob, entry.certificate.data) if entry else frozenset()
+            found |= {address for address in certified if address.domain in authority.domains}
+        return replace(verdict, certified=frozenset(found)) if found else verdict
+
+    async def _standing(self, authority: Authority) -> Entry | None:
+        """Its certificate, where it may vouch now."""
+        try:
+            entry = await self._certificates.by_fingerprint(authority.fingerprint)
+        except StoreError as error:
+            raise EngineError("an authority's key cannot be read from the store") from error
+        if entry is None or entry.origin is not Origin.IMPORTED or entry.proposed:
+            return None
+        primary, at = entry.certificate.primary, self._clock()
+        stands = primary.valid and not primary.revoked and primary.created <= at and not primary.expired(at)
+        return entry if stands and not entry.certificate.disabled else None
+
+
+def _named(blob: bytes, verdict: Certificate, authorities: Sequence[Authority]) -> Iterator[Authority]:
+    """Those that it says to be certified by, and that may speak for one of its addresses."""
+    domains = {address.domain for address in verdict.addresses}
+    possible = [authority for authority in authorities if not authority.domains.isdisjoint(domains)]
+    try:
+        bodies = [packets.body(blob, packet) for packet in packets.walk(blob) if packet.tag == SIGNATURE]
+    except OpenPgpError:
+        return
+    issuers = [read for body in bodies if possible and (read := signature.read(body))]
+    for authority in possible:
+        if any(one.by(authority.fingerprint) for one in issuers):
+            yield authority
