@@ -250,7 +250,7 @@ async def test_a_third_key_is_proposed_again_where_one_was_approved(at: Bench) -
     assert told(await at.find(BOB)) == ("found", fpr(2), "imported", "keyring")
     assert fpr(3) not in await at.entries(BOB), "an approved key that is usable comes before any other"
     at.later(20 * DAY)
-    assert told(await at.find(BOB)) == ("unusable", Why.EXPIRED, fpr(2))
+    assert told(await at.find(BOB))[:2] == ("unusable", Why.EXPIRED)
     assert (await at.entries(BOB))[fpr(3)].proposed
 
 
