@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 
+from relay.mail.headers import Field
 from relay.mail.hidden_recipients import HiddenRecipients, passed_on
 from relay.model.own import OwnKey
 
@@ -16,6 +17,7 @@ ANSWER_KEY = "X-Pickup-Answer-Key"
 ANSWER_CERTIFICATE = "X-Pickup-Answer-Certificate"
 
 _LINE = 72
+_OURS = "x-pickup-"
 
 
 def payload(content: bytes, hidden: HiddenRecipients, token: str, answer_key: OwnKey | None) -> bytes:
@@ -26,4 +28,9 @@ def payload(content: bytes, hidden: HiddenRecipients, token: str, answer_key: Ow
         lines = [digits[at : at + _LINE] for at in range(0, len(digits), _LINE)]
         fields += [f"{ANSWER_KEY}: {answer_key.fingerprint}\r\n"]
         fields += [f"{ANSWER_CERTIFICATE}:\r\n", *(f" {line}\r\n" for line in lines)]
-    return passed_on(content, "".join(fields).encode("ascii"), hidden)
+    return passed_on(content, "".join(fields).encode("ascii"), hidden, _without_ours)
+
+
+def _without_ours(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The page takes these fields from us alone."""
+    return tuple(one for one in fields if not one.name.startswith(_OURS))

@@ -1,0 +1,66 @@
+"""What the store promises of pick-ups; codes given beforehand are opened by one folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab.gnupghome import gnupg_home
+
+from relay.model import Address
+from relay.model.errors import EngineError
+from relay.model.pickup import Pickup, PickupState
+from relay.openpgp.vault import SECRET, Vault
+from relay.store import Store
+
+ONE = Pickup("1" * 32, b"digest", Address("Bob@there.example"), Address("a@here.example"), 1.0, 9e9, 9, b"p" * 32)
+CODE = "abeille-moulin-tomate-girafe-violon-tulipe"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with await Store.open(tmp_path / "store.db") as opened:
+        yield opened
+
+
+async def test_an_attempt_finds_what_an_earlier_one_has_made(store: Store) -> None:
+    await store.pickups.put(ONE)
+    assert await store.pickups.of(b"digest", Address("bob@there.example")) == ONE
+    assert await store.pickups.of(b"another", ONE.recipient) is None
+    await store.pickups.activate(ONE)
+    assert await store.pickups.of(b"digest", ONE.recipient) == replace(ONE, state=PickupState.ACTIVE)
+    await store.pickups.change(ONE.id, state=PickupState.WITHDRAWN.value)
+    assert await store.pickups.of(b"digest", ONE.recipient) is None
+    assert await store.pickups.all() == [replace(ONE, state=PickupState.WITHDRAWN)]
+
+
+async def test_it_is_opened_once(store: Store) -> None:
+    await store.pickups.put(ONE)
+    assert [await store.pickups.mark_opened(ONE.id, at) for at in (5.0, 6.0)] == [True, False]
+    assert (await store.pickups.get(ONE.id) or ONE).opened == 5.0
+
+
+async def test_a_code_given_beforehand_counts_until_it_is_used_or_over(store: Store) -> None:
+    for code, expires in ((b"old", 9e9), (b"new", 9e9)):
+        await store.pickups.set_preset(ONE.recipient, code, expires)
+    assert await store.pickups.preset(ONE.recipient) == b"new"
+    await store.pickups.put(ONE)
+    await store.pickups.activate(ONE)
+    assert await store.pickups.preset(ONE.recipient) is None
+    await store.pickups.set_preset(ONE.recipient, b"over", 1.0)
+    assert await store.pickups.preset(ONE.recipient) is None
+
+
+async def test_a_stored_code_is_opened_with_the_secret_of_its_folder_alone() -> None:
+    with gnupg_home() as home, gnupg_home() as other:
+        closed = await Vault(home).close(CODE)
+        assert CODE.encode() not in closed
+        assert await Vault(home).open(closed) == CODE
+        assert (home / SECRET).stat().st_mode & 0o777 == 0o600
+        with pytest.raises(EngineError):
+            await Vault(other).open(closed)
+        (other / SECRET).write_text("cut")
+        with pytest.raises(EngineError):
+            await Vault(other).open(closed)

@@ -1,0 +1,51 @@
+"""A program of the site's own is given lines, judged by its status, and killed when its time is over."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from relay.process import hook
+
+
+def program(folder: Path, text: str) -> Path:
+    file = folder / "hook"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o700)
+    return file
+
+
+def runs(process: str) -> bool:
+    """Whether it does anything; who adopts a dead one reaps it."""
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().split()[2] != "Z"
+
+
+async def test_it_reads_the_lines_and_its_status_counts(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    assert await hook.run(program(tmp_path, f"cat > {asked}; env > {asked}.env; echo loud; exit 0"), ("a@b", "code"))
+    assert asked.read_text() == "a@b\ncode\n"
+    assert {line.partition("=")[0] for line in (tmp_path / "asked.env").read_text().splitlines()} <= {
+        "PATH",
+        "LANG",
+        "PWD",
+    }
+    assert not await hook.run(program(tmp_path, "exit 3"), ("a@b", "code"))
+
+
+@pytest.mark.parametrize("text", ["exec 0<&-; exit 0", "exit 0"])
+async def test_one_that_does_not_read_is_judged_all_the_same(tmp_path: Path, text: str) -> None:
+    assert await hook.run(program(tmp_path, text), ("x" * 100_000,))
+
+
+async def test_when_its_time_is_over_it_and_its_children_are_killed(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    assert not await hook.run(program(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait"), ("a",), seconds=0.5)
+    assert time.monotonic() - begun < 20
+    assert not runs((tmp_path / "pid").read_text().strip())
+
+
+async def test_one_that_cannot_be_started_did_nothing(tmp_path: Path) -> None:
+    assert not await hook.run(tmp_path / "nowhere", ("a",))
