@@ -44,6 +44,8 @@ class Answers:
         head["Subject"] = _SUBJECT
         head["Date"] = format_datetime(written)
         head["Message-ID"] = f"<{digest[:32]}@{self.service.domain.strip('[]')}>"
+        if pickup.message_id:
+            head["In-Reply-To"] = head["References"] = pickup.message_id
         head["Auto-Submitted"] = "auto-generated"  # no program answers it for the clinician
         return head.as_bytes().rstrip(b"\r\n")
 

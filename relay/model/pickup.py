@@ -57,6 +57,8 @@ class Pickup:
     """Octets of its ciphertext."""
     proof: bytes
     """SHA-256 of the token that only its readers know."""
+    message_id: str = ""
+    """Of the mail; an answer names it, so that mail programs show both together."""
     state: PickupState = PickupState.INACTIVE
     opened: float | None = None
     """When a reader first proved to have opened it."""

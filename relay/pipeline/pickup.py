@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from relay import codes
-from relay.mail import pickup_payload
+from relay.mail import headers, pickup_payload
 from relay.mail.hidden_recipients import HiddenRecipients
 from relay.mail.pickup_letters import PickupLetters
 from relay.model import Address, Decision, Envelope, Inbound, Recipient, Reply, replies
@@ -117,6 +117,7 @@ class Pickups:
             expires=now + self.keep,
             size=len(ciphertext),
             proof=hashlib.sha256(token.encode()).digest(),
+            message_id=headers.message_id(transaction.inbound.content),
         )
         await self.register.put(pickup)
         await self.service.put(pickup, ciphertext)

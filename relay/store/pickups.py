@@ -25,6 +25,7 @@ _COLUMNS = (
     pickups.c.expires,
     pickups.c.size,
     pickups.c.proof,
+    pickups.c.message_id,
     pickups.c.state,
     pickups.c.opened,
     pickups.c.warned,
@@ -131,6 +132,7 @@ def _row(one: Pickup) -> dict[str, object]:
         "expires": one.expires,
         "size": one.size,
         "proof": one.proof,
+        "message_id": one.message_id,
         "state": one.state.value,
         "opened": one.opened,
         "warned": one.warned,
@@ -138,7 +140,7 @@ def _row(one: Pickup) -> dict[str, object]:
 
 
 def _pickup(row: Sequence[Any]) -> Pickup:
-    id_, transaction, recipient, sender, created, expires, size, proof, state, opened, warned = row
+    id_, transaction, recipient, sender, created, expires, size, proof, message_id, state, opened, warned = row
     return Pickup(
         id=id_,
         transaction=bytes(transaction),
@@ -148,6 +150,7 @@ def _pickup(row: Sequence[Any]) -> Pickup:
         expires=expires,
         size=size,
         proof=bytes(proof),
+        message_id=message_id,
         state=PickupState(state),
         opened=opened,
         warned=warned,

@@ -255,6 +255,7 @@ pickups = Table(
     Column("expires", Double, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("proof", LargeBinary, nullable=False),
+    Column("message_id", Octets, nullable=False),
     Column("state", Text, nullable=False),
     Column("opened", Double),
     Column("warned", Boolean, nullable=False),
@@ -403,8 +404,8 @@ _PICKUPS = (
     """CREATE TABLE pickup (
         id TEXT NOT NULL PRIMARY KEY, mail {octets} NOT NULL, recipient {octets} NOT NULL,
         recipient_text {octets} NOT NULL, sender {octets} NOT NULL, created DOUBLE PRECISION NOT NULL,
-        expires DOUBLE PRECISION NOT NULL, size BIGINT NOT NULL, proof {octets} NOT NULL, state TEXT NOT NULL,
-        opened DOUBLE PRECISION, warned BOOLEAN NOT NULL)""",
+        expires DOUBLE PRECISION NOT NULL, size BIGINT NOT NULL, proof {octets} NOT NULL,
+        message_id {octets} NOT NULL, state TEXT NOT NULL, opened DOUBLE PRECISION, warned BOOLEAN NOT NULL)""",
     "CREATE INDEX pickup_mail ON pickup (mail, recipient)",
     "CREATE INDEX pickup_expires ON pickup (expires)",
     """CREATE TABLE pickup_preset (

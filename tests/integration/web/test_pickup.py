@@ -107,7 +107,7 @@ def test_the_reader_answers_and_the_clinician_alone_has_it_decrypted_in_the_mail
 
     assert list(mail.recipients) == [DOCTOR]
     assert answer["X-PGP-Relay"] == "encryption=decrypted; signature=none; subject=unsigned; reason=pickup"
-    assert answer["Subject"] == f"Re: {SUBJECT}"
+    assert (answer["Subject"], answer["In-Reply-To"]) == (f"Re: {SUBJECT}", "<resultats@hopital.example>")
     assert (str(answer["From"].addresses[0].addr_spec), answer["Reply-To"]) == ("pickup@[127.0.0.1]", PATIENT)
     assert words in answer.get_body().get_content()
     (file,) = answer.iter_attachments()

@@ -22,7 +22,7 @@ from relay.model.pickup import Pickup
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 MAILBOX = Mailbox.parse("Hôpital Exemple <messagerie@hopital.example>")
 DOCTOR, PATIENT = Address("dr.martin@hopital.example"), Address("lefèvre@ville.example")
-PICKUP = Pickup("0" * 32, b"d", PATIENT, DOCTOR, NOW.timestamp(), NOW.timestamp() + 86400, 9, b"p" * 32)
+PICKUP = Pickup("0" * 32, b"d", PATIENT, DOCTOR, NOW.timestamp(), NOW.timestamp() + 86400, 9, b"p" * 32, "<1@x>")
 CODE = "abeille-moulin-tomate-girafe-violon-tulipe"
 
 
@@ -87,4 +87,4 @@ def test_the_same_answer_makes_the_same_mail_from_us_to_the_sender_alone() -> No
     assert mail.get_content_type() == "multipart/encrypted"
     assert mail["From"].addresses[0].addr_spec == "pickup@courrier.hopital.example"
     assert (mail["To"], mail["Reply-To"]) == (DOCTOR.text, PATIENT.text)
-    assert mail["Subject"] == "[...]"
+    assert (mail["Subject"], mail["In-Reply-To"], mail["References"]) == ("[...]", "<1@x>", "<1@x>")
