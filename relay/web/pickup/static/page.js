@@ -42,9 +42,13 @@ here("unlock").addEventListener("submit", async (event) => {
   try {
     ciphertext ??= await fetched();
     progress(undefined, texts.opening);
-    const found = await work({ work: "open", ciphertext: ciphertext.slice(0), code });
-    if (found.failed) return wrong(texts[found.failed]);
+    const sent = ciphertext;
     ciphertext = undefined;
+    const found = await work({ work: "open", ciphertext: sent, code }, [sent]);
+    if (found.failed) {
+      ciphertext = found.ciphertext;
+      return wrong(texts[found.failed]);
+    }
     show(found);
     opened(found.token);
   } catch (error) {
@@ -80,13 +84,13 @@ async function fetched() {
   return new Blob(pieces).arrayBuffer();
 }
 
-function work(asked) {
+function work(asked, moved = []) {
   return new Promise((resolve, reject) => {
     const worker = new Worker(trusted.createScriptURL("/static/worker.js"), { type: "module" });
     worker.onmessage = ({ data }) => (worker.terminate(), resolve(data));
     worker.onerror = () => (worker.terminate(), resolve({ failed: "broken" }));
     try {
-      worker.postMessage(asked);
+      worker.postMessage(asked, moved);
     } catch (error) {
       reject(error);
     }

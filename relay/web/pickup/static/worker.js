@@ -21,8 +21,9 @@ async function open({ ciphertext, code }) {
   try {
     ({ data: octets } = await openpgp.decrypt({ message, passwords: [code], format: "binary" }));
   } catch {
-    throw new Refused("wrong");
+    return { message: { failed: "wrong", ciphertext }, moved: [ciphertext] }; // for the next try
   }
+  ciphertext = undefined;
   const mail = await PostalMime.parse(octets, { attachmentEncoding: "arraybuffer" });
   const field = (name) => mail.headers.find((one) => one.key === name)?.value ?? "";
   const attachments = mail.attachments.map((one) => ({
@@ -67,7 +68,7 @@ function withoutOurs(octets) {
     while (taken && (octets[end] === 32 || octets[end] === 9)) end = octets.indexOf(10, end) + 1 || octets.length;
     if (taken) at = end;
   }
-  return octets.slice(at);
+  return octets.subarray(at);
 }
 
 async function seal({ certificate, fingerprint, subject, text, files }) {
