@@ -18,7 +18,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY keyring keyring
 COPY relay relay
 RUN python3 -m venv /opt/pgp-relay \
-    && /opt/pgp-relay/bin/pip install --no-cache-dir -c constraints.txt '.[sequoia,ldap,postgresql]'
+    && /opt/pgp-relay/bin/pip install --no-cache-dir -c constraints.txt '.[sequoia,ldap,postgresql,console]'
 
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008

@@ -19,7 +19,7 @@ class Group:
     """Commands that have a first word in common."""
 
     help: str
-    places: Mapping[str, str]
+    places: Mapping[str, str | Group]
 
 
 KEYS = Group(
@@ -80,6 +80,16 @@ PICKUP = Group(
         "preset": "pickup:preset",
     },
 )
+CONSOLE_USER = Group(
+    "Who may log in to the console.",
+    {
+        "add": "console:add",
+        "list": "console:list_",
+        "enable": "console:enable",
+        "disable": "console:disable",
+        "reset": "console:reset",
+    },
+)
 PLACES: Mapping[str, str | Group] = {
     "setup": "setup:setup",
     "check": "check:check",
@@ -92,8 +102,12 @@ PLACES: Mapping[str, str | Group] = {
     "own": OWN,
     "inbound": Group("Incoming mail that waits.", {"open": "inbound:open_"}),
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
-    "web": Group("What is shown in a browser.", {"public": "web:public", "hashes": "web:hashes"}),
+    "web": Group(
+        "What is shown in a browser.",
+        {"public": "web:public", "hashes": "web:hashes", "console": "web:console", "control": "web:control"},
+    ),
     "pickup": PICKUP,
+    "console": Group("The console's users.", {"user": CONSOLE_USER}),
     "config": CONFIG,
     "postfix": POSTFIX,
     "serve": "serve:serve",
@@ -144,7 +158,12 @@ class _Loaded(Mapping[str, Command]):
 
 def modules() -> list[str]:
     """Every module with a command in it."""
-    places = [
-        place for each in PLACES.values() for place in (each.places.values() if isinstance(each, Group) else [each])
-    ]
-    return sorted({place.partition(":")[0] for place in places})
+    return sorted({place.partition(":")[0] for place in _places(PLACES)})
+
+
+def _places(group: Mapping[str, str | Group]) -> Iterator[str]:
+    for place in group.values():
+        if isinstance(place, Group):
+            yield from _places(place.places)
+        else:
+            yield place

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from relay.cli.context import context_of, run
 from relay.cli.output import say
+
+if TYPE_CHECKING:  # loading it takes longer than most commands run
+    from relay.config import Config
 
 
 def public(context: typer.Context) -> None:
@@ -18,10 +23,38 @@ def public(context: typer.Context) -> None:
 
     $ pgp-relay web public
     """
-    from relay.telemetry import events  # noqa: PLC0415  takes long to load
-    from relay.web.public.service import serve  # noqa: PLC0415  likewise
+    from relay.web.public.service import serve  # noqa: PLC0415  takes long to load
 
-    config = context_of(context).public_config()
+    _serve(serve, context_of(context).public_config())
+
+
+def console(context: typer.Context) -> None:
+    """Run the console for administrators in the foreground.
+
+    It shows what `web control` says, which has to run as well. SIGTERM finishes what is in flight.
+
+    $ pgp-relay web console
+    """
+    from relay.web.console.service import serve  # noqa: PLC0415  takes long to load
+
+    _serve(serve, context_of(context).console_config())
+
+
+def control(context: typer.Context) -> None:
+    """Run the relay's side of the console in the foreground.
+
+    It does what the console asks, as the owner of the keyring folder, and nothing but what commands do as well.
+
+    $ pgp-relay web control
+    """
+    from relay.web.control import serve  # noqa: PLC0415  takes long to load
+
+    _serve(serve, context_of(context).config())
+
+
+def _serve(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:
+    from relay.telemetry import events  # noqa: PLC0415  takes long to load
+
     events.configure(level=config.log.level, fmt=config.log.format)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves nothing of a visitor on the disk
     run(serve(config))

@@ -121,6 +121,11 @@ class Config(Section):
         return self.web.channel or HttpPlace(path=str(folder / "channel.sock"))
 
     @property
+    def control(self) -> HttpPlace:
+        """Where the console asks the relay's side of it."""
+        return self.web.control or HttpPlace(path=str(self.keyring.parent / "control.sock"))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the file it was read from, in hexadecimal: tells whether the file is still the same."""
         return self._digest

@@ -34,7 +34,17 @@ class Web(Section):
     proxies: Listed[AllowedNetwork] = setting(
         ["127.0.0.0/8", "::1/128"], "Reverse proxies that are believed who asks (`X-Forwarded-For`)."
     )
-    console: None = setting(None, "Reserved for the console.")
+    console: WebPlace | None = setting(
+        None, "Where `web console` listens: `127.0.0.1:8081` or `unix:/path`, behind a reverse proxy. Null: it is off."
+    )
+    console_database: DatabasePlace | None = setting(
+        None,
+        "The console's own database, a SQLite file or a URL; null: `console/console.db` beside the keyring folder.",
+        repr=False,
+    )
+    control: WebPlace | None = setting(
+        None, "Where `web console` reaches `web control`: `unix:/path`; null: `control.sock` beside the keyring folder."
+    )
 
     @property
     def linked(self) -> bool:
@@ -44,3 +54,7 @@ class Web(Section):
     def database(self, keyring: Path) -> str | Path:
         """Where its database is."""
         return self.public_database or keyring.parent / "public.db"
+
+    def console_store(self, keyring: Path) -> str | Path:
+        """Where the console's database is."""
+        return self.console_database or keyring.parent / "console" / "console.db"

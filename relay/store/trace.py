@@ -16,7 +16,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, exists, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    select,
+)
 
 from relay.model import Record
 from relay.model.key_change import ACTION as KEY
@@ -38,6 +52,9 @@ _COUNTS = select(
     trace.c.rule, trace.c.recipient_key, trace.c.action, trace.c.shadow, func.count(_MAIL.distinct()).label("mails")
 )
 
+_TEXTS = ("id", "queue_id", "message_id", "action", "rule", "direction")
+"""Columns that a selection compares as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -55,6 +72,8 @@ class Selection:
     rule: str = ""
     direction: str = ""
     """`out` or `in`; empty: both."""
+    queue_id: str = ""
+    message_id: str = ""
     newest: int | None = None
     """Only the last so many of those that match."""
     keys: bool = False
@@ -150,6 +169,18 @@ class Trace:
             sums[rule, address.rpartition("@")[2], action, shadow] += count
         return [Sum(*key, count) for key, count in sorted(sums.items())]
 
+    async def histogram(self, since: float, width: float) -> dict[int, Counter[str]]:
+        """Decisions from then on, by action, in bars of so many seconds; the first bar is 0."""
+        bar = cast(func.floor((trace.c.time - since) / width), Integer)
+        statement = select(bar.label("bar"), trace.c.action, func.count()).where(
+            trace.c.time >= since, trace.c.action != KEY
+        )
+        rows = await self._database.read(lambda c: c.execute(statement.group_by("bar", trace.c.action)).all())
+        found: dict[int, Counter[str]] = {}
+        for number, action, count in rows:
+            found.setdefault(int(number), Counter())[action] += count
+        return found
+
     async def held(self, since: float) -> list[tuple[float, Record]]:
         """The mails whose last decision for a recipient is `hold`: when each was held first, and its last row.
 
@@ -214,20 +245,15 @@ def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
     yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
     if wanted.since is not None:
         yield trace.c.time >= wanted.since
+    if wanted.until is not None:
+        yield trace.c.time < wanted.until
     if wanted.sender is not None:
         yield trace.c.sender_key == hash_chain.address_key(wanted.sender)
     if wanted.recipient is not None:
         yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
-    if wanted.id:
-        yield trace.c.id == wanted.id
-    if wanted.until is not None:
-        yield trace.c.time < wanted.until
-    if wanted.action:
-        yield trace.c.action == wanted.action
-    if wanted.rule:
-        yield trace.c.rule == wanted.rule
-    if wanted.direction:
-        yield trace.c.direction == wanted.direction
+    for name in _TEXTS:
+        if text := getattr(wanted, name):
+            yield trace.c[name] == text
 
 
 def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:

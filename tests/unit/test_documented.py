@@ -129,7 +129,7 @@ def no_command(piece: str) -> bool:
         return False
     if words[0] == "postfix" and words[1] in POSTFIX:
         return False
-    return not any(" ".join(words[:count]) in COMMANDS for count in (1, 2))
+    return not any(" ".join(words[:count]) in COMMANDS for count in (1, 2, 3))
 
 
 def no_key(piece: str) -> bool:

@@ -52,6 +52,10 @@ ONLY: dict[str, set[str]] = {
     "web.enrolment": {"model", "mail", "store.public", "web.http", "web.pages"},
     "web.pages": {"web.http", "web.pickup.files"},
     "web.http": {"model", "process", "telemetry"},
+    "web.console": {
+        *("model", "telemetry", "config", "store.console", "web.http", "web.pages.languages"),
+        *("daemon.signals", "daemon.systemd"),
+    },  # nothing that could reach the relay's store, its keyring or an engine
 }
 """What these import; `daemon`, `admin` and `cli` may import all that is below them."""
 
@@ -66,7 +70,7 @@ LOOSE = {"", "__main__"}
 """Modules in no room."""
 
 THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
-    "aiohttp": ("aiohttp", {"keys.wkd", "telemetry", "channel", "web.http"}),
+    "aiohttp": ("aiohttp", {"keys.wkd", "telemetry", "channel", "web.http", "web.console.relay_link"}),
     "yarl": ("aiohttp", {"keys.wkd"}),  # its URLs, part of its interface
     "aiosmtpd": ("aiosmtpd", {"smtp"}),
     "aiosmtplib": ("aiosmtplib", {"smtp"}),
@@ -76,8 +80,8 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),
-    "jinja2": ("jinja2", {"web.pages"}),
-    "markupsafe": ("jinja2", {"web.pages"}),  # its escaped text, part of its interface
+    "jinja2": ("jinja2", {"web.pages", "web.console.view"}),
+    "markupsafe": ("jinja2", {"web.pages", "web.console"}),  # its escaped text, part of its interface
     "prometheus_client": ("prometheus-client", {"telemetry"}),
     "publicsuffixlist": ("publicsuffixlist", {"admin"}),
     "pydantic": ("pydantic", {"config"}),
@@ -89,6 +93,8 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "structlog": ("structlog", {"telemetry"}),
     "typer": ("typer", {"cli"}),
     "yaml": ("pyyaml", {"config"}),
+    "argon2": ("argon2-cffi", {"web.console.credentials"}),
+    "pyotp": ("pyotp", {"web.console.credentials"}),
 }
 
 

@@ -65,13 +65,23 @@ RIGHT_USE = {
     "config get": ["policy"],
     "web public": [],
     "web hashes": [],
+    "web console": [],
+    "web control": [],
+    "console user add": ["anne", "--role", "desk"],
+    "console user list": [],
+    "console user enable": ["anne"],
+    "console user disable": ["anne"],
+    "console user reset": ["anne"],
 }
 WITHOUT_STORE = {
     *("check", "keys generate", "postfix show", "postfix install", "restore", "status"),
     *("config test", "config show", "config diff", "config get", "web public", "web hashes"),
     "inbound open",
+    *("web console", *(f"console user {each}" for each in ("add", "list", "enable", "disable", "reset"))),
 }
 """They tell of it in other ways, or do not look."""
+WITHOUT_POLICY = {name for name in RIGHT_USE if name.startswith(("web ", "console "))} - {"web control"}
+"""They read `web` alone."""
 WITH_STORE = [name for name in RIGHT_USE if name not in {*WITHOUT_STORE, "serve"}]  # serve sets this process's log up
 
 Capsys = pytest.CaptureFixture[str]
@@ -137,7 +147,7 @@ def test_what_is_used_wrongly_is_status_2(config: Path, capsys: Capsys, words: l
     assert not (config.parent / "keyring" / "private-keys-v1.d").exists()
 
 
-@pytest.mark.parametrize("name", [name for name in RIGHT_USE if not name.startswith("web ")])  # they need no policy
+@pytest.mark.parametrize("name", [name for name in RIGHT_USE if name not in WITHOUT_POLICY])
 def test_every_command_names_all_faults_of_the_configuration(name: str, config: Path, capsys: Capsys) -> None:
     config.write_text("polcy: []\nlisten: 5\n")
     done = program(capsys, "-c", config, *name.split(), *RIGHT_USE[name])

@@ -1,0 +1,65 @@
+"""Who uses the console, and what each role may do: the one list, for pages and for what they ask the relay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""Of a person."""
+
+
+class Role(StrEnum):
+    """Each may do what the ones before it may."""
+
+    READER = "reader"
+    """Figures and the audit trail."""
+    DESK = "desk"
+    """Also: where a mail is, what would happen to one, who waits for what."""
+    KEYS = "keys"
+    """Also: import, approve, reject, bind."""
+    ADMIN = "admin"
+    """Also: the users of the console."""
+
+
+_ORDER = tuple(Role)
+
+ACTS: Mapping[str, Role] = {
+    "figures": Role.READER,
+    "sources": Role.READER,
+    "messages": Role.READER,
+    "message": Role.READER,
+    "changes": Role.READER,
+    "verify": Role.READER,
+    "held": Role.DESK,
+    "explain": Role.DESK,
+    "keys": Role.DESK,
+    "key": Role.DESK,
+    "proposals": Role.KEYS,
+    "import": Role.KEYS,
+    "approve": Role.KEYS,
+    "reject": Role.KEYS,
+    "bindings": Role.KEYS,
+    "bind": Role.KEYS,
+    "unbind": Role.KEYS,
+    "users": Role.ADMIN,
+    "user": Role.ADMIN,
+}
+"""The least role for each act. Each is a command too: `relay.admin.acts` names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may log in."""
+
+    name: str
+    role: Role
+    enabled: bool = True
+    enrolled: bool = False
+    """Has a password and a second factor."""
+
+    def may(self, act: str) -> bool:
+        """Whether the role is enough; raises `KeyError` for what is no act."""
+        return self.enabled and _ORDER.index(self.role) >= _ORDER.index(ACTS[act])

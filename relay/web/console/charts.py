@@ -1,0 +1,40 @@
+"""Bars of decisions as SVG, stacked by action. Text only in the table beneath the picture, for who does not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+ORDER = ("encrypt", "pass", "decrypt", "verify", "pickup", "clear", "hold", "defer", "refuse")
+WIDTH, HEIGHT, GAP = 640, 140, 3
+
+
+def bars(counts: Sequence[Mapping[str, int]], label: str) -> str:
+    """One bar an entry; each action has the class `a-NAME`, which the stylesheet colours. `label` must be escaped."""
+    most = max((sum(each.values()) for each in counts), default=0) or 1
+    step = WIDTH / max(1, len(counts))
+    rects = [
+        f'<rect class="a-{action}" x="{at * step + GAP / 2:.1f}" y="{HEIGHT - (under + here) * HEIGHT / most:.1f}" '
+        f'width="{step - GAP:.1f}" height="{here * HEIGHT / most:.1f}"/>'
+        for at, each in enumerate(counts)
+        for action, here, under in _stacked(each)
+    ]
+    inside = "".join(rects)
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" '
+        f'preserveAspectRatio="none">{inside}</svg>'
+    )
+
+
+def _stacked(counts: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    found, under = [], 0
+    for action in ORDER:
+        if here := counts.get(action, 0):
+            found.append((action, here, under))
+            under += here
+    return found
+
+
+def totals(counts: Sequence[Mapping[str, int]]) -> list[tuple[str, int]]:
+    """The sum of each action that happened."""
+    sums = [(action, sum(each.get(action, 0) for each in counts)) for action in ORDER]
+    return [(action, sum_) for action, sum_ in sums if sum_]

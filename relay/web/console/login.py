@@ -1,0 +1,85 @@
+"""Log in, log out, and the first time: a one-time link sets password and second factor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from relay.model.console import NAME
+from relay.store.console import ConsoleStore, Secrets
+from relay.web.console import credentials, sessions
+from relay.web.console.forms import form_of
+from relay.web.console.view import View
+from relay.web.http.limits import Limit, Rate
+from relay.web.http.messages import Answer, Request
+
+_SMALL = 8192
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def redirect(to: str, **headers: str) -> Answer:
+    """Go on there with GET."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(HTTPStatus.SEE_OTHER, headers={"Location": to, **named})
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The handlers. Attempts are limited by name and by client; beyond the limit the answer is that of a wrong code."""
+
+    store: ConsoleStore
+    sessions: sessions.Sessions
+    by_name: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
+    by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
+
+    async def log_in(self, request: Request, view: View) -> Answer:
+        """POST /login."""
+        sessions.assure_same_site(request)
+        form = await form_of(request, _SMALL)
+        name = form.get("name", "").strip()
+        allowed = self.by_client.allows(request.client) and self.by_name.allows(name.lower())
+        if allowed and NAME.fullmatch(name) and (cookie := await self._begun(name, form)):
+            return redirect("/", Set_Cookie=cookie)
+        return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+
+    async def log_out(self, request: Request) -> Answer:
+        """POST /logout; `assure_form` has looked at it."""
+        return redirect("/login", Set_Cookie=await self.sessions.end(request))
+
+    async def enrolment(self, request: Request, view: View) -> Answer:
+        """GET /enrol/TOKEN: opening it changes nothing."""
+        person = await self.store.invited(request.parts["token"])
+        if person is None:
+            return view.page("enrol_over", HTTPStatus.GONE)
+        return _form(view, credentials.new_secret(), wrong=False)
+
+    async def enrol(self, request: Request, view: View) -> Answer:
+        """POST /enrol/TOKEN."""
+        sessions.assure_same_site(request)
+        form = await form_of(request, _SMALL)
+        person = await self.store.invited(request.parts["token"])
+        if person is None:
+            return view.page("enrol_over", HTTPStatus.GONE)
+        secret, password = form.get("secret", ""), form.get("password", "")
+        sound = re.fullmatch(r"[A-Z2-7]{32}", secret) and credentials.SHORTEST <= len(password) <= credentials.LONGEST
+        if not sound or credentials.step_of(secret, form.get("code", "").strip()) is None:
+            return _form(view, secret if sound else credentials.new_secret(), wrong=True)
+        if not await self.store.enrol(request.parts["token"], Secrets(await credentials.hashed(password), secret)):
+            return view.page("enrol_over", HTTPStatus.GONE)
+        return redirect("/login")
+
+    async def _begun(self, name: str, form: Mapping[str, str]) -> str | None:
+        found = await self.store.person(name)
+        stored = found[1] if found else Secrets("", "")
+        right = await credentials.fits(stored.password, form.get("password", ""))
+        step = credentials.step_of(stored.totp, form.get("code", "").strip())
+        if not found or not found[0].enabled or not right or step is None or not await self.store.use_step(name, step):
+            return None
+        return await self.sessions.begin(found[0])
+
+
+def _form(view: View, secret: str, *, wrong: bool) -> Answer:
+    status = HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK
+    return view.page("enrol", status, secret=secret, wrong=wrong)

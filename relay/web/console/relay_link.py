@@ -1,0 +1,59 @@
+"""The console's way to the relay: acts, asked over its control socket. Raises `LinkError`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from relay.model.console import Person
+from relay.model.endpoint import HttpPlace
+from relay.model.errors import RelayError
+
+SECONDS = 20.0
+MOST_OCTETS = 8 << 20
+
+
+class LinkError(RelayError):
+    """The relay's side does not answer."""
+
+
+class ActRefused(RelayError):
+    """The relay does not do it; the message is a sentence for the person."""
+
+
+class RelayLink:
+    """Made in the event loop that uses it; `close` at the end."""
+
+    def __init__(self, place: HttpPlace) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(place.path, limit=16),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=SECONDS),
+        )
+
+    async def ask(self, person: Person, act: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        """What the act says. Raises `ActRefused` where the relay says why not."""
+        body = json.dumps({"actor": person.name, "arguments": dict(arguments)}).encode()
+        try:
+            async with self._session.post(f"http://localhost/acts/{act}", data=body) as answer:
+                octets = await answer.content.read(MOST_OCTETS)
+                status = answer.status
+                whole = answer.content.at_eof()
+            told = json.loads(octets) if whole else None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            raise LinkError("the relay's side of the console does not answer") from None
+        if not isinstance(told, dict):
+            raise LinkError("the relay's side of the console does not answer")
+        if status == HTTPStatus.BAD_REQUEST and "fault" in told:
+            raise ActRefused(str(told["fault"]))
+        if status != HTTPStatus.OK:
+            raise LinkError("the relay's side of the console does not answer")
+        return told
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._session.close()

@@ -1,0 +1,148 @@
+"""All that the console answers, in one list. Who may do what is looked at here, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from relay.store.console import ConsoleStore, Session
+from relay.web.console import sessions
+from relay.web.console.forms import form_of, query_of
+from relay.web.console.login import Login, redirect
+from relay.web.console.pages import Pages, Visit
+from relay.web.console.relay_link import LinkError, RelayLink
+from relay.web.console.texts import TEXTS
+from relay.web.console.view import View, static
+from relay.web.http.messages import Answer, Handler, Refusal, Request, said
+from relay.web.http.routes import Route, Routes, route
+from relay.web.pages.languages import chosen
+
+LANGUAGE = "language"
+_TOKEN = r"(?P<token>[A-Za-z0-9_-]{43})"  # noqa: S105  a pattern
+_STATIC = {"console.css": "text/css; charset=utf-8"}
+
+Show = Callable[[Visit], Awaitable[Answer]]
+Change = Callable[[Visit, Mapping[str, str]], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Puts session, role and form in front of the pages."""
+
+    pages: Pages
+    login: Login
+    sessions: sessions.Sessions
+
+    def routes(self) -> Routes:
+        """Every path that there is."""
+        pages = self.pages
+        shown: list[tuple[str, str, Show]] = [
+            (r"/", "figures", pages.today),
+            (r"/messages", "messages", pages.messages),
+            (r"/messages/(?P<id>[0-9A-Za-z]{1,40})", "message", pages.message),
+            (r"/held", "held", pages.held),
+            (r"/keys", "keys", pages.keys),
+            (r"/keys/(?P<fingerprint>[0-9A-F]{16,64})", "key", pages.key),
+            (r"/explain", "explain", pages.explain),
+            (r"/sources", "sources", pages.sources),
+            (r"/audit", "changes", pages.audit),
+        ]
+        return Routes(
+            [
+                *(route(re.compile(path), GET=self._shown(act, show)) for path, act, show in shown),
+                self._both(r"/proposals", "proposals", pages.proposals, pages.decide),
+                self._both(r"/users", "users", pages.users, pages.user),
+                route(re.compile(r"/login"), GET=self._login, POST=self._log_in),
+                route(re.compile(r"/logout"), POST=self._log_out),
+                route(re.compile(rf"/enrol/{_TOKEN}"), GET=self._enrolment, POST=self._enrol),
+                route(re.compile(r"/static/(?P<name>[a-z.]{1,40})"), GET=_file),
+                route(re.compile(r"/healthz"), GET=_healthy),
+            ]
+        )
+
+    def _both(self, path: str, act: str, show: Show, change: Change) -> Route:
+        return route(re.compile(path), GET=self._shown(act, show), POST=self._changed(act, change))
+
+    def _shown(self, act: str, show: Show) -> Handler:
+        async def handler(request: Request) -> Answer:
+            session = await self.sessions.of(request)
+            if session is None:
+                return redirect("/login")
+            return await self._guarded(request, session, act, show)
+
+        return handler
+
+    def _changed(self, act: str, change: Change) -> Handler:
+        async def handler(request: Request) -> Answer:
+            session = await self.sessions.of(request)
+            if session is None:
+                raise Refusal(HTTPStatus.FORBIDDEN)
+            form = await form_of(request)
+            sessions.assure_form(request, session, form)
+            return await self._guarded(request, session, act, lambda visit: change(visit, form))
+
+        return handler
+
+    async def _guarded(self, request: Request, session: Session, act: str, show: Show) -> Answer:
+        view = View(_language(request), request.path, session.person, session.csrf)
+        if not session.person.may(act):
+            return view.page("error", HTTPStatus.FORBIDDEN, message=TEXTS[view.language]["error.403"])
+        try:
+            return _remembering(request, await show(Visit(request, view, session.person)))
+        except LinkError:
+            return view.page("error", HTTPStatus.SERVICE_UNAVAILABLE, message=TEXTS[view.language]["error.503"])
+
+    async def _login(self, request: Request) -> Answer:
+        return _remembering(request, _bare(request).page("login", wrong=False))
+
+    async def _log_in(self, request: Request) -> Answer:
+        return await self.login.log_in(request, _bare(request))
+
+    async def _log_out(self, request: Request) -> Answer:
+        session = await self.sessions.of(request)
+        if session is not None:
+            sessions.assure_form(request, session, await form_of(request))
+        return await self.login.log_out(request)
+
+    async def _enrolment(self, request: Request) -> Answer:
+        return await self.login.enrolment(request, _bare(request))
+
+    async def _enrol(self, request: Request) -> Answer:
+        return await self.login.enrol(request, _bare(request))
+
+
+def build_site(store: ConsoleStore, link: RelayLink) -> Routes:
+    """Everything that a visitor may ask."""
+    begun = sessions.Sessions(store)
+    return Site(Pages(link, store), Login(store, begun), begun).routes()
+
+
+async def _file(request: Request) -> Answer:
+    kind = _STATIC.get(request.parts["name"])
+    if kind is None:
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    return Answer(HTTPStatus.OK, static(request.parts["name"]), kind, {"Cache-Control": "max-age=3600"})
+
+
+async def _healthy(_request: Request) -> Answer:
+    return said(HTTPStatus.OK)
+
+
+def _bare(request: Request) -> View:
+    return View(_language(request), request.path)
+
+
+def _language(request: Request) -> str:
+    switch = query_of(request).get("lang") or sessions.cookies(request).get(LANGUAGE, "")
+    return chosen(switch, request.headers.get("Accept-Language", ""))
+
+
+def _remembering(request: Request, answer: Answer) -> Answer:
+    """The language that was chosen stays chosen."""
+    language = query_of(request).get("lang", "")
+    if language not in TEXTS:
+        return answer
+    cookie = f"{LANGUAGE}={language}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=31536000"
+    return Answer(answer.status, answer.body, answer.content_type, {**answer.headers, "Set-Cookie": cookie})

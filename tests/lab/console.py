@@ -1,0 +1,140 @@
+"""The console as it runs at a site: `web control` and `web console` beside a relay, and people who visit it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
+
+import pyotp
+
+from lab.ports import free_port
+from lab.relay import PROGRAM, Relay
+from lab.waiting import wait_for
+
+WORDS = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Page:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass
+class Visitor:
+    """A browser's part: cookies, and the hidden field of the last page."""
+
+    port: int
+    cookies: dict[str, str] = field(default_factory=dict)
+    csrf: str = ""
+    language: str = "en"
+
+    def get(self, path: str, **headers: str) -> Page:
+        return self._ask("GET", path, None, headers)
+
+    def post(self, path: str, form: Mapping[str, str], **headers: str) -> Page:
+        whole = {"csrf": self.csrf, **form}
+        return self._ask("POST", path, urlencode(whole), {"Origin": f"http://127.0.0.1:{self.port}", **headers})
+
+    def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Page:
+        asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {"Accept-Language": self.language, **({"Content-Type": FORM} if body is not None else {})}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        try:
+            asking.request(method, path, body, {**sent, **headers})
+            answer = asking.getresponse()
+            page = Page(answer.status, dict(answer.getheaders()), answer.read().decode())
+        finally:
+            asking.close()
+        if cookie := page.headers.get("Set-Cookie"):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        if found := re.search(r'name="csrf" value="([^"]+)"', page.text):
+            self.csrf = found[1]
+        return page
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Console:
+    """`with Relay() as relay, Console(relay) as console: anne = console.logged_in("anne", "keys")`."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+        self.port = free_port()
+        self.secrets: dict[str, str] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        place = {"console": f"127.0.0.1:{self.port}", "console_database": str(Path(self._folder.name) / "console.db")}
+        relay.configure({**relay.settings, "web": place})
+
+    @property
+    def log(self) -> str:
+        return (Path(self._folder.name) / "log").read_text()
+
+    def __enter__(self) -> Self:
+        for name in ("control", "console"):
+            self.start(name)
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        for name in list(self._running):
+            self.stop(name)
+        self._folder.cleanup()
+
+    def start(self, name: str) -> None:
+        file = Path(self._folder.name) / "log"
+        before = file.read_text().count('"ready"') if file.exists() else 0
+        with file.open("ab") as log:
+            words = [PROGRAM, "-c", self.relay.file, "web", name]
+            self._running[name] = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: file.read_text().count('"ready"') > before or self._running[name].poll() is not None, "ready")
+        assert self._running[name].poll() is None, file.read_text()
+
+    def stop(self, name: str) -> None:
+        process = self._running.pop(name)
+        process.terminate()
+        assert process.wait(30) == 0
+
+    def visitor(self, language: str = "en") -> Visitor:
+        return Visitor(self.port, language=language)
+
+    def invite(self, name: str, role: str) -> str:
+        """The path of the one-time link."""
+        path: str = json.loads(self.relay.run("console", "user", "add", name, "--role", role, "--json").stdout)["enrol"]
+        return path
+
+    def enrol(self, name: str, path: str, visitor: Visitor, words: str = WORDS) -> Page:
+        secret = re.search(r'name="secret" value="([A-Z2-7]+)"', visitor.get(path).text)
+        assert secret
+        self.secrets[name] = secret[1]
+        code = pyotp.TOTP(secret[1]).now()
+        return visitor.post(path, {"secret": secret[1], "password": words, "code": code})
+
+    def code(self, name: str, later: int = 0) -> str:
+        """Of the second factor, so many steps from now; each step's code counts once."""
+        return pyotp.TOTP(self.secrets[name]).at(time.time() + 30 * later)
+
+    def log_in(self, name: str, visitor: Visitor, words: str = WORDS, code: str = "") -> Page:
+        return visitor.post("/login", {"name": name, "password": words, "code": code or self.code(name)})
+
+    def logged_in(self, name: str, role: str, language: str = "en") -> Visitor:
+        visitor = self.visitor(language)
+        assert self.enrol(name, self.invite(name, role), visitor).status == 303
+        assert self.log_in(name, visitor).status == 303
+        return visitor

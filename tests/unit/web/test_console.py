@@ -1,0 +1,109 @@
+"""What the console decides without a browser: texts, charts, languages, sessions by the clock, codes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from relay.model.console import ACTS, Person, Role
+from relay.store.console import IDLE, LONGEST, ConsoleStore, Secrets
+from relay.web.console import charts, credentials
+from relay.web.console.texts import TEXTS
+
+TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    assert TEXTS["en"].keys() == TEXTS["fr"].keys()
+    assert all(text.strip() for texts in TEXTS.values() for text in texts.values())
+
+
+def test_every_text_that_a_page_names_is_there_and_pages_have_no_text_of_their_own() -> None:
+    pages = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
+    assert set(re.findall(r't\["([a-z.]+)"\]', pages)) <= TEXTS["en"].keys()
+    outside = re.sub(r"{[{%#].*?[}%#]}|<[^>]*>", " ", pages, flags=re.DOTALL)
+    assert set(re.findall(r"[A-Za-z]{3,}", outside)) <= {"DKIM", "Message"}
+
+
+def test_every_decision_has_a_word_and_a_colour() -> None:
+    sheet = (TEMPLATES.parent / "static" / "console.css").read_text()
+    for action in charts.ORDER:
+        assert f"action.{action}" in TEXTS["en"]
+        assert f".a-{action} " in sheet
+
+
+def test_bars_are_as_high_as_what_they_count() -> None:
+    drawn = charts.bars([{"encrypt": 3, "clear": 1}, {}, {"hold": 2}], "label")
+    heights = [float(height) for height in re.findall(r'height="([0-9.]+)"/>', drawn)]
+    assert heights == [105.0, 35.0, 70.0]
+    assert charts.totals([{"encrypt": 3, "clear": 1}, {"encrypt": 2}]) == [("encrypt", 5), ("clear", 1)]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_do_what_those_before_it_may(role: Role) -> None:
+    order = list(Role)
+    for act, least in ACTS.items():
+        assert Person("x", role).may(act) is (order.index(role) >= order.index(least))
+        assert not Person("x", role, enabled=False).may(act)
+
+
+async def test_a_session_that_is_not_used_or_too_long_is_over(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    async with await ConsoleStore.open(tmp_path / "c.db", clock=lambda: now) as store:
+        await store.invite("anne", Role.DESK, "link", now + 60)
+        assert await store.enrol("link", Secrets("hash", "secret"))
+        (anne,) = await store.persons()
+        await store.begin(anne, "token", "csrf")
+        now += IDLE - 1
+        assert await store.session("token")
+        now += IDLE - 1
+        assert await store.session("token"), "it was used meanwhile"
+        now += IDLE + 1
+        assert await store.session("token") is None
+        await store.begin(anne, "second", "csrf")
+        for _ in range(LONGEST // (IDLE - 60) + 1):
+            now += IDLE - 60
+            found = await store.session("second")
+        assert found is None
+
+
+async def test_a_link_ends_and_a_reset_ends_sessions(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    async with await ConsoleStore.open(tmp_path / "c.db", clock=lambda: now) as store:
+        assert await store.invite("anne", Role.DESK, "link", now + 60)
+        assert not await store.invite("anne", Role.ADMIN, "other", now + 60), "the name is taken"
+        assert not await store.invite("bob", None, "other", now + 60), "nobody has that name"
+        now += 61
+        assert not await store.enrol("link", Secrets("hash", "secret"))
+        assert await store.invite("anne", None, "again", now + 60)
+        assert await store.enrol("again", Secrets("hash", "secret"))
+        (anne,) = await store.persons()
+        await store.begin(anne, "token", "csrf")
+        assert await store.invite("anne", None, "reset", now + 60)
+        assert await store.session("token") is None
+        assert b"token" not in (tmp_path / "c.db").read_bytes()
+
+
+async def test_passwords_are_not_kept_and_nobody_fits_no_password() -> None:
+    stored = await credentials.hashed("correct horse battery")
+    assert "horse" not in stored
+    assert stored.startswith("$argon2id$")
+    assert await credentials.fits(stored, "correct horse battery")
+    assert not await credentials.fits(stored, "correct horse battery ")
+    assert not await credentials.fits("", "nobody has this password")
+    assert not await credentials.fits(stored, "x" * 100_000)
+    await asyncio.sleep(0)
+
+
+def test_a_code_counts_for_its_time_and_the_steps_beside_it() -> None:
+    secret = pyotp.random_base32()
+    totp = pyotp.TOTP(secret)
+    now = 1_700_000_000.0
+    steps = [credentials.step_of(secret, totp.at(now + 30 * away), lambda: now) for away in (-2, -1, 0, 1, 2)]
+    assert steps == [None, 56666665, 56666666, 56666667, None]
+    for wrong in ("", "12345", "1234567", "\uff11\uff12\uff13\uff14\uff15\uff16", "12345a"):
+        assert credentials.step_of(secret, wrong, lambda: now) is None
