@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -87,32 +88,44 @@ def cluster(
 
 
 class Wire:
-    """`async with Wire(port) as wire:` a client that connects to `wire.port` speaks with the server at `port`."""
+    """`with Wire(port) as wire:` a client that connects to `wire.port` speaks with the server at `port`."""
 
     def __init__(self, port: int) -> None:
         self._target = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
         self._whole = asyncio.Event()
-        self._whole.set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.heal()
+        server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._connected, "127.0.0.1", 0), self._loop
+        ).result(10)
+        self._server = server
+        self.port = int(server.sockets[0].getsockname()[1])
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def cut(self) -> None:
+        """Nothing passes any more; connections stay open, and new ones are taken by nobody."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
+    def heal(self) -> None:
+        """What was sent meanwhile arrives."""
+        self._loop.call_soon_threadsafe(self._whole.set)
+
+    async def _stop(self) -> None:
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def cut(self) -> None:
-        """Nothing passes any more; connections stay open, and new ones are taken by nobody."""
-        self._whole.clear()
-
-    def heal(self) -> None:
-        """What was sent meanwhile arrives."""
-        self._whole.set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -17,7 +17,7 @@ class PostgreSQL:
     """`start` and `stop` as often as needed; the data stays."""
 
     def __init__(self, programs: Path, folder: Path, port: int) -> None:
-        self._programs, self._folder, self._port = programs, folder, port
+        self._programs, self._folder, self.port = programs, folder, port
         self.url = f"postgresql://relay@127.0.0.1:{port}/postgres"
         self._run("initdb", "-D", self._data, "-U", "relay", "--auth=trust", "--no-sync", "-E", "UTF8")
 
@@ -26,11 +26,12 @@ class PostgreSQL:
         return str(self._folder / "data")
 
     def start(self) -> None:
-        options = f"-p {self._port} -k {self._folder} -h 127.0.0.1"
+        options = f"-p {self.port} -k {self._folder} -h 127.0.0.1"
         self._run("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
 
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
+    def stop(self, how: str = "fast") -> None:
+        """`immediate`: as if the machine had lost its power."""
+        self._run("pg_ctl", "-D", self._data, "-m", how, "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

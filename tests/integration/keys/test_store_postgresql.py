@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 from lab.earlier import is_whole
+from lab.ports import closed_port
 from lab.postgresql import PostgreSQL, postgresql, programs
 from lab.synthetic import NOW, certificate, entry
 
 from relay.keys.keyring import Keyring
 from relay.model import Address, Found, Outage, Record
+from relay.model.database_url import PostgresqlUrl
 from relay.model.errors import StoreError
-from relay.store import Selection, Store
+from relay.store import Network, Selection, Store, locks
 from relay.store.schema import STEPS
+from relay.store.session import FORGOTTEN_SECONDS, Sessions
+from relay.store.turns import Turns
 
 PROGRAMS = programs()
 DUMPS = Path(__file__).with_name("schemas")
 EARLIER = range(1, len(STEPS))
 pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
 BOB = Address("bob@example.org")
+ROW = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", "because", "", "", "250 2.0.0", 1)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +109,92 @@ async def test_the_ledger_and_the_trace_are_shared(store: Store, server: Postgre
     )
     assert await store.trace.prune(10.0, now=1e9) == 10
     assert (await store.trace.verify()).checked == 2990
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        f"SELECT pg_advisory_xact_lock({locks.ALONE}, {locks.number_of('certificates')})",
+        "SELECT * FROM trace_chain FOR UPDATE",
+    ],
+    ids=["the certificates", "the head of a chain"],
+)
+async def test_a_process_that_stands_still_in_a_transaction_holds_others_up_for_seconds_only(
+    server: PostgreSQL, held: str
+) -> None:
+    """It held them up for two hours, until the kernel noticed that its machine was gone."""
+    async with (
+        await Store.open(server.url, network=Network("alpha")) as alpha,
+        await Store.open(server.url, network=Network("beta")) as beta,
+    ):
+        await alpha.trace.write([Record(NOW, "id", *ROW)])
+        assert alpha.database.sessions
+        frozen = await alpha.database.sessions.connect()
+        await frozen.execute("BEGIN")
+        await frozen.execute(held.replace("trace_chain", "trace_chain WHERE chain = 'alpha'"))
+        begun = time.monotonic()
+        await beta.trace.write([Record(NOW, "id", *ROW)])
+        assert time.monotonic() - begun < 2, "another node's mail waits for nothing"
+        await alpha.certificates.upsert([entry(certificate("bob"))])
+        await alpha.trace.write([Record(NOW, "id", *ROW)])
+        assert time.monotonic() - begun < FORGOTTEN_SECONDS + 2
+        frozen.terminate()
+
+
+async def test_a_session_that_takes_no_writes_is_thrown_away(server: PostgreSQL) -> None:
+    """Sessions that were opened while the database was read-only stayed so for as long as they were open."""
+    admin = await asyncpg.connect(server.url)
+    await admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    try:
+        async with await Store.open(server.url) as store:
+            await admin.execute("SET default_transaction_read_only = off")
+            with pytest.raises(StoreError, match="the store is read-only"):
+                await store.ledger.record(b"t", ["a@x"])
+            await admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+            await store.ledger.record(b"t", ["a@x"])
+    finally:
+        await admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        await admin.close()
+
+
+async def test_of_several_hosts_the_one_that_takes_writes_is_found(server: PostgreSQL) -> None:
+    with closed_port() as nobody:
+        url = f"postgresql://relay@127.0.0.1:{nobody},127.0.0.1:{server.port}/postgres?application_name=night"
+        async with await Store.open(url) as store:
+            await store.ledger.record(b"t", ["a@x"])
+            name = await store.database.read(lambda c: c.exec_driver_sql("SHOW application_name").scalar())
+    assert name == "night"
+
+
+async def test_the_password_comes_from_a_file_and_is_read_for_each_connection(
+    server: PostgreSQL, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret\nanother line\n")
+    sessions = Sessions(PostgresqlUrl.parse(server.url), 5, file)
+    assert sessions._password() == "secret"
+    file.write_text("changed")
+    assert sessions._password() == "changed"
+    file.unlink()
+    with pytest.raises(StoreError, match="database_password_file cannot be read"):
+        await sessions.connect()
+
+
+async def test_a_pooler_that_lends_one_session_to_several_is_refused(server: PostgreSQL) -> None:
+    """As PgBouncer does in transaction mode: the statement outside a transaction and the one inside share a process."""
+    async with await Store.open(server.url) as store:
+        assert store.database.sessions
+        turns = Turns(store.database.sessions)
+        session = await turns._ready()
+
+        async def same() -> int:
+            return session.pid
+
+        with pytest.raises(StoreError, match="a pooler in transaction mode"):
+            await turns.open(same)
+        found = await store.turns()
+        assert found
+        await found.close()
 
 
 async def test_a_server_that_stops_is_an_outage_until_it_is_back(store: Store, server: PostgreSQL) -> None:
