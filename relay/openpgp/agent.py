@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -66,9 +66,11 @@ class Agent:
             writer.close()
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended, or its folder has another name
+                return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
         home = reachable(self._home)
-        if self._socket is None:
-            self._socket = await call.agent_socket(home, self._timeout)
+        self._socket = await call.agent_socket(home, self._timeout)
         try:
             return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
         except OSError:  # none runs

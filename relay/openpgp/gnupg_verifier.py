@@ -42,6 +42,8 @@ class GnuPGVerifier:
 
     async def verdict(self, signed: SignedMessage, body: bytes, signer: Certificate) -> Validity:
         """Whether the signature holds."""
+        if signer.version != 4:
+            return Validity.UNKNOWN
         one = packet(packets.SIGNATURE, body)
         async with self._turns:
             if signed.detached:
@@ -68,6 +70,8 @@ class GnuPGVerifier:
 
 def _verdict(result: call.Result, signer: Certificate) -> Validity:
     found = [(word, value.split()) for word, value in result.status if word in _VERDICTS]
+    if not found and any(word == "NODATA" for word, _ in result.status):
+        return Validity.BAD  # it cannot be read as a signature
     if len(found) != 1:
         raise EngineError("gpg does not say whether a signature holds")
     word, values = found[0]

@@ -8,7 +8,7 @@ nor the key that made it has ended or is revoked now.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from relay.mail import signature
@@ -46,20 +46,24 @@ async def _judged(signed: SignedMessage, body: bytes, signers: Sequence[Certific
     key_id = said.key_id or NOBODY
     if said.kind not in DOCUMENTS or said.hash not in DIGESTS or not said.created:
         return Signature(None, key_id, said.created, Validity.BAD, said.intended)
+    best = Signature(None, key_id, said.created, Validity.UNKNOWN, said.intended)
+    for signer, maker in _makers(said, signers):
+        validity = await verifier.verdict(signed, body, signer)
+        if validity is Validity.GOOD:
+            validity = _now(said, signer, maker)
+        found = Signature(signer.fingerprint, key_id, said.created, validity, said.intended)
+        if validity not in {Validity.BAD, Validity.UNKNOWN}:
+            return found
+        best = found if validity is Validity.BAD else best
+    return best
+
+
+def _makers(said: signature.Signature, signers: Sequence[Certificate]) -> Iterator[tuple[Certificate, Component]]:
+    """Who may have made it: more than one where it names several issuers."""
     for signer in signers:
-        maker = _maker(said, signer)
+        maker = next((part for part in signer.components if said.by(part.fingerprint)), None)
         if maker is not None:
-            validity = await verifier.verdict(signed, body, signer)
-            if validity is Validity.GOOD:
-                validity = _now(said, signer, maker)
-            if validity is Validity.UNKNOWN:
-                continue
-            return Signature(signer.fingerprint, key_id, said.created, validity, said.intended)
-    return Signature(None, key_id, said.created, Validity.UNKNOWN, said.intended)
-
-
-def _maker(said: signature.Signature, signer: Certificate) -> Component | None:
-    return next((part for part in signer.components if said.by(part.fingerprint)), None)
+            yield signer, maker
 
 
 def _now(said: signature.Signature, signer: Certificate, maker: Component) -> Validity:

@@ -6,7 +6,9 @@ Each case is asked of both engines, and they give the same answer.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +18,7 @@ import pytest
 from lab import crafted
 from lab.crafted import GCM, HIDDEN, OCB, compressed, encrypted, literal, one_pass
 from lab.forge import CERTIFICATION, CERTIFIES_AND_SIGNS, REVOCATION, SHA1, Key, Signed, ordinary, packet
-from lab.gnupghome import gnupg_home, gnupg_keypair, gpg, mute_agent, stop_agent
+from lab.gnupghome import generate, gnupg_home, gnupg_keypair, gpg, mute_agent, stop_agent
 from lab.openpgpjs import LIBRARY
 from lab.writers import WRITERS, write_gnupg
 
@@ -356,6 +358,19 @@ async def test_by_a_key_that_has_expired(bed: Bed, opener: Opener) -> None:
     assert [one.validity for one in found.signatures] == [Validity.EXPIRED]
 
 
+async def test_one_that_names_another_key_too_is_its_makers(bed: Bed, opener: Opener) -> None:
+    eve = Key()
+    signature = bed.signature()
+    own_id, others = bytes.fromhex(bed.bob.fingerprint[-16:]), bytes.fromhex(eve.fingerprint[-16:])
+    renamed = signature.replace(b"\x09\x10" + own_id, b"\x09\x10" + others)
+    assert renamed != signature
+    stranger = await judged(ordinary("Eve <eve@example.org>", key=eve))
+    (found,) = await opener.verify(CONTENT, renamed, [stranger, bed.signer])
+    assert (found.validity, found.fingerprint) == (Validity.GOOD, bed.bob.fingerprint)
+    (alone,) = await opener.verify(CONTENT, renamed, [stranger])
+    assert (alone.validity, alone.fingerprint) == (Validity.BAD, eve.fingerprint)
+
+
 async def test_intended_recipients_are_told(bed: Bed, opener: Opener) -> None:
     signature = bed.signature(intended=(bed.martin.fingerprint, bed.other.fingerprint))
     found = await opener.open(bed.signed(signature), for_(bed.martin), [bed.signer])
@@ -407,6 +422,60 @@ async def test_cleartext_and_messages_that_are_signed_only(opener: Opener) -> No
     assert await opener.read_signed(clear + b"Bye\n", [signer]) == Closed(Reason.MIXED)
     assert await opener.read_signed(clear.replace(b"- - deux", b"- deux\n-x"), [signer]) == Closed(Reason.DAMAGED)
     assert await opener.read_signed(clear.replace(b"Hash:", b"NotHash: x\nHash:"), [signer]) == Closed(Reason.DAMAGED)
+
+
+@pytest.mark.parametrize("algorithm", ["rsa2048", "nistp256", "brainpoolP384r1", "dsa2048"])
+async def test_signatures_of_every_usual_algorithm(bed: Bed, opener: Opener, algorithm: str) -> None:
+    with gnupg_home() as home:
+        key = generate(home, "bob@example.org", algorithm, "sign")
+        (home / "to").write_bytes(bed.martin.data)
+        to = ("--trust-model", "always", "--recipient-file", str(home / "to"))
+        message = gpg(home, *to, "--sign", "--encrypt", content=CONTENT).stdout
+        signer = await judged(gpg(home, "--export", key).stdout)
+    found = await opener.open(message, for_(bed.martin), [signer])
+
+    assert isinstance(found, Opened)
+    assert [one.validity for one in found.signatures] == [Validity.GOOD]
+
+
+# Both engines say the same
+
+
+def spoilt(octets: bytes, chance: random.Random) -> bytes:
+    """With one bit changed, or cut off, or with a piece twice; half of the times near its beginning."""
+    at = chance.randrange(1, chance.choice((100, len(octets))))
+    match chance.randrange(4):
+        case 0:
+            return octets[:at]
+        case 1:
+            return octets[:at] + octets[chance.randrange(at) : at] + octets[at:]
+        case _:
+            return octets[:at] + bytes([octets[at] ^ 1 << chance.randrange(8)]) + octets[at + 1 :]
+
+
+async def test_of_spoilt_messages_both_say_the_same_and_none_opens_to_something_else(bed: Bed) -> None:
+    openers = [make(bed.home, 30.0) for make in OPENERS.values()]
+    chance, said = random.Random(20261201), Counter[str]()  # noqa: S311  repeatable
+    whole = bed.signed(bed.signature())
+    for octets in [spoilt(whole, chance) for _ in range(150)]:
+        first, second = [await one.open(octets, for_(bed.martin), [bed.signer]) for one in openers]
+        assert first == second
+        assert isinstance(first, Closed) or first.content == CONTENT
+        said[first.reason.value if isinstance(first, Closed) else "opened"] += 1
+    assert said["damaged"] > 50
+    assert said["no-key"] > 0, "the key id is changed"
+
+
+async def test_of_spoilt_signatures_both_say_the_same(bed: Bed) -> None:
+    openers = [make(bed.home, 30.0) for make in OPENERS.values()]
+    chance, said = random.Random(20261201), Counter[Validity]()  # noqa: S311  repeatable
+    good = bed.signature()
+    body = packets.body(good, next(packets.walk(good)))
+    for signature in [packet(2, spoilt(body, chance)) for _ in range(40)]:
+        first, second = [await one.verify(CONTENT, signature, [bed.signer]) for one in openers]
+        assert first == second
+        said.update(one.validity for one in first)
+    assert said[Validity.BAD] > 10
 
 
 # Outages
