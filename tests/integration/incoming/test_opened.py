@@ -25,6 +25,8 @@ from lab.hospital import (
     outer,
     pgp_mime,
 )
+from lab.openpgpjs import LIBRARY
+from lab.writers import WRITERS
 
 from relay.mail import armor
 
@@ -65,6 +67,16 @@ def test_signed_and_encrypted(hospital: Hospital, bob: Correspondent) -> None:
     assert (row["action"], row["direction"]) == ("decrypt", "in")
     assert row["mark"].startswith("encryption=decrypted; signature=good; subject=signed")
     assert hospital.relay.trace("--out", "--to", DR) == []
+
+
+@pytest.mark.parametrize("program", [name for name in WRITERS if name != "openpgp.js" or LIBRARY.exists()])
+def test_what_other_programs_sign_and_encrypt(hospital: Hospital, bob: Correspondent, program: str) -> None:
+    """Some of them name the intended recipients in the signature."""
+    canary.sent(payload := inside(BODY))
+    message = WRITERS[program](payload, hospital.certificates[DR], bob.keys.secret)
+    (mail,) = hospital.take(pgp_mime(message, outer()), DR)
+    assert (mark(mail)["encryption"], mark(mail)["signature"]) == ("decrypted", "good")
+    assert mail.body == BODY
 
 
 def test_signed_inside_encrypted_by_another_layer(hospital: Hospital, bob: Correspondent) -> None:
