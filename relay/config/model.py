@@ -57,7 +57,9 @@ class Config(Section):
     max_message_size: Size = setting("50MiB", "A larger message is refused (552).")
     workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Worker processes.")
     deadlines: Deadlines = setting({}, "How long each step may take.")
-    shadow: bool = setting(default=False, why="Decide, encrypt, check and trace, but send every mail on unchanged.")
+    shadow: bool = setting(
+        default=False, why="Decide, encrypt, check and trace, but send every outgoing mail on unchanged."
+    )
     keyring: FolderToBe = setting(
         "keyring", "The folder of the store and the GnuPG home, mode 0700; may be empty at first."
     )

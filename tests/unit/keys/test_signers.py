@@ -104,3 +104,10 @@ async def test_others_by_their_key_id() -> None:
     )
 
     assert found == Signers((entry(1),), (entry(3),))
+
+
+async def test_a_source_that_is_down_leaves_the_signer_unknown() -> None:
+    down = FakeLookups({DR.key: Outage("wkd", "no answer")})
+
+    assert await KnownSigners(Stored(), down).of(DR) == Signers()
+    assert await KnownSigners(Stored([entry(1, Origin.WKD)]), down).of(DR) == Signers((entry(1, Origin.WKD),))
