@@ -10,7 +10,7 @@
     │   ├── Doubtful          what came in looks encrypted and may not be; carries the doubt
     │   ├── SecretKeyFound    a secret key where public ones belong
     │   └── TooManyPackets    more packets than are read
-    ├── EngineError           encryption failed; temporary, whatever the reason
+    ├── EngineError           encrypting or opening failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
@@ -97,11 +97,11 @@ class TooManyPackets(OpenPgpError):
 
 
 class EngineError(RelayError):
-    """The engine did not encrypt."""
+    """The engine did not encrypt, or could not tell whether a message opens."""
 
 
 class EngineTimeout(EngineError):
-    """The engine did not encrypt in time."""
+    """The engine did not do it in time."""
 
 
 class StoreError(RelayError):
