@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.settings import TRANSPORT, settings
+from relay.admin.public_check import reached
 from relay.config import Config, Endpoint
 from relay.daemon import incoming
 from relay.daemon.build import build_outlet, hostname
@@ -63,6 +64,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("sources", _sources),
         ("service", _service),
         ("postfix", _postfix),
+        *([("public service", reached)] if config.web.linked else []),
         *more,
     ]
     assure(config)

@@ -7,7 +7,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from relay.model.public import ObjectFacts, ObjectKind, PublicObject
 from relay.store.batch import WriteBatch
@@ -33,6 +46,8 @@ class PublicObjects:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._batch = WriteBatch(database)
+        self.changes = 0
+        """How often this process has written here: what it has read before may be out of date."""
         self._clock = clock
 
     async def shown(self, kind: ObjectKind, name: str) -> PublicObject | None:
@@ -60,6 +75,7 @@ class PublicObjects:
     async def put(self, one: PublicObject) -> None:
         """Keep it, in place of what had its kind and id."""
         await self._batch.add(_put, [_row(one)])
+        self.changes += 1
 
     async def activate(self, kind: ObjectKind, name: str) -> bool:
         """Visitors see it from now on; False where it is not there."""
@@ -71,20 +87,25 @@ class PublicObjects:
 
     async def remove(self, kind: ObjectKind, name: str) -> bool:
         """It is gone; False where it was not there."""
-        return bool(await self._database.write(lambda c: c.execute(delete(objects).where(_is(kind, name))).rowcount))
+        return bool(await self._written(delete(objects).where(_is(kind, name))))
 
     async def sweep(self) -> int:
         """Remove what has expired; how many."""
         over = objects.c.expires <= int(self._clock())
-        return int(await self._database.write(lambda c: c.execute(delete(objects).where(over)).rowcount))
+        return await self._written(delete(objects).where(over))
 
     async def _read(self, wanted: Select[Any], kind: ObjectKind, name: str) -> Sequence[Any] | None:
         values = {"kind": kind.value, "name": name, "now": int(self._clock())}
         return await self._database.read(lambda c: c.execute(wanted, values).one_or_none())
 
     async def _change(self, kind: ObjectKind, name: str, **values: Any) -> bool:  # noqa: ANN401  values of columns
-        wanted = update(objects).where(_is(kind, name)).values(**values)
-        return bool(await self._database.write(lambda c: c.execute(wanted).rowcount))
+        return bool(await self._written(update(objects).where(_is(kind, name)).values(**values)))
+
+    async def _written(self, wanted: Delete | Update) -> int:
+        """How many rows it has changed."""
+        count = int(await self._database.write(lambda c: c.execute(wanted).rowcount))
+        self.changes += bool(count)
+        return count
 
 
 def _is(kind: ObjectKind, name: str) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ FOLDER = ROOT / "examples" / "systemd"
 UNIT = FOLDER / "pgp-relay.service"
 BACKUP = FOLDER / "pgp-relay-backup.service"
 TIMER = FOLDER / "pgp-relay-backup.timer"
+WEB = FOLDER / "pgp-relay-web.service"
 STRICTER = {"RestrictAddressFamilies", "TasksMax"}
 """Settings of the backup that leave less than those of the relay."""
 OTHERS = {"RemoveIPC", "AppArmorProfile"}
@@ -45,7 +46,7 @@ def values(key: str) -> list[str]:
     return [value for name, value in settings(UNIT) if name == key]
 
 
-@pytest.mark.parametrize("units", [(UNIT,), (BACKUP, TIMER)], ids=["relay", "backup"])
+@pytest.mark.parametrize("units", [(UNIT,), (BACKUP, TIMER), (WEB,)], ids=["relay", "backup", "web"])
 def test_systemd_takes_them_without_a_word(units: tuple[Path, ...], tmp_path: Path) -> None:
     done = verified(tmp_path, *units)
 
@@ -70,12 +71,32 @@ def test_the_backup_is_hardened_like_the_relay() -> None:
     assert {name for name, _ in backup} >= STRICTER | {"RemoveIPC"}
 
 
+def test_the_public_web_service_is_hardened_like_the_relay_and_cannot_see_what_is_the_relays() -> None:
+    """Every setting from UMask on, the same or with less left; its sockets are for its group."""
+    relay, web = settings(UNIT), settings(WEB)
+    begin = next(place for place, (name, _) in enumerate(relay) if name == "UMask")
+    wanted = {(n, v) for n, v in relay[begin:] if n not in {"UMask", "AppArmorProfile", "MemoryMax", "TasksMax"}}
+    assert len(wanted) > 25
+    assert wanted - set(web) == {("SystemCallFilter", "setpriority")}
+    hidden = dict(web)["InaccessiblePaths"].split()
+    assert {f"-/var/lib/{dict(relay)['StateDirectory']}", f"-/run/{dict(relay)['RuntimeDirectory']}"} <= set(hidden)
+    assert "LoadCredential" not in dict(web)
+    assert dict(web)["User"] != dict(relay)["User"]
+
+
+def test_the_public_web_services_files_are_where_its_unit_may_write() -> None:
+    head = WEB.read_text().partition("[Unit]")[0]
+    state, runtime = dict(settings(WEB))["StateDirectory"], dict(settings(WEB))["RuntimeDirectory"]
+    assert f"public_database: /var/lib/{state}/public.db" in head
+    assert f'channel: "unix:/run/{runtime}/channel.sock"' in head
+
+
 def test_the_backups_lie_where_the_unit_may_write() -> None:
     given = dict(settings(BACKUP))
     assert given["ExecStart"].split()[-1].removeprefix("/var/lib/") in given["StateDirectory"].split()
 
 
-@pytest.mark.parametrize("unit", [UNIT, BACKUP], ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("unit", [UNIT, BACKUP, WEB], ids=lambda unit: unit.stem)
 def test_systemd_finds_little_that_is_exposed(unit: Path) -> None:
     done = judged(unit)
 

@@ -22,7 +22,7 @@ from relay.web.http.limits import Limit, Rate, too_many
 from relay.web.http.messages import OCTETS, PLAIN, Answer, Request, said
 from relay.web.http.routes import Route, route
 
-KEPT = 2.0
+KEPT = 30.0
 MOST_KEPT = 4096
 _CACHED = "max-age=300"
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
@@ -40,6 +40,7 @@ class WebKeyDirectory:
         self._finds = Limit(_FINDS)
         self._misses = Limit(_MISSES)
         self._kept: dict[str, tuple[float, PublicObject]] = {}
+        self._changes = 0
 
     @property
     def routes(self) -> list[Route]:
@@ -69,14 +70,18 @@ class WebKeyDirectory:
         return replace(said(HTTPStatus.NOT_FOUND), headers=_OPEN)
 
     async def _found(self, name: str) -> PublicObject | None:
-        """As it was published at most `KEPT` seconds ago. What is not published is looked for each time."""
-        now = time.monotonic()
+        """As it is published, or was at most `KEPT` seconds ago where another process writes to the database too.
+
+        What is not published is looked for each time.
+        """
+        now, changes = time.monotonic(), self._objects.changes
+        if changes != self._changes or len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+            self._changes = changes
         until, found = self._kept.get(name, (0.0, None))
         if found is None or until <= now:
             found = await self._objects.shown(ObjectKind.CERTIFICATES, name)
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            if found:
+            if found and changes == self._objects.changes:
                 self._kept[name] = (now + KEPT, found)
         return found
 

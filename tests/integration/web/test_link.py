@@ -81,6 +81,9 @@ def test_the_directory_follows_the_relay_though_none_of_the_relays_folders_exist
     assert web.ask(path(MARTIN)).body == _dearmored(relay.run("own", "show", MARTIN).stdout)
     assert (web.ask(path(DESK)).status, web.ask("/.well-known/openpgpkey/hopital.example/policy").status) == (404, 200)
 
+    told = relay.run("check", "--json", check=False).stdout.decode()
+    assert f"answers on unix:{web.socket}; 0 events wait" in told
+
     relay.run("own", "add", NEW)
     wait_for(lambda: web.ask(path(NEW)).status == 200, "the new one", 20)
     before = web.ask(path(NEW)).fields["etag"]
