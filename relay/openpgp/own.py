@@ -20,7 +20,7 @@ from relay.mail import fingerprints, packets
 from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey, OwnSubkey
-from relay.openpgp import call
+from relay.openpgp import call, secret_parts
 from relay.openpgp.colon_listing import Listing, keygrips, listings
 from relay.openpgp.gnupg import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
@@ -58,6 +58,7 @@ class GnuPGKeyMaker:
         for start in range(0, len(addresses), MOST_AT_ONCE):
             async with scratch_home(self._home, self._organisation_data) as scratch:
                 made += await self._make(scratch, addresses[start : start + MOST_AT_ONCE], valid)
+        await secret_parts.on_disk()
         return made
 
     async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
@@ -65,6 +66,7 @@ class GnuPGKeyMaker:
         async with scratch_home(self._home, key.data) as scratch:
             await _add_subkey(scratch, key.fingerprint, valid)
             (exported,) = await _exported(scratch, [key.fingerprint])
+        await secret_parts.on_disk()
         return replace(key, data=exported.data, subkeys=exported.after(key).subkeys)
 
     async def revoke(self, key: OwnKey) -> OwnKey:

@@ -7,6 +7,7 @@ name-value file and a canonical one; written is the first. Curve25519 and Ed2551
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import tempfile
@@ -50,6 +51,14 @@ def read(home: Path, keygrip: str) -> bytes:
     if secret is None or len(secret) > _OCTETS + 1:
         raise EngineError("a secret part in the keyring folder cannot be read")
     return secret[-_OCTETS:].rjust(_OCTETS, b"\0")
+
+
+async def on_disk() -> None:
+    """Wait until all that was written is: a power failure must not take the secret part of a published key.
+
+    Once for many, by sync(2): gpg-agent's files are not ours to flush one by one.
+    """
+    await asyncio.to_thread(os.sync)
 
 
 def _secret(octets: bytes) -> bytes | None:

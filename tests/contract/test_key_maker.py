@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab.certificates import make_keypair
 from lab.gnupghome import gnupg_home, gpg
+from lab.openpgpjs import LIBRARY
+from lab.writers import WRITERS
 
 from relay.daemon.openers import OpenerSettings
 from relay.model import Address, Certificate
@@ -138,6 +141,18 @@ async def test_both_engines_open_mail_to_it_until_it_is_deleted(ours: Ours, engi
         await opener.open(message, Entitled((martin,)), [])
     deleted = frozenset({martin.subkeys[0].fingerprint})
     assert await opener.open(message, Entitled((martin,), deleted=deleted), []) == Closed(Reason.NO_KEY)
+
+
+@pytest.mark.parametrize("program", WRITERS)
+async def test_every_program_encrypts_to_it(ours: Ours, program: str) -> None:
+    if program == "openpgp.js" and not LIBRARY.exists():
+        pytest.skip(f"{LIBRARY} is not there: make test installs it")
+    bob = make_keypair("bob@example.org")
+    (martin,) = await ours.maker.make([MARTIN], VALID)
+    message = WRITERS[program](b"reply", martin.data, bob.secret)
+    found = await OpenerSettings("sequoia", ours.home, 30.0, 1 << 20).opener().open(message, Entitled((martin,)), [])
+    assert isinstance(found, Opened)
+    assert found.content == b"reply"
 
 
 async def test_many_are_made_where_no_mail_waits(ours: Ours) -> None:

@@ -60,7 +60,9 @@ class SequoiaKeyMaker(GnuPGKeyMaker):
 async def make(making: Making, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
     """In whatever process: the certificates, their secret parts written."""
     certifier = await _signers(making).get(Signer(making.organisation))
-    return [_make(making.home, certifier, address, round(valid)) for address in addresses]
+    made = [_make(making.home, certifier, address, round(valid)) for address in addresses]
+    await secret_parts.on_disk()
+    return made
 
 
 @lru_cache(maxsize=2)
