@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    insert,
     or_,
     select,
     update,
@@ -26,6 +25,7 @@ from relay.model.public import ObjectFacts, ObjectKind, PublicObject
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.public_schema import objects
+from relay.store.statements import put
 
 _OBJECT = (objects.c.octets, objects.c.expires, objects.c.active, objects.c.proof)
 _FACTS = (objects.c.id, objects.c.digest, objects.c.size, objects.c.expires, objects.c.active)
@@ -108,6 +108,9 @@ class PublicObjects:
         return count
 
 
+_PUT = put(objects)
+
+
 def _is(kind: ObjectKind, name: str) -> ColumnElement[bool]:
     return and_(objects.c.kind == kind.value, objects.c.id == name)
 
@@ -127,6 +130,4 @@ def _row(one: PublicObject) -> dict[str, object]:
 
 def _put(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     last = {(row["kind"], row["id"]): row for row in rows}
-    for kind, name in last:
-        connection.execute(delete(objects).where(objects.c.kind == kind, objects.c.id == name))
-    connection.execute(insert(objects), list(last.values()))
+    connection.execute(_PUT, list(last.values()))

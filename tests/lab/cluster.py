@@ -41,7 +41,9 @@ deliver.Deliverer.deliver = deliver_later
 class Node(Relay):
     """One of them."""
 
-    def __init__(self, name: str, database: str, hop_port: int, settings: Mapping[str, Any] = {}) -> None:
+    def __init__(
+        self, name: str, database: str, hop_port: int, settings: Mapping[str, Any] = {}, *, scheme: str = "lmtp"
+    ) -> None:
         base = {
             "database": database,
             "node": name,
@@ -49,13 +51,13 @@ class Node(Relay):
             "policy": POLICY,
             "deadlines": DEADLINES,
         }
-        super().__init__({**base, **settings})
+        super().__init__({**base, **settings}, scheme=scheme)
         self.name = name
 
     @property
     def mta(self) -> Mta:
         """A client of its inlet."""
-        return Mta(f"lmtp://127.0.0.1:{self.port}")
+        return Mta(self.settings["listen"][0])
 
     def freeze(self) -> None:
         """Stop all of its processes where they are."""

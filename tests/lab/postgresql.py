@@ -16,22 +16,36 @@ from lab.ports import free_port
 class PostgreSQL:
     """`start` and `stop` as often as needed; the data stays."""
 
-    def __init__(self, programs: Path, folder: Path, port: int) -> None:
+    def __init__(self, programs: Path, folder: Path, port: int, primary: PostgreSQL | None = None) -> None:
+        """With a `primary` it is a replica of that one."""
         self._programs, self._folder, self.port = programs, folder, port
         self.url = f"postgresql://relay@127.0.0.1:{port}/postgres"
-        self._run("initdb", "-D", self._data, "-U", "relay", "--auth=trust", "--no-sync", "-E", "UTF8")
+        if primary is None:
+            self._run("initdb", "-D", self._data, "-U", "relay", "--auth=trust", "--no-sync", "-E", "UTF8")
+        else:
+            source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "relay")
+            self._run("pg_basebackup", "-D", self._data, "-R", "-X", "stream", "-c", "fast", "--no-sync", *source)
 
     @property
     def _data(self) -> str:
         return str(self._folder / "data")
 
     def start(self) -> None:
-        options = f"-p {self.port} -k {self._folder} -h 127.0.0.1"
+        options = f"-p {self.port} -k {self._folder} -h 127.0.0.1 -c shared_preload_libraries=pg_stat_statements"
         self._run("pg_ctl", "-D", self._data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
 
     def stop(self, how: str = "fast") -> None:
         """`immediate`: as if the machine had lost its power."""
         self._run("pg_ctl", "-D", self._data, "-m", how, "-w", "stop")
+
+    @property
+    def running(self) -> bool:
+        """It was started, and not stopped since."""
+        return (self._folder / "data" / "postmaster.pid").exists()
+
+    def promote(self) -> None:
+        """A replica takes writes from now on."""
+        self._run("pg_ctl", "-D", self._data, "-w", "promote")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
@@ -48,21 +62,24 @@ class PostgreSQL:
 def programs() -> Path | None:
     """Where Debian or PATH has them."""
     found = shutil.which("initdb")
-    return Path(found).parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+    return (
+        Path(found).resolve().parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+    )
 
 
 @contextmanager
-def postgresql(where: Path) -> Iterator[PostgreSQL]:
-    """A running server, gone at the end."""
+def postgresql(where: Path, primary: PostgreSQL | None = None) -> Iterator[PostgreSQL]:
+    """A running server, gone at the end; with a `primary` a replica of it."""
     folder = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     try:
-        server = PostgreSQL(where, folder, free_port())
+        server = PostgreSQL(where, folder, free_port(), primary)
         server.start()
         try:
             yield server
         finally:
-            server.stop()
+            if server.running:
+                server.stop()
     finally:
         shutil.rmtree(folder)

@@ -1,0 +1,69 @@
+"""The primary is lost and a synchronous replica promoted, under mail by way of two nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+from lab.cluster import cluster
+from lab.mta import Mail, letter
+from lab.nexthop import ScriptedHop
+from lab.postgresql import PostgreSQL, postgresql, programs
+
+MAILS = 60
+OK = "250 2.0.0"
+
+
+@pytest.fixture
+def replica(server: PostgreSQL) -> Iterator[PostgreSQL]:
+    found = programs()
+    assert found
+    with postgresql(found, server) as running:
+        yield running
+
+
+async def test_a_failover_to_a_synchronous_replica_loses_nothing_and_nobody_has_a_mail_twice(
+    server: PostgreSQL, replica: PostgreSQL, hop: ScriptedHop, record_property: pytest.RecordProperty
+) -> None:
+    asking = await asyncpg.connect(server.url)
+    await asking.execute("CREATE DATABASE site")
+    await asking.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    await asking.execute("SELECT pg_reload_conf()")
+    await asking.close()
+    url = f"postgresql://relay@127.0.0.1:{server.port},127.0.0.1:{replica.port}/site"
+    with cluster(url, hop.port) as nodes:
+        mails = [letter(f"m{n}", ("anna@open.example", "berta@open.example")) for n in range(MAILS)]
+
+        async def send(number: int, sent: Mail) -> None:
+            await asyncio.sleep(number * 0.05)
+            for attempt in range(400):
+                if not sent.waiting:
+                    return
+                await nodes[(number + attempt) % 2].mta.attempt(sent)
+                await asyncio.sleep(0.05)
+
+        sending = asyncio.gather(*(send(number, sent) for number, sent in enumerate(mails)))
+        await asyncio.sleep(0.5)
+        head = json.loads(nodes[0].run("trace", "--verify", "--json").stdout)["newest"]
+        await asyncio.to_thread(server.stop, "immediate")
+        await asyncio.sleep(1)
+        await asyncio.to_thread(replica.promote)
+        promoted = time.monotonic()
+        probe = letter("probe", ("anna@open.example",))
+        await nodes[1].mta.until_final(probe, attempts=100, every=0.05)
+        served = time.monotonic() - promoted
+        await sending
+        logged = f"alpha:{head['number']}:{head['hash']}"
+        verified = json.loads(nodes[1].run("trace", "--verify", "--head", logged, "--json").stdout)
+    copies = Counter(n for n in range(MAILS) for each in hop.messages if f"<m{n}@".encode() in each.content)
+    twice = sum(count > 1 for count in copies.values())
+    record_property("counted", f"{twice} of {MAILS} mails came twice; the first 250 {served:.1f} s after the promotion")
+    assert not [sent for sent in mails if sent.waiting]
+    assert copies == dict.fromkeys(range(MAILS), 1)
+    assert verified["holds"]
+    assert served < 2 + 2
