@@ -51,7 +51,8 @@ NEVER = Reply(550, "5.1.1", "nobody")
 class Site:
     """A pipeline that makes pick-ups."""
 
-    def __init__(self, *, handover: Handover = Handover.SENDER, max_size: int = 10_000) -> None:
+    def __init__(self, *, handover: Handover = Handover.SENDER, max_size: int = 10_000, shadow: bool = False) -> None:
+        self.shadow = shadow
         self.engine, self.outlet, self.ledger, self.trail = FakeEngine(), FakeOutlet(), FakeLedger(), FakeTrail()
         self.lookups = FakeLookups({"keyed@there.example": found("keyed@there.example")})
         self.service, self.register, self.people = FakeService(), FakeRegister(), FakePeople()
@@ -87,6 +88,7 @@ class Site:
                 keep=3600.0,
                 answers=True,
             ),
+            shadow=self.shadow,
         )
 
     async def run(self, mail: Inbound) -> list[int]:
@@ -302,3 +304,11 @@ async def test_our_notice_with_a_code_does_not_leave_by_a_forwarding_address() -
     await site.run(inbound(PATIENT))
     ((_, notice), *_) = site.outlet.sent
     assert await site.run(inbound("me@outside.example", sender=None, content=notice)) == [550]
+
+
+async def test_in_shadow_mode_it_is_only_traced() -> None:
+    site = Site(shadow=True)
+    mail = inbound(PATIENT)
+    assert await site.run(mail) == [250]
+    assert (site.actions, site.service.stored, site.register.rows) == (["pickup"], {}, {})
+    assert [content.endswith(mail.content) for _, content in site.outlet.sent] == [True]
