@@ -7,8 +7,10 @@ lost, and a key revocation belongs to the primary key wherever it stood. Raises 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from relay.mail import packets, signature
+from relay.mail.fingerprints import fingerprint
 from relay.mail.packets import Packet
 from relay.mail.signature import Kind
 
@@ -64,6 +66,14 @@ def joined(whole: Parts) -> bytes:
         packets.packet(tag, body) + b"".join(packets.packet(packets.SIGNATURE, one) for one in signatures)
         for (tag, body), signatures in ordered
     )
+
+
+@lru_cache(maxsize=1000)
+def signing_part(certificate: bytes, others: frozenset[str]) -> bytes:
+    """A certificate without the subkeys of these fingerprints: what is needed of one to sign."""
+    whole = parts(certificate)
+    gone = [part for part in whole if part[0] == packets.PUBLIC_SUBKEY and fingerprint(part[1]) in others]
+    return joined({part: bodies for part, bodies in whole.items() if part not in gone})
 
 
 def _kind(body: bytes) -> int | None:

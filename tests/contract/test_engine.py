@@ -17,6 +17,7 @@ from lab.readers import READERS, read_gnupg, read_sequoia
 from lab.shared import Row, needs_certs, octets, public_half, table
 
 from relay.mail import packets
+from relay.mail.certificate_parts import signing_part
 from relay.model import Address, Certificate, Signer
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey
@@ -24,7 +25,7 @@ from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.own import GnuPGKeyMaker
-from relay.openpgp.sequoia import Sequoia
+from relay.openpgp.sequoia import Sequoia, SequoiaKeyMaker
 from relay.pipeline.ports import Engine
 
 ENGINES: dict[str, Callable[[Path], Engine]] = {"gnupg": GnuPG, "sequoia": Sequoia}
@@ -202,15 +203,23 @@ async def test_a_certificate_without_a_usable_subkey_is_refused(engine: Engine, 
 
 @pytest.fixture(scope="module")
 def own(home: tuple[Path, str, bytes]) -> list[OwnKey]:
-    """Own addresses, whose certificates are not in the keyring."""
+    """Own addresses, two of each maker; their certificates are not in the keyring, and the first cannot decrypt."""
     return asyncio.run(_own(home))
 
 
 async def _own(home: tuple[Path, str, bytes]) -> list[OwnKey]:
     organisation = await signing.generate_organisation(home[0], "Hôpital Exemple")
     data = await signing.export_binary(home[0], organisation.fingerprint)
-    maker = GnuPGKeyMaker(home[0], organisation.fingerprint, data, None)
-    return await maker.make([Address("dr.martin@hopital.example"), Address("accueil@hopital.example")], 86400)
+    made: list[OwnKey] = []
+    for number, maker in enumerate((GnuPGKeyMaker, SequoiaKeyMaker)):
+        addresses = [Address(f"{who}{number}@hopital.example") for who in ("dr.martin", "accueil")]
+        made += await maker(home[0], organisation.fingerprint, data, None).make(addresses, 86400)
+    await GnuPGKeyMaker(home[0], organisation.fingerprint, data, None).forget(made[0].subkeys[0])
+    return made
+
+
+def signer_of(key: OwnKey) -> Signer:
+    return Signer(key.fingerprint, signing_part(key.data, frozenset(subkey.fingerprint for subkey in key.subkeys)))
 
 
 def who_signed(content: bytes, signature: bytes, *certificates: bytes) -> str:
@@ -226,7 +235,7 @@ def who_signed(content: bytes, signature: bytes, *certificates: bytes) -> str:
 async def test_a_detached_signature_is_over_these_very_octets(
     engine: Engine, home: tuple[Path, str, bytes], own: list[OwnKey], which: str
 ) -> None:
-    signer = Signer(home[1]) if which == "configured" else Signer(own[0].fingerprint, own[0].data)
+    signer = Signer(home[1]) if which == "configured" else signer_of(own[0])
     signature = await engine.sign(PAYLOAD, signer)
     (packet,) = packets.walk(signature)
     assert packet.tag == packets.SIGNATURE
@@ -238,7 +247,7 @@ async def test_a_detached_signature_is_over_these_very_octets(
 
 async def test_each_own_address_signs_with_its_own_key(engine: Engine, own: list[OwnKey], bob: Keypair) -> None:
     for key in (*own, own[0]):
-        message = await engine.encrypt(PAYLOAD, await judged(bob.public), Signer(key.fingerprint, key.data))
+        message = await engine.encrypt(PAYLOAD, await judged(bob.public), signer_of(key))
         assert read_gnupg(message, bob.secret, key.data) == PAYLOAD
         assert read_sequoia(message, bob.secret, key.data) == PAYLOAD
 
@@ -257,5 +266,5 @@ async def test_keys_of_own_addresses_sign_where_others_need_a_passphrase(
     engine: Engine, home: tuple[Path, str, bytes], own: list[OwnKey]
 ) -> None:
     with_passphrase = (GnuPG if isinstance(engine, GnuPG) else Sequoia)(home[0], passphrase=b"secret")
-    signature = await with_passphrase.sign(PAYLOAD, Signer(own[1].fingerprint, own[1].data))
+    signature = await with_passphrase.sign(PAYLOAD, signer_of(own[1]))
     assert who_signed(PAYLOAD, signature, own[1].data) == own[1].fingerprint

@@ -13,7 +13,7 @@ from lab.fakes import found, inbound
 from lab.outgoing import Bench
 
 from relay.mail import headers, mime, packets
-from relay.mail.certificate_parts import parts
+from relay.mail.certificate_parts import parts, signing_part
 from relay.mail.fingerprints import fingerprint
 from relay.model import Address, Inbound, NotFound, Signer
 from relay.model.own import OwnKey, OwnSubkey
@@ -29,6 +29,7 @@ SUBKEY = next(fingerprint(body) for tag, body in parts(CERTIFICATE) if tag == pa
 OWN = OwnKey(
     Address(MARTIN), fingerprint(next(iter(parts(CERTIFICATE)))[1]), CERTIFICATE, (OwnSubkey(SUBKEY, 1, 2, ""),), 1
 )
+SIGNER = Signer(OWN.fingerprint, signing_part(CERTIFICATE, frozenset({SUBKEY})))
 LETTER = f"From: Dr Martin <{MARTIN}>\r\nTo: b@there.example, c@there.example\r\nSubject: canary\r\n\r\nbody\r\n"
 
 
@@ -84,7 +85,7 @@ async def test_an_own_key_signs_where_it_is_sure_who_wrote_it_and_another_does_o
 ) -> None:
     at = bench(PREFERRED)
     await at.run(mail)
-    assert at.engine.signers == [Signer(OWN.fingerprint, OWN.data) if own else OTHER]
+    assert at.engine.signers == [SIGNER if own else OTHER]
     signed_by = {record.recipient: record.signed_by for record in at.trail.records}
     assert signed_by == {B: OWN.fingerprint if own else OTHER.fingerprint, C: ""}
 
@@ -138,7 +139,7 @@ async def test_clear_mail_is_signed_where_the_rule_says_so() -> None:
     assert kind is not None
     assert kind.kind == "multipart/signed"
     assert at.engine.payloads[-1] == b"\r\nbody\r\n"
-    assert at.engine.signers == [Signer(OWN.fingerprint, OWN.data)] * 2
+    assert at.engine.signers == [SIGNER] * 2
     assert {record.signed_by for record in at.trail.records} == {OWN.fingerprint}
 
 
