@@ -21,8 +21,8 @@ MOST_NAMED = 10
 def release(config: Config, fingerprints: Collection[str], *, flush: bool, as_json: bool = False) -> None:
     """Tell which mails waited for these keys; beside results for machines, on standard error."""
     from relay.admin.held import released  # noqa: PLC0415  loads the sources
-    from relay.admin.postfix import queue  # noqa: PLC0415  likewise
     from relay.daemon.resources import opened_store  # noqa: PLC0415  likewise
+    from relay.process import postqueue  # noqa: PLC0415  likewise
 
     async def looking() -> list[str]:
         async with opened_store(config) as store:
@@ -36,7 +36,7 @@ def release(config: Config, fingerprints: Collection[str], *, flush: bool, as_js
     named = f": {', '.join(ids[:MOST_NAMED])}{', …' if len(ids) > MOST_NAMED else ''}" if ids else ""
     tell(f"1 mail waits for this key{named}" if len(waited) == 1 else f"{len(waited)} mails wait for this key{named}")
     if flush:
-        asked = queue.flush(ids)
+        asked = run(postqueue.flush(ids))
         tell(f"Postfix was asked to send {len(asked)} of them now")
     elif ids:
         tell("They leave with Postfix's next attempt; --flush asks it for one now")

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from relay.config.base import Section, setting
 from relay.config.pickup import PageUrl
+
+Many = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class EnrolBudget(Section):
+    """How many challenges may be mailed in a day: strangers can make us send them."""
+
+    address: Many = setting(3, "To one address.")
+    domain: Many = setting(50, "To one domain.")
+    all: Many = setting(500, "To everybody.")
 
 
 class EnrolKeys(Section):
@@ -14,6 +27,7 @@ class EnrolKeys(Section):
     web: PageUrl | None = setting(
         None, "The public address of `web public`, such as `https://cles.hopital.example`: its page /keys; null: off."
     )
+    budget: EnrolBudget = setting({}, "How many challenges may be mailed in a day.")
 
     @property
     def host(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.config import Config
-from relay.daemon import pickup_events, templates, tls
+from relay.daemon import enrolment, pickup_events, templates, tls
 from relay.daemon.engines import build_engine, build_pooled_examiner
 from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
@@ -22,7 +22,7 @@ from relay.daemon.jobs.own_keys import INTERVAL
 from relay.daemon.jobs.retention import Retention
 from relay.daemon.own import OwnParts, build_authors, build_existing, build_jobs
 from relay.daemon.pickups import ChannelService, build_ends, build_pickups, build_terms
-from relay.daemon.public_link import PublicLink, build_link
+from relay.daemon.public_link import PublicLink, build_channel, build_link
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
 from relay.keys.factory import build_resolver, lifetimes
@@ -104,7 +104,10 @@ async def build(config: Config, persistence: Persistence) -> Components:
     engine, in_pool = await build_engine(config, signers.values())
     incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
     readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
-    link = build_link(config, store, readers)
+    channel = build_channel(config)
+    encryptor = Encryptor(engine, hostname(config), in_pool)
+    senders_in = enrolment.handlers(config, store, encryptor, outlet, channel, signers) if channel else {}
+    link = build_link(config, store, {**readers, **senders_in}, channel)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
         authors=build_authors(config, signers, own, existing),
@@ -116,7 +119,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
             build_terms(config, store),
             OwnNotices(store.ledger) if config.inbound.listen else None,
         ),
-        batch=BatchEncryptor(Encryptor(engine, hostname(config), in_pool)),
+        batch=BatchEncryptor(encryptor),
         deliverer=Deliverer(next_hop),
         notifier=Notifier(notices, next_hop),
         audit=persistence.audit,

@@ -87,12 +87,20 @@ async def _handled(handler: Handler, event: PublicEvent, octets: bytes) -> bool:
     return True
 
 
-def build_link(config: Config, store: Store, handlers: Mapping[EventKind, Handler]) -> PublicLink | None:
-    """The way to the public web service, and what is done with its events; None where there is none."""
+def build_channel(config: Config) -> Channel | None:
+    """The way to the public web service; None where there is none."""
     if not config.web.linked:
         return None
+    return Channel(config.channel, tls.channel(config, ssl.Purpose.SERVER_AUTH))
+
+
+def build_link(
+    config: Config, store: Store, handlers: Mapping[EventKind, Handler], channel: Channel | None
+) -> PublicLink | None:
+    """What publishes over the channel, and what is done with its events; None without a channel."""
+    if channel is None:
+        return None
     certificates = CertificatePublisher(store.own_keys, config.own.domains)
-    channel = Channel(config.channel, tls.channel(config, ssl.Purpose.SERVER_AUTH))
     return PublicLink(channel, [certificates.publish], handlers, store.leases)
 
 

@@ -21,6 +21,7 @@ from relay.store.batch import Batch, WriteBatch
 from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, NO_NETWORK, Database, Network
+from relay.store.enrolments import Enrolments
 from relay.store.hash_chain import Link, Logged
 from relay.store.keyservers import Keyservers
 from relay.store.leases import Leases
@@ -47,6 +48,7 @@ __all__ = [
     "Counts",
     "Due",
     "DueTimes",
+    "Enrolments",
     "Keyservers",
     "Leases",
     "Link",
@@ -76,6 +78,7 @@ class Store:
     certificates: Certificates
     bindings: Bindings
     keyservers: Keyservers
+    enrolments: Enrolments
     ledger: StoredLedger
     trace: Trace
     answers: Answers
@@ -112,6 +115,7 @@ class Store:
             certificates=Certificates(database, clock),
             bindings=Bindings(database, clock),
             keyservers=Keyservers(database, clock),
+            enrolments=Enrolments(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
             trace=Trace(database, batch, chain),
             answers=Answers(database),

@@ -172,6 +172,20 @@ proposals = Table(
 )
 """What is known of a proposed certificate beside it."""
 
+enrolments = Table(
+    "enrolment",
+    tables,
+    Column("challenge", Text, primary_key=True),
+    Column("address", Octets, nullable=False),
+    Column("address_text", Octets, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("asked", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("way", Text, nullable=False),
+)
+
 keyservers = Table(
     "keyserver",
     tables,
@@ -358,6 +372,11 @@ _OPENED_MAIL = (
 _FOURTH_BINDINGS = (
     "CREATE TABLE binding (pattern {octets} NOT NULL PRIMARY KEY, fingerprints TEXT NOT NULL, signs BOOLEAN NOT NULL)",
     "ALTER TABLE trace ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE enrolment (
+        challenge TEXT NOT NULL PRIMARY KEY, address {octets} NOT NULL, address_text {octets} NOT NULL,
+        domain TEXT NOT NULL, fingerprint TEXT NOT NULL, data {octets} NOT NULL, asked DOUBLE PRECISION NOT NULL,
+        expires DOUBLE PRECISION NOT NULL, way TEXT NOT NULL)""",
+    "CREATE INDEX enrolment_asked ON enrolment (asked)",
     "CREATE TABLE keyserver (url TEXT NOT NULL PRIMARY KEY, proved DOUBLE PRECISION NOT NULL)",
     """CREATE TABLE proposal (
         fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.model.enrolment import Fate
+
 
 class Kind(StrEnum):
     """Prometheus' types."""
@@ -93,6 +95,13 @@ HOP_REPLIES = Metric(
 HOP_UP = Metric(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
 NOTICES = Metric(
     _counter, "pgp_relay_notices", "Notices to senders that were handed to the next hop.", ("kind",), _KINDS
+)
+ENROLMENTS = Metric(
+    _counter,
+    "pgp_relay_enrolments",
+    "Keys that correspondents sent in, and confirmations, by what became of them.",
+    ("result",),
+    tuple(fate.value for fate in Fate),
 )
 CERTIFICATES = Metric(
     _gauge,

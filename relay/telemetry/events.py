@@ -67,6 +67,8 @@ class Event(StrEnum):
     RENEWED = "renewed"
     PROPOSED = "proposed"
     KEYS_COUNTED = "keys_counted"
+    ENROLMENT = "enrolment"
+    HELD_RELEASED = "held_released"
     DAILY_REPORT_SENT = "daily_report_sent"
     # The public web service
     PUBLISHED = "published"

@@ -74,7 +74,6 @@ def test_it_is_told_once_that_it_waits_and_leaves_encrypted_when_the_key_is_ther
 
 
 def test_an_import_says_which_mails_wait_for_the_key_and_has_postfix_send_them_at_once(waiting: Way) -> None:
-    waiting.relay.mail_config = waiting.mta.folder
     for to in ("bob@hold.example", "nobody@hold.example"):
         waiting.mta.submit(SENDER, [to], message(to))
     waiting.mta.wait_log("status=deferred.*Waiting for the recipient's key", times=2)

@@ -63,6 +63,7 @@ def way(
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
         relay.program = (PROGRAM,)  # all that makes it run starts from nothing
         mta = Postfix(relayhost=sink.port, main=main)
+        relay.mail_config = mta.folder
         try:
             relay.run("postfix", "install", "--config-dir", mta.folder, *(["--egress"] if egress else []))
             if signer:

@@ -13,10 +13,10 @@ from lab.program import program
 from lab.synthetic import certificate, entry
 
 from relay.admin import held
-from relay.admin.postfix import queue
 from relay.config import parse
 from relay.model import Record
 from relay.model.binding import Binding
+from relay.process import postqueue
 from relay.store import Store
 
 DAY = 86400.0
@@ -102,7 +102,7 @@ async def test_the_mails_that_a_key_releases_are_those_whose_recipient_it_is_use
         assert await released(bob.fingerprint) == ["4AAAA1", "4BBBB2", "4CCCC3"]
 
 
-def test_postfix_is_asked_for_one_mail_at_a_time_and_only_for_what_is_a_queue_id(
+async def test_postfix_is_asked_for_one_mail_at_a_time_and_only_for_what_is_a_queue_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "asked"
@@ -111,5 +111,5 @@ def test_postfix_is_asked_for_one_mail_at_a_time_and_only_for_what_is_a_queue_id
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     odd = ["", "-f", "4AAAA1; reboot", "4AAAA1\n", "../4AAAA1", "ALL"]
-    assert queue.flush(["4AAAA1", *odd, "4DKjw54HdwzPjnP", "4AAAA1"]) == ["4AAAA1", "4DKjw54HdwzPjnP"]
+    assert await postqueue.flush(["4AAAA1", *odd, "4DKjw54HdwzPjnP", "4AAAA1"]) == ["4AAAA1", "4DKjw54HdwzPjnP"]
     assert log.read_text() == "-i|4AAAA1|\n-i|4DKjw54HdwzPjnP|\n"

@@ -1,0 +1,120 @@
+"""Keys that correspondents send in: which need a proof, and what becomes of one that was proved.
+
+A new key, or a known one with another encryption subkey, needs a proof: else somebody's encryption subkey under an
+attacker's primary key would do. A later end or a revocation of a known key does not. Where an administrator imported
+another key for the address, a proved one is proposed. Raises `StoreError` and `EngineError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from relay.keys import narrowing
+from relay.keys.merge_policy import ATTEMPTS, CONTENDED, MergePolicy
+from relay.mail import packets
+from relay.model import Address, Certificate, Entry, Origin
+from relay.model.enrolment import Fate
+from relay.model.errors import OpenPgpError, StoreError
+from relay.model.key_change import ENROLMENT
+from relay.pipeline.ports import Examiner
+from relay.store import Certificates
+
+MOST_PACKETS = 2_000
+
+
+class Enrolling:
+    """`judge`, then `enrol` what was proved."""
+
+    def __init__(
+        self,
+        certificates: Certificates,
+        examiner: Examiner,
+        merge_policy: MergePolicy,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._certificates = certificates
+        self._examiner = examiner
+        self._merge_policy = merge_policy
+        self._clock = clock
+
+    async def judge(self, octets: bytes, address: Address) -> Certificate | Fate:
+        """The certificate that needs a proof, cut down to this address; or what becomes of it at once."""
+        whole = await self._read(octets)
+        if whole is None:
+            return Fate.UNUSABLE
+        if await self._certificates.is_rejected(whole.fingerprint):
+            return Fate.REJECTED
+        if await self._needs_no_proof(whole, address):
+            await self._merge_policy.learn([whole])
+            return Fate.RENEWED
+        (cut,) = await narrowing.narrow([whole], address, self._examiner)
+        usable = isinstance(cut, Certificate) and cut.unusable(self._clock(), address) is None
+        return cut if usable and isinstance(cut, Certificate) else Fate.UNUSABLE
+
+    async def enrol(self, octets: bytes, address: Address) -> Fate:
+        """Store the certificate, whose owner has the mailbox and the secret key; the one before is over."""
+        whole = await self._read(octets)
+        if whole is None or await self._certificates.is_rejected(whole.fingerprint):
+            return Fate.UNUSABLE
+        (cut,) = await narrowing.narrow([whole], address, self._examiner)
+        if not isinstance(cut, Certificate) or cut.unusable(self._clock(), address):
+            return Fate.UNUSABLE
+        for _ in range(ATTEMPTS):
+            beside = [entry for entry in await self._certificates.by_address(address) if not entry.proposed]
+            known = await self._certificates.by_fingerprint(cut.fingerprint)
+            entry = await self._entry(known, cut, address, beside)
+            versions = {cut.fingerprint: known.version if known else None}
+            if not await self._certificates.upsert([entry], versions, actor=ENROLMENT):
+                await self._replace(entry, beside, address)
+                return Fate.PROPOSED if entry.proposed else Fate.ENROLLED
+        raise StoreError(CONTENDED)
+
+    async def _read(self, octets: bytes) -> Certificate | None:
+        """The one certificate in it."""
+        try:
+            if len(list(packets.certificates(octets, MOST_PACKETS))) != 1:
+                return None
+        except OpenPgpError:
+            return None
+        (read,) = await self._examiner.examine([octets])
+        return read if isinstance(read, Certificate) else None
+
+    async def _needs_no_proof(self, whole: Certificate, address: Address) -> bool:
+        """Whether it is known for this address, and is revoked now, or has no encryption subkey that is new."""
+        known = await self._certificates.by_fingerprint(whole.fingerprint)
+        if known is None or (known.proposed and not whole.primary.revoked):
+            return False
+        if whole.primary.revoked:
+            return True
+        return address in known.certificate.addresses and _encrypting(whole) <= _encrypting(known.certificate)
+
+    async def _entry(self, known: Entry | None, cut: Certificate, address: Address, beside: list[Entry]) -> Entry:
+        now = int(self._clock())
+        if known is None:
+            others = any(entry.origin is Origin.IMPORTED for entry in beside)
+            return Entry(cut.showing((address,)), Origin.ENROLLED, now, proposed=others)
+        merged = await self._examiner.merge(known.certificate.data, cut.data)
+        if not isinstance(merged, Certificate):
+            raise StoreError("two states of one key could not be merged")
+        shown = (*known.certificate.shown_addresses, address)
+        merged = merged.showing(shown).revoked_as(known.certificate)
+        if known.origin is Origin.IMPORTED and not known.proposed:
+            return replace(known, certificate=merged)
+        imported = any(
+            entry.origin is Origin.IMPORTED for entry in beside if entry.certificate.fingerprint != cut.fingerprint
+        )
+        return replace(known, certificate=merged, origin=Origin.ENROLLED, updated=now, proposed=imported)
+
+    async def _replace(self, entry: Entry, beside: list[Entry], address: Address) -> None:
+        """What was enrolled for this address alone before is over."""
+        for other in beside:
+            same = other.certificate.fingerprint == entry.certificate.fingerprint
+            alone = set(other.certificate.shown_addresses) <= {address}
+            if other.origin is Origin.ENROLLED and alone and not same and not entry.proposed:
+                await self._certificates.remove_fetched(other.certificate.fingerprint, other.version)
+
+
+def _encrypting(certificate: Certificate) -> frozenset[str]:
+    return frozenset(component.fingerprint for component in certificate.components if component.encrypts)

@@ -1,0 +1,53 @@
+"""A key that a correspondent sent in, and the challenge that proves whose it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.address import Address
+
+
+class Fate(StrEnum):
+    """What becomes of a key that was sent in. The values are labels of a metric."""
+
+    CHALLENGED = "challenged"
+    """Its challenge was mailed to the address."""
+    RENEWED = "renewed"
+    """The key is known, and nothing in it needs a proof: a later end, or a revocation."""
+    ENROLLED = "enrolled"
+    PROPOSED = "proposed"
+    """Proved; it waits for an administrator, who imported another one for the address."""
+    UNUSABLE = "unusable"
+    """It cannot be read or used for the address, or the address is none that is answered."""
+    REJECTED = "rejected"
+    """An administrator rejected this key before."""
+    BUDGET = "budget"
+    """As many challenges were mailed to the address, to its domain or in all as may be in a day."""
+    UNKNOWN = "unknown"
+    """What was confirmed is no challenge that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One challenge. Times are seconds since the epoch."""
+
+    challenge: str
+    """SHA-256 of its token, in hexadecimal: the token itself stands in the mail alone."""
+    address: Address
+    fingerprint: str
+    certificate: bytes
+    """With the user ids of this address alone; empty once it is over."""
+    asked: float
+    expires: float
+    way: str = "web"
+    """`web` or `mail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many challenges may be mailed in a day."""
+
+    address: int
+    domain: int
+    all: int

@@ -1,0 +1,140 @@
+"""A correspondent without a key gives one on our page, and the mail that waited leaves encrypted by itself."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+from lab.certificates import Keypair, make_keypair
+from lab.public import HOST, Told, WebPublic
+from lab.readers import READERS
+from lab.sink import Taken
+from lab.waiting import wait_for
+from lab.way import Way, encrypted_part, way
+
+from relay.mail.armor import enarmor
+
+DOCTOR, BOB, EVE = "doctor@front.example", "bob@hold.example", "eve@hold.example"
+BODY = b"Le canari est arriv\xc3\xa9.\r\n"
+POLICY = [{"name": "wait", "to": ["*@hold.example"], "without_key": "hold"}, {"name": "all", "encrypt": "preferred"}]
+ENROL = {"enrol": {"web": f"https://{HOST}", "budget": {"address": 2, "domain": 5, "all": 10}}}
+
+
+@dataclass
+class Hospital:
+    way: Way
+    web: WebPublic
+
+    def post(self, path: str, **values: str) -> Told:
+        form = {"Content_Type": "application/x-www-form-urlencoded", "Accept_Language": "en"}
+        return self.web.ask(path, "POST", urlencode(values).encode(), **form)
+
+    def send_in(self, pair: Keypair, address: str) -> None:
+        """On the page, as a browser does it."""
+        key = enarmor(pair.public, "PUBLIC KEY BLOCK").decode()
+        page = self.post("/keys", key=key)
+        assert self.post("/keys", key=key, address=address, token=hidden(page)).status == 200
+
+    def mails(self, to: str) -> list[Taken]:
+        return [mail for mail in self.way.sink.taken if to in mail.recipients]
+
+    def link(self, pair: Keypair, mail: Taken) -> str:
+        """In the challenge, which only this key opens."""
+        clear = READERS["sequoia"](encrypted_part(mail), pair.secret, None)
+        body = email.message_from_bytes(clear, policy=email.policy.default).get_content()
+        found = re.search(rf"https://{HOST}(/keys/confirm/[\w-]+)", body)
+        assert found, body
+        return found[1]
+
+    def figures(self) -> dict[str, str]:
+        """What became of keys, from the log."""
+        seen = [event for event in self.way.relay.events if event["event"] == "enrolment"]
+        return {event["result"]: event["recipient"] for event in seen}
+
+
+def hidden(told: Told) -> str:
+    found = re.search(r'name="token" value="([^"]*)"', told.body.decode())
+    assert found, told.body.decode()
+    return unescape(found[1])
+
+
+def message(to: str) -> bytes:
+    head = f"From: <{DOCTOR}>\r\nTo: {to}\r\nSubject: findings canari\r\nMessage-ID: <e1@front.example>\r\n"
+    kind = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    return f"{head}{kind}".encode() + BODY
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    with WebPublic(settings=ENROL) as web:
+        web.start()
+        settings = {
+            **ENROL,
+            "policy": POLICY,
+            "notices": {"from": "Hôpital <postmaster@front.example>"},
+            "web": {"channel": f"unix:{web.socket}"},
+        }
+        with way(settings, signer=True) as made:
+            yield Hospital(made, web)
+
+
+def test_a_mail_that_waited_leaves_encrypted_once_the_key_is_confirmed_on_the_page(hospital: Hospital) -> None:
+    pair, running = make_keypair(f"Bob <{BOB}>"), hospital.way
+    running.mta.submit(DOCTOR, [BOB], message(BOB))
+    running.mta.wait_log("status=deferred.*Waiting for the recipient's key")
+    hospital.send_in(pair, BOB)
+    running.sink.wait_for(2)  # the notice, and the challenge
+    (challenge,) = hospital.mails(BOB)
+    assert challenge.sender == ""
+    link = hospital.link(pair, challenge)
+
+    for scanned in (hospital.web.ask(link), hospital.web.ask(link, "HEAD"), hospital.post(link)):
+        assert b"Bob" not in scanned.body
+    assert hospital.post(link, token="0" * 64).status == 403
+    assert "enrolled" not in hospital.figures()
+    assert hospital.post(link, token=hidden(hospital.web.ask(link))).status == 200
+
+    running.sink.wait_for(3)
+    running.mta.wait_empty()
+    _, mail = hospital.mails(BOB)
+    assert READERS["sequoia"](encrypted_part(mail), pair.secret, None).endswith(BODY)
+    (key,) = json.loads(running.relay.run("keys", "list", "--json").stdout)
+    assert (key["origin"], key["fingerprint"], key["proposed"]) == ("enrolled", pair.fingerprint, False)
+    (change,) = [json.loads(line) for line in running.relay.run("trace", "--keys", "--json").stdout.splitlines()]
+    assert (change["actor"], change["address"], change["new"]) == ("enrolment", BOB, pair.fingerprint)
+    assert hospital.web.ask(link).status == 404, "confirmed twice"
+
+
+def test_where_an_administrator_imported_a_key_one_that_is_sent_in_waits_for_him(hospital: Hospital) -> None:
+    imported = hospital.way.know(EVE)[EVE]
+    pair = make_keypair(f"Eve <{EVE}>")
+    hospital.send_in(pair, EVE)
+    hospital.way.sink.wait_for(4)
+    link = hospital.link(pair, hospital.mails(EVE)[-1])
+    hospital.post(link, token=hidden(hospital.web.ask(link)))
+    (offered,) = wait_for_proposals(hospital)
+    assert (offered["fingerprint"], offered["replaces"]) == (pair.fingerprint, imported.fingerprint)
+    assert offered["origin"] == "enrolled"
+
+
+def wait_for_proposals(hospital: Hospital) -> list[dict[str, str]]:
+    def look() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads(hospital.way.relay.run("keys", "proposals", "--json").stdout)
+        return found
+
+    return wait_for(look, "proposed")
+
+
+def test_beyond_the_budget_nothing_is_mailed(hospital: Hospital) -> None:
+    before = len(hospital.way.sink.taken)
+    for _ in range(3):
+        hospital.send_in(make_keypair("<zoe@hold.example>"), "zoe@hold.example")
+    wait_for(lambda: "budget" in hospital.figures(), "the budget was used up")
+    assert len(hospital.way.sink.taken) == before + 2
