@@ -27,7 +27,7 @@ from relay.policy import (
 def _name(text: object) -> object:
     if text == DEFAULT_RULE.name:
         raise ValueError(f"“{text}” is what the trace says where no rule matched: choose another name")
-    if text in {OPENED, OWN_NOTICE.name}:
+    if isinstance(text, str) and text in {OPENED, OWN_NOTICE.name}:
         raise ValueError(f"“{text}” is what the trace says of mail that no rule is for: choose another name")
     return text
 

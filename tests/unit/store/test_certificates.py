@@ -160,7 +160,7 @@ async def test_approved_counts_from_now_on(store: Store) -> None:
     assert await store.certificates.approve(bob.fingerprint)
     assert not await store.certificates.approve(bob.fingerprint)
     assert [(e.proposed, e.origin, e.updated) for e in await _found(store, "bob@example.org")] == [
-        (False, Origin.WKD, int(NOW))
+        (False, Origin.IMPORTED, int(NOW))
     ]
 
 
