@@ -77,15 +77,10 @@ def wrapped(body: bytes) -> Wrapped:
     """What stands in a PKESK packet's body behind the key that it names."""
     version = body[0]
     at = 9 if version == 3 else 2 + body[1]
-    if body[at : at + 1] != bytes([ECDH]):
-        raise OpenPgpError("not a session key for an ECDH key")
-    point, rest = body[at + 3 : at + 3 + _POINT], body[at + 3 + _POINT :]
-    if (
-        body[at + 1 : at + 3] != b"\1\7"
-        or len(point) != _POINT
-        or point[0] != NATIVE
-        or rest[:1] != bytes([len(rest) - 1])
-    ):
+    head, point, rest = body[at : at + 3], body[at + 3 : at + 3 + _POINT], body[at + 3 + _POINT :]
+    if head != bytes((ECDH, 1, 7)):  # 263 bits
+        raise OpenPgpError("not a session key for a key over Curve25519")
+    if len(point) != _POINT or point[0] != NATIVE or not rest or rest[0] != len(rest) - 1:
         raise OpenPgpError("a session key of another form")
     return Wrapped(version, point[1:], rest[1:])
 
@@ -115,13 +110,17 @@ def session_key(wrapped: Wrapped, shared: bytes, subkey: Subkey) -> SessionKey:
         padded = aes_key_unwrap(derived, wrapped.key)
     except (InvalidUnwrap, ValueError) as error:
         raise OpenPgpError("a session key for another key") from error
-    padding = padded[-1]
-    if not 1 <= padding <= len(padded) or padded[-padding:] != bytes([padding]) * padding:
-        raise OpenPgpError("a session key that is damaged")
-    clear = padded[:-padding]
-    cipher, key, checksum = (
-        (clear[0], clear[1:-2], clear[-2:]) if wrapped.version == 3 else (None, clear[:-2], clear[-2:])
-    )
-    if (sum(key) & 0xFFFF).to_bytes(2, "big") != checksum or (cipher is not None and len(key) != key_octets(cipher)):
+    clear = _without_padding(padded)
+    cipher, key = (clear[0], clear[1:-2]) if wrapped.version == 3 else (None, clear[:-2])
+    if (sum(key) & 0xFFFF).to_bytes(2, "big") != clear[-2:] or (cipher is not None and len(key) != key_octets(cipher)):
         raise OpenPgpError("a session key that is damaged")
     return SessionKey(cipher, key)
+
+
+def _without_padding(padded: bytes) -> bytes:
+    """What is in front of octets that all say how many they are: more than a cipher and a checksum."""
+    padding = padded[-1]
+    clear = padded[: len(padded) - padding]
+    if not padding or len(clear) <= 3 or padded[len(clear) :] != bytes([padding]) * padding:
+        raise OpenPgpError("a session key that is damaged")
+    return clear

@@ -252,6 +252,30 @@ CLOSED: dict[str, tuple[Reason, Callable[[Bed], bytes]]] = {
         Reason.DAMAGED,
         lambda b: crafted.session_key(b.body, cipher=7) + encrypted(CLEAR),
     ),
+    **{
+        f"session key of {name}": (
+            Reason.DAMAGED,
+            lambda b, padded=padded: crafted.session_key(b.body, padded=padded) + encrypted(CLEAR),
+        )
+        for name, padded in {
+            "padding alone": b"\x10" * 16,
+            "a cipher and padding": b"\x09" + b"\x0f" * 15,
+            "no padding": bytes(24),
+            "padding that is longer than all": b"\x11" * 16,
+            "two octets": b"\x09\0\0" + b"\x0d" * 13,
+        }.items()
+    },
+    **{
+        f"session key that ends at octet {end}": (
+            Reason.DAMAGED,
+            lambda b, end=end: packet(1, crafted.session_key(b.body)[6:][:end]) + encrypted(CLEAR),
+        )
+        for end in (10, 13, 45, 46)
+    },
+    "session key with more behind": (
+        Reason.DAMAGED,
+        lambda b: packet(1, crafted.session_key(b.body)[6:] + bytes(300)) + encrypted(CLEAR),
+    ),
     "versions mixed": (Reason.DAMAGED, lambda b: crafted.session_key(b.body, version=6) + encrypted(CLEAR)),
     "nothing": (Reason.DAMAGED, lambda _: b""),
     "no OpenPGP": (Reason.DAMAGED, lambda _: b"hello"),
@@ -443,7 +467,7 @@ async def test_signatures_of_every_usual_algorithm(bed: Bed, opener: Opener, alg
 
 def spoilt(octets: bytes, chance: random.Random) -> bytes:
     """With one bit changed, or cut off, or with a piece twice; half of the times near its beginning."""
-    at = chance.randrange(1, chance.choice((100, len(octets))))
+    at = chance.randrange(1, min(chance.choice((100, len(octets))), len(octets)))
     match chance.randrange(4):
         case 0:
             return octets[:at]
@@ -464,6 +488,19 @@ async def test_of_spoilt_messages_both_say_the_same_and_none_opens_to_something_
         said[first.reason.value if isinstance(first, Closed) else "opened"] += 1
     assert said["damaged"] > 50
     assert said["no-key"] > 0, "the key id is changed"
+
+
+async def test_nothing_that_a_sender_writes_is_an_outage(bed: Bed, opener: Opener) -> None:
+    """Spoilt before it was encrypted, so that it is whole, and in its session key."""
+    chance, said = random.Random(20261201), Counter[str]()  # noqa: S311  repeatable
+    inside = one_pass(bed.bob.fingerprint) + literal(CONTENT, b"b", b"name") + bed.signature()
+    made = [compressed(inside, algorithm) for algorithm in (1, 2, 3)] + [inside]
+    messages = [bed.to_martin(spoilt(chance.choice(made), chance)) for _ in range(200)]
+    keys = [packet(1, spoilt(crafted.session_key(bed.body)[6:], chance)) for _ in range(100)]
+    for message in [*messages, *(key + encrypted(CLEAR) for key in keys)]:
+        found = await opener.open(message, for_(bed.martin), [])
+        said[found.reason.value if isinstance(found, Closed) else "opened"] += 1
+    assert said["damaged"] > 150
 
 
 async def test_of_spoilt_signatures_both_say_the_same(bed: Bed) -> None:

@@ -28,10 +28,19 @@ HIDDEN = "0" * 16
 KEY = bytes(range(32))
 
 
-def session_key(
-    subkey: bytes, *, key: bytes = KEY, key_id: str | None = None, version: int = 3, cipher: int = 9
+def session_key(  # noqa: PLR0913  what may be odd, each by its name
+    subkey: bytes,
+    *,
+    key: bytes = KEY,
+    key_id: str | None = None,
+    version: int = 3,
+    cipher: int = 9,
+    padded: bytes | None = None,
 ) -> bytes:
-    """A PKESK packet for the subkey with this packet body, naming its own key id or another."""
+    """A PKESK packet for the subkey with this packet body, naming its own key id or another.
+
+    `padded` is what is wrapped in the place of the key with its checksum and padding.
+    """
     name = fingerprint(subkey)
     ephemeral = X25519PrivateKey.generate()
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(subkey[-36:-4]))
@@ -39,7 +48,7 @@ def session_key(
     wrapping = hashlib.sha256(b"\0\0\0\1" + shared + parameters).digest()[: {7: 16, 9: 32}[subkey[-1]]]
     clear = (bytes([cipher]) if version == 3 else b"") + key + (sum(key) & 0xFFFF).to_bytes(2, "big")
     padding = 8 - len(clear) % 8
-    wrapped = aes_key_wrap(wrapping, clear + bytes([padding]) * padding)
+    wrapped = aes_key_wrap(wrapping, clear + bytes([padding]) * padding if padded is None else padded)
     head = bytes([3]) + bytes.fromhex(key_id or name[-16:]) if version == 3 else b"\6\x15\4" + bytes.fromhex(name)
     point = mpi(b"\x40" + ephemeral.public_key().public_bytes_raw())
     return packet(1, head + b"\x12" + point + bytes([len(wrapped)]) + wrapped)
