@@ -13,3 +13,5 @@ OUTGOING = {
 }
 STYLES = {**OUTGOING, "decrypt": "green", "verify": "green"}
 ACTIONS = tuple(STYLES)
+USUAL = ("encrypt", "pass", "clear", "refuse", "hold", "defer")
+"""Of outgoing mail without pick-up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from relay.admin import trace as tracing
 from relay.cli import key_changes
-from relay.cli.actions import ACTIONS, STYLES
+from relay.cli.actions import ACTIONS, STYLES, USUAL
 from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
@@ -35,7 +36,7 @@ _COLUMNS = (
     Column("reply", rank=5),
     Column("mark", rank=6),
 )
-_COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"), *(Column(name) for name in ACTIONS))
+_COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"))
 
 
 def trace(  # noqa: PLR0913  each is an option
@@ -135,12 +136,21 @@ async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:
                 numbers = {action: count.mails.get(action, 0) for action in ACTIONS}
                 print_json({"rule": count.rule, "domain": count.domain, "shadow": count.shadow, **numbers})
         return
-    print_table(_COUNTED, [_sum(count) for count in counts], nothing="no row of the trace is like that")
+    shown = _shown({action for count in counts for action in count.mails})
+    columns = (*_COUNTED, *map(Column, shown))
+    print_table(columns, [_sum(count, shown) for count in counts], nothing="no row of the trace is like that")
 
 
-def _sum(count: tracing.Count) -> Row:
+def _shown(occurring: Collection[str]) -> tuple[str, ...]:
+    """The actions that have a column: those of ordinary mail; where others occur, all that do, so that they fit."""
+    if set(USUAL).issuperset(occurring):
+        return USUAL
+    return tuple(action for action in ACTIONS if action in occurring)
+
+
+def _sum(count: tracing.Count, shown: Sequence[str]) -> Row:
     mode = "shadow" if count.shadow else "live"
-    return (count.rule or "all", count.domain, mode, *(str(count.mails.get(action, 0)) for action in ACTIONS))
+    return (count.rule or "all", count.domain, mode, *(str(count.mails.get(action, 0)) for action in shown))
 
 
 async def _verify(store: Store, logged: Logged | None, *, as_json: bool) -> None:

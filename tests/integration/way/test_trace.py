@@ -21,7 +21,7 @@ MAIL = (
 ).encode()
 FIELDS = {
     *("time", "id", "queue_id", "message_id", "sender", "recipient", "action", "rule", "reason", "fingerprint"),
-    *("signed_by", "reply", "size", "binding"),
+    *("signed_by", "reply", "size", "direction", "mark", "binding"),
 }
 EACH = {
     KNOWN: ("encrypt", "everyone", "key found: keyring", "250 2.0.0"),
