@@ -18,13 +18,25 @@ from pathlib import Path
 
 from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed
-from relay.mail import armor, cms, headers, packets, pgpmime, shape
+from relay.mail import (
+    armor,
+    cleartext_signed,
+    cms,
+    encrypted_message,
+    headers,
+    packets,
+    pgpmime,
+    shape,
+    signed_message,
+)
 from relay.mail.hidden_recipients import NOBODY, passed_on
 from relay.mail.notice import Kind, Notices, Template, Told, Wording
 from relay.mail.notice_texts import Language
 from relay.mail.payload import payload
 from relay.model import Address, Envelope, Inbound, Mailbox, Recipient, user_id
 from relay.model.errors import NotEncrypted, OpenPgpError
+from relay.model.opened import Reason
+from relay.openpgp import ecdh
 from relay.smtp import esmtp
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
@@ -32,6 +44,7 @@ RANDOM = hashlib.sha512(b"fuzz").digest()
 CIPHERTEXT = (
     b"\xc1\x54\x03" + b"\xaa" * 8 + b"\x19" + RANDOM[:32] + b"\x29\x09" + RANDOM[:40] + b"\xd2\x41\x01" + RANDOM
 )
+MOST = 1 << 20
 ASKED = Address("bob@ville.example")
 SENDER = Address("a@hopital.example")
 RECEIVED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -56,11 +69,26 @@ def check(data: bytes) -> None:
     commands_are_read_or_refused(data)
     an_answer_holds_no_address_but_the_one_asked_for(data)
     notices_hold_no_other_field(data)
+    messages_are_read_whole_or_not_at_all(data)
     with contextlib.suppress(OpenPgpError):
         cms.read_enveloped(data)
     assert shape.shape_of(data) == shape.shape_of(data)
     with contextlib.suppress(NotEncrypted):
         pgpmime.verify(data, [["A" * 16]])
+
+
+def messages_are_read_whole_or_not_at_all(data: bytes) -> None:
+    """What would be opened or counted as signed is bounded, and what is written of it is read as the same."""
+    found = encrypted_message.read(data)
+    if not isinstance(found, Reason):
+        assert found.data.end == len(data)
+        with contextlib.suppress(OpenPgpError):
+            for _, packet in found.session_keys:
+                ecdh.wrapped(packets.body(data, packet))
+    for signed in (signed_message.read(data, MOST), cleartext_signed.read(data)):
+        if not isinstance(signed, Reason):
+            assert len(signed.content) <= max(MOST, len(data) * 2)
+            assert signed_message.read(signed.inline(), MOST) == signed
 
 
 def headers_are_cut_and_joined(data: bytes) -> None:
