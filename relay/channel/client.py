@@ -64,6 +64,10 @@ class Channel:
         """It is gone; False where it was not there."""
         return await self._there("DELETE", protocol.object_path(kind, name))
 
+    async def count(self, kind: ObjectKind) -> int:
+        """How many of a kind there are; inactive and expired ones too."""
+        return _parsed(protocol.read_count, await self._get(protocol.count_path(kind), 20))
+
     async def objects(self, kind: ObjectKind) -> AsyncIterator[ObjectFacts]:
         """All of a kind, sorted by id; inactive and expired ones too."""
         after = ""

@@ -1,5 +1,6 @@
 """What is said between the relay and the public web service: paths and fields of HTTP, over a unix socket or TLS.
 
+    GET    /counts/KIND                  how many objects there are, a number
     GET    /objects/KIND?after=ID        a page of the objects, sorted by id (JSON)
     PUT    /objects/KIND/ID              keep an object, in place of an earlier one
     POST   /objects/KIND/ID              change it: `Active: 1`, or another `Expires-At`
@@ -33,6 +34,16 @@ LARGEST_PAGE = 2 << 20
 def object_path(kind: ObjectKind, name: str = "") -> str:
     """Of one object, or of all of a kind."""
     return f"/objects/{kind.value}/{name}" if name else f"/objects/{kind.value}"
+
+
+def count_path(kind: ObjectKind) -> str:
+    """How many of a kind there are."""
+    return f"/counts/{kind.value}"
+
+
+def read_count(octets: bytes) -> int:
+    """The number of `/counts/KIND`."""
+    return int(octets)
 
 
 def object_fields(one: PublicObject) -> dict[str, str]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     or_,
     select,
     update,
@@ -71,6 +72,11 @@ class PublicObjects:
         wanted = wanted.order_by(objects.c.id).limit(limit)
         rows = await self._database.read(lambda c: c.execute(wanted).all())
         return [ObjectFacts(*row) for row in rows]
+
+    async def count(self, kind: ObjectKind) -> int:
+        """How many of a kind there are, inactive and expired ones too."""
+        wanted = select(func.count()).select_from(objects).where(objects.c.kind == kind.value)
+        return int(await self._database.read(lambda c: c.execute(wanted).scalar_one()))
 
     async def put(self, one: PublicObject) -> None:
         """Keep it, in place of what had its kind and id."""

@@ -34,11 +34,15 @@ class ChannelRoutes:
 
     def _all(self) -> list[Route]:
         return [
+            route(re.compile(rf"/counts/{_KIND}"), GET=self._count),
             route(re.compile(rf"/objects/{_KIND}"), GET=self._list),
             route(re.compile(_OBJECT), PUT=self._put, POST=self._change, DELETE=self._remove),
             route(re.compile(r"/events"), GET=self._since),
             route(re.compile(r"/events/(?P<number>[0-9]{1,18})"), GET=self._octets, DELETE=self._done),
         ]
+
+    async def _count(self, request: Request) -> Answer:
+        return Answer(HTTPStatus.OK, str(await self._objects.count(ObjectKind(request.parts["kind"]))).encode())
 
     async def _list(self, request: Request) -> Answer:
         after = _after(request)

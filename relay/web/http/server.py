@@ -46,6 +46,8 @@ SECURITY = {
 
 SMALL_BODY = 1 << 16
 """Octets of a body that needs no room of the budget."""
+LINGER = 2.0
+"""Seconds in which the rest of a refused body is thrown away: who still sends would else not see why it was refused."""
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _SILENT = logging.getLogger(__name__)
 _SILENT.disabled = True  # aiohttp would write what was asked into our log
@@ -179,7 +181,7 @@ class _Connections(web.Server):
         settings: dict[str, Any] = {
             "logger": _SILENT,
             "access_log": None,
-            "lingering_time": 0,
+            "lingering_time": LINGER,
             "keepalive_timeout": bounds.idle,
             "max_headers": bounds.fields,
             "max_line_size": bounds.head,
