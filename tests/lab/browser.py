@@ -46,4 +46,5 @@ def tab(started: Browser, expected: tuple[str, ...] = (), **options: Any) -> Ite
         yield page
     finally:
         context.close()
-    assert [fault for fault in faults if not any(word in fault for word in expected)] == []
+    complaints = [fault for fault in faults if not any(word in fault for word in expected)]
+    assert complaints == [], complaints

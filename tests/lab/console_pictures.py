@@ -10,9 +10,9 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, sync_playwright
-
+from lab.browser import browser
 from lab.certificates import make_keypair
 from lab.console import Console, Visitor
 from lab.relay import Relay
@@ -20,9 +20,10 @@ from relay.model import Entry, Origin, Record
 from relay.store import Store
 from relay.web.console.view import PAGES
 
+if TYPE_CHECKING:  # only who makes pictures has it
+    from playwright.sync_api import Browser
+
 WIDTHS = (360, 1440)
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 PEOPLE = ("dr.martin", "accueil", "laboratoire", "radiologie")
 OTHERS = ("cabinet.lefevre@ville.example", "dr.petit@clinique.example", "mairie@ville.example")
 HOW = (("encrypt", "everyone else", "key found: keyring"),) * 6 + (
@@ -37,16 +38,14 @@ def main(folder: Path) -> None:
     """Write one picture a page, width and scheme."""
     folder.mkdir(parents=True, exist_ok=True)
     with Relay() as relay, Console(relay) as console:
-        for address in OTHERS[:2]:
-            relay.run("keys", "import", "-", content=make_keypair(f"<{address}>").public)
-        asyncio.run(_filled(relay))
+        fill(relay)
         anne = console.logged_in("anne", "admin")
         console.invite("bruno", "desk")
-        with sync_playwright() as playwright:
-            _pictures(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS), anne, console.port, folder)
+        with browser() as started:
+            _pictures(started, anne, console.port, folder)
 
 
-def _pictures(browser: Browser, anne: Visitor, port: int, folder: Path) -> None:
+def _pictures(started: Browser, anne: Visitor, port: int, folder: Path) -> None:
     shown = [(name, path) for name, path, _ in PAGES]
     shown += [
         ("message", "/messages/ID00001"),
@@ -54,14 +53,13 @@ def _pictures(browser: Browser, anne: Visitor, port: int, folder: Path) -> None:
         ("explained", f"/explain?from=dr.martin@hopital.example&to={OTHERS[0]}"),
     ]
     for number, (name, path) in enumerate(shown):
-        _picture(browser, anne, f"http://127.0.0.1:{port}{path}", folder / f"console-{name}", number)
-    browser.close()
+        _picture(started, anne, f"http://127.0.0.1:{port}{path}", folder / f"console-{name}", number)
 
 
-def _picture(browser: Browser, visitor: Visitor, url: str, file: Path, number: int) -> None:
+def _picture(started: Browser, visitor: Visitor, url: str, file: Path, number: int) -> None:
     for width in WIDTHS:
         for scheme in ("light", "dark"):
-            context = browser.new_context(
+            context = started.new_context(
                 viewport={"width": width, "height": 900},
                 color_scheme="dark" if scheme == "dark" else "light",
                 locale=("fr-FR", "en-GB")[number % 2],
@@ -71,6 +69,13 @@ def _picture(browser: Browser, visitor: Visitor, url: str, file: Path, number: i
             page.goto(url)
             page.screenshot(path=f"{file}-{width}-{scheme}.png", full_page=True)
             context.close()
+
+
+def fill(relay: Relay) -> None:
+    """Two keys, one that is proposed, and the decisions of a day."""
+    for address in OTHERS[:2]:
+        relay.run("keys", "import", "-", content=make_keypair(f"<{address}>").public)
+    asyncio.run(_filled(relay))
 
 
 async def _filled(relay: Relay) -> None:

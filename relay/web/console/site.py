@@ -21,7 +21,7 @@ from relay.web.pages.languages import chosen
 
 LANGUAGE = "language"
 _TOKEN = r"(?P<token>[A-Za-z0-9_-]{43})"  # noqa: S105  a pattern
-_STATIC = {"console.css": "text/css; charset=utf-8"}
+_STATIC = {"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 
 Show = Callable[[Visit], Awaitable[Answer]]
 Change = Callable[[Visit, Mapping[str, str]], Awaitable[Answer]]

@@ -1,0 +1,82 @@
+"""The console in a real browser: logged in by the form, every page in both languages, by axe-core, nothing cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lab.accessible import needs_axe, violations
+from lab.browser import browser, needs_browser, tab
+from lab.console import WORDS, Console
+from lab.console_pictures import fill
+from lab.relay import Relay
+
+from relay.web.console.view import PAGES
+
+if TYPE_CHECKING:  # only tests with a browser have it
+    from playwright.sync_api import Browser
+
+pytestmark = [needs_browser, needs_axe]
+
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass(frozen=True)
+class Bench:
+    console: Console
+    browser: Browser
+
+    def url(self, path: str) -> str:
+        return f"http://localhost:{self.console.port}{path}"
+
+    def log_in(self, page: Any, name: str, later: int = 0) -> None:  # noqa: ANN401  playwright's page
+        page.goto(self.url("/login"))
+        page.fill("[name=name]", name)
+        page.fill("[name=password]", WORDS)
+        page.fill("[name=code]", self.console.code(name, later))
+        page.click("main button")
+        page.wait_for_url(self.url("/"))
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Relay() as relay, Console(relay) as console:
+        fill(relay)
+        for role in ("keys", "admin"):
+            console.enrol(role, console.invite(role, role), console.visitor())
+        with browser() as started:
+            yield Bench(console, started)
+
+
+@pytest.mark.parametrize(("width", "scheme", "later"), [(360, "light", 0), (1440, "dark", 1)])
+def test_every_page_in_both_languages(bench: Bench, width: int, scheme: str, later: int) -> None:
+    """The second log-in needs a later code than the first."""
+    with tab(bench.browser, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True) as page:
+        assert violations_at(bench, page, "/login") == []
+        bench.log_in(page, "admin", later)
+        assert page.locator("nav a").count() == len(PAGES)
+        for _, path, _ in PAGES:
+            assert violations_at(bench, page, f"{path}?lang=fr") == [], path
+            assert page.evaluate(WIDER) == 0, f"{path} is wider than the screen"
+            page.goto(bench.url(f"{path}?lang=en"))
+            assert page.locator("html").get_attribute("lang") == "en"
+            assert page.evaluate(WIDER) == 0, f"{path} is wider than the screen"
+
+
+def violations_at(bench: Bench, page: Any, path: str) -> list[str]:  # noqa: ANN401  playwright's page
+    page.goto(bench.url(path))
+    return violations(page)
+
+
+def test_a_proposed_key_is_approved_by_keyboard(bench: Bench) -> None:
+    with tab(bench.browser) as page:
+        bench.log_in(page, "keys")
+        page.goto(bench.url("/proposals"))
+        assert page.locator("section").count() == 1
+        page.locator("button[value=approve]").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(bench.url("/proposals?done=approved"))
+        assert page.locator("[role=status]").count() == 1
+        assert page.locator("section").count() == 0
