@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+from relay.admin import own_check
 from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.settings import TRANSPORT, settings
@@ -64,6 +65,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("sources", _sources),
         ("service", _service),
         ("postfix", _postfix),
+        *([("own addresses", own_check.addresses)] if config.own.domains else []),
         *([("public service", reached)] if config.web.linked else []),
         *more,
     ]

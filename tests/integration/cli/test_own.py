@@ -145,3 +145,23 @@ def keygrips_of(relay: Relay, address: str) -> set[str]:
     with closing(sqlite3.connect(relay.folder / "keyring" / "store.db")) as store:
         ((subkeys,),) = store.execute("SELECT subkeys FROM own_key WHERE address = ?", (address.encode(),)).fetchall()
     return {subkey[3] for subkey in json.loads(subkeys)}
+
+
+def test_check_makes_a_signature_with_an_own_key_and_tells_what_is_missing(hospital: Relay) -> None:
+    hospital.run("own", "add", MARTIN)
+    (found,) = [look for look in checked(hospital) if look["name"] == "own addresses"]
+    assert found["ok"]
+    assert "inbound.listen is empty" in str(found["message"])
+    secrets = hospital.folder / "keyring" / "private-keys-v1.d"
+    stop_agent(hospital.keyring)
+    secrets.rename(secrets.with_name("away"))
+    secrets.mkdir(mode=0o700)
+    (found,) = [look for look in checked(hospital) if look["name"] == "own addresses"]
+    secrets.rmdir()
+    secrets.with_name("away").rename(secrets)
+    assert not found["ok"]
+
+
+def checked(relay: Relay) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(relay.run("check", "--json", check=False).stdout)
+    return found
