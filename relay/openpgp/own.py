@@ -10,7 +10,8 @@ Raises `EngineError` and `EngineTimeout`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -87,12 +88,14 @@ class GnuPGKeyMaker:
 
     async def forget(self, subkey: OwnSubkey) -> None:
         """Delete the secret part: what was encrypted to this subkey can never be opened again."""
-        file = self._file(subkey)
-        with suppress(FileNotFoundError):
-            octets = file.stat().st_size
-            with file.open("r+b", buffering=0) as secret:
-                secret.write(bytes(octets))
-            file.unlink()
+        await self.sweep([subkey.keygrip])
+
+    async def sweep(self, keygrips: Collection[str]) -> None:
+        """The same for all of these that this node has."""
+        try:
+            await asyncio.to_thread(_delete, self._home / SECRETS, keygrips)
+        except OSError as error:
+            raise EngineError("a secret part cannot be deleted from the keyring folder") from error
 
     async def _make(self, scratch: ScratchHome, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
         parameters = "".join(
@@ -115,6 +118,18 @@ class GnuPGKeyMaker:
 
     def _file(self, subkey: OwnSubkey) -> Path:
         return self._home / SECRETS / f"{subkey.keygrip}.key"
+
+
+def _delete(folder: Path, keygrips: Collection[str]) -> None:
+    if len(keygrips) > 1:  # a look at the folder costs less than one at each file
+        keygrips = {file.stem for file in folder.glob("*.key")}.intersection(keygrips)
+    for keygrip in keygrips:
+        file = folder / f"{keygrip}.key"
+        with suppress(FileNotFoundError):
+            octets = file.stat().st_size
+            with file.open("r+b", buffering=0) as secret:
+                secret.write(bytes(octets))
+            file.unlink()
 
 
 async def _add_subkey(scratch: ScratchHome, fingerprint: str, valid: float) -> None:

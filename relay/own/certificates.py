@@ -90,8 +90,9 @@ class OwnCertificates:
         key = await self.required(address)
         if key.state is not OwnState.ACTIVE:
             raise OwnError(f"the certificate of {address.text} is {key.state.value}: own add makes a new one")
-        rotated = await self._maker.rotate(key, self._lifetimes.valid)
-        await self._register.put([rotated])
+        rotated = await renewed(self._register, self._maker, key, self._lifetimes)
+        if rotated is None:
+            raise OwnError(f"the certificate of {address.text} was changed at this moment: try again")
         return rotated
 
     async def required(self, address: Address) -> OwnKey:
@@ -106,5 +107,15 @@ class OwnCertificates:
             raise OwnError(f"the certificate of {key.address.text} is {key.state.value} already")
         revoked = await self._maker.revoke(key)
         ended = replace(revoked, state=state, changed=round(self._clock()))
-        await self._register.put([ended])
-        return ended
+        if await self._register.put_after(key, ended):
+            return ended
+        return await self._end(await self.required(key.address), state)  # it was renewed at this moment
+
+
+async def renewed(register: Register, maker: KeyMaker, key: OwnKey, lifetimes: Lifetimes) -> OwnKey | None:
+    """The certificate with one more encryption subkey; None where it was changed meanwhile, such as revoked."""
+    rotated = await maker.rotate(key, lifetimes.valid)
+    if await register.put_after(key, rotated):
+        return rotated
+    await maker.forget(rotated.subkeys[-1])
+    return None

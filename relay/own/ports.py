@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from relay.model import Address
@@ -29,6 +29,9 @@ class KeyMaker(Protocol):
 
     async def forget(self, subkey: OwnSubkey) -> None:
         """Delete the secret part of an encryption subkey, for good."""
+
+    async def sweep(self, keygrips: Collection[str]) -> None:
+        """The same for all of these that this node has."""
 
 
 class Existing(Protocol):
@@ -59,6 +62,9 @@ class Register(Protocol):
     async def put(self, keys: Sequence[OwnKey]) -> None:
         """Store them, in place of what their addresses had."""
 
+    async def put_after(self, earlier: OwnKey, later: OwnKey) -> bool:
+        """Store `later` in place of `earlier`; False, and nothing is changed, where something else is there by now."""
+
     async def put_first(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
         """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
 
@@ -79,3 +85,6 @@ class Register(Protocol):
 
     async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:
         """Those of these that have one."""
+
+    async def buried_keygrips(self) -> frozenset[str]:
+        """Of all that have one."""

@@ -7,14 +7,16 @@ each start. Raises `EngineError` and `StoreError`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
 from relay.model.own import OwnKey, OwnSubkey
-from relay.own.certificates import Lifetimes
+from relay.own.certificates import Lifetimes, renewed
 from relay.own.ports import KeyMaker, Register
 
 DAY = 86400.0
+HOUR = 3600.0
 AT_ONCE = 20
 """New subkeys of one round: the next round makes more."""
 
@@ -38,12 +40,19 @@ class Rotation:
         self._monotonic = monotonic
         self._past = {} if past is None else past
         """Subkeys that are past their time, and since which count every look has found them so."""
+        self._sweep_at = -math.inf
 
     async def round(self) -> None:
         """Make what is due, delete what is past its time."""
         for key in (await self._register.due(self._clock() - self._lifetimes.renew))[:AT_ONCE]:
-            await self._register.put([await self._maker.rotate(key, self._lifetimes.valid)])
+            await renewed(self._register, self._maker, key, self._lifetimes)
         await self._delete()
+
+    async def sweep(self) -> None:
+        """Once an hour, on every node: no secret part stays whose subkey was deleted elsewhere, or in a crash."""
+        if self._monotonic() >= self._sweep_at:
+            await self._maker.sweep(await self._register.buried_keygrips())
+            self._sweep_at = self._monotonic() + HOUR
 
     async def _delete(self) -> None:
         now = self._monotonic()

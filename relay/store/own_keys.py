@@ -86,6 +86,22 @@ class OwnKeys:
         if keys:
             await self._database.write(lambda c: _put(c, keys))
 
+    async def put_after(self, earlier: OwnKey, later: OwnKey) -> bool:
+        """Store `later` in place of `earlier`; False, and nothing is changed, where something else is there by now."""
+        same = (
+            own_keys.c.address == earlier.address.key,
+            own_keys.c.data == earlier.data,
+            own_keys.c.state == earlier.state.value,
+        )
+
+        def write(connection: Connection) -> bool:
+            if connection.execute(delete(own_keys).where(*same)).rowcount != 1:
+                return False
+            _put(connection, [later])
+            return True
+
+        return await self._database.write(write)
+
     async def put_first(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
         """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
         theirs = own_keys.c.address.in_([key.address.key for key in keys])

@@ -121,6 +121,15 @@ async def test_a_new_subkey_is_used_by_correspondents_and_the_old_one_still_open
     assert not any(ours.home.rglob("*.key~")), "nothing of it is kept beside"
 
 
+async def test_of_deleted_subkeys_no_secret_part_stays_and_all_others_do(ours: Ours) -> None:
+    martin, other = await ours.maker.make([MARTIN, OTHER], VALID)
+    before = {file.stem for file in (ours.home / "private-keys-v1.d").glob("*.key")}
+    gone = martin.subkeys[0].keygrip
+    await ours.maker.sweep({gone, "F" * 40})
+    assert {file.stem for file in (ours.home / "private-keys-v1.d").glob("*.key")} == before - {gone}
+    assert ours.opened(other, encrypted_to(other, "gpg")) == b"reply"
+
+
 async def test_a_revoked_one_is_revoked_for_everybody_and_still_opens_old_mail(ours: Ours) -> None:
     (martin,) = await ours.maker.make([MARTIN], VALID)
     old = encrypted_to(martin, "gpg")

@@ -44,9 +44,12 @@ class OwnKeysJob:
     async def round(self) -> None:
         """Make what is missing, renew what is old, delete what is past its time."""
         workshop = await self._workshop()
-        if workshop is None or not await self._leases.take(DUTY, LEASE):
+        if workshop is None:
             return
         certificates, rotation = workshop
+        await rotation.sweep()
+        if not await self._leases.take(DUTY, LEASE):
+            return
         await rotation.round()
         missing = await certificates.missing(await self._existing.addresses())
         end = self._monotonic() + WITHIN

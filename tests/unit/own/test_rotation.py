@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relay.model import Address
 from relay.model.own import OwnKey, OwnState, OwnSubkey
-from relay.own.certificates import Lifetimes
+from relay.own.certificates import Lifetimes, OwnCertificates
 from relay.own.rotation import DAY, Rotation
 from relay.store import Store
 
@@ -26,13 +27,25 @@ class Maker:
 
     clock: Clock
     forgotten: list[str] = field(default_factory=list)
+    swept: list[list[str]] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """Happens while the first certificate is renewed."""
 
     async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            await meanwhile()
         new = OwnSubkey(f"new{len(key.subkeys)}", round(self.clock.now), round(self.clock.now + valid), "")
         return replace(key, subkeys=(*key.subkeys, new))
 
     async def forget(self, subkey: OwnSubkey) -> None:
         self.forgotten.append(subkey.fingerprint)
+
+    async def sweep(self, keygrips: Collection[str]) -> None:
+        self.swept.append(sorted(keygrips))
+
+    async def revoke(self, key: OwnKey) -> OwnKey:
+        return replace(key, data=key.data + b" revoked")
 
 
 @dataclass
@@ -143,3 +156,27 @@ async def test_the_newest_subkey_is_never_deleted(tmp_path: Path) -> None:
         at.pass_time(2 * DAY)
         await rotation.round()
         assert at.maker.forgotten == []
+
+
+async def test_a_certificate_that_is_revoked_while_it_is_renewed_stays_revoked(tmp_path: Path) -> None:
+    at = await site(tmp_path, NOW - LIFETIMES.renew - 60)
+    async with at.store:
+        certificates = OwnCertificates(at.store.own_keys, at.maker, ["hopital.example"], LIFETIMES)  # type: ignore[arg-type]  # as above
+        at.maker.meanwhile = lambda: certificates.revoke(MARTIN)
+        await at.rotation.round()
+        kept = await at.store.own_keys.get(MARTIN)
+        assert kept
+        assert (kept.state, kept.data) == (OwnState.REVOKED, b"certificate revoked")
+        assert await at.subkeys() == ["s0"]
+        assert at.maker.forgotten == ["new1"], "nobody has seen the new subkey"
+
+
+async def test_what_was_deleted_elsewhere_or_in_a_crash_is_deleted_here_once_an_hour(tmp_path: Path) -> None:
+    at = await site(tmp_path, NOW)
+    async with at.store:
+        await at.store.own_keys.bury([OwnSubkey("gone", 1, 2, "grip")])
+        rotation = at.rotation
+        for seconds in (0, 60, 3600):
+            at.pass_time(seconds)
+            await rotation.sweep()
+        assert at.maker.swept == [["grip"]] * 2
