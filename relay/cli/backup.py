@@ -74,6 +74,8 @@ def make(
         print_json({"file": str(target), "size": size, "removed": removed, **_object(holds)})
     else:
         say(f"{target}: {_words(holds)}; {size} octets" + (f"; {removed} old backups removed" if removed else ""))
+        if holds.own_addresses:
+            say(_opens(holds))
     _warn(holds)
 
 
@@ -115,6 +117,8 @@ async def _restore(reading: AbstractAsyncContextManager[Restoring], file: Path, 
 
 def _agreed(found: Restoring) -> bool:
     complain(f"{found.made}: {_words(found.holds)}")
+    if found.holds.own_addresses:
+        complain(_opens(found.holds))
     complain(f"now: {_words(found.now, secret=False)}")
     return agreed("Put the backup in place of what the store has now?")
 
@@ -146,10 +150,18 @@ def _words(holds: Contents, *, secret: bool = True) -> str:
     return f"{ours}{holds.certificates} certificates, the trace up to row {holds.rows}"
 
 
+def _opens(holds: Contents) -> str:
+    if not holds.opens:
+        return "it opens no mail to own addresses: --with-decryption-keys puts those keys in"
+    return f"it opens mail to {holds.opens} of {holds.own_addresses} own addresses: keep it as secret as the mail"
+
+
 def _object(holds: Contents) -> dict[str, object]:
     return {
         "secret_keys": holds.secret_keys,
         "certificates": holds.certificates,
         "trace_rows": holds.rows,
         "trace_fault": holds.fault or None,
+        "own_addresses": holds.own_addresses,
+        "opens": holds.opens,
     }

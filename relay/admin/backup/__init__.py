@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from relay.admin.backup import archive
@@ -44,6 +44,10 @@ class Contents:
     fault: str = ""
     """What is wrong with the trace's chain."""
     secret_keys: int = 0
+    own_addresses: int = 0
+    """With a certificate of their own."""
+    opens: int = 0
+    """Those of them whose mail, encrypted until then, can be opened with it."""
 
 
 def store_file(config: Config) -> Path | None:
@@ -139,8 +143,11 @@ async def _contents(copy: Path, keys: dict[str, bytes]) -> Contents:
     async with await Store.open(copy) as store:
         counted = await _counted(store)
         verdict = await store.trace.verify()
+        own = await store.own_keys.all()
     fault = "" if verdict.holds else f"row {verdict.number}: {verdict.fault}"
-    return replace(counted, fault=fault, secret_keys=sum(name.endswith(".key") for name in keys))
+    secrets = {PurePath(name).stem for name in keys if name.endswith(".key")}
+    opens = sum(key.subkeys[-1].keygrip in secrets for key in own)
+    return replace(counted, fault=fault, secret_keys=len(secrets), own_addresses=len(own), opens=opens)
 
 
 async def _buried(copy: Path) -> frozenset[str]:

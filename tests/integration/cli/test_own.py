@@ -98,7 +98,9 @@ def test_a_backup_opens_captured_mail_only_where_that_was_asked_for(
 ) -> None:
     hospital.run("own", "add", MARTIN)
     secrets = {path.stem for path in (hospital.folder / "keyring" / "private-keys-v1.d").glob("*.key")}
-    hospital.run("backup", tmp_path / "backup.tar", *words)
+    told = json.loads(hospital.run("backup", tmp_path / "backup.tar", *words, "--json").stdout)
+    assert told["own_addresses"] == len(listed(hospital))
+    assert told["opens"] == (told["own_addresses"] if words else 0)
     with tarfile.open(tmp_path / "backup.tar") as archive:
         kept = {Path(name).stem for name in archive.getnames() if name.endswith(".key")}
     decryption = keygrips_of(hospital, MARTIN)
