@@ -49,6 +49,13 @@ class NodeWatch:
                 continue  # that the store is away is told by those who need it for a mail
             self._tell(differences(about(self._components()), others), len(others))
 
+    async def leave(self) -> None:
+        """It stops."""
+        try:
+            await self._nodes.leave()
+        except StoreError:
+            return  # it is forgotten in a moment
+
     def _others(self, every: list[Node]) -> list[Node]:
         return [node for node in every if node.name != self._nodes.name and node.runs]
 

@@ -88,6 +88,8 @@ class Service:
         await inlets.stop(self._components.config.deadlines.stop)
         await asyncio.wait(tasks)
         await self._write_rest()
+        if self._role.duties:
+            await self._node.leave()
         await self._components.close()
         events.log().info(Event.STOPPED)
 

@@ -43,6 +43,8 @@ BUSY_SECONDS = 10.0
 """Seconds that a write waits for the write of another process."""
 
 SILENT_SECONDS = 1.5
+LONGEST_WRITE = 600.0
+"""Seconds for a change that no mail waits for: thousands of keys are imported in one."""
 
 _SQLITE = "sqlite"
 
@@ -116,7 +118,11 @@ class Database:
 
         `lock`: no other work under this word runs meanwhile, on any machine.
         """
-        return await asyncio.shield(self._begun(self._run(self._writer, work, lock)))
+        task = self._begun(self._run(self._writer, work, lock))
+        if self._patience is None:
+            return await asyncio.shield(task)
+        await asyncio.wait({task}, timeout=LONGEST_WRITE)
+        return _result(task)
 
     async def write_beside(self, work: Callable[[Connection], T]) -> T:
         """The same, while others write."""
@@ -125,7 +131,10 @@ class Database:
     async def close(self) -> None:
         """Let what runs finish, then release every connection and thread."""
         self._closed = True
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._patience)
+        for task in self._running:
+            task.cancel()
         with translated():
             await self._reader.close()
             await self._writer.close()
@@ -138,12 +147,10 @@ class Database:
         task = self._begun(coroutine)
         if self._patience is None:
             return await asyncio.shield(task)
-        done, _ = await asyncio.wait({task}, timeout=min(self._patience, SILENT_SECONDS if self._silent else math.inf))
+        longest = min(self._patience, SILENT_SECONDS if self._silent else math.inf)
+        done, _ = await asyncio.wait({task}, timeout=longest)
         self._silent = not done
-        if not done:
-            task.cancel()
-            raise StoreError("the store does not answer")
-        return task.result()
+        return _result(task)
 
     def _begun(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         if self._closed:
@@ -158,6 +165,14 @@ class Database:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, where nobody waits for it any more
+
+
+def _result(task: asyncio.Task[T]) -> T:
+    """What it has come to; what is not done is given up."""
+    if not task.done():
+        task.cancel()
+        raise StoreError("the store does not answer")
+    return task.result()
 
 
 def _url(url_or_path: str | Path) -> URL:

@@ -42,7 +42,7 @@ class About:
     signing: tuple[str, ...]
     """Fingerprints of the keys that sign."""
     connections: int = 0
-    """The most that its processes have to the database."""
+    """The most that its processes have to the database; none: it has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Node:
 
     @property
     def runs(self) -> bool:
-        """Whether it was seen lately."""
-        return self.silent < SEEN_SECONDS
+        """Whether it was seen lately, and has not said that it stops."""
+        return self.silent < SEEN_SECONDS and self.about.connections > 0
 
 
 class Nodes:
@@ -83,6 +83,11 @@ class Nodes:
     async def seen(self, about: About) -> None:
         """It still runs, and this is what it is now."""
         await self._database.write_beside(lambda c: self._seen(c, about))
+
+    async def leave(self) -> None:
+        """It stops: others need not be like it any more."""
+        gone = update(nodes).where(nodes.c.node == self.name).values(connections=0)
+        await self._database.write_beside(lambda c: c.execute(gone))
 
     async def prove(self) -> None:
         """The database takes rows now."""
