@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import tempfile
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -77,12 +76,19 @@ def write(home: Path, keygrip: str, curve: Curve, public: bytes, secret: bytes) 
         f"Created: {made}\nKey: (private-key (ecc {curve.value}(q\n"
         f"  #{public.hex().upper()}#)\n (d #{secret.hex().upper()}#)\n ))\n"
     )
-    folder = home / FOLDER
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor, new = tempfile.mkstemp(dir=folder)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        Path(new).replace(path(home, keygrip))
+        create(path(home, keygrip), text.encode("ascii"))
     except OSError as error:
         raise EngineError("a secret part cannot be written to the keyring folder") from error
+
+
+def create(file: Path, octets: bytes) -> None:
+    """A new file, for this user alone, in a folder that is made where it is missing. Raises `OSError`."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags, 0o600)
+    except FileNotFoundError:
+        file.parent.mkdir(mode=0o700)
+        descriptor = os.open(file, flags, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(octets)

@@ -83,10 +83,8 @@ def _make(home: Path, certifier: Opened, address: Address, valid: int) -> OwnKey
 
 def _keep(home: Path, new: NewCertificate) -> None:
     try:
-        (home / REVOCATIONS).mkdir(mode=0o700, exist_ok=True)
-        file = home / REVOCATIONS / f"{new.fingerprint}.rev"
-        file.touch(0o600)
-        file.write_bytes(b":" + enarmor(new.revocation, "PUBLIC KEY BLOCK"))
+        revocation = b":" + enarmor(new.revocation, "PUBLIC KEY BLOCK")
+        secret_parts.create(home / REVOCATIONS / f"{new.fingerprint}.rev", revocation)
     except OSError as error:
         raise EngineError("a revocation cannot be written to the keyring folder") from error
     for part in new.secrets:
