@@ -66,8 +66,9 @@ class PickupKeys(Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if (self.hook is None) is (self.code is Handover.HOOK):
-            key = "hook" if self.hook else "code"
-            raise Contradiction(key, "code: hook and the program under hook belong together")
+            if self.hook:
+                raise Contradiction("hook", "nothing runs this program: write code: hook, or take it out")
+            raise Contradiction("code", "no program hands codes over: name it under hook")
         return self
 
     @property

@@ -15,6 +15,7 @@ from email.utils import format_datetime, make_msgid
 from functools import lru_cache
 from importlib import resources
 
+from relay.mail import headers
 from relay.mail.notice_texts import Language
 from relay.model import Address, Inbound, Mailbox
 from relay.model.pickup import Pickup
@@ -73,7 +74,8 @@ class PickupLetters:
             "hostname": self.hostname,
         }
         subject, text = self._filled("codes", values, self.language)
-        return self._mail(to, subject, text, inbound.received, "auto-replied", secret=True)
+        about = headers.message_id(inbound.content)
+        return self._mail(to, subject, text, inbound.received, "auto-replied", about=about, secret=True)
 
     def unread(self, pickup: Pickup, to: Address, now: datetime) -> bytes:
         """To the sender: nobody has opened it, and it ends soon."""
@@ -113,7 +115,15 @@ class PickupLetters:
         return subject.strip(), string.Template(text.strip("\n")).substitute(values) + "\n"
 
     def _mail(  # noqa: PLR0913  what a mail is made of
-        self, to: Address, subject: str, text: str, date: datetime, submitted: str, *, secret: bool = False
+        self,
+        to: Address,
+        subject: str,
+        text: str,
+        date: datetime,
+        submitted: str,
+        *,
+        about: str = "",
+        secret: bool = False,
     ) -> bytes:
         mail = EmailMessage(policy.SMTP if to.is_ascii else policy.SMTPUTF8)
         mail["From"] = self.sender.header
@@ -122,6 +132,8 @@ class PickupLetters:
         mail["Date"] = format_datetime(date)
         mail["Message-ID"] = make_msgid(domain=self.hostname)
         mail["Auto-Submitted"] = submitted
+        if about:  # mail programs show it beside the mail
+            mail["In-Reply-To"] = mail["References"] = about
         if secret:
             mail[CODE_FIELD] = "confidential"
         mail.set_content(text.encode("utf-8", "replace").decode(), charset="utf-8", cte="quoted-printable")

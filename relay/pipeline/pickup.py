@@ -28,11 +28,11 @@ from relay.pipeline.encrypt_all import MADE_WITHIN
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.ports import CodeHook, Engine, OwnPeople, PickupRegister, PickupService, Presets
 from relay.pipeline.transaction import Transaction
-from relay.process.pool import Document
+from relay.process.pool import LARGE, Document
 from relay.telemetry.events import Event, unforeseen
 
 AT_ONCE = 4
-"""Pick-ups of one mail that are made at the same time."""
+"""Pick-ups of one mail that are made at the same time; of a large one each by itself, as it takes memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ class Pickups:
                 except RelayError as error:
                     _failed(transaction, index, error)
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        large = len(transaction.inbound.content) >= LARGE
+        await asyncio.gather(*(work() for _ in range(1 if large else AT_ONCE)))
         return sorted(made, key=lambda one: one.index)
 
     async def deliver(self, attempt: Attempt, prepared: Sequence[Prepared]) -> None:
