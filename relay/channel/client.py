@@ -26,6 +26,8 @@ SECONDS = 30.0
 """For one request; and so much more for each `SLOWEST` octets."""
 SLOWEST = 1 << 16
 CONNECTIONS = 8
+MOST_PAGES = 1000
+"""Of a list, however many more the other end says that there are."""
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pgp-relay", "Content-Type": "application/octet-stream"}
 _MISSING = HTTPStatus.NOT_FOUND
 
@@ -71,12 +73,12 @@ class Channel:
     async def objects(self, kind: ObjectKind) -> AsyncIterator[ObjectFacts]:
         """All of a kind, sorted by id; inactive and expired ones too."""
         after = ""
-        while True:
+        for _ in range(MOST_PAGES):
             octets = await self._get(f"{protocol.object_path(kind)}?after={after}", protocol.LARGEST_PAGE)
             page = _parsed(protocol.read_objects, octets)
             for facts in page:
                 yield facts
-            if len(page) < protocol.PAGE or page[-1].id <= after:
+            if len(page) < protocol.PAGE:
                 return
             after = page[-1].id
 

@@ -93,6 +93,9 @@ HOP_REPLIES = Metric(
     _counter, "pgp_relay_next_hop_replies", "Replies of the next hop, one for each recipient.", ("reply",), _REPLIES
 )
 HOP_UP = Metric(_gauge, "pgp_relay_next_hop_up", "0: the next hop did not answer when it was last needed.")
+PUBLIC_UP = Metric(
+    _gauge, "pgp_relay_public_service_up", "0: the public web service did not answer when it was last asked."
+)
 NOTICES = Metric(
     _counter, "pgp_relay_notices", "Notices to senders that were handed to the next hop.", ("kind",), _KINDS
 )

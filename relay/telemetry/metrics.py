@@ -48,6 +48,7 @@ class Metrics:
         self.counters.mark(c.BUILD, 1, version("pgp-relay"), platform.python_version())
         self.counters.mark(c.RELOADED, 1)
         self.counters.mark(c.HOP_UP, 1)
+        self.counters.mark(c.PUBLIC_UP, 1)
         self.counters.mark(c.NODES, 1)
         self.counters.mark(c.NODES_DIFFERING, 0)
         self.counters.mark(c.LAST_ENCRYPTION, 0)

@@ -51,6 +51,8 @@ class Observer:
             Event.CROWDED: lambda _: counters.count(c.TURNED_AWAY, "crowded"),
             Event.WORKER_ENDED: lambda _: counters.count(c.WORKERS_ENDED),
             Event.RELOADED: lambda _: counters.mark(c.RELOADED, 1),
+            Event.PUBLIC_UNREACHABLE: lambda _: counters.mark(c.PUBLIC_UP, 0),
+            Event.PUBLIC_REACHED: lambda _: counters.mark(c.PUBLIC_UP, 1),
             Event.NOT_RELOADED: lambda _: counters.mark(c.RELOADED, 0),
         }
 

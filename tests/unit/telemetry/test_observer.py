@@ -92,6 +92,15 @@ def test_the_next_hop_is_down_after_a_failure_and_up_after_a_mail() -> None:
     assert (observer.next_hop_down, observer.counters.marks[c.HOP_UP.name,]) == (False, 1)
 
 
+def test_the_public_service_is_down_until_it_answers_again() -> None:
+    observer = Observer(Counters())
+    observer("warning", {"event": Event.PUBLIC_UNREACHABLE, "reason": "it is away"})
+    assert observer.counters.marks[c.PUBLIC_UP.name,] == 0
+
+    observer("info", {"event": Event.PUBLIC_REACHED})
+    assert observer.counters.marks[c.PUBLIC_UP.name,] == 1
+
+
 def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
     observer = Observer(Counters())
     observer("info", {"event": Event.DECIDED, "action": "defer", "rule": "everyone"})
