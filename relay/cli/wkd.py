@@ -23,8 +23,7 @@ def export(
 
     For a web server.
 
-    Correspondents then encrypt to these addresses, and this version opens no incoming mail: publish no address whose
-    mail nobody can open.
+    Correspondents then encrypt to these addresses: publish them once incoming mail is opened (inbound).
 
     With --check status 1 where an address is not found there as it is published.
 
