@@ -131,12 +131,7 @@ def pkesk_key_id(body: Octets) -> str:
 
 def packet(tag: int, body: bytes) -> bytes:
     """A packet with a header of the new format and a length of four octets, which every reader takes."""
-    return header(tag, len(body)) + body
-
-
-def header(tag: int, octets: int) -> bytes:
-    """That of a packet whose body has so many octets."""
-    return bytes((0xC0 | tag, 0xFF)) + octets.to_bytes(4, "big")
+    return bytes((0xC0 | tag, 0xFF)) + len(body).to_bytes(4, "big") + body
 
 
 def _packet(data: Octets, start: int) -> Packet:

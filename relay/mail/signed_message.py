@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Protocol
 
 from relay.mail import packets
-from relay.mail.packets import Octets, Packet, packet
+from relay.mail.packets import Octets, Packet
 from relay.model.errors import OpenPgpError
 from relay.model.opened import Reason
 
@@ -32,8 +32,6 @@ ALWAYS = 64 << 10
 """Octets that any message may have: the worst of a short one does no harm, and short texts shrink well."""
 
 _IGNORED = frozenset({packets.MARKER, packets.PADDING})
-_HEAD = b"b\0\0\0\0\0"
-"""Of a literal packet: binary, without name and date."""
 _LITERAL_FORMATS = frozenset(b"btu1lm")
 
 
@@ -43,14 +41,6 @@ class SignedMessage:
 
     content: bytes
     signatures: tuple[bytes, ...] = ()
-    detached: bool = False
-    """The signatures came apart from the content."""
-
-    def inline(self) -> bytes:
-        """The same as one binary message: signatures, then the literal packet."""
-        signatures = (packet(packets.SIGNATURE, body) for body in self.signatures)
-        head = packets.header(LITERAL, len(_HEAD) + len(self.content))
-        return b"".join([*signatures, head, _HEAD, self.content])  # one copy: it may be large
 
 
 class _TooLarge(OpenPgpError):

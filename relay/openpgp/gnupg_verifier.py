@@ -1,7 +1,9 @@
 """GnuPG says whether a signature holds: `judged_signatures.Verifier`.
 
 gpg is given one signature, what it is over, and the one certificate that made it, as files in memory: its keyring is
-not read. Only its status lines count. Raises `EngineTimeout` after the deadline, `EngineError` where it says nothing.
+not read. The signature is always handed over apart from the content, as to Sequoia: of a text signature inside a
+message GnuPG takes the line ends as they are, and of one apart as RFC 9580 section 5.2.1.2 says. Only its status lines
+count. Raises `EngineTimeout` after the deadline, `EngineError` where it says nothing.
 """
 
 from __future__ import annotations
@@ -44,28 +46,21 @@ class GnuPGVerifier:
         """Whether the signature holds."""
         if signer.version != 4:
             return Validity.UNKNOWN
-        one = packet(packets.SIGNATURE, body)
-        async with self._turns:
-            if signed.detached:
-                result = await self._verify(signed.content, signer, one)
-            else:
-                result = await self._verify(SignedMessage(signed.content, (body,)).inline(), signer)
+        with call.memories((signer.data, packet(packets.SIGNATURE, body))) as (keyring, signature):
+            async with self._turns:
+                result = await call.run(
+                    reachable(self._home),
+                    "--lock-never",
+                    "--no-default-keyring",
+                    f"--keyring={call.name(keyring)}",
+                    "--verify",
+                    call.name(signature),
+                    "-",
+                    content=signed.content,
+                    seconds=self._timeout + len(signed.content) / _OCTETS_A_SECOND,
+                    passing=[keyring, signature],
+                )
         return _verdict(result, signer)
-
-    async def _verify(self, content: bytes, signer: Certificate, *detached: bytes) -> call.Result:
-        with call.memories((signer.data, *detached)) as (keyring, *files):
-            return await call.run(
-                reachable(self._home),
-                "--lock-never",
-                "--no-default-keyring",
-                f"--keyring={call.name(keyring)}",
-                "--verify",
-                *(call.name(file) for file in files),
-                "-",
-                content=content,
-                seconds=self._timeout + len(content) / _OCTETS_A_SECOND,
-                passing=[keyring, *files],
-            )
 
 
 def _verdict(result: call.Result, signer: Certificate) -> Validity:

@@ -73,7 +73,7 @@ class OwnOpener:
             signatures = cleartext_signed.detached(signature)
         except OpenPgpError:
             return ()
-        return await judged(SignedMessage(content, signatures, detached=True), signers, self._verifier)
+        return await judged(SignedMessage(content, signatures), signers, self._verifier)
 
     async def read_signed(self, message: bytes, signers: Sequence[Certificate]) -> Opened | Closed:
         """The content of a message that is only signed."""

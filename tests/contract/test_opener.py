@@ -372,6 +372,23 @@ def _with_revocation(certificate: bytes, revocation: bytes) -> bytes:
     return certificate[: first.end] + revocation + certificate[first.end :]
 
 
+@pytest.mark.parametrize(
+    ("content", "over", "validity"),
+    [
+        pytest.param(b"a\r\nb \r\n", b"a\r\nb \r\n", Validity.GOOD, id="as it stands there"),
+        pytest.param(b"a\nb\n", b"a\r\nb\r\n", Validity.GOOD, id="with other line ends"),
+        pytest.param(b"a\nb\n", b"a\nb\n", Validity.BAD, id="over line ends that are not its own"),
+        pytest.param(b"a \r\nb\r\n", b"a\r\nb\r\n", Validity.BAD, id="a space more"),
+    ],
+)
+async def test_a_signature_over_text(bed: Bed, opener: Opener, content: bytes, over: bytes, validity: Validity) -> None:
+    signature = bed.signature(content=over, kind=1)
+    found = await opener.open(bed.signed(signature, content=content), for_(bed.martin), [bed.signer])
+    assert isinstance(found, Opened)
+    detached = await opener.verify(content, signature, [bed.signer])
+    assert [one.validity for one in (*found.signatures, *detached)] == [validity] * 2
+
+
 async def test_by_a_key_that_has_expired(bed: Bed, opener: Opener) -> None:
     said = [Signed(CERTIFICATION, OLD.created, CERTIFIES_AND_SIGNS, key_lasts=350 * DAY)]
     signer = await judged(ordinary("Bob <b@x.example>", key=OLD, said=said))
