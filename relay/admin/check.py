@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from relay.admin import own_check
 from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
+from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
+from relay.admin.postfix.inbound_settings import inbound_settings
 from relay.admin.postfix.settings import TRANSPORT, settings
 from relay.admin.public_check import reached
 from relay.config import Config, Endpoint
@@ -36,6 +38,10 @@ SHARED_SIGNER = (
     "as a mismatch, because the key's user id is not the From address (docs/keys.md)"
 )
 WKD = "wkd"
+NOT_EGRESS = (
+    "aliases and forwards of this Postfix that lead outside would carry decrypted mail in cleartext: "
+    "pgp-relay postfix install --egress"
+)
 LEADING = ("content_filter", "default_transport")
 GREETED_WITHIN = 5.0
 PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
@@ -66,6 +72,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("service", _service),
         ("postfix", _postfix),
         *([("own addresses", own_check.addresses)] if config.own.domains else []),
+        *([("incoming mail", _incoming)] if config.inbound.listen else []),
         *([("public service", reached)] if config.web.linked else []),
         *more,
     ]
@@ -195,6 +202,22 @@ async def _postfix(config: Config) -> str:
     if wanted not in ours:
         raise RelayError(f"leads mail to {ours[0]}, and the relay listens at {wanted}: pgp-relay postfix install")
     return f"leads mail to {wanted}"
+
+
+async def _incoming(config: Config) -> str:
+    """Whether this machine's Postfix leads mail from outside to the relay, and what leaves too."""
+    wanted = inbound_settings(config).filter
+    try:
+        lines = (await asyncio.to_thread(postconf, None, "-P", "*/*/content_filter")).splitlines()
+        leaving = await asyncio.to_thread(postconf, None, "-h", "default_transport")
+    except PostfixError:
+        return "Postfix is not set up on this machine"
+    given = [line.partition(" = ")[2].strip() for line in lines if f"= {INBOUND}:" in line]
+    if not given:
+        return "Postfix leads no mail from outside to the relay (pgp-relay postfix install --inbound)"
+    if wanted not in given:
+        raise RelayError(f"Postfix leads it to {given[0]}, not to {wanted}: pgp-relay postfix install --inbound")
+    return f"Postfix leads it to {wanted}" if leaving.startswith(f"{TRANSPORT}:") else f"{wanted}; {NOT_EGRESS}"
 
 
 async def _sources(config: Config) -> str:

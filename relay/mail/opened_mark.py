@@ -30,6 +30,8 @@ MAX_IN_FIELD = 200
 MAX_BEGINNING = 65_536
 """Octets at the beginning of an encoded file in which a header block is looked for."""
 
+MAX_CONTAINER = 4_000_000
+"""The same in a file of Outlook's."""
 MAX_CARRIED_HEAD = 1_000_000
 """Octets of the header block of a mail that is carried; what is beyond is searched as text."""
 NEAR = 300
@@ -46,6 +48,8 @@ _IDENTIFYING = ("message-id", "in-reply-to", "references")
 _MESSAGES = frozenset(
     {"message/rfc822", "message/global", "message/news", "text/rfc822-headers", "message/global-headers"}
 )
+_CONTAINERS = frozenset({"application/ms-tnef", "application/vnd.ms-tnef", "application/vnd.ms-outlook"})
+"""Outlook's: a mail in one has its header block somewhere within, perhaps in UTF-16."""
 _TEXTS = ("text/", "message/")
 
 
@@ -165,7 +169,8 @@ class _Walk:
         if mime.encoding(part.head) in mime.IDENTITY:
             self._search(content[part.start : part.end])
         else:
-            self._search(_decoded(content, part, None if is_text else MAX_BEGINNING))
+            limit = MAX_CONTAINER if kind and kind.kind in _CONTAINERS else MAX_BEGINNING
+            self._search(_decoded(content, part, None if is_text else limit).translate(None, b"\0"))
 
     def _search(self, octets: bytes) -> None:
         if not self.marked and _NAME in octets.lower():

@@ -41,7 +41,7 @@ _counter, _gauge, _histogram = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0)
 _STATES = ("usable", "expiring", "unusable", "proposed")
-_KINDS = ("refused", "held", "undelivered", "code", "unread")
+_KINDS = ("refused", "held", "undelivered", "returned", "code", "unread")
 _REPLIES = ("accepted", "deferred", "rejected")
 
 MESSAGES = Metric(_counter, "pgp_relay_messages", "Messages received; a retry by Postfix counts again.")

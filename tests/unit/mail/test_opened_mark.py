@@ -91,6 +91,11 @@ CARRIED = {
         'Content-Type: application/octet-stream; name="a.eml"',
         "Content-Transfer-Encoding: base64",
     ),
+    "in a file of Outlook's": attached(
+        base64.encodebytes(bytes(500_000) + INNER.encode("utf-16-le")),
+        'Content-Type: application/ms-tnef; name="winmail.dat"',
+        "Content-Transfer-Encoding: base64",
+    ),
     "as quoted-printable": attached(
         quopri.encodestring(INNER.encode()),
         "Content-Type: message/rfc822",
