@@ -120,6 +120,7 @@ def build_letters(config: Config, hostname: str) -> PickupLetters:
         url=config.pickup.url or "",
         contact=config.notices.contact,
         phrase=config.pickup.phrase,
+        answers=bool(config.inbound.listen),
     )
 
 

@@ -33,6 +33,10 @@ _GENUINE = {
         "passe, de numéro de carte ni d'argent.{phrase}"
     ),
 }
+_ANSWER = {
+    Language.EN: " You can answer it on the same page.",
+    Language.FR: " Vous pourrez y répondre sur la même page.",
+}
 _PHRASE = {
     Language.EN: " This phrase stands in every one of our mails: “{phrase}”.",
     Language.FR: " Cette phrase figure dans chacun de nos courriels\xa0: «\xa0{phrase}\xa0».",
@@ -52,6 +56,8 @@ class PickupLetters:
     """Of the page, without a `/` at its end."""
     contact: str | None
     phrase: str | None
+    answers: bool = False
+    """The page takes answers."""
 
     def announced(self, pickup: Pickup, now: datetime) -> bytes:
         """To the recipient: a message is there. In both languages, ours first: we do not know the reader's."""
@@ -102,6 +108,7 @@ class PickupLetters:
             "sender": _shown(pickup.sender) if pickup.sender else self.sender.address.text,
             "link": f"{self.url}/m/{pickup.id}",
             "until": language.moment(datetime.fromtimestamp(pickup.expires, UTC).astimezone()),
+            "answer": _ANSWER[language] if self.answers else "",
             "genuine": _GENUINE[language].format(url=f"{self.url}/", phrase=phrase),
         }
 

@@ -207,6 +207,49 @@ def test_a_token_from_inside_proves_that_it_was_opened_and_no_other_does(site: S
     assert json.loads(site.relay.run("pickup", "list", "--json").stdout)[0]["opened"] is None
 
 
+SCANNERS = [
+    ("GET", "", {}),
+    ("HEAD", "", {}),
+    ("GET", "/message", {"Purpose": "prefetch"}),
+    ("GET", "/message", {"Range": "bytes=0-99"}),
+    ("HEAD", "/message", {"User_Agent": "SafeLinks"}),
+    ("GET", "?utm=1", {"Sec_Purpose": "prefetch;prerender"}),
+    ("GET", "/opened", {}),
+    ("POST", "/opened", {"Content_Type": "application/x-www-form-urlencoded"}),
+    ("POST", "/opened", {"Content_Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example"}),
+    ("POST", "/answer", {"Content_Type": "application/octet-stream", "Origin": "https://evil.example"}),
+    ("DELETE", "", {}),
+    ("PUT", "/message", {}),
+    ("OPTIONS", "/answer", {"Access_Control_Request_Method": "POST", "Origin": "https://evil.example"}),
+]
+
+
+def test_whatever_opens_links_and_presses_buttons_uses_nothing_up_and_proves_nothing(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    place = site.link().removeprefix(site.url)
+    told = [
+        site.web.ask(f"{place}{path}", method, b"proof=" if method == "POST" else None, **fields)
+        for method, path, fields in SCANNERS
+    ]
+
+    assert [one.status for one in told] == [200, 200, 200, 200, 200, 200, 405, 403, 403, 403, 405, 405, 405]
+    assert not [one.fields for one in told if "access-control-allow-origin" in one.fields]
+    assert json.loads(site.relay.run("pickup", "list", "--json").stdout)[0]["opened"] is None
+    assert read_gnupg(site.web.ask(f"{place}/message").body, site.code())
+
+
+def test_a_flood_on_one_mail_does_not_keep_its_reader_out(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    place = site.link().removeprefix(site.url)
+    flood = [site.web.ask(f"{place}/message", X_Forwarded_For="203.0.113.9").status for _ in range(130)]
+    wrong = [
+        site.web.ask(f"{place}/opened", "POST", b"proof=guess", X_Forwarded_For="203.0.113.9").status for _ in range(80)
+    ]
+    assert {200, 429} == set(flood)
+    assert {403, 429} == set(wrong)
+    assert site.web.ask(f"{place}/message", X_Forwarded_For="198.51.100.7").status == 200
+
+
 def test_the_page_says_what_may_run_in_it(site: Site) -> None:
     told = site.web.ask(site.link().removeprefix(site.url))
     policy = told.fields["content-security-policy"]

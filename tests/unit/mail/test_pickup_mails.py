@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -59,6 +60,11 @@ def test_the_reader_is_told_in_both_languages_where_and_until_when_and_never_the
     assert text.count(f"https://courrier.hopital.example/m/{PICKUP.id}") == 2
     assert text.count("Le chat dort") == 2
     assert text.count(DOCTOR.text) == 2
+    assert "répondre sur la même page" not in text
+    assert (
+        "répondre sur la même page"
+        in read(replace(letters(Language.FR), answers=True).announced(PICKUP, NOW)).get_content()
+    )
     assert not quotes_code(letters(Language.FR).announced(PICKUP, NOW))
 
 
