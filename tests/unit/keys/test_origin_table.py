@@ -1,0 +1,120 @@
+"""The table of origins and states, held over any sequence of what administrators, sources, mail and the web bring.
+
+`Paper` keys: what is tested is who wins, not OpenPGP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lab.resolvers import DOWN, Bench, bench
+from lab.sources import DAY, NOW, fpr, key, read
+
+from relay.keys.enrolling import Enrolling
+from relay.keys.merge_policy import MergePolicy
+from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Unusable
+from relay.model.binding import Binding
+from relay.model.lookup import ORDER
+
+BOB = Address("bob@ville.example")
+GATEWAY = 9
+KEYS = st.integers(1, 4)
+ACTS = st.sampled_from(
+    ["import", "import expired", "remove", "approve", "reject", "bind", "unbind", "published", "withdrawn", "down"]
+)
+FOREIGN = st.sampled_from(["enrol", "harvest", "vks"])
+STEPS = st.lists(st.tuples(ACTS | FOREIGN, KEYS), min_size=1, max_size=10)
+BROUGHT = {"enrol", "harvest"}
+"""What mail and the web bring."""
+
+
+class PaperEnrolling(Enrolling):
+    async def _read(self, octets: bytes) -> Certificate | None:
+        return read(octets)
+
+
+class Site:
+    """One address, and everything that can happen to its keys."""
+
+    def __init__(self, at: Bench) -> None:
+        self.at = at
+        certificates = at.store.certificates
+        self.enrolling = PaperEnrolling(certificates, at.notary, MergePolicy(certificates, at.notary), lambda: at.time)
+
+    async def step(self, act: str, number: int) -> None:
+        certificates, shelf = self.at.store.certificates, self.at.wkd.shelf
+        acts: dict[str, Callable[[], Awaitable[object]]] = {
+            "import": lambda: self.at.imported(key(number, BOB.text)),
+            "import expired": lambda: self.at.imported(key(number, BOB.text, expires=NOW - DAY)),
+            "remove": lambda: certificates.remove(fpr(number)),
+            "approve": lambda: certificates.approve(fpr(number)),
+            "reject": lambda: certificates.reject(fpr(number)),
+            "bind": lambda: self.at.store.bindings.put([Binding("*@ville.example", (fpr(GATEWAY),))]),
+            "unbind": lambda: self.at.store.bindings.drop("*@ville.example"),
+            "enrol": lambda: self.enrolling.enrol(key(number, BOB.text), BOB),
+            "harvest": lambda: self.put(Origin.HARVESTED, number),
+            "vks": lambda: self.put(Origin.VKS, number),
+        }
+        if act in acts:
+            await acts[act]()
+        else:
+            shelf[BOB.text] = {"published": [key(number, BOB.text)], "withdrawn": [], "down": DOWN}[act]
+        self.at.later(2 * DAY)
+
+    async def put(self, origin: Origin, number: int) -> None:
+        """As a source or a mail brings it: never over what is there."""
+        if await self.at.store.certificates.by_fingerprint(fpr(number)) is None:
+            imported = any(e.origin is Origin.IMPORTED for e in await self.counting())
+            entry = Entry(read(key(number, BOB.text)), origin, int(self.at.time), imported)
+            await self.at.store.certificates.upsert([entry])
+
+    async def counting(self) -> list[Entry]:
+        return [entry for entry in await self.at.store.certificates.by_address(BOB) if not entry.proposed]
+
+
+def rank(origin: Origin) -> int:
+    return next(n for n, origins in enumerate(ORDER) if origin in origins)
+
+
+def used(lookup: Lookup) -> tuple[str, ...]:
+    return tuple(one.fingerprint for one in lookup.certificates) if isinstance(lookup, Found) else ()
+
+
+async def held(steps: list[tuple[str, int]], folder: Path) -> None:
+    async with bench(folder) as at:
+        await at.imported(key(GATEWAY, "gateway@partner.example"))
+        site = Site(at)
+        for act, number in steps:
+            before, decided = await at.find(BOB.text), [e for e in await site.counting() if e.origin is Origin.IMPORTED]
+            await site.step(act, number)
+            after, entries = await at.find(BOB.text), await site.counting()
+            usable = [entry for entry in entries if entry.certificate.unusable(at.time, BOB) is None]
+            bound = await at.store.bindings.of(BOB)
+
+            if act in BROUGHT and (decided or bound):
+                assert used(after) == used(before), "what mail or the web brought moved an address that was decided"
+                assert isinstance(after, type(before))
+            if isinstance(after, Found):
+                assert all(one.unusable(at.time) is None for one in after.certificates)
+                place = 0.5 if after.binding else rank(after.origin)
+                assert not [entry for entry in usable if rank(entry.origin) < place], "a better one was passed over"
+            if isinstance(after, NotFound):
+                assert not [entry for entry in entries if entry.origin is not Origin.HARVESTED]
+                assert bound is None
+            if any(entry.origin is Origin.IMPORTED for entry in entries):
+                assert isinstance(after, Found | Unusable)
+                assert not isinstance(after, Found) or after.origin is Origin.IMPORTED
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_the_best_usable_key_is_used_and_nobody_outside_moves_what_an_administrator_decided(
+    steps: list[tuple[str, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(held(steps, Path(folder)))
