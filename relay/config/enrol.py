@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from relay.config.base import Section, setting
+from relay.config.base import Contradiction, Section, setting
 from relay.config.pickup import PageUrl
 
 Many = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -27,7 +27,16 @@ class EnrolKeys(Section):
     web: PageUrl | None = setting(
         None, "The public address of `web public`, such as `https://cles.hopital.example`: its page /keys; null: off."
     )
+    invite: bool = setting(
+        default=False, why="A held mail invites its recipient to give a key on that page: once a week at most."
+    )
     budget: EnrolBudget = setting({}, "How many challenges may be mailed in a day.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.invite and self.web is None:
+            raise Contradiction("invite", "there is no page to be invited to: give web, or take invite out")
+        return self
 
     @property
     def host(self) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.config import Config
-from relay.daemon import enrolment, pickup_events, templates, tls
+from relay.daemon import pickup_events, templates, tls
 from relay.daemon.engines import build_engine, build_pooled_examiner
+from relay.daemon.enrolment import EnrolmentParts
 from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
@@ -106,8 +107,8 @@ async def build(config: Config, persistence: Persistence) -> Components:
     readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
     channel = build_channel(config)
     encryptor = Encryptor(engine, hostname(config), in_pool)
-    senders_in = enrolment.handlers(config, store, encryptor, outlet, channel, signers) if channel else {}
-    link = build_link(config, store, {**readers, **senders_in}, channel)
+    enrolment = EnrolmentParts(config, store, encryptor, outlet, signers)
+    link = build_link(config, store, {**readers, **enrolment.handlers(channel)}, channel)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
         authors=build_authors(config, signers, own, existing),
@@ -133,6 +134,8 @@ async def build(config: Config, persistence: Persistence) -> Components:
     jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
     if link and config.pickup.url:
         jobs.append(build_ends(config, store, ChannelService(link.channel), outlet, hostname(config)).round)
+    if inviting := enrolment.invitations(key_refresh.interval):
+        jobs.append(inviting.round)
     schedule = Schedule(jobs, key_refresh.interval)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
     return Components(

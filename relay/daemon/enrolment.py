@@ -14,18 +14,18 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from relay.channel.client import Channel
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.jobs.invitations import EVERY, InvitationJob
 from relay.daemon.public_link import Handler
 from relay.keys.designated_revokers import RevocationExaminer
 from relay.keys.enrolling import Enrolling
 from relay.keys.factory import build_stored_keys
 from relay.keys.merge_policy import MergePolicy
 from relay.keys.stored import StoredKeys
-from relay.mail.challenge import Challenges
+from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.mail.hidden_recipients import NOBODY
 from relay.mail.notice_texts import Language
 from relay.model import Address, Certificate, Envelope, Found, Inbound, Recipient, Signer
@@ -38,7 +38,7 @@ from relay.pipeline.ports import Outlet
 from relay.process import postqueue
 from relay.process.pool import Document
 from relay.smtp.message_ids import new_id
-from relay.store import Enrolments, Store, Trace
+from relay.store import Enrolments, Invitations, Store, Trace
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -55,7 +55,8 @@ class EnrolmentEvents:
 
     enrolling: Enrolling
     register: Enrolments
-    challenges: Challenges
+    invitations: Invitations
+    letters: EnrolmentLetters
     encryptor: Encryptor
     signer: Callable[[], Awaitable[Signer | None]]
     outlet: Outlet
@@ -83,6 +84,7 @@ class EnrolmentEvents:
         fate = await self.enrolling.enrol(one.certificate, one.address)
         await self.register.close(one.challenge)
         _tell(fate, one.address.text, one.fingerprint)
+        await self.invitations.answered(one.address)
         if fate is Fate.ENROLLED:
             await self.held.release(one.address)
 
@@ -108,7 +110,7 @@ class EnrolmentEvents:
     async def _mail(self, one: Enrolment, certificate: Certificate, token: str) -> None:
         options = () if one.address.is_ascii else ("SMTPUTF8",)
         envelope = Envelope(None, (Recipient(one.address, ("NOTIFY=NEVER",)),), options)
-        content = self.challenges.mail(one, token)
+        content = self.letters.challenge(one, token)
         inbound = Inbound(
             new_id(), envelope, content, datetime.now(UTC), "127.0.0.1", "enrolment", "HTTP", single_answer=False
         )
@@ -139,38 +141,76 @@ class HeldMails:
             events.log().info(Event.HELD_RELEASED, recipient=address.text, mails=len(ids))
 
 
-def handlers(  # noqa: PLR0913, PLR0917  what they are made of
-    config: Config, store: Store, encryptor: Encryptor, outlet: Outlet, channel: Channel, signers: Mapping[str, str]
-) -> Mapping[EventKind, Handler]:
-    """What is done with what the page brings; `signers` are the fingerprints of the configured keys."""
-    if config.enrol.web is None:
-        return {}
-    examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
-    sender, budget = config.notices.from_, config.enrol.budget
-    organisation = config.pickup.organisation or sender.name or sender.address.domain
-    language, host = Language(config.notices.language), config.hostname or socket.getfqdn()
-    made = EnrolmentEvents(
-        enrolling=Enrolling(store.certificates, examiner, MergePolicy(store.certificates, examiner)),
-        register=store.enrolments,
-        challenges=Challenges(language, sender, organisation, host, config.enrol.web),
-        encryptor=encryptor,
-        signer=partial(_signer, config, store, signers),
-        outlet=outlet,
-        publish=channel.put,
-        held=HeldMails(store.trace, build_stored_keys(config, store), config.notices.waits),
-        own_domains=frozenset(config.own.domains),
-        budget=Budget(budget.address, budget.domain, budget.all),
-    )
-    return {EventKind.KEY: made.sent_in, EventKind.CONFIRMED: made.confirmed}
+@dataclass(frozen=True, slots=True)
+class EnrolmentParts:
+    """What enrolment of a configuration is made of; `signers` are the fingerprints of the configured keys."""
 
+    config: Config
+    store: Store
+    encryptor: Encryptor
+    outlet: Outlet
+    signers: Mapping[str, str]
 
-async def _signer(config: Config, store: Store, signers: Mapping[str, str]) -> Signer | None:
-    """Who signs our own mails: the own key of the address that notices are from, else `sign.default`."""
-    key = await store.own_keys.get(config.notices.from_.address)
-    if key and key.signs:
-        return Signer(key.fingerprint, key.data)
-    selector = config.sign.signer(None)
-    return Signer(signers[selector]) if selector else None
+    def handlers(self, channel: Channel | None) -> Mapping[EventKind, Handler]:
+        """What is done with what the page brings."""
+        config, store = self.config, self.store
+        if config.enrol.web is None or channel is None:
+            return {}
+        examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
+        made = EnrolmentEvents(
+            enrolling=Enrolling(store.certificates, examiner, MergePolicy(store.certificates, examiner)),
+            register=store.enrolments,
+            invitations=store.invitations,
+            letters=self._letters(config.enrol.web),
+            encryptor=self.encryptor,
+            signer=self._signer,
+            outlet=self.outlet,
+            publish=channel.put,
+            held=HeldMails(store.trace, build_stored_keys(config, store), config.notices.waits),
+            own_domains=frozenset(config.own.domains),
+            budget=self._budget,
+        )
+        return {EventKind.KEY: made.sent_in, EventKind.CONFIRMED: made.confirmed}
+
+    def invitations(self, every: float) -> InvitationJob | None:
+        """What invites those for whom a mail is held; None where they are not to be."""
+        config, store = self.config, self.store
+        if config.enrol.web is None or not config.enrol.invite:
+            return None
+        return InvitationJob(
+            trace=store.trace,
+            stored_keys=build_stored_keys(config, store),
+            register=store.invitations,
+            letters=self._letters(config.enrol.web),
+            encryptor=self.encryptor,
+            signer=self._signer,
+            outlet=self.outlet,
+            leases=store.leases,
+            own_domains=frozenset(config.own.domains),
+            budget=self._budget,
+            waits=config.notices.waits,
+            every=min(every, EVERY),
+        )
+
+    @property
+    def _budget(self) -> Budget:
+        keys = self.config.enrol.budget
+        return Budget(keys.address, keys.domain, keys.all)
+
+    def _letters(self, url: str) -> EnrolmentLetters:
+        config = self.config
+        sender = config.notices.from_
+        organisation = config.pickup.organisation or sender.name or sender.address.domain
+        host = config.hostname or socket.getfqdn()
+        return EnrolmentLetters(Language(config.notices.language), sender, organisation, host, url)
+
+    async def _signer(self) -> Signer | None:
+        """Who signs our own mails: the own key of the address that notices are from, else `sign.default`."""
+        key = await self.store.own_keys.get(self.config.notices.from_.address)
+        if key and key.signs:
+            return Signer(key.fingerprint, key.data)
+        selector = self.config.sign.signer(None)
+        return Signer(self.signers[selector]) if selector else None
 
 
 def _same(text: str, address: Address) -> bool:

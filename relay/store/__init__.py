@@ -23,6 +23,7 @@ from relay.store.certificates import Certificates, Counts
 from relay.store.database import BUSY_SECONDS, NO_NETWORK, Database, Network
 from relay.store.enrolments import Enrolments
 from relay.store.hash_chain import Link, Logged
+from relay.store.invitations import Invitations
 from relay.store.keyservers import Keyservers
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
@@ -49,6 +50,7 @@ __all__ = [
     "Due",
     "DueTimes",
     "Enrolments",
+    "Invitations",
     "Keyservers",
     "Leases",
     "Link",
@@ -79,6 +81,7 @@ class Store:
     bindings: Bindings
     keyservers: Keyservers
     enrolments: Enrolments
+    invitations: Invitations
     ledger: StoredLedger
     trace: Trace
     answers: Answers
@@ -116,6 +119,7 @@ class Store:
             bindings=Bindings(database, clock),
             keyservers=Keyservers(database, clock),
             enrolments=Enrolments(database, clock),
+            invitations=Invitations(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),
             trace=Trace(database, batch, chain),
             answers=Answers(database),

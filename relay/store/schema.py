@@ -186,6 +186,15 @@ enrolments = Table(
     Column("way", Text, nullable=False),
 )
 
+invitations = Table(
+    "invitation",
+    tables,
+    Column("address", Octets, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("sent", Double, nullable=False),
+    Column("number", BigInteger, nullable=False),
+)
+
 keyservers = Table(
     "keyserver",
     tables,
@@ -377,6 +386,9 @@ _FOURTH_BINDINGS = (
         domain TEXT NOT NULL, fingerprint TEXT NOT NULL, data {octets} NOT NULL, asked DOUBLE PRECISION NOT NULL,
         expires DOUBLE PRECISION NOT NULL, way TEXT NOT NULL)""",
     "CREATE INDEX enrolment_asked ON enrolment (asked)",
+    """CREATE TABLE invitation (
+        address {octets} NOT NULL PRIMARY KEY, domain TEXT NOT NULL, sent DOUBLE PRECISION NOT NULL,
+        number BIGINT NOT NULL)""",
     "CREATE TABLE keyserver (url TEXT NOT NULL PRIMARY KEY, proved DOUBLE PRECISION NOT NULL)",
     """CREATE TABLE proposal (
         fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",

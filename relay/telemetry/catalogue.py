@@ -106,6 +106,7 @@ ENROLMENTS = Metric(
     ("result",),
     tuple(fate.value for fate in Fate),
 )
+INVITATIONS = Metric(_counter, "pgp_relay_invitations", "Correspondents who were asked for their key.")
 CERTIFICATES = Metric(
     _gauge,
     "pgp_relay_certificates",

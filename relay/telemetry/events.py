@@ -68,6 +68,7 @@ class Event(StrEnum):
     PROPOSED = "proposed"
     KEYS_COUNTED = "keys_counted"
     ENROLMENT = "enrolment"
+    INVITED = "invited"
     HELD_RELEASED = "held_released"
     DAILY_REPORT_SENT = "daily_report_sent"
     # The public web service

@@ -138,3 +138,24 @@ def test_beyond_the_budget_nothing_is_mailed(hospital: Hospital) -> None:
         hospital.send_in(make_keypair("<zoe@hold.example>"), "zoe@hold.example")
     wait_for(lambda: "budget" in hospital.figures(), "the budget was used up")
     assert len(hospital.way.sink.taken) == before + 2
+
+
+def test_the_recipient_of_a_held_mail_is_invited_once_with_nothing_of_the_mail() -> None:
+    to, settings = "ines@hold.example", {**ENROL, "enrol": {**ENROL["enrol"], "invite": True}}
+    settings |= {"policy": POLICY, "notices": {"from": "Hôpital <postmaster@front.example>", "language": "fr"}}
+    settings |= {"lookup": {"sources": ["keyring"], "cache": {"found": "10s"}}}
+    with way(settings, signer=True) as running:
+        running.mta.submit(DOCTOR, [to], message(to))
+        running.sink.wait_for(2)  # the notice, and the invitation
+        running.mta.retry()
+        running.relay.stop()
+        running.relay.start()
+        running.mta.retry()
+        (invitation,) = [mail for mail in running.sink.taken if to in mail.recipients]
+    parsed = email.message_from_bytes(invitation.content, policy=email.policy.default)
+    text, signature = parsed.iter_parts()
+    assert (invitation.sender, signature.get_content_type()) == ("", "application/pgp-signature")
+    assert f"https://{HOST}/keys" in text.get_content()
+    assert "Hôpital" in text.get_content()
+    for secret in (DOCTOR, "findings", "canari", "doctor"):
+        assert secret not in text.get_content() + str(parsed)

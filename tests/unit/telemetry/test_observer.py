@@ -54,6 +54,7 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
     (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_message_duration_seconds", "sum"), 1),
     (Event.NOTICE_SENT, {"notice": "held", "code": 250}, ("pgp_relay_notices", "held"), 1),
     (Event.ENROLMENT, {"result": "enrolled"}, ("pgp_relay_enrolments", "enrolled"), 1),
+    (Event.INVITED, {"code": 250}, ("pgp_relay_invitations",), 1),
     (Event.FAILED, {}, ("pgp_relay_failures",), 1),
     (Event.UNTRACED, {"rows": 7}, ("pgp_relay_untraced_rows",), 7),
     (Event.UNANSWERED, {}, ("pgp_relay_unanswered_messages",), 1),
