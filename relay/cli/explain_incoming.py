@@ -23,6 +23,7 @@ def as_object(explanation: IncomingExplanation) -> dict[str, object]:
         "action": _action(decision),
         "rule": decision.rule,
         "reason": decision.reason,
+        "fingerprint": (mark.key or None) if mark else None,
         "mark": mark.text if mark else None,
         "recipient": explanation.recipient.text,
         "author": explanation.letter.author.text if explanation.letter.author else None,

@@ -55,7 +55,8 @@ class _Mail:
 
     letter: Letter
     document: Document
-    signers: Signers
+    signers: Signers | None = None
+    """Whose keys its author's signature may be by, once that is asked: for a mail that nobody opens nobody is asked."""
     verified: tuple[Finding, Signers] | None = None
     """Whose signature it bears, where it is not encrypted."""
 
@@ -78,9 +79,8 @@ class Treater:
         if not (letter.encrypted or letter.signed):
             mark = Mark(Encryption.CLOSED, reason=letter.closed) if letter.closed else Mark()
             return dict.fromkeys(transaction.open, Treated(Incoming(mark)))
-        signers = await self.signers.of(letter.author)
         treated: dict[int, Treated] = {}
-        mail = _Mail(letter, document, signers)
+        mail = _Mail(letter, document)
         for index in transaction.open:
             if time.monotonic() > transaction.began + MADE_WITHIN:
                 break
@@ -113,9 +113,10 @@ class Treater:
 
     async def _examine(self, mail: _Mail, keys: Entitled) -> tuple[Finding | Reason, Signers]:
         """What is in it, by certificates of all who signed, as far as they are known."""
-        letter, signers = mail.letter, mail.signers
+        letter = mail.letter
         if letter.encrypted and not may_open(keys, letter.key_ids, hidden=letter.hidden):
-            return Reason.NOT_ENTITLED if keys.others else Reason.NO_KEY, signers
+            return Reason.NOT_ENTITLED if keys.others else Reason.NO_KEY, Signers()
+        mail.signers = signers = mail.signers or await self.signers.of(letter.author)
         used = keys if letter.encrypted else None
         found = await self._run(mail.document, signers, used)
         if isinstance(found, Finding) and (unknown := _unknown(found)):

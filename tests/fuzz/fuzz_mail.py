@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,12 +25,15 @@ from relay.mail import (
     cms,
     encrypted_message,
     headers,
+    inside,
     packets,
     pgpmime,
     shape,
     signed_message,
+    subject_tags,
 )
 from relay.mail.hidden_recipients import NOBODY, passed_on
+from relay.mail.incoming_shape import Encrypted
 from relay.mail.notice import Kind, Notices, Template, Told, Wording
 from relay.mail.notice_texts import Language
 from relay.mail.payload import payload
@@ -37,6 +41,7 @@ from relay.model import Address, Envelope, Inbound, Mailbox, Recipient, user_id
 from relay.model.errors import NotEncrypted, OpenPgpError
 from relay.model.opened import Reason
 from relay.openpgp import ecdh
+from relay.pipeline import letter
 from relay.smtp import esmtp
 
 RECEIVED = b"Received: from fuzz\r\n\tby fuzz; now\r\n"
@@ -45,6 +50,9 @@ CIPHERTEXT = (
     b"\xc1\x54\x03" + b"\xaa" * 8 + b"\x19" + RANDOM[:32] + b"\x29\x09" + RANDOM[:40] + b"\xd2\x41\x01" + RANDOM
 )
 MOST = 1 << 20
+MAX_SUBJECT = 2_000
+TAGS = ("[chiffr\u00e9]", "[signed]")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 ASKED = Address("bob@ville.example")
 SENDER = Address("a@hopital.example")
 RECEIVED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -70,6 +78,7 @@ def check(data: bytes) -> None:
     an_answer_holds_no_address_but_the_one_asked_for(data)
     notices_hold_no_other_field(data)
     messages_are_read_whole_or_not_at_all(data)
+    incoming_mail_is_read_and_made_anew(data)
     with contextlib.suppress(OpenPgpError):
         cms.read_enveloped(data)
     assert shape.shape_of(data) == shape.shape_of(data)
@@ -88,6 +97,25 @@ def messages_are_read_whole_or_not_at_all(data: bytes) -> None:
     for signed in (signed_message.read(data, MOST), cleartext_signed.read(data)):
         if not isinstance(signed, Reason):
             assert len(signed.content) <= max(MOST, len(data) * 2)
+
+
+def incoming_mail_is_read_and_made_anew(data: bytes) -> None:
+    """No mark of others stays, what is opened makes a whole header, and what we encrypt comes out as it went in."""
+    read = letter.read(data, "mx.hopital.example")
+    assert not [field for field in read.fields if field.name == "x-pgp-relay"]
+    for form in (Encrypted(b""), Encrypted(b"", inline=True)):
+        if not isinstance(found := inside.read(data, form, read.head), Reason):
+            fields = inside.opened_fields(read.fields, found, answers=False)
+            made = b"".join(field.line for field in fields) + b"\r\n"
+            assert [field.raw for field in headers.split(made).fields] == [field.line for field in fields]
+    subject = data.decode("utf-8", "replace")[:MAX_SUBJECT]
+    left = subject_tags.untagged(subject, TAGS)
+    assert subject_tags.untagged(left, TAGS) == left
+    ours = inside.read(payload(data, NOBODY, protect_subject=True), Encrypted(b""), read.head)
+    if isinstance(ours, Reason):
+        assert ours is not Reason.MISMATCH or headers.faulty(data)  # that is refused
+    else:
+        assert _LINE_END.sub(b"\r\n", data[read.head.body_start :]) in bytes(ours.body)
 
 
 def headers_are_cut_and_joined(data: bytes) -> None:
