@@ -23,7 +23,7 @@ def open_(
     config_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Let an incoming mail go that stays closed and waits in Postfix's hold queue.
+    """Let a closed mail go that waits in Postfix's hold queue.
 
     For a recipient who may open it by now (`own allow`) it arrives opened, for all others closed. Postfix holds such
     mail where `inbound.hold_closed` is true. Run it as root.

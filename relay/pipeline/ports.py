@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: sixteen ports of one to three methods each.
+"""What the pipeline and the sources of keys need from outside: sixteen ports of one to four methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """

@@ -150,7 +150,7 @@ def test_every_command_line_of_the_documents_can_be_typed(page: str, line: str) 
     words = shlex.split(line, comments=True)
     words = words[3:] if words[0] == "python" else words[1:]
     words = words[2:] if words[:1] == ["-c"] else words
-    name = next((n for n in (2, 1) if " ".join(["pgp-relay", *words[:n]]) in KNOWN), 0)
+    name = next((n for n in (3, 2, 1) if " ".join(["pgp-relay", *words[:n]]) in KNOWN), 0)
     assert name, f"{page}: no such command"
     path = " ".join(["pgp-relay", *words[:name]])
     KNOWN[path].make_context(path, words[name:])  # raises where an option or an argument is wrong

@@ -23,6 +23,10 @@ NOT_BEFORE_3_11_5 = {"POSSESSIVE_REPEAT", "ATOMIC_GROUP"}
 MODULES = [name for _, name, _ in pkgutil.walk_packages(relay.__path__, "relay.") if not name.endswith("__main__")]
 
 
+ESCAPED = {"relay.keys.ldap.listing"}
+"""They make expressions of outside texts, every piece of which is escaped."""
+
+
 def operations(parsed: Any) -> Iterator[str]:  # noqa: ANN401  Python's parser of expressions has no types
     if isinstance(parsed, re._parser.SubPattern | list | tuple):  # type: ignore[attr-defined]  # private
         for one in parsed:
@@ -42,7 +46,7 @@ def expressions(module: ModuleType) -> Iterator[tuple[int, str | bytes]]:
             case ast.ImportFrom(module="re"):
                 pytest.fail(f"{module.__name__}:{node.lineno}: `import re`, or its expressions are not found here")
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=function), args=[first, *_]):
-                if function != "escape":
+                if function != "escape" and module.__name__ not in ESCAPED:
                     given = eval(compile(ast.Expression(first), module.__name__, "eval"), vars(module))  # noqa: S307  our own source
                     yield node.lineno, given.pattern if isinstance(given, re.Pattern) else given
 

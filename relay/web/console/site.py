@@ -38,22 +38,22 @@ class Site:
     def routes(self) -> Routes:
         """Every path that there is."""
         pages = self.pages
-        shown: list[tuple[str, str, Show]] = [
-            (r"/", "figures", pages.today),
-            (r"/messages", "messages", pages.messages),
-            (r"/messages/(?P<id>[0-9A-Za-z]{1,40})", "message", pages.message),
-            (r"/held", "held", pages.held),
-            (r"/keys", "keys", pages.keys),
-            (r"/keys/(?P<fingerprint>[0-9A-F]{16,64})", "key", pages.key),
-            (r"/explain", "explain", pages.explain),
-            (r"/sources", "sources", pages.sources),
-            (r"/audit", "changes", pages.audit),
+        shown: list[tuple[re.Pattern[str], str, Show]] = [
+            (re.compile(r"/"), "figures", pages.today),
+            (re.compile(r"/messages"), "messages", pages.messages),
+            (re.compile(r"/messages/(?P<id>[0-9A-Za-z]{1,40})"), "message", pages.message),
+            (re.compile(r"/held"), "held", pages.held),
+            (re.compile(r"/keys"), "keys", pages.keys),
+            (re.compile(r"/keys/(?P<fingerprint>[0-9A-F]{16,64})"), "key", pages.key),
+            (re.compile(r"/explain"), "explain", pages.explain),
+            (re.compile(r"/sources"), "sources", pages.sources),
+            (re.compile(r"/audit"), "changes", pages.audit),
         ]
         return Routes(
             [
-                *(route(re.compile(path), GET=self._shown(act, show)) for path, act, show in shown),
-                self._both(r"/proposals", "proposals", pages.proposals, pages.decide),
-                self._both(r"/users", "users", pages.users, pages.user),
+                *(route(path, GET=self._shown(act, show)) for path, act, show in shown),
+                self._both(re.compile(r"/proposals"), "proposals", pages.proposals, pages.decide),
+                self._both(re.compile(r"/users"), "users", pages.users, pages.user),
                 route(re.compile(r"/login"), GET=self._login, POST=self._log_in),
                 route(re.compile(r"/logout"), POST=self._log_out),
                 route(re.compile(rf"/enrol/{_TOKEN}"), GET=self._enrolment, POST=self._enrol),
@@ -62,8 +62,8 @@ class Site:
             ]
         )
 
-    def _both(self, path: str, act: str, show: Show, change: Change) -> Route:
-        return route(re.compile(path), GET=self._shown(act, show), POST=self._changed(act, change))
+    def _both(self, path: re.Pattern[str], act: str, show: Show, change: Change) -> Route:
+        return route(path, GET=self._shown(act, show), POST=self._changed(act, change))
 
     def _shown(self, act: str, show: Show) -> Handler:
         async def handler(request: Request) -> Answer:
