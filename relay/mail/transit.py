@@ -44,9 +44,10 @@ def settled(content: bytes, head: Head) -> bytes | None:
     if not head.separator or mime.content_type(head) is None:
         return None
     try:
-        return b"".join(_entity(content, Part(head, head.body_start, len(content)), structural, DEEPEST))
+        entity = b"".join(_entity(content, Part(head, head.body_start, len(content)), structural, DEEPEST))
     except _Unfit:
         return None
+    return entity if safe(entity, 0, len(entity)) else None  # a boundary may be what hosts change
 
 
 def safe(content: bytes, start: int, end: int) -> bool:
@@ -82,6 +83,8 @@ def _has_long_line(octets: bytes) -> bool:
 
 def _entity(content: bytes, part: Part, fields: tuple[Field, ...], left: int) -> Iterator[Octets]:
     """Header, empty line and body of a part."""
+    if not part.head.separator:
+        raise _Unfit
     others = tuple(field for field in fields if field.name != _ENCODING)
     kind = mime.content_type(part.head)
     simple = kind is not None and not kind.multipart and not kind.kind.startswith("message/")
@@ -90,7 +93,7 @@ def _entity(content: bytes, part: Part, fields: tuple[Field, ...], left: int) ->
         yield from (*_header(kept), b"\r\n")
         yield memoryview(content)[part.start : part.end]
         return
-    if kind is None or kind.kind in _CLOSED or left <= 0 or not part.head.separator:
+    if kind is None or kind.kind in _CLOSED or left <= 0:
         raise _Unfit
     if kind.multipart:
         yield from (*_header(others), b"\r\n", *_parts(content, part, kind.get("boundary"), left - 1))
@@ -107,7 +110,9 @@ def _entity(content: bytes, part: Part, fields: tuple[Field, ...], left: int) ->
 
 def _parts(content: bytes, whole: Part, boundary: bytes, left: int) -> Iterator[Octets]:
     found = mime.parts(content, whole, boundary)
-    if found is None or not found.closed or not boundary.isascii() or mime.encoding(whole.head) not in mime.IDENTITY:
+    if found is None or not found.closed or mime.encoding(whole.head) not in mime.IDENTITY:
+        raise _Unfit
+    if _lookalikes(content, whole, boundary) != len(found.parts) + 1:  # some readers take each for a boundary
         raise _Unfit
     preamble, epilogue = content[found.preamble], content[found.epilogue]
     if safe(preamble, 0, len(preamble)):
@@ -118,6 +123,12 @@ def _parts(content: bytes, whole: Part, boundary: bytes, left: int) -> Iterator[
     yield b"\r\n--%b--\r\n" % boundary
     if safe(epilogue, 0, len(epilogue)):
         yield epilogue
+
+
+def _lookalikes(content: bytes, whole: Part, boundary: bytes) -> int:
+    """Lines that begin like a boundary."""
+    mark = b"--" + boundary
+    return content.count(b"\n" + mark, whole.start, whole.end) + content.startswith(mark, whole.start, whole.end)
 
 
 def _header(fields: Iterable[Field]) -> Iterator[bytes]:

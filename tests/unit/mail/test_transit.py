@@ -103,6 +103,10 @@ def test_a_forwarded_message_is_encoded_inside() -> None:
         b"From: a@b.c\r\n"
         + MULTIPART
         + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nX: \xe9\r\n\r\n--b--\r\n",
+        b"From: a@b.c\r\n" + MULTIPART + b"--b\r\n\r\n\xe9\r\n--b and more\r\n\r\nx\r\n--b--\r\n",
+        b"From: a@b.c\r\n" + MULTIPART + b"--b\r\n--b\r\n\r\n\xe9\r\n--b--\r\n",
+        b"From: a@b.c\r\n" + MULTIPART + b"--b\r\nno header\r\n--b\r\n\r\n\xe9\r\n--b--\r\n",
+        b'From: a@b.c\r\nContent-Type: multipart/mixed; boundary="b "\r\n\r\n--b \r\n\r\n\xe9\r\n--b --\r\n',
         b"From: a@b.c",
     ],
 )
