@@ -42,15 +42,10 @@ here("unlock").addEventListener("submit", async (event) => {
   try {
     ciphertext ??= await fetched();
     progress(undefined, texts.opening);
-    const sent = ciphertext;
-    ciphertext = undefined;
-    const found = await work({ work: "open", ciphertext: sent, code }, [sent]);
-    if (found.failed) {
-      ciphertext = found.ciphertext;
-      return wrong(texts[found.failed]);
-    }
+    const found = await opened(code);
+    if (found.failed) return wrong(texts[found.failed]);
     show(found);
-    opened(found.token);
+    prove(found.token);
   } catch (error) {
     if (error instanceof Gone) return gone();
     wrong(texts.network);
@@ -121,7 +116,16 @@ function gone() {
   here("gone").hidden = false;
 }
 
-function opened(token) {
+// In two workers, one after the other: what the first one needed is free before the second begins.
+async function opened(code) {
+  const sent = ciphertext;
+  ciphertext = undefined;
+  const clear = await work({ work: "decrypt", ciphertext: sent, code }, [sent]);
+  ciphertext = clear.ciphertext;
+  return clear.failed ? clear : work({ work: "read", octets: clear.octets }, [clear.octets.buffer]);
+}
+
+function prove(token) {
   if (token) {
     const body = new URLSearchParams({ proof: token });
     fetch(`${place}/opened`, { method: "POST", body, credentials: "omit", keepalive: true }).catch(() => undefined);

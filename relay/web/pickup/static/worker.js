@@ -6,7 +6,7 @@ const OURS = /^x-pickup-/i;
 
 self.onmessage = async ({ data }) => {
   try {
-    const made = data.work === "open" ? await open(data) : await seal(data);
+    const made = await WORK[data.work](data);
     self.postMessage(made.message, made.moved);
   } catch (error) {
     self.postMessage({ failed: error instanceof Refused ? error.message : "broken" });
@@ -15,15 +15,19 @@ self.onmessage = async ({ data }) => {
 
 class Refused extends Error {}
 
-async function open({ ciphertext, code }) {
+const WORK = { decrypt, read, seal };
+
+async function decrypt({ ciphertext, code }) {
   const message = await openpgp.readMessage({ binaryMessage: new Uint8Array(ciphertext) });
-  let octets;
   try {
-    ({ data: octets } = await openpgp.decrypt({ message, passwords: [code], format: "binary" }));
+    const { data: octets } = await openpgp.decrypt({ message, passwords: [code], format: "binary" });
+    return { message: { octets }, moved: [octets.buffer] };
   } catch {
     return { message: { failed: "wrong", ciphertext }, moved: [ciphertext] }; // for the next try
   }
-  ciphertext = undefined;
+}
+
+async function read({ octets }) {
   const mail = await PostalMime.parse(octets, { attachmentEncoding: "arraybuffer" });
   const field = (name) => mail.headers.find((one) => one.key === name)?.value ?? "";
   const attachments = mail.attachments.map((one) => ({
