@@ -118,25 +118,6 @@ def incoming_mail_is_read_and_made_anew(data: bytes) -> None:
         assert _LINE_END.sub(b"\r\n", data[read.head.body_start :]) in bytes(ours.body)
 
 
-def incoming_mail_is_read_and_made_anew(data: bytes) -> None:
-    """No mark of others stays, what is opened makes a whole header, and what we encrypt comes out as it went in."""
-    read = letter.read(data, "mx.hopital.example")
-    assert not [field for field in read.fields if field.name == "x-pgp-relay"]
-    for form in (Encrypted(b""), Encrypted(b"", inline=True)):
-        if not isinstance(found := inside.read(data, form, read.head), Reason):
-            fields = inside.opened_fields(read.fields, found, answers=False)
-            made = b"".join(field.line for field in fields) + b"\r\n"
-            assert [field.raw for field in headers.split(made).fields] == [field.line for field in fields]
-    subject = data.decode("utf-8", "replace")[:MAX_SUBJECT]
-    left = subject_tags.untagged(subject, TAGS)
-    assert subject_tags.untagged(left, TAGS) == left
-    ours = inside.read(payload(data, NOBODY, protect_subject=True), Encrypted(b""), read.head)
-    if isinstance(ours, Reason):
-        assert ours is not Reason.MISMATCH or headers.faulty(data)  # that is refused
-    else:
-        assert _LINE_END.sub(b"\r\n", data[read.head.body_start :]) in bytes(ours.body)
-
-
 def headers_are_cut_and_joined(data: bytes) -> None:
     head = headers.split(data)
     assert b"".join(field.raw for field in head.fields) + head.separator + data[head.body_start :] == data
