@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from lab.gnupghome import stop_agent
 from lab.ports import free_port
 from lab.public import WebPublic
@@ -18,6 +19,8 @@ from lab.tls import Identity, make_identity
 from lab.waiting import wait_for
 
 from relay.channel.client import Channel
+from relay.config import load
+from relay.daemon import tls
 from relay.model import Address
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import ChannelError
@@ -111,17 +114,22 @@ def test_over_tcp_both_ends_show_a_certificate_of_the_authority(tmp_path: Path) 
     ours, foreign = make_identity(tmp_path / "authority"), make_identity(tmp_path / "foreign")
     port = free_port()
     keys = {"certificate": str(ours.certificate), "key": str(ours.key), "ca_file": str(ours.certificate)}
-    with WebPublic({"channel": f"127.0.0.1:{port}", "channel_tls": keys}) as web:
+    there = {"channel": f"127.0.0.1:{port}", "channel_tls": keys}
+    with WebPublic(there) as web:
         web.start()
-        _put(port, ours.client(shows_itself=True), web)
+        file = tmp_path / "config.yaml"
+        file.write_text(yaml.safe_dump({"policy": [], "web": there}))
+        relays = tls.channel(load(file), ssl.Purpose.SERVER_AUTH)
+        assert relays
+        _put(port, relays, web)
+        with pytest.raises(ChannelError, match="not one of the authority"):
+            _put(port, _both(foreign), web)
         stranger = ours.client()
         with pytest.raises(ChannelError):
             _put(port, stranger, web)
         stranger.load_cert_chain(foreign.certificate, foreign.key)
         with pytest.raises(ChannelError):
             _put(port, stranger, web)
-        with pytest.raises(ChannelError, match="not one of the authority"):
-            _put(port, _both(foreign), web)
         assert web.raw(b"GET /objects/certificates HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").startswith(
             b"HTTP/1.1 404"
         )
@@ -131,9 +139,9 @@ def _both(identity: Identity) -> ssl.SSLContext:
     return identity.client(shows_itself=True)
 
 
-def _put(port: int, tls: ssl.SSLContext, web: WebPublic) -> None:
+def _put(port: int, context: ssl.SSLContext, web: WebPublic) -> None:
     async def put() -> None:
-        channel = Channel(HttpPlace("127.0.0.1", port), tls)
+        channel = Channel(HttpPlace("127.0.0.1", port), context)
         try:
             await channel.put(PublicObject(ObjectKind.CERTIFICATES, "hopital.example/policy", b""))
         finally:
