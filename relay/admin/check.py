@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from relay.admin import own_check
+from relay.admin.decryption_check import decryption
 from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
@@ -71,7 +72,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("sources", _sources),
         ("service", _service),
         ("postfix", _postfix),
-        *([("own addresses", own_check.addresses)] if config.own.domains else []),
+        *([("own addresses", own_check.addresses), ("decryption", decryption)] if config.own.domains else []),
         *([("incoming mail", _incoming)] if config.inbound.listen else []),
         *([("public service", reached)] if config.web.linked else []),
         *more,

@@ -47,7 +47,7 @@ class OwnParts:
 
     async def _both(self) -> tuple[OwnCertificates, Rotation]:
         if self._made is None:
-            maker = await _maker(self.config, self.store)
+            maker = await build_maker(self.config, self.store)
             keys, times = self.store.own_keys, lifetimes(self.config)
             certificates = OwnCertificates(keys, maker, self.config.own.domains, times)
             self._made = certificates, Rotation(keys, maker, times, past=self.past)
@@ -106,7 +106,8 @@ def lifetimes(config: Config) -> Lifetimes:
     return Lifetimes(config.own.subkey.valid, config.own.subkey.renew, config.own.subkey.keep)
 
 
-async def _maker(config: Config, store: Store) -> KeyMaker:
+async def build_maker(config: Config, store: Store) -> KeyMaker:
+    """What makes and changes certificates with the engine. Raises `OwnError` without the organisation's key."""
     organisation = await store.own_keys.organisation()
     if organisation is None:
         raise OwnError("the organisation has no key yet: pgp-relay own create NAME")
