@@ -12,6 +12,7 @@ from relay.config.base import Contradiction, Section, setting
 from relay.config.values import Duration, File, Kind, Size, Text
 from relay.model.endpoint import is_loopback
 from relay.model.pickup import Handover
+from relay.model.public import LARGEST_OBJECT
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -31,6 +32,12 @@ def _colour(text: str) -> str:
     if not _COLOUR.fullmatch(text):
         raise ValueError("a colour is written #1f5fa8")
     return text.lower()
+
+
+def _storable(size: int) -> int:
+    if size > LARGEST_OBJECT - (4 << 20):
+        raise ValueError("is at most 60MiB: the public web service takes no more")
+    return size
 
 
 PageUrl = Annotated[str, AfterValidator(_page_url), Kind("URL")]
@@ -56,7 +63,7 @@ class PickupKeys(Section):
     phrase: Text | None = setting(
         None, "A phrase that your correspondents know. It stands in every such mail, and tells it from a false one."
     )
-    max_size: Size = setting("30MiB", "A larger mail is refused.")
+    max_size: Annotated[Size, AfterValidator(_storable)] = setting("30MiB", "A larger mail is refused; at most 60MiB.")
     organisation: Text | None = setting(
         None, "Your name, on the page and in these mails; null: that in `notices.from`."
     )

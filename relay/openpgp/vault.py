@@ -15,7 +15,7 @@ from relay.openpgp import call
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.home import reachable
 
-SECRET = "pickup.secret"  # noqa: S105  the name of a file
+SECRET = "preset-secret"  # noqa: S105  the name of a file
 SECONDS = 30.0
 LONGEST = 1000
 """Octets of a text."""
