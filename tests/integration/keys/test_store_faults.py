@@ -88,7 +88,7 @@ async def test_a_read_only_store_is_read_and_every_write_told(tmp_path: Path) ->
         assert [str(r) for r in await _write_all(store)] == ["the store is read-only"] * 2
 
 
-SCHEMA = 64 * 4096
+SCHEMA = 96 * 4096
 """Octets in which the schema stands, as SQLite lays out a new store: without it a store does not open."""
 
 

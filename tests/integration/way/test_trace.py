@@ -75,18 +75,19 @@ def change(relay: Relay, *statements: str) -> None:
             database.execute(statement)
 
 
+# Row 1 is the import of the key that KNOWN has.
 CHANGES = {
     "UPDATE trace SET recipient = 'other@x.example' WHERE number = 2": "row 2: altered",
     "UPDATE trace SET action = 'pass' WHERE number = 2": "row 2: altered",
     "DELETE FROM trace WHERE number = 2": "row 2: missing",
     "DELETE FROM trace WHERE number = 1": "row 1: missing",
-    "DELETE FROM trace WHERE number = 3": "row 3: missing at the end",
+    "DELETE FROM trace WHERE number = 4": "row 4: missing at the end",
 }
 
 
 def test_a_row_that_was_altered_or_taken_out_shows(bench: Bench) -> None:
     send(bench.relay, UNKNOWN, KNOWN, "b@must.example")
-    assert b"3 rows checked, the chain holds" in bench.relay.run("trace", "--verify").stdout
+    assert b"4 rows checked, the chain holds" in bench.relay.run("trace", "--verify").stdout
     file = bench.relay.keyring / "store.db"
     with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(":memory:")) as whole:
         database.backup(whole)
@@ -105,12 +106,12 @@ def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_l
     bench.relay.stop()
     bench.relay.start()  # the newest hash is told at every start, and daily
     logged = anchors(bench.relay, 2)[-1]
-    cut = "UPDATE trace_chain SET number = 2, hash = (SELECT hash FROM trace WHERE number = 2) WHERE name = 'head'"
+    cut = "UPDATE trace_chain SET number = 3, hash = (SELECT hash FROM trace WHERE number = 3) WHERE name = 'head'"
     assert bench.relay.run("trace", "--verify", "--head", logged).returncode == 0
-    change(bench.relay, cut, "DELETE FROM trace WHERE number = 3")
+    change(bench.relay, cut, "DELETE FROM trace WHERE number = 4")
     assert bench.relay.run("trace", "--verify").returncode == 0
     done = bench.relay.run("trace", "--verify", "--head", logged, check=False)
-    assert (done.returncode, done.stderr.decode().strip()) == (1, "row 3: missing at the end")
+    assert (done.returncode, done.stderr.decode().strip()) == (1, "row 4: missing at the end")
     assert bench.relay.run("trace", "--verify", "--head", "3:abc", check=False).returncode == 2
 
 
@@ -132,9 +133,9 @@ def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench)
     deadline = time.monotonic() + 20
     while bench.relay.trace():
         assert time.monotonic() < deadline
-    assert anchors(bench.relay, 2)[-1].startswith("2:")
+    assert anchors(bench.relay, 2)[-1].startswith("3:")
     verified = bench.relay.run("trace", "--verify").stdout
     assert b"the chain holds" in verified
-    assert b"newest  2:" in verified
+    assert b"newest  3:" in verified
     send(bench.relay, UNKNOWN)
     assert b"1 rows checked" in bench.relay.run("trace", "--verify").stdout
