@@ -16,6 +16,7 @@ from relay.model import Address
 from relay.model.errors import OwnError, RelayError
 from relay.openpgp import signing
 from relay.openpgp.own import GnuPGKeyMaker
+from relay.openpgp.own_signing import signs_here
 from relay.own.certificates import Lifetimes, OwnCertificates
 from relay.own.existing import ListedElsewhere, ListedInFile, OnlyAdded
 from relay.own.ports import Existing, KeyMaker
@@ -75,6 +76,7 @@ def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, e
         existing=existing,
         certificates=parts.certificates,
         failed=_tell,
+        signs_here=partial(signs_here, config.keyring),
     )
     return Authors(
         configured,

@@ -32,6 +32,7 @@ class Senders:
         existing: Existing,
         certificates: Callable[[], Awaitable[OwnCertificates]],
         failed: Callable[[RelayError], None],
+        signs_here: Callable[[OwnKey], bool] = lambda _key: True,
         patience: float = PATIENCE,
     ) -> None:
         self._register = register
@@ -39,17 +40,18 @@ class Senders:
         self._existing = existing
         self._certificates = certificates
         self._failed = failed
+        self._signs_here = signs_here
         self._patience = patience
         self._making: dict[Address, asyncio.Task[OwnKey | None]] = {}
         self._turn = asyncio.Lock()
 
     async def key(self, address: Address) -> OwnKey | None:
-        """The certificate that may sign for this address; None: there is none, or not yet."""
+        """The certificate that may sign for this address; None: there is none, or not yet on this node."""
         if not self._is_own(address):
             return None
         known = await self._register.get(address)
         if known is not None:
-            return known if known.signs else None
+            return known if known.signs and self._signs_here(known) else None
         return await self._first(address) if await self._existing.knows(address) else None
 
     async def _first(self, address: Address) -> OwnKey | None:

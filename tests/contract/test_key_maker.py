@@ -23,6 +23,7 @@ from relay.model.own import OwnKey
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.own import GnuPGKeyMaker
+from relay.openpgp.own_signing import signs_here
 from relay.openpgp.sequoia.own import SequoiaKeyMaker
 from relay.own.ports import KeyMaker
 
@@ -119,6 +120,21 @@ async def test_a_new_subkey_is_used_by_correspondents_and_the_old_one_still_open
     assert ours.opened(rotated, new) == b"reply"
     assert ours.opened(rotated, old) is None, "what was captured cannot be opened once its subkey is deleted"
     assert not any(ours.home.rglob("*.key~")), "nothing of it is kept beside"
+
+
+async def test_whether_an_address_can_sign_here_is_seen_by_its_own_secret_part_alone(ours: Ours) -> None:
+    martin, other = await ours.maker.make([MARTIN, OTHER], VALID)
+    await ours.maker.forget(martin.subkeys[0])
+    assert signs_here(ours.home, martin), "it cannot decrypt any more, and signs"
+    folder = ours.home / "private-keys-v1.d"
+    for file in folder.glob("*.key"):
+        file.rename(file.with_suffix(".away"))
+        if not signs_here(ours.home, martin):
+            break
+        file.with_suffix(".away").rename(file)
+    else:
+        pytest.fail("no secret part was needed")
+    assert signs_here(ours.home, other)
 
 
 async def test_of_deleted_subkeys_no_secret_part_stays_and_all_others_do(ours: Ours) -> None:

@@ -55,6 +55,9 @@ class Everybody:
 
 
 class Bench:
+    here = True
+    """The secret parts are on this node."""
+
     def __init__(self, store: Store, existing: Existing | None = None, patience: float = 20.0) -> None:
         self.store, self.maker, self.told = store, Maker(), list[RelayError]()
         self.maker.may_go_on.set()
@@ -64,6 +67,7 @@ class Bench:
             existing=existing or Everybody(),
             certificates=self.certificates,
             failed=self.told.append,
+            signs_here=lambda _key: self.here,
             patience=patience,
         )
 
@@ -161,3 +165,12 @@ async def test_a_file_is_read_again_when_it_changes_and_kept_when_it_cannot_be_r
         await existing.addresses()
     file.unlink()
     assert await existing.knows(DESK)
+
+
+async def test_on_a_node_that_does_not_have_its_secret_part_yet_it_signs_nothing_and_none_is_made(bench: Bench) -> None:
+    key = await bench.senders.key(MARTIN)
+    bench.here = False
+    assert await bench.senders.key(MARTIN) is None
+    bench.here = True
+    assert await bench.senders.key(MARTIN) == key
+    assert bench.maker.made == [MARTIN]
