@@ -55,10 +55,12 @@ class Report:
     ending: Sequence[Ending] = ()
     wanted: Sequence[Wanted] = ()
     proposed: Sequence[Entry] = ()
+    unread: int = 0
+    """Mails that wait to be picked up. They alone are no reason to write."""
 
     @property
     def empty(self) -> bool:
-        """Nothing."""
+        """Nothing that is worth a mail."""
         return not (self.ending or self.wanted or self.proposed)
 
 
@@ -73,6 +75,7 @@ class _Words:
     mails: str
     proposed: str
     decide: str
+    unread: str
     more: str
     foot: str
 
@@ -88,6 +91,7 @@ _WORDS = {
         mails="{mails} mails",
         proposed="Keys that were found, but not taken in place of the ones you imported. Check each with its owner:",
         decide="pgp-relay keys approve {fingerprint}   or   pgp-relay keys reject {fingerprint}",
+        unread="Mails that wait to be picked up and were not read yet: {number} (pgp-relay pickup list)",
         more="… and {number} more: {command}",
         foot="Written by pgp-relay on {hostname}, once a day and only when there is something to tell.",
     ),
@@ -102,6 +106,7 @@ _WORDS = {
         proposed="Clés trouvées, mais qui ne remplacent pas celles que vous avez importées. Vérifiez chacune auprès de "
         "son propriétaire\xa0:",
         decide="pgp-relay keys approve {fingerprint}   ou   pgp-relay keys reject {fingerprint}",
+        unread="Courriels à retirer sur la page, pas encore lus\xa0: {number} (pgp-relay pickup list)",
         more="… et {number} de plus\xa0: {command}",
         foot="Envoyé par pgp-relay depuis {hostname}, au plus une fois par jour et seulement en cas de besoin.",
     ),
@@ -149,7 +154,8 @@ class Daily:
             (words.proposed, [self._proposed(one) for one in report.proposed], "pgp-relay keys list"),
         )
         blocks = ["\n\n".join([title, *self._bounded(items, command)]) for title, items, command in parts if items]
-        return "\n\n\n".join([*blocks, words.foot.format(hostname=self.hostname)]) + "\n"
+        unread = [words.unread.format(number=report.unread)] if report.unread else []
+        return "\n\n\n".join([*blocks, *unread, words.foot.format(hostname=self.hostname)]) + "\n"
 
     def _bounded(self, items: list[str], command: str) -> list[str]:
         left = len(items) - MOST

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from relay.model import Address
 from relay.model.pickup import Pickup, PickupState
@@ -57,6 +57,13 @@ class Pickups:
         wanted = select(*_COLUMNS).where(pickups.c.state != PickupState.INACTIVE.value)
         rows = await self._database.read(lambda c: c.execute(wanted.order_by(pickups.c.created.desc())).all())
         return [_pickup(row) for row in rows]
+
+    async def unread(self, now: float) -> int:
+        """How many can be opened and were not."""
+        wanted = select(func.count()).where(
+            pickups.c.state == PickupState.ACTIVE.value, pickups.c.expires > now, pickups.c.opened.is_(None)
+        )
+        return int(await self._database.read(lambda c: c.execute(wanted).scalar_one()))
 
     async def ending(self, before: float) -> list[Pickup]:
         """Those that end before this time and still are on the public service, or may be."""

@@ -37,9 +37,11 @@ async def test_an_attempt_finds_what_an_earlier_one_has_made(store: Store) -> No
 
 
 async def test_it_is_opened_once(store: Store) -> None:
-    await store.pickups.put(ONE)
+    await store.pickups.put(replace(ONE, state=PickupState.ACTIVE))
+    assert [await store.pickups.unread(at) for at in (5.0, 9e9)] == [1, 0]
     assert [await store.pickups.mark_opened(ONE.id, at) for at in (5.0, 6.0)] == [True, False]
     assert (await store.pickups.get(ONE.id) or ONE).opened == 5.0
+    assert await store.pickups.unread(5.0) == 0
 
 
 async def test_a_code_given_beforehand_counts_until_it_is_used_or_over(store: Store) -> None:

@@ -71,6 +71,7 @@ class DailyReport:
             ending=[ending for ending in endings if ending],
             wanted=await self._wanted(now - DAY),
             proposed=[proposal.entry for proposal in await self.store.certificates.proposed(_MOST_READ)],
+            unread=await self.store.pickups.unread(now),
         )
 
     async def _wanted(self, since: float) -> list[Wanted]:

@@ -85,3 +85,10 @@ def test_a_contact_outside_ascii() -> None:
 def test_an_address_that_is_no_unicode_spoils_nothing() -> None:
     odd = b"b\xffb@ville.example".decode("utf-8", "surrogateescape")
     assert "b?b@ville.example" in text(Report(ending=[Ending(entry(1, odd), 60)]))
+
+
+def test_mails_that_wait_to_be_picked_up_are_counted_beside_what_there_is_to_tell() -> None:
+    body = text(Report(ending=[Ending(entry(1), 60)], unread=3))
+    assert "not read yet: 3 (pgp-relay pickup list)" in body
+    assert "picked up" not in text(Report(ending=[Ending(entry(1), 60)]))
+    assert Report(unread=3).empty
