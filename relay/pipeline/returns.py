@@ -9,6 +9,7 @@ automatic answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -59,15 +60,15 @@ class ReturnPaths:
         The mail is known from then on, wherever it goes. A null sender stays. Raises `StoreError`: then it may not go.
         """
         envelope = headers_returned(inbound.envelope.only(recipients), content)
-        await self.opened.note(opened_mark.own_identifiers(split(content)))
+        noting = self.opened.note(opened_mark.own_identifiers(split(content)))
         if envelope.sender is None:
+            await noting
             return envelope
         token = new_token()
         header = returned(content).encode("utf-8", "surrogateescape")
         options = inbound.envelope.options
-        await self.tokens.expect(
-            token, Returnable(inbound.id, envelope.sender, envelope.recipients, options, header, inbound.received)
-        )
+        mail = Returnable(inbound.id, envelope.sender, envelope.recipients, options, header, inbound.received)
+        await asyncio.gather(noting, self.tokens.expect(token, mail))  # the store commits both at once
         return replace(envelope, sender=self.path.for_token(token, envelope.recipients[0].address))
 
 
