@@ -27,7 +27,7 @@ class Signature:
     """One signature over the whole content."""
 
     fingerprint: str | None
-    """Of the primary key of the certificate given that made it; None where none did."""
+    """Of the primary key of the certificate given that made it, or (`BAD`) that it names; None: there is none."""
     key_id: str
     """Of the key or subkey that it names as its maker, 16 upper-case digits."""
     made: int

@@ -67,8 +67,10 @@ def _makers(said: signature.Signature, signers: Sequence[Certificate]) -> Iterat
 
 
 def _now(said: signature.Signature, signer: Certificate, maker: Component) -> Validity:
-    """Of one that held when it was made."""
+    """Of one that held when it was made. The stricter reading of a certificate counts, as everywhere."""
     now = time.time()
+    if not signer.primary.valid or not maker.valid:
+        return Validity.BAD
     if signer.primary.revoked or maker.revoked:
         return Validity.REVOKED
     if signer.primary.expired(now) or maker.expired(now) or (said.lasts and said.created + said.lasts <= now):
