@@ -13,6 +13,7 @@
     ├── EngineError           encrypting or opening failed; temporary, whatever the reason
     │   └── EngineTimeout     … because it took longer than its deadline
     ├── StoreError            the store cannot be read or written; an outage, never "no key"
+    │   └── Crowded           as much waits for the relay as may, of what visitors of the public web service sent
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
     │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
     ├── ListenError           an address that cannot be listened on
@@ -106,6 +107,10 @@ class EngineTimeout(EngineError):
 
 class StoreError(RelayError):
     """The store cannot be used now."""
+
+
+class Crowded(StoreError):
+    """As many events of a kind wait for the relay as may; strangers cause it, so it is no line in the log."""
 
 
 class NextHopError(RelayError):

@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from relay.model.errors import StoreError
 from relay.store.database import BUSY_SECONDS, Database
 from relay.store.migration import migrate
-from relay.store.public_events import Crowded, PublicEvents
+from relay.store.public_events import PublicEvents
 from relay.store.public_objects import PublicObjects
 from relay.store.public_schema import STEPS
 
-__all__ = ["Crowded", "PublicEvents", "PublicObjects", "PublicStore"]
+__all__ = ["PublicEvents", "PublicObjects", "PublicStore"]
 
 
 @dataclass(frozen=True, slots=True)

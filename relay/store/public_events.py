@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from relay.model.errors import StoreError
+from relay.model.errors import Crowded
 from relay.model.public import EventKind, PublicEvent
 from relay.store.database import Database
 from relay.store.public_schema import counter, events
@@ -21,10 +21,6 @@ MOST: Mapping[EventKind, tuple[int, int]] = {
 """How many of a kind wait for the relay, and how many octets: strangers fill no disk, and no kind keeps others out."""
 
 _FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.c.size)
-
-
-class Crowded(StoreError):
-    """As many events of this kind wait as may."""
 
 
 class PublicEvents:

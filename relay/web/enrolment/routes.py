@@ -18,8 +18,9 @@ from http import HTTPStatus
 
 from relay.mail.armor import enarmor
 from relay.model import Address
+from relay.model.errors import Crowded
 from relay.model.public import EventKind, ObjectKind
-from relay.store.public import Crowded, PublicStore
+from relay.store.public import PublicStore
 from relay.web.enrolment.reading import FATAL, LARGEST, KeyRead, NoKey, read_key
 from relay.web.enrolment.tokens import PageTokens
 from relay.web.http.forms import form

@@ -23,7 +23,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from relay.model.endpoint import HttpPlace
-from relay.model.errors import ListenError, StoreError
+from relay.model.errors import Crowded, ListenError, StoreError
 from relay.process.budget import Budget, Lease
 from relay.telemetry import events
 from relay.telemetry.events import Event
@@ -130,6 +130,8 @@ class Server:
             return await self._answer(self._request(asked, length, lease))
         except Refusal as refusal:
             return refusal.answer
+        except Crowded:
+            return said(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="600")
         except StoreError as error:
             events.log().error(Event.FAILED, **events.unforeseen(error))
             return said(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
@@ -156,7 +158,10 @@ class Server:
             if length > most:
                 raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             hold(length)
-            return await asked.content.read()
+            try:
+                return await asked.content.read()
+            except (ConnectionError, web.RequestPayloadError):  # who sent it has gone: no fault of ours
+                raise Refusal(HTTPStatus.BAD_REQUEST) from None
 
         return Request(
             method=asked.method,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 from collections.abc import Iterator
 from html import unescape
 from urllib.parse import urlencode
@@ -163,6 +164,18 @@ def test_a_name_that_is_not_ours_is_misdirected(web: WebPublic, claire: bytes) -
 def test_a_form_that_is_too_large_is_refused(web: WebPublic) -> None:
     assert post(web, "/keys", {"key": "a" * 600_000}).status == 413
     assert post(web, "/keys", {"key": "a" * 300_000}).status == 422
+
+
+def test_who_breaks_off_while_a_form_is_sent_leaves_no_line_in_the_log(web: WebPublic) -> None:
+    """Each was a fault in the log: anybody could fill it."""
+    head = f"POST /keys HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    for linger in (b"\0" * 8, b"\1\0\0\0\0\0\0\0"):  # an end, and a reset
+        with socket.create_connection(("127.0.0.1", web.http), 30) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.sendall(f"{head}X-Forwarded-For: 192.0.2.60\r\nContent-Length: 1000\r\n\r\nkey=".encode())
+    for _ in range(3):
+        assert web.ask("/healthz").status == 200
+    assert {line["event"] for line in web.events} == {"ready"}
 
 
 def test_keys_that_cannot_be_used_are_told_in_words(web: WebPublic, keys: Keys) -> None:

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 import pytest
 
 from relay.model.endpoint import HttpPlace
-from relay.model.errors import StoreError
+from relay.model.errors import Crowded, StoreError
 from relay.web.http.messages import Answer, Handler, Request
 from relay.web.http.server import SMALL_BODY, Bounds, Server
 
@@ -137,6 +137,16 @@ async def test_a_fault_of_ours_is_a_status_and_none_of_its_words(
     assert WORD.encode() not in answer
     assert b"full" not in answer
     assert WORD not in capsys.readouterr().out
+
+
+async def test_where_visitors_have_filled_what_may_wait_that_is_no_line_in_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with serving(raising(Crowded("as many wait as may")), Bounds()) as port:
+        answer = await said(port, LAST)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: 600" in answer
+    assert "failed" not in capsys.readouterr().out
 
 
 async def test_a_request_that_is_answered_before_its_body_has_come_ends_the_connection() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, inspect
 
+from relay.model.errors import Crowded
 from relay.model.public import EventKind, ObjectKind, PublicObject
-from relay.store.public import Crowded, PublicStore
+from relay.store.public import PublicStore
 from relay.store.public_events import MOST
 from relay.store.public_schema import tables
 
