@@ -35,6 +35,7 @@ _COLUMNS = (
     Column("rule", least=12, rank=4),
     Column("reply", rank=5),
     Column("mark", rank=6),
+    Column("signed by", rank=7),
 )
 _COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"))
 
@@ -197,4 +198,5 @@ def _cells(record: Record, look: Look) -> Row:
         record.rule,
         record.reply,
         record.mark,
+        look.key(record.signed_by) if record.signed_by else "",
     )
