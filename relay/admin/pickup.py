@@ -6,6 +6,7 @@ Raises `PickupError` with a sentence, `ChannelError`, `StoreError` and `EngineEr
 from __future__ import annotations
 
 import math
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -16,14 +17,26 @@ from relay.channel.client import Channel
 from relay.config import Config
 from relay.daemon import tls
 from relay.daemon.pickups import build_presets
+from relay.daemon.resources import opened_store
 from relay.model import Address
 from relay.model.errors import PickupError
-from relay.model.pickup import Pickup, PickupState
+from relay.model.pickup import Handover, Pickup, PickupState
 from relay.model.public import ObjectKind
 from relay.store import Store
 
 SHORTEST = 6
 """Characters that name one by the beginning of its id."""
+
+
+async def look(config: Config) -> str:
+    """How many wait, for `check`. Raises `PickupError` where no mail can become one."""
+    keys = config.pickup
+    if keys.code is Handover.SENDER and not config.own.domains:
+        raise PickupError("pickup.code: sender needs own.domains: else nobody is known who could pass a code on")
+    if keys.hook and not os.access(keys.hook, os.X_OK):
+        raise PickupError(f"pickup.hook: {keys.hook} cannot be run: chmod +x it")
+    async with opened_store(config) as store:
+        return f"{await store.pickups.unread(time.time())} not read yet"
 
 
 async def listed(store: Store, *, ended: bool = False) -> list[Pickup]:

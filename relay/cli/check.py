@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import typer
 
+from relay.admin import pickup
 from relay.admin.check import check as look
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import print_json
@@ -27,7 +28,7 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
     $ pgp-relay -c /etc/pgp-relay/config.yaml check
     """
     config = context_of(context).config()
-    more = [("page", compare)] if config.pickup.url else []
+    more = [("pick-ups", pickup.look), ("page", compare)] if config.pickup.url else []
     findings = run(look(config, *more))
     if as_json:
         print_json([asdict(finding) for finding in findings])

@@ -18,6 +18,7 @@ from lab.certificates import make_certificates
 from lab.french_mail import PDF, PDF_NAME, SUBJECT, french_mail
 from lab.password_readers import read_gnupg
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site, text
+from lab.relay import Relay
 from lab.waiting import wait_for
 
 from relay import codes
@@ -310,9 +311,8 @@ def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(si
 def test_from_outside_the_page_is_compared_with_what_it_should_be(site: Site) -> None:
     hashes = dict(line.split("  ")[::-1] for line in site.web.run("web", "hashes").stdout.decode().splitlines())
     served = {path: hashlib.sha256(site.web.ask(path).body).hexdigest() for path in hashes}
-    page = next(
-        row for row in json.loads(site.relay.run("check", "--json", check=False).stdout) if row["name"] == "page"
-    )
+    rows = {row["name"]: row for row in json.loads(site.relay.run("check", "--json", check=False).stdout)}
+    page = rows["page"]
     other = Path(site.relay.file.parent / "other.yaml")
     other.write_text(
         site.relay.file.read_text().replace("Le chat dort", "x").replace("pickup:", "pickup:\n  colour: '#000000'")
@@ -321,4 +321,15 @@ def test_from_outside_the_page_is_compared_with_what_it_should_be(site: Site) ->
 
     assert served == hashes
     assert page["ok"], page
+    assert rows["pick-ups"]["message"].endswith("not read yet")
     assert [row["ok"] for row in json.loads(told) if row["name"] == "page"] == [False]
+
+
+def test_check_says_why_no_mail_can_be_picked_up(tmp_path: Path) -> None:
+    program = tmp_path / "sms"
+    program.write_text("#!/bin/sh\n")
+    url = {"url": "http://127.0.0.1:1"}
+    for pickup, told in (({}, "needs own.domains"), ({"code": "hook", "hook": str(program)}, "chmod +x")):
+        with Relay({"pickup": {**url, **pickup}, "web": {"public": "127.0.0.1:1"}}) as relay:
+            rows = json.loads(relay.run("check", "--json", check=False).stdout)
+        assert [told in row["message"] for row in rows if row["name"] == "pick-ups"] == [True]
