@@ -60,7 +60,7 @@ def lines(standing: Standing, look: Look) -> Iterator[Line]:
     yield from _configuration(standing)
     yield Line("now", _now(told))
     if told["nodes"]["running"] > 1:
-        yield Line("nodes", f"{told['nodes']['running']:g} run, {told['nodes']['differing']:g} of them differ")
+        yield Line("nodes", _nodes(told["nodes"]))
     yield Line("so far", _so_far(told))
     yield Line("encrypted", f"last {look.moment(told['last_encryption'], 'never')}")
     yield Line("keys", _keys(told["certificates"]))
@@ -90,6 +90,11 @@ def _now(told: Told) -> str:
         f"{told['per_second']:g} messages a second, {told['in_progress']} in hand, "
         f"{workers['alive']} of {workers['configured']} workers"
     )
+
+
+def _nodes(nodes: Told) -> str:
+    differing = f"{nodes['differing']:g} unlike this one: pgp-relay nodes" if nodes["differing"] else "all alike"
+    return f"{nodes['running']:g} run, {differing}"
 
 
 def _so_far(told: Told) -> str:

@@ -279,7 +279,8 @@ def _replace(connection: Connection, latest: Mapping[str, Entry]) -> None:
     _delete(connection, latest)
     for chunk in _chunks(latest):
         connection.execute(delete(rejected).where(rejected.c.fingerprint.in_(chunk)))
-    connection.execute(insert(certificates), [_row(entry) for entry in latest.values()])
+    for entries in _chunks(latest.values()):  # a server ends a transaction that says nothing for seconds
+        connection.execute(insert(certificates), [_row(entry) for entry in entries])
     owned = [{"address": a, "fingerprint": f} for f, entry in latest.items() for a in _address_keys(entry)]
     if owned:
         connection.execute(insert(addresses), owned)
