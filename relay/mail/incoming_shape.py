@@ -104,13 +104,12 @@ def _encrypted(content: bytes, whole: Part, kind: ContentType) -> Encrypted | Re
     version, data = found.parts
     if _kind(version) != "application/pgp-encrypted" or _kind(data) != "application/octet-stream":
         return Reason.MIXED
+    if mime.encoding(data.head) in mime.IDENTITY:
+        return _of_armor(content, data.start, data.end)  # a large one is not copied
     octets = mime.octets(content, data)
     if octets is None:
         return Reason.DAMAGED
-    if octets[:1] >= b"\x80":
-        return Encrypted(octets)
-    armored = _armored(octets)
-    return armored if isinstance(armored, Reason) else Encrypted(armored.data)
+    return Encrypted(octets) if octets[:1] >= b"\x80" else _of_armor(octets, 0, len(octets))
 
 
 def _inline(content: bytes, whole: Part, kind: ContentType) -> Encrypted | Cleartext | Reason | None:
@@ -119,21 +118,26 @@ def _inline(content: bytes, whole: Part, kind: ContentType) -> Encrypted | Clear
         return None
     text = mime.octets(content, whole) or b""
     if text.lstrip(armor.SPACE).startswith(_MESSAGE):
-        return _armored(text, kind.get("charset"))
+        return _armored(text, 0, len(text), kind.get("charset"))
     one = text.count(_CLEARTEXT) == text.count(_CLEARTEXT_END) == 1 and _MESSAGE not in text
     return Cleartext(text) if one and text.rstrip(armor.SPACE).endswith(_CLEARTEXT_END) else None
 
 
-def _armored(text: bytes, charset: bytes = b"") -> Encrypted | Reason:
-    """The one armored message in a text that has nothing else in it but white space."""
+def _of_armor(text: bytes, start: int, end: int) -> Encrypted | Reason:
+    found = _armored(text, start, end)
+    return found if isinstance(found, Reason) else Encrypted(found.data)
+
+
+def _armored(text: bytes, start: int, end: int, charset: bytes = b"") -> Encrypted | Reason:
+    """The one armored message in `text[start:end]`, which has nothing else in it but white space."""
     try:
-        found = list(armor.locate(text))
+        found = list(armor.locate(text, start, end))
     except OpenPgpError:
         return Reason.DAMAGED
     if not found:
         return Reason.DAMAGED
     one = found[0]
-    if len(found) > 1 or text[: one.start].strip(armor.SPACE) or text[one.end :].strip(armor.SPACE):
+    if len(found) > 1 or text[start : one.start].strip(armor.SPACE) or text[one.end : end].strip(armor.SPACE):
         return Reason.MIXED
     if one.block.kind != "MESSAGE":
         return Reason.DAMAGED

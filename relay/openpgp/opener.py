@@ -63,8 +63,10 @@ class OwnOpener:
             clear = decrypted(packets.body(message, found.data), session_key)
         except OpenPgpError:
             return Closed(Reason.DAMAGED)
-        read = signed_message.read(clear, signed_message.bound(len(message), self._most))
-        del clear  # it may be large
+        most = signed_message.bound(len(message), self._most)
+        del message, found  # they may be large
+        read = signed_message.read(clear, most)
+        del clear
         return await self._judged(read, signers)
 
     async def verify(self, content: bytes, signature: bytes, signers: Sequence[Certificate]) -> tuple[Signature, ...]:

@@ -7,14 +7,14 @@ in a process of the pool. Raises `EngineError`, which is an outage and never a r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.mail import headers, incoming_shape, inside
-from relay.mail.headers import Field
+from relay.mail.headers import Field, Head
 from relay.mail.incoming_shape import Cleartext, Encrypted, Signed
 from relay.mail.inside import Inside
 from relay.model import Certificate
-from relay.model.opened import Closed, Entitled, Reason, Signature, Validity
+from relay.model.opened import Closed, Entitled, Opened, Reason, Signature, Validity
 from relay.pipeline.ports import Opener
 from relay.process.pool import Document
 
@@ -55,31 +55,38 @@ OpenInPool = Callable[[OpenJob, Document], Awaitable[Finding | Reason]]
 
 
 async def examined(opener: Opener, job: OpenJob) -> Finding | Reason:
-    """What is in it, or why it stays closed."""
-    match incoming_shape.protection(job.content):
-        case Encrypted() as form if job.entitled:
-            return await _opened(opener, job, form, job.entitled)
-        case Signed() as form:
+    """What is in it, or why it stays closed. Of a large mail each form is released as soon as the next is there."""
+    form, outer = incoming_shape.protection(job.content), headers.split(job.content)
+    entitled, signers = job.entitled, job.signers
+    del job
+    match form:
+        case Encrypted() if entitled:
+            opening = opener.open(form.data, entitled, signers)
+            form = replace(form, data=b"")
+            return await _inside(opener, signers, await opening, form, outer)
+        case Signed():
             subject = inside.protected_subject(headers.split(form.content))
-            return Finding(await _verified(opener, form, job.signers), subject, subject is not None)
+            return Finding(await _verified(opener, form, signers), subject, subject is not None)
         case Cleartext(message=message):
-            found = await opener.read_signed(message, job.signers)
+            found = await opener.read_signed(message, signers)
             return Finding((_UNREADABLE,) if isinstance(found, Closed) else found.signatures)
         case _:
             return Reason.DAMAGED
 
 
-async def _opened(opener: Opener, job: OpenJob, form: Encrypted, entitled: Entitled) -> Finding | Reason:
-    opened = await opener.open(form.data, entitled, job.signers)
+async def _inside(
+    opener: Opener, signers: Sequence[Certificate], opened: Opened | Closed, form: Encrypted, outer: Head
+) -> Finding | Reason:
+    """What is taken of an opened message."""
     if isinstance(opened, Closed):
         return opened.reason
-    found = inside.read(opened.content, form, headers.split(job.content))
+    found, signatures = inside.read(opened.content, form, outer), opened.signatures
+    del opened
     if isinstance(found, Reason):
         return found
-    signatures = opened.signatures
     covered = bool(signatures)
     if not signatures and found.signed:
-        signatures, covered = await _verified(opener, found.signed, job.signers), found.subject_within_signature
+        signatures, covered = await _verified(opener, found.signed, signers), found.subject_within_signature
     return Finding(signatures, found.subject, covered and bool(found.subject), found.structural, bytes(found.body))
 
 
