@@ -1,15 +1,16 @@
 """The running relay's link to the public web service: publishes what has changed, and takes what visitors did.
 
-An event is handed to its kind's handler, and is over once the handler returns; a handler that raises `RelayError` gets
-it again in the next round. A process that dies between the two gets it again as well: handlers do nothing twice for
-one event. Of several processes one takes events at a time. A service that cannot be reached is one line in the log, and
-another one when it is back; no mail waits for it.
+An event is handed to its kind's handler, and is over once the handler returns. A handler that raises gets it again
+later, so handlers do nothing twice for one event; a process that dies in between comes to the same. No event keeps
+others waiting, and nothing that a stranger sends ends the link. Of several processes one takes events at a time. A
+service that cannot be reached is one line in the log, and another one when it is back; no mail waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from relay.channel.client import Channel
@@ -25,6 +26,10 @@ from relay.telemetry.events import Event
 EVERY = 2.0
 AGAIN = 5.0
 """Seconds between two rounds; after one that failed."""
+PATIENCE = 1.0
+"""Seconds that events wait for what is being published."""
+RETRY, STUCK = 30.0, 3600.0
+"""Seconds after which an event is tried again; where what went wrong was not foreseen."""
 DUTY = "public events"
 LEASE = 300.0
 
@@ -43,29 +48,54 @@ class PublicLink:
         publishers: Sequence[Publisher],
         handlers: Mapping[EventKind, Handler],
         leases: Leases,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.channel = channel
         self._publishers = publishers
+        self._publishing: asyncio.Task[None] | None = None
         self._handlers = handlers
         self._leases = leases
+        self._clock = clock
+        self._later: dict[int, float] = {}
+        """The numbers of events that could not be handled, and when they are tried again."""
 
     async def round(self) -> None:
-        """Publish, then take what is there. Raises `ChannelError`."""
-        for publish in self._publishers:
-            await publish(self.channel)
-        found = await self.channel.events()
-        if found and await self._leases.take(DUTY, LEASE):
-            try:
-                while found:
-                    for event in found:
-                        await self._take(event)
-                    found = await self.channel.events(found[-1].number)
-            finally:
-                await self._leases.done(DUTY, 0.0)
+        """Publish, and take what is there, also while very much is being published. Raises `ChannelError`."""
+        publishing = self._publishing = self._publishing or asyncio.create_task(self._publish())
+        await asyncio.wait({publishing}, timeout=PATIENCE)
+        if publishing.done():
+            self._publishing = None
+            publishing.result()
+        await self._take_all()
 
     async def close(self) -> None:
-        """End its connections."""
+        """End what is being published, and the connections."""
+        if self._publishing:
+            self._publishing.cancel()
+            await asyncio.wait({self._publishing})
         await self.channel.close()
+
+    async def _publish(self) -> None:
+        for publish in self._publishers:
+            await publish(self.channel)
+
+    async def _take_all(self) -> None:
+        held = False
+        try:
+            found = await self.channel.events()
+            while found:
+                for event in filter(self._is_due, found):
+                    held = held or bool(await self._leases.take(DUTY, LEASE))
+                    if not held:
+                        return
+                    await self._take(event)
+                found = await self.channel.events(found[-1].number)
+        finally:
+            if held:
+                await self._leases.done(DUTY, 0.0)
+
+    def _is_due(self, event: PublicEvent) -> bool:
+        return self._later.get(event.number, 0.0) <= self._clock()
 
     async def _take(self, event: PublicEvent) -> None:
         handler = self._handlers.get(event.kind)
@@ -73,18 +103,23 @@ class PublicLink:
             events.log().warning(Event.PUBLIC_EVENT_DROPPED, kind=event.kind)
         else:
             octets = await self.channel.octets(event) if event.size else b""
-            if octets is None or not await _handled(handler, event, octets):
+            if octets is None:
                 return
+            if again := await _handled(handler, event, octets):
+                self._later[event.number] = self._clock() + again
+                return
+        self._later.pop(event.number, None)
         await self.channel.done(event)
 
 
-async def _handled(handler: Handler, event: PublicEvent, octets: bytes) -> bool:
+async def _handled(handler: Handler, event: PublicEvent, octets: bytes) -> float:
+    """0: it is done; else the seconds after which it is tried again."""
     try:
         await handler(event, octets)
-    except RelayError as error:
+    except Exception as error:  # noqa: BLE001  a stranger wrote the event: nothing in it may end the link
         events.log().error(Event.FAILED, **events.unforeseen(error))
-        return False
-    return True
+        return RETRY if isinstance(error, RelayError) else STUCK
+    return 0.0
 
 
 def build_channel(config: Config) -> Channel | None:
@@ -115,7 +150,7 @@ async def keep_linked(current: Callable[[], PublicLink | None]) -> None:
             reached = _told(reached=True, before=reached)
         except ChannelError as error:
             reached = _told(reached=False, before=reached, why=str(error))
-        except RelayError as error:
+        except Exception as error:  # noqa: BLE001  the link goes on, as the regular jobs do
             events.log().error(Event.FAILED, **events.unforeseen(error))
         await asyncio.sleep(EVERY if reached else AGAIN)
 
