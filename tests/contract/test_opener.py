@@ -266,6 +266,7 @@ CLOSED: dict[str, tuple[Reason, Callable[[Bed], bytes]]] = {
             "no padding": bytes(24),
             "padding that is longer than all": b"\x11" * 16,
             "two octets": b"\x09\0\0" + b"\x0d" * 13,
+            "another checksum": b"\x09" + crafted.KEY + b"\0\0" + b"\5" * 5,
         }.items()
     },
     **{

@@ -32,6 +32,8 @@ from relay.process.pool import run_in_background
 
 MOST_HERE = 5
 """Certificates that are made in this process, which may handle mail."""
+MOST_AT_ONCE = 200
+"""Certificates that are handed to the other process at a time, which has its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ class SequoiaKeyMaker(GnuPGKeyMaker):
         """A new certificate for each; their encryption subkeys end in `valid` seconds."""
         if len(addresses) <= MOST_HERE:
             return await make(self._making, addresses, valid)
-        return await run_in_background(len(addresses) << 10, make, self._making, addresses, valid)
+        made: list[OwnKey] = []
+        for at in range(0, len(addresses), MOST_AT_ONCE):
+            some = addresses[at : at + MOST_AT_ONCE]
+            made += await run_in_background(len(some), make, self._making, some, valid)
+        return made
 
 
 async def make(making: Making, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
