@@ -21,11 +21,13 @@ from relay.keys.wkd import answer
 from relay.keys.wkd.reason import Failed
 from relay.mail import (
     armor,
+    bounce,
     cleartext_signed,
     cms,
     encrypted_message,
     headers,
     inside,
+    opened_mark,
     packets,
     pgpmime,
     shape,
@@ -79,6 +81,7 @@ def check(data: bytes) -> None:
     notices_hold_no_other_field(data)
     messages_are_read_whole_or_not_at_all(data)
     incoming_mail_is_read_and_made_anew(data)
+    opened_mail_is_known_again(data)
     with contextlib.suppress(OpenPgpError):
         cms.read_enveloped(data)
     assert shape.shape_of(data) == shape.shape_of(data)
@@ -97,6 +100,17 @@ def messages_are_read_whole_or_not_at_all(data: bytes) -> None:
     for signed in (signed_message.read(data, MOST), cleartext_signed.read(data)):
         if not isinstance(signed, Reason):
             assert len(signed.content) <= max(MOST, len(data) * 2)
+
+
+def opened_mail_is_known_again(data: bytes) -> None:
+    """Whatever a mail is, it is known by our mark in front of it, and where it is carried; a bounce tells a status."""
+    found = opened_mark.traces(data)
+    assert len(found.message_ids) <= opened_mark.MAX_IDENTIFIERS
+    marked = b"X-PGP-Relay: encryption=decrypted\r\n" + data
+    assert opened_mark.traces(marked).marked
+    assert opened_mark.traces(b"Content-Type: message/rfc822\r\n\r\n" + marked).marked
+    if told := bounce.read(data):
+        assert all(failed.status.startswith("5.") for failed in told.failed)
 
 
 def incoming_mail_is_read_and_made_anew(data: bytes) -> None:

@@ -7,6 +7,7 @@ import quopri
 import time
 
 import pytest
+from lab.corpus import needs_corpus, sent
 
 from relay.mail import headers
 from relay.mail.opened_mark import MAX_DEPTH, MAX_IN_FIELD, Traces, own_identifiers, traces
@@ -180,3 +181,10 @@ def test_it_takes_no_longer_than_its_octets(content: bytes) -> None:
     begun = time.process_time()
     traces(content)
     assert time.process_time() - begun < 1.5
+
+
+@needs_corpus
+def test_no_real_message_is_taken_for_one_that_was_decrypted_here() -> None:
+    mails = sent()
+    assert [name for name, content in mails.items() if traces(content).marked] == []
+    assert sum(bool(traces(content).message_ids) for content in mails.values()) > 150
