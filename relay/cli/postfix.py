@@ -74,6 +74,8 @@ def install(  # noqa: PLR0913  each is an option
         done = postfix.install_inbound(config, folder, named=mx, dry=dry_run)
     else:
         done = postfix.install(config, folder, egress=egress, dry=dry_run)
+        if done.changed:
+            postfix.refresh_inbound(config, folder)
     if done.diff and not as_json:
         say(done.diff)
     word = "nothing was changed" if done.diff else "installed" if done.changed else "installed already, nothing changed"

@@ -33,7 +33,7 @@ from lab.postfix import Postfix
 from lab.readers import READERS
 from lab.relay import Relay
 from lab.sink import Sink, Taken
-from lab.way import encrypted_part
+from lab.way import encrypted_part, way
 
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
@@ -152,8 +152,8 @@ def house() -> Iterator[House]:
         stack.enter_context(boxes)
         mta.command("postconf", "-e", f"mailbox_transport=lmtp:inet:127.0.0.1:{boxes.port}")
         _tables(folder, mta.port)
-        for way in ("--egress", "--inbound"):
-            relay.run("postfix", "install", "--config-dir", mta.folder, way)
+        for direction in ("--egress", "--inbound"):
+            relay.run("postfix", "install", "--config-dir", mta.folder, direction)
         relay.start()
         known = make_keypair(f"<{KNOWN}>")
         relay.run("keys", "import", "-", content=known.public)
@@ -272,8 +272,26 @@ def test_check_path_shows_that_forged_results_do_not_survive(house: House) -> No
 def test_uninstalled_postfix_is_what_it_was(house: House) -> None:
     """Last: `install` has edited the files of a running Postfix."""
     both = {file: file.read_bytes() for file in (house.mta.folder / "main.cf", house.mta.folder / "master.cf")}
-    for way in ((), ("--inbound",)):
-        house.relay.run("postfix", "uninstall", "--config-dir", house.mta.folder, *way)
+    for direction in ((), ("--inbound",)):
+        house.relay.run("postfix", "uninstall", "--config-dir", house.mta.folder, *direction)
     assert not any(b"pgp-relay" in file.read_bytes().replace(b"pgp_relay_inbound_milters", b"") for file in both)
     for file, octets in both.items():
         file.write_bytes(octets)
+
+
+def test_with_the_plain_filter_what_our_own_clients_send_through_the_mx_is_encrypted_all_the_same() -> None:
+    """The MX hands everything to the incoming side, which gives mail for other hosts to the outgoing one."""
+    listen, again = free_port(), free_port()
+    settings = {
+        "own": {"domains": ["hopital.example"]},
+        "inbound": {"listen": [f"lmtp://127.0.0.1:{listen}"], "reinject": f"smtp://127.0.0.1:{again}"},
+    }
+    with way(settings) as made:
+        made.know(KNOWN)
+        made.relay.run("postfix", "install", "--inbound", "--config-dir", made.mta.folder)
+        made.mta.reload()
+        mail = f"From: doctor@front.example\r\nTo: {KNOWN}\r\nSubject: {WORD.decode()}\r\n\r\n{WORD.decode()}\r\n"
+        made.mta.submit("doctor@front.example", [KNOWN], mail.encode())
+        (left,) = made.mails(1)
+        assert WORD not in left.content
+        assert encrypted_part(left)

@@ -6,6 +6,7 @@ Raises `PostfixError`.
 """
 
 from relay.admin.postfix.inbound import install as install_inbound
+from relay.admin.postfix.inbound import refresh as refresh_inbound
 from relay.admin.postfix.inbound import show as show_inbound
 from relay.admin.postfix.inbound import uninstall as uninstall_inbound
 from relay.admin.postfix.install import Done, default_folder, install, show, uninstall
@@ -21,6 +22,7 @@ __all__ = [
     "default_folder",
     "install",
     "install_inbound",
+    "refresh_inbound",
     "show",
     "show_inbound",
     "uninstall",

@@ -71,10 +71,11 @@ def show(config: Config) -> str:
 def install(config: Config, folder: Path, *, named: str | None = None, dry: bool = False) -> Done:
     """Put the lines in; what was put in before is replaced. `named`: the service that takes mail from outside."""
     _assure_version()
-    wanted = inbound_settings(config)
     files = read(folder)
     clean = _without_ours(files)
     with copy(clean) as scratch:
+        filtered = parameter(scratch, "content_filter")
+        wanted = inbound_settings(config, outgoing=filtered if filtered.startswith(f"{OUTGOING}:") else "")
         server = mx(scratch, named)
         refuse_services(scratch, wanted.services, wanted.ports)
         edited = _edited(scratch, clean, wanted, server)
@@ -105,9 +106,13 @@ def uninstall(folder: Path) -> Done:
     return Done(changed=bool(changed), notes=(RELOAD, WAITING) if changed else (NOTHING,))
 
 
-def is_installed(folder: Path) -> bool:
-    """Whether a service of Postfix leads its mail to the relay's incoming side."""
-    return any(f"content_filter = {TRANSPORT}:" in line for line in postconf(folder, "-P").splitlines())
+def refresh(config: Config, folder: Path) -> tuple[str, ...]:
+    """Put the lines in again, where they are, after those of outgoing mail have changed; what is to be known."""
+    lines = postconf(folder, "-P", "*/*/content_filter").splitlines()
+    handing = [line.rpartition("/")[0] for line in lines if f"= {TRANSPORT}:" in line]
+    if not handing or not config.inbound.listen:
+        return ()
+    return install(config, folder, named=handing[0]).notes
 
 
 def _without_ours(files: Files) -> Files:

@@ -73,25 +73,33 @@ class InboundSettings:
         return ("content_filter", self.filter), (OVERRIDE, joined), (CANONICAL, maps)
 
 
-def inbound_settings(config: Config) -> InboundSettings:
-    """The lines for this configuration."""
+def inbound_settings(config: Config, *, outgoing: str = "") -> InboundSettings:
+    """The lines for this configuration.
+
+    `outgoing`: the `content_filter` of main.cf that leads outgoing mail to the relay. What comes in at the MX for other
+    hosts, from clients of our own, does not pass it any more: it goes there from the relay's incoming side.
+    """
     keys = config.inbound
     if not keys.listen or keys.reinject is None:
         raise PostfixError("inbound.listen is not set: the relay takes no mail from outside")
     listen = keys.listen[0]
     filter_ = f"{TRANSPORT}:{next_hop(listen)}"
-    services = (handing_over(TRANSPORT, listen, encrypted=config.tls is not None), *_taking_back(config, keys.reinject))
+    services = (
+        handing_over(TRANSPORT, listen, encrypted=config.tls is not None),
+        *_taking_back(config, keys.reinject, outgoing),
+    )
     ports = tuple(str(place.port) for place in keys.listen if place.local and not place.path)
     return InboundSettings(services, filter_, _returns(config), ports)
 
 
-def _taking_back(config: Config, back: Endpoint) -> tuple[Service, ...]:
+def _taking_back(config: Config, back: Endpoint, outgoing: str) -> tuple[Service, ...]:
     """The server for what comes back, unless the relay delivers to another machine."""
     if back.lmtp or back.path or not back.local:
         return ()
     limit = size_limit(config)
     milters = ("smtpd_milters", f"${MILTERS}")
-    options = smtpd_options(back, SYSLOG_NAME, CLEANUP, "no_unknown_recipient_checks")
+    onward = f"permit_auth_destination, check_recipient_access static:{{FILTER {outgoing}}}, " if outgoing else ""
+    options = smtpd_options(back, SYSLOG_NAME, CLEANUP, "no_unknown_recipient_checks", onward)
     smtpd = Service(smtpd_name(back), "inet", "n", "-", "smtpd", (limit, *options, milters))
     held = (("header_checks", HELD),) if config.inbound.hold_closed else ()
     return smtpd, Service(CLEANUP, "unix", "n", "0", "cleanup", (limit, *held))

@@ -74,6 +74,7 @@ def test_both_directions_come_and_go_in_any_order(
 
     postfix.install_inbound(settings, folder)
     postfix.install(settings, folder, egress=egress)
+    postfix.refresh_inbound(settings, folder)
     assert not postfix.install_inbound(settings, folder).changed
     assert {name: len(octets) for name, (octets, *_) in state(folder).items()} == {
         name: len(octets) for name, (octets, *_) in both.items()
@@ -158,6 +159,29 @@ def test_behind_postscreen_it_is_the_smtpd_that_gets_connections_passed(folder: 
     file.write_text(text.replace(line, line[: -len("smtpd")] + "postscreen") + "smtpd pass - - y - - smtpd\n")
     postfix.install_inbound(settings, folder)
     assert "smtpd/pass/content_filter = pgp-relay-inbound:" in value(folder, "-P")
+
+
+@pytest.mark.parametrize("first", ["outgoing", "incoming"])
+def test_mail_of_our_own_clients_that_comes_in_at_the_mx_still_meets_the_outgoing_side(
+    folder: Path, settings: Config, first: str
+) -> None:
+    """It would have left in cleartext: the MX has another filter now."""
+    before = state(folder)
+    if first == "outgoing":
+        postfix.install(settings, folder)
+        postfix.install_inbound(settings, folder)
+    else:
+        postfix.install_inbound(settings, folder)
+        postfix.install(settings, folder)
+        postfix.refresh_inbound(settings, folder)
+    restrictions = value(folder, "-P", "127.0.0.1:10036/inet/smtpd_recipient_restrictions")
+    assert "permit_auth_destination, check_recipient_access static:{FILTER pgp-relay:[127.0.0.1]:10025}" in restrictions
+    postfix.install(settings, folder, egress=True)
+    postfix.refresh_inbound(settings, folder)
+    assert "FILTER" not in value(folder, "-P", "127.0.0.1:10036/inet/smtpd_recipient_restrictions")
+    postfix.uninstall_inbound(folder)
+    postfix.uninstall(folder)
+    assert state(folder) == before
 
 
 @pytest.mark.parametrize("egress", [False, True])
