@@ -67,7 +67,7 @@ async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_dow
     assert down.returncode == 1
     assert header == ["what", "state", "details"]
     assert [name for name, _, _ in lines] == [
-        *("configuration", "keyring", "store", "signing key", "next hop", "sources", "service", "postfix"),
+        *("configuration", "keyring", "store", "nodes", "signing key", "next hop", "sources", "service", "postfix"),
     ]
     assert [line for line in lines if line[1] != "ok"] == [
         ["next hop", "fault", "smtp://127.0.0.1:1 does not answer: start it, or set reinject"],
@@ -211,7 +211,7 @@ def test_explain_reasons_step_by_step_and_sends_and_writes_nothing(site: Relay, 
 
 TRACE = [
     *("time", "id", "queue_id", "message_id", "sender", "recipient", "action", "rule", "reason"),
-    *("fingerprint", "signed_by", "reply", "size"),
+    *("fingerprint", "signed_by", "reply", "size", "direction", "mark", "binding"),
 ]
 
 
@@ -245,7 +245,7 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     assert site.trace() == [*lines, *bounced]
     plain = site.run("trace", "--from", FROM).stdout.decode()
     header, *rows = [line.split("\t") for line in plain.splitlines()]
-    assert header == ["time", "action", "recipient", "reason", "id", "sender", "rule", "reply"]
+    assert header == ["time", "action", "recipient", "reason", "id", "sender", "rule", "reply", "mark"]
     assert [row[1] for row in rows] == [line["action"] for line in lines]
     assert [datetime.fromisoformat(row[0]) for row in rows] == [datetime.fromisoformat(line["time"]) for line in lines]
     assert "bilan" not in plain
@@ -253,7 +253,9 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
 
 def test_verify_tells_that_the_chain_holds_and_which_row_was_altered(site: Relay) -> None:
     whole = json.loads(site.run("trace", "--verify", "--json").stdout)
-    assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 3, None)
+    changes = len(site.run("trace", "--keys", "--json").stdout.splitlines())
+    assert (whole["holds"], whole["checked"], whole["fault"]) == (True, 3 + changes, None)
+    assert changes == 1
     with sqlite3.connect(site.keyring / "store.db") as store:
         store.execute("UPDATE trace SET action = 'encrypt' WHERE action = 'clear'")
     store.close()
