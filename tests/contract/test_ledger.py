@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from lab.postgresql import PostgreSQL, postgresql, programs
 
 from relay.pipeline.ports import Ledger
-from relay.store import Store
+from relay.store import Network, Store
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with await Store.open(tmp_path / "store.db") as store:
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgresql(found) as running:
+        yield running
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+    where = tmp_path / "store.db" if request.param == "SQLite" else request.getfixturevalue("server").url
+    async with await Store.open(where, network=Network("alpha")) as store:
+        await store.database.write(lambda c: c.exec_driver_sql("DELETE FROM ledger"))
         yield store.ledger
 
 

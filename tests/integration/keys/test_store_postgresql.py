@@ -18,7 +18,7 @@ from relay.keys.keyring import Keyring
 from relay.model import Address, Found, Outage, Record
 from relay.model.database_url import PostgresqlUrl
 from relay.model.errors import StoreError
-from relay.store import Network, Selection, Store, locks
+from relay.store import Answer, Network, Result, Selection, Store, locks
 from relay.store.schema import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
 from relay.store.turns import Turns
@@ -139,6 +139,27 @@ async def test_a_process_that_stands_still_in_a_transaction_holds_others_up_for_
         await alpha.trace.write([Record(NOW, "id", *ROW)])
         assert time.monotonic() - begun < FORGOTTEN_SECONDS + 2
         frozen.terminate()
+
+
+async def test_rows_that_two_nodes_write_at_the_same_moment_do_not_collide(server: PostgreSQL) -> None:
+    answer = Answer("wkd", "new@example.org", NOW, Result.NOT_FOUND)
+    async with (
+        await Store.open(server.url, network=Network("alpha")) as alpha,
+        await Store.open(server.url, network=Network("beta")) as beta,
+    ):
+        for number in range(20):
+            both = [
+                write
+                for store in (alpha, beta)
+                for write in (
+                    store.ledger.record(b"%d" % number, ["a@x", "b@x"]),
+                    store.answers.put([answer, Answer("wkd", f"{number}@example.org", NOW, Result.NOT_FOUND)]),
+                    store.leases.take(f"job {number}", 60),
+                )
+            ]
+            results = await asyncio.gather(*both)
+            assert sum(taken is not None for taken in results[2::3]) == 1, "one of them has the job"
+        assert await alpha.ledger.served(b"7") == {"a@x", "b@x"}
 
 
 async def test_a_session_that_takes_no_writes_is_thrown_away(server: PostgreSQL) -> None:
