@@ -275,6 +275,19 @@ async def test_after_a_failure_at_any_step_the_retry_ends_with_one_mail_that_the
     assert locked == b"locked" + str(site.engine.codes.index(code) + 1).encode()
 
 
+async def test_what_can_be_opened_is_announced_again_and_keeps_its_code() -> None:
+    site = Site()
+    STEPS["recipient"](site)
+    await site.run(inbound(PATIENT))
+    shown, stored = set(site.service.shown), dict(site.service.stored)
+    site.outlet.answer = None
+
+    assert await site.run(inbound(PATIENT)) == [250]
+
+    assert (site.service.shown, site.service.stored) == (shown, stored)
+    assert len(site.letters(DOCTOR)) == len(site.engine.codes) == 1
+
+
 async def test_a_recipient_whom_the_next_hop_refuses_bounces_and_the_mail_is_gone() -> None:
     site = Site()
     site.outlet.answer = lambda envelope, _c: refusing(envelope, PATIENT, NEVER)
