@@ -17,6 +17,7 @@ class Fakes:
     count: int = 450
     made: list[int] = field(default_factory=list)
     rounds: int = 0
+    sweeps: int = 0
     again_in: float | None = None
     free: bool = True
 
@@ -25,6 +26,9 @@ class Fakes:
 
     async def add(self, addresses: list[Address]) -> None:
         self.made.append(len(addresses))
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
 
     async def round(self) -> None:
         self.rounds += 1
@@ -50,16 +54,16 @@ def job(fakes: Fakes, seconds: Iterable[float] = repeat(0.0)) -> OwnKeysJob:
 async def test_all_are_made_in_one_round_and_then_it_is_done_for_an_hour() -> None:
     fakes = Fakes()
     await job(fakes).round()
-    assert fakes == Fakes(made=[200, 200, 50], rounds=1, again_in=EVERY)
+    assert fakes == Fakes(made=[200, 200, 50], sweeps=1, rounds=1, again_in=EVERY)
 
 
 async def test_a_round_ends_in_time_and_the_next_goes_on() -> None:
     fakes = Fakes()
     await job(fakes, (0.0, 10.0, WITHIN)).round()
-    assert fakes == Fakes(made=[200], rounds=1, again_in=0.0)
+    assert fakes == Fakes(made=[200], sweeps=1, rounds=1, again_in=0.0)
 
 
-async def test_another_process_does_it() -> None:
+async def test_another_process_does_it_and_secret_parts_are_swept_all_the_same() -> None:
     fakes = Fakes(free=False)
     await job(fakes).round()
-    assert fakes == Fakes(free=False)
+    assert fakes == Fakes(free=False, sweeps=1)
