@@ -12,13 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from relay import codes
 from relay.channel.client import Channel
 from relay.config import Config
 from relay.daemon import tls
 from relay.daemon.pickups import build_presets
 from relay.daemon.resources import opened_store
-from relay.model import Address
+from relay.model import Address, codes
 from relay.model.errors import PickupError
 from relay.model.pickup import Handover, Pickup, PickupState
 from relay.model.public import ObjectKind

@@ -5,7 +5,7 @@ The words have no accents, and no two sound or look alike. The digits and the wo
 
 from __future__ import annotations
 
-from relay import codes
+from relay.model import codes
 
 _WORDS_A_LINE = 8
 

@@ -8,7 +8,7 @@ from relay.admin.keys import Offered
 from relay.cli.fingerprint_words import words
 from relay.cli.output import print_json, say
 from relay.cli.times import Look, moment
-from relay.codes import Language
+from relay.model.codes import Language
 
 _DIGITS = 4
 """Digits of a group, as other programs show fingerprints."""

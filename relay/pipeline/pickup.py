@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from relay import codes
 from relay.mail import headers, pickup_payload
 from relay.mail.hidden_recipients import HiddenRecipients
 from relay.mail.pickup_letters import PickupLetters
-from relay.model import Address, Decision, Envelope, Inbound, Recipient, Reply, replies
+from relay.model import Address, Decision, Envelope, Inbound, Recipient, Reply, codes, replies
 from relay.model import Pickup as PickupDecision
 from relay.model.errors import NextHopError, RelayError
 from relay.model.pickup import Pickup, PickupState

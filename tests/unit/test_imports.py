@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "relay"
 
 FLOORS: tuple[set[str], ...] = (
-    {"codes", "model"},  # codes that people type; values, errors, replies
+    {"model"},  # values, errors, replies
     {"mail", "policy", "process", "store", "telemetry"},
     {"openpgp", "pipeline", "config"},
     {"keys", "own", "smtp", "channel"},
@@ -31,13 +31,13 @@ FLOORS: tuple[set[str], ...] = (
 """Every room of `relay/`, bottom up. A room imports rooms of the floors below its own, within these limits:"""
 
 ONLY: dict[str, set[str]] = {
-    "mail": {"codes", "model"},
+    "mail": {"model"},
     "policy": {"model"},
     "process": {"model"},
     "store": {"model"},
     "telemetry": {"model"},
     "openpgp": {"model", "mail", "process"},
-    "pipeline": {"codes", "model", "mail", "policy", "process", "telemetry"},  # adapters are behind its ports
+    "pipeline": {"model", "mail", "policy", "process", "telemetry"},  # adapters are behind its ports
     "config": {"model", "policy"},  # a rule of the file is a rule of the policy
     "keys": {"model", "mail", "process", "store", "telemetry", "pipeline.ports", "config"},
     "smtp": {"model", "process", "telemetry"},

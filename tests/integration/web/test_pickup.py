@@ -21,7 +21,7 @@ from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site, text
 from lab.relay import Relay
 from lab.waiting import wait_for
 
-from relay import codes
+from relay.model import codes
 
 if TYPE_CHECKING:  # only tests with a browser have it
     from playwright.sync_api import Browser, Page

@@ -14,12 +14,11 @@ import pytest
 from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, found, inbound
 from lab.pickup_fakes import DOCTOR, FakeHook, FakePeople, FakePresets, FakeRegister, FakeService
 
-from relay import codes
 from relay.mail.notice import Kind, Notices, Template, Wording
 from relay.mail.notice_texts import Language
 from relay.mail.pickup_letters import PickupLetters
 from relay.mail.quoted_code import quotes_code
-from relay.model import Envelope, Inbound, Mailbox, Recipient, Reply
+from relay.model import Envelope, Inbound, Mailbox, Recipient, Reply, codes
 from relay.model.address import Address
 from relay.model.pickup import Handover, PickupState
 from relay.pipeline.audit import Audit

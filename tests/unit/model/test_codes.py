@@ -8,8 +8,8 @@ from itertools import combinations
 
 import pytest
 
-from relay import codes
-from relay.codes import Language
+from relay.model import codes
+from relay.model.codes import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
 CODE = "abeille-moulin-tomate-girafe-violon-tulipe"

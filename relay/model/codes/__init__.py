@@ -30,7 +30,7 @@ def new(language: Language) -> str:
 @lru_cache(maxsize=2)
 def words(language: Language) -> tuple[str, ...]:
     """The list of this language, in its order."""
-    return tuple((resources.files("relay.codes") / "words" / f"{language}.txt").read_text("ascii").split())
+    return tuple((resources.files("relay.model.codes") / "words" / f"{language}.txt").read_text("ascii").split())
 
 
 def normalised(typed: str) -> str:
