@@ -5,12 +5,16 @@ Raises `StoreError`.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from relay.model import Record
 from relay.store import Logged, Selection, Store, Verdict
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks for what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,19 @@ class Count:
 def rows(store: Store, wanted: Selection) -> AsyncIterator[Record]:
     """Those that match, oldest first."""
     return store.trace.select(wanted)
+
+
+async def following(store: Store, wanted: Selection) -> AsyncIterator[list[Record]]:
+    """What matches now, then what is written from then on, until the caller stops."""
+    numbers = await store.trace.last_numbers()
+    shown = [record async for record in rows(store, wanted)]
+    yield shown
+    while True:
+        written, numbers = await store.trace.newer(wanted, numbers)
+        if news := [record for record in written if record not in shown]:  # some were written during the first look
+            yield news
+        shown = []
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 async def counts(store: Store, wanted: Selection) -> list[Count]:

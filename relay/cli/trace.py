@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import typer
@@ -24,6 +25,8 @@ from relay.model.trace import IN, OUT
 from relay.store import ChainVerdict, Link, Logged, Selection, Store
 
 NULL_SENDER = "<>"
+FOLLOWED = 10
+"""Rows that `--follow` begins with."""
 
 _COLUMNS = (
     Column("time"),
@@ -59,6 +62,9 @@ def trace(  # noqa: PLR0913  each is an option
     limit: Annotated[
         int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show the newest 10, or --limit, and what is decided from then on.")
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Walk the hash chain of each node; status 1 when a row was altered or removed."),
@@ -109,24 +115,42 @@ def trace(  # noqa: PLR0913  each is an option
     elif summary:
         with_store(config, lambda store: _count(store, wanted, as_json=as_json))
     else:
-        look = Look.of(full=full, utc=utc)
-        with_store(config, lambda store: _show(store, wanted, look, whole=full, as_json=as_json))
+        show = _Shown(Table(_COLUMNS, whole=full), Look.of(full=full, utc=utc), as_json)
+        with_store(config, lambda store: _follow(store, wanted, show) if follow else _show(store, wanted, show))
 
 
 def _before(age: float | None) -> float | None:
     return None if age is None else time.time() - age
 
 
-async def _show(store: Store, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:
-    table = Table(_COLUMNS, whole=whole)
-    async for records in in_batches(tracing.rows(store, wanted)):
-        if as_json:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Rows as they are printed."""
+
+    table: Table
+    look: Look
+    as_json: bool
+
+    def add(self, records: Sequence[Record]) -> None:
+        if self.as_json:
             for record in records:
                 print_json(_object(record))
         else:
-            table.add(_cells(record, look) for record in records)
-    if not (as_json or table.end()):
+            self.table.add(_cells(record, self.look) for record in records)
+
+
+async def _show(store: Store, wanted: Selection, show: _Shown) -> None:
+    async for records in in_batches(tracing.rows(store, wanted)):
+        show.add(records)
+    if not (show.as_json or show.table.end()):
         complain("no row of the trace is like that")
+
+
+async def _follow(store: Store, wanted: Selection, show: _Shown) -> None:
+    """Until it is interrupted."""
+    async for records in tracing.following(store, replace(wanted, newest=wanted.newest or FOLLOWED)):
+        show.add(records)
+        sys.stdout.flush()
 
 
 async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -140,6 +141,17 @@ class Trace:
         for row in newest:
             yield hash_chain.record(row)
 
+    async def newer(self, wanted: Selection, than: Mapping[str, int]) -> tuple[list[Record], dict[str, int]]:
+        """Those that match and were written since chains had so many rows (`last_numbers`); how many they have now."""
+        now, found = await self.last_numbers(), list[Record]()
+        for name, last in now.items():
+            statement = _ALL.where(*_matching(wanted), trace.c.chain == name, trace.c.number <= last)
+            after = than.get(name, 0)
+            while after < last and (rows := await self._database.read(partial(_page, wanted=statement, after=after))):
+                found += map(hash_chain.record, rows)
+                after = rows[-1].number
+        return sorted(found, key=attrgetter("time")), now
+
     async def _pages(self, name: str, wanted: Selection) -> AsyncIterator[Row[Any]]:
         """The rows of one chain that match."""
         statement = _ALL.where(*_matching(wanted), trace.c.chain == name)
@@ -172,9 +184,8 @@ class Trace:
     async def histogram(self, since: float, width: float) -> dict[int, Counter[str]]:
         """Decisions from then on, by action, in bars of so many seconds; the first bar is 0."""
         bar = cast(func.floor((trace.c.time - since) / width), Integer)
-        statement = select(bar.label("bar"), trace.c.action, func.count()).where(
-            trace.c.time >= since, trace.c.action != KEY
-        )
+        counted = select(bar.label("bar"), trace.c.action, func.count())
+        statement = counted.where(*_matching(Selection(since=since)))
         rows = await self._database.read(lambda c: c.execute(statement.group_by("bar", trace.c.action)).all())
         found: dict[int, Counter[str]] = {}
         for number, action, count in rows:

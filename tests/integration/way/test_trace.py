@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +15,7 @@ import pytest
 from lab import decided
 from lab.decided import SENDER, Bench, deciding
 from lab.known import KNOWN, UNKNOWN, Known
-from lab.relay import Relay
+from lab.relay import PROGRAM, Relay
 
 MAIL = (
     f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: canary\r\nMessage-ID: <t1@hopital.example>\r\n\r\n"
@@ -139,3 +141,17 @@ def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench)
     assert b"newest  3:" in verified
     send(bench.relay, UNKNOWN)
     assert b"1 rows checked" in bench.relay.run("trace", "--verify").stdout
+
+
+def test_it_is_followed_while_decisions_are_made_until_it_is_interrupted(bench: Bench) -> None:
+    send(bench.relay, KNOWN)
+    words = [PROGRAM, "-c", bench.relay.file, "trace", "--follow", "--limit", "5", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as following:
+        assert following.stdout
+        assert json.loads(following.stdout.readline())["recipient"] == KNOWN
+        for recipient in (UNKNOWN, "b@must.example"):
+            send(bench.relay, recipient)
+            assert json.loads(following.stdout.readline())["recipient"] == recipient
+        following.send_signal(signal.SIGINT)
+        assert following.wait(20) == 130
+        assert following.stdout.read() == b""

@@ -8,6 +8,7 @@ import pytest
 
 from relay.model import Record
 from relay.model.errors import StoreError
+from relay.model.key_change import KeyChange
 from relay.store import Link, Logged, Selection, Store, Trace
 from relay.store.batch import WriteBatch
 
@@ -75,6 +76,23 @@ async def test_it_is_selected_by_sender_recipient_id_and_time(store: Store) -> N
     assert await ids(Selection(action="hold")) == []
     assert len(await ids(Selection(action="encrypt"))) == 21
     assert await ids(Selection(rule="no such rule", newest=5)) == []
+
+
+async def test_what_was_written_since_is_told_once(store: Store) -> None:
+    await store.trace.write([record(1), record(2)])
+    found, numbers = await store.trace.newer(Selection(), {})
+    assert found == [record(1), record(2)]
+    assert await store.trace.newer(Selection(), numbers) == ([], numbers)
+    await store.trace.write([record(3), record(4, rule="other"), record(5)])
+    found, numbers = await store.trace.newer(Selection(rule="everyone"), numbers)
+    assert found == [record(3), record(5)]
+    assert await store.trace.newer(Selection(), numbers) == ([], numbers)
+
+
+async def test_decisions_are_counted_by_bar_and_action(store: Store) -> None:
+    rows = [record(0), record(59), record(60, action="hold"), record(61), record(-1)]
+    await store.trace.write([*rows, KeyChange(1000.0, "cli:root", "a@x.example", "", "AB" * 20, "imported").record()])
+    assert await store.trace.histogram(1000.0, 60.0) == {0: {"encrypt": 2}, 1: {"hold": 1, "encrypt": 1}}
 
 
 async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:
