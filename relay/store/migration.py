@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, insert, inspect, select
 from relay.model.errors import StoreError
 from relay.store import reindex
 from relay.store.database import Database
-from relay.store.schema import STEPS, schema_version
+from relay.store.schema import schema_version
+from relay.store.schema_steps import STEPS
 
 After = Mapping[int, Callable[[Connection], None]]
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, delete, select, text, update
 from relay.store import hash_chain
 from relay.store.database import Database
 from relay.store.leases import now_in
-from relay.store.schema import STEPS, nodes
+from relay.store.schema import nodes
+from relay.store.schema_steps import STEPS
 from relay.store.statements import put
 
 SEEN_SECONDS = 30.0

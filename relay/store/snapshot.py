@@ -25,7 +25,6 @@ from relay.store.database import BUSY_SECONDS, file_of
 from relay.store.faults import translated
 from relay.store.hash_chain import ANCHOR, HEAD
 from relay.store.schema import (
-    STEPS,
     chain,
     duties,
     ledger,
@@ -42,6 +41,7 @@ from relay.store.schema import (
     tables,
     trace,
 )
+from relay.store.schema_steps import STEPS
 
 _PLAIN_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON \w+ \(\w+(?:, \w+)*\)", re.ASCII)
 _PLAIN_TABLE = re.compile(r"""CREATE TABLE (?:\w+|"\w+") ?\((?:[\w\s,()]|'\w*')+""", re.ASCII)

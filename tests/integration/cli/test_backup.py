@@ -26,7 +26,7 @@ from lab.waiting import wait_for
 
 from relay.admin.backup import archive, folder
 from relay.store import snapshot
-from relay.store.schema import STEPS
+from relay.store.schema_steps import STEPS
 
 SENDER = "medecin@hopital.example"
 BERTA = "berta@ville.example"

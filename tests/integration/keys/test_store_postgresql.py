@@ -19,7 +19,7 @@ from relay.model import Address, Found, Outage, Record
 from relay.model.database_url import PostgresqlUrl
 from relay.model.errors import StoreError
 from relay.store import Answer, Network, Result, Selection, Store, locks
-from relay.store.schema import STEPS
+from relay.store.schema_steps import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
 from relay.store.turns import Turns
 

@@ -12,7 +12,7 @@ from lab.mta import letter
 from lab.nexthop import ScriptedHop
 from lab.waiting import until
 
-from relay.store.schema import STEPS
+from relay.store.schema_steps import STEPS
 
 OK = "250 2.0.0"
 

@@ -10,7 +10,8 @@ from relay.model.errors import StoreError
 from relay.store import Store
 from relay.store.database import Database
 from relay.store.migration import migrate
-from relay.store.schema import STEPS, tables
+from relay.store.schema import tables
+from relay.store.schema_steps import STEPS
 
 NEXT = ("CREATE TABLE more (a {octets})", "ALTER TABLE state ADD COLUMN note TEXT")
 

@@ -20,7 +20,7 @@ from lab.synthetic import NOW
 
 from relay.model.errors import StoreError
 from relay.store import Store
-from relay.store.schema import STEPS
+from relay.store.schema_steps import STEPS
 
 DUMPS = Path(__file__).with_name("schemas")
 EARLIER = range(1, len(STEPS))
