@@ -132,7 +132,7 @@ async def importing(folder: Path, count: int, *, again: bool = True) -> dict[str
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
     shown = time.perf_counter() - began
     async with await Store.open(folder / "import.db") as store:
-        intake = Intake(GnuPGExaminer(), store.certificates)
+        intake = Intake(GnuPGExaminer(), store.certificates, actor="cli:root")
         walls = []
         for outcome in (Outcome.IMPORTED, Outcome.UNCHANGED)[: 1 + again]:
             began = time.perf_counter()

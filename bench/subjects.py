@@ -137,5 +137,5 @@ def real(address: str) -> bytes:
 
 
 async def imported(store: Store, file: Path) -> None:
-    async for _ in Intake(GnuPGExaminer(), store.certificates).run(survey([file])):
+    async for _ in Intake(GnuPGExaminer(), store.certificates, actor="cli:root").run(survey([file])):
         pass

@@ -17,6 +17,7 @@ from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking
 
 from relay.keys.wkd import Reason
 from relay.model import Address, Certificate, Found, NotFound, Outage, Unreadable
+from relay.pipeline.ports import Examiner
 
 
 @pytest.fixture
@@ -25,11 +26,11 @@ async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:
         yield server
 
 
-def source(server: WkdServer, *domains: str, timeout: float) -> Queued:
+def source(server: WkdServer, *domains: str, timeout: float, examiner: Examiner | None = None) -> Queued:
     hosts = [f"openpgpkey.{domain}" for domain in domains]
     server.tls.update(dict.fromkeys(hosts, server.authority.context(*hosts)))
     places = server.connect_to(*hosts)
-    return asking(PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=places)
+    return asking(examiner or PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=places)
 
 
 def after(seconds: float) -> Behaviour:
@@ -116,16 +117,15 @@ async def test_lookups_given_up_free_their_places_and_leave_nothing_open(server:
 
 async def test_an_answer_that_is_judged_still_has_its_place_at_its_domain(server: WkdServer) -> None:
     server.behaviours["openpgpkey.example.org"] = after(0)
-    wkd = source(server, "example.org", timeout=30)
     judging, go = asyncio.Semaphore(0), asyncio.Event()
-    examine = PaperExaminer().examine
 
-    async def slowly(blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
-        judging.release()
-        await go.wait()
-        return await examine(blobs)
+    class Slow(PaperExaminer):
+        async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
+            judging.release()
+            await go.wait()
+            return await super().examine(blobs)
 
-    wkd.source._examiner.examine = slowly  # type: ignore[attr-defined]  # only slower
+    wkd = source(server, "example.org", timeout=30, examiner=Slow())
     waiting = [asyncio.create_task(wkd.lookup(Address(f"u{n}@example.org"))) for n in range(3)]
     for _ in range(2):
         await judging.acquire()
