@@ -18,20 +18,20 @@ from lab.way import Way, way
 
 DOCTOR, PATIENT = "dr.martin@front.example", "lefevre@ville.example"
 KILLED = """
-import os
+import os, signal
 from relay.pipeline.pickup import Pickups
 from relay.store.pickups import Pickups as Register
 once = {once!r}
-def die_after(owner, name):
+def stop_after(owner, name):
     real = getattr(owner, name)
-    async def dying(*given, **named):
+    async def stopping(*given, **named):
         done = await real(*given, **named)
         if not os.path.exists(once):
             open(once, "w").close()
-            os._exit(9)
+            os.kill(os.getpid(), signal.SIGSTOP)  # whoever waits for `once` kills it; it goes no further
         return done
-    setattr(owner, name, dying)
-die_after({owner}, {name!r})
+    setattr(owner, name, stopping)
+stop_after({owner}, {name!r})
 """
 STEPS = {
     "stored": ("Pickups", "_prepared"),
