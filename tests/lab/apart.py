@@ -79,7 +79,7 @@ class Apart(Generic[T]):
 def _run(pipe: Connection, make: Callable[[], AbstractContextManager[T]], niceness: int) -> None:
     os.setsid()
     if niceness:
-        os.nice(niceness)
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)  # and not so much more than whoever began it has
         if _AUTOGROUP.exists():
             _AUTOGROUP.write_text(str(niceness))
     asyncio.run(_serve(pipe, make))
