@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import select
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +25,6 @@ from relay.openpgp import call
 from relay.openpgp import home as gnupg_home_module
 from relay.openpgp.examiner import NICE, GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-from relay.process.child import use_pidfd
 
 STATUS = 'while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && s=$2; shift; done\n'
 SUCCESS = (
@@ -282,14 +280,9 @@ async def test_certificates_of_strangers_are_judged_nicely(fake_gpg: Fake, bob: 
     assert isinstance(verdict, Certificate)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there it does so by itself")
+@pytest.mark.usefixtures("pidfd")
 async def test_it_works_without_a_thread_a_child(home: Path, certificates: list[Certificate]) -> None:
-    watcher = asyncio.get_child_watcher()
-    try:
-        use_pidfd()
-        await asyncio.gather(*(encrypt(home, certificates) for _ in range(8)))
-    finally:
-        asyncio.set_child_watcher(watcher)
+    await asyncio.gather(*(encrypt(home, certificates) for _ in range(8)))
 
 
 def open_descriptors() -> int:

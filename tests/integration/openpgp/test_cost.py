@@ -22,7 +22,6 @@ from lab.waiting import until
 from relay.model import Certificate
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-from relay.process.child import use_pidfd
 
 AT_ONCE = 8
 CALLS = 96
@@ -93,12 +92,12 @@ def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
+@pytest.mark.usefixtures("pidfd")
 async def test_encryption_makes_no_file_and_no_thread(
     home: tuple[Path, str], octets: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificates = await judged(octets)
     gc.collect()  # what other tests have left
-    use_pidfd()  # as `serve` does
     engine = GnuPG(home[0])
     await engine.encrypt(PAYLOAD, certificates, home[1])  # the agent runs now
     monkeypatch.setenv("TMPDIR", str(tmp_path))
