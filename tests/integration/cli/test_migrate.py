@@ -94,7 +94,7 @@ def test_a_configuration_and_a_home_of_two_hundred_keys_come_over(site: Site, ho
         (False, "the key is revoked"): len(REVOKED),
     }
     checked = {found["name"]: found["ok"] for found in json.loads(site.run("check", "--json").out)}
-    names = ("configuration", "keyring", "store", "signing key", "next hop", "sources", "service", "postfix")
+    names = ("configuration", "keyring", "store", "nodes", "signing key", "next hop", "sources", "service", "postfix")
     assert checked == {name: name not in {"next hop", "service"} for name in names}
     again = site.migrate(VERSION_1.format(home=home, force="false"))
     assert (again.status, f"{site.config}: as it was" in again.out) == (0, True)

@@ -18,7 +18,7 @@ from lab.gnupghome import stop_agent
 from lab.program import program
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "policies.md"
-SECTIONS = PAGE.read_text(encoding="utf-8").split("\n## How subjects")[0].split("\n## ")[1:]
+SECTIONS = PAGE.read_text(encoding="utf-8").split("\n## Mail that was decrypted here")[0].split("\n## ")[1:]
 
 
 class Row(NamedTuple):

@@ -245,7 +245,10 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     assert site.trace() == [*lines, *bounced]
     plain = site.run("trace", "--from", FROM).stdout.decode()
     header, *rows = [line.split("\t") for line in plain.splitlines()]
-    assert header == ["time", "action", "recipient", "reason", "id", "sender", "rule", "reply", "mark"]
+    assert header == [
+        *("time", "action", "recipient", "reason", "id", "sender", "rule"),
+        *("reply", "mark", "signed by"),
+    ]
     assert [row[1] for row in rows] == [line["action"] for line in lines]
     assert [datetime.fromisoformat(row[0]) for row in rows] == [datetime.fromisoformat(line["time"]) for line in lines]
     assert "bilan" not in plain

@@ -19,7 +19,7 @@ from lab.readers import read_gnupg
 from lab.waiting import until
 
 from relay.mail import packets
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.model.errors import EngineError, EngineTimeout
 from relay.openpgp import call
 from relay.openpgp import home as gnupg_home_module
@@ -66,7 +66,7 @@ def fake_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 async def encrypt(
     home: Path, certificates: list[Certificate], signer: str | None = None, within: float = 30.0
 ) -> bytes:
-    return await GnuPG(home, timeout=within).encrypt(b"secret", certificates, signer)
+    return await GnuPG(home, timeout=within).encrypt(b"secret", certificates, Signer(signer) if signer else None)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lab.nexthop import ScriptedHop
 from lab.relay import Relay
 from lab.waiting import until
 
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
@@ -60,7 +60,7 @@ async def seconds(engine: GnuPG, certificates: list[Certificate], signer: str) -
     async def one_after_the_other() -> None:
         for _ in left:
             begun = time.perf_counter()
-            await engine.encrypt(PAYLOAD, certificates, signer)
+            await engine.encrypt(PAYLOAD, certificates, Signer(signer) if signer else None)
             taken.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
@@ -75,9 +75,9 @@ async def test_calls_at_the_same_time_do_not_stall_each_other(home: tuple[Path, 
     """
     certificates = await judged(octets)
     engine = GnuPG(home[0], parallel=AT_ONCE)
-    rounds = [await seconds(engine, certificates, home[1])]
+    rounds = [await seconds(engine, certificates, Signer(home[1]))]
     while _spread(rounds[-1]) >= MOST_SPREAD and len(rounds) < ROUNDS:
-        rounds.append(await seconds(engine, certificates, home[1]))
+        rounds.append(await seconds(engine, certificates, Signer(home[1])))
 
     assert _spread(rounds[-1]) < MOST_SPREAD, [sorted(taken) for taken in rounds]
 
@@ -99,7 +99,7 @@ async def test_encryption_makes_no_file_and_no_thread(
     certificates = await judged(octets)
     gc.collect()  # what other tests have left
     engine = GnuPG(home[0])
-    await engine.encrypt(PAYLOAD, certificates, home[1])  # the agent runs now
+    await engine.encrypt(PAYLOAD, certificates, Signer(home[1]))  # the agent runs now
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     changed = [folder.stat().st_mtime_ns for folder in (home[0], tmp_path)]
     open_files, threads = descriptors(), threading.active_count()
@@ -112,7 +112,7 @@ async def test_encryption_makes_no_file_and_no_thread(
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(watch())
-    await asyncio.gather(*(engine.encrypt(PAYLOAD, certificates, home[1]) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(engine.encrypt(PAYLOAD, certificates, Signer(home[1])) for _ in range(AT_ONCE)))
     watching.cancel()
 
     assert most <= threads

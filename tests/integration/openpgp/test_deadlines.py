@@ -22,7 +22,7 @@ from lab.relay import Relay
 
 from relay.admin.key_import import Refusal
 from relay.cli import demo_correspondent, demo_environment
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.model.errors import EngineTimeout, RelayError
 from relay.openpgp import call, key_transfer, signing
 from relay.openpgp.examiner import GnuPGExaminer
@@ -78,7 +78,7 @@ async def given(home: Path, keys: tuple[str, bytes, bytes], bob: Keypair) -> Giv
 
 CALLS: dict[str, tuple[str, Callable[[Given], Awaitable[object]]]] = {
     "encrypt": (" --encrypt ", lambda g: GnuPG(g.home).encrypt(b"x", [g.certificate], None)),
-    "sign and encrypt": (" --sign ", lambda g: GnuPG(g.home).encrypt(b"x", [g.certificate], g.signer)),
+    "sign and encrypt": (" --sign ", lambda g: GnuPG(g.home).encrypt(b"x", [g.certificate], Signer(g.signer))),
     "encrypt what Sequoia declines": (" --encrypt ", lambda g: Sequoia(g.home).encrypt(b"x", [g.weak], None)),
     "examine": (" --import ", lambda g: GnuPGExaminer().examine([g.bob.public])),
     "examine with Sequoia": (" --import ", lambda g: SequoiaExaminer().examine([g.bob.public])),
@@ -96,7 +96,7 @@ CALLS: dict[str, tuple[str, Callable[[Given], Awaitable[object]]]] = {
     "import a secret key": (" --import ", lambda g: signing.import_secret(g.home, g.secret)),
     "back up": (" --export ", lambda g: key_transfer.taken(g.home)),
     "restore": (" --import ", lambda g: key_transfer.put(g.home, {key_transfer.PUBLIC: g.bob.public})),
-    "open for Sequoia": (" --export-secret-keys ", lambda g: Signers(g.home, None).get(g.signer)),
+    "open for Sequoia": (" --export-secret-keys ", lambda g: Signers(g.home, None).get(Signer(g.signer))),
 }
 
 

@@ -17,7 +17,7 @@ from lab.readers import READERS
 from lab.relay import Relay
 from lab.shared import CERTS, needs_certs, octets
 
-from relay.model import Address, Certificate, Why
+from relay.model import Address, Certificate, Signer, Why
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
@@ -45,7 +45,9 @@ def recipient(request: pytest.FixtureRequest) -> Keypair:
 async def encrypted(relay: tuple[Path, str, bytes], *blobs: bytes) -> bytes:
     certificates = await GnuPGExaminer().examine(blobs)
     assert all(isinstance(certificate, Certificate) for certificate in certificates)
-    return await GnuPG(relay[0]).encrypt(PAYLOAD, [c for c in certificates if isinstance(c, Certificate)], relay[1])
+    return await GnuPG(relay[0]).encrypt(
+        PAYLOAD, [c for c in certificates if isinstance(c, Certificate)], Signer(relay[1])
+    )
 
 
 @pytest.mark.parametrize("reader", READERS)

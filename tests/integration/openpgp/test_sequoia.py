@@ -17,7 +17,7 @@ from lab.gnupghome import gnupg_home, gnupg_keypair, gpg, stop_agent
 from lab.shared import CASES
 
 from relay.mail import packets
-from relay.model import Certificate
+from relay.model import Certificate, Signer
 from relay.model.errors import EngineError
 from relay.openpgp import call, signing
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
@@ -131,8 +131,10 @@ async def test_a_protected_signing_key_is_opened_once(home: Path, monkeypatch: p
 
     monkeypatch.setattr(call, "run", counted)
     engine = Sequoia(home, passphrase=b"secret")
-    encrypted = await asyncio.gather(*(engine.encrypt(PAYLOAD, certificates, made.fingerprint) for _ in range(3)))
-    encrypted.append(await engine.encrypt(PAYLOAD, certificates, made.fingerprint))
+    encrypted = await asyncio.gather(
+        *(engine.encrypt(PAYLOAD, certificates, Signer(made.fingerprint)) for _ in range(3))
+    )
+    encrypted.append(await engine.encrypt(PAYLOAD, certificates, Signer(made.fingerprint)))
 
     assert len(exports) == 1
     public = pysequoia.Cert.from_bytes(made.armored_public.encode())
@@ -149,4 +151,4 @@ async def test_a_protected_signing_key_does_not_open_by_another_word(home: Path,
     certificates = await judged(make_keypair("Bob <bob@ordinary.example>").public)
     stop_agent(home)
     with pytest.raises(EngineError):
-        await Sequoia(home, passphrase=passphrase).encrypt(PAYLOAD, certificates, made.fingerprint)
+        await Sequoia(home, passphrase=passphrase).encrypt(PAYLOAD, certificates, Signer(made.fingerprint))

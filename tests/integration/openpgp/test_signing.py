@@ -7,7 +7,7 @@ import pytest
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key, stop_agent
 from lab.shared import CERTS, needs_certs
 
-from relay.model import Address
+from relay.model import Address, Signer
 from relay.model.errors import EngineError
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
@@ -169,10 +169,10 @@ async def test_a_key_with_a_passphrase_encrypts(home: Path) -> None:
         stop_agent(home)  # so that it forgets the passphrase
         certificates = await GnuPGExaminer().examine([blob])
         with pytest.raises(EngineError):
-            await GnuPG(home, passphrase=b"wrong").encrypt(b"x", certificates, made.fingerprint)
+            await GnuPG(home, passphrase=b"wrong").encrypt(b"x", certificates, Signer(made.fingerprint))
         with pytest.raises(EngineError):
-            await GnuPG(home).encrypt(b"x", certificates, made.fingerprint)
-        message = await GnuPG(home, passphrase=b"secret").encrypt(b"x", certificates, made.fingerprint)
+            await GnuPG(home).encrypt(b"x", certificates, Signer(made.fingerprint))
+        message = await GnuPG(home, passphrase=b"secret").encrypt(b"x", certificates, Signer(made.fingerprint))
         gpg(other, "--import", content=made.armored_public.encode())
         assert b"GOODSIG" in gpg(other, "--trust-model", "always", "--decrypt", content=message).stderr
 
