@@ -15,7 +15,7 @@ from lab.nexthop import ScriptedHop
 from lab.ordinary import MAIL
 from lab.relay import Relay
 
-from relay.cli.actions import ACTIONS
+from relay.cli.actions import USUAL
 from relay.mail import headers
 
 SENDER = "medecin@hopital.example"
@@ -72,7 +72,7 @@ async def test_the_corpus_passes_byte_for_byte_while_the_trace_tells_what_would_
         ("patient", "held.example", True),
         ("everyone", "ville.example", True),
     }
-    assert table[0].split() == ["rule", "domain", "mode", *ACTIONS]
+    assert table[0].split() == ["rule", "domain", "mode", *USUAL]
     assert table[-1].split()[:2] == ["all", "shadow"]
 
 
