@@ -343,14 +343,15 @@ async def test_each_signature_is_judged(bed: Bed, opener: Opener) -> None:
 
 
 NOW = int(time.time())
-REVOKED, OLD, SOON = Key(), Key(NOW - 400 * DAY), Key()
+REVOKED, OLD = Key(), Key(NOW - 400 * DAY)
 SIGNATURES: dict[str, tuple[Validity, Key | None, dict[str, object]]] = {
     "good": (Validity.GOOD, None, {}),
     "made a year before": (Validity.GOOD, OLD, {"created": NOW - 300 * DAY}),
     "text": (Validity.GOOD, None, {"kind": 1}),
     "broken": (Validity.BAD, None, {"broken": True}),
     "SHA-1": (Validity.BAD, None, {"digest": SHA1}),
-    "expired": (Validity.EXPIRED, None, {"created": NOW - 900, "lasts": 100}),
+    "expired": (Validity.EXPIRED, OLD, {"created": NOW - 900, "lasts": 100}),
+    "made before its key": (Validity.BAD, None, {"created": NOW - 400 * DAY}),
     "of a certificate": (Validity.BAD, None, {"kind": CERTIFICATION}),
     "without a time": (Validity.BAD, None, {"created": 0}),
     "by a revoked key": (Validity.REVOKED, REVOKED, {}),

@@ -10,7 +10,7 @@ from email import message_from_bytes
 
 import pytest
 from lab import canary
-from lab.gnupghome import gnupg_home, gpg
+from lab.gnupghome import generate, gnupg_home, gpg
 from lab.hospital import (
     BOB,
     DR,
@@ -217,7 +217,18 @@ def test_forged_marks_results_and_tags(bob: Correspondent) -> None:
         assert mail.body == BODY
 
 
-def test_an_expired_and_a_revoked_signer(hospital: Hospital) -> None:
+def test_a_signer_that_has_expired_since(hospital: Hospital) -> None:
+    """Without its end the signature would be `old`."""
+    old, part = "old@example.org", inside(BODY, subject="[...]")
+    with gnupg_home() as home:
+        generate(home, old, expires="1d", at="20200101T000000!")
+        hospital.imports(gpg(home, "--export").stdout)
+        signature = gpg(home, "--faked-system-time", "20200101T010000!", "--detach-sign", content=part).stdout
+    (mail,) = hospital.take(outer(old) + multipart_signed(part, signature), DR)
+    assert mark(mail)["signature"] == "bad"
+
+
+def test_a_signer_that_is_revoked_since(hospital: Hospital) -> None:
     carol = Correspondent.new("carol@example.org")
     hospital.imports(carol.keys.public)
     message = carol.encrypt(inside(BODY, carol.address), hospital.certificates[DR])
