@@ -5,8 +5,9 @@ Raises `ValueError` where a binding has no key, too many, or one twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from relay.model.address import Address
 
@@ -29,17 +30,16 @@ class Binding:
             raise ValueError(f"a binding has 1 to {MOST_KEYS} different keys")
 
 
-def patterns_of(address: Address) -> Iterator[str]:
+def patterns_of(address: Address) -> tuple[str, ...]:
     """The patterns that cover this address, in the order in which they count: without its tag, the longest first."""
-    untagged = address.untagged
-    yield (untagged or address).key
-    if address.nameless:
-        return
-    yield f"*@{address.domain}"
-    _, dot, above = address.domain.partition(".")
-    while dot:
-        yield f"*@*.{above}"
-        _, dot, above = above.partition(".")
+    key = (address.untagged or address).key
+    return (key,) if address.nameless else (key, *_patterns_of_domain(address.domain))
+
+
+@lru_cache(maxsize=4096)  # most mail goes to few domains
+def _patterns_of_domain(domain: str) -> tuple[str, ...]:
+    labels = domain.split(".")
+    return (f"*@{domain}", *(f"*@*.{'.'.join(labels[start:])}" for start in range(1, len(labels))))
 
 
 def patterns_by_key(bindings: Iterable[Binding]) -> Mapping[str, Sequence[str]]:

@@ -46,7 +46,10 @@ class Bindings:
     async def of(self, address: Address) -> Binding | None:
         """The one that counts for this address: its own, else that with the longest domain."""
         known = await self._current()
-        return next((known[pattern] for pattern in patterns_of(address) if pattern in known), None) if known else None
+        for pattern in patterns_of(address) if known else ():
+            if pattern in known:
+                return known[pattern]
+        return None
 
     async def all(self) -> list[Binding]:
         """Every one, by pattern."""

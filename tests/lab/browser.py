@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +21,6 @@ def browser() -> Iterator[Browser]:
     """Started, without a window."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  only tests with a browser have it
 
-    if sys.version_info < (3, 12):  # a test of the relay's may have left a watcher that is of another loop
-        asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())
     with sync_playwright() as play:
         started = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"])
         try:

@@ -14,6 +14,8 @@ from relay.model import Address
 from relay.model.binding import Binding
 
 PEOPLE = 200
+LOOKS = 4
+MOST = 1.05
 
 
 @pytest.mark.alone
@@ -22,17 +24,21 @@ async def test_ten_thousand_bindings_cost_a_lookup_nothing(tmp_path: Path) -> No
         await many.store.bindings.put([Binding(f"*@d{n}.example", (fpr(90),)) for n in range(10_000)])
         for at in (none, many):
             await at.imported(*(key(n, f"p{n}@ville.example") for n in range(PEOPLE)))
-        seconds = [[await timed(at.resolver) for at in (none, many)] for _ in range(30)]
-    ratio = min(s for _, s in seconds) / min(s for s, _ in seconds)
-    print(f"a lookup with 10,000 bindings costs {ratio:.3f} of one without")
-    assert ratio < 1.05
+        seconds: list[list[float]] = []
+        for _ in range(LOOKS):  # what else the machine does makes some slower, and none quicker
+            seconds += [[await timed(at.resolver) for at in (none, many)] for _ in range(100)]
+            ratio = min(s for _, s in seconds) / min(s for s, _ in seconds)
+            print(f"a lookup with 10,000 bindings costs {ratio:.3f} of one without")
+            if ratio < MOST:
+                break
+    assert ratio < MOST
 
 
 async def timed(resolver: Resolver) -> float:
     wanted: dict[Address, frozenset[str]] = {Address(f"p{n}@ville.example"): frozenset() for n in range(PEOPLE)}
-    begun = time.perf_counter()
+    begun = time.process_time()
     await resolver.find_all(wanted)
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def folder(above: Path, name: str) -> Path:

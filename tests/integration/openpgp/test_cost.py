@@ -52,7 +52,7 @@ async def judged(octets: bytes) -> list[Certificate]:
     return [verdict]
 
 
-async def seconds(engine: GnuPG, certificates: list[Certificate], signer: str) -> list[float]:
+async def seconds(engine: GnuPG, certificates: list[Certificate], signer: Signer) -> list[float]:
     """Of each of many calls, so many at a time."""
     left = iter(range(CALLS))
     taken: list[float] = []
@@ -60,7 +60,7 @@ async def seconds(engine: GnuPG, certificates: list[Certificate], signer: str) -
     async def one_after_the_other() -> None:
         for _ in left:
             begun = time.perf_counter()
-            await engine.encrypt(PAYLOAD, certificates, Signer(signer) if signer else None)
+            await engine.encrypt(PAYLOAD, certificates, signer)
             taken.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
