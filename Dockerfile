@@ -14,7 +14,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev libldap2-dev libsasl2-dev python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY constraints.txt pyproject.toml config.yaml README.md LICENSE ./
 COPY keyring keyring
 COPY relay relay
 RUN python3 -m venv /opt/pgp-relay \
