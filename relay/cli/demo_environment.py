@@ -25,6 +25,7 @@ from relay.model.errors import RelayError
 from relay.model.replies import delivered
 from relay.openpgp.home import private_folder
 from relay.smtp.inlet import Inlet
+from relay.smtp.server_context import Awaited
 
 READY_WITHIN = 20.0
 STOPPED_WITHIN = 30.0
@@ -64,7 +65,7 @@ class _Taken:
     inbound: Inbound
     caught: Caught
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, _: Awaited) -> tuple[Reply, ...]:
         await self.caught.put(self.inbound)
         return tuple(delivered(self.inbound.id) for _ in self.inbound.envelope.recipients)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from relay.daemon.build import Components
 from relay.model import Inbound, Reply, replies
-from relay.smtp.server_context import Delivery
+from relay.smtp.server_context import Awaited, Delivery
 
 
 class Generation:
@@ -54,8 +54,8 @@ class _Delivery:
     generation: Generation
     delivery: Delivery
 
-    async def replies(self) -> tuple[Reply, ...]:
-        return await self.delivery.replies()
+    async def replies(self, awaited: Awaited) -> tuple[Reply, ...]:
+        return await self.delivery.replies(awaited)
 
     async def settle(self, *, delivered: bool) -> None:
         try:
@@ -70,7 +70,7 @@ class _Waiting:
 
     inbound: Inbound
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, _: Awaited) -> tuple[Reply, ...]:
         return (replies.failed(self.inbound.id),) * len(self.inbound.envelope.recipients)
 
     async def settle(self, *, delivered: bool) -> None:

@@ -42,9 +42,10 @@ class Attempt:
             raise RuntimeError("the message is not received yet")
         return self.ledger.digest
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, awaited: Callable[[], bool] = lambda: True) -> tuple[Reply, ...]:
         """One a recipient, in the envelope's order; whatever is unforeseen is 451."""
         transaction = self.transaction
+        transaction.is_awaited = awaited
         await self.guarded(self._story(self))
         if self.audit:
             await self.guarded(self.audit.write(transaction.outcomes()))

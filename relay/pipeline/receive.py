@@ -50,6 +50,10 @@ class Receiver:
         entry = await self.ledger.open(found)
         transaction.is_ours = entry.is_ours
         self._answer_served(transaction, entry)
+        if not transaction.is_awaited():
+            # a client that left may have sent it again, and have had its final answer there: then the ledger has
+            # forgotten who was served
+            transaction.answer(transaction.open, replies.failed(inbound.id))
         return entry
 
     async def _is_probe(self, transaction: Transaction) -> bool:

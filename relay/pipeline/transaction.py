@@ -25,6 +25,8 @@ class Transaction:
     began: float = field(default_factory=time.monotonic)
     is_ours: Callable[[], bool] = lambda: True
     """Whether no other attempt at it can have begun, on any machine."""
+    is_awaited: Callable[[], bool] = lambda: True
+    """Whether the client is still there for its replies."""
     log: events.Logger = field(init=False)
 
     def __post_init__(self) -> None:

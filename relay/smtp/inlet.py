@@ -23,7 +23,7 @@ from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
 from relay.process.budget import Budget, Lease
 from relay.smtp.bounds import Bounds, Network, allowed
-from relay.smtp.server_context import Answer, Begin, Delivery, Dismissable
+from relay.smtp.server_context import Answer, Awaited, Begin, Delivery, Dismissable
 from relay.smtp.session import Session
 from relay.smtp.unix_socket import make_way
 from relay.telemetry import events
@@ -166,9 +166,9 @@ class Inlet:
         self._sessions.discard(session)
         self._quiet.set()
 
-    def deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> asyncio.Task[None]:
+    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> asyncio.Task[None]:
         """Handle one message in a task that ends by itself."""
-        delivery = asyncio.create_task(self._deliver(inbound, answer, lease))
+        delivery = asyncio.create_task(self._deliver(inbound, answer, awaited, lease))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._delivered)
         return delivery
@@ -177,11 +177,11 @@ class Inlet:
         self._deliveries.discard(delivery)
         self._quiet.set()
 
-    async def _deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> None:
+    async def _deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> None:
         delivery, told = self._begin(inbound), False
         try:
             try:
-                given = await _replies(delivery, inbound)
+                given = await _replies(delivery, inbound, awaited)
             finally:
                 lease.release()
             told = await answer(given)
@@ -198,11 +198,11 @@ async def _settle(delivery: Delivery, inbound: Inbound, *, delivered: bool) -> N
         events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
 
 
-async def _replies(delivery: Delivery, inbound: Inbound) -> tuple[Reply, ...]:
+async def _replies(delivery: Delivery, inbound: Inbound, awaited: Awaited) -> tuple[Reply, ...]:
     """What the delivery says; whatever goes wrong in it is temporary."""
     expected = len(inbound.envelope.recipients)
     try:
-        given = await delivery.replies()
+        given = await delivery.replies(awaited)
         if len(given) == expected:
             return given
         events.of(inbound).error(events.Event.FAILED, replies=len(given), recipients=expected)

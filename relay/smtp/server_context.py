@@ -14,11 +14,14 @@ from relay.smtp.bounds import Bounds
 Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
 """Writes the replies to the client; True when they were handed over."""
 
+Awaited = Callable[[], bool]
+"""Whether the client is still there for the replies."""
+
 
 class Delivery(Protocol):
     """One message on its way: first its replies, then, always and last, what became of them."""
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, awaited: Awaited, /) -> tuple[Reply, ...]:
         """One a recipient, in the envelope's order; a message is answered 250 only when it is somebody else's."""
 
     async def settle(self, *, delivered: bool) -> None:
@@ -56,5 +59,5 @@ class Host(Protocol):
     def leave(self, session: Dismissable) -> None:
         """The connection is gone."""
 
-    def deliver(self, inbound: Inbound, answer: Answer, lease: Lease) -> asyncio.Task[None]:
+    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> asyncio.Task[None]:
         """Handle the message in a task of the host's own, answer, and give the lease back."""

@@ -190,7 +190,12 @@ class Session(Line):
         self._set_post_data_state()
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()  # neither the timer nor a disconnect ends the handling
-        await asyncio.shield(self._host.deliver(inbound, lambda given: self._answer(given, inbound.id), lease))
+        delivery = self._host.deliver(inbound, lambda given: self._answer(given, inbound.id), self._is_there, lease)
+        await asyncio.shield(delivery)
+
+    def _is_there(self) -> bool:
+        """Whether the client has not closed its side: else no reply reaches it any more."""
+        return not (self.transport is None or self._writer.transport.is_closing() or self._reader.at_eof())
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:
         """Write one reply a recipient (LMTP) or one for all; False where the client has disconnected."""

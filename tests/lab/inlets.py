@@ -27,6 +27,8 @@ class Running:
     url: str = ""
     got: list[Inbound] = field(default_factory=list)
     told: list[bool] = field(default_factory=list)
+    awaited: list[Callable[[], bool]] = field(default_factory=list)
+    """For each message, whether its client is still there."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -52,8 +54,10 @@ class Handled:
     inbound: Inbound
     handle: Callable[[Inbound], Awaitable[tuple[Reply, ...]]]
     settled: Callable[[Inbound, bool], Awaitable[None]]
+    awaited: list[Callable[[], bool]]
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, awaited: Callable[[], bool]) -> tuple[Reply, ...]:
+        self.awaited.append(awaited)
         return await self.handle(self.inbound)
 
     async def settle(self, *, delivered: bool) -> None:
@@ -93,7 +97,7 @@ async def inlet(  # noqa: PLR0913  as many as the inlet has
 
     running = Running(
         Inlet(
-            lambda inbound: Handled(inbound, handle, settled),
+            lambda inbound: Handled(inbound, handle, settled, running.awaited),
             hostname="relay.example",
             allow=allow,
             tls=tls,

@@ -75,9 +75,9 @@ class Bench:
             shadow=self.shadow,
         )
 
-    async def run(self, message: Inbound, *, delivered: bool = True) -> list[int]:
+    async def run(self, message: Inbound, *, delivered: bool = True, awaited: bool = True) -> list[int]:
         attempt = self.pipeline.begin(message)
-        told = await attempt.replies()
+        told = await attempt.replies(lambda: awaited)
         await attempt.settle(delivered=delivered)
         return [reply.code for reply in told]
 

@@ -475,8 +475,11 @@ async def test_a_client_that_leaves_does_not_cancel_the_delivery(how: str) -> No
                 await client.say("DATA")
                 await client.body(MAIL)
                 await running.until(got=1)
+                (is_there,) = running.awaited
+                assert is_there()
                 getattr(client, how)()
             await running.until_left()
+            assert not is_there()
             go.set()
             await running.until(told=1)
             assert done.is_set()

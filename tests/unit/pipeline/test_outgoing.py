@@ -344,6 +344,29 @@ async def test_a_client_that_sends_again_while_its_first_attempt_goes_on_waits_a
     assert bench.ledger.all() == set()
 
 
+async def test_an_attempt_whose_client_has_left_before_its_turn_serves_nobody() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B)})
+    message = inbound(B, C)
+    first = bench.pipeline.begin(message)
+    await first.replies()
+    overtaken = asyncio.create_task(bench.run(message, delivered=False, awaited=False))
+    await asyncio.sleep(0)
+    await first.settle(delivered=True)  # and the ledger has forgotten it
+
+    assert await overtaken == [451, 451]
+    assert bench.outlet.served() == [B, C]
+    assert bench.ledger.all() == set()
+    assert await bench.run(message) == [250, 250], "the next attempt has its turn"
+
+
+async def test_an_attempt_whose_client_has_left_still_knows_who_was_served() -> None:
+    bench = Bench(PREFERRED, answers={B: found(B), C: Outage("wkd", "timeout")})
+    message = inbound(B, C)
+    assert await bench.run(message, delivered=False) == [250, 451]
+    assert await bench.run(message, delivered=False, awaited=False) == [250, 451]
+    assert bench.ledger.all() == {B}
+
+
 async def test_the_trace_tells_that_a_recipient_was_served_where_one_smtp_answer_put_all_off() -> None:
     bench = Bench(PREFERRED, answers={B: found(B), C: Outage("wkd", "timeout")})
     message = inbound(B, C, single_answer=True)
