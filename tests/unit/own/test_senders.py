@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,8 +77,14 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> Bench:
-    return Bench(await Store.open(tmp_path / "store.db"))
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with await Store.open(tmp_path / "store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store)
 
 
 async def test_the_first_mail_makes_it_and_the_next_ones_find_it(bench: Bench) -> None:
@@ -105,8 +111,8 @@ async def test_one_that_was_taken_out_of_use_signs_nothing_and_no_new_one_is_mad
     assert bench.maker.made == [MARTIN]
 
 
-async def test_a_mail_does_not_wait_longer_than_that_and_the_next_one_has_it(tmp_path: Path) -> None:
-    bench = Bench(await Store.open(tmp_path / "store.db"), patience=0.01)
+async def test_a_mail_does_not_wait_longer_than_that_and_the_next_one_has_it(store: Store) -> None:
+    bench = Bench(store, patience=0.01)
     bench.maker.may_go_on.clear()
     assert await bench.senders.key(MARTIN) is None
     bench.maker.may_go_on.set()
@@ -124,8 +130,8 @@ async def test_what_fails_is_told_and_tried_again_with_the_next_mail(bench: Benc
     assert await bench.senders.key(MARTIN) is not None
 
 
-async def test_few_wait_at_once(tmp_path: Path) -> None:
-    bench = Bench(await Store.open(tmp_path / "store.db"), patience=0.01)
+async def test_few_wait_at_once(store: Store) -> None:
+    bench = Bench(store, patience=0.01)
     bench.maker.may_go_on.clear()
     addresses = [Address(f"a{number}@hopital.example") for number in range(MOST_WAITING + 5)]
     assert await asyncio.gather(*map(bench.senders.key, addresses)) == [None] * len(addresses)
@@ -135,8 +141,7 @@ async def test_few_wait_at_once(tmp_path: Path) -> None:
     assert len(bench.maker.made) == MOST_WAITING
 
 
-async def test_of_two_processes_that_make_one_at_once_both_use_the_first(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path / "store.db")
+async def test_of_two_processes_that_make_one_at_once_both_use_the_first(store: Store) -> None:
     one, two = Bench(store), Bench(store)
     for bench in (one, two):
         bench.maker.may_go_on.clear()
