@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from relay.admin import held, keys, trace
-from relay.admin.explain import Explanation
+from relay.admin.explain import Explanation, ordinary
 from relay.admin.explain import explain as explained
 from relay.admin.keys import Offered
 from relay.config import Config
@@ -163,7 +163,7 @@ async def explain(site: Site, given: Arguments) -> Json:
     """What would happen to a mail from one address to another."""
     sender, recipient = _address(_wanted(given, "from")), _address(_wanted(given, "to"))
     envelope = Envelope(sender, (Recipient(recipient),))
-    return _explained(await explained(site.config, envelope, b"\r\n"))
+    return _explained(await explained(site.config, envelope, ordinary(sender.text)))
 
 
 async def verify(site: Site, given: Arguments) -> Json:

@@ -94,6 +94,11 @@ class Explanation:
     """How the code of a pick-up comes to its reader."""
 
 
+def ordinary(sender: str) -> bytes:
+    """A mail of this sender without subject and body; empty: the null reverse-path."""
+    return f"From: {sender}\r\n\r\n".encode("utf-8", "surrogateescape") if sender else b"\r\n"
+
+
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
     """What would happen to this mail for its one recipient."""
     inbound = Inbound("explain", envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)

@@ -9,7 +9,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from relay.admin.explain import Explanation, Matched, Signing
+from relay.admin.explain import Explanation, Matched, Signing, ordinary
 from relay.admin.explain import explain as explained
 from relay.admin.explain_incoming import explain_incoming
 from relay.cli import explain_incoming as incoming
@@ -88,7 +88,7 @@ def explain(  # noqa: PLR0913  each is an option
         return
     if sender is None:
         fail("--from is needed: the sender, or <> for the null sender", status=2)
-    content = _read(message) if message else _ordinary(sender)
+    content = _read(message) if message else ordinary("" if sender in NULL else sender)
     config = context_of(context).config()
     envelope = Envelope(None if sender in NULL else values.address(sender), (Recipient(values.address(recipient)),))
     explanation = run(explained(config, envelope, content))
@@ -209,10 +209,6 @@ def _search(explanation: Explanation, look: Look) -> Iterator[Line]:
         yield "not looked up", "no key is needed"
         return
     yield from lookup_report.steps(explanation.search, explanation.recipient, look)
-
-
-def _ordinary(sender: str) -> bytes:
-    return b"\r\n" if sender in NULL else f"From: {sender}\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
 def _read(message: Path) -> bytes:

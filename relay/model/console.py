@@ -19,7 +19,7 @@ class Role(StrEnum):
     DESK = "desk"
     """Also: where a mail is, what would happen to one, who waits for what."""
     KEYS = "keys"
-    """Also: import, approve, reject, bind."""
+    """Also: approve and reject proposed keys."""
     ADMIN = "admin"
     """Also: the users of the console."""
 
@@ -38,14 +38,9 @@ ACTS: Mapping[str, Role] = {
     "keys": Role.DESK,
     "key": Role.DESK,
     "proposals": Role.KEYS,
-    "import": Role.KEYS,
     "approve": Role.KEYS,
     "reject": Role.KEYS,
-    "bindings": Role.KEYS,
-    "bind": Role.KEYS,
-    "unbind": Role.KEYS,
     "users": Role.ADMIN,
-    "user": Role.ADMIN,
 }
 """The least role for each act. Each is a command too: `relay.admin.acts` names it."""
 

@@ -44,11 +44,6 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def address_of(secret: str, name: str) -> str:
-    """The `otpauth:` URL that an authenticator takes."""
-    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="pgp-relay")
-
-
 def step_of(secret: str, code: str, clock: Callable[[], float] = time.time) -> int | None:
     """The time step that this code is for; None where it is none of now."""
     if not secret or len(code) != 6 or not code.isascii() or not code.isdigit():

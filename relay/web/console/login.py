@@ -16,7 +16,6 @@ from relay.web.http.limits import Limit, Rate
 from relay.web.http.messages import Answer, Request
 
 _SMALL = 8192
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def redirect(to: str, **headers: str) -> Answer:
@@ -39,8 +38,9 @@ class Login:
         sessions.assure_same_site(request)
         form = await form_of(request, _SMALL)
         name = form.get("name", "").strip()
-        allowed = self.by_client.allows(request.client) and self.by_name.allows(name.lower())
-        if allowed and NAME.fullmatch(name) and (cookie := await self._begun(name, form)):
+        known_form = NAME.fullmatch(name) is not None  # what is no name is not remembered by a limit
+        allowed = self.by_client.allows(request.client) and known_form and self.by_name.allows(name.lower())
+        if allowed and (cookie := await self._begun(name, form)):
             return redirect("/", Set_Cookie=cookie)
         return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from relay.model.console import ACTS, Person
+from relay.model.console import Person
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
 from relay.web.pages.languages import LANGUAGES
@@ -92,7 +92,6 @@ def _environment() -> Environment:
         loader=PackageLoader("relay.web.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.filters |= {"moment": moment, "fingerprint": fingerprint}
-    made.globals |= {"acts": tuple(ACTS)}
     return made
 
 
