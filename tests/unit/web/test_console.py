@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pyotp
@@ -12,7 +13,11 @@ import pytest
 from relay.model.console import ACTS, Person, Role
 from relay.store.console import IDLE, LONGEST, ConsoleStore, Secrets
 from relay.web.console import charts, credentials
+from relay.web.console.login import Login
+from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
+from relay.web.console.view import View
+from relay.web.http.messages import Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
 
@@ -107,3 +112,17 @@ def test_a_code_counts_for_its_time_and_the_steps_beside_it() -> None:
     assert steps == [None, 56666665, 56666666, 56666667, None]
     for wrong in ("", "12345", "1234567", "\uff11\uff12\uff13\uff14\uff15\uff16", "12345a"):
         assert credentials.step_of(secret, wrong, lambda: now) is None
+
+
+async def test_a_text_that_is_no_name_is_not_remembered_by_the_limit_on_names(tmp_path: Path) -> None:
+    """One of 8 KB in each attempt would fill the memory."""
+
+    async def form(_most: int) -> bytes:
+        return b"name=" + b"x" * 5000
+
+    headers = {"Origin": "http://localhost", "Content-Type": "application/x-www-form-urlencoded"}
+    request = Request("POST", "/login", "", "localhost", "192.0.2.1", headers, form, lambda _octets: None)
+    async with await ConsoleStore.open(tmp_path / "c.db") as store:
+        login = Login(store, Sessions(store))
+        assert (await login.log_in(request, View("en", "/login"))).status == HTTPStatus.FORBIDDEN
+    assert not login.by_name._buckets
