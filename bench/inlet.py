@@ -12,6 +12,7 @@ from relay.config import Endpoint
 from relay.model import Inbound, Reply
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
+from relay.smtp.server_context import Awaited
 
 TAKEN = Reply(250, "2.0.0", "forgotten")
 
@@ -22,7 +23,7 @@ class Forgotten:
 
     inbound: Inbound
 
-    async def replies(self) -> tuple[Reply, ...]:
+    async def replies(self, _: Awaited) -> tuple[Reply, ...]:
         return (TAKEN,) * len(self.inbound.envelope.recipients)
 
     async def settle(self, *, delivered: bool) -> None:

@@ -54,8 +54,8 @@ INSIDE = {
 }
 IN_A_REPLY = """
         replies = inlet._replies
-        async def telling(delivery, inbound):
-            given = await replies(delivery, inbound)
+        async def telling(delivery, inbound, awaited):
+            given = await replies(delivery, inbound, awaited)
             return tuple(Reply(r.code, r.enhanced, inbound.content.decode().split("\\r\\n")[4]) for r in given)
         inlet._replies = telling
 """

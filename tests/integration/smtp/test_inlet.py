@@ -561,7 +561,7 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
         raise ValueError("secret")
 
     server = Inlet(
-        lambda inbound: Handled(inbound, process, answered),
+        lambda inbound: Handled(inbound, process, answered, []),
         hostname="relay.example",
         allow=(ip_network("127.0.0.0/8"),),
     )
