@@ -71,7 +71,8 @@ def _timed(
     """Latencies of our own mails, sent while the processes send theirs; one each at least."""
 
     def probed(_number: int) -> list[float]:
-        probe, own = connected(), []
+        probe = connected()
+        own: list[float] = []
         while not own or any(process.poll() is None for process in processes):
             own.append(probe.timed())
         return own

@@ -32,7 +32,8 @@ class Onward:
 
     async def handle_DATA(self, _server: SMTP, _session: object, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's
         client = self._idle.pop() if self._idle else await self._connected()
-        await client.sendmail(envelope.mail_from, envelope.rcpt_tos, envelope.content)
+        content = envelope.content or b""
+        await client.sendmail(envelope.mail_from or "", envelope.rcpt_tos, content)
         self._idle.append(client)
         return "250 OK"
 

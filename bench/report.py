@@ -78,7 +78,7 @@ def _target(row: Row) -> list[str]:
 
 def _lookups(targets: Sequence[Row]) -> Iterable[list[str]]:
     """What one takes, read from the database, and how many times what it takes among the fewest."""
-    took = next((row.get("lookup_us", {}) for row in targets if row["key"] == "store"), {})
+    took: dict[str, float] = next((row.get("lookup_us", {}) for row in targets if row["key"] == "store"), {})
     for count, microseconds in took.items():
         yield [f"{int(count):,}", f"{microseconds:g}", f"{microseconds / next(iter(took.values())):.2f}"]
 

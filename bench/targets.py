@@ -127,7 +127,7 @@ def cpu_ms(program: subjects.Subject, mails: int, *, size: int = SMALL, sessions
     return (program.family.seconds() - before) / (run.mails + run.extra) * 1000
 
 
-def raw_gpg(folder: Path, plan: Plan) -> list[dict[str, object]]:
+def raw_gpg(folder: Path, plan: Plan) -> list[dict[str, float]]:
     """Gpg alone, at each size."""
     raw, rows = RawGpg(folder / "raw", subjects.real(load.KNOWN)), []
     try:
@@ -184,11 +184,12 @@ def both_sides(stock: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _ours(row: Row) -> bool:
-    return row["program"] != bothsides.PASSTHROUGH
+    return bool(row["program"] != bothsides.PASSTHROUGH)
 
 
 def _single(row: Row) -> bool:
-    return row["program"].startswith("relay") and row["program"].endswith("1 worker")
+    program: str = row["program"]
+    return program.startswith("relay") and program.endswith("1 worker")
 
 
 def large_wall(bench: Bench) -> dict[str, object]:

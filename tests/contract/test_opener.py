@@ -42,8 +42,8 @@ CONTENT = b"Content-Type: text/plain\r\n\r\nr\xe9sultats \x00 \r\n.\r\n" * 40
 DAY = 86400
 
 OPENERS: dict[str, Callable[[Path, float], Opener]] = {
-    "gnupg": lambda home, timeout=30.0: OwnOpener(Agent(home, timeout), GnuPGVerifier(home, timeout), MOST),
-    "sequoia": lambda home, timeout=30.0: SequoiaOpener(home, timeout, MOST),
+    "gnupg": lambda home, timeout: OwnOpener(Agent(home, timeout), GnuPGVerifier(home, timeout), MOST),
+    "sequoia": lambda home, timeout: SequoiaOpener(home, timeout, MOST),
 }
 
 
@@ -211,6 +211,16 @@ async def test_a_deleted_subkey_is_nobodys(bed: Bed, opener: Opener) -> None:
 # Tampered with
 
 CLEAR = literal(CONTENT)
+
+
+def _padded(padded: bytes) -> Callable[[Bed], bytes]:
+    return lambda b: crafted.session_key(b.body, padded=padded) + encrypted(CLEAR)
+
+
+def _ending(end: int) -> Callable[[Bed], bytes]:
+    return lambda b: packet(1, crafted.session_key(b.body)[6:][:end]) + encrypted(CLEAR)
+
+
 CLOSED: dict[str, tuple[Reason, Callable[[Bed], bytes]]] = {
     "no integrity packet": (Reason.NO_INTEGRITY, lambda b: crafted.session_key(b.body) + crafted.unprotected(CLEAR)),
     "integrity stripped": (
@@ -258,7 +268,7 @@ CLOSED: dict[str, tuple[Reason, Callable[[Bed], bytes]]] = {
     **{
         f"session key of {name}": (
             Reason.DAMAGED,
-            lambda b, padded=padded: crafted.session_key(b.body, padded=padded) + encrypted(CLEAR),
+            _padded(padded),
         )
         for name, padded in {
             "padding alone": b"\x10" * 16,
@@ -272,7 +282,7 @@ CLOSED: dict[str, tuple[Reason, Callable[[Bed], bytes]]] = {
     **{
         f"session key that ends at octet {end}": (
             Reason.DAMAGED,
-            lambda b, end=end: packet(1, crafted.session_key(b.body)[6:][:end]) + encrypted(CLEAR),
+            _ending(end),
         )
         for end in (10, 13, 45, 46)
     },
@@ -361,7 +371,7 @@ SIGNATURES: dict[str, tuple[Validity, Key | None, dict[str, object]]] = {
 @pytest.mark.parametrize("case", SIGNATURES)
 async def test_what_a_signature_is_worth(bed: Bed, opener: Opener, case: str) -> None:
     validity, key, said = SIGNATURES[case]
-    signature = bed.signature(key=key, **said)
+    signature = bed.signature(key=key, **said)  # type: ignore[arg-type]  # its fields
     revoked = key.alone(Signed(REVOCATION, NOW)) if key is REVOKED else b""
     signer = (
         bed.signer if key is None else await judged(_with_revocation(ordinary("Bob <b@x.example>", key=key), revoked))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from lab.inlets import passing
 from lab.nexthop import Say, ScriptedHop
@@ -12,6 +14,8 @@ from lab.waiting import wait_for
 from relay.config import Endpoint
 from relay.model import Address, Envelope, Recipient
 from relay.smtp.outlet import SmtpOutlet
+
+Recipients = list[str | tuple[str, Sequence[str]]]
 
 MAIL = b"From: a@b.example\r\nSubject: x\r\n\r\n.body\r\n..\r\n"
 
@@ -26,7 +30,11 @@ async def test_postfix_as_client_retries_the_deferred_recipient_alone() -> None:
         hop.at["RCPT TO:<no@x.example>"] = Say("550 5.1.1 No such user")
         hop.at["RCPT TO:<later@x.example>"] = [Say("450 4.2.1 Later")]
         with Postfix(lmtp=running.port) as postfix:
-            recipients = ["yes@x.example", ("no@x.example", ("NOTIFY=NEVER",)), "later@x.example"]
+            recipients: Recipients = [
+                "yes@x.example",
+                ("no@x.example", ("NOTIFY=NEVER",)),
+                "later@x.example",
+            ]
             queue_id = await asyncio.to_thread(
                 postfix.submit, "A@b.example", recipients, MAIL, options=("RET=HDRS", "ENVID=aBc+2B")
             )
@@ -34,7 +42,8 @@ async def test_postfix_as_client_retries_the_deferred_recipient_alone() -> None:
             await asyncio.to_thread(postfix.flush)
             await asyncio.to_thread(postfix.wait_empty)
             pattern = queue_id + r": to=<(\w+)@x.example>.*status=(\w+)"
-            states = dict(await asyncio.to_thread(postfix.wait_log, pattern, times=4))
+            found: Sequence[Any] = await asyncio.to_thread(postfix.wait_log, pattern, times=4)
+            states = dict(found)
             assert states == {"yes": "sent", "no": "bounced", "later": "sent"}
         first, second = running.got
         assert [str(r.address) for r in second.envelope.recipients] == ["later@x.example"]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab.certificates import make_keypair
+from lab.mime import octets, parts
 from lab.readers import READERS
 from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
@@ -111,9 +112,9 @@ def test_the_notice_says_in_the_sites_language_until_when(language: str, said: s
     with way(settings(language, "36h")) as running:
         running.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))
         (notice,) = running.sink.wait_for(1)
-        text, status, _ = email.message_from_bytes(notice.content).get_payload()
-        assert said in text.get_payload(decode=True).decode()
-        about, group = status.get_payload()
+        text, status, _ = parts(email.message_from_bytes(notice.content))
+        assert said in octets(text).decode()
+        about, group = parts(status)
         waits = email.utils.parsedate_to_datetime(group["Will-Retry-Until"])
         assert (waits - email.utils.parsedate_to_datetime(about["Arrival-Date"])).total_seconds() == 36 * 3600
 

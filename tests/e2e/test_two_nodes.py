@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ class SlowSink(Sink):
 
 
 def test_a_mail_that_postfix_gives_to_a_second_node_while_the_first_one_works_arrives_once(
-    record_property: pytest.RecordProperty,
+    record_property: Callable[[str, object], None],
 ) -> None:
     where = programs()
     assert where

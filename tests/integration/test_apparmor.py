@@ -17,7 +17,15 @@ FEATURES = "/etc/apparmor.d/abi/3.0"
 
 
 def parsed(profile: Path) -> subprocess.CompletedProcess[str]:
-    words = ["apparmor_parser", "--skip-kernel-load", "--skip-cache", "--Werror", "--features-file", FEATURES, profile]
+    words: list[str | Path] = [
+        "apparmor_parser",
+        "--skip-kernel-load",
+        "--skip-cache",
+        "--Werror",
+        "--features-file",
+        FEATURES,
+        profile,
+    ]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 

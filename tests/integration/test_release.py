@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, r
 
 
 def archives(project: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    words = ["bash", project / ".ci" / "archives", out]
+    words: list[str | Path] = ["bash", project / ".ci" / "archives", out]
     environment = {**os.environ, "BUILDER": sys.executable}
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=110, env=environment)
 
@@ -77,7 +77,7 @@ def test_two_builds_have_the_same_octets(built: Path, tmp_path: Path) -> None:
 
 
 def test_no_time_but_that_of_the_commit_is_in_them(built: Path) -> None:
-    words = ["git", "-C", ROOT, "log", "-1", "--format=%ct"]
+    words: list[str | Path] = ["git", "-C", ROOT, "log", "-1", "--format=%ct"]
     made = int(subprocess.run(words, capture_output=True, check=True).stdout)
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

@@ -80,7 +80,7 @@ def test_the_filter_filters(tmp_path: Path) -> None:
     made = tmp_path / "made"
     code = f"import ctypes, os; os.mkdir({str(made)!r}); c = ctypes.CDLL(None, use_errno=True)\n"
     code += "assert c.swapon(b'/x', 0) == -1; print(ctypes.get_errno())"
-    words = [sys.executable, seccomp.__file__, file, sys.executable, "-c", code]
+    words: list[str | Path] = [sys.executable, seccomp.__file__, file, sys.executable, "-c", code]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert int(done.stdout) == errno.EPERM
     assert made.is_dir()

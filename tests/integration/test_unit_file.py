@@ -24,7 +24,14 @@ WORST = 20  # tenths of systemd's exposure level
 
 
 def judged(file: Path) -> subprocess.CompletedProcess[str]:
-    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={WORST}", file]
+    words: list[str | Path] = [
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={WORST}",
+        file,
+    ]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -33,7 +40,7 @@ def verified(folder: Path, *units: Path) -> subprocess.CompletedProcess[str]:
     copies = [folder / unit.name for unit in units]
     for unit, copy in zip(units, copies, strict=True):
         copy.write_text(unit.read_text().replace("/usr/bin/pgp-relay", "/bin/true"))
-    words = ["systemd-analyze", "verify", "--man=no", *copies]
+    words: list[str | Path] = ["systemd-analyze", "verify", "--man=no", *copies]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -38,7 +38,7 @@ def tab(started: Browser, expected: tuple[str, ...] = (), **options: Any) -> Ite
     context = started.new_context(locale="fr-FR", **options)
     page = context.new_page()
     faults: list[str] = []
-    page.asked = asked = []
+    page.asked = asked = []  # type: ignore[attr-defined]  # for the test to look at
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)

@@ -87,7 +87,7 @@ def overhear(*, captured: bool) -> None:
 
     pytest.CaptureFixture.readouterr = heard  # type: ignore[method-assign]  # patched
     if not captured:
-        sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)  # type: ignore[assignment]  # passes the rest on
+        sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)
 
 
 class _Heard:

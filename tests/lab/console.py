@@ -101,7 +101,7 @@ class Console:
         file = Path(self._folder.name) / "log"
         before = file.read_text().count('"ready"') if file.exists() else 0
         with file.open("ab") as log:
-            words = [PROGRAM, "-c", self.relay.file, "web", name]
+            words: list[str | Path] = [PROGRAM, "-c", self.relay.file, "web", name]
             self._running[name] = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_for(lambda: file.read_text().count('"ready"') > before or self._running[name].poll() is not None, "ready")
         assert self._running[name].poll() is None, file.read_text()

@@ -9,6 +9,7 @@ import bz2
 import hashlib
 import os
 import zlib
+from collections.abc import Callable
 
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -65,7 +66,8 @@ def encrypted(clear: bytes, key: bytes = KEY, mdc: bytes | None = None) -> bytes
 def encrypted_2(clear: bytes, aead: int, key: bytes = KEY, *, cut: int = 0) -> bytes:
     """A SEIPD packet of version 2, in chunks of 64 octets, the last `cut` of them left out."""
     head, salt = bytes([2, 9, aead, 0]), os.urandom(32)
-    mode, nonce = {OCB: (AESOCB3, 15), GCM: (AESGCM, 12)}[aead]
+    modes: dict[int, tuple[type[AESOCB3 | AESGCM], int]] = {OCB: (AESOCB3, 15), GCM: (AESGCM, 12)}
+    mode, nonce = modes[aead]
     derived = HKDF(SHA256(), 32 + nonce - 8, salt, b"\xd2" + head).derive(key)
     pieces = [clear[at : at + 64] for at in range(0, len(clear), 64)]
     pieces = pieces[: len(pieces) - cut]
@@ -88,9 +90,12 @@ def literal(content: bytes, kind: bytes = b"b", name: bytes = b"") -> bytes:
 
 def compressed(octets: bytes, algorithm: int = 2) -> bytes:
     """In a compressed packet: 1 ZIP, 2 ZLIB, 3 BZip2."""
-    packed = {1: lambda o: zlib.compress(o, 9)[2:-4], 2: lambda o: zlib.compress(o, 9), 3: bz2.compress}[algorithm](
-        octets
-    )
+    ways: dict[int, Callable[[bytes], bytes]] = {
+        1: lambda o: zlib.compress(o, 9)[2:-4],
+        2: lambda o: zlib.compress(o, 9),
+        3: bz2.compress,
+    }
+    packed = ways[algorithm](octets)
     return packet(COMPRESSED, bytes([algorithm]) + packed)
 
 

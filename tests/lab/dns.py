@@ -18,7 +18,7 @@ class NameServer(Serving):
     def __init__(self) -> None:
         self._asked: list[str] = []
         server = _bound()
-        server.asked = self._asked.append
+        server.asked = self._asked.append  # type: ignore[assignment, method-assign]  # it tells this one
         self.address = str(server.server_address[0])
         super().__init__(server)
 

@@ -44,6 +44,6 @@ def french_mail(sender: str, recipient: str, html: str = HTML) -> bytes:
     mail["Message-ID"] = "<resultats@hopital.example>"
     mail.set_content(TEXT)
     mail.add_alternative(html, subtype="html")
-    mail.get_payload()[1].add_related(png(), "image", "png", cid="<courbe>")  # type: ignore[union-attr]  it is multipart
+    mail.get_payload()[1].add_related(png(), "image", "png", cid="<courbe>")  # type: ignore[index, union-attr]  # it is multipart
     mail.add_attachment(PDF, maintype="application", subtype="pdf", filename=PDF_NAME)
     return mail.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -112,6 +112,7 @@ class NoTokens:
 
     async def expected(self, token: str) -> Returnable | None:
         del token
+        return None
 
     async def told(self, token: str, recipients: Sequence[Recipient]) -> None:
         raise NotImplementedError

@@ -50,7 +50,7 @@ def _at(name: str) -> str:
 
 
 def _signed(key: Key, **said: int) -> list[Signed]:
-    return [Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS, **said)]
+    return [Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS, **said)]  # type: ignore[arg-type]  # its fields
 
 
 def _valid() -> State:

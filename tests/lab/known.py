@@ -41,7 +41,7 @@ class Known:
 
     def decrypt(self, mail: bytes) -> bytes:
         """The payload of an encrypted mail."""
-        return bytes(pysequoia.decrypt(armored(mail), decryptor=self._decryptor).bytes)
+        return pysequoia.decrypt(armored(mail), decryptor=self._decryptor).bytes or b""
 
     @cached_property
     def _decryptor(self) -> pysequoia.PyDecryptor:

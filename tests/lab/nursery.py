@@ -143,7 +143,8 @@ def _serve(channel: socket.socket) -> tuple[Any, list[int]]:
     """Until the tests end. In each child it returns what was asked for, and the child's files."""
     running: dict[int, tuple[int, int]] = {}
     while True:
-        for ready in select.select([channel, *running], [], [])[0]:
+        waiting: list[Any] = [channel, *running]
+        for ready in select.select(waiting, [], [])[0]:
             if ready is not channel:
                 _tell(ready, *running.pop(ready))
                 continue

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lab.others import NoOthers
 from relay.mail.packets import walk
 from relay.model import Certificate, Component, Unreadable
 from relay.model import user_id as userid
@@ -45,7 +46,7 @@ def certificate(*addresses: str, number: int = 1, created: int = 1_700_000_000, 
 
 
 @dataclass
-class PaperExaminer:
+class PaperExaminer(NoOthers):
     """Takes certificates at their word; `seen` is what it was given, one entry a call."""
 
     seen: list[list[bytes]] = field(default_factory=list)

@@ -46,6 +46,10 @@ def private(folder: Path) -> None:
     os.chown(folder / "main.cf", -1, 1 if os.geteuid() == 0 else max([os.getgid(), *os.getgroups()]))
 
 
+def latin_1(folder: Path) -> None:
+    (folder / "main.cf").write_bytes((folder / "main.cf").read_bytes() + b"# \xe9t\xe9\n")
+
+
 ODD: dict[str, Callable[[Path], None]] = {
     "as packaged": lambda _folder: None,
     "no newline at the end": cut_newlines,
@@ -55,5 +59,5 @@ ODD: dict[str, Callable[[Path], None]] = {
     "a comment at the end": append("main.cf", "# content_filter = scan:[127.0.0.1]:10024\n\n\n"),
     "a service at the end": append("master.cf", "policy unix - n n - 0 spawn\n  user=nobody\n  argv=/bin/true\n"),
     "aliases mapped already": append("main.cf", "receive_override_options = no_address_mappings\n"),
-    "Latin-1": lambda folder: (folder / "main.cf").write_bytes((folder / "main.cf").read_bytes() + b"# \xe9t\xe9\n"),
+    "Latin-1": latin_1,
 }

@@ -21,7 +21,7 @@ class Done:
     err: str
 
 
-def program(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Done:
+def program(capsys: pytest.CaptureFixture[str], *words: str | Path | int) -> Done:
     """Its exit status, and what it said where."""
     capsys.readouterr()
     try:

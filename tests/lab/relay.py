@@ -118,7 +118,7 @@ class Relay:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
 
     def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
-        words = ["-c", self.file, *self.words]
+        words: list[str | Path] = ["-c", self.file, *self.words]
         with Path(os.devnull).open("rb") as nothing:
             if not self.program:
                 files = (nothing.fileno(), log.fileno(), log.fileno())

@@ -180,6 +180,7 @@ class _Terminal(io.StringIO):
 
 
 def _on_a_terminal(relay: Relay, words: list[str]) -> str:
+    status: str | int | None
     with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen), _environment():
         try:
             status = guarded(lambda: app(["-c", str(relay.file), *words], prog_name="pgp-relay"))

@@ -263,7 +263,7 @@ class Reader:
     def _opened(self, mail: Taken, people: list[str]) -> bytes:
         """By each of them; and they all read the same."""
         encrypted = encrypted_part(mail)
-        clear = {pysequoia.decrypt(bytes=encrypted, decryptor=self._keys[person]).bytes for person in people}
+        clear = {pysequoia.decrypt(bytes=encrypted, decryptor=self._keys[person]).bytes or b"" for person in people}
         return clear.pop().partition(b"\r\n\r\n")[2] if len(clear) == 1 else b""
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from lab.others import NoOthers
 from relay.keys.selection import answer, select
 from relay.model import (
     Address,
@@ -45,7 +46,7 @@ def fpr(number: int) -> str:
     return f"{number:040X}"
 
 
-class Notary:
+class Notary(NoOthers):
     """`relay.pipeline.ports.Examiner`."""
 
     def __init__(self) -> None:

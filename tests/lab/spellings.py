@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from random import Random
+from typing import Literal
 
 HOUSE = "house.example"
 PLAIN = (HOUSE, "hopital.example", "a-b.example", "x1.house.example", "house.example.evil.example", "r3---sn.example")
@@ -78,7 +79,8 @@ def _respelled(random: Random) -> str:
 
 
 def _in_script(random: Random) -> str:
-    form = random.choice(("NFC", "NFD", "NFKC", "NFKD"))
+    forms: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
+    form = random.choice(forms)
     word = unicodedata.normalize(form, random.choice(LETTERS))
     return f"{random.choice((word, word.upper(), word.lower(), word.title()))}.example"
 
@@ -104,17 +106,6 @@ def _odd_ascii(random: Random) -> str:
     return frame.format(random.choice((word, word.upper())))
 
 
-_NAMES = (_respelled, _respelled, _in_script, _any_character, _any_character, _symbol, _a_label, _odd_ascii)
-_FORMS: tuple[Callable[[Random, str], str], ...] = (
-    lambda _, char: chr(ord(char) + _WIDE) if "!" <= char <= "~" else char,
-    lambda random, char: random.choice(_alike().get(char, (char,))),
-    lambda random, char: char + random.choice(HIDDEN),
-    lambda random, char: random.choice(DOTS) if char == "." else char,
-    lambda _, char: char.upper(),
-    lambda random, char: random.choice("-_\u0301") + char,
-)
-
-
 @cache
 def _assigned() -> tuple[str, ...]:
     """Every character beyond ASCII that is one."""
@@ -134,6 +125,17 @@ def _alike() -> dict[str, list[str]]:
 
 
 # Addresses
+
+
+_NAMES = (_respelled, _respelled, _in_script, _any_character, _any_character, _symbol, _a_label, _odd_ascii)
+_FORMS: tuple[Callable[[Random, str], str], ...] = (
+    lambda _, char: chr(ord(char) + _WIDE) if "!" <= char <= "~" else char,
+    lambda random, char: random.choice(_alike().get(char, (char,))),
+    lambda random, char: char + random.choice(HIDDEN),
+    lambda random, char: random.choice(DOTS) if char == "." else char,
+    lambda _, char: char.upper(),
+    lambda random, char: random.choice("-_\u0301") + char,
+)
 
 
 def _address(random: Random) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.certificates import Keypair, make_keypair
+from lab.mime import octets, parts
+from lab.nexthop import Message
 from lab.ports import free_port
 from lab.postfix import Postfix
 from lab.relay import PROGRAM, Relay
@@ -78,12 +80,11 @@ def way(
             mta.remove()
 
 
-def encrypted_part(mail: Taken) -> bytes:
+def encrypted_part(mail: Taken | Message) -> bytes:
     """The armored message of a PGP/MIME mail; its structure must be RFC 3156's, to the letter."""
     parsed = email.message_from_bytes(mail.content, policy=email.policy.compat32)
     assert parsed.get_content_type() == "multipart/encrypted"
     assert parsed.get_param("protocol") == "application/pgp-encrypted"
-    version, encrypted = parsed.get_payload()
-    assert version.get_payload().split() == ["Version:", "1"]
-    octets: bytes = encrypted.get_payload(decode=True)
-    return octets
+    version, encrypted = parts(parsed)
+    assert str(version.get_payload()).split() == ["Version:", "1"]
+    return octets(encrypted)

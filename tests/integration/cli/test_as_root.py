@@ -91,7 +91,7 @@ def test_a_folder_of_roots_could_not_be_read_at_all(installed: Installed) -> Non
 def test_a_gnupg_home_of_roots_ended_in_a_crash(installed: Installed) -> None:
     home = installed.root / "gnupg"
     home.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--import"]
+    gpg: list[str | Path] = ["gpg", "--homedir", home, "--batch", "--quiet", "--import"]
     subprocess.run(gpg, input=key("c@ville.example").public, check=True, timeout=30)
 
     said = installed.run("keys", "import", "--gnupg-home", home)
@@ -140,7 +140,7 @@ def test_the_program_names_the_owner_who_cannot_read_it(installed: Installed, tm
 
     copy = installed.root / "site"
     shutil.copytree(Path(relay.__file__).parent, copy / "relay")
-    words = ["env", f"PYTHONPATH={copy}", PROGRAM.with_name("python"), "-m", "relay"]
+    words: list[str | Path] = ["env", f"PYTHONPATH={copy}", PROGRAM.with_name("python"), "-m", "relay"]
     done = subprocess.run([*words, "-c", installed.config, "trace"], capture_output=True, check=False, cwd=tmp_path)
     assert done.stderr.decode() == f"nobody cannot read the program in {copy}/relay\n"
     assert done.returncode == 1

@@ -177,10 +177,10 @@ def test_a_running_relay_counts_what_was_restored_within_a_second_and_forgets_no
         assert asked.err.endswith("[y/N] nothing was changed\n")
     assert send(site, CARL) == 550
     assert shell("restore", backup, given=b"y\n").status == 0
-    asked = restored = time.monotonic()
+    tried = restored = time.monotonic()
     while send(site, CARL) != 250:
-        assert asked - restored < 1
-        asked = time.monotonic()
+        assert tried - restored < 1
+        tried = time.monotonic()
     assert shell("trace", "--json").out.splitlines()[: len(before)] == before, "the trace goes on from the backup's"
     assert shell("trace", "--verify").status == 0
     assert b"later@hopital.example" in gpg(site.keyring, "-K").stdout, "a secret key made since stays"
@@ -328,7 +328,8 @@ def test_what_may_not_be_restored_changes_nothing(
 
 def test_postgresql_has_its_own_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Relay({"database": "postgresql://relay:geheim@127.0.0.1:9/relay"}) as relay:
-        for words in (["backup", tmp_path / "b.tar"], ["restore", "--yes", tmp_path / "b.tar"]):
+        commands: list[list[str | Path]] = [["backup", tmp_path / "b.tar"], ["restore", "--yes", tmp_path / "b.tar"]]
+        for words in commands:
             done = program(capsys, "-c", relay.file, *words)
             assert (done.status, done.out) == (2, "")
             assert done.err.startswith("the store is in PostgreSQL: back it up with pg_dump")

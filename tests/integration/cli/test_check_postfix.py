@@ -31,7 +31,7 @@ def test_check_did_not_look_at_postfix(value: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("policy: []\nlookup: {sources: [keyring]}\n")
     path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-    words = [PROGRAM, "-c", file, "check", "--json"]
+    words: list[str | Path] = [PROGRAM, "-c", file, "check", "--json"]
     done = subprocess.run(words, capture_output=True, check=False, timeout=60, env=os.environ | path)
     (found,) = [each for each in json.loads(done.stdout) if each["name"] == "postfix"]
     assert (found["ok"], found["message"]) == TOLD[value]
@@ -66,7 +66,7 @@ def test_check_looks_where_mail_from_outside_goes(
         'inbound: {listen: ["lmtp://127.0.0.1:10035"], reinject: "smtp://127.0.0.1:10036"}\n'
     )
     path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-    words = [PROGRAM, "-c", file, "check", "--json"]
+    words: list[str | Path] = [PROGRAM, "-c", file, "check", "--json"]
     done = subprocess.run(words, capture_output=True, check=False, timeout=60, env=os.environ | path)
     (found,) = [each for each in json.loads(done.stdout) if each["name"] == "incoming mail"]
     assert (found["ok"], found["message"]) == told

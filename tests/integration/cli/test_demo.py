@@ -97,7 +97,7 @@ def test_anybody_may_run_it(temporary: Path) -> None:
     source = Path(relay.__file__).parent
     shutil.copytree(source, copy / "relay")
     path = f"{copy}:{Path(pytest.__file__).parents[1]}"
-    command = [*AS_NOBODY, readable_python(), "-P"]
+    command: list[str | Path] = [*AS_NOBODY, readable_python(), "-P"]
     text = demo(temporary, command, PYTHONPATH=path, HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1")
     assert_told(text)
     wait_for(lambda: not running(temporary), "gpg's agents have ended")

@@ -21,7 +21,7 @@ def test_check_said_no_more_than_that_a_name_cannot_be_resolved(lookup: str, tmp
 
     def sources(text: str) -> tuple[bool, str]:
         file.write_text(f"policy: []\n{text}")
-        words = ["unshare", "--net", PROGRAM, "-c", file, "check", "--json"]
+        words: list[str | Path] = ["unshare", "--net", PROGRAM, "-c", file, "check", "--json"]
         done = subprocess.run(words, capture_output=True, check=False, timeout=100)
         (found,) = [each for each in json.loads(done.stdout) if each["name"] == "sources"]
         return found["ok"], found["message"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -24,7 +24,7 @@ PREFERRED = [{"name": "preferred", "encrypt": "preferred"}]
 
 
 @asynccontextmanager
-async def serving(hop: ScriptedHop, policy: list[Mapping[str, Any]]) -> AsyncIterator[Relay]:
+async def serving(hop: ScriptedHop, policy: Sequence[Mapping[str, Any]]) -> AsyncIterator[Relay]:
     with Relay({"reinject": hop.url, "policy": policy}) as relay:
         await asyncio.to_thread(relay.start)
         try:

@@ -96,5 +96,5 @@ async def test_the_same_mail_in_two_connections_at_the_same_moment(bed: Bed, whi
         first, second = write(bed, which), None
         second = Mail(first.recipients, first.content)
         both = await asyncio.gather(bed.mta.attempt(first), bed.mta.attempt(second))
-        assert both == [["250 2.0.0"] * len(first.recipients)] * 2
+        assert [*both] == [["250 2.0.0"] * len(first.recipients)] * 2
         bed.assert_served(hop, first, doubles=len(first.recipients))

@@ -37,24 +37,22 @@ class Row:
 
 FOUR, FIVE = Say("452 4.3.1 Out of storage"), Say("554 5.3.9 Not today")
 
+ANSWERS: list[tuple[Fault, str]] = [
+    (FOUR, "452 4.3.1"),
+    (FIVE, "554 5.3.9"),
+    (Say("421 4.3.2 Later", close=True), DOWN),
+    (Drop(), DOWN),
+    (Drop(reset=True), DOWN),
+    (Hang(), DOWN),
+]
+
 ROWS = [
     *(
         Row(step, fault, DOWN)
         for step in ("connect", "EHLO")
         for fault in (FOUR, FIVE, Say("421 4.3.2 Later", close=True), Drop(), Drop(reset=True), Hang())
     ),
-    *(
-        Row(step, fault, answer)
-        for step in ("MAIL", "DATA", ".")
-        for fault, answer in [
-            (FOUR, "452 4.3.1"),
-            (FIVE, "554 5.3.9"),
-            (Say("421 4.3.2 Later", close=True), DOWN),
-            (Drop(), DOWN),
-            (Drop(reset=True), DOWN),
-            (Hang(), DOWN),
-        ]
-    ),
+    *(Row(step, fault, answer) for step in ("MAIL", "DATA", ".") for fault, answer in ANSWERS),
     Row("body", Drop(), DOWN),
     Row("body", Drop(reset=True), DOWN),
     Row("body", Hang(), DOWN),

@@ -38,6 +38,7 @@ class Site:
         return json.loads(self.relay.run(*words, "--json").stdout)
 
     def lookup(self, *words: str) -> dict[str, Any]:
+        answer: dict[str, Any]
         (answer,) = [a for a in self.json("keys", "lookup", BOB, *words) if a["source"] == "wkd"]
         return answer
 

@@ -177,7 +177,7 @@ def test_what_a_test_prints_itself_is_heard(tmp_path: Path, capture: str) -> Non
     )
     plain = [word for plugin in ("cacheprovider", "xdist", "hypothesispytest") for word in ("-p", f"no:{plugin}")]
     options = [*plain, f"--capture={capture}", "-o", f"pythonpath={folder}"]
-    command = [sys.executable, "-m", "pytest", "-q", *options, tmp_path]
+    command: list[str | Path] = [sys.executable, "-m", "pytest", "-q", *options, tmp_path]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False, timeout=60)
     assert b"3 failed, 1 passed" in done.stdout, done.stdout
     with pytest.raises(Sings):

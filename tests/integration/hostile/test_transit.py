@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab.corpus import sent
+from lab.mime import octets
 
 from relay.mail import clear_signed, headers, transit
 
@@ -29,8 +30,7 @@ def leaves(entity: bytes) -> list[tuple[str, bytes]]:
 
 
 def content_of(part: email.message.Message) -> bytes:
-    octets: bytes = part.get_payload(decode=True)
-    return octets.rstrip()
+    return octets(part).rstrip()
 
 
 @pytest.mark.parametrize(("name", "content"), [pytest.param(*mail, id=mail[0]) for mail in mails().items()])

@@ -114,9 +114,9 @@ def test_a_command_that_is_ended_leaves_no_gpg_behind(tmp_path: Path) -> None:
     (tmp_path / "gpg").chmod(0o755)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "pubring.kbx").write_bytes(b"")
-    command = [sys.executable, "-c", EXPORT, tmp_path / "home", tmp_path / "out"]
+    command: list[str | Path] = [sys.executable, "-c", EXPORT, tmp_path / "home", tmp_path / "out"]
     with subprocess.Popen(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}) as process:
-        pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "gpg runs"))
+        pid = int(wait_for(lambda: (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else "", "gpg runs"))
         process.terminate()
         assert process.wait(20) == 128 + signal.SIGTERM
         with pytest.raises(ProcessLookupError):
@@ -175,7 +175,7 @@ async def test_two_imports_and_a_running_relay_do_not_disturb_each_other(tmp_pat
     async with await Store.open(path) as store:
         (first,) = await _import(store, stdin=make_certificates(1, "hopital.example")[0])
         keyring = Keyring(store.certificates)
-        command = [sys.executable, "-W", "error", "-c", IMPORT, str(path), str(tmp_path / "keys.pgp")]
+        command: list[str | Path] = [sys.executable, "-W", "error", "-c", IMPORT, str(path), str(tmp_path / "keys.pgp")]
         children = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
         telling = asyncio.gather(*(child.communicate() for child in children))
         looked = 0

@@ -51,8 +51,7 @@ def site(url: str, *, timeout: float = PATIENT, starttls: bool = False, ca_file:
 
 def secured(url: str, *, starttls: bool, ca_file: str | None) -> Server:
     """Where somebody logs in."""
-    login = {"bind_dn": ADMIN, "password": PASSWORD}
-    return Server(url, PEOPLE, starttls=starttls, ca_file=ca_file, timeout=PATIENT, **login)
+    return Server(url, PEOPLE, starttls=starttls, ca_file=ca_file, bind_dn=ADMIN, password=PASSWORD, timeout=PATIENT)
 
 
 @asynccontextmanager
@@ -267,8 +266,8 @@ async def test_referrals_are_an_outage_and_never_followed() -> None:
         there = f"ldap://127.0.0.1:{port}"
         with Slapd(settings=f"referral {there}") as running:
             running.add_root()
-            for how in ({"filter": "(mail={address})"}, {}):
-                server = Server(running.url, base="dc=elsewhere,dc=org", timeout=PATIENT, **how)
+            for each in ("(mail={address})", None):
+                server = Server(running.url, base="dc=elsewhere,dc=org", filter=each, timeout=PATIENT)
                 assert await answer(server) == Outage("ldap", Reason.BASE)
             running.add(
                 f"dn: ou=branch,{PEOPLE}\nobjectClass: referral\nobjectClass: extensibleObject\nou: branch\n"

@@ -175,7 +175,12 @@ async def test_a_process_that_ends_at_once_is_not_started_for_every_mail(
     ca_file.unlink()
     started = []
     start = fetch_client.FetchProcess.start
-    monkeypatch.setattr(fetch_client.FetchProcess, "start", lambda settings: started.append(1) or start(settings))
+
+    async def counted(settings: Settings) -> fetch_client.FetchProcess:
+        started.append(1)
+        return await start(settings)
+
+    monkeypatch.setattr(fetch_client.FetchProcess, "start", counted)
     monkeypatch.setattr(fetch_client, "PAUSE", 60.0)
     assert [await fetched(process) for _ in range(5)] == [NOBODY_ASKS] * 5
     assert started == [1]

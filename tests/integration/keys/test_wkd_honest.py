@@ -131,7 +131,7 @@ async def test_sequoias_own_client_finds_the_same_certificate(tmp_path: Path) ->
         pytest.skip("no namespaces here")
     assert isinstance(found, Found)
     (theirs,) = await GnuPGExaminer().examine([output])
-    assert theirs.fingerprint == found.certificate.fingerprint == pair.fingerprint  # type: ignore[union-attr]  # or the test fails
+    assert theirs.fingerprint == found.certificate.fingerprint == pair.fingerprint
     assert [request.target for request in server.requests] == [
         server.requests[0].target.replace("joe.doe", "joe.doe")
     ] * 2

@@ -16,7 +16,7 @@ from lab.waiting import until
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking
 
 from relay.keys.wkd import Reason
-from relay.model import Address, Certificate, Found, NotFound, Outage, Unreadable
+from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unreadable
 from relay.pipeline.ports import Examiner
 
 
@@ -156,7 +156,7 @@ async def test_a_domain_with_a_slow_name_service_holds_up_no_other() -> None:
     await wkd.close()
 
 
-async def abandoned(tasks: list[asyncio.Task[object]]) -> None:
+async def abandoned(tasks: Sequence[asyncio.Task[Lookup]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

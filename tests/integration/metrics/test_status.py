@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_a_configuration_that_is_wrong_on_disk_was_told_in_place_of_the_relay_th
 
 
 def test_watched_it_tells_again_every_second_until_the_relay_is_gone(site: Site) -> None:
-    command = [PROGRAM, "-c", site.relay.file, "status", "--watch", "--json"]
+    command: list[str | Path] = [PROGRAM, "-c", site.relay.file, "status", "--watch", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
         assert watching.stdout
         first, second = (json.loads(watching.stdout.readline()) for _ in range(2))

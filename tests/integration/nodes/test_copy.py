@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from lab.relay import Relay
 from lab.synthetic import NOW, certificate, entry
 
@@ -29,13 +29,13 @@ async def filled(where: str | Path, network: Network) -> None:
         ledger: StoredLedger = store.ledger
         await ledger.record(b"\0t", ["a\udcfc@x", "b@x"])
         names = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", "because", "AB" * 20, "", "250 2.0.0", 1)
-        rows = [Record(NOW + n, f"id{n}", *names, shadow=n % 2 == 0) for n in range(ROWS)]  # type: ignore[arg-type]  # as they stand in a row
+        rows = [Record(NOW + n, f"id{n}", *names, shadow=n % 2 == 0) for n in range(ROWS)]
         await store.trace.write(rows)
         assert await store.trace.prune(NOW + 10, now=NOW + ROWS) > 0
 
 
 async def test_a_store_is_copied_to_a_server_and_back_and_is_the_same(
-    database: str, record_property: pytest.RecordProperty
+    database: str, record_property: Callable[[str, object], None]
 ) -> None:
     with Relay() as relay:
         relay.keyring.mkdir(mode=0o700)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
-import pytest
 from lab.cluster import cluster
 from lab.mta import letter
 from lab.nexthop import ScriptedHop
@@ -18,7 +18,7 @@ _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS millisecond
 
 
 async def test_a_mail_asks_the_database_no_more_than_fifteen_times(
-    database: str, hop: ScriptedHop, record_property: pytest.RecordProperty
+    database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     asking = await asyncpg.connect(database)
     await asking.execute("CREATE EXTENSION pg_stat_statements")

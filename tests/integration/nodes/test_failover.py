@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import asyncpg
 import pytest
@@ -28,7 +28,7 @@ def replica(server: PostgreSQL) -> Iterator[PostgreSQL]:
 
 
 async def test_a_failover_to_a_synchronous_replica_loses_nothing_and_nobody_has_a_mail_twice(
-    server: PostgreSQL, replica: PostgreSQL, hop: ScriptedHop, record_property: pytest.RecordProperty
+    server: PostgreSQL, replica: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     asking = await asyncpg.connect(server.url)
     await asking.execute("CREATE DATABASE site")

@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import asyncpg
-import pytest
 from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, DEADLINES, Node, Wire, cluster
 from lab.mta import Mail, letter
@@ -38,7 +38,7 @@ async def timed(node: Node, sent: Mail) -> tuple[list[str], float]:
 
 
 async def test_a_node_whose_network_is_cut_answers_451_in_time_and_its_mail_is_the_other_nodes(
-    database: str, server: PostgreSQL, hop: ScriptedHop, record_property: pytest.RecordProperty
+    database: str, server: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     with (
         Wire(server.port) as wire,
@@ -86,7 +86,7 @@ async def begin(node: Node, sent: Mail) -> Client:
 
 
 async def test_a_server_that_ends_and_comes_back_loses_no_mail_and_nobody_has_one_twice(
-    database: str, server: PostgreSQL, hop: ScriptedHop, record_property: pytest.RecordProperty
+    database: str, server: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     with cluster(database, hop.port) as nodes:
         mails = [mail(f"m{n}") for n in range(MAILS)]

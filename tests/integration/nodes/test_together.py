@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import asyncpg
@@ -72,7 +72,7 @@ async def test_nodes_are_told_and_one_that_differs_is_named_and_may_be_refused(
 
 
 async def test_a_database_that_takes_no_writes_is_451_and_not_ready_and_everything_is_well_again_soon_after(
-    pair: list[Node], database: str, record_property: pytest.RecordProperty
+    pair: list[Node], database: str, record_property: Callable[[str, object], None]
 ) -> None:
     alpha, beta = pair
     for node in pair:

@@ -6,8 +6,8 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 
-import pytest
 from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, Node, cluster
 from lab.mta import Mail, letter
@@ -42,7 +42,7 @@ async def leave_and_try_the_other(first: Node, then: Node, sent: Mail, after: fl
 
 
 async def test_a_client_that_leaves_and_tries_the_other_node_has_its_mail_delivered_once(
-    database: str, hop: ScriptedHop, record_property: pytest.RecordProperty
+    database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     slow = asyncio.Event()
     seeded = random.Random(15)  # noqa: S311  the same moments in every run
@@ -65,7 +65,7 @@ async def test_a_client_that_leaves_and_tries_the_other_node_has_its_mail_delive
 
 
 async def test_a_node_that_stands_still_gives_its_mail_up_in_time_and_hands_nothing_over_later(
-    database: str, hop: ScriptedHop, record_property: pytest.RecordProperty
+    database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     with cluster(database, hop.port, altered=BEFORE_THE_HAND_OVER) as (frozen, other):
         held = mail("held")

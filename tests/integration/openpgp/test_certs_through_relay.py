@@ -72,7 +72,7 @@ class Fate:
 
     @property
     def stored(self) -> bool:
-        return self.told["result"] == "imported"
+        return bool(self.told["result"] == "imported")
 
 
 def addresses(row: Row) -> set[Address]:

@@ -14,11 +14,13 @@ from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.admin.key_import import splitter as intake
+from relay.admin.key_import.result import Offer
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
 from relay.model.errors import EngineError
 from relay.openpgp import examiner as module
 from relay.openpgp import kept
+from relay.openpgp.canonical_order import in_order
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 
@@ -188,7 +190,7 @@ async def test_where_signatures_stand_makes_no_difference_to_any_verdict(monkeyp
     blobs = [blob for file in sorted(CERTS.rglob("*")) if file.is_file() for blob in certificates_in(octets(file))]
     blobs += make_certificates(20)
     quick = await GnuPGExaminer().examine(blobs)
-    plain = [module.in_order(blob) for blob in blobs]
+    plain = [in_order(blob) for blob in blobs]
     monkeypatch.setattr(module, "in_order", lambda _blob: False)
     assert quick == await GnuPGExaminer().examine(blobs)
     print(f"{sum(plain)} of {len(blobs)} stand in order")
@@ -196,7 +198,7 @@ async def test_where_signatures_stand_makes_no_difference_to_any_verdict(monkeyp
 
 
 def certificates_in(content: bytes) -> list[bytes]:
-    return [f.data for f in intake.split("", content) if isinstance(f, intake.Offer) and not f.revocation]
+    return [f.data for f in intake.split("", content) if isinstance(f, Offer) and not f.revocation]
 
 
 async def test_two_states_of_one_key_are_judged_apart() -> None:

@@ -88,7 +88,7 @@ def encrypted_by_sequoia(pair: Keypair) -> bytes:
 
 def test_sequoia_of_today_encrypts_to_a_modern_key_and_reads_it(modern: Keypair) -> None:
     decryptor = pysequoia.Tsk.from_bytes(modern.secret).decryptor()
-    assert bytes(pysequoia.decrypt(encrypted_by_sequoia(modern), decryptor=decryptor).bytes) == PAYLOAD
+    assert pysequoia.decrypt(encrypted_by_sequoia(modern), decryptor=decryptor).bytes == PAYLOAD
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -7,19 +7,16 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from lab.certificates import make_keypair
 from lab.fakes import FakeLedger, FakeLookups, FakeOutlet, FakeTrail, inbound
 from lab.gnupghome import gnupg_home
+from lab.outgoing import NOTICES
 from lab.waiting import until
 
 from relay.daemon.engines import EngineSettings, Kind, protect_in_pool
-from relay.mail.notice import Kind as NoticeKind
-from relay.mail.notice import Notices, Template
-from relay.mail.notice_texts import Language
 from relay.model import Certificate, Found, Inbound, Lookup, Origin
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.pipeline.audit import Audit
@@ -82,14 +79,12 @@ def pipeline(outlet: FakeOutlet, kind: Kind, home: Path, answers: dict[str, Look
 
     ledger, audit = BufferedLedger(FakeLedger(), TransactionLocks(os.memfd_create("turns"))), Audit(FakeTrail())
     hop = NextHop(outlet)
-    words = dict.fromkeys(NoticeKind, Template("Not sent\n\n$recipients\n"))
-    notices = Notices(words, Language.EN, "postmaster@here.example", None, "relay.example", timedelta(days=5))
     return Pipeline(
         Receiver(ledger, audit),
         Decider((Rule(name="all", encrypt=Encryption.PREFERRED),), FakeLookups(answers)),
         BatchEncryptor(Encryptor(settings.engine(), "relay.example", in_pool)),
         Deliverer(hop),
-        Notifier(notices, hop),
+        Notifier(NOTICES, hop),
         audit,
     )
 

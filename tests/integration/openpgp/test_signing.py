@@ -7,7 +7,7 @@ import pytest
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key, stop_agent
 from lab.shared import CERTS, needs_certs
 
-from relay.model import Address, Signer
+from relay.model import Address, Certificate, Signer
 from relay.model.errors import EngineError
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
@@ -167,7 +167,9 @@ async def test_a_key_with_a_passphrase_encrypts(home: Path) -> None:
     with gnupg_home() as other:
         blob = gpg(other, "--export", generate(other, "Bob <bob@example.org>")).stdout
         stop_agent(home)  # so that it forgets the passphrase
-        certificates = await GnuPGExaminer().examine([blob])
+        (certificate,) = await GnuPGExaminer().examine([blob])
+        assert isinstance(certificate, Certificate)
+        certificates = [certificate]
         with pytest.raises(EngineError):
             await GnuPG(home, passphrase=b"wrong").encrypt(b"x", certificates, Signer(made.fingerprint))
         with pytest.raises(EngineError):

@@ -916,10 +916,15 @@ async def test_a_client_certificate_is_demanded_where_the_context_does(identity:
         await running.until_left()
 
 
+def _reset_within_the_handshake(client: Client) -> None:
+    client.writer.write(b"\x16\x03\x01\x02\x00\x01")
+    client.reset()
+
+
 LEAVING: dict[str, Callable[[Client], None]] = {
     "reset": Client.reset,
     "closed": Client.drop,
-    "reset within the handshake": lambda client: (client.writer.write(b"\x16\x03\x01\x02\x00\x01"), client.reset())[1],
+    "reset within the handshake": _reset_within_the_handshake,
     "no TLS at all": lambda client: client.writer.write(b"GET / HTTP/1.0\r\n\r\n"),
 }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from lab import decided
@@ -145,7 +146,7 @@ def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench)
 
 def test_it_is_followed_while_decisions_are_made_until_it_is_interrupted(bench: Bench) -> None:
     send(bench.relay, KNOWN)
-    words = [PROGRAM, "-c", bench.relay.file, "trace", "--follow", "--limit", "5", "--json"]
+    words: list[str | Path] = [PROGRAM, "-c", bench.relay.file, "trace", "--follow", "--limit", "5", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as following:
         assert following.stdout
         assert json.loads(following.stdout.readline())["recipient"] == KNOWN

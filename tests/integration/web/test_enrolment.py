@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
 from urllib.parse import urlencode
 
@@ -80,7 +80,7 @@ async def challenge(web: WebPublic, token: str = TOKEN) -> str:
         await channel.close()
 
 
-def post(web: WebPublic, path: str, values: dict[str, bytes | str], **fields: str) -> Told:
+def post(web: WebPublic, path: str, values: Mapping[str, bytes | str], **fields: str) -> Told:
     form = {"Content_Type": "application/x-www-form-urlencoded", "Accept_Language": "en"}
     return web.ask(path, "POST", urlencode(values).encode(), **{**form, **fields})
 

@@ -163,12 +163,12 @@ async def test_connections_are_shared(bed: Bed, place: str) -> None:
 async def test_a_key_counts_in_every_worker_within_a_second(bed: Bed) -> None:
     async with bed.hop(), Ways(bed, bed.url) as ways:
         replies, workers = await ways.send(HUGO)
-        assert ({reply[:3] for reply in replies}, workers.keys()) == ({"550"}, BOTH)
+        assert ({reply[:3] for reply in replies}, {*workers}) == ({"550"}, BOTH)
 
         await asyncio.to_thread(bed.know, HUGO)
         await asyncio.sleep(1)
         replies, workers = await ways.send(HUGO)
-        assert ({reply[:3] for reply in replies}, workers.keys()) == ({"250"}, BOTH)
+        assert ({reply[:3] for reply in replies}, {*workers}) == ({"250"}, BOTH)
     bed.relay.run("keys", "remove", bed.pairs[HUGO].fingerprint)
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,16 +102,17 @@ def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> Non
         pass
 
 
+def _with_size(size: bytes) -> bytes:
+    return tar(STORE, KEY, head=re.sub(rb"\"size\": \d+", b'"size": ' + size, manifest(), count=1))
+
+
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", NO_BACKUP),
     "no tar": (lambda: b"no tar at all" * 1000, NO_BACKUP),
     "another tar": (lambda: tar(head=b"{}"), NO_BACKUP),
     "a manifest that is no JSON": (lambda: tar(STORE, KEY, head=b"[" * 100_000), NO_BACKUP),
     **{
-        f"a size of {size}": (
-            lambda size=size: tar(STORE, KEY, head=re.sub(rb"\"size\": \d+", b'"size": ' + size, manifest(), count=1)),
-            NO_BACKUP,
-        )
+        f"a size of {size.decode()}": (partial(_with_size, size), NO_BACKUP)
         for size in (b"Infinity", b"NaN", b"1e400", b"-1", b"5.0", b'"5"', b"true", b"null", b"[]")
     },
     "a manifest of another kind": (lambda: tar(STORE, KEY, head=manifest(files=[1])), NO_BACKUP),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_each_mail_that_waits_is_told_once(tmp_path: Path, capsys: pytest.Captur
 
 
 async def test_a_hundred_thousand_rows_of_retries_are_looked_through_fast(
-    tmp_path: Path, record_property: pytest.RecordProperty
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     now = time.time()
     rows = [row(now - DAY + n, f"4{n % 1000:05X}", f"b{n % 1000}@ville.example") for n in range(50_000)]

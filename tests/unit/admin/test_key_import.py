@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab.armors import variants
+from lab.others import NoOthers
 from lab.synthetic import NOW, certificate, entry
 
 from relay.admin.key_import import Intake, Outcome, Result, survey
@@ -36,7 +37,7 @@ def armored(*keys: bytes, kind: str = "PUBLIC KEY BLOCK") -> bytes:
     return enarmor(b"".join(keys), kind)
 
 
-class FakeExaminer:
+class FakeExaminer(NoOthers):
     """Believes what `key` wrote; `expired…` has expired, `weak…` is weak, `bad…` is none."""
 
     down = False

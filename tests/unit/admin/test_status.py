@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def texts() -> list[str]:
 
 
 def test_it_finds_the_keyring_that_the_configuration_has(
-    tmp_path: Path, record_property: pytest.RecordProperty
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     file = tmp_path / "config.yaml"
     right = wrong = 0

@@ -47,8 +47,8 @@ port = 10026
 
 TOYS = ("*@toystory.com", ["*@toystory.com"], "preferred")
 WOODY = ("woody@pixar.example", ["woody@pixar.example"], "required")
-CLEAR = ("everyone", [], "preferred")
-STRICT = ("everyone", [], "required")
+CLEAR: tuple[str, list[str], str] = ("everyone", [], "preferred")
+STRICT: tuple[str, list[str], str] = ("everyone", [], "required")
 
 
 def policy(folder: Path, text: str) -> tuple[list[tuple[str, list[str], str]], list[str]]:

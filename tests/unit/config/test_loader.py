@@ -178,7 +178,7 @@ def test_a_fault_says_nothing_of_a_secret() -> None:
 def test_a_configuration_is_frozen() -> None:
     config = parse(b"policy: []", HERE)
     with pytest.raises(ValidationError):
-        config.workers = 2  # type: ignore[misc]  # what is shown
+        config.workers = 2
 
 
 def outcome(octets: bytes) -> Config | tuple[Fault, ...]:

@@ -119,7 +119,8 @@ async def test_a_store_that_fails_is_an_outage(address: str) -> None:
                 return []
             raise StoreError("the store's disk is full")
 
-    assert await Keyring(Broken()).lookup(Address(address)) == Outage("keyring", "the store's disk is full", "keyring")
+    keyring = Keyring(Broken())  # type: ignore[arg-type]  # asked for addresses alone
+    assert await keyring.lookup(Address(address)) == Outage("keyring", "the store's disk is full", "keyring")
 
 
 @pytest.mark.parametrize(

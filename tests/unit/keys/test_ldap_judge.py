@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from lab.others import NoOthers
 
 from relay.keys.ldap.judge import MAX_CERTIFICATES, judge, read
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import Entry, KeySpace
+from relay.keys.ldap.schema import KeySpace
 from relay.mail.armor import enarmor
 from relay.model import (
     Address,
@@ -44,7 +46,7 @@ def certificate(name: str, created: int = 1, *, address: str = "bob@example.org"
     return whole
 
 
-class Examiner:
+class Examiner(NoOthers):
     """Knows these certificates, and takes the revoked of two states."""
 
     def __init__(self, *known: Certificate) -> None:

@@ -62,7 +62,8 @@ def test_entries_arrive_as_they_were() -> None:
 
 
 def test_more_than_an_answer_holds_is_told_as_that() -> None:
-    for entries in ([{"key": (b"",) * 10_001}], [{"x" * (1 << 20): ()}]):
+    many: list[list[Entry]] = [[{"key": (b"",) * 10_001}], [{"x" * (1 << 20): ()}]]
+    for entries in many:
         with pytest.raises(Unavailable) as raised:
             answer(said(entries))
         assert raised.value.reason is Reason.TOO_MUCH

@@ -2,8 +2,9 @@
 
 import pytest
 
+from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
-from relay.keys.ldap.schema import Entry, KeySpace, Search, find_key_space
+from relay.keys.ldap.schema import KeySpace, Search, find_key_space
 from relay.keys.ldap.server import Server
 from relay.model import Address
 
@@ -42,7 +43,7 @@ async def test_everything_else_is_version_1_searched_by_user_id(entry: Entry) ->
 
 
 async def test_an_old_keyserver_without_naming_contexts_is_understood() -> None:
-    old = {"basekeyspacedn": (b"ou=old",), "version": (b"2",)}
+    old: Entry = {"basekeyspacedn": (b"ou=old",), "version": (b"2",)}
     found = await space(ANYWHERE, {"cn=pgpServerInfo": old})
     (search,) = found.address_searches(Address("bob@example.org"))
     assert (search.base, search.attributes[0]) == ("ou=old", "pgpKeyV2")

@@ -63,7 +63,12 @@ class Site:
         if act in acts:
             await acts[act]()
         else:
-            shelf[BOB.text] = {"published": [key(number, BOB.text)], "withdrawn": [], "down": DOWN}[act]
+            shown: dict[str, list[bytes] | str] = {
+                "published": [key(number, BOB.text)],
+                "withdrawn": [],
+                "down": DOWN,
+            }
+            shelf[BOB.text] = shown[act]
         self.at.later(2 * DAY)
 
     async def put(self, origin: Origin, number: int) -> None:

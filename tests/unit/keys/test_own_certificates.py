@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from lab.fakes import FakeLookups, certificate, found
+from lab.others import NoOthers
 
 from relay.keys.own_certificates import OwnCertificates, OwnFirst
 from relay.model import Address, Certificate, Found, NotFound, Origin, Outage, Unreadable, Unusable, Why
@@ -30,7 +31,7 @@ class Store:
 
 
 @dataclass
-class Examiner:
+class Examiner(NoOthers):
     verdict: Certificate | Unreadable = field(default_factory=lambda: certificate(MARTIN.text, 9))
     down: bool = False
 
@@ -41,9 +42,6 @@ class Examiner:
         return [self.verdict]
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        raise NotImplementedError
-
-    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         raise NotImplementedError
 
 

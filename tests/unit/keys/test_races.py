@@ -89,7 +89,7 @@ async def at_each_moment(
     before: list[Entry],
 ) -> list[tuple[bool, Entry | None]]:
     """For each moment: whether the decision was taken, and the first key's entry in the end."""
-    ends = []
+    ends: list[tuple[bool, Entry | None]] = []
     for moment in count():
         decided: list[bool] = []
         async with await Store.open(folder / f"{moment}.db", clock=lambda: NOW) as store:

@@ -6,6 +6,7 @@ import email
 import email.policy
 
 import pytest
+from lab.mime import octets, parts
 
 from relay.mail import clear_signed, headers
 from relay.mail.armor import dearmor
@@ -25,10 +26,10 @@ def test_a_reader_finds_the_entity_and_the_signature() -> None:
     assert [name for name, _ in read.items()] == [
         "Received", "From", "Subject", "X-Other", "MIME-Version", "Content-Type",
     ]  # fmt: skip
-    first, second = read.get_payload()
+    first, second = parts(read)
     assert first.as_bytes() == ENTITY
     assert second.get_content_type() == "application/pgp-signature"
-    assert dearmor(second.get_payload(decode=True))[0].data == SIGNATURE
+    assert dearmor(octets(second))[0].data == SIGNATURE
 
 
 @pytest.mark.parametrize("entity", [b"\r\n", b"\r\nno end of line", b"Content-Type: text/plain\r\n\r\n\r\n\r\n"])

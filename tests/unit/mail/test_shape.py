@@ -445,7 +445,7 @@ class Counting(bytes):
     copied = 0
 
     def __getitem__(self, key: object) -> object:  # type: ignore[override]  # counts, whatever the key
-        part = super().__getitem__(key)  # type: ignore[index]  # likewise
+        part = super().__getitem__(key)  # type: ignore[call-overload]  # likewise
         Counting.copied += len(part) if isinstance(part, bytes) else 1
         return part
 

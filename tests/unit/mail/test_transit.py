@@ -10,6 +10,7 @@ from email.message import Message
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab.mime import octets
 
 from relay.mail import headers, transit
 
@@ -23,7 +24,7 @@ def settled(content: bytes) -> bytes | None:
 def leaves(entity: bytes) -> list[tuple[str, bytes]]:
     """Type and decoded content of each leaf, as Python's own parser reads them."""
     return [
-        (part.get_content_type(), part.get_payload(decode=True))
+        (part.get_content_type(), octets(part))
         for part in email.message_from_bytes(entity, policy=email.policy.compat32).walk()
         if isinstance(part, Message) and not part.is_multipart()
     ]

@@ -79,7 +79,7 @@ async def test_one_that_has_expired_itself() -> None:
 @pytest.mark.parametrize("said", [{"kind": CERTIFICATION}, {"digest": SHA1}, {"created": 0}])
 async def test_what_is_no_signature_of_a_document_is_bad_and_nobody_is_asked(said: dict[str, object]) -> None:
     says = Says(Validity.GOOD)
-    (made,) = await judged(SignedMessage(b"", (signature(**said),)), [of(BOB)], says)
+    (made,) = await judged(SignedMessage(b"", (signature(**said),)), [of(BOB)], says)  # type: ignore[arg-type]  # its fields
     assert (made.validity, made.fingerprint, says.asked) == (Validity.BAD, None, 0)
 
 

@@ -7,7 +7,9 @@ import pytest
 from lab import incoming as lab
 from lab.fakes import certificate, inbound
 from lab.incoming import MX, OUTER, FakeOpener, FakeRegister, FakeSigners, IncomingBed, ciphertext, own_key, pgp_mime
+from lab.mime import octets, parts
 
+from relay.mail.armor import enarmor
 from relay.model import Entry, Envelope, Origin, Reply
 from relay.model.opened import Reason, Signature, Validity
 from relay.pipeline.incoming_mail import Tags
@@ -244,7 +246,7 @@ async def test_what_is_only_signed_gets_the_mark_alone(bed: IncomingBed) -> None
         b'protocol="application/pgp-signature"\r\n\r\n--s\r\n'
         + part
         + b"\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n"
-        + lab.armor.enarmor(b"\xc2\x01\x04", "SIGNATURE")
+        + enarmor(b"\xc2\x01\x04", "SIGNATURE")
         + b"\r\n--s--\r\n"
     )
     assert await take(bed, mail) == [250]
@@ -274,11 +276,8 @@ async def test_a_closed_mail_inside_a_note(bed: IncomingBed) -> None:
 
     assert await take(bed, pgp_mime(MESSAGE)) == [250]
     mail = message_from_bytes(bed.outlet.sent[0][1])
-    note, attached = mail.get_payload()  # type: ignore[misc]  # a list, as it is multipart
-    assert (
-        "n'a pas pu être déchiffré pour vous\xa0: il n'a pas été chiffré avec une clé"
-        in note.get_payload(decode=True).decode()
-    )
+    note, attached = parts(mail)
+    assert "n'a pas pu être déchiffré pour vous\xa0: il n'a pas été chiffré avec une clé" in octets(note).decode()
     assert b"\r\n\r\n" + pgp_mime(MESSAGE) in bed.outlet.sent[0][1]
     assert attached.get_content_type() == "message/rfc822"
     assert mail.get_content_type() == "multipart/mixed"
@@ -295,8 +294,8 @@ async def test_a_bad_signature_inside_a_warning(bed: IncomingBed) -> None:
 
     assert await take(bed, pgp_mime(MESSAGE)) == [250]
     mail = message_from_bytes(bed.outlet.sent[0][1])
-    note, attached = mail.get_payload()  # type: ignore[misc]  # a list, as it is multipart
-    assert "la signature de ce courriel n'est pas valable" in note.get_payload(decode=True).decode()
+    note, attached = parts(mail)
+    assert "la signature de ce courriel n'est pas valable" in octets(note).decode()
     assert "naked canary" in str(attached)
     assert "signature=bad" in str(mail["X-PGP-Relay"])
     bed.opener.signatures = lambda _: (signed(),)

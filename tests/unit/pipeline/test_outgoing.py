@@ -14,6 +14,7 @@ from lab.fakes import certificate, found, inbound
 from lab.outgoing import Bench
 from lab.waiting import until
 
+import relay
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.hidden_recipients import NOBODY
@@ -142,7 +143,7 @@ async def test_a_ledger_that_broke_after_the_send_is_remembered_and_written_when
         bench.ledger.down = True
         return await real(envelope, content)  # type: ignore[arg-type]  # handed through
 
-    bench.outlet.send = breaking  # type: ignore[method-assign,assignment]  # the store breaks in this moment
+    bench.outlet.send = breaking  # type: ignore[method-assign]  # the store breaks in this moment
     assert await bench.run(message) == [451, 451]
     assert await bench.run(message) == [451, 451]
     bench.ledger.down = False
@@ -316,7 +317,7 @@ async def test_what_the_next_hop_says_is_the_answer_in_shadow_mode_too() -> None
 
 
 def test_the_built_in_templates_can_be_filled() -> None:
-    folder = Path(__import__("relay").__file__).parent / "mail" / "templates"
+    folder = Path(relay.__file__).parent / "mail" / "templates"
     for language in Language:
         for kind in Kind:
             Template((folder / language.value / f"{kind.value}.txt").read_text(encoding="utf-8"))
@@ -433,5 +434,5 @@ async def test_what_does_not_end_before_the_client_gives_up_is_broken_off(monkey
         await asyncio.Event().wait()
         raise AssertionError
 
-    bench.outlet.send = hanging  # type: ignore[method-assign]  # reads, and never answers
+    bench.outlet.send = hanging  # type: ignore[assignment, method-assign]  # reads, and never answers
     assert await bench.run(inbound(B, C)) == [451, 451]

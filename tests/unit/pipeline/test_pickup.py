@@ -111,11 +111,11 @@ def text(mail: EmailMessage) -> str:
 
 def code_in(mail: EmailMessage) -> str:
     (code,) = re.findall(r"^ {8}(\S+)$", text(mail), re.MULTILINE)
-    return code
+    return str(code)
 
 
 def link_in(mail: EmailMessage) -> str:
-    return re.findall(rf"{URL}/m/([0-9a-f]{{32}})", text(mail))[0]
+    return str(re.findall(rf"{URL}/m/([0-9a-f]{{32}})", text(mail))[0])
 
 
 async def test_a_mail_without_key_lies_locked_on_the_page_and_its_code_goes_another_way() -> None:
@@ -305,7 +305,7 @@ async def test_a_mail_that_quotes_a_code_does_not_leave(where: str) -> None:
 
 async def test_inside_a_code_may_be_quoted() -> None:
     site = Site()
-    site.lookups.answers["nurse@here.example"] = found("nurse@here.example")  # type: ignore[index]  a dict here
+    site.lookups.answers["nurse@here.example"] = found("nurse@here.example")  # type: ignore[index]  # a dict here
     content = b"From: a@here.example\r\n\r\nLe code : " + codes.new("fr").encode() + b"\r\n"
     assert await site.run(inbound("nurse@here.example", content=content)) == [250]
     assert site.actions == ["encrypt"]

@@ -375,7 +375,8 @@ def test_a_source_is_excused_by_a_rule_that_says_so() -> None:
 
 
 def test_a_notice_is_never_sent_to_the_null_sender() -> None:
-    for action, by_reply, never, automatic in product(TELLINGS["decision"], *[(True, False)] * 3):
+    yes_or_no = (True, False)
+    for action, by_reply, never, automatic in product(TELLINGS["decision"], yes_or_no, yes_or_no, yes_or_no):
         decision = an_example_of(action, by_reply=by_reply)
         told = telling(decision, sender_null=True, notify_never=never, automatic=automatic)
         assert told is not Telling.NOTICE

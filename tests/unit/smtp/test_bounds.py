@@ -4,7 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.smtp.bounds import UNIX, Bounds, allowed
+from relay.model.envelope import UNIX
+from relay.smtp.bounds import Bounds, allowed
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("fe80::/10"))
 

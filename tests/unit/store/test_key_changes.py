@@ -93,7 +93,7 @@ async def test_a_change_whose_row_cannot_be_written_is_not_made(store: Store, mo
     def fails(*_: object) -> None:
         raise StoreError("no room")
 
-    monkeypatch.setattr(key_changes.hash_chain, "append", fails)
+    monkeypatch.setattr("relay.store.key_changes.hash_chain.append", fails)
     with pytest.raises(StoreError):
         await store.certificates.upsert([entry(OLD)])
     assert await store.certificates.by_fingerprint(OLD.fingerprint) is None

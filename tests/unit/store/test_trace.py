@@ -216,7 +216,7 @@ async def test_retention_in_the_middle_of_a_walk_is_no_fault(store: Store) -> No
 
     async def read_and_prune(work: object) -> object:
         nonlocal pruned
-        found = await read(work)  # type: ignore[arg-type]  # passed through
+        found: object = await read(work)  # type: ignore[arg-type]  # passed through
         if not pruned:
             pruned = True
             await store.trace.prune(1000.0 + 101, now=5000.0)

@@ -55,7 +55,7 @@ async def becomes_ours(file: Path) -> None:
 
 
 def kill_midway(file: Path) -> None:
-    command = [sys.executable, "-c", STOPPED, file]
+    command: list[str | Path] = [sys.executable, "-c", STOPPED, file]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": str(TESTS)}) as child:
         assert child.stdout
         assert child.stdout.readline() == b"midway\n"

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_the_journal_showed_each_time_twice(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for by_journal in (False, True):
-        monkeypatch.setattr(events.journal, "reads_standard_error", lambda by_journal=by_journal: by_journal)
+        monkeypatch.setattr("relay.telemetry.events.journal.reads_standard_error", partial(bool, by_journal))
         events.configure(level="info", fmt="json")
         events.log().info(events.Event.READY)
         said = capsys.readouterr().err

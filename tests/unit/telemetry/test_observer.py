@@ -75,7 +75,7 @@ def test_a_line_moves_its_figure_and_holds_nothing_from_outside(
     counters = observer.counters
     assert counters.counts[key] == more
     told = [*counters.counts, *counters.marks, *counters.troubles]
-    assert not any("outside" in str(each).lower() or OUTSIDE["id"] in str(each) for each in told)
+    assert not any("outside" in str(each).lower() or str(OUTSIDE["id"]) in str(each) for each in told)
 
 
 def test_every_counter_is_moved_by_a_line() -> None:
