@@ -6,15 +6,13 @@ All of what is asked for is checked before anything is stored. Raises `BindingEr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
 
 from relay.admin import keys
 from relay.config import Config
 from relay.keys.factory import build_stored_keys
+from relay.mail.public_suffixes import is_public_suffix
 from relay.model import Found, Unusable
 from relay.model.binding import Binding
 from relay.model.errors import AddressError, RelayError
@@ -101,7 +99,7 @@ def compared(text: str, own_domains: Collection[str]) -> str:
     for domain in own_domains:
         if domain == pattern.domain or (pattern.below and domain.endswith(f".{pattern.domain}")):
             raise BindingError(f"{text}: {domain} is an own domain (own.domains), whose keys are made by the relay")
-    if whole and _is_public(pattern.domain):
+    if whole and is_public_suffix(pattern.domain):
         raise BindingError(f"{text}: under {pattern.domain} anybody registers a domain, these are not one partner's")
     return f"{pattern.local}@{'*.' if pattern.below else ''}{pattern.domain}"
 
@@ -118,14 +116,3 @@ async def _binding(config: Config, store: Store, wanted: Wanted) -> Binding:
 async def _judged(config: Config, store: Store, bindings: Sequence[Binding]) -> list[Judged]:
     bound_keys = build_stored_keys(config, store).bound
     return [Judged(binding, await bound_keys.judge(binding)) for binding in bindings]
-
-
-def _is_public(domain: str) -> bool:
-    return not domain.startswith("[") and _public_suffixes()(domain)
-
-
-@cache
-def _public_suffixes() -> Callable[[str], bool]:
-    """Whether a domain is a public suffix, those of private registries too; a single label always is one."""
-    listed = PublicSuffixList(accept_encoded_idn=True)
-    return lambda domain: bool(listed.is_public(domain))

@@ -7,17 +7,15 @@ signature stays closed: `MIXED`. What is signed in part is not signed. S/MIME is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relay.mail import armor, encrypted_message, mime
 from relay.mail.encrypted_message import EncryptedMessage
+from relay.mail.entities import entities
 from relay.mail.mime import ContentType, Part
 from relay.model.errors import OpenPgpError
 from relay.model.opened import Reason
 
-MAX_DEPTH = 20
-MAX_ENTITIES = 1_000
 MAX_TEXT = 1 << 20
 """Octets of a text in which armor is looked for."""
 PEEK = 4_096
@@ -69,7 +67,7 @@ def protection(content: bytes) -> Protection:
         return _encrypted(content, whole, kind)
     if kind and kind.kind == "text/plain" and (inline := _inline(content, whole, kind)):
         return inline
-    if any(_looks_encrypted(content, part, one) for part, one in _entities(content, whole)):
+    if any(_looks_encrypted(content, part, one) for part, one in entities(content, whole)):
         return Reason.MIXED
     return signed(content, whole, kind) if kind else None
 
@@ -172,19 +170,6 @@ def _is_file(content: bytes, part: Part, begins: bytes) -> bool:
     if begins[:1] not in {b"\x84", b"\x85", b"\x86", b"\x8c", b"\x8d", b"\x8e", b"\xc1", b"\xc3"}:
         return False
     return isinstance(encrypted_message.read(mime.octets(content, part) or b""), EncryptedMessage)
-
-
-def _entities(content: bytes, whole: Part) -> Iterator[tuple[Part, ContentType | None]]:
-    """Each entity of it, a bounded number of them."""
-    waiting, seen = [(whole, 0)], 0
-    while waiting and seen < MAX_ENTITIES:
-        part, depth = waiting.pop()
-        kind = mime.content_type(part.head)
-        seen += 1
-        yield part, kind
-        if kind and kind.multipart and depth < MAX_DEPTH:
-            found = mime.parts(content, part, kind.get("boundary"))
-            waiting.extend((child, depth + 1) for child in reversed(found.parts if found else ()))
 
 
 def _protocol(kind: ContentType) -> bytes:

@@ -83,7 +83,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "jinja2": ("jinja2", {"web.pages", "web.console.view"}),
     "markupsafe": ("jinja2", {"web.pages", "web.console"}),  # its escaped text, part of its interface
     "prometheus_client": ("prometheus-client", {"telemetry"}),
-    "publicsuffixlist": ("publicsuffixlist", {"admin"}),
+    "publicsuffixlist": ("publicsuffixlist", {"mail"}),
     "pydantic": ("pydantic", {"config"}),
     "pydantic_core": ("pydantic", {"config"}),  # its errors, part of its interface
     "pysequoia": ("pysequoia", {"openpgp.sequoia"}),

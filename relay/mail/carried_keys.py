@@ -1,0 +1,126 @@
+"""Which OpenPGP keys an incoming mail carries: in its Autocrypt field, attached, or as blocks of armor in its text.
+
+`of_header` reads the field of Autocrypt Level 1 (autocrypt.org) for the author alone. `of_body` reads attachments of
+type application/pgp-keys or with a name that ends in `.asc`, and blocks of armor in plain text; a mail within the mail
+is somebody else's, and stays closed. Keys come out in binary, each a transferable public key by its packets (RFC 9580
+section 10.1); nothing in them is verified, and whose they are is not looked at. Secret keys are no keys here. Raises
+nothing; sizes, numbers and packets are bounded, and the cost is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from urllib.parse import unquote
+
+import pybase64
+
+from relay.mail import headers, key_armor, mime, packets
+from relay.mail.entities import entities
+from relay.mail.headers import Field, Head
+from relay.model import Address
+from relay.model.errors import AddressError, OpenPgpError
+
+AUTOCRYPT = "autocrypt"
+MOST_KEYS = 5
+"""Of one mail; what stands behind them is not read."""
+MOST_OCTETS = 256 * 1024
+"""Of one key."""
+MOST_TEXT = 1 << 20
+"""Octets of an attachment, or of a text, that are read."""
+MOST_PACKETS = 2_000
+"""Of one attachment or block."""
+MOST_FIELD = 64 * 1024
+"""Octets of an Autocrypt field: keys of Level 1 have 10 KiB, those with post-quantum subkeys some more."""
+
+_ATTRIBUTE = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*([^;]*)")
+_KNOWN = frozenset({"addr", "prefer-encrypt", "keydata"})
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_SPACE = re.compile(r"\s+")
+_BLOCK = "PUBLIC KEY BLOCK"
+_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_NAMED_ASC = re.compile(r"name[*0-9]{0,5}\s*=[^;]{1,500}\.asc\b", re.IGNORECASE)
+_READ = frozenset({"application/pgp-keys", "text/plain"})
+
+
+class Fault(StrEnum):
+    """Why an Autocrypt field gives no key."""
+
+    SEVERAL = "two-fields"
+    """There are several: Level 1 takes none of them."""
+    OTHER_ADDRESS = "other-address"
+    """It is for another address than the author's."""
+    UNREADABLE = "unreadable"
+    """It is no field of Level 1, or has no key in it."""
+
+
+def of_header(head: Head, author: Address) -> bytes | Fault | None:
+    """The key in the Autocrypt field; None: the mail has no such field."""
+    fields = headers.all(head, AUTOCRYPT)
+    if not fields:
+        return None
+    return _autocrypt(fields[0], author) if len(fields) == 1 else Fault.SEVERAL
+
+
+def of_body(content: bytes) -> tuple[bytes, ...]:
+    """The keys that are attached or stand in the text, each once, the first ones."""
+    return tuple(dict.fromkeys(islice(_attached(content), MOST_KEYS)))
+
+
+def _autocrypt(field: Field, author: Address) -> bytes | Fault:
+    attributes = _attributes(field.value) if len(field.raw) <= MOST_FIELD else {}
+    digits = _SPACE.sub("", attributes.get("keydata", ""))
+    if not _BASE64.fullmatch(digits) or len(digits) % 4:
+        return Fault.UNREADABLE
+    if not _is(attributes.get("addr", ""), author):
+        return Fault.OTHER_ADDRESS
+    keys = _certificates(pybase64.b64decode(digits))
+    return keys[0] if len(keys) == 1 else Fault.UNREADABLE
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Those of a field; none where one stands there twice, or is unknown and does not say (`_`) that it may be."""
+    found: dict[str, str] = {}
+    for piece in text.rstrip("; \t").split(";"):
+        match = _ATTRIBUTE.fullmatch(piece)
+        if match is None or match[1].lower() in found:
+            return {}
+        found[match[1].lower()] = match[2].strip()
+    return found if all(name in _KNOWN or name.startswith("_") for name in found) else {}
+
+
+def _is(text: str, author: Address) -> bool:
+    try:
+        return Address(text.strip()) == author
+    except AddressError:
+        return False
+
+
+def _attached(content: bytes) -> Iterator[bytes]:
+    for part, kind in entities(content, mime.root(content)):
+        if kind and not kind.multipart and (kind.kind in _READ or _is_named_asc(part.head)):
+            yield from _keys(mime.octets(content, part, MOST_TEXT) or b"")
+
+
+def _is_named_asc(head: Head) -> bool:
+    naming = (one for one in head.fields if one.name in {"content-type", "content-disposition"})
+    return any(_NAMED_ASC.search(unquote(headers.decoded(one))) for one in naming)
+
+
+def _keys(octets: bytes) -> Iterator[bytes]:
+    if octets[:1] >= b"\x80":
+        yield from _certificates(octets)
+    elif _BEGIN in octets:
+        for block in key_armor.dearmor(octets)[:MOST_KEYS]:
+            if block.kind == _BLOCK:
+                yield from _certificates(block.data)
+
+
+def _certificates(data: bytes) -> list[bytes]:
+    try:
+        found = packets.split_certificates(data, MOST_PACKETS)
+    except OpenPgpError:
+        return []
+    return [one for one in found[:MOST_KEYS] if len(one) <= MOST_OCTETS]

@@ -1,0 +1,24 @@
+"""Every entity of a mail, a bounded number of them, without recursion. Raises nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.mail import mime
+from relay.mail.mime import ContentType, Part
+
+MAX_DEPTH = 20
+MAX_ENTITIES = 1_000
+
+
+def entities(content: bytes, whole: Part) -> Iterator[tuple[Part, ContentType | None]]:
+    """`whole` and all that is in it, in their order; a mail within it (message/rfc822) is one entity."""
+    waiting, seen = [(whole, 0)], 0
+    while waiting and seen < MAX_ENTITIES:
+        part, depth = waiting.pop()
+        kind = mime.content_type(part.head)
+        seen += 1
+        yield part, kind
+        if kind and kind.multipart and depth < MAX_DEPTH:
+            found = mime.parts(content, part, kind.get("boundary"))
+            waiting.extend((child, depth + 1) for child in reversed(found.parts if found else ()))

@@ -1,0 +1,41 @@
+"""What a mail says of its DKIM signatures (RFC 6376), and what our own MX says of them (RFC 8601 section 2.7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DkimResult:
+    """One result of our MX."""
+
+    passed: bool
+    domain: str
+    """Whose signature it is about (`header.d`), in lower case and A-labels."""
+    selector: str = ""
+    """Its `header.s`; empty: not told."""
+    begins: str = ""
+    """What its value begins with (`header.b`, RFC 6008); empty: not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimSignature:
+    """One `DKIM-Signature` field. Nothing of it is verified here."""
+
+    domain: str
+    selector: str
+    value: str
+    """The `b=` tag without white space: no two signatures have the same."""
+    fields: frozenset[str]
+    """The header fields that it covers, in lower case."""
+    limited: bool
+    """It has an `l=` tag: anybody may add to the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimEvidence:
+    """Both, of one mail."""
+
+    results: tuple[DkimResult, ...] = ()
+    signatures: tuple[DkimSignature, ...] | None = ()
+    """None: one of them cannot be read, or there are too many."""

@@ -1,0 +1,83 @@
+"""What of a mail a DKIM signature of its author's domain covers, if our MX says that it holds. Pure.
+
+The signature's domain is the author's, or one above it that is no public suffix: who has a subdomain does not speak for
+the domain above. A result names its signature by domain, and mostly by selector and the beginning of its value. All
+signatures that it may be about must cover a thing; one with `l=` covers nothing, since anybody may add to such a mail.
+Where a signature of such a domain does not hold, no other one counts: a result cannot be told for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.dkim import DkimEvidence, DkimResult, DkimSignature
+
+IsPublicSuffix = Callable[[str], bool]
+
+
+class Uncovered(StrEnum):
+    """Why nothing is covered."""
+
+    UNSIGNED = "no-dkim"
+    """Our MX says of no signature that it holds."""
+    UNALIGNED = "unaligned"
+    """Those that hold are other domains'."""
+    FAILED = "dkim-failed"
+    """One of the author's domain does not hold, or a signature cannot be read."""
+    LIMITED = "dkim-limited"
+    """It is made for the beginning of the body alone (`l=`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the author's domain has signed."""
+
+    domain: str
+    fields: frozenset[str]
+    """Names of header fields, in lower case. Where there is one field of the name, it is covered."""
+    signatures: frozenset[str]
+    """The values of the signatures: two mails have none in common."""
+
+    def covers(self, name: str) -> bool:
+        """Whether fields of this name are covered; the body always is."""
+        return name in self.fields
+
+
+def coverage(evidence: DkimEvidence, domain: str, is_public_suffix: IsPublicSuffix) -> Coverage | Uncovered:
+    """For the author's domain (lower case, A-labels)."""
+    if not any(one.passed for one in evidence.results):
+        return Uncovered.UNSIGNED
+    aligned = [one for one in evidence.results if is_aligned(one.domain, domain, is_public_suffix)]
+    if not any(one.passed for one in aligned):
+        return Uncovered.UNALIGNED
+    if evidence.signatures is None or not all(one.passed for one in aligned):
+        return Uncovered.FAILED
+    return _best(aligned, evidence.signatures)
+
+
+def is_aligned(signing: str, author: str, is_public_suffix: IsPublicSuffix) -> bool:
+    """Whether a signature of the domain `signing` speaks for addresses of the domain `author`."""
+    if signing == author:
+        return bool(author)
+    return author.endswith(f".{signing}") and not is_public_suffix(signing)
+
+
+def _best(results: Iterable[DkimResult], signatures: Iterable[DkimSignature]) -> Coverage | Uncovered:
+    """All that is covered by a signature which must be the one that a result is about."""
+    of_results = [(one.domain, [sig for sig in signatures if _may_be(one, sig)]) for one in results]
+    whole = [(domain, found) for domain, found in of_results if found and not any(sig.limited for sig in found)]
+    if not whole:
+        return Uncovered.LIMITED if any(found for _, found in of_results) else Uncovered.FAILED
+    fields = [frozenset.intersection(*(sig.fields for sig in found)) for _, found in whole]
+    values = frozenset(sig.value for _, found in whole for sig in found)
+    return Coverage(whole[0][0], frozenset.union(*fields), values)
+
+
+def _may_be(result: DkimResult, signature: DkimSignature) -> bool:
+    return (
+        result.domain == signature.domain
+        and result.selector in {"", signature.selector}
+        and signature.value.startswith(result.begins)
+    )
