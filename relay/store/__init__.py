@@ -32,7 +32,9 @@ from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.pickups import Pickups
-from relay.store.trace import Selection, Sum, Trace
+from relay.store.trace import Trace
+from relay.store.trace_figures import Sum
+from relay.store.trace_rows import Selection
 from relay.store.verification import ChainVerdict, Verdict
 
 if TYPE_CHECKING:

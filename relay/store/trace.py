@@ -11,84 +11,25 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
     Row,
-    Select,
-    and_,
-    case,
-    cast,
-    delete,
-    exists,
-    false,
-    func,
     select,
 )
 
 from relay.model import Record
-from relay.model.key_change import ACTION as KEY
-from relay.store import hash_chain, verification
+from relay.store import hash_chain, trace_figures, trace_rows, verification
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.hash_chain import Link, Logged
 from relay.store.schema import trace
+from relay.store.trace_figures import Sum
+from relay.store.trace_rows import Selection, page
 from relay.store.verification import ChainVerdict, Verdict
-
-PAGE = 1000
-
-_ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
-# What one mail keeps over its retries: its Message-ID, or what the front MTA calls it.
-_MAIL = case(
-    (trace.c.message_id != "", trace.c.message_id), (trace.c.queue_id != "", trace.c.queue_id), else_=trace.c.id
-)
-_COUNTS = select(
-    trace.c.rule, trace.c.recipient_key, trace.c.action, trace.c.shadow, func.count(_MAIL.distinct()).label("mails")
-)
-
-_TEXTS = ("id", "queue_id", "message_id", "action", "rule", "direction")
-"""Columns that a selection compares as they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which rows: all conditions that are set."""
-
-    since: float | None = None
-    """The message was received then or later, in seconds since the epoch."""
-    sender: str | None = None
-    """Empty: the null reverse-path."""
-    recipient: str | None = None
-    id: str = ""
-    until: float | None = None
-    """The message was received before then."""
-    action: str = ""
-    rule: str = ""
-    direction: str = ""
-    """`out` or `in`; empty: both."""
-    queue_id: str = ""
-    message_id: str = ""
-    newest: int | None = None
-    """Only the last so many of those that match."""
-    keys: bool = False
-    """The rows about changed keys; else those about mails."""
-
-
-class Sum(NamedTuple):
-    """How many mails to a domain had which decision by which rule."""
-
-    rule: str
-    domain: str
-    action: str
-    shadow: bool
-    mails: int
 
 
 class Trace:
@@ -145,25 +86,27 @@ class Trace:
         """Those that match and were written since chains had so many rows (`last_numbers`); how many they have now."""
         now, found = await self.last_numbers(), list[Record]()
         for name, last in now.items():
-            statement = _ALL.where(*_matching(wanted), trace.c.chain == name, trace.c.number <= last)
+            statement = trace_rows.ALL.where(
+                *trace_rows.matching(wanted), trace.c.chain == name, trace.c.number <= last
+            )
             after = than.get(name, 0)
-            while after < last and (rows := await self._database.read(partial(_page, wanted=statement, after=after))):
+            while after < last and (rows := await self._database.read(partial(page, wanted=statement, after=after))):
                 found += map(hash_chain.record, rows)
                 after = rows[-1].number
         return sorted(found, key=attrgetter("time")), now
 
     async def _pages(self, name: str, wanted: Selection) -> AsyncIterator[Row[Any]]:
         """The rows of one chain that match."""
-        statement = _ALL.where(*_matching(wanted), trace.c.chain == name)
+        statement = trace_rows.of_chain(name, wanted)
         after = await self._before_newest(name, wanted) if wanted.newest else 0
-        while rows := await self._database.read(partial(_page, wanted=statement, after=after)):
+        while rows := await self._database.read(partial(page, wanted=statement, after=after)):
             for row in rows:
                 yield row
             after = rows[-1].number
 
     async def _before_newest(self, name: str, wanted: Selection) -> int:
         """The number of the row before the first of the newest that match."""
-        matching = (*_matching(wanted), trace.c.chain == name)
+        matching = (*trace_rows.matching(wanted), trace.c.chain == name)
         first = select(trace.c.number).where(*matching).order_by(trace.c.number.desc())
         statement = first.offset((wanted.newest or 1) - 1).limit(1)
         number = await self._database.read(lambda c: c.execute(statement).scalar_one_or_none())
@@ -174,30 +117,18 @@ class Trace:
 
         A mail that came several times (one that is held) counts once for each decision.
         """
-        statement = _COUNTS.where(*_matching(wanted or Selection())).group_by(*_COUNTS.selected_columns[:-1])
-        groups = await self._database.read(lambda c: c.execute(statement).all())
-        sums: Counter[tuple[str, str, str, bool]] = Counter()
-        for rule, address, action, shadow, count in groups:
-            sums[rule, address.rpartition("@")[2], action, shadow] += count
-        return [Sum(*key, count) for key, count in sorted(sums.items())]
+        return await self._database.read(partial(trace_figures.summary, wanted=wanted or Selection()))
 
     async def histogram(self, since: float, width: float) -> dict[int, Counter[str]]:
         """Decisions from then on, by action, in bars of so many seconds; the first bar is 0."""
-        bar = cast(func.floor((trace.c.time - since) / width), Integer)
-        counted = select(bar.label("bar"), trace.c.action, func.count())
-        statement = counted.where(*_matching(Selection(since=since)))
-        rows = await self._database.read(lambda c: c.execute(statement.group_by("bar", trace.c.action)).all())
-        found: dict[int, Counter[str]] = {}
-        for number, action, count in rows:
-            found.setdefault(int(number), Counter())[action] += count
-        return found
+        return await self._database.read(partial(trace_figures.histogram, since=since, width=width))
 
     async def held(self, since: float) -> list[tuple[float, Record]]:
         """The mails whose last decision for a recipient is `hold`: when each was held first, and its last row.
 
         Those that were held first at `since` or later, oldest first. A mail is known by its queue id and Message-ID.
         """
-        return await self._database.read(partial(_held, since=since))
+        return await self._database.read(partial(trace_rows.held, since=since))
 
     async def verify(self, logged: Logged | None = None) -> Verdict:
         """Check each chain from its anchor to its head; `logged` is a link taken from the log."""
@@ -212,13 +143,13 @@ class Trace:
         return Verdict(tuple(found), self._chain)
 
     async def _walked(self, name: str) -> verification.ChainVerifier:
-        rows = _ALL.where(trace.c.chain == name)
+        rows = trace_rows.ALL.where(trace.c.chain == name)
         reading = partial(verification.extent, name=name)
         while True:
             extent = await self._database.read(reading)
             walk = verification.ChainVerifier(name, extent)
             while walk.more:
-                walk.check(await self._database.read(partial(_page, wanted=rows, after=walk.link.number)))
+                walk.check(await self._database.read(partial(page, wanted=rows, after=walk.link.number)))
             if walk.verdict.holds or (await self._database.read(reading)).anchor == extent.anchor:
                 return walk  # else retention deleted rows meanwhile
 
@@ -230,8 +161,8 @@ class Trace:
         """
         deleted = 0
         for name in await self._database.read(hash_chain.names):
-            last = await self._database.read(partial(_last_old, name=name, before=before, now=now))
-            while count := await self._database.write(partial(_delete_page, name=name, last=last)):
+            last = await self._database.read(partial(trace_rows.last_old, name=name, before=before, now=now))
+            while count := await self._database.write(partial(trace_rows.delete_page, name=name, last=last)):
                 deleted += count
         return deleted
 
@@ -248,69 +179,3 @@ async def merged(chains: Sequence[AsyncIterator[Row[Any]]]) -> AsyncIterator[Row
             heapq.heappop(heads)
         else:
             heapq.heapreplace(heads, (following.time, at, following))
-
-
-# Without an index on the time: a scan of a million rows takes a fraction of a second, and is asked for by people.
-def _matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
-    yield trace.c.action != hash_chain.NOTED
-    yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
-    if wanted.since is not None:
-        yield trace.c.time >= wanted.since
-    if wanted.until is not None:
-        yield trace.c.time < wanted.until
-    if wanted.sender is not None:
-        yield trace.c.sender_key == hash_chain.address_key(wanted.sender)
-    if wanted.recipient is not None:
-        yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
-    for name in _TEXTS:
-        if text := getattr(wanted, name):
-            yield trace.c[name] == text
-
-
-def _page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:
-    return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
-
-
-def _last_old(connection: Connection, name: str, before: float, now: float) -> int:
-    """The number of the last row to delete of a chain; 0: none."""
-    here = trace.c.chain == name
-    young = select(trace.c.number).where(here, trace.c.time >= before, trace.c.time <= now)
-    first_kept = connection.execute(young.order_by(trace.c.number).limit(1)).scalar_one_or_none()
-    old = select(func.max(trace.c.number)).where(here, trace.c.time < before)
-    if first_kept is not None:
-        old = old.where(trace.c.number < first_kept)
-    return connection.execute(old).scalar_one() or 0
-
-
-def _delete_page(connection: Connection, name: str, last: int) -> int:
-    """Delete up to a page of rows of a chain, none after number `last`, and move the anchor; how many."""
-    anchor = hash_chain.ends(connection, name).anchor
-    here = trace.c.chain == name
-    rows = _page(connection, _ALL.where(here, trace.c.number <= last), anchor.number)
-    if rows:
-        cut = Link(rows[-1].number, bytes(rows[-1].hash))
-        connection.execute(delete(trace).where(here, trace.c.number <= cut.number))
-        hash_chain.note(connection, name, hash_chain.ANCHOR, cut)
-    return len(rows)
-
-
-def _held(connection: Connection, since: float) -> list[tuple[float, Record]]:
-    mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
-    is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
-    groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.time).label("last"))
-    last = groups.where(*is_held).group_by(*mail).subquery()
-    later = trace.alias()
-    decided_since = exists().where(
-        later.c.recipient_key == last.c.recipient_key,
-        later.c.time >= last.c.last,
-        later.c.queue_id == last.c.queue_id,
-        later.c.message_id == last.c.message_id,
-        later.c.action != "hold",
-    )
-    found = (
-        _ALL.add_columns(last.c.first)
-        .join(last, and_(trace.c.time == last.c.last, *(column == last.c[column.name] for column in mail)))
-        .where(trace.c.action == "hold", ~decided_since)
-        .order_by(last.c.first, trace.c.number)
-    )
-    return [(row.first, hash_chain.record(row)) for row in connection.execute(found)]

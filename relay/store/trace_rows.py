@@ -1,0 +1,134 @@
+"""The SQL behind `Trace`: plain functions of a connection.
+
+Nothing is indexed by time: a scan of a million rows takes a fraction of a second, and only people ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    select,
+)
+
+from relay.model import Record
+from relay.model.key_change import ACTION as KEY
+from relay.store import hash_chain
+from relay.store.hash_chain import Link
+from relay.store.schema import trace
+
+PAGE = 1000
+"""Rows that are read or deleted at once."""
+ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
+"""Every row, with what a record and its hash are made of."""
+
+_TEXTS = ("id", "queue_id", "message_id", "action", "rule", "direction")
+"""Columns that a selection compares as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows: all conditions that are set."""
+
+    since: float | None = None
+    """The message was received then or later, in seconds since the epoch."""
+    sender: str | None = None
+    """Empty: the null reverse-path."""
+    recipient: str | None = None
+    id: str = ""
+    until: float | None = None
+    """The message was received before then."""
+    action: str = ""
+    rule: str = ""
+    direction: str = ""
+    """`out` or `in`; empty: both."""
+    queue_id: str = ""
+    message_id: str = ""
+    newest: int | None = None
+    """Only the last so many of those that match."""
+    keys: bool = False
+    """The rows about changed keys; else those about mails."""
+
+
+def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
+    """Its conditions, but for `newest`."""
+    yield trace.c.action != hash_chain.NOTED
+    yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
+    if wanted.since is not None:
+        yield trace.c.time >= wanted.since
+    if wanted.until is not None:
+        yield trace.c.time < wanted.until
+    if wanted.sender is not None:
+        yield trace.c.sender_key == hash_chain.address_key(wanted.sender)
+    if wanted.recipient is not None:
+        yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
+    for name in _TEXTS:
+        if text := getattr(wanted, name):
+            yield trace.c[name] == text
+
+
+def of_chain(name: str, wanted: Selection) -> Select[Any]:
+    """The rows of one chain that match."""
+    return ALL.where(*matching(wanted), trace.c.chain == name)
+
+
+def page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:
+    """The first `PAGE` of these rows of one chain whose number is greater than `after`, in their order."""
+    return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
+
+
+def last_old(connection: Connection, name: str, before: float, now: float) -> int:
+    """The number of the last row to delete of a chain; 0: none."""
+    here = trace.c.chain == name
+    young = select(trace.c.number).where(here, trace.c.time >= before, trace.c.time <= now)
+    first_kept = connection.execute(young.order_by(trace.c.number).limit(1)).scalar_one_or_none()
+    old = select(func.max(trace.c.number)).where(here, trace.c.time < before)
+    if first_kept is not None:
+        old = old.where(trace.c.number < first_kept)
+    return connection.execute(old).scalar_one() or 0
+
+
+def delete_page(connection: Connection, name: str, last: int) -> int:
+    """Delete up to a page of rows of a chain, none after number `last`, and move the anchor; how many."""
+    anchor = hash_chain.ends(connection, name).anchor
+    here = trace.c.chain == name
+    rows = page(connection, ALL.where(here, trace.c.number <= last), anchor.number)
+    if rows:
+        cut = Link(rows[-1].number, bytes(rows[-1].hash))
+        connection.execute(delete(trace).where(here, trace.c.number <= cut.number))
+        hash_chain.note(connection, name, hash_chain.ANCHOR, cut)
+    return len(rows)
+
+
+def held(connection: Connection, since: float) -> list[tuple[float, Record]]:
+    """When each mail was held first and its last row, where that row says `hold`; oldest first."""
+    mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
+    is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
+    groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.time).label("last"))
+    last = groups.where(*is_held).group_by(*mail).subquery()
+    later = trace.alias()
+    decided_since = exists().where(
+        later.c.recipient_key == last.c.recipient_key,
+        later.c.time >= last.c.last,
+        later.c.queue_id == last.c.queue_id,
+        later.c.message_id == last.c.message_id,
+        later.c.action != "hold",
+    )
+    found = (
+        ALL.add_columns(last.c.first)
+        .join(last, and_(trace.c.time == last.c.last, *(column == last.c[column.name] for column in mail)))
+        .where(trace.c.action == "hold", ~decided_since)
+        .order_by(last.c.first, trace.c.number)
+    )
+    return [(row.first, hash_chain.record(row)) for row in connection.execute(found)]
