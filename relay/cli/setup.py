@@ -33,23 +33,35 @@ _UNIT = Path("/lib/systemd/system/pgp-relay.service")
 _SYSTEMD = Path("/run/systemd/system")
 
 
+Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")]
+Internet = Annotated[
+    bool | None,
+    typer.Option("--internet/--no-internet", help="Whether other domains may be asked for keys (DNS, TCP 443)."),
+]
+Contact = Annotated[str | None, typer.Option(metavar="TEXT", help="Whom senders ask, with a mail address.")]
+Language = Annotated[str | None, typer.Option(metavar="en|fr", help="Of the notices to senders.")]
+Sign = Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")]
+NoSign = Annotated[bool, typer.Option("--no-sign", help="Make none.")]
+NoPostfix = Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")]
+Test = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")]
+WriteOnly = Annotated[bool, typer.Option("--write-only", help="Write the configuration and nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")]
+
+
 def setup(  # noqa: PLR0913  each is an option
     context: typer.Context,
     *,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")] = None,
-    internet: Annotated[
-        bool | None,
-        typer.Option("--internet/--no-internet", help="Whether other domains may be asked for keys (DNS, TCP 443)."),
-    ] = None,
-    contact: Annotated[str | None, typer.Option(metavar="TEXT", help="Whom senders ask, with a mail address.")] = None,
-    language: Annotated[str | None, typer.Option(metavar="en|fr", help="Of the notices to senders.")] = None,
-    sign: Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")] = None,
-    no_sign: Annotated[bool, typer.Option("--no-sign", help="Make none.")] = False,
-    no_postfix: Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")] = False,
+    domain: Domain = None,
+    internet: Internet = None,
+    contact: Contact = None,
+    language: Language = None,
+    sign: Sign = None,
+    no_sign: NoSign = False,
+    no_postfix: NoPostfix = False,
     config_dir: Folder = None,
-    test: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")] = None,
-    write_only: Annotated[bool, typer.Option("--write-only", help="Write the configuration and nothing else.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")] = False,
+    test: Test = None,
+    write_only: WriteOnly = False,
+    yes: Yes = False,
 ) -> None:
     """Configure, make a signing key, start, connect Postfix, and check.
 
@@ -73,17 +85,27 @@ def setup(  # noqa: PLR0913  each is an option
     if name:
         made = steps.signing_key(name, f"{_SIGNS_AS[answers.language]}@{answers.domain}")
         admin.write(path, admin.configured(text, replace(answers, signer=made)))
-    if _UNIT.exists() and _SYSTEMD.is_dir() and asks.decision("Start the relay now and with the machine?"):
-        steps.show("systemctl", "enable", "--quiet", "pgp-relay")
-        steps.show("systemctl", "restart", "pgp-relay")
-    if not no_postfix and _postfix_domain(config_dir) and asks.decision("Connect Postfix to the relay?"):
-        where = () if config_dir is None else ("--config-dir", str(config_dir))
-        steps.relay("postfix", "install", *where)
-        steps.show("postfix", *(("-c", str(config_dir)) if config_dir else ()), "reload")
+    _start(asks, steps)
+    if not no_postfix:
+        _connect(asks, steps, config_dir)
     if recipient:
         steps.mail(f"postmaster@{answers.domain}", recipient)
     if not steps.relay("check"):
         raise typer.Exit(1)
+
+
+def _start(asks: Questions, steps: Steps) -> None:
+    """Start the service now and at boot, where systemd runs it and the answer is yes."""
+    if _UNIT.exists() and _SYSTEMD.is_dir() and asks.decision("Start the relay now and with the machine?"):
+        steps.show("systemctl", "enable", "--quiet", "pgp-relay")
+        steps.show("systemctl", "restart", "pgp-relay")
+
+
+def _connect(asks: Questions, steps: Steps, folder: Path | None) -> None:
+    """Connect Postfix and reload it, where there is one and the answer is yes."""
+    if _postfix_domain(folder) and asks.decision("Connect Postfix to the relay?"):
+        steps.relay("postfix", "install", *(("--config-dir", str(folder)) if folder else ()))
+        steps.show("postfix", *(("-c", str(folder)) if folder else ()), "reload")
 
 
 def _answers(

@@ -43,44 +43,57 @@ _COLUMNS = (
 _COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"))
 
 
+Since = Annotated[str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; all without it.")]
+Until = Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older than 1h, 30m, 7d ….")]
+Sender = Annotated[
+    str | None, typer.Option("--from", metavar="ADDRESS", help="Only this sender; <> for the null sender.")
+]
+Recipient = Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="Only this recipient.")]
+Id = Annotated[
+    str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
+]
+Action = Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")]
+Rule = Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")]
+Limit = Annotated[int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Show the newest 10, or --limit, and what is decided from then on.")
+]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Walk the hash chain of each node; status 1 when a row was altered or removed."),
+]
+Head = Annotated[
+    str | None,
+    typer.Option(metavar="[NODE:]NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
+]
+Summary = Annotated[
+    bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
+]
+Incoming = Annotated[bool, typer.Option("--in", help="Only incoming mail.")]
+Outgoing = Annotated[bool, typer.Option("--out", help="Only outgoing mail.")]
+Keys = Annotated[
+    bool, typer.Option("--keys", help="Instead: who changed which key of whom, when and why; --to is whose.")
+]
+
+
 def trace(  # noqa: PLR0913  each is an option
     context: typer.Context,
     *,
-    since: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; all without it.")
-    ] = None,
-    sender: Annotated[
-        str | None, typer.Option("--from", metavar="ADDRESS", help="Only this sender; <> for the null sender.")
-    ] = None,
-    recipient: Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="Only this recipient.")] = None,
-    id_: Annotated[
-        str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
-    ] = "",
-    until: Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older than 1h, 30m, 7d ….")] = None,
-    action: Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")] = "",
-    rule: Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")] = "",
-    limit: Annotated[
-        int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Show the newest 10, or --limit, and what is decided from then on.")
-    ] = False,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Walk the hash chain of each node; status 1 when a row was altered or removed."),
-    ] = False,
-    head: Annotated[
-        str | None,
-        typer.Option(metavar="[NODE:]NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
-    ] = None,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
-    ] = False,
-    incoming: Annotated[bool, typer.Option("--in", help="Only incoming mail.")] = False,
-    outgoing: Annotated[bool, typer.Option("--out", help="Only outgoing mail.")] = False,
-    keys: Annotated[
-        bool, typer.Option("--keys", help="Instead: who changed which key of whom, when and why; --to is whose.")
-    ] = False,
+    since: Since = None,
+    sender: Sender = None,
+    recipient: Recipient = None,
+    id_: Id = "",
+    until: Until = None,
+    action: Action = "",
+    rule: Rule = "",
+    limit: Limit = None,
+    follow: Follow = False,
+    verify: Verify = False,
+    head: Head = None,
+    summary: Summary = False,
+    incoming: Incoming = False,
+    outgoing: Outgoing = False,
+    keys: Keys = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -110,12 +123,13 @@ def trace(  # noqa: PLR0913  each is an option
         id=id_,
         keys=keys,
     )
+    look = Look.of(full=full, utc=utc)
     if keys:
-        key_changes.show(config, wanted, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+        key_changes.show(config, wanted, look, whole=full, as_json=as_json)
     elif summary:
         with_store(config, lambda store: _count(store, wanted, as_json=as_json))
     else:
-        show = _Shown(Table(_COLUMNS, whole=full), Look.of(full=full, utc=utc), as_json)
+        show = _Shown(Table(_COLUMNS, whole=full), look, as_json)
         with_store(config, lambda store: _follow(store, wanted, show) if follow else _show(store, wanted, show))
 
 
