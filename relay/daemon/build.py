@@ -14,7 +14,7 @@ from datetime import timedelta
 from relay.config import Config
 from relay.daemon import pickup_events, templates, tls
 from relay.daemon.engines import build_engine, build_pooled_examiner
-from relay.daemon.enrolment import EnrolmentParts
+from relay.daemon.enrolment.parts import EnrolmentParts
 from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
 from relay.daemon.jobs.key_count import KeyCount
@@ -103,12 +103,12 @@ async def build(config: Config, persistence: Persistence) -> Components:
     signers = await _signers(config)
     own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
     engine, in_pool = await build_engine(config, signers.values())
-    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
-    readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
     channel = build_channel(config)
     encryptor = Encryptor(engine, hostname(config), in_pool)
-    enrolment = EnrolmentParts(config, store, encryptor, outlet, signers)
-    link = build_link(config, store, {**readers, **enrolment.handlers(channel)}, channel)
+    enrolment = EnrolmentParts(config, store, encryptor, outlet, signers, channel)
+    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
+    readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
+    link = build_link(config, store, {**readers, **enrolment.handlers()}, channel)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
         authors=build_authors(config, signers, own, existing),
@@ -122,7 +122,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
         ),
         batch=BatchEncryptor(encryptor),
         deliverer=Deliverer(next_hop),
-        notifier=Notifier(notices, next_hop),
+        notifier=Notifier(notices, next_hop, enrolment.inviter()),
         audit=persistence.audit,
         pickups=_build_pickups(config, store, engine, next_hop, link),
         shadow=config.shadow,

@@ -31,6 +31,8 @@ class Told:
     recipient: Recipient
     reason: str
     status: str
+    asked: bool = False
+    """This person was asked by mail to give us a key."""
 
 
 def delivery_status(

@@ -7,7 +7,7 @@ nothing in them was written by whoever sent a key in, but for the address. Raise
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -15,48 +15,56 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from functools import lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 from relay.mail.notice_texts import Language
 from relay.model import Address, Mailbox
-from relay.model.enrolment import Enrolment
+from relay.model.enrolment import VALID, Enrolment
 
 _DIGITS = 4
+_OR = {Language.EN: "or", Language.FR: "ou"}
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentLetters:
-    """Composes them for a site."""
+    """Composes them for a site, which has a page, an address for keys, or both."""
 
     language: Language
     sender: Mailbox
     """In From."""
     organisation: str
     hostname: str
-    url: str
-    """Of the page, without a `/` at its end."""
+    url: str = ""
+    """Of the page, without a `/` at its end; empty: there is none."""
+    keys_to: Address | None = None
+    """Where keys are mailed to."""
 
     def challenge(self, one: Enrolment, token: str) -> bytes:
-        """With the link that confirms a key: it leaves encrypted to that key."""
+        """With what confirms a key, a link or a signed reply: it leaves encrypted to that key."""
         digits = one.fingerprint
         values = {
             "fingerprint": " ".join(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)),
             "link": f"{self.url}/keys/confirm/{token}",
+            "token": token,
         }
-        return self._mail("challenge", one.address, one.asked, values, until=one.expires)
+        return self._mail(_Letter("challenge", ("confirm-page", "confirm-reply")), one.address, one.asked, values)
 
-    def invitation(self, to: Address, at: float) -> bytes:
-        """A mail waits for a key of this address."""
-        return self._mail("invitation", to, at, {"link": f"{self.url}/keys"})
+    def invitation(self, to: Address, at: float, token: str) -> bytes:
+        """A mail waits for a key of this address; the token is for those who want no more of these."""
+        values = {"link": f"{self.url}/keys", "refuse": f"{self.url}/keys/confirm/{token}", "token": token}
+        return self._mail(
+            _Letter("invitation", ("give-page", "give-mail"), ("refuse-page", "refuse-mail")), to, at, values
+        )
 
-    def _mail(
-        self, name: str, to: Address, at: float, values: Mapping[str, str], *, until: float | None = None
-    ) -> bytes:
+    def _mail(self, letter: _Letter, to: Address, at: float, values: Mapping[str, str]) -> bytes:
         other = Language.FR if self.language is Language.EN else Language.EN
-        subject, first = self._filled(name, to, values, self.language, until)
-        other_subject, second = self._filled(name, to, values, other, until)
+        subject, first = self._filled(letter, to, at, values, self.language)
+        other_subject, second = self._filled(letter, to, at, values, other)
         mail = EmailMessage(policy.SMTP if to.is_ascii else policy.SMTPUTF8)
         mail["From"] = self.sender.header
         mail["To"] = f"<{to.text}>"
+        if self.keys_to:
+            mail["Reply-To"] = f"<{self.keys_to.text}>"
         mail["Subject"] = f"{subject} / {other_subject}"
         mail["Date"] = format_datetime(datetime.fromtimestamp(at, UTC))
         mail["Message-ID"] = make_msgid(domain=self.hostname)
@@ -66,17 +74,40 @@ class EnrolmentLetters:
         return mail.as_bytes()
 
     def _filled(
-        self, name: str, to: Address, values: Mapping[str, str], language: Language, until: float | None
+        self, letter: _Letter, to: Address, at: float, values: Mapping[str, str], language: Language
     ) -> tuple[str, str]:
         """Subject and text."""
-        subject, _, text = _template(name, language).partition("\n")
-        moment = "" if until is None else language.moment(datetime.fromtimestamp(until, UTC).astimezone())
-        ours = {
+        known = {
             "organisation": self.organisation,
             "address": "".join(c if c.isprintable() else "?" for c in to.text),
-            "until": moment,
+            "until": language.moment(datetime.fromtimestamp(at + VALID, UTC).astimezone()),
+            "keys_to": self.keys_to.text if self.keys_to else "",
+            **values,
         }
-        return subject.strip(), string.Template(text.strip("\n")).substitute({**ours, **values}) + "\n"
+        ways = self._ways(letter.ways, known, language)
+        refusals = self._ways(letter.refusals, known, language)
+        subject, _, text = _template(letter.name, language).partition("\n")
+        return subject.strip(), _fill(text, {**known, "ways": ways, "refusals": refusals}) + "\n"
+
+    def _ways(self, names: Sequence[str], values: Mapping[str, str], language: Language) -> str:
+        """The paragraphs about the page, about mail, or about both."""
+        there = (bool(self.url), self.keys_to is not None)
+        texts = [
+            _fill(_template(name, language), values) for name, is_there in zip(names, there, strict=False) if is_there
+        ]
+        return f"\n\n{_OR[language]}\n\n".join(texts)
+
+
+class _Letter(NamedTuple):
+    """The templates of one mail: by the page and by mail."""
+
+    name: str
+    ways: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return string.Template(text.strip("\n")).substitute(values)
 
 
 @lru_cache

@@ -24,7 +24,7 @@ from relay.mail import headers
 from relay.mail.delivery_status import Told, delivery_status
 from relay.mail.doubt_texts import looked_encrypted
 from relay.mail.notice_template import Kind, Template, TemplateError, Wording
-from relay.mail.notice_texts import Language, because, reason_in
+from relay.mail.notice_texts import Language, asked, because, reason_in
 from relay.mail.returned_headers import returned
 from relay.model import Address, Inbound, Mailbox
 
@@ -94,12 +94,12 @@ class Notices:
     def _values(self, kind: Kind, inbound: Inbound, told: Sequence[Told], until: datetime) -> dict[str, str]:
         reasons = ["" if kind in _NEXT_HOP_REFUSED else one.reason for one in told]
         lines = [
-            f"  {_shown(one.recipient.address)}\n      {reason_in(self.language, reason)}"
+            f"  {_shown(one.recipient.address)}\n      {reason_in(self.language, reason)}{self._asked([one])}"
             for one, reason in zip(told, reasons, strict=True)
         ]
         return {
             "to": self._named([one.recipient.address for one in told]),
-            "because": because(self.language, reasons) + looked_encrypted(self.language, reasons),
+            "because": because(self.language, reasons) + looked_encrypted(self.language, reasons) + self._asked(told),
             "recipients": "\n".join(lines),
             "contact": self.contact or self.language.administrator,
             "sent": self.language.moment(_sent(inbound)),
@@ -108,6 +108,9 @@ class Notices:
             "id": inbound.id,
             "hostname": self.hostname,
         }
+
+    def _asked(self, told: Sequence[Told]) -> str:
+        return asked(self.language, several=len(told) > 1) if any(one.asked for one in told) else ""
 
     def _named(self, addresses: Sequence[Address]) -> str:
         shown = [_shown(address) for address in addresses]

@@ -141,6 +141,17 @@ _UNTRUSTED = {
     ),
 }
 
+_ASKED = {
+    Language.EN: Sentence(
+        " We have asked the recipient for a key by mail.",
+        " We have asked some of the recipients for their keys by mail.",
+    ),
+    Language.FR: Sentence(
+        " Nous avons demandé une clé au destinataire par courriel.",
+        " Nous avons demandé leur clé par courriel à certains des destinataires.",
+    ),
+}
+
 _SENTENCES: Mapping[Why, Mapping[Language, Sentence]] = {
     Why.NO_KEY: _NO_KEY,
     Why.EXPIRED: _EXPIRED,
@@ -166,3 +177,8 @@ def because(language: Language, reasons: Sequence[str]) -> str:
     """The end of a notice's first sentence, with its conjunction: the reason where all recipients have the same."""
     each = {reason_in(language, reason, several=len(reasons) > 1) for reason in reasons}
     return _BECAUSE[language] + (each.pop() if len(each) == 1 else _DIFFERENT[language])
+
+
+def asked(language: Language, *, several: bool = False) -> str:
+    """A sentence to follow another: the recipient, or some of several, was asked for a key."""
+    return _ASKED[language].several if several else _ASKED[language].one

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from relay.model.address import Address
 
+VALID = 2 * 86400.0
+"""Seconds in which a challenge may be answered."""
+
 
 class Fate(StrEnum):
     """What becomes of a key that was sent in. The values are labels of a metric."""
@@ -26,6 +29,8 @@ class Fate(StrEnum):
     """As many challenges were mailed to the address, to its domain or in all as may be in a day."""
     UNKNOWN = "unknown"
     """What was confirmed is no challenge that is open."""
+    REFUSED = "refused"
+    """Whoever has the address wants no more invitations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class ObjectKind(StrEnum):
     """The id is the path below the Web Key Directory: `hopital.example/hu/HASH`, `hopital.example/policy`."""
     CHALLENGE = "challenge"
     """A key that waits for its confirmation; the id is SHA-256 of the token in the link, in hexadecimal."""
+    INVITATION = "invitation"
+    """A mail asked somebody for a key, and can be answered "not me"; the id is SHA-256 of the token in its link."""
     PICKUP = "pickup"
     """Ciphertext of a mail that waits for its reader."""
 
@@ -36,6 +38,8 @@ class EventKind(StrEnum):
     """Sent a key in: `about` is the address, the octets are the certificate, binary, as it was sent."""
     CONFIRMED = "confirmed"
     """Confirmed a challenge: `about` is the challenge's id."""
+    REFUSED = "refused"
+    """Wants no more invitations: `about` is the invitation's id."""
     OPENED = "opened"
     """Proved that a pick-up was opened: `about` is its id."""
     ANSWER = "answer"

@@ -1,4 +1,4 @@
-"""Step 7: tell the sender why a mail was not sent, or that it waits (RFC 3464, RFC 3834).
+"""Step 7: tell the sender why a mail was not sent, or that it waits (RFC 3464, RFC 3834), and ask who may give a key.
 
 Promises that a notice goes from the null sender to the envelope's sender and to nobody else, and that it is counted as
 given only when the next hop took it. What it says is written in `relay.mail.notice`.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from relay.mail.notice import Kind, Notices, Told
-from relay.model import Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
+from relay.model import Address, Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
 from relay.model.errors import NextHopError
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.facts import Facts
@@ -20,12 +21,21 @@ from relay.policy import Telling
 from relay.telemetry.events import Event, unforeseen
 
 
+class Asking(Protocol):
+    """Asks those for whom a mail is held to give us their key."""
+
+    async def ask(self, recipient: Address) -> bool:
+        """Whether this person has been asked, now or lately. Never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notifier:
     """Composes and sends."""
 
     notices: Notices
     next_hop: NextHop
+    asking: Asking | None = None
+    """None: nobody is asked for a key."""
 
     async def tell_refused(self, attempt: Attempt, decisions: Mapping[int, Decision]) -> None:
         """A notice about those who are refused: their reply is that the sender knows."""
@@ -56,9 +66,13 @@ class Notifier:
             if isinstance(decision, Hold) and facts.telling(i, decision) is Telling.NOTICE and not attempt.knows(i)
         }
         if waiting:
-            told = [Told(transaction.recipients[i], decision.reason, "4.7.1") for i, decision in waiting.items()]
+            told = [await self._held(transaction.recipients[i], decision.reason) for i, decision in waiting.items()]
             if (await self._tell(transaction, Kind.HELD, told)).accepted:
                 await attempt.record_told(waiting)
+
+    async def _held(self, recipient: Recipient, reason: str) -> Told:
+        asked = self.asking is not None and await self.asking.ask(recipient.address)
+        return Told(recipient, reason, "4.7.1", asked)
 
     async def _tell(self, transaction: Transaction, kind: Kind, told: Sequence[Told]) -> Reply:
         """Send one notice about these recipients; what it came to, as their reply."""

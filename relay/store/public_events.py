@@ -15,6 +15,7 @@ from relay.store.public_schema import counter, events
 MOST: Mapping[EventKind, tuple[int, int]] = {
     EventKind.KEY: (1000, 64 << 20),
     EventKind.CONFIRMED: (10_000, 1 << 20),
+    EventKind.REFUSED: (10_000, 1 << 20),
     EventKind.OPENED: (10_000, 1 << 20),
     EventKind.ANSWER: (1000, 2 << 30),
 }

@@ -191,6 +191,8 @@ invitations = Table(
     Column("domain", Text, nullable=False),
     Column("sent", Double, nullable=False),
     Column("number", BigInteger, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("refused", Boolean, nullable=False),
 )
 
 keyservers = Table(

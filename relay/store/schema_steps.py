@@ -99,7 +99,7 @@ _FOURTH_BINDINGS = (
     "CREATE INDEX enrolment_asked ON enrolment (asked)",
     """CREATE TABLE invitation (
         address {octets} NOT NULL PRIMARY KEY, domain TEXT NOT NULL, sent DOUBLE PRECISION NOT NULL,
-        number BIGINT NOT NULL)""",
+        number BIGINT NOT NULL, token TEXT NOT NULL, refused BOOLEAN NOT NULL)""",
     "CREATE TABLE keyserver (url TEXT NOT NULL PRIMARY KEY, proved DOUBLE PRECISION NOT NULL)",
     """CREATE TABLE proposal (
         fingerprint TEXT NOT NULL PRIMARY KEY, first_seen DOUBLE PRECISION NOT NULL, dkim_domain TEXT NOT NULL)""",

@@ -140,22 +140,47 @@ def test_beyond_the_budget_nothing_is_mailed(hospital: Hospital) -> None:
     assert len(hospital.way.sink.taken) == before + 2
 
 
-def test_the_recipient_of_a_held_mail_is_invited_once_with_nothing_of_the_mail() -> None:
-    to, settings = "ines@hold.example", {**ENROL, "enrol": {**ENROL["enrol"], "invite": True}}
-    settings |= {"policy": POLICY, "notices": {"from": "Hôpital <postmaster@front.example>", "language": "fr"}}
-    settings |= {"lookup": {"sources": ["keyring"], "cache": {"found": "10s"}}}
-    with way(settings, signer=True) as running:
-        running.mta.submit(DOCTOR, [to], message(to))
-        running.sink.wait_for(2)  # the notice, and the invitation
-        running.mta.retry()
-        running.relay.stop()
-        running.relay.start()
-        running.mta.retry()
-        (invitation,) = [mail for mail in running.sink.taken if to in mail.recipients]
+def test_the_recipient_of_a_held_mail_is_invited_once_and_never_after_not_me() -> None:
+    to, enrol = "ines@hold.example", {**ENROL["enrol"], "invite": True}
+    settings = {"policy": POLICY, "notices": {"from": "Hôpital <postmaster@front.example>", "language": "fr"}}
+    settings |= {"lookup": {"sources": ["keyring"], "cache": {"found": "10s"}}, "enrol": enrol}
+    with WebPublic(settings={"enrol": enrol}) as web:
+        web.start()
+        with way({**settings, "web": {"channel": f"unix:{web.socket}"}}, signer=True) as running:
+            hospital = Hospital(running, web)
+            running.mta.submit(DOCTOR, [to], message(to))
+            running.sink.wait_for(2)  # the notice, and the invitation
+            running.mta.retry()
+            running.relay.stop()
+            running.relay.start()
+            running.mta.retry()
+            (invitation,) = hospital.mails(to)
+            (notice,) = hospital.mails(DOCTOR)
+            assert "Nous avons demandé une clé au destinataire par courriel." in report(notice)
+            text = invited(invitation)
+            found = re.search(rf"https://{HOST}(/keys/confirm/[\w-]+)", text)
+            assert found
+            assert hospital.post(found[1], token=hidden(hospital.web.ask(found[1]))).status == 200
+            wait_for(lambda: hospital.figures().get("refused") == to, "the refusal is known")
+            running.mta.submit(DOCTOR, [to], message(to).replace(b"e1@", b"e2@"))
+            running.sink.wait_for(3)
+            assert len(hospital.mails(to)) == 1
+            assert "demandé une clé au" not in report(hospital.mails(DOCTOR)[-1])
+    for secret in (DOCTOR, "findings", "canari", "doctor"):
+        assert secret not in text
+
+
+def report(notice: Taken) -> str:
+    """What people read of a notice, without its line ends."""
+    text, *_ = email.message_from_bytes(notice.content, policy=email.policy.default).iter_parts()
+    return " ".join(text.get_content().split())
+
+
+def invited(invitation: Taken) -> str:
+    """All of an invitation's text, and its header."""
     parsed = email.message_from_bytes(invitation.content, policy=email.policy.default)
     text, signature = parsed.iter_parts()
     assert (invitation.sender, signature.get_content_type()) == ("", "application/pgp-signature")
-    assert f"https://{HOST}/keys" in text.get_content()
+    assert f"https://{HOST}/keys\r\n" in text.get_content()
     assert "Hôpital" in text.get_content()
-    for secret in (DOCTOR, "findings", "canari", "doctor"):
-        assert secret not in text.get_content() + str(parsed)
+    return f"{text.get_content()}{parsed}"

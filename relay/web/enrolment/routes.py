@@ -3,9 +3,9 @@
     GET  /keys                  the form
     POST /keys                  with a key: what was read; with an address and the page's token as well: event `key`
     GET  /keys/confirm/TOKEN    a page with a button; opening it changes nothing
-    POST /keys/confirm/TOKEN    with the page's token: event `confirmed`
+    POST /keys/confirm/TOKEN    with the page's token: event `confirmed`; of an invitation's link `refused`
 
-Nothing is kept of a key but the event, and nothing is decided here. A challenge is known by SHA-256 of its token alone.
+Nothing is kept of a key but the event, and nothing is decided here. A link is known by SHA-256 of its token alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
 from relay.mail.armor import enarmor
 from relay.model import Address
@@ -34,6 +35,21 @@ _POSTS = Rate(burst=60, each_second=0.2)
 _LOOKS = Rate(burst=300, each_second=5)
 _UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 _TOKEN = r"(?P<token>[A-Za-z0-9_-]{16,100})"  # noqa: S105  the pattern of one
+
+
+class _Asked(NamedTuple):
+    """What a link in a mail of ours asks; the sections are of the pages' texts."""
+
+    kind: ObjectKind
+    event: EventKind
+    section: str
+    done: str
+
+
+_ASKED = (
+    _Asked(ObjectKind.CHALLENGE, EventKind.CONFIRMED, "confirm", "confirmed"),
+    _Asked(ObjectKind.INVITATION, EventKind.REFUSED, "refuse", "refused"),
+)
 
 
 class Enrolment:
@@ -99,26 +115,35 @@ class Enrolment:
 
     async def _ask(self, request: Request) -> Answer:
         self._look(request)
-        name = _challenge(request)
-        if await self._store.objects.facts(ObjectKind.CHALLENGE, name) is None:
-            return self._gone(request)
-        return self._confirmation(request, name, stale=False)
+        name = _digest(request)
+        asked = await self._asked(name)
+        return self._confirmation(request, asked, name, stale=False) if asked else self._gone(request)
 
     async def _confirm(self, request: Request) -> Answer:
         fields = await self._posted(request)
-        name = _challenge(request)
-        if await self._store.objects.facts(ObjectKind.CHALLENGE, name) is None:
+        name = _digest(request)
+        asked = await self._asked(name)
+        if asked is None:
             return self._gone(request)
         if not self._tokens.fits(_text(fields, "token"), name.encode()):
-            return self._confirmation(request, name, stale=True)
-        await self._store.events.add(EventKind.CONFIRMED, name, once=True)
-        await self._store.objects.remove(ObjectKind.CHALLENGE, name)
-        return self._message(request, "confirmed", ("first", "second"))
+            return self._confirmation(request, asked, name, stale=True)
+        await self._store.events.add(asked.event, name, once=True)
+        await self._store.objects.remove(asked.kind, name)
+        return self._message(request, asked.done, ("first", "second"))
 
-    def _confirmation(self, request: Request, name: str, *, stale: bool) -> Answer:
+    async def _asked(self, name: str) -> _Asked | None:
+        """What a link asks; None: it is none of ours, or over."""
+        for asked in _ASKED:
+            if await self._store.objects.facts(asked.kind, name) is not None:
+                return asked
+        return None
+
+    def _confirmation(self, request: Request, asked: _Asked, name: str, *, stale: bool) -> Answer:
         status = HTTPStatus.FORBIDDEN if stale else HTTPStatus.OK
         token = self._tokens.make(name.encode())
-        return self._pages.page(request, "confirm.html", status, stale=stale, path=request.path, token=token)
+        return self._pages.page(
+            request, "confirm.html", status, section=asked.section, stale=stale, path=request.path, token=token
+        )
 
     def _gone(self, request: Request) -> Answer:
         return self._message(request, "gone", ("first", "second"), HTTPStatus.NOT_FOUND, back="/keys")
@@ -171,7 +196,7 @@ def _foreign(request: Request) -> bool:
     return site not in {"same-origin", "none"} or origin.partition("://")[2] not in {"", host}
 
 
-def _challenge(request: Request) -> str:
+def _digest(request: Request) -> str:
     return hashlib.sha256(request.parts["token"].encode()).hexdigest()
 
 

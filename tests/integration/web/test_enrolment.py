@@ -69,12 +69,12 @@ async def events(web: WebPublic) -> list[tuple[PublicEvent, bytes | None]]:
         await channel.close()
 
 
-async def challenge(web: WebPublic, token: str = TOKEN) -> str:
+async def challenge(web: WebPublic, token: str = TOKEN, kind: ObjectKind = ObjectKind.CHALLENGE) -> str:
     """As the relay makes one; its path."""
     channel = web.channel()
     try:
         name = hashlib.sha256(token.encode()).hexdigest()
-        await channel.put(PublicObject(ObjectKind.CHALLENGE, name, b"", 1_950_000_000))
+        await channel.put(PublicObject(kind, name, b"", 1_950_000_000))
         return f"/keys/confirm/{token}"
     finally:
         await channel.close()
@@ -246,6 +246,19 @@ async def test_opening_the_link_confirms_nothing_whoever_opens_it_and_the_button
     assert post(web, path, {"token": token}).status == 404, "a second time"
     assert web.ask(path).status == 404
     assert await events(web) == []
+
+
+async def test_not_me_takes_the_button_as_well(web: WebPublic) -> None:
+    path = await challenge(web, "n" * 32, ObjectKind.INVITATION)
+    for method in ("GET", "HEAD"):
+        web.ask(path, method)
+    assert post(web, path, {}).status == 403
+    assert await events(web) == []
+    done = post(web, path, {"token": hidden(web.ask(path), "token")})
+    assert (done.status, "no more invitations" in text(done)) == (200, True)
+    ((event, _),) = await events(web)
+    assert (event.kind, event.about) == (EventKind.REFUSED, hashlib.sha256(b"n" * 32).hexdigest())
+    assert web.ask(path).status == 404
 
 
 @pytest.mark.parametrize("token", ["a" * 15, "a" * 101, "a.b" * 8, "%61" * 20, "../keys/confirm/" + TOKEN, TOKEN + "/"])

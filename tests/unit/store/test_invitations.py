@@ -16,6 +16,7 @@ from relay.store import Store
 DAY = 86400.0
 BOB, ANN = Address("bob@ville.example"), Address("ann@ville.example")
 PLENTY = Budget(100, 100, 100)
+TOKEN = "0" * 64
 
 
 @dataclass
@@ -42,7 +43,7 @@ async def test_once_a_week_three_times_and_then_not_for_ninety_days(store: Store
     invited: list[int] = []
     for day in range(200):
         clock.time = NOW + day * DAY
-        if await store.invitations.begin(BOB, PLENTY):
+        if await store.invitations.begin(BOB, TOKEN, PLENTY):
             invited.append(day)
     assert invited == [0, 7, 14, 104, 111, 118]
 
@@ -50,19 +51,40 @@ async def test_once_a_week_three_times_and_then_not_for_ninety_days(store: Store
 async def test_who_gave_a_key_counts_anew(store: Store, clock: Clock) -> None:
     for day in (0, 7, 14):
         clock.time = NOW + day * DAY
-        assert await store.invitations.begin(BOB, PLENTY)
+        assert await store.invitations.begin(BOB, TOKEN, PLENTY)
     await store.invitations.answered(BOB)
-    assert await store.invitations.begin(BOB, PLENTY)
+    assert await store.invitations.begin(BOB, TOKEN, PLENTY)
+
+
+async def test_who_said_not_me_is_never_invited_again(store: Store, clock: Clock) -> None:
+    assert await store.invitations.begin(BOB, TOKEN, PLENTY)
+    assert await store.invitations.asked(BOB)
+    assert await store.invitations.refuse("1" * 64) is None
+    assert await store.invitations.refuse(TOKEN) == BOB
+    assert not await store.invitations.asked(BOB)
+    await store.invitations.answered(BOB)
+    for year in range(1, 30):
+        clock.time = NOW + year * 365 * DAY
+        assert not await store.invitations.begin(BOB, "2" * 64, PLENTY)
+
+
+async def test_an_invitation_that_did_not_leave_counts_for_nothing(store: Store, clock: Clock) -> None:
+    assert await store.invitations.begin(BOB, TOKEN, PLENTY)
+    await store.invitations.take_back(BOB, TOKEN)
+    assert not await store.invitations.asked(BOB)
+    assert await store.invitations.begin(BOB, TOKEN, PLENTY)
+    clock.time += 8 * DAY
+    assert not await store.invitations.asked(BOB)
 
 
 async def test_a_domain_and_all_together_have_a_budget_of_a_day(store: Store, clock: Clock) -> None:
     people = [Address(f"p{n}@ville.example") for n in range(4)]
     other = [Address(f"p{n}@autre.example") for n in range(4)]
     budget = Budget(9, 2, 3)
-    assert [await store.invitations.begin(one, budget) for one in people] == [True, True, False, False]
-    assert [await store.invitations.begin(one, budget) for one in other] == [True, False, False, False]
+    assert [await store.invitations.begin(one, TOKEN, budget) for one in people] == [True, True, False, False]
+    assert [await store.invitations.begin(one, TOKEN, budget) for one in other] == [True, False, False, False]
     clock.time += DAY + 1
-    assert await store.invitations.begin(people[2], budget)
+    assert await store.invitations.begin(people[2], TOKEN, budget)
 
 
 def enrolment(number: int, address: Address, at: float) -> Enrolment:

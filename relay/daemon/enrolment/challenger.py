@@ -1,0 +1,99 @@
+"""A key that was sent in is judged, and challenged; a challenge that was answered enrols it.
+
+A challenge is encrypted to the key, signed by ours, and mailed to the address. Its token stands in that mail alone, so
+who names it has read the mail. Raises `StoreError`, `EngineError`, `NotEncrypted`, `ChannelError` and `NextHopError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from relay.daemon.enrolment.held_mails import HeldMails
+from relay.daemon.enrolment.service_mail import ServiceMail, reachable
+from relay.keys.enrolling import Enrolling
+from relay.mail.enrolment_letters import EnrolmentLetters
+from relay.model import Address, Certificate
+from relay.model.enrolment import VALID, Budget, Enrolment, Fate
+from relay.model.errors import NextHopError
+from relay.model.public import ObjectKind, PublicObject
+from relay.store import Enrolments, Invitations
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+TOKEN_OCTETS = 24
+
+Publish = Callable[[PublicObject], Awaitable[None]]
+"""Hands an open challenge to the public web service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """`take` a key, `confirm` its challenge."""
+
+    enrolling: Enrolling
+    register: Enrolments
+    invitations: Invitations
+    letters: EnrolmentLetters
+    mail: ServiceMail
+    held: HeldMails
+    own_domains: frozenset[str]
+    budget: Budget
+    publish: Publish | None = None
+    """None: there is no page."""
+    clock: Callable[[], float] = time.time
+
+    async def take(self, key: bytes, about: str, way: str) -> Fate:
+        """A key, for the address that its sender chose or wrote from; `way` is `web` or `mail`."""
+        address = reachable(about, self.own_domains)
+        fate = await self._taken(key, address, way) if address else Fate.UNUSABLE
+        tell(fate, about)
+        return fate
+
+    async def confirm(self, one: Enrolment) -> Fate:
+        """The address and the secret key are proved."""
+        fate = await self.enrolling.enrol(one.certificate, one.address)
+        await self.register.close(one.challenge)
+        tell(fate, one.address.text, one.fingerprint)
+        await self.invitations.answered(one.address)
+        if fate is Fate.ENROLLED:
+            await self.held.release(one.address)
+        return fate
+
+    async def refuse(self, invitation: str) -> Fate:
+        """Whoever got this invitation (SHA-256 of its token) wants no more of them."""
+        address = await self.invitations.refuse(invitation)
+        fate = Fate.UNKNOWN if address is None else Fate.REFUSED
+        tell(fate, address.text if address else "")
+        return fate
+
+    async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
+        judged = await self.enrolling.judge(key, address)
+        return judged if isinstance(judged, Fate) else await self._challenge(judged, address, way)
+
+    async def _challenge(self, certificate: Certificate, address: Address, way: str) -> Fate:
+        token, now = secrets.token_urlsafe(TOKEN_OCTETS), self.clock()
+        challenge = digest(token)
+        one = Enrolment(challenge, address, certificate.fingerprint, certificate.data, now, now + VALID, way)
+        if not await self.register.begin(one, self.budget):
+            return Fate.BUDGET
+        if self.publish:
+            await self.publish(PublicObject(ObjectKind.CHALLENGE, challenge, b"", math.ceil(one.expires)))
+        reply = await self.mail.send(address, self.letters.challenge(one, token), certificate)
+        if reply.temporary:
+            raise NextHopError("the next hop does not take a challenge now")
+        return Fate.CHALLENGED
+
+
+def digest(token: str) -> str:
+    """What a challenge is known by."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def tell(fate: Fate, address: str, fingerprint: str = "") -> None:
+    """One line in the log, which the metrics count."""
+    events.log().info(Event.ENROLMENT, result=fate.value, recipient=address, fingerprint=fingerprint)

@@ -1,0 +1,32 @@
+"""What visitors of the page `/keys` did, judged again here. Raises as `challenger` does, for what comes again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.daemon.enrolment.challenger import Challenger, tell
+from relay.model.enrolment import Fate
+from relay.model.public import PublicEvent
+
+
+@dataclass(frozen=True, slots=True)
+class PageEvents:
+    """Handlers of `relay.daemon.public_link`."""
+
+    challenger: Challenger
+
+    async def sent_in(self, event: PublicEvent, octets: bytes) -> None:
+        """A key, for the address that its sender chose."""
+        await self.challenger.take(octets, event.about, "web")
+
+    async def confirmed(self, event: PublicEvent, _octets: bytes) -> None:
+        """The token stood in a mail to the address, encrypted to the key."""
+        one = await self.challenger.register.open(event.about)
+        if one is None:
+            tell(Fate.UNKNOWN, "")
+        else:
+            await self.challenger.confirm(one)
+
+    async def refused(self, event: PublicEvent, _octets: bytes) -> None:
+        """The token stood in an invitation to the address."""
+        await self.challenger.refuse(event.about)
