@@ -148,7 +148,8 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
     found = Sources(config, lambda: LearningExaminer(vouched(), merge_policy), store.keyservers, verifying)
     cache = CacheStore(store.answers, current, merge_policy, lifetimes(config))
     keyring = _keyring(config, current, imported=listed)
-    local = LocalStore(keyring, current, merge_policy, BoundKeys(store.bindings, current, keyring), listed)
+    bound = BoundKeys(store.bindings, current, keyring)
+    local = LocalStore(keyring, current, merge_policy, bound, store.tokens, listed)
     return Resolver(local, found.remotes(cache), config.lookup.timeout, found.close)
 
 

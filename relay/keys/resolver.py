@@ -1,7 +1,8 @@
 """All recipients of a message at once, through the store and the sources in their order.
 
-- The store is looked into first. A usable certificate that an administrator imported is always used, and one that must
-  not be used is never passed over for another. What sources brought counts from the store; once it is older than
+- The store is looked into first, as it is when the message asks: a key that any process imported, revoked, removed or
+  bound before that counts. A usable certificate that an administrator imported is always used, and one that must not be
+  used is never passed over for another. What sources brought counts from the store; once it is older than
   `lookup.cache.found` its source is asked again, for `REFRESH` seconds at most: while a source is down, slow or without
   the key, the stored certificate stays in use.
 - An imported certificate of the exact address decides; else a binding that covers the address (`relay.keys.bound`), and
@@ -26,6 +27,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from relay.keys.cache import CachedSource, Refresh
 from relay.keys.search import LocalStore, Search, SourceReport, ask
 from relay.model import Address, Found, Lookup, Origin, Outage, Unusable
+from relay.model.errors import StoreError
 
 TOO_SLOW = "no answer within the message's deadline"
 REFRESH = 2.0
@@ -81,6 +83,11 @@ class Resolver:
     async def _find_all(
         self, wanted: Mapping[Address, frozenset[str]]
     ) -> dict[Address, tuple[Lookup, list[SourceReport]]]:
+        try:
+            await asyncio.wait_for(self._local.state.renew(), self._timeout)
+        except (StoreError, TimeoutError) as error:
+            unread = Outage(self._local.keyring.name, str(error) or TOO_SLOW)
+            return {address: (unread, []) for address in wanted}
         message = object()
         searches = {
             address: Search(self._local, self._remotes, address, excused, message, self._refresh)

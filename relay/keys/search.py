@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from relay.keys.bound import NAME as BINDING
 from relay.keys.bound import BoundKeys
@@ -43,6 +44,13 @@ class SourceReport:
         return self.asked < self.begun
 
 
+class State(Protocol):
+    """`relay.store.StateTokens`."""
+
+    async def renew(self) -> None:
+        """What any process stored before this call counts after it. Raises `StoreError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """The store as searches use it."""
@@ -51,6 +59,7 @@ class LocalStore:
     certificates: KnownCertificates
     merge_policy: MergePolicy
     bound_keys: BoundKeys
+    state: State
     listed: bool = True
     """`keyring` is among the sources; else imported certificates do not count."""
 

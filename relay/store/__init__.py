@@ -32,6 +32,7 @@ from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.pickups import Pickups
+from relay.store.state_tokens import StateTokens
 from relay.store.trace import Trace
 from relay.store.trace_figures import Sum
 from relay.store.trace_rows import Selection
@@ -65,6 +66,7 @@ __all__ = [
     "Pickups",
     "Result",
     "Selection",
+    "StateTokens",
     "Store",
     "StoredLedger",
     "Sum",
@@ -79,6 +81,7 @@ class Store:
     """Made by `open`, in the event loop that uses it; after a fork, each process opens its own."""
 
     database: Database
+    tokens: StateTokens
     certificates: Certificates
     bindings: Bindings
     keyservers: Keyservers
@@ -114,11 +117,13 @@ class Store:
             await database.close()
             raise
         chain = network.node if database.is_shared else ""
+        tokens = StateTokens(database)
         batch = WriteBatch(database)  # one for both: who was served, and the trace of it, are written together
         return cls(
             database=database,
-            certificates=Certificates(database, clock),
-            bindings=Bindings(database, clock),
+            tokens=tokens,
+            certificates=Certificates(database, tokens, clock),
+            bindings=Bindings(database, tokens, clock),
             keyservers=Keyservers(database, clock),
             enrolments=Enrolments(database, clock),
             invitations=Invitations(database, clock),

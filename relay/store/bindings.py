@@ -1,8 +1,8 @@
 """The table of bindings: which keys mail to an address or a domain is encrypted to.
 
 All of them are kept in memory, so that a lookup costs the same with none and with ten thousand. Every change gives the
-table a new random token, which is read again after `FRESH_SECONDS`: what any process changes counts everywhere within
-a second. Raises `StoreError`.
+table a new random token, which each message reads (`relay.store.state_tokens`): what any process changes counts for
+every message that comes later. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,24 @@ from relay.model.binding import Binding, patterns_of
 from relay.model.errors import StoreError
 from relay.model.key_change import UPKEEP, KeyChange
 from relay.store import key_changes
-from relay.store.cache import FRESH_SECONDS
 from relay.store.database import Database
 from relay.store.key_changes import CHUNK
 from relay.store.schema import bindings, state
+from relay.store.state_tokens import StateTokens
 
 _TOKEN = "bindings"  # noqa: S105 - the name of a row that tells states of the table apart, no secret
-_STATE = select(state.c.value).where(state.c.name == _TOKEN)
 _ALL = select(bindings.c.pattern, bindings.c.fingerprints, bindings.c.signs).order_by(bindings.c.pattern)
 
 
 class Bindings:
     """Looked up for every mail, changed by people."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, tokens: StateTokens, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._tokens = tokens
         self._clock = clock
         self._known: Mapping[str, Binding] = MappingProxyType({})
         self._token: bytes | None = None
-        self._seen = float("-inf")
         self._looking = asyncio.Lock()
 
     async def of(self, address: Address) -> Binding | None:
@@ -74,7 +73,7 @@ class Bindings:
 
         if rows:
             await self._database.write(write)
-        self._seen = float("-inf")
+        self._tokens.forget()
 
     async def drop(self, pattern: str, *, actor: str = UPKEEP) -> bool:
         """Take one out; whether it was there."""
@@ -89,7 +88,7 @@ class Bindings:
             return bool(before)
 
         dropped = await self._database.write(write)
-        self._seen = float("-inf")
+        self._tokens.forget()
         return dropped
 
     async def holding(self, fingerprints: Collection[str]) -> list[Binding]:
@@ -97,19 +96,16 @@ class Bindings:
         return [binding for binding in await self.all() if not set(binding.fingerprints).isdisjoint(fingerprints)]
 
     async def _current(self) -> Mapping[str, Binding]:
-        if time.monotonic() - self._seen >= FRESH_SECONDS:
+        if await self._tokens.of(_TOKEN) != self._token:
             async with self._looking:  # one query for all who wait
-                if time.monotonic() - self._seen >= FRESH_SECONDS:
-                    await self._look()
+                await self._look()
         return self._known
 
     async def _look(self) -> None:
-        asked = time.monotonic()
-        token = await self._database.read(lambda c: c.execute(_STATE).scalar_one_or_none())
+        token = await self._tokens.of(_TOKEN)
         if token != self._token:  # rows that are newer than the token are read once more, when it is seen to differ
             self._known = {binding.pattern: binding for binding in await self.all()}
             self._token = token
-        self._seen = asked
 
 
 def _read(rows: Sequence[Any]) -> list[Binding]:

@@ -1,9 +1,9 @@
 """The certificates of the store: looked up by address on the way of every message, managed by people.
 
 `by_address` compares whole addresses by their key, through an index and a cache of this process. The cache
-holds what one state of the store says: every change gives the store a new random token, which is read again
-after `FRESH_SECONDS`. So what any process imports, removes or restores counts everywhere within a second. A
-random token, and no counter, because a backup that is restored brings its own.
+holds what one state of the store says: every change gives the store a new random token, which each message reads
+(`relay.store.state_tokens`). So what any process imports, removes or restores counts for every message that comes
+later. A random token, and no counter, because a backup that is restored brings its own.
 
 Raises `StoreError`: a store that cannot be read is never "no key".
 """
@@ -24,6 +24,7 @@ from relay.store import rows
 from relay.store.cache import Cache
 from relay.store.database import Database
 from relay.store.key_changes import Noting
+from relay.store.state_tokens import StateTokens
 
 T = TypeVar("T")
 
@@ -44,10 +45,11 @@ class Counts:
 class Certificates:
     """Every certificate, by address, by fingerprint, or all."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, tokens: StateTokens, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._tokens = tokens
         self._clock = clock
-        self._cache = Cache(database)
+        self._cache = Cache(database, tokens)
 
     async def by_address(self, address: Address) -> list[Entry]:
         """Those with a user id of this whole address, revoked ones too; imported first, the newest first."""
@@ -162,4 +164,4 @@ class Certificates:
         try:
             return await self._database.write(work, "certificates")
         finally:
-            self._cache.clear()
+            self._tokens.forget()

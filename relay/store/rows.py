@@ -46,7 +46,7 @@ CHUNK = 500
 """Values in one IN list: SQLite allows 32,766 parameters, old ones 999."""
 MOST_FOUND = 10
 
-_TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
+TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
 _FULL = (40, 64)
 
 _COLUMNS = certificates.c
@@ -54,7 +54,7 @@ _ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updat
 _IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
 
 _PUT_STATE = put(state)
-_STATE = select(state.c.value).where(state.c.name == _TOKEN)
+_STATE = select(state.c.value).where(state.c.name == TOKEN)
 # One row at least, so that the state comes with the answer "none".
 _BY_ADDRESS = (
     select(_STATE.scalar_subquery().label("token"), *_ENTRY.selected_columns)
@@ -300,7 +300,7 @@ def _delete(connection: Connection, fingerprints: Collection[str]) -> int:
 
 
 def _changed(connection: Connection) -> None:
-    connection.execute(_PUT_STATE, {"name": _TOKEN, "value": os.urandom(16)})
+    connection.execute(_PUT_STATE, {"name": TOKEN, "value": os.urandom(16)})
 
 
 def _address_keys(entry: Entry) -> list[str]:

@@ -38,7 +38,6 @@ from lab.way import encrypted_part, way
 from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.hidden_recipients import NOBODY
-from relay.store.cache import FRESH_SECONDS
 
 BOB = "bob@example.org"
 KNOWN = "known@example.net"
@@ -157,7 +156,6 @@ def house() -> Iterator[House]:
         relay.start()
         known = make_keypair(f"<{KNOWN}>")
         relay.run("keys", "import", "-", content=known.public)
-        time.sleep(FRESH_SECONDS)
         mta.start()
         stack.callback(mta.stop)
         certificates = {

@@ -81,7 +81,8 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
         remotes = [CachedSource(directories[name], cache, limits) for name in order]
         keyring = Keyring(store.certificates, refuse_weak=refuse_weak, imported=listed, clock=clock)
         bound = BoundKeys(store.bindings, store.certificates, keyring)
-        resolver = Resolver(LocalStore(keyring, store.certificates, merge_policy, bound, listed), remotes, timeout)
+        local = LocalStore(keyring, store.certificates, merge_policy, bound, store.tokens, listed)
+        resolver = Resolver(local, remotes, timeout)
         key_refresh = KeyRefresh(remotes, store.answers, store.leases, lifetimes, clock)
         made.append(Bench(store, directories["ldap"], directories["wkd"], notary, resolver, key_refresh))
         try:

@@ -1,0 +1,59 @@
+"""The tokens that tell states of tables apart, as this process last read them.
+
+What is remembered of a table counts for the token that it was read with. `renew` reads all tokens in one statement: a
+message begins with it, so that a key that was imported, revoked, bound or removed by any process before the message
+came counts for it. Without it a token is at most `FRESH_SECONDS` old. Where tokens cannot be read, whoever asks next
+reads again or gets the `StoreError`, never an old answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sqlalchemy import Connection, select
+
+from relay.store.database import Database
+from relay.store.schema import state
+
+FRESH_SECONDS = 0.25
+_ALL = select(state.c.name, state.c.value)
+
+
+class StateTokens:
+    """Shared by all that remember rows of this database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tokens: Mapping[str, bytes] = MappingProxyType({})
+        self._asked = float("-inf")
+        self._changed = float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def of(self, table: str) -> bytes | None:
+        """The token of this table, `FRESH_SECONDS` old at most; None: nothing was ever stored."""
+        await self._read_since(max(time.monotonic() - FRESH_SECONDS, self._changed))
+        return self._tokens.get(table)
+
+    async def renew(self) -> None:
+        """Read them, unless they are read meanwhile: what was committed before this call counts after it."""
+        await self._read_since(time.monotonic())
+
+    def forget(self) -> None:
+        """Read again before the next answer: this process changed a table."""
+        self._changed = time.monotonic()
+
+    async def _read_since(self, moment: float) -> None:
+        if self._asked >= moment:
+            return
+        async with self._asking:  # one query for all who wait
+            if self._asked < moment:
+                asked = time.monotonic()
+                self._tokens = await self._database.read(_tokens)
+                self._asked = asked
+
+
+def _tokens(connection: Connection) -> Mapping[str, bytes]:
+    return {row.name: row.value for row in connection.execute(_ALL)}
