@@ -25,6 +25,7 @@ from lab.hospital import (
     outer,
     pgp_mime,
 )
+from lab.mail_programs import FORMS
 from lab.openpgpjs import LIBRARY
 from lab.writers import WRITERS
 
@@ -77,6 +78,21 @@ def test_what_other_programs_sign_and_encrypt(hospital: Hospital, bob: Correspon
     (mail,) = hospital.take(pgp_mime(message, outer()), DR)
     assert (mark(mail)["encryption"], mark(mail)["signature"]) == ("decrypted", "good")
     assert mail.body == BODY
+
+
+@pytest.mark.parametrize("program", FORMS)
+def test_the_forms_of_mail_programs(hospital: Hospital, bob: Correspondent, program: str) -> None:
+    form = FORMS[program]
+    entity = form.inner("Dossier confidentiel Cyprien")
+    armored = armor.enarmor(bob.encrypt(entity, hospital.certificates[DR]), "MESSAGE")
+    (mail,) = hospital.take(form.mail(outer(), armored), DR)
+
+    found = mark(mail)
+    assert (found["encryption"], found["signature"]) == ("decrypted", "good")
+    assert found["subject"] == ("signed" if form.subject_inside else "unsigned")
+    subject = "Dossier confidentiel Cyprien" if form.subject_inside else "[...]"
+    assert message_from_bytes(mail.content).get_all("Subject") == [subject]
+    assert mail.body == entity.partition(b"\r\n\r\n")[2]
 
 
 def test_signed_inside_encrypted_by_another_layer(hospital: Hospital, bob: Correspondent) -> None:

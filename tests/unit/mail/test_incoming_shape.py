@@ -8,6 +8,7 @@ import time
 import pytest
 from lab import corpus
 from lab.incoming import ciphertext
+from lab.mail_programs import FORMS as PROGRAMS
 
 from relay.mail import armor, incoming_shape
 from relay.mail.incoming_shape import Cleartext, Encrypted, Signed
@@ -31,30 +32,7 @@ def text(body: bytes, *fields: bytes) -> bytes:
 
 
 FORMS = {
-    "Thunderbird": mail(
-        KIND,
-        b"Content-Type: application/pgp-encrypted\r\nContent-Description: PGP/MIME version identification\r\n\r\n"
-        b"Version: 1\r\n",
-        b'Content-Type: application/octet-stream; name="encrypted.asc"\r\n'
-        b"Content-Description: OpenPGP encrypted message\r\n"
-        b'Content-Disposition: inline; filename="encrypted.asc"\r\n\r\n' + BLOCK,
-        preamble=b"This is an OpenPGP/MIME encrypted message (RFC 4880 and 3156)\r\n",
-    ),
-    "Apple Mail": mail(
-        b'Content-Type: multipart/encrypted;\r\n\tboundary="b";\r\n\tprotocol="application/pgp-encrypted"\r\n'
-        b"Content-Transfer-Encoding: 7bit\r\n",
-        b"Content-Transfer-Encoding: 7bit\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n",
-        b"Content-Transfer-Encoding: 7bit\r\nContent-Disposition: inline;\r\n\tfilename=encrypted.asc\r\n"
-        b"Content-Type: application/octet-stream;\r\n\tname=encrypted.asc\r\n\r\n" + BLOCK,
-        preamble=b"This is an OpenPGP/MIME encrypted message (RFC 2440 and 3156)\r\n",
-    ),
-    "GpgOL": mail(
-        KIND.replace(b"application/pgp", b"APPLICATION/PGP"),
-        b"Content-Type: application/pgp-encrypted\r\nContent-Disposition: attachment\r\n\r\nVersion: 1\r\n",
-        b"Content-Type: application/octet-stream\r\n"
-        b'Content-Disposition: inline; filename="openpgp-encrypted-message.asc"\r\n'
-        b"Content-Transfer-Encoding: 7Bit\r\n\r\n" + BLOCK,
-    ),
+    **{program: form.mail(b"From: a@b.example\r\nMIME-Version: 1.0\r\n", BLOCK) for program, form in PROGRAMS.items()},
     "in base64": mail(
         KIND,
         b"Content-Type: application/pgp-encrypted\r\nContent-Transfer-Encoding: base64\r\n\r\nVmVyc2lvbjogMQo=\r\n",
