@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Literal
 
 from relay.config import Config
-from relay.model import Address, Certificate, Unreadable
+from relay.keys.wrapped_examiner import WrappedExaminer
+from relay.model import Certificate, Unreadable
 from relay.model.errors import ConfigError, EngineError, Fault
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
@@ -108,20 +109,20 @@ class ExaminerSettings:
         return examiner
 
 
-class PooledExaminer:
+class PooledExaminer(WrappedExaminer):
     """`ports.Examiner`. One large request at a time; others wait up to `patience` seconds, and then fail."""
 
     def __init__(self, judging: ExaminerSettings, patience: float) -> None:
+        super().__init__(judging.examiner())
         self._judging = judging
         self._patience = patience
-        self._here = judging.examiner()
         self._turn = asyncio.Semaphore(1)
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
         """As the port says."""
         size = sum(map(len, blobs))
         if size <= ORDINARY:
-            return await self._here.examine(blobs)
+            return await super().examine(blobs)
         try:
             async with asyncio.timeout(self._patience):
                 await self._turn.acquire()
@@ -130,18 +131,6 @@ class PooledExaminer:
         work = asyncio.ensure_future(run_in_background(size, examine_in_pool, self._judging, blobs))
         work.add_done_callback(self._ended)
         return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
-
-    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        """As the port says."""
-        return await self._here.merge(known, news)
-
-    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
-        """As the port says."""
-        return await self._here.certified_by(certificate, authority)
-
-    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """As the port says."""
-        return await self._here.revoked_by(certificate, revoker)
 
     def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
         self._turn.release()

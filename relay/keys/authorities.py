@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from relay.keys.current import KnownCertificates
+from relay.keys.wrapped_examiner import WrappedExaminer
 from relay.mail import packets, signature
 from relay.mail.packets import SIGNATURE
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
@@ -30,7 +31,7 @@ class Authority:
     domains: frozenset[str]
 
 
-class AuthorityExaminer:
+class AuthorityExaminer(WrappedExaminer):
     """`relay.pipeline.ports.Examiner`, which also knows who vouches for what it read."""
 
     def __init__(
@@ -40,7 +41,7 @@ class AuthorityExaminer:
         certificates: KnownCertificates,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._examiner = examiner
+        super().__init__(examiner)
         self._authorities = authorities
         self._certificates = certificates
         self._clock = clock
@@ -49,18 +50,6 @@ class AuthorityExaminer:
         """The verdicts, with what is vouched for."""
         verdicts = await self._examiner.examine(blobs)
         return [await self._noted(blob, verdict) for blob, verdict in zip(blobs, verdicts, strict=True)]
-
-    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        """As the examiner does."""
-        return await self._examiner.merge(known, news)
-
-    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
-        """As the examiner says."""
-        return await self._examiner.certified_by(certificate, authority)
-
-    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """As the examiner says."""
-        return await self._examiner.revoked_by(certificate, revoker)
 
     async def _noted(self, blob: bytes, verdict: Certificate | Unreadable) -> Certificate | Unreadable:
         if isinstance(verdict, Unreadable):

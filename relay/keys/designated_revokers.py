@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from relay.model import Address, Certificate, Unreadable
+from relay.keys.wrapped_examiner import WrappedExaminer
+from relay.model import Certificate, Unreadable
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
 
-class RevocationExaminer:
+class RevocationExaminer(WrappedExaminer):
     """`relay.pipeline.ports.Examiner`, in whose verdicts the revocations by known designated revokers count."""
 
     def __init__(self, examiner: Examiner, certificates: Certificates) -> None:
-        self._examiner = examiner
+        super().__init__(examiner)
         self._certificates = certificates
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
@@ -30,14 +31,6 @@ class RevocationExaminer:
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
         """As the examiner says, or revoked."""
         return await self._verified(await self._examiner.merge(known, news), {})
-
-    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
-        """As the examiner says."""
-        return await self._examiner.certified_by(certificate, authority)
-
-    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """As the examiner says."""
-        return await self._examiner.revoked_by(certificate, revoker)
 
     async def _verified(
         self, verdict: Certificate | Unreadable, given: Mapping[str, bytes]

@@ -23,6 +23,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from relay.keys.narrowing import bounded
+from relay.keys.wrapped_examiner import WrappedExaminer
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
@@ -206,11 +207,11 @@ class MergePolicy:
         ]
 
 
-class LearningExaminer:
+class LearningExaminer(WrappedExaminer):
     """An examiner from whose verdicts the store learns: `relay.pipeline.ports.Examiner` for sources."""
 
     def __init__(self, examiner: Examiner, merge_policy: MergePolicy) -> None:
-        self._examiner = examiner
+        super().__init__(examiner)
         self._merge_policy = merge_policy
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
@@ -221,18 +222,6 @@ class LearningExaminer:
         except StoreError as error:
             raise EngineError("the store does not take what was found") from error
         return verdicts
-
-    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        """As the examiner does."""
-        return await self._examiner.merge(known, news)
-
-    async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
-        """As the examiner says."""
-        return await self._examiner.certified_by(certificate, authority)
-
-    async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """As the examiner says."""
-        return await self._examiner.revoked_by(certificate, revoker)
 
 
 def _vouched(stored: Origin, certificate: Certificate, origin: Origin, address: Address) -> Origin:
