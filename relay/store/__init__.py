@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection
@@ -20,6 +19,7 @@ from relay.store.answers import Answer, Answers, Due, DueTimes, Result
 from relay.store.batch import Batch, WriteBatch
 from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
+from relay.store.closing import Closing
 from relay.store.database import BUSY_SECONDS, NO_NETWORK, Database, Network
 from relay.store.enrolments import Enrolments
 from relay.store.hash_chain import Link, Logged
@@ -77,7 +77,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class Store(Closing):
     """Made by `open`, in the event loop that uses it; after a fork, each process opens its own."""
 
     database: Database
@@ -149,18 +149,6 @@ class Store:
         found = Turns(self.database.sessions)
         await found.open(lambda: self.database.write_beside(_backend))
         return found
-
-    async def close(self) -> None:
-        """Let what runs finish, then release every connection, file and thread."""
-        await self.database.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _backend(connection: Connection) -> int:

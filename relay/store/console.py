@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from relay.model.console import Person, Role
 from relay.model.errors import StoreError
+from relay.store.closing import Closing
 from relay.store.console_schema import STEPS, persons, sessions
 from relay.store.database import Database
 from relay.store.migration import migrate
@@ -47,7 +47,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleStore:
+class ConsoleStore(Closing):
     """Made by `open`, in the event loop that uses it."""
 
     database: Database
@@ -153,14 +153,6 @@ class ConsoleStore:
     async def end(self, token: str) -> None:
         """Log out."""
         await self.database.write(lambda c: c.execute(delete(sessions).where(sessions.c.token == _hashed(token))))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.database.close()
 
 
 def _invited(token: str, now: float) -> Any:  # noqa: ANN401  SQLAlchemy's type of a row is long

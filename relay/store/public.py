@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection
 
 from relay.model.errors import StoreError
+from relay.store.closing import Closing
 from relay.store.database import BUSY_SECONDS, Database
 from relay.store.migration import migrate
 from relay.store.public_events import PublicEvents
@@ -26,7 +26,7 @@ __all__ = ["PublicEvents", "PublicObjects", "PublicStore"]
 
 
 @dataclass(frozen=True, slots=True)
-class PublicStore:
+class PublicStore(Closing):
     """Made by `open`, in the event loop that uses it."""
 
     database: Database
@@ -50,18 +50,6 @@ class PublicStore:
         """Remove what has expired, and write the log into the database, so that nothing removed is left in it."""
         await self.objects.sweep()
         await self.database.read(_checkpoint)
-
-    async def close(self) -> None:
-        """Let what runs finish, then release connections and threads."""
-        await self.database.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _checkpoint(connection: Connection) -> None:
