@@ -1,4 +1,4 @@
-"""What notmuch and openpgp.js make of each kind of mail that the relay encrypts, with each engine.
+"""What notmuch, mutt and openpgp.js make of each kind of mail that the relay encrypts, with each engine.
 
 `tests/clients/thunderbird.py` asks a real Thunderbird the same.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from lab import notmuch, openpgpjs, payloads
+from lab import mutt, notmuch, openpgpjs, payloads
 from lab.known import Known, armored
 from lab.mail_kinds import KINDS, SENDER, UNSIGNED, Arrived, through_the_relay
 from lab.openpgpjs import needs_openpgpjs
@@ -55,6 +55,20 @@ def test_notmuch_shows_the_subject_and_finds_the_signature_good(inbox: Inbox, na
     texts = [leaf["content"] for leaf in leaves if leaf.get("content-type") == "text/plain"]  # others stand in no JSON
     assert not texts or mail.kind.text in "".join(texts)
     assert set(mail.kind.attachments) <= {leaf.get("filename") for leaf in leaves}
+
+
+@kinds
+def test_mutt_shows_the_subject_and_finds_the_signature_good(inbox: Inbox, name: str) -> None:
+    mail = inbox.mails[name]
+    shown = mutt.show(mail.content, inbox.reader.person.home)
+    assert shown.subject == mail.subject
+    assert f"Subject: {mail.subject}\n" in shown.text
+    assert "PGP/MIME signed and encrypted" in shown.text or not relay_signs(mail)
+    by_relay = [f"Hôpital Exemple <relay-{mail.engine}@hopital.example>"] * relay_signs(mail)
+    by_client = [f"Someone <{SENDER}>"] * name.startswith("client-signed")
+    assert shown.signatures == by_relay + by_client
+    assert mail.kind.text in shown.text
+    assert all(f": {attached} --]" in shown.text for attached in mail.kind.attachments)
 
 
 @needs_openpgpjs
