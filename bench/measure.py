@@ -4,7 +4,7 @@
 
 The matrix: bare pass-through, the relay with each engine, for 10 KB, 1 MB and 20 MB, with 1, 10 and 50 sessions, over
 LMTP and SMTP, from Postfix's smtp-source into its smtp-sink; over LMTP each of them with two processes as well (but for
-50 mails of 20 MB at once). Then raw gpg alone, a real Postfix on both sides, and the nine targets (`targets`). The
+50 mails of 20 MB at once). Then raw gpg alone, a real Postfix on both sides, and the targets (`targets`). The
 programs run at once and take turns, A, B, A, B: what else runs on the machine meets each alike; a cell is the median
 of its rounds, latencies are those of all rounds together. Ratios are what to look at.
 

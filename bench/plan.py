@@ -24,6 +24,7 @@ class Plan:
     certificates: int = 10_000
     many: int = 100_000
     imported: int = 10_000
+    own_addresses: int = 20_000
     at_once: int = 1 << 40
     """Octets of messages that are sent at the same time, at most: quick runs leave out what is more."""
     first: int = 50
@@ -46,5 +47,28 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan((SMALL, LARGE), (1, 10), ("lmtp",), rounds=2, turns=3, seconds=0.5, imported=2000, at_once=5 * LARGE)
-SMOKE = Plan((SMALL,), (2,), ("lmtp",), 1, 1, 0.01, certificates=600, many=600, imported=20, first=2, workers=(1,))
+QUICK = Plan(
+    (SMALL, LARGE),
+    (1, 10),
+    ("lmtp",),
+    rounds=2,
+    turns=3,
+    seconds=0.5,
+    imported=2000,
+    own_addresses=2000,
+    at_once=5 * LARGE,
+)
+SMOKE = Plan(
+    (SMALL,),
+    (2,),
+    ("lmtp",),
+    rounds=1,
+    turns=1,
+    seconds=0.01,
+    certificates=600,
+    many=600,
+    imported=20,
+    own_addresses=20,
+    first=2,
+    workers=(1,),
+)

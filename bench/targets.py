@@ -1,9 +1,8 @@
-"""The nine targets, and what the inlet costs: each a ratio of two things measured in turns in this run."""
+"""The targets: each a ratio of two things measured in turns in this run."""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiosmtplib
 import bothsides
+import coming_in
 import large_beside_small
 import load
 import pysequoia
@@ -23,6 +23,7 @@ from lab.ports import free_port
 from lab.processes import Family
 from plan import LARGE, MIDDLE, SMALL, Plan
 from rawgpg import RawGpg
+from target import TARGETS, target, turns
 
 ENGINES = ("gnupg", "sequoia")
 SESSIONS = 10
@@ -50,7 +51,7 @@ def measure(bench: Bench, result: dict[str, Any]) -> None:
     """All of them, with what they were made of."""
     plan = bench.plan
     rows = result["targets"] = [
-        _target(f"memory-{row['program'].split(', ')[1]}", row["times_its_size"])
+        target(f"memory-{row['program'].split(', ')[1]}", row["times_its_size"])
         for row in result["memory"]
         if _single(row)
     ]
@@ -58,9 +59,12 @@ def measure(bench: Bench, result: dict[str, Any]) -> None:
     for each in _measures(bench):
         rows.append(each())
         bench.say(str(rows[-1]["key"]))
+    for some in coming_in.measures(plan):
+        rows += some()
+        bench.say(str(rows[-1]["key"]))
     result["postfix"] = both_sides(bench.stock, plan) if plan.rounds > 1 else []
     rows += [
-        _target(f"postfix-{row['program']}", row["ratio"])
+        target(f"postfix-{row['program']}", row["ratio"])
         for row in result["postfix"]
         if row["size"] == SMALL and _ours(row)
     ]
@@ -80,45 +84,6 @@ def _measures(bench: Bench) -> Iterator[Callable[[], dict[str, object]]]:
     yield from (partial(fifty_recipients, bench, engine) for engine in ENGINES)
     yield partial(importing, bench.folder, bench.plan)
     yield partial(inlet, bench.plan)
-
-
-TARGETS: dict[str, tuple[str, str, float]] = {
-    "gnupg-raw": ("`gnupg`, 10 KB: CPU of a mail / CPU of one raw gpg call", "at most", 1.2),
-    "workers": ("`sequoia`, 2 workers, 10 KB: mails a second / pass-through with 2 processes", "at least", 0.8),
-    "postfix-sequoia": ("Postfix on both sides, `sequoia`: mails a second / pass-through", "at least", 0.95),
-    "postfix-gnupg": ("Postfix on both sides, `gnupg`: mails a second / pass-through", "at least", 0.5),
-    "large": ("20 MB, `sequoia`: wall / (smtp-sink receives + pysequoia encrypts + aiosmtplib sends)", "at most", 1.3),
-    "memory-gnupg": ("peak memory of a 20 MB mail above idle / its size, `gnupg`", "at most", 5),
-    "memory-sequoia": ("peak memory of a 20 MB mail above idle / its size, `sequoia`", "at most", 5),
-    "store": ("CPU of a mail with 100,000 certificates in the store / with 10", "at most", 1.05),
-    "fifty-gnupg": ("50 recipients in To, 1 MB, `gnupg`: CPU / with 1 recipient", "at most", 1.5),
-    "fifty-sequoia": ("50 recipients in To, 1 MB, `sequoia`: CPU / with 1 recipient", "at most", 1.5),
-    "import": ("`keys import` of {certificates:,} certificates: wall / `gpg --show-keys`", "at most", 3),
-    "inlet": ("the inlet receives 20 MB: CPU / (smtp-sink's + one copy)", "at most", 1.5),
-}
-
-
-def _target(key: str, measured: float, **parts: object) -> dict[str, object]:
-    words, way, bound = TARGETS[key]
-    met = measured <= bound if way == "at most" else measured >= bound
-    return {
-        "key": key,
-        "what": words.format(**parts),
-        "target": f"{way} {bound:g}",
-        "measured": round(measured, 2),
-        "met": met,
-        **parts,
-    }
-
-
-def _turns(rounds: int, *each: Callable[[], float]) -> list[float]:
-    """The median of each, A B, B A, A B."""
-    taken: list[list[float]] = [[] for _ in each]
-    for number in range(rounds):
-        order = range(len(each))
-        for at in reversed(order) if number % 2 else order:
-            taken[at].append(each[at]())
-    return list(map(statistics.median, taken))
 
 
 def cpu_ms(program: subjects.Subject, mails: int, *, size: int = SMALL, sessions: int = SESSIONS) -> float:
@@ -150,14 +115,14 @@ def gnupg_over_raw(bench: Bench) -> dict[str, object]:
     raw = RawGpg(bench.folder / "raw-again", subjects.real(load.KNOWN))
     try:
         content = _content(bench.folder, SMALL)
-        ours, theirs = _turns(
+        ours, theirs = turns(
             bench.plan.turns,
             partial(cpu_ms, bench.relay("gnupg"), mails),
             lambda: raw.run(content, mails)["cpu_ms"],
         )
     finally:
         raw.close()
-    return _target("gnupg-raw", ours / theirs, relay_cpu_ms=round(ours, 2), gpg_cpu_ms=round(theirs, 2))
+    return target("gnupg-raw", ours / theirs, relay_cpu_ms=round(ours, 2), gpg_cpu_ms=round(theirs, 2))
 
 
 def two_workers(bench: Bench) -> dict[str, object]:
@@ -170,8 +135,8 @@ def two_workers(bench: Bench) -> dict[str, object]:
         pace[name] = run.mails / run.seconds
         return pace[name]
 
-    ours, theirs = _turns(bench.plan.turns, *(partial(rate, name) for name in names))
-    return _target("workers", ours / theirs, relay=round(ours, 1), pass_through=round(theirs, 1))
+    ours, theirs = turns(bench.plan.turns, *(partial(rate, name) for name in names))
+    return target("workers", ours / theirs, relay=round(ours, 1), pass_through=round(theirs, 1))
 
 
 def both_sides(stock: Path, plan: Plan) -> list[dict[str, Any]]:
@@ -208,7 +173,7 @@ def large_wall(bench: Bench) -> dict[str, object]:
     encrypted = encrypt().replace(b"\n", b"\r\n")
     probe = load.Probe(bench.sink, lmtp=False, size=0)
     send = partial(load.source, size=LARGE)
-    whole, *both, slow, plain = _turns(
+    whole, *both, slow, plain = turns(
         bench.plan.turns,
         lambda: send(bench.relay("sequoia").ports["lmtp"], lmtp=True),
         lambda: send(bench.sink, lmtp=False),
@@ -217,7 +182,7 @@ def large_wall(bench: Bench) -> dict[str, object]:
         lambda: _seconds(partial(probe.send, load.KNOWN, encrypted, b".\r\n")),
     )
     names = ("receive_s", "encrypt_s", "send_s", "send_plain_s")
-    return _target(
+    return target(
         "large",
         whole / (sum(both) + slow),
         over_parts_with_a_bare_socket=round(whole / (sum(both) + plain), 2),
@@ -248,10 +213,10 @@ def store_size(folder: Path, plan: Plan) -> dict[str, object]:
             partial(_one_recipient, stack.enter_context(subjects.relay(onward, "sequoia", stock)), mails)
             for stock in (subjects.stocked(folder / f"of-{count}", count) for count in (10, plan.many))
         ]
-        _turns(1, *each)
-        few_ms, many_ms = _turns(plan.turns, *each)
+        turns(1, *each)
+        few_ms, many_ms = turns(plan.turns, *each)
     lookups = {str(count): asyncio.run(store.lookup(folder, count))["read"] for count in (10, plan.many)}
-    return _target(
+    return target(
         "store", many_ms / few_ms, few_cpu_ms=round(few_ms, 2), many_cpu_ms=round(many_ms, 2), lookup_us=lookups
     )
 
@@ -274,9 +239,9 @@ def fifty_recipients(bench: Bench, engine: str) -> dict[str, object]:
 
     few, many = (_named(bench.folder, count) for count in (1, 50))
     cost(few, 1)
-    one, fifty = _turns(bench.plan.turns, partial(cost, few, 1), partial(cost, many, 50))
+    one, fifty = turns(bench.plan.turns, partial(cost, few, 1), partial(cost, many, 50))
     parts = {"one_cpu_ms": round(one, 1), "fifty_cpu_ms": round(fifty, 1)}
-    return _target(f"fifty-{engine}", fifty / one, **parts, **(_gpg_for_fifty(bench) if engine == "gnupg" else {}))
+    return target(f"fifty-{engine}", fifty / one, **parts, **(_gpg_for_fifty(bench) if engine == "gnupg" else {}))
 
 
 def _gpg_for_fifty(bench: Bench) -> dict[str, float]:
@@ -304,7 +269,7 @@ def importing(folder: Path, plan: Plan) -> dict[str, object]:
     place = folder / "importing"
     place.mkdir()
     told: dict[str, Any] = asyncio.run(store.importing(place, plan.imported, again=False))
-    return _target("import", told.pop("ratio"), **told)
+    return target("import", told.pop("ratio"), **told)
 
 
 def inlet(plan: Plan) -> dict[str, object]:
@@ -320,8 +285,8 @@ def inlet(plan: Plan) -> dict[str, object]:
             return (family.seconds() - before) / mails * 1000
 
         cost(ours, port)
-        mine, theirs, copy = _turns(plan.turns, partial(cost, ours, port), partial(cost, Family(pid), sink), _copy_ms)
-    return _target(
+        mine, theirs, copy = turns(plan.turns, partial(cost, ours, port), partial(cost, Family(pid), sink), _copy_ms)
+    return target(
         "inlet",
         mine / (theirs + copy),
         inlet_cpu_ms=round(mine, 1),
