@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from lab.postgresql import PostgreSQL, postgresql, programs
+from lab.postgresql import PostgreSQL, one_server
 
 from relay.pipeline.ports import Ledger
 from relay.store import Network, Store
@@ -15,10 +15,7 @@ from relay.store import Network, Store
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgresql(found) as running:
+    with one_server() as running:
         yield running
 
 

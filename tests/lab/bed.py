@@ -22,7 +22,7 @@ from lab.badgpg import BadGpg
 from lab.canary import WORD, assert_silent, assert_unheard
 from lab.certificates import make_keypair
 from lab.mta import Mail, Mta, letter
-from lab.nexthop import Message, ScriptedHop
+from lab.nexthop import Message, ScriptedHop, hop_at
 from lab.ports import free_port
 from lab.readers import read_sequoia
 from lab.relay import Relay
@@ -113,12 +113,8 @@ class Bed:
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[ScriptedHop]:
         """The next hop, at the port where the relay expects it."""
-        hop = ScriptedHop()
-        await hop.listen(self.hop_port)
-        try:
+        async with hop_at(self.hop_port) as hop:
             yield hop
-        finally:
-            await hop.stop()
 
     def letter(self, *recipients: str, hidden: tuple[str, ...] = ()) -> Mail:
         """A mail that there was not before."""

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -317,3 +318,14 @@ class _Conversation:
         if isinstance(fault, Say) and fault.close:
             raise _Gone
         return text[:1] in {"2", "3"}
+
+
+@asynccontextmanager
+async def hop_at(port: int) -> AsyncIterator[ScriptedHop]:
+    """One at this port."""
+    hop = ScriptedHop()
+    await hop.listen(port)
+    try:
+        yield hop
+    finally:
+        await hop.stop()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from lab.ports import free_port
 
 
@@ -65,6 +67,16 @@ def programs() -> Path | None:
     return (
         Path(found).resolve().parent if found else next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
     )
+
+
+@contextmanager
+def one_server() -> Iterator[PostgreSQL]:
+    """A running server; the test is skipped where PostgreSQL is not installed."""
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgresql(where) as running:
+        yield running
 
 
 @contextmanager

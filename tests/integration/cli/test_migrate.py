@@ -12,27 +12,13 @@ import pytest
 from lab.certificates import make_certificates, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg
 from lab.program import Done, program
+from lab.zeyple import VERSION_1
 
 from relay.config import load
 
 EXPIRED = [f"expired{i}@ville.example" for i in range(2)]
 REVOKED = [f"revoked{i}@ville.example" for i in range(3)]
 USABLE = 195
-
-VERSION_1 = """
-[zeyple]
-log_file = /var/log/zeyple.log
-# a comment
-add_header = true
-force_encrypt = {force}
-
-[gpg]
-home = {home}
-
-[relay]
-host = localhost
-port = 10026
-"""
 
 
 @pytest.fixture(scope="module")

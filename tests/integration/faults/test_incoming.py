@@ -21,7 +21,7 @@ from lab.canary import WORD, sent
 from lab.gnupghome import stop_agent
 from lab.hospital import DR, NURSE, pgp_mime
 from lab.mta import Mail, Mta
-from lab.nexthop import Drop, Fault, Hang, Message, Say, ScriptedHop
+from lab.nexthop import Drop, Fault, Hang, Message, Say, ScriptedHop, hop_at
 from lab.ports import free_port
 from lab.relay import Relay
 from lab.waiting import until
@@ -67,12 +67,8 @@ class Ward:
 
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[ScriptedHop]:
-        hop = ScriptedHop()
-        await hop.listen(self.hop_port)
-        try:
+        async with hop_at(self.hop_port) as hop:
             yield hop
-        finally:
-            await hop.stop()
 
     async def ends_well(self, hop: ScriptedHop, mail: Mail) -> None:
         """Whoever was not refused for good has it, once and opened, with a return path of ours."""

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 import pytest
 from lab.certificates import make_keypair
 from lab.correspondent import Correspondent
+from lab.ldap_answer import answer
 from lab.relay import Relay
 from lab.slapd import KEYSPACE, PEOPLE, Slapd, person_entry
 
 from relay.keys.ldap.reason import Reason
 from relay.keys.ldap.server import Server
-from relay.keys.ldap.source import Ldap
-from relay.model import Address, Found, Lookup, NotFound, Outage
-from relay.openpgp.examiner import GnuPGExaminer
+from relay.model import Address, Found, NotFound, Outage
 
 BOB, DESK, NORA, NOBODY = (f"{name}@example.org" for name in ("bob", "desk", "nora", "nobody"))
 READ = "access to * by * read"
@@ -45,14 +44,6 @@ def site(access: str = READ) -> Iterator[Slapd]:
         entries = [person_entry(name.partition("@")[0], [name], octets) for name, octets in people]
         directory.add("".join(entries) + person_entry("nora", [NORA]))
         yield directory
-
-
-async def answer(server: Server, address: str) -> Lookup:
-    source = Ldap([server], GnuPGExaminer())
-    try:
-        return await source.lookup(Address(address))
-    finally:
-        await source.close()
 
 
 def asked(directory: Slapd, *, filter_: str = SITE_FILTER, probe: str | None = DESK) -> Server:

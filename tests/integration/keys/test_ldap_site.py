@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from lab.correspondent import Correspondent
+from lab.ldap_answer import answer
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd, person_entry
 
 from relay.keys.ldap.reason import Reason
 from relay.keys.ldap.server import Server
 from relay.keys.ldap.source import Ldap
-from relay.model import Address, Found, Lookup, NotFound, Outage, Unusable, Why
+from relay.model import Address, Found, NotFound, Outage, Unusable, Why
 from relay.openpgp.examiner import GnuPGExaminer
 
 pytest.importorskip("bonsai")
@@ -58,14 +59,6 @@ def site() -> Iterator[Site]:
             + person_entry("prose", ["prose@example.org"], b"https://example.org/key.asc")
         )
         yield Site(directory, keys)
-
-
-async def answer(server: Server, address: str) -> Lookup:
-    source = Ldap([server], GnuPGExaminer())
-    try:
-        return await source.lookup(Address(address))
-    finally:
-        await source.close()
 
 
 async def test_the_newest_usable_one_of_binary_and_armored_values_is_found(site: Site) -> None:

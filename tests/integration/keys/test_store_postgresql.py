@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from lab.earlier import is_whole
 from lab.ports import closed_port
-from lab.postgresql import PostgreSQL, postgresql, programs
+from lab.postgresql import PostgreSQL, one_server
 from lab.synthetic import NOW, certificate, entry
 
 from relay.keys.keyring import Keyring
@@ -23,18 +23,15 @@ from relay.store.schema_steps import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
 from relay.store.turns import Turns
 
-PROGRAMS = programs()
 DUMPS = Path(__file__).with_name("schemas")
 EARLIER = range(1, len(STEPS))
-pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
 BOB = Address("bob@example.org")
 ROW = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", "because", "", "", "250 2.0.0", 1)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    assert PROGRAMS
-    with postgresql(PROGRAMS) as running:
+    with one_server() as running:
         yield running
 
 

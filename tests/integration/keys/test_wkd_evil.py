@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from lab.baddomains import answering, byte_by_byte, never
+from lab.baddomains import answering, body_without_end, byte_by_byte, headers_without_end, never
 from lab.paper import PaperExaminer, certificate, user_id
 from lab.ports import closed_port
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking, nowhere
@@ -231,22 +231,10 @@ async def test_a_name_service_that_never_answers(server: WkdServer) -> None:
 # Size
 
 
-async def without_end(exchange: Exchange) -> None:
-    await exchange.raw(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        await exchange.raw(bytes(1 << 16))
-
-
 async def chunks_without_end(exchange: Exchange) -> None:
     await exchange.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         await exchange.raw(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
-
-
-async def headers_without_end(exchange: Exchange) -> None:
-    await exchange.raw(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        await exchange.raw(b"X-Header: x\r\n" * 1000)
 
 
 async def one_header_without_end(exchange: Exchange) -> None:
@@ -258,7 +246,7 @@ async def one_header_without_end(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        (without_end, Reason.SIZE),
+        (body_without_end, Reason.SIZE),
         (chunks_without_end, Reason.SIZE),
         (headers_without_end, Reason.PROTOCOL),
         (one_header_without_end, Reason.PROTOCOL),

@@ -8,17 +8,14 @@ from itertools import count
 import asyncpg
 import pytest
 from lab.nexthop import ScriptedHop
-from lab.postgresql import PostgreSQL, postgresql, programs
+from lab.postgresql import PostgreSQL, one_server
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgresql(found) as running:
+    with one_server() as running:
         yield running
 
 

@@ -317,19 +317,24 @@ async def test_a_message_too_large_is_552_and_the_connection_goes_on(url: str, c
         assert running.inlet.budget.free == running.inlet.bounds.room
 
 
+async def peak_of(client: Client, lines: int, answer: str) -> int:
+    """The octets of memory that so many lines of 100,000 octets take while they come and are answered so."""
+    await client.hello()
+    await client.envelope("a@b.example", ["1@x"])
+    await client.say("DATA")
+    tracemalloc.start()
+    for _ in range(lines):
+        await client.write(b"x" * 99_998 + b"\r\n")
+    await client.write(b".\r\n")
+    assert (await client.reply()).startswith(answer)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
 async def test_a_message_far_too_large_needs_no_memory() -> None:
     async with inlet(bounds=Bounds(max_message_size=100_000)) as running, Client(running.url) as client:
-        await client.hello()
-        await client.envelope("a@b.example", ["1@x"])
-        await client.say("DATA")
-        tracemalloc.start()
-        for _ in range(400):
-            await client.write(b"x" * 99_998 + b"\r\n")
-        await client.write(b".\r\n")
-        assert (await client.reply()).startswith("552 5.3.4 ")
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 3_000_000
+        assert await peak_of(client, 400, "552 5.3.4 ") < 3_000_000
 
 
 async def test_50_mb_are_held_once() -> None:
@@ -688,17 +693,7 @@ async def test_beyond_the_octets_in_hand_the_client_keeps_its_mail() -> None:
 
 async def test_what_there_is_no_room_for_is_not_held() -> None:
     async with inlet(bounds=Bounds(octets=200_000)) as running, Client(running.url) as client:
-        await client.hello()
-        await client.envelope("a@b.example", ["1@x"])
-        await client.say("DATA")
-        tracemalloc.start()
-        for _ in range(200):
-            await client.write(b"x" * 99_998 + b"\r\n")
-        await client.write(b".\r\n")
-        assert (await client.reply()).startswith("452 4.3.1 ")
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 3_000_000
+        assert await peak_of(client, 200, "452 4.3.1 ") < 3_000_000
         assert running.inlet.budget.free == 200_000
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab.postgresql import PostgreSQL, postgresql, programs
+from lab.postgresql import PostgreSQL, one_server
 from lab.public import WebPublic
 from lab.waiting import wait_for
 
 from relay.model.public import EventKind, ObjectKind, PublicObject
 from relay.store.public import PublicStore
-
-PROGRAMS = programs()
-pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
 
 NAME = "hopital.example/hu/iy9q119eutrkn8s1mk4r39qejnbu3n5q"
 CERTIFICATE = bytes(range(256))
@@ -21,8 +18,7 @@ CERTIFICATE = bytes(range(256))
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    assert PROGRAMS
-    with postgresql(PROGRAMS) as running:
+    with one_server() as running:
         yield running
 
 

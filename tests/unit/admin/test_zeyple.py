@@ -7,25 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lab.zeyple import VERSION_1
 
 from relay.admin import zeyple
 from relay.config import parse
 from relay.model.errors import ConfigError
 
-VERSION_1 = """
-[zeyple]
-log_file = /var/log/zeyple.log
-# a comment
-add_header = true
-force_encrypt = {force}
-
-[gpg]
-home = /var/lib/zeyple/keys
-
-[relay]
-host = localhost
-port = 10026
-"""
+HOME = "/var/lib/zeyple/keys"
 VERSION_2 = """
 [zeyple]
 log_file = /var/log/zeyple.log
@@ -65,9 +53,9 @@ def policy(folder: Path, text: str) -> tuple[list[tuple[str, list[str], str]], l
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
-        (VERSION_1.format(force="yes"), [STRICT]),
-        (VERSION_1.format(force="0"), [CLEAR]),
-        (VERSION_1.replace("force_encrypt = {force}", ""), [CLEAR]),
+        (VERSION_1.format(home=HOME, force="yes"), [STRICT]),
+        (VERSION_1.format(home=HOME, force="0"), [CLEAR]),
+        (VERSION_1.replace("force_encrypt = {force}", "").format(home=HOME), [CLEAR]),
         (VERSION_2.format(last="cleartext"), [TOYS, WOODY, CLEAR]),
         (VERSION_2.format(last="drop"), [TOYS, WOODY, STRICT]),
         (VERSION_2.format(last="notify"), [TOYS, WOODY, STRICT]),
@@ -90,12 +78,12 @@ def test_what_is_not_carried_over_is_named(tmp_path: Path) -> None:
     assert any(note.startswith("[missing_key_rules] (woody|buzz)@pixar") for note in notes)
     assert (
         "No X-Zeyple header is added; pgp-relay trace tells what was done with a mail."
-        in policy(tmp_path, VERSION_1.format(force="no"))[1]
+        in policy(tmp_path, VERSION_1.format(home=HOME, force="no"))[1]
     )
 
 
 def test_a_next_hop_elsewhere_is_spoken_to_as_before(tmp_path: Path) -> None:
-    text = VERSION_1.format(force="no")
+    text = VERSION_1.format(home=HOME, force="no")
     file = tmp_path / "zeyple.conf"
     for host, url in (("mx.example", "smtp://mx.example:10026"), ("::1", "smtp://[::1]:10026")):
         file.write_text(text.replace("host = localhost", f"host = {host}"))
@@ -106,8 +94,8 @@ def test_a_next_hop_elsewhere_is_spoken_to_as_before(tmp_path: Path) -> None:
 BAD = {
     "": "this is no Zeyple configuration: [gpg] home, [relay] host, [relay] port is missing",
     "no configuration": "this is no Zeyple configuration",
-    VERSION_1.format(force="maybe"): "[zeyple] force_encrypt: maybe is neither true nor false",
-    VERSION_1.format(force="no").replace("10026", "smtp"): "[relay] port: smtp is no port",
+    VERSION_1.format(home=HOME, force="maybe"): "[zeyple] force_encrypt: maybe is neither true nor false",
+    VERSION_1.format(home=HOME, force="no").replace("10026", "smtp"): "[relay] port: smtp is no port",
     VERSION_2.format(last="bounce"): "[missing_key_rules] .: bounce is none of cleartext, drop and notify",
 }
 
@@ -127,7 +115,7 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 def test_what_is_too_large_to_be_read_whole_is_a_fault(tmp_path: Path) -> None:
     """It was cut off at 1 MiB without a word, and a `force_encrypt` behind that was lost."""
     comments = "# " + "x" * zeyple.LARGEST + "\n"
-    text = VERSION_1.format(force="yes")
+    text = VERSION_1.format(home=HOME, force="yes")
     assert policy(tmp_path, text)[0] == [STRICT]
     (tmp_path / "large.conf").write_text(text.replace("force_encrypt", f"{comments}force_encrypt"))
     with pytest.raises(ConfigError, match="is larger than 1 MiB"):
