@@ -20,7 +20,7 @@ SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.to
 
 BENCH ?=
 
-.PHONY: bench bench-quick bench-where help demo docs deb deb-check release transcript screens test test-newest unit fuzz lint format image-check lock clean
+.PHONY: bench bench-quick bench-where help demo docs deb deb-check release transcript screens test test-slow test-newest unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -31,8 +31,11 @@ demo: $(VENV)/.package ## one mail through the relay, shown as sent, as received
 
 test: $(VENV)/.development ## every test tier that can run here, against the built package
 	@tiers="$(TIERS)"; \
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $$tiers; \
-	$(BIN)/pytest -m alone $$tiers || [ $$? = 5 ] # where no test of these tiers is one
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone and not slow" $$tiers; \
+	$(BIN)/pytest -m "alone and not slow" $$tiers || [ $$? = 5 ] # where no test of these tiers is one
+
+test-slow: $(VENV)/.development ## the long versions of tests that have a short one
+	@$(BIN)/pytest -m slow
 
 unit: $(VENV)/.development ## the tests without network and GnuPG
 	@$(BIN)/pytest tests/unit

@@ -11,20 +11,17 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from relay.admin import own_check
-from relay.admin.decryption_check import decryption
 from relay.admin.nodes import crowded
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
 from relay.admin.postfix.inbound_settings import inbound_settings
 from relay.admin.postfix.settings import TRANSPORT, settings
-from relay.admin.public_check import reached
 from relay.config import Config, Endpoint
-from relay.daemon import incoming
-from relay.daemon.build import build_outlet, hostname
 from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
-from relay.daemon.resources import node_name, opened_resolver, opened_store
+from relay.daemon.outlets import build_outlet
+from relay.daemon.resources import opened_resolver
+from relay.daemon.storage import node_name, opened_store
 from relay.keys.cache import Refresh
 from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
@@ -72,9 +69,9 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("sources", _sources),
         ("service", _service),
         ("postfix", _postfix),
-        *([("own addresses", own_check.addresses), ("decryption", decryption)] if config.own.domains else []),
+        *(_own_looks() if config.own.domains else ()),
         *([("incoming mail", _incoming)] if config.inbound.listen else []),
-        *([("public service", reached)] if config.web.linked else []),
+        *(_public_looks() if config.web.linked else ()),
         *more,
     ]
     assure(config)
@@ -84,6 +81,20 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         cause = next((f.name for f in findings if not found.ok and f.message == found.message), None)
         findings.append(Finding(name, ok=False, message=f"see {cause}") if cause else found)
     return findings
+
+
+def _own_looks() -> Iterator[tuple[str, Look]]:
+    from relay.admin import own_check  # noqa: PLC0415  loads what makes own certificates
+    from relay.admin.decryption_check import decryption  # noqa: PLC0415  likewise
+
+    yield "own addresses", own_check.addresses
+    yield "decryption", decryption
+
+
+def _public_looks() -> Iterator[tuple[str, Look]]:
+    from relay.admin.public_check import reached  # noqa: PLC0415  loads an HTTP client
+
+    yield "public service", reached
 
 
 def _remarks(config: Config) -> Iterator[str]:
@@ -140,9 +151,9 @@ async def _signing(config: Config) -> str:
 
 
 async def _next_hop(config: Config) -> str:
-    await _answers(build_outlet(config), config.reinject, "reinject")
+    await _answers(build_outlet(config, config.reinject), config.reinject, "reinject")
     if place := config.inbound.reinject:
-        await _answers(incoming.build_outlet(config, place, hostname(config)), place, "inbound.reinject")
+        await _answers(build_outlet(config, place), place, "inbound.reinject")
     return ", ".join(map(str, filter(None, (config.reinject, config.inbound.reinject))))
 
 

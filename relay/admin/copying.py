@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.config import Config
-from relay.daemon.resources import network, opened_store, store_place
+from relay.daemon.storage import network, opened_store, store_place
 from relay.model.errors import StoreError
 from relay.store import Logged, Store, snapshot, transfer
 

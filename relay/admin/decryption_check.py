@@ -12,7 +12,7 @@ from relay.config import Config
 from relay.daemon.engines import EngineSettings, build_examiner
 from relay.daemon.openers import build_opener
 from relay.daemon.own import build_maker
-from relay.daemon.resources import opened_store
+from relay.daemon.storage import opened_store
 from relay.model import Certificate
 from relay.model.errors import OwnError
 from relay.model.opened import Entitled, Opened

@@ -17,7 +17,8 @@ from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.own import build_existing
 from relay.daemon.pickups import build_terms
-from relay.daemon.resources import opened_resolver, opened_store
+from relay.daemon.resources import opened_resolver
+from relay.daemon.storage import opened_store
 from relay.keys.own_certificates import OwnCertificates
 from relay.keys.search import SourceReport
 from relay.mail import headers

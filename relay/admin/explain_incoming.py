@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from relay.config import Config
-from relay.daemon.build import hostname
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.incoming import build_treater
-from relay.daemon.resources import opened_store
+from relay.daemon.outlets import hostname
+from relay.daemon.storage import opened_store
 from relay.keys.factory import build_resolver
 from relay.model import Address, Defer, Envelope, Inbound, Recipient
 from relay.model.incoming import Incoming

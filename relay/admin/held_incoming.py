@@ -14,8 +14,7 @@ from typing import Any
 from relay.admin.explain_incoming import explain_incoming
 from relay.admin.postfix.folder import run, run_octets
 from relay.config import Config
-from relay.daemon.build import hostname
-from relay.daemon.incoming import build_outlet
+from relay.daemon.outlets import build_outlet
 from relay.mail import headers
 from relay.model import Address, Envelope, Recipient
 from relay.model.envelope import is_queue_id
@@ -100,7 +99,7 @@ async def _opens(config: Config, recipients: Sequence[Recipient], content: bytes
 
 async def _again(config: Config, envelope: Envelope, content: bytes) -> None:
     """Through the relay that runs, which puts in a new mark."""
-    outlet = build_outlet(config, config.inbound.listen[0], hostname(config))
+    outlet = build_outlet(config, config.inbound.listen[0])
     try:
         replies = await outlet.send(envelope, content)
     finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from relay.model import Address, Certificate, Entry, Origin, Why
 from relay.model.errors import RelayError
 from relay.model.lookup import Proposal
-from relay.store import Store
+from relay.store import Sought, Store
 
 MOST_PROPOSALS = 10_000
 MOST_NAMED = 5
@@ -47,6 +47,12 @@ class Filter:
     within: float | None = None
     """Usable now, and not any more after so many seconds."""
 
+    def sought(self, now: float) -> Sought:
+        """What SQL can tell of it: all that it takes, and perhaps others."""
+        ends = [now] if self.expired else []
+        ends += [] if self.within is None else [now + self.within]
+        return Sought(self.text, self.domain, self.origin, self.proposed, min(ends, default=None))
+
     def takes(self, entry: Entry, now: float) -> bool:
         """Whether it is one of them."""
         certificate, why = entry.certificate, entry.certificate.unusable(now)
@@ -72,7 +78,7 @@ SORTS: Mapping[str, Callable[[Entry], tuple[float, str, list[str]]]] = {
 async def every(store: Store, wanted: Filter | None = None, sort: str = "addresses") -> list[Entry]:
     """All of these keys, proposed ones too."""
     now, wanted = time.time(), wanted or Filter()
-    found = [entry async for entry in store.certificates.iterate() if wanted.takes(entry, now)]
+    found = [entry async for entry in store.certificates.iterate(wanted.sought(now)) if wanted.takes(entry, now)]
     return sorted(found, key=SORTS[sort])
 
 

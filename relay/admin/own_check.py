@@ -13,7 +13,7 @@ from pathlib import Path
 from relay.config import Config
 from relay.daemon.engines import EngineSettings, passphrase
 from relay.daemon.own import build_existing
-from relay.daemon.resources import opened_store
+from relay.daemon.storage import opened_store
 from relay.mail.autocrypt import NAME
 from relay.model import Signer
 from relay.model.errors import OwnError

@@ -16,7 +16,7 @@ from relay.channel.client import Channel
 from relay.config import Config
 from relay.daemon import tls
 from relay.daemon.pickups import build_presets
-from relay.daemon.resources import opened_store
+from relay.daemon.storage import opened_store
 from relay.model import Address, codes
 from relay.model.errors import PickupError
 from relay.model.pickup import Handover, Pickup, PickupState

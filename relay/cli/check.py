@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import typer
 
-from relay.admin import pickup
+from relay.admin.check import Look
 from relay.admin.check import check as look
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import print_json
 from relay.cli.table import Column, print_table
-from relay.web.pickup.comparison import compare
 
 _COLUMNS = (
     Column("what"),
@@ -28,8 +28,7 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
     $ pgp-relay -c /etc/pgp-relay/config.yaml check
     """
     config = context_of(context).config()
-    more = [("pick-ups", pickup.look), ("page", compare)] if config.pickup.url else []
-    findings = run(look(config, *more))
+    findings = run(look(config, *(_pickup_looks() if config.pickup.url else ())))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -37,3 +36,11 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
         print_table(_COLUMNS, rows)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def _pickup_looks() -> Iterator[tuple[str, Look]]:
+    from relay.admin import pickup  # noqa: PLC0415  loads what encrypts mail
+    from relay.web.pickup.comparison import compare  # noqa: PLC0415  loads an HTTP client
+
+    yield "pick-ups", pickup.look
+    yield "page", compare

@@ -97,7 +97,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
     """What this work makes of the open store."""
-    from relay.daemon.resources import opened_store  # noqa: PLC0415  only commands that need it
+    from relay.daemon.storage import opened_store  # noqa: PLC0415  only commands that need it
 
     async def working() -> T:
         async with opened_store(config) as store:

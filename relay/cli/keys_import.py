@@ -20,7 +20,7 @@ from relay.cli.output import fail, on_terminal, print_json, say
 from relay.cli.release import Flush, release
 from relay.cli.times import Look, moment
 from relay.config import Config
-from relay.daemon import resources
+from relay.daemon import storage
 from relay.daemon.engines import build_examiner
 from relay.openpgp import home, signing
 
@@ -124,7 +124,7 @@ async def import_keys(
     config: Config, files: Sequence[File | Refusal], report: Report, *, actor: str, dry_run: bool = False
 ) -> None:
     """Import them all, and tell each; or (`dry_run`) tell what importing them would do."""
-    async with resources.opened_store(config) as store:
+    async with storage.opened_store(config) as store:
         with _bar() as progress:
             intake = Intake(build_examiner(config), store.certificates, actor=actor, dry_run=dry_run)
             async for result in intake.run(files, progress=progress):

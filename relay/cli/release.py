@@ -20,8 +20,8 @@ MOST_NAMED = 10
 
 def release(config: Config, fingerprints: Collection[str], *, flush: bool, as_json: bool = False) -> None:
     """Tell which mails waited for these keys; beside results for machines, on standard error."""
-    from relay.admin.held import released  # noqa: PLC0415  loads the sources
-    from relay.daemon.resources import opened_store  # noqa: PLC0415  likewise
+    from relay.admin.released import released  # noqa: PLC0415  loads the sources
+    from relay.daemon.storage import opened_store  # noqa: PLC0415  likewise
     from relay.process import postqueue  # noqa: PLC0415  likewise
 
     async def looking() -> list[str]:

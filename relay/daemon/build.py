@@ -7,12 +7,11 @@ be used.
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.config import Config
-from relay.daemon import pickup_events, templates, tls
+from relay.daemon import pickup_events, templates
 from relay.daemon.engines import build_engine, build_pooled_examiner
 from relay.daemon.enrolment.parts import EnrolmentParts
 from relay.daemon.incoming import IncomingComponents, build_incoming
@@ -21,6 +20,7 @@ from relay.daemon.jobs.key_count import KeyCount
 from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.own_keys import INTERVAL
 from relay.daemon.jobs.retention import Retention
+from relay.daemon.outlets import build_outlet, hostname
 from relay.daemon.own import OwnParts, build_authors, build_existing, build_jobs
 from relay.daemon.pickups import ChannelService, build_ends, build_pickups, build_terms
 from relay.daemon.public_link import PublicLink, build_channel, build_link
@@ -45,7 +45,6 @@ from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.pickup import Pickups
 from relay.pipeline.ports import Engine, Outlet
 from relay.pipeline.receive import Receiver
-from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 from relay.store import Store
 from relay.telemetry import events
@@ -87,18 +86,13 @@ class Components:
         return (self.outlet, self.incoming.outlet) if self.incoming else (self.outlet,)
 
 
-def hostname(config: Config) -> str:
-    """What the relay calls itself."""
-    return config.hostname or socket.getfqdn()
-
-
 async def build(config: Config, persistence: Persistence) -> Components:
     """Everything but the inlet, around the open store."""
     if config.shadow:
         events.log().warning(Event.SHADOW)
     store = persistence.store
     resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
-    outlet, notices = build_outlet(config), build_notices(config)
+    outlet, notices = build_outlet(config, config.reinject), build_notices(config)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     signers = await _signers(config)
     own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
@@ -158,12 +152,6 @@ def _build_pickups(
         return None
     service = ChannelService(link.channel)
     return build_pickups(config, store, engine=engine, service=service, next_hop=next_hop, hostname=hostname(config))
-
-
-def build_outlet(config: Config) -> SmtpOutlet:
-    """The next hop."""
-    timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
-    return SmtpOutlet(config.reinject, hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))
 
 
 def build_notices(config: Config) -> Notices:

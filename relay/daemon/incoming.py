@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.config import Config, Endpoint
+from relay.config import Config
 from relay.config.inbound import SubjectTags
-from relay.daemon import tls
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.openers import build_opener
+from relay.daemon.outlets import build_outlet
 from relay.daemon.resources import Persistence
 from relay.keys.own_certificates import OwnCertificates
 from relay.keys.resolver import Resolver
@@ -25,7 +25,6 @@ from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.receive import Receiver
 from relay.pipeline.returns import ReturnPaths, Returns
 from relay.pipeline.treat import Treater
-from relay.smtp.connection import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 from relay.store import Store
 
@@ -45,7 +44,7 @@ def build_incoming(
     place = config.inbound.reinject
     if place is None or not config.inbound.listen:
         return None
-    outlet = build_outlet(config, place, hostname)
+    outlet = build_outlet(config, place)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     authserv_id = config.inbound.authserv_id or hostname
     path, opened_mail = ReturnPath(config.own.domains, config.inbound.return_path), persistence.store.opened_mail
@@ -79,12 +78,6 @@ def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:
     opener, in_pool = build_opener(config)
     own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
     return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver, own, store.bindings), in_pool)
-
-
-def build_outlet(config: Config, place: Endpoint, hostname: str) -> SmtpOutlet:
-    """Where incoming mail goes on."""
-    timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
-    return SmtpOutlet(place, hostname=hostname, timeouts=timeouts, tls=tls.next_hop(config))
 
 
 def _tags(tags: SubjectTags | None) -> Tags:

@@ -17,6 +17,7 @@ from relay.daemon.generation import Generation
 from relay.daemon.health import Health
 from relay.daemon.inlets import Inlets
 from relay.daemon.node import NodeWatch
+from relay.daemon.outlets import hostname
 from relay.daemon.public_link import keep_linked
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
@@ -125,7 +126,7 @@ class Service:
         settings = self._components.config
         return Inlet(
             begin,
-            hostname=build.hostname(settings),
+            hostname=hostname(settings),
             allow=settings.allow,
             tls=tls.inlet(settings),
             bounds=Bounds(max_message_size=settings.max_message_size),

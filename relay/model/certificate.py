@@ -235,7 +235,7 @@ class Certificate:
         able = [c for c in alive if c.supported]
         if not able:
             return Why.SUBKEY_UNSUPPORTED
-        return Why.SUBKEY_EXPIRED if any(c.expired(at) for c in able) else Why.NOT_YET_VALID
+        return Why.SUBKEY_EXPIRED if all(c.expired(at) for c in able) else Why.NOT_YET_VALID
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.pickups import Pickups
+from relay.store.sought import Sought
 from relay.store.state_tokens import StateTokens
 from relay.store.trace import Trace
 from relay.store.trace_figures import Sum
@@ -66,6 +67,7 @@ __all__ = [
     "Pickups",
     "Result",
     "Selection",
+    "Sought",
     "StateTokens",
     "Store",
     "StoredLedger",

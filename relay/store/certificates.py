@@ -24,6 +24,7 @@ from relay.store import rows
 from relay.store.cache import Cache
 from relay.store.database import Database
 from relay.store.key_changes import Noting
+from relay.store.sought import EVERYTHING, Sought
 from relay.store.state_tokens import StateTokens
 
 T = TypeVar("T")
@@ -83,10 +84,10 @@ class Certificates:
         """
         return await self._database.read(lambda c: rows.search(c, text))
 
-    async def iterate(self) -> AsyncIterator[Entry]:
-        """All, by fingerprint. Read page by page: no lock is held meanwhile."""
+    async def iterate(self, sought: Sought = EVERYTHING) -> AsyncIterator[Entry]:
+        """All that may be sought, by fingerprint. Read page by page: no lock is held meanwhile."""
         after = ""
-        while page := await self._database.read(partial(rows.page, after=after, size=PAGE)):
+        while page := await self._database.read(partial(rows.page, after=after, size=PAGE, sought=sought)):
             for entry in page:
                 yield entry
             after = page[-1].certificate.fingerprint

@@ -25,6 +25,7 @@ from relay.store.schema import (
     revokers,
     state,
 )
+from relay.store.sought import Sought
 from relay.store.statements import put
 from relay.store.verdict import dump, load
 
@@ -129,9 +130,10 @@ def search(connection: Connection, text: str) -> list[Entry]:
     return [_entry(*row) for row in connection.execute(wanted)]
 
 
-def page(connection: Connection, after: str, size: int) -> list[Entry]:
-    """The next `size` by fingerprint."""
-    wanted = _ENTRY.where(_COLUMNS.fingerprint > after).order_by(_COLUMNS.fingerprint).limit(size)
+def page(connection: Connection, after: str, size: int, sought: Sought) -> list[Entry]:
+    """The next `size` of those that may be sought, by fingerprint."""
+    there = _ENTRY.where(_COLUMNS.fingerprint > after, *sought.conditions())
+    wanted = there.order_by(_COLUMNS.fingerprint).limit(size)
     return [_entry(*row) for row in connection.execute(wanted)]
 
 

@@ -124,6 +124,7 @@ _CHAINS = (
     "CREATE INDEX trace_recipient_key ON trace (recipient_key)",
     "CREATE INDEX trace_sender_key ON trace (sender_key)",
     "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
+    "CREATE INDEX trace_mail ON trace (queue_id, recipient_key)",
     """CREATE TABLE chain_of_nodes (
         chain TEXT NOT NULL, name TEXT NOT NULL, number BIGINT NOT NULL, hash {octets} NOT NULL,
         PRIMARY KEY (chain, name))""",

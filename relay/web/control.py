@@ -15,8 +15,8 @@ from typing import Any
 from relay.admin.acts import ACTS, LARGEST_KEYS, Site
 from relay.config import Config
 from relay.daemon import systemd
-from relay.daemon.resources import opened_store
 from relay.daemon.signals import Signals, ignore_signals
+from relay.daemon.storage import opened_store
 from relay.model.console import NAME
 from relay.model.errors import RelayError, StoreError
 from relay.telemetry import events

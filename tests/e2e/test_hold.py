@@ -6,6 +6,7 @@ docs/holding.md tells administrators which settings of Postfix's decide about it
 from __future__ import annotations
 
 import email
+import email.utils
 import json
 import re
 import time

@@ -16,7 +16,8 @@ from lab.configs import config
 from relay.admin.key_import import File, Intake, Refusal, Result, gnupg_home, survey
 from relay.config import Config
 from relay.daemon.engines import build_examiner
-from relay.daemon.resources import opened_resolver, opened_store
+from relay.daemon.resources import opened_resolver
+from relay.daemon.storage import opened_store
 from relay.model import Address, Decision
 from relay.policy import first_for
 from relay.policy.decide import Encrypted, decide

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from relay.admin.backup import archive
 from relay.admin.backup.archive import NewFile, new_file, opened
 from relay.config import Config
-from relay.daemon.resources import opened_store, store_place
+from relay.daemon.storage import opened_store, store_place
 from relay.model.errors import BackupError, StoreError
 from relay.model.own import decryption_keygrips
 from relay.openpgp import home, key_transfer

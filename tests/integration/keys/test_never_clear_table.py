@@ -22,7 +22,7 @@ from lab.key_states import State, key_states
 
 from relay.admin import backup
 from relay.admin.backup import archive
-from relay.daemon.resources import opened_store
+from relay.daemon.storage import opened_store
 
 Way = Callable[[Site, list[State]], Awaitable[Site]]
 """Brings the keys in; the site that knows them then (another one, where a backup is restored)."""

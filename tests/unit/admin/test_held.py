@@ -13,7 +13,7 @@ import pytest
 from lab.program import program
 from lab.synthetic import certificate, entry
 
-from relay.admin import held
+from relay.admin import released as releasing
 from relay.config import parse
 from relay.model import Record
 from relay.model.binding import Binding
@@ -93,7 +93,7 @@ async def test_the_mails_that_a_key_releases_are_those_whose_recipient_it_is_use
         await store.certificates.upsert([entry(bob), entry(dead)])
 
         async def released(*fingerprints: str) -> list[str]:
-            return sorted(mail.queue_id for mail in await held.released(config, store, fingerprints))
+            return sorted(mail.queue_id for mail in await releasing.released(config, store, fingerprints))
 
         assert await released(bob.fingerprint) == ["4AAAA1", "4BBBB2"]
         assert await released(dead.fingerprint) == await released() == []

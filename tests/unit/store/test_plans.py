@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from lab.synthetic import certificate, entry
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
-from relay.store import Store, rows
+from relay.store import Selection, Store, rows, schema, trace_rows
 from relay.store.schema import tables
 
 BOB = certificate("bob")
@@ -24,6 +24,19 @@ LOOKUPS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "by a fingerprint's beginning": (lambda c: rows.search(c, BOB.fingerprint[:12]), {"certificate"}),
     "whether anything has changed": (rows.token, {"state"}),
 }
+
+
+OVER_THE_TRACE: dict[str, tuple[Callable[[Connection], object], str]] = {
+    "who waits": (lambda c: trace_rows.held(c, 0.0), "trace_mail"),
+    "a recipient": (lambda c: newest(c, Selection(recipient="bob@example.org")), "trace_recipient_key"),
+    "a sender": (lambda c: newest(c, Selection(sender="bob@example.org")), "trace_sender_key"),
+}
+
+
+def newest(connection: Connection, wanted: Selection) -> None:
+    number = schema.trace.c.number
+    statement = select(number).where(*trace_rows.matching(wanted), schema.trace.c.chain == "").order_by(number.desc())
+    connection.execute(statement.limit(20))
 
 
 @pytest.fixture
@@ -57,3 +70,13 @@ async def test_looking_one_up_goes_through_an_index_and_reads_no_table_from_end_
     scanned = {word for step in found if step.startswith("SCAN") for word in step.split()}
     assert asked <= searched, found
     assert not scanned & set(tables.tables), found
+
+
+@pytest.mark.parametrize(("work", "index"), OVER_THE_TRACE.values(), ids=OVER_THE_TRACE)
+async def test_the_trace_is_looked_through_by_an_index(
+    store: Store, work: Callable[[Connection], object], index: str
+) -> None:
+    found = await store.database.read(lambda connection: steps(connection, work))
+
+    assert any(f"INDEX {index} " in step for step in found), found
+    assert not [step for step in found if step.startswith("SCAN trace")], found

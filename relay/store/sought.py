@@ -1,0 +1,59 @@
+"""Which certificates a person looks for, as far as SQL can tell: every one that is wanted, and perhaps others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from relay.store.schema import addresses, certificates
+
+_PLAIN = re.compile(r"[ !#-\[\]-~]+")
+"""What stands in JSON as it is (`relay.store.verdict`)."""
+
+_COLUMNS = certificates.c
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """All conditions that are set."""
+
+    text: str = ""
+    """Stands in an address, a user id or the fingerprint; case does not count."""
+    domain: str = ""
+    origin: str = ""
+    proposed: bool = False
+    until: float | None = None
+    """Its time ends then or before, in seconds since the epoch."""
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """In SQL."""
+        if self.text:
+            yield _has(self.text)
+        if self.domain:
+            yield _is_at(f"@{self.domain}")
+        if self.origin:
+            yield _COLUMNS.origin == self.origin
+        if self.proposed:
+            yield _COLUMNS.proposed
+        if self.until is not None:
+            yield _COLUMNS.expires <= self.until
+
+
+EVERYTHING = Sought()
+
+
+def _has(text: str) -> ColumnElement[bool]:
+    """The longest part of the text that is written as it is stands in what was read of the certificate."""
+    digits = _COLUMNS.fingerprint.contains(text.replace(" ", "").upper(), autoescape=True)
+    part = max(_PLAIN.findall(text), key=len, default="")
+    return or_(_COLUMNS.verdict.icontains(part, autoescape=True), digits)
+
+
+def _is_at(end: str) -> ColumnElement[bool]:
+    """One of its addresses ends so."""
+    begin = func.length(addresses.c.address) - len(end.encode()) + 1
+    there = func.substr(addresses.c.address, begin, type_=addresses.c.address.type) == end
+    return _COLUMNS.fingerprint.in_(select(addresses.c.fingerprint).where(there))
