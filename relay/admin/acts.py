@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from relay.admin import held, keys, trace
+from relay.admin import held, keys, persons, trace
 from relay.admin.explain import Explanation, ordinary
 from relay.admin.explain import explain as explained
 from relay.admin.keys import Offered
@@ -49,6 +49,11 @@ class Site:
     store: Store
     actor: str = ""
     """Who asks, as the hash chain names them: `console:anne`."""
+
+    @property
+    def name(self) -> str:
+        """Of the person who asks."""
+        return self.actor.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ async def proposals(site: Site, given: Arguments) -> Json:
     """The keys that wait for an approval, each beside what it would replace."""
     del given
     offered = (await keys.proposals(site.store))[:MOST]
-    return {"rows": [await _offered(site.store, each) for each in offered]}
+    return {"rows": [await _offered(site, each) for each in offered]}
 
 
 async def changes(site: Site, given: Arguments) -> Json:
@@ -151,7 +156,7 @@ async def changes(site: Site, given: Arguments) -> Json:
 
 async def approve(site: Site, given: Arguments) -> Json:
     """Use a proposed key from now on."""
-    return {"fingerprint": await keys.approve(site.store, _wanted(given, "fingerprint"), site.actor)}
+    return {"fingerprint": await keys.approve(site.config, site.store, _wanted(given, "fingerprint"), site.actor)}
 
 
 async def reject(site: Site, given: Arguments) -> Json:
@@ -174,6 +179,26 @@ async def verify(site: Site, given: Arguments) -> Json:
     return {"holds": verdict.holds, "checked": sum(each.checked for each in verdict.chains), "chains": chains}
 
 
+async def users(site: Site, given: Arguments) -> Json:
+    """Who may log in."""
+    del given
+    return {"rows": [asdict(each) for each in await persons.every(site.store)]}
+
+
+async def enable(site: Site, given: Arguments) -> Json:
+    """Let somebody in again."""
+    await persons.enable(site.store, _wanted(given, "name"), site.actor, enabled=True)
+    return {}
+
+
+async def disable(site: Site, given: Arguments) -> Json:
+    """Let somebody in no more; nobody does that to themselves."""
+    if (name := _wanted(given, "name")).lower() == site.name.lower():
+        raise WrongAct("nobody disables themselves: another administrator does, or the command")
+    await persons.enable(site.store, name, site.actor, enabled=False)
+    return {}
+
+
 ACTS: Mapping[str, Act] = {
     "figures": Act("trace", figures),
     "sources": Act("status", sources),
@@ -188,6 +213,9 @@ ACTS: Mapping[str, Act] = {
     "proposals": Act("keys proposals", proposals),
     "approve": Act("keys approve", approve),
     "reject": Act("keys reject", reject),
+    "users": Act("console user list", users),
+    "enable": Act("console user enable", enable),
+    "disable": Act("console user disable", disable),
 }
 
 
@@ -245,9 +273,10 @@ def _whole_key(entry: Entry) -> Json:
     }
 
 
-async def _offered(store: Store, offered: Offered) -> Json:
-    replaces = _whole_key(await keys.one(store, offered.replaces)) if offered.replaces else None
+async def _offered(site: Site, offered: Offered) -> Json:
+    replaces = _whole_key(await keys.one(site.store, offered.replaces)) if offered.replaces else None
     return {
+        "approved_by": await keys.approved_by(site.config, site.store, offered.proposal.entry),
         "key": _whole_key(offered.proposal.entry),
         "address": offered.address,
         "dkim_domain": offered.proposal.dkim_domain,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from relay.admin import keys
+from relay.admin.four_eyes import Deed, agreed
 from relay.config import Config
 from relay.keys.factory import build_stored_keys
 from relay.mail.public_suffixes import is_public_suffix
@@ -51,7 +52,10 @@ class Judged:
 
 
 async def bind(config: Config, store: Store, wanted: Sequence[Wanted], actor: str) -> list[Judged]:
-    """Store all of these, each in place of what its pattern had; none where one of them cannot be."""
+    """Store all of these, each in place of what its pattern had; none where one of them cannot be.
+
+    Raises `SecondPersonNeeded` too.
+    """
     if len(wanted) > MOST:
         raise BindingError(f"at most {MOST} bindings at a time")
     made: dict[str, Binding] = {}
@@ -66,13 +70,20 @@ async def bind(config: Config, store: Store, wanted: Sequence[Wanted], actor: st
             faults.append(f"{one.pattern}: is bound twice, to different keys")
     if faults:
         raise BindingError("\n".join(faults))
+    if made:
+        details = [word for b in made.values() for word in (b.pattern, *b.fingerprints, f"signs={b.signs}")]
+        await agreed(config, store, Deed("bind", f"bind {' '.join(made)}", tuple(details)), actor)
     await store.bindings.put(list(made.values()), actor=actor)
     return await _judged(config, store, list(made.values()))
 
 
-async def unbind(store: Store, pattern: str, actor: str) -> str:
-    """Take one out; its pattern as it was stored."""
+async def unbind(config: Config, store: Store, pattern: str, actor: str) -> str:
+    """Take one out; its pattern as it was stored. Raises `SecondPersonNeeded` too."""
     wanted = compared(pattern, ())
+    bound = next((each for each in await store.bindings.all() if each.pattern == wanted), None)
+    if bound:
+        deed = Deed("bind", f"unbind {wanted}", ("unbind", wanted, *bound.fingerprints))
+        await agreed(config, store, deed, actor)
     if not await store.bindings.drop(wanted, actor=actor):
         raise BindingError(f"{pattern}: nothing is bound to it")
     return wanted

@@ -5,11 +5,14 @@ Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from relay.admin.four_eyes import Deed, agreed, waiting
+from relay.config import Config
 from relay.model import Address, Certificate, Entry, Origin, Why
 from relay.model.errors import RelayError
 from relay.model.lookup import Proposal
@@ -122,19 +125,40 @@ async def expiring(store: Store, within: float) -> list[Entry]:
     return [entry for entry in await store.certificates.expiring(within) if not entry.proposed]
 
 
-async def approve(store: Store, name: str, actor: str) -> str:
-    """Use a proposed key from now on; its fingerprint."""
-    fingerprint = (await one(store, name)).certificate.fingerprint
+async def approve(config: Config, store: Store, name: str, actor: str) -> str:
+    """Use a proposed key from now on; its fingerprint. Raises `SecondPersonNeeded` too."""
+    entry = await one(store, name)
+    fingerprint = entry.certificate.fingerprint
+    if not entry.proposed:
+        raise _not_proposed(fingerprint, "approve")
+    await agreed(config, store, _approval(entry), actor)
     if not await store.certificates.approve(fingerprint, actor=actor):
         raise _not_proposed(fingerprint, "approve")
     return fingerprint
 
 
-async def approve_all(store: Store, origin: Origin, actor: str) -> list[str]:
-    """Use all proposed keys of this origin from now on; their fingerprints."""
-    waiting = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
-    wanted = [entry.certificate.fingerprint for entry in waiting if entry.origin is origin]
+async def approve_all(config: Config, store: Store, origin: Origin, actor: str) -> list[str]:
+    """Use all proposed keys of this origin from now on; their fingerprints. Raises `SecondPersonNeeded` too."""
+    proposed = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
+    entries = [entry for entry in proposed if entry.origin is origin]
+    if entries:
+        details = sorted(detail for entry in entries for detail in _approval(entry).details)
+        deed = Deed("approve", f"approve all {len(entries)} of {origin.value}", tuple(details))
+        await agreed(config, store, deed, actor)
+    wanted = [entry.certificate.fingerprint for entry in entries]
     return [fingerprint for fingerprint in wanted if await store.certificates.approve(fingerprint, actor=actor)]
+
+
+async def approved_by(config: Config, store: Store, entry: Entry) -> str:
+    """Who has approved this proposal and waits for a second person; empty: nobody."""
+    return await waiting(config, store, _approval(entry))
+
+
+def _approval(entry: Entry) -> Deed:
+    """Of these octets and no other."""
+    fingerprint = entry.certificate.fingerprint
+    octets = hashlib.sha256(entry.certificate.data).hexdigest()
+    return Deed("approve", f"approve {fingerprint}", (fingerprint, octets))
 
 
 @dataclass(frozen=True, slots=True)

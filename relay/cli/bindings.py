@@ -69,7 +69,7 @@ def unbind(
     $ pgp-relay keys unbind '*@partenaire.example'
     """
     config, actor = context_of(context).config(), context_of(context).actor
-    say(f"unbound {with_store(config, lambda store: admin.unbind(store, pattern, actor))}")
+    say(f"unbound {with_store(config, lambda store: admin.unbind(config, store, pattern, actor))}")
 
 
 def bindings(context: typer.Context, *, full: Full = False, as_json: Json = False) -> None:

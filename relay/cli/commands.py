@@ -88,6 +88,8 @@ CONSOLE_USER = Group(
         "enable": "console:enable",
         "disable": "console:disable",
         "reset": "console:reset",
+        "link": "console:link",
+        "unlink": "console:unlink",
     },
 )
 PLACES: Mapping[str, str | Group] = {

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from relay.cli.context import Json, context_of, run
+from relay.admin import persons
+from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, print_table
-from relay.model.console import NAME, Person, Role
-from relay.store.console import ConsoleStore
+from relay.model.console import NAME, Person, Role, Way
+from relay.store import Store
 
 T = TypeVar("T")
 
-DAY = 86400.0
-_COLUMNS = (Column("name", least=12), Column("role"), Column("state", styles={"enabled": "green", "disabled": "red"}))
+_COLUMNS = (
+    Column("name", least=12),
+    Column("role"),
+    Column("state", styles={"enabled": "green", "disabled": "red"}),
+    Column("logins", rank=1),
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and . _ - @.")]
+Oidc = Annotated[str, typer.Option("--oidc", metavar="SUBJECT", help="The provider's name for them: its claim sub.")]
+Ldap = Annotated[str, typer.Option("--ldap", metavar="DN", help="Their entry in the directory.")]
+Sudo = Annotated[str, typer.Option("--sudo", metavar="USER", help="The user of this machine who runs commands.")]
 
 
 def add(
@@ -32,7 +38,7 @@ def add(
 ) -> None:
     """Let somebody in; prints a link that is good once, for a day.
 
-    Behind the link the person sets a password and a second factor.
+    Behind the link the person sets a passkey, or a password and a second factor.
 
     $ pgp-relay console user add anne --role keys
     """
@@ -40,21 +46,17 @@ def add(
         fail(f"{name}: a name has letters, digits and . _ - @, at most 64", status=2)
     if role not in set(Role):
         fail(f"--role: one of {', '.join(Role)}", status=2)
-    token = secrets.token_urlsafe(32)
-    if not _with_store(context, lambda store: store.invite(name, Role(role), token, time.time() + DAY)):
-        fail(f"{name}: there is somebody of that name already: pgp-relay console user reset {name}")
-    _tell(name, token, as_json=as_json)
+    _tell(_with(context, lambda store, actor: persons.add(store, name, Role(role), actor)), as_json=as_json)
 
 
 def reset(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
-    """Have somebody set password and second factor anew; prints a link that is good once, for a day.
+    """Have somebody enrol anew; prints a link that is good once, for a day.
+
+    What they logged in with counts no more, and their sessions end.
 
     $ pgp-relay console user reset anne
     """
-    token = secrets.token_urlsafe(32)
-    if not _with_store(context, lambda store: store.invite(name, None, token, time.time() + DAY)):
-        _fail_unknown(name)
-    _tell(name, token, as_json=as_json)
+    _tell(_with(context, lambda store, actor: persons.reset(store, name, actor)), as_json=as_json)
 
 
 def disable(context: typer.Context, name: Name) -> None:
@@ -62,8 +64,7 @@ def disable(context: typer.Context, name: Name) -> None:
 
     $ pgp-relay console user disable anne
     """
-    if not _with_store(context, lambda store: store.enable(name, enabled=False)):
-        _fail_unknown(name)
+    _with(context, lambda store, actor: persons.enable(store, name, actor, enabled=False))
     say(f"{name}: disabled")
 
 
@@ -72,9 +73,28 @@ def enable(context: typer.Context, name: Name) -> None:
 
     $ pgp-relay console user enable anne
     """
-    if not _with_store(context, lambda store: store.enable(name, enabled=True)):
-        _fail_unknown(name)
+    _with(context, lambda store, actor: persons.enable(store, name, actor, enabled=True))
     say(f"{name}: enabled")
+
+
+def link(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
+    """Say that a login elsewhere is this person's: they are one, where an act needs two.
+
+    $ pgp-relay console user link anne --sudo amartin
+    """
+    way, subject = _login(oidc, ldap, sudo)
+    _with(context, lambda store, actor: persons.link(store, name, way, subject, actor))
+    say(f"{name}: {way} {subject}")
+
+
+def unlink(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
+    """Take that back.
+
+    $ pgp-relay console user unlink anne --sudo amartin
+    """
+    way, subject = _login(oidc, ldap, sudo)
+    _with(context, lambda store, actor: persons.unlink(store, name, way, subject, actor))
+    say(f"{name}: not {way} {subject} any more")
 
 
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
@@ -82,37 +102,49 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
 
     $ pgp-relay console user list
     """
-    persons = _with_store(context, lambda store: store.persons())
+    found = _with(context, lambda store, _actor: persons.every(store))
     if as_json:
-        print_json([{"name": p.name, "role": p.role, "enabled": p.enabled, "enrolled": p.enrolled} for p in persons])
+        print_json([_object(each) for each in found])
     else:
-        print_table(_COLUMNS, [(p.name, p.role.value, _state(p)) for p in persons], nothing="nobody may log in yet")
+        rows = [(each.name, each.role.value, _state(each), ", ".join(_logins(each))) for each in found]
+        print_table(_COLUMNS, rows, nothing="nobody may log in yet")
+
+
+def _login(oidc: str, ldap: str, sudo: str) -> tuple[Way, str]:
+    given = [(way, subject) for way, subject in ((Way.OIDC, oidc), (Way.LDAP, ldap), (Way.SUDO, sudo)) if subject]
+    if len(given) != 1:
+        fail("name one login: --oidc, --ldap or --sudo", status=2)
+    return given[0]
+
+
+def _object(person: Person) -> dict[str, object]:
+    return {
+        "name": person.name,
+        "role": person.role,
+        "enabled": person.enabled,
+        "enrolled": person.enrolled,
+        "logins": _logins(person),
+    }
+
+
+def _logins(person: Person) -> list[str]:
+    return [f"{way}:{subject}" for way, subject in person.logins]
 
 
 def _state(person: Person) -> str:
     if not person.enabled:
         return "disabled"
-    return "enabled" if person.enrolled else "not enrolled"
+    return "enabled" if person.enrolled or person.logins else "not enrolled"
 
 
-def _tell(name: str, token: str, *, as_json: bool) -> None:
-    path = f"/enrol/{token}"
+def _tell(link: persons.Link, *, as_json: bool) -> None:
     if as_json:
-        print_json({"name": name, "enrol": path})
+        print_json({"name": link.name, "enrol": link.path})
         return
-    say(path)
-    complain(f"{name} opens this path at the console within a day, and sets a password and a second factor there.")
+    say(link.path)
+    complain(f"{link.name} opens this path at the console within a day, and chooses there how to log in.")
 
 
-def _fail_unknown(name: str) -> None:
-    fail(f"{name}: nobody has that name")
-
-
-def _with_store(context: typer.Context, work: Callable[[ConsoleStore], Awaitable[T]]) -> T:
-    config = context_of(context).console_config()
-
-    async def working() -> T:
-        async with await ConsoleStore.open(config.web.console_store(config.keyring)) as store:
-            return await work(store)
-
-    return run(working())
+def _with(context: typer.Context, work: Callable[[Store, str], Awaitable[T]]) -> T:
+    config, actor = context_of(context).config(), context_of(context).actor
+    return with_store(config, lambda store: work(store, actor))

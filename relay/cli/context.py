@@ -56,16 +56,16 @@ class Context:
 
     def console_config(self) -> Config:
         """The configuration for the console; from then on this process works as its database's owner."""
-        return self._web_config(lambda config: config.web.console_store(config.keyring))
+        return self._web_config(lambda config: config.web.console_store(config.keyring), "console")
 
-    def _web_config(self, database_of: Callable[[Config], str | Path]) -> Config:
+    def _web_config(self, database_of: Callable[[Config], str | Path], *sections: str) -> Config:
         from relay.admin.owner import become_owner  # noqa: PLC0415  only commands that need it
         from relay.config import load_public  # noqa: PLC0415  likewise
 
-        config = load_public(self.path)
+        config = load_public(self.path, *sections)
         database = database_of(config)
         if isinstance(database, Path) and become_owner(database.parent):
-            config = load_public(self.path)
+            config = load_public(self.path, *sections)
         self.read = True
         return config
 

@@ -164,8 +164,8 @@ def approve(
 
     async def approving(store: Store) -> list[str]:
         if all_from:
-            return await keys.approve_all(store, Origin(all_from), actor)
-        return [await keys.approve(store, name, actor)]
+            return await keys.approve_all(config, store, Origin(all_from), actor)
+        return [await keys.approve(config, store, name, actor)]
 
     approved = with_store(config, approving)
     for each in approved:

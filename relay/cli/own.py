@@ -51,7 +51,7 @@ def create(
     from relay.admin import own  # noqa: PLC0415  loads the engines
     from relay.daemon.engines import passphrase  # noqa: PLC0415  likewise
 
-    key = _with(context, lambda config, store: own.create(config, store, name, passphrase(config)))
+    key = _with(context, lambda config, store, actor: own.create(config, store, name, passphrase(config), actor))
     if as_json:
         print_json({"fingerprint": key.fingerprint, "public_key": key.armored_public})
     else:
@@ -72,7 +72,10 @@ def add(
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses)
-    _tell(_with(context, lambda config, store: own.add(config, store, wanted, listed=not unlisted)), as_json=as_json)
+    _tell(
+        _with(context, lambda config, store, actor: own.add(config, store, wanted, actor, listed=not unlisted)),
+        as_json=as_json,
+    )
 
 
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
@@ -85,7 +88,7 @@ def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = Fals
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses)
-    _tell(_with(context, lambda config, store: own.remove(config, store, wanted)), as_json=as_json)
+    _tell(_with(context, lambda config, store, actor: own.remove(config, store, wanted, actor)), as_json=as_json)
 
 
 def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
@@ -140,7 +143,7 @@ def rotate(
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses or [])
-    _tell(_with(context, lambda config, store: own.rotate(config, store, wanted)), as_json=as_json)
+    _tell(_with(context, lambda config, store, actor: own.rotate(config, store, wanted, actor)), as_json=as_json)
 
 
 def revoke(
@@ -158,7 +161,7 @@ def revoke(
     (wanted,) = _addresses([address])
     if not yes:
         fail("A revocation cannot be taken back: give --yes", status=2)
-    key = _with(context, lambda config, store: own.revoke(config, store, wanted))
+    key = _with(context, lambda config, store, actor: own.revoke(config, store, wanted, actor))
     say(f"revoked {key.fingerprint}")
     complain("Publish it: pgp-relay wkd export, where a web server of yours answers")
 
@@ -176,7 +179,7 @@ def certify(
     """
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
-    _, armored = _with(context, lambda config, store: own.certify(config, store, " ".join(fingerprint)))
+    _, armored = _with(context, lambda config, store, actor: own.certify(config, store, " ".join(fingerprint), actor))
     sys.stdout.write(armored)
 
 
@@ -184,12 +187,12 @@ def _allow(context: typer.Context, address: str, others: Sequence[str], *, allow
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     (reader,), keys = _addresses([address]), _addresses(others)
-    _with(context, lambda config, store: own.allow(config, store, reader, keys, allowed=allowed))
+    _with(context, lambda config, store, actor: own.allow(config, store, reader, keys, actor, allowed=allowed))
 
 
-def _with(context: typer.Context, work: Callable[[Config, Store], Awaitable[T]]) -> T:
-    config = context_of(context).config()
-    return with_store(config, lambda store: work(config, store))
+def _with(context: typer.Context, work: Callable[[Config, Store, str], Awaitable[T]]) -> T:
+    config, actor = context_of(context).config(), context_of(context).actor
+    return with_store(config, lambda store: work(config, store, actor))
 
 
 def _addresses(texts: Sequence[str]) -> list[Address]:

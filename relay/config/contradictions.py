@@ -171,6 +171,21 @@ def _clear_password_of_own(config: Config) -> Iterator[Problem]:
         )
 
 
+def _clear_login(config: Config) -> Iterator[Problem]:
+    ldap = config.console.login.ldap
+    if ldap and ldap.clear_network and not config.plaintext_network:
+        yield (
+            ("console", "login", "ldap", "url"),
+            "passwords would cross the network in clear: write ldaps://, or set starttls: true",
+        )
+
+
+def _no_login(config: Config) -> Iterator[Problem]:
+    login = config.console.login
+    if config.web.console and not (login.local or login.oidc or login.ldap):
+        yield ("console", "login", "local"), "nobody could log in: give oidc or ldap, or set local: true"
+
+
 def _no_such_directory(config: Config) -> Iterator[Problem]:
     existing, count = config.own.addresses, len(config.lookup.ldap)
     if isinstance(existing, InDirectory) and existing.number >= count:
@@ -225,6 +240,8 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"lookup", "plaintext_network"}), _clear_password),
     (frozenset({"web"}), _open_channel),
     (frozenset({"own", "plaintext_network"}), _clear_password_of_own),
+    (frozenset({"console", "plaintext_network"}), _clear_login),
+    (frozenset({"console", "web"}), _no_login),
     (frozenset({"own", "lookup"}), _no_such_directory),
     (frozenset({"policy", "pickup", "web"}), _pickup_without_page),
     (frozenset({"policy"}), _same_name),

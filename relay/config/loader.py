@@ -31,16 +31,17 @@ def load(path: pathlib.Path) -> Config:
     return parse(_octets(path), path)
 
 
-def load_public(path: pathlib.Path) -> Config:
-    """The configuration for the public web service, which reaches nothing of the relay's.
+def load_public(path: pathlib.Path, *sections: str) -> Config:
+    """The configuration for a process that reaches nothing of the relay's: the public web service, the console.
 
-    Every value is checked; of the files that it names those of `web` alone. `policy` may be left out.
+    Every value is checked; of the files that it names those of `web` and these sections alone. `policy` may be left
+    out.
     """
     octets = _octets(path)
     found = yaml_tree.read(octets, str(path))
     found.values.setdefault("policy", [])
     folder = path.absolute().parent
-    ours = {folder / text for text in _texts(found.values.get("web"))}
+    ours = {folder / text for name in ("web", *sections) for text in _texts(found.values.get(name))}
     around = Surroundings(
         folder,
         lambda file, is_folder: _unreadable(file, is_folder) if file in ours else None,
@@ -132,4 +133,7 @@ def _unreadable(path: pathlib.Path, is_folder: bool) -> int | None:  # noqa: FBT
 
 
 def _exposed(path: pathlib.Path) -> bool:
-    return bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    try:
+        return bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:  # in a folder that is closed to this user
+        return False

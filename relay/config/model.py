@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr
 
 from relay.config.base import Section, needed, setting
+from relay.config.console import ConsoleKeys
 from relay.config.enrol import EnrolKeys
 from relay.config.inbound import InboundKeys
 from relay.config.key_origins import AuthorityKeys
@@ -100,6 +101,7 @@ class Config(Section):
     notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
     enrol: EnrolKeys = setting({}, "How correspondents give us their keys.")
     web: Web = setting({}, "The public web service.")
+    console: ConsoleKeys = setting({}, "Pages for administrators: who may log in, and how.")
     pickup: PickupKeys = setting({}, "Reading without OpenPGP: a recipient opens a mail in a browser, with a code.")
     retention: Duration = setting("183d", "How long the trace is kept.")
     metrics: Place | None = setting(

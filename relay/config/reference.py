@@ -40,6 +40,7 @@ _SECTIONS: Mapping[str, str] = {
     "policy": "Policy",
     "refuse_with": "Notices to senders",
     "web": "The public web service",
+    "console": "The console",
     "pickup": "Reading without OpenPGP",
     "retention": "Trace, metrics and log",
 }

@@ -242,6 +242,14 @@ def _private_file(path: Path, info: ValidationInfo) -> Path:
     return path
 
 
+def _others_secret(path: Path, info: ValidationInfo) -> Path:
+    """For another process of ours, whose user alone may read it: this one need not."""
+    _readable(path, info, folder=False, excused=(errno.EACCES,))
+    if isinstance(info.context, Surroundings) and info.context.exposed(path):
+        raise ValueError(f"{path} can be read by others: chmod 600 it")
+    return path
+
+
 def _readable_folder(path: Path, info: ValidationInfo) -> Path:
     return _readable(path, info, folder=True)
 
@@ -299,6 +307,7 @@ Existing = Annotated[
     InstanceOf[Path] | InstanceOf[InDirectory], BeforeValidator(_existing), Kind("file, or `{ldap: N}`")
 ]
 SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
+OthersSecret = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_others_secret), Kind("file")]
 Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
 FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 

@@ -9,6 +9,19 @@ from enum import StrEnum
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """Of a person."""
+LONGEST_SUBJECT = 500
+"""Characters of what a login is known by."""
+
+
+class Way(StrEnum):
+    """How somebody is known outside; with the console's own password or passkey it is the name."""
+
+    OIDC = "oidc"
+    """The subject of the provider (`sub`)."""
+    LDAP = "ldap"
+    """The entry's DN, in lower case."""
+    SUDO = "sudo"
+    """The user of this machine who runs a command, by sudo or not."""
 
 
 class Role(StrEnum):
@@ -41,20 +54,32 @@ ACTS: Mapping[str, Role] = {
     "approve": Role.KEYS,
     "reject": Role.KEYS,
     "users": Role.ADMIN,
+    "enable": Role.ADMIN,
+    "disable": Role.ADMIN,
 }
 """The least role for each act. Each is a command too: `relay.admin.acts` names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may log in."""
+    """Somebody who may log in: one record, however many logins."""
 
     name: str
     role: Role
     enabled: bool = True
     enrolled: bool = False
-    """Has a password and a second factor."""
+    """Has a password and a second factor, or a passkey."""
+    logins: tuple[tuple[Way, str], ...] = ()
+    """Which logins elsewhere are theirs."""
 
     def may(self, act: str) -> bool:
         """Whether the role is enough; raises `KeyError` for what is no act."""
         return self.enabled and _ORDER.index(self.role) >= _ORDER.index(ACTS[act])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person, and which enrolment counts: sessions and secrets of an earlier one do not."""
+
+    person: Person
+    generation: str

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from relay.model.errors import StoreError
 from relay.store.answers import Answer, Answers, Due, DueTimes, Result
+from relay.store.approvals import Approvals
 from relay.store.batch import Batch, WriteBatch
 from relay.store.bindings import Bindings
 from relay.store.certificates import Certificates, Counts
@@ -31,6 +32,7 @@ from relay.store.migration import migrate
 from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
+from relay.store.persons import Persons
 from relay.store.pickups import Pickups
 from relay.store.sought import Sought
 from relay.store.state_tokens import StateTokens
@@ -46,6 +48,7 @@ __all__ = [
     "About",
     "Answer",
     "Answers",
+    "Approvals",
     "Batch",
     "Bindings",
     "Certificates",
@@ -64,6 +67,7 @@ __all__ = [
     "Nodes",
     "OpenedMail",
     "OwnKeys",
+    "Persons",
     "Pickups",
     "Result",
     "Selection",
@@ -97,6 +101,8 @@ class Store(Closing):
     own_keys: OwnKeys
     opened_mail: OpenedMail
     pickups: Pickups
+    persons: Persons
+    approvals: Approvals
 
     @classmethod
     async def open(
@@ -137,6 +143,8 @@ class Store(Closing):
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
             pickups=Pickups(database, clock),
+            persons=Persons(database, clock),
+            approvals=Approvals(database, clock),
         )
 
     async def turns(self) -> Turns | None:

@@ -1,4 +1,4 @@
-"""The console's own database: persons and sessions. It has nothing of the relay's store.
+"""The console's own database: what people log in with, sessions, and logins under way. Nothing of the relay's store.
 
 Tokens are kept as SHA-256, so that who reads the file cannot use them. Raises `StoreError`.
 """
@@ -12,36 +12,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from relay.model.console import Person, Role
 from relay.model.errors import StoreError
 from relay.store.closing import Closing
-from relay.store.console_schema import STEPS, persons, sessions
+from relay.store.console_schema import STEPS, attempts, passkeys, passwords, sessions
 from relay.store.database import Database
 from relay.store.migration import migrate
 
-IDLE = 15 * 60
-"""Seconds after which a session that was not used is over."""
+IDLE = 15 * 60.0
+"""Seconds after which a session that was not used is over, where the configuration does not say otherwise."""
 LONGEST = 12 * 3600
 """Seconds after which a session is over, used or not."""
+SEEN_EVERY = 30
+"""Seconds between two writes of when a session was used."""
+ATTEMPT = 600
+"""Seconds in which a login that was begun has to end."""
+MOST_ATTEMPTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a person logs in with."""
+    """A password and its second factor."""
 
     password: str
-    """Argon2's encoded hash; empty: none yet."""
+    """Argon2's encoded hash."""
     totp: str
-    """The secret of RFC 6238, base32; empty: none yet."""
+    """The secret of RFC 6238, base32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """What is known of a passkey: nothing of it is secret."""
+
+    id: bytes
+    name: str
+    generation: str
+    public_key: bytes
+    used: int
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody is logged in."""
+    """Somebody was logged in; whether they still may be, the relay says."""
 
-    person: Person
+    name: str
+    generation: str
+    role: str
     csrf: str
     """What each form of this session carries."""
 
@@ -52,9 +69,10 @@ class ConsoleStore(Closing):
 
     database: Database
     clock: Callable[[], float] = time.time
+    idle: float = IDLE
 
     @classmethod
-    async def open(cls, place: str | Path, *, clock: Callable[[], float] = time.time) -> Self:
+    async def open(cls, place: str | Path, *, clock: Callable[[], float] = time.time, idle: float = IDLE) -> Self:
         """Open, or make, the database."""
         database = await Database.open(place, overwrite=True)
         try:
@@ -62,106 +80,108 @@ class ConsoleStore(Closing):
         except StoreError:
             await database.close()
             raise
-        return cls(database, clock)
+        return cls(database, clock, idle)
 
-    async def persons(self) -> list[Person]:
-        """Everybody, by name."""
-        rows = await self.database.read(lambda c: c.execute(select(persons).order_by(persons.c.name)).all())
-        return [_person(row) for row in rows]
+    async def set_password(self, name: str, generation: str, secrets: Secrets) -> None:
+        """They log in with these from now on."""
+        values = {"password": secrets.password, "totp": secrets.totp, "totp_used": 0, "generation": generation}
 
-    async def person(self, name: str) -> tuple[Person, Secrets] | None:
-        """Who has this name, with what they log in with."""
-        row = await self.database.read(lambda c: c.execute(select(persons).where(persons.c.name == name)).one_or_none())
-        return None if row is None else (_person(row), Secrets(row.password, row.totp))
+        def work(connection: Connection) -> None:
+            connection.execute(delete(passwords).where(passwords.c.name == name))
+            connection.execute(insert(passwords).values(name=name, **values))
 
-    async def invite(self, name: str, role: Role | None, token: str, ends: float) -> bool:
-        """Enrolment begins anew with this token: what they logged in with counts no more, and sessions end.
+        await self.database.write(work)
 
-        With a role the person is made; False where that name is there already, or, without one, is not there.
-        """
-        fresh = {"password": "", "totp": "", "totp_used": 0, "enrolment": _hashed(token), "enrolment_ends": int(ends)}
-
-        def work(connection: Connection) -> bool:
-            there = connection.execute(select(persons.c.name).where(persons.c.name == name)).one_or_none() is not None
-            if there is (role is not None):
-                return False
-            if role:
-                connection.execute(insert(persons).values(name=name, role=role.value, enabled=True, **fresh))
-            else:
-                connection.execute(update(persons).where(persons.c.name == name).values(**fresh))
-                connection.execute(delete(sessions).where(sessions.c.name == name))
-            return True
-
-        return await self.database.write(work)
-
-    async def invited(self, token: str) -> Person | None:
-        """Whose enrolment this token is for, if it has not ended."""
-        row = await self.database.read(lambda c: c.execute(_invited(token, self.clock())).one_or_none())
-        return None if row is None else _person(row)
-
-    async def enrol(self, token: str, secrets: Secrets) -> bool:
-        """They log in with these from now on, and the token is used up; False where it counts no more."""
-        used = update(persons).where(persons.c.enrolment == _hashed(token), persons.c.enrolment_ends > self.clock())
-        values = {"password": secrets.password, "totp": secrets.totp, "enrolment": b"", "enrolment_ends": 0}
-        return await self.database.write(lambda c: c.execute(used.values(**values)).rowcount == 1)
-
-    async def enable(self, name: str, *, enabled: bool) -> bool:
-        """Let them in, or not; sessions end. False where nobody has that name."""
-
-        def work(connection: Connection) -> bool:
-            connection.execute(delete(sessions).where(sessions.c.name == name))
-            changed = update(persons).where(persons.c.name == name).values(enabled=enabled)
-            return connection.execute(changed).rowcount == 1
-
-        return await self.database.write(work)
+    async def password(self, name: str, generation: str) -> Secrets | None:
+        """What they log in with."""
+        wanted = select(passwords).where(passwords.c.name == name, passwords.c.generation == generation)
+        row = await self.database.read(lambda c: c.execute(wanted).one_or_none())
+        return None if row is None else Secrets(row.password, row.totp)
 
     async def use_step(self, name: str, step: int) -> bool:
         """Whether this time step of their second factor was not used yet; it is now (RFC 6238 section 5.2)."""
-        used = update(persons).where(persons.c.name == name, persons.c.totp_used < step).values(totp_used=step)
+        used = update(passwords).where(passwords.c.name == name, passwords.c.totp_used < step).values(totp_used=step)
         return await self.database.write(lambda c: c.execute(used).rowcount == 1)
 
-    async def begin(self, person: Person, token: str, csrf: str) -> None:
-        """Somebody is logged in. What is over is removed."""
-        now = int(self.clock())
-        values = {"name": person.name, "role": person.role.value, "csrf": csrf, "began": now, "seen": now}
+    async def add_passkey(self, passkey: Passkey) -> None:
+        """They log in with it from now on; those of an earlier enrolment go. Raises `StoreError` for one known."""
+        values = {name: getattr(passkey, name) for name in Passkey.__slots__}
+        old = (passkeys.c.name == passkey.name) & (passkeys.c.generation != passkey.generation)
 
         def work(connection: Connection) -> None:
-            connection.execute(
-                delete(sessions).where((sessions.c.seen < now - IDLE) | (sessions.c.began < now - LONGEST))
-            )
-            connection.execute(insert(sessions).values(token=_hashed(token), **values))
+            connection.execute(delete(passkeys).where(old))
+            connection.execute(insert(passkeys).values(**values))
+
+        await self.database.write(work)
+
+    async def passkey(self, id_: bytes) -> Passkey | None:
+        """The one with this id."""
+        row = await self.database.read(lambda c: c.execute(select(passkeys).where(passkeys.c.id == id_)).one_or_none())
+        return (
+            None if row is None else Passkey(bytes(row.id), row.name, row.generation, bytes(row.public_key), row.used)
+        )
+
+    async def use_passkey(self, passkey: Passkey, count: int) -> bool:
+        """Note its counter; False where somebody else has used it meanwhile."""
+        same = (passkeys.c.id == passkey.id, passkeys.c.used == passkey.used)
+        return await self.database.write(
+            lambda c: c.execute(update(passkeys).where(*same).values(used=count)).rowcount == 1
+        )
+
+    async def begin(self, token: str, session: Session) -> None:
+        """Somebody is logged in. What is over is removed."""
+        now = int(self.clock())
+        values = {"name": session.name, "generation": session.generation, "role": session.role, "csrf": session.csrf}
+
+        def work(connection: Connection) -> None:
+            over = (sessions.c.seen < now - self.idle) | (sessions.c.began < now - LONGEST)
+            connection.execute(delete(sessions).where(over))
+            connection.execute(insert(sessions).values(token=_hashed(token), began=now, seen=now, **values))
 
         await self.database.write(work)
 
     async def session(self, token: str) -> Session | None:
-        """The session, used now; None where it is over, or the person is disabled or has another role since."""
+        """The session, used now; None where it is over."""
         now, hashed = int(self.clock()), _hashed(token)
-        wanted = (
-            select(persons, sessions.c.csrf, sessions.c.seen)
-            .join(sessions, sessions.c.name == persons.c.name)
-            .where(sessions.c.token == hashed, persons.c.enabled, persons.c.role == sessions.c.role)
-            .where(sessions.c.seen >= now - IDLE, sessions.c.began >= now - LONGEST)
-        )
+        alive = (sessions.c.seen >= now - self.idle, sessions.c.began >= now - LONGEST)
+        wanted = select(sessions).where(sessions.c.token == hashed, *alive)
         row = await self.database.read(lambda c: c.execute(wanted).one_or_none())
         if row is None:
             return None
-        if row.seen < now - 30:  # not a write for each request
+        if row.seen < now - min(SEEN_EVERY, self.idle / 4):  # not a write for each request
             seen = update(sessions).where(sessions.c.token == hashed).values(seen=now)
             await self.database.write(lambda c: c.execute(seen))
-        return Session(_person(row), row.csrf)
+        return Session(row.name, row.generation, row.role, row.csrf)
 
     async def end(self, token: str) -> None:
         """Log out."""
         await self.database.write(lambda c: c.execute(delete(sessions).where(sessions.c.token == _hashed(token))))
 
+    async def attempt(self, token: str, way: str, value: str) -> bool:
+        """A login begins; False where too many are under way. What is over is removed."""
+        now = int(self.clock())
 
-def _invited(token: str, now: float) -> Any:  # noqa: ANN401  SQLAlchemy's type of a row is long
-    return select(persons).where(persons.c.enrolment == _hashed(token), persons.c.enrolment_ends > now)
+        def work(connection: Connection) -> bool:
+            connection.execute(delete(attempts).where(attempts.c.began < now - ATTEMPT))
+            if connection.execute(select(func.count()).select_from(attempts)).scalar_one() >= MOST_ATTEMPTS:
+                return False
+            connection.execute(insert(attempts).values(token=_hashed(token), way=way, value=value, began=now))
+            return True
+
+        return await self.database.write(work)
+
+    async def attempted(self, token: str, way: str) -> str | None:
+        """What was noted when that login began, once; None where there is none or it is over."""
+        same = (attempts.c.token == _hashed(token), attempts.c.way == way)
+
+        def work(connection: Connection) -> Any:  # noqa: ANN401  a row
+            row = connection.execute(select(attempts).where(*same)).one_or_none()
+            connection.execute(delete(attempts).where(*same))
+            return row
+
+        row = await self.database.write(work)
+        return None if row is None or row.began < self.clock() - ATTEMPT else str(row.value)
 
 
 def _hashed(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
-
-
-def _person(row: Any) -> Person:  # noqa: ANN401  a row of any of the statements above
-    return Person(row.name, Role(row.role), bool(row.enabled), bool(row.password))

@@ -293,3 +293,33 @@ pickup_presets = Table(
     Column("expires", Double, nullable=False),
 )
 """Codes that recipients were given beforehand, encrypted."""
+
+persons = Table(
+    "person",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("enrolled", Boolean, nullable=False),
+    Column("enrolment", LargeBinary, nullable=False),
+    Column("enrolment_ends", Double, nullable=False),
+    Column("way", Text, nullable=False),
+)
+"""`enrolment`: SHA-256 of the newest one-time link; `way`: whose groups say the role, empty: an administrator."""
+
+person_logins = Table(
+    "person_login",
+    tables,
+    Column("way", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+approvals = Table(
+    "approval",
+    tables,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("given", Double, nullable=False),
+)
+"""Acts that one person has approved and that wait for a second one."""

@@ -155,9 +155,19 @@ _PICKUPS = (
         recipient {octets} NOT NULL PRIMARY KEY, code {octets} NOT NULL, expires DOUBLE PRECISION NOT NULL)""",
 )
 
+_PERSONS = (
+    """CREATE TABLE person (
+        name TEXT NOT NULL PRIMARY KEY, role TEXT NOT NULL, enabled BOOLEAN NOT NULL, enrolled BOOLEAN NOT NULL,
+        enrolment {octets} NOT NULL, enrolment_ends DOUBLE PRECISION NOT NULL, way TEXT NOT NULL)""",
+    """CREATE TABLE person_login (
+        way TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (way, subject))""",
+    """CREATE TABLE approval (
+        digest {octets} NOT NULL PRIMARY KEY, person TEXT NOT NULL, given DOUBLE PRECISION NOT NULL)""",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _SECOND,
     _THIRD,
-    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS, *_PICKUPS),
+    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS, *_PICKUPS, *_PERSONS),
 )

@@ -5,8 +5,9 @@ rows in place of a store's in one transaction of that store, so that a running r
 new ones, never a mixture; nothing is replaced where the block inside raises.
 
 A store that is not new keeps the ledger (an older one would have mails in transit sent twice, or never), what it knows
-of opened mail, the leases, and the pick-ups, which lie on the public service as they are now. It also keeps its trace
-where that continues the copy's: what happened since the backup is not lost.
+of opened mail, the leases, and the pick-ups, which lie on the public service as they are now. It keeps the console's
+users too: who was disabled since the backup stays so. It also keeps its trace where that continues the copy's: what
+happened since the backup is not lost.
 
 All functions block. Raises `StoreError`, also where the copy is corrupt or was written by a newer version.
 """
@@ -25,6 +26,7 @@ from relay.store.database import BUSY_SECONDS, file_of
 from relay.store.faults import translated
 from relay.store.hash_chain import ANCHOR, HEAD
 from relay.store.schema import (
+    approvals,
     chain,
     duties,
     ledger,
@@ -34,6 +36,8 @@ from relay.store.schema import (
     own_keys,
     own_organisation,
     own_subkeys,
+    person_logins,
+    persons,
     pickup_presets,
     pickups,
     return_tokens,
@@ -49,6 +53,7 @@ _COMPUTED = re.compile(r"\b(?:AS|GENERATED|CHECK|COLLATE|SELECT)\b|\bDEFAULT\s*\
 
 _UNDER_WAY = frozenset(
     {ledger.name, duties.name, opened_identifiers.name, return_tokens.name, pickups.name, pickup_presets.name}
+    | {persons.name, person_logins.name, approvals.name}
 )
 _OWN = frozenset({own_organisation.name, own_keys.name, own_subkeys.name, own_allowed.name, own_deleted.name})
 """What was published since the copy stays, and so do the tombstones of deleted subkeys."""

@@ -1,23 +1,27 @@
 """The relay's side of the console: acts over a unix socket, by a process that works as the keyring's owner.
 
 `POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, or `{"fault": sentence}` (400).
-Only the acts of `relay.admin.acts` exist; who connects is said by the socket's mode. Raises `ListenError`.
+Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).
+`POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …}`, or `{}`: there is none.
+Who connects is said by the socket's mode. Raises `ListenError`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from collections.abc import Awaitable
+from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Any
 
 from relay.admin.acts import ACTS, LARGEST_KEYS, Site
+from relay.admin.logins import LOGINS
 from relay.config import Config
 from relay.daemon import systemd
 from relay.daemon.signals import Signals, ignore_signals
 from relay.daemon.storage import opened_store
-from relay.model.console import NAME
+from relay.model.console import NAME, Known
 from relay.model.errors import RelayError, StoreError
 from relay.telemetry import events
 from relay.telemetry.events import Event
@@ -35,15 +39,34 @@ class Acts:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self.routes = Routes([route(re.compile(r"/acts/(?P<name>[a-z]{1,20})"), POST=self._act)])
+        self.routes = Routes(
+            [
+                route(re.compile(r"/acts/(?P<name>[a-z]{1,20})"), POST=self._act),
+                route(re.compile(r"/logins/(?P<name>[a-z]{1,20})"), POST=self._login),
+            ]
+        )
 
     async def _act(self, request: Request) -> Answer:
-        act = ACTS.get(request.parts["name"])
-        if act is None:
+        name = request.parts["name"]
+        if name not in ACTS:
             raise Refusal(HTTPStatus.NOT_FOUND)
         actor, arguments = _read(await request.read(LARGEST))
+        known = await self._site.store.persons.one(actor)
+        if known is None or not known.person.may(name):
+            raise Refusal(HTTPStatus.FORBIDDEN)
+        site = replace(self._site, actor=f"console:{known.person.name}")
+        return await self._done(ACTS[name].run(site, arguments))
+
+    async def _login(self, request: Request) -> Answer:
+        look = LOGINS.get(request.parts["name"])
+        if look is None:
+            raise Refusal(HTTPStatus.NOT_FOUND)
+        _, arguments = _read(await request.read(LARGEST))
+        return await self._done(_told(look(self._site.store, arguments)))
+
+    async def _done(self, work: Awaitable[dict[str, Any]]) -> Answer:
         try:
-            told = await act.run(replace(self._site, actor=f"console:{actor}"), arguments)
+            told = await work
         except StoreError:
             raise
         except RelayError as error:
@@ -69,12 +92,17 @@ async def serve(config: Config) -> None:
     events.log().info(Event.STOPPED)
 
 
+async def _told(look: Awaitable[Known | None]) -> dict[str, Any]:
+    known = await look
+    return {**asdict(known.person), "generation": known.generation} if known else {}
+
+
 def _read(octets: bytes) -> tuple[str, dict[str, str]]:
     try:
         asked = json.loads(octets)
-        actor, arguments = asked["actor"], asked["arguments"]
-        sound = isinstance(actor, str) and NAME.fullmatch(actor) and isinstance(arguments, dict)
-    except (ValueError, KeyError, TypeError):
+        actor, arguments = asked.get("actor", ""), asked["arguments"]
+        sound = isinstance(actor, str) and (not actor or NAME.fullmatch(actor)) and isinstance(arguments, dict)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Refusal(HTTPStatus.BAD_REQUEST) from None
     if not sound or not all(isinstance(value, str) for value in arguments.values()):
         raise Refusal(HTTPStatus.BAD_REQUEST)

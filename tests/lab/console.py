@@ -17,9 +17,12 @@ from urllib.parse import urlencode
 
 import pyotp
 
+from lab.certificates import Keypair
 from lab.ports import free_port
 from lab.relay import PROGRAM, Relay
 from lab.waiting import wait_for
+from relay.model import Entry, Origin
+from relay.store import Store
 
 WORDS = "correct horse battery"
 
@@ -138,3 +141,13 @@ class Console:
         assert self.enrol(name, self.invite(name, role), visitor).status == 303
         assert self.log_in(name, visitor).status == 303
         return visitor
+
+
+async def proposed(relay: Relay, pair: Keypair) -> str:
+    """A key that waits for an approval; its fingerprint."""
+    relay.run("keys", "import", "-", content=pair.public)
+    async with await Store.open(relay.keyring / "store.db") as store:
+        (entry,) = await store.certificates.search(pair.fingerprint)
+        await store.certificates.remove(pair.fingerprint)
+        await store.certificates.upsert([Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)])
+    return pair.fingerprint

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from relay.model.console import NAME
+from relay.model.console import NAME, Known
 from relay.store.console import ConsoleStore, Secrets
 from relay.web.console import credentials, sessions
 from relay.web.console.forms import form_of
@@ -31,6 +32,7 @@ class Login:
     store: ConsoleStore
     sessions: sessions.Sessions
     by_name: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
+    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
     by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
 
     async def log_in(self, request: Request, view: View) -> Answer:
@@ -50,8 +52,7 @@ class Login:
 
     async def enrolment(self, request: Request, view: View) -> Answer:
         """GET /enrol/TOKEN: opening it changes nothing."""
-        person = await self.store.invited(request.parts["token"])
-        if person is None:
+        if await self._invited(request) is None:
             return view.page("enrol_over", HTTPStatus.GONE)
         return _form(view, credentials.new_secret(), wrong=False)
 
@@ -59,25 +60,41 @@ class Login:
         """POST /enrol/TOKEN."""
         sessions.assure_same_site(request)
         form = await form_of(request, _SMALL)
-        person = await self.store.invited(request.parts["token"])
-        if person is None:
+        known = await self._invited(request)
+        if known is None:
             return view.page("enrol_over", HTTPStatus.GONE)
         secret, password = form.get("secret", ""), form.get("password", "")
         sound = re.fullmatch(r"[A-Z2-7]{32}", secret) and credentials.SHORTEST <= len(password) <= credentials.LONGEST
         if not sound or credentials.step_of(secret, form.get("code", "").strip()) is None:
             return _form(view, secret if sound else credentials.new_secret(), wrong=True)
-        if not await self.store.enrol(request.parts["token"], Secrets(await credentials.hashed(password), secret)):
+        made = Secrets(await credentials.hashed(password), secret)
+        if not await self._enrolled(
+            request, lambda: self.store.set_password(known.person.name, known.generation, made)
+        ):
             return view.page("enrol_over", HTTPStatus.GONE)
         return redirect("/login")
 
+    async def _enrolled(self, request: Request, keep: Callable[[], Awaitable[None]]) -> bool:
+        """Keep what they log in with, then use the link up: it counts once that is done; one at a time."""
+        async with self.enrolling:
+            if await self._invited(request) is None:
+                return False
+            await keep()
+            return await self.sessions.link.known("enrolled", token=request.parts["token"]) is not None
+
+    async def _invited(self, request: Request) -> Known | None:
+        return await self.sessions.link.known("invited", token=request.parts["token"])
+
     async def _begun(self, name: str, form: Mapping[str, str]) -> str | None:
-        found = await self.store.person(name)
-        stored = found[1] if found else Secrets("", "")
-        right = await credentials.fits(stored.password, form.get("password", ""))
-        step = credentials.step_of(stored.totp, form.get("code", "").strip())
-        if not found or not found[0].enabled or not right or step is None or not await self.store.use_step(name, step):
+        known = await self.sessions.link.known("person", name=name)
+        stored = known and await self.store.password(known.person.name, known.generation)
+        right = await credentials.fits(stored.password if stored else "", form.get("password", ""))
+        if not (known and stored and right and known.person.enabled and known.person.enrolled):
             return None
-        return await self.sessions.begin(found[0])
+        step = credentials.step_of(stored.totp, form.get("code", "").strip())
+        if step is None or not await self.store.use_step(known.person.name, step):
+            return None
+        return await self.sessions.begin(known)
 
 
 def _form(view: View, secret: str, *, wrong: bool) -> Answer:

@@ -10,7 +10,6 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from relay.model.console import Person
-from relay.store.console import ConsoleStore
 from relay.web.console import charts
 from relay.web.console.forms import query_of
 from relay.web.console.login import redirect
@@ -36,7 +35,6 @@ class Pages:
     """The handlers."""
 
     link: RelayLink
-    store: ConsoleStore
 
     async def today(self, visit: Visit) -> Answer:
         """What left how, what waits, which keys end."""
@@ -112,12 +110,13 @@ class Pages:
 
     async def users(self, visit: Visit) -> Answer:
         """Who may log in."""
-        return visit.view.page("users", rows=await self.store.persons())
+        told = await self._ask(visit, "users", {})
+        return visit.view.page("users", rows=told["rows"])
 
     async def user(self, visit: Visit, form: Mapping[str, str]) -> Answer:
-        """POST /users: enable or disable one; nobody disables themselves."""
-        if (name := form.get("name", "")) != visit.person.name:
-            await self.store.enable(name, enabled=form.get("act") == "enable")
+        """POST /users: enable or disable one."""
+        act = "enable" if form.get("act") == "enable" else "disable"
+        await self._try(visit, act, {"name": form.get("name", "")}, {})
         return redirect("/users")
 
     async def _ask(self, visit: Visit, act: str, arguments: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from relay.model.console import Person
+from relay.model.console import Known, Person, Role
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import RelayError
 
@@ -37,9 +37,20 @@ class RelayLink:
 
     async def ask(self, person: Person, act: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         """What the act says. Raises `ActRefused` where the relay says why not."""
-        body = json.dumps({"actor": person.name, "arguments": dict(arguments)}).encode()
+        return await self._told(f"acts/{act}", {"actor": person.name, "arguments": dict(arguments)})
+
+    async def known(self, look: str, **arguments: str) -> Known | None:
+        """Who somebody is who logs in, or is logged in: `relay.admin.logins` has the looks."""
+        told = await self._told(f"logins/{look}", {"arguments": arguments})
+        if not told:
+            return None
+        person = Person(told["name"], Role(told["role"]), told["enabled"], told["enrolled"])
+        return Known(person, told["generation"])
+
+    async def _told(self, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        body = json.dumps(asked).encode()
         try:
-            async with self._session.post(f"http://localhost/acts/{act}", data=body) as answer:
+            async with self._session.post(f"http://localhost/{path}", data=body) as answer:
                 octets = await answer.content.read(MOST_OCTETS)
                 status = answer.status
                 whole = answer.content.at_eof()

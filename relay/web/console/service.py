@@ -29,7 +29,8 @@ async def serve(config: Config) -> None:
     signals.listen()
     link = RelayLink(config.control)
     try:
-        async with await ConsoleStore.open(config.web.console_store(config.keyring)) as store:
+        place_of_store = config.web.console_store(config.keyring)
+        async with await ConsoleStore.open(place_of_store, idle=config.console.idle) as store:
             server = Server(build_site(store, link).answer, proxies=config.web.proxies)
             await server.listen(place, mode=EVERYBODY)
             events.log().info(Event.READY, listen=[str(place)])

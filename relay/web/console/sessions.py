@@ -1,7 +1,8 @@
-"""Who is logged in: a cookie with a random token; all else is kept in the console's own database.
+"""Who is logged in: a cookie with a random token; the rest of a session is kept in the console's own database.
 
-The cookie is `__Host-`, HttpOnly, Secure and SameSite=Strict (RFC 6265bis): no other site makes a browser send it. A
-form carries the session's own token besides, and its Origin has to be this site.
+Whether somebody may still be in, and in which role, the relay says for each request. The cookie is `__Host-`, HttpOnly,
+Secure and SameSite=Strict (RFC 6265bis): no other site makes a browser send it. A form carries the session's own token
+besides, and its Origin has to be this site.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from hmac import compare_digest
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from relay.model.console import Person
+from relay.model.console import Known, Person
 from relay.store.console import ConsoleStore, Session
+from relay.web.console.relay_link import RelayLink
 from relay.web.http.messages import Refusal, Request
 
 COOKIE = "__Host-session"
@@ -25,21 +27,39 @@ CSRF = "csrf"
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """Somebody who is logged in now."""
+
+    person: Person
+    csrf: str
+    """What each form of this session carries."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sessions:
-    """Begins, finds and ends them."""
+    """Begins, finds and ends them. Raises `LinkError` where the relay does not say who somebody is."""
 
     store: ConsoleStore
+    link: RelayLink
 
-    async def begin(self, person: Person) -> str:
+    async def begin(self, known: Known) -> str:
         """Log in; the value of Set-Cookie."""
         token = secrets.token_urlsafe(32)
-        await self.store.begin(person, token, secrets.token_urlsafe(32))
+        session = Session(known.person.name, known.generation, known.person.role.value, secrets.token_urlsafe(32))
+        await self.store.begin(token, session)
         return f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"
 
-    async def of(self, request: Request) -> Session | None:
-        """The session of this request."""
+    async def of(self, request: Request) -> LoggedIn | None:
+        """Whose request this is; None also where they were disabled, enrol anew or have another role since."""
         token = _token(request)
-        return await self.store.session(token) if token else None
+        session = await self.store.session(token) if token else None
+        if session is None:
+            return None
+        known = await self.link.known("person", name=session.name)
+        if known is None or not known.person.enabled:
+            return None
+        same = (known.generation, known.person.role.value) == (session.generation, session.role)
+        return LoggedIn(known.person, session.csrf) if same else None
 
     async def end(self, request: Request) -> str:
         """Log out; the value of Set-Cookie."""
@@ -64,7 +84,7 @@ def assure_same_site(request: Request) -> None:
         raise Refusal(HTTPStatus.FORBIDDEN)
 
 
-def assure_form(request: Request, session: Session, form: Mapping[str, str]) -> None:
+def assure_form(request: Request, session: LoggedIn, form: Mapping[str, str]) -> None:
     """The form is of this session. Raises `Refusal`."""
     assure_same_site(request)
     if not compare_digest(form.get(CSRF, "").encode(), session.csrf.encode()):

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from relay.store.console import ConsoleStore, Session
+from relay.store.console import ConsoleStore
 from relay.web.console import sessions
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
 from relay.web.console.pages import Pages, Visit
 from relay.web.console.relay_link import LinkError, RelayLink
+from relay.web.console.sessions import LoggedIn
 from relay.web.console.texts import TEXTS
 from relay.web.console.view import View, static
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
@@ -54,9 +55,9 @@ class Site:
                 *(route(path, GET=self._shown(act, show)) for path, act, show in shown),
                 self._both(re.compile(r"/proposals"), "proposals", pages.proposals, pages.decide),
                 self._both(re.compile(r"/users"), "users", pages.users, pages.user),
-                route(re.compile(r"/login"), GET=self._login, POST=self._log_in),
-                route(re.compile(r"/logout"), POST=self._log_out),
-                route(re.compile(rf"/enrol/{_TOKEN}"), GET=self._enrolment, POST=self._enrol),
+                route(re.compile(r"/login"), GET=self._login, POST=_linked(self._log_in)),
+                route(re.compile(r"/logout"), POST=_linked(self._log_out)),
+                route(re.compile(rf"/enrol/{_TOKEN}"), GET=_linked(self._enrolment), POST=_linked(self._enrol)),
                 route(re.compile(r"/static/(?P<name>[a-z.]{1,40})"), GET=_file),
                 route(re.compile(r"/healthz"), GET=_healthy),
             ]
@@ -72,7 +73,7 @@ class Site:
                 return redirect("/login")
             return await self._guarded(request, session, act, show)
 
-        return handler
+        return _linked(handler)
 
     def _changed(self, act: str, change: Change) -> Handler:
         async def handler(request: Request) -> Answer:
@@ -83,16 +84,13 @@ class Site:
             sessions.assure_form(request, session, form)
             return await self._guarded(request, session, act, lambda visit: change(visit, form))
 
-        return handler
+        return _linked(handler)
 
-    async def _guarded(self, request: Request, session: Session, act: str, show: Show) -> Answer:
+    async def _guarded(self, request: Request, session: LoggedIn, act: str, show: Show) -> Answer:
         view = View(_language(request), request.path, session.person, session.csrf)
         if not session.person.may(act):
             return view.page("error", HTTPStatus.FORBIDDEN, message=TEXTS[view.language]["error.403"])
-        try:
-            return _remembering(request, await show(Visit(request, view, session.person)))
-        except LinkError:
-            return view.page("error", HTTPStatus.SERVICE_UNAVAILABLE, message=TEXTS[view.language]["error.503"])
+        return _remembering(request, await show(Visit(request, view, session.person)))
 
     async def _login(self, request: Request) -> Answer:
         return _remembering(request, _bare(request).page("login", wrong=False))
@@ -115,8 +113,21 @@ class Site:
 
 def build_site(store: ConsoleStore, link: RelayLink) -> Routes:
     """Everything that a visitor may ask."""
-    begun = sessions.Sessions(store)
-    return Site(Pages(link, store), Login(store, begun), begun).routes()
+    begun = sessions.Sessions(store, link)
+    return Site(Pages(link), Login(store, begun), begun).routes()
+
+
+def _linked(handler: Handler) -> Handler:
+    """With a page that says so where the relay's side does not answer."""
+
+    async def guarded(request: Request) -> Answer:
+        try:
+            return await handler(request)
+        except LinkError:
+            view = _bare(request)
+            return view.page("error", HTTPStatus.SERVICE_UNAVAILABLE, message=TEXTS[view.language]["error.503"])
+
+    return guarded
 
 
 async def _file(request: Request) -> Answer:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from lab.certificates import Keypair, make_keypair
-from lab.console import WORDS, Console, Visitor
+from lab.certificates import make_keypair
+from lab.console import WORDS, Console, Visitor, proposed
 from lab.relay import Relay
 
 from relay.admin.acts import ACTS as DONE
 from relay.cli.reference import commands
-from relay.model import Entry, Origin, Record
+from relay.model import Record
 from relay.model.console import ACTS, Role
 from relay.store import Store
 from relay.web.console.view import PAGES
@@ -61,16 +61,6 @@ async def filled(relay: Relay) -> None:
     async with await Store.open(relay.keyring / "store.db") as store:
         rows = [row(1), row(2, action="hold"), row(3, action="clear"), row(4, sender='"<b>"@hopital.example')]
         await store.trace.write(rows)
-
-
-async def proposed(relay: Relay, pair: Keypair) -> str:
-    """A key that waits for an approval; its fingerprint."""
-    relay.run("keys", "import", "-", content=pair.public)
-    async with await Store.open(relay.keyring / "store.db") as store:
-        (entry,) = await store.certificates.search(pair.fingerprint)
-        await store.certificates.remove(pair.fingerprint)
-        await store.certificates.upsert([Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)])
-    return pair.fingerprint
 
 
 @pytest.mark.parametrize("role", Role)

@@ -11,9 +11,11 @@ import pyotp
 import pytest
 
 from relay.model.console import ACTS, Person, Role
-from relay.store.console import IDLE, LONGEST, ConsoleStore, Secrets
+from relay.model.endpoint import HttpPlace
+from relay.store.console import ATTEMPT, IDLE, LONGEST, ConsoleStore, Secrets, Session
 from relay.web.console import charts, credentials
 from relay.web.console.login import Login
+from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
 from relay.web.console.view import View
@@ -56,41 +58,56 @@ def test_a_role_may_do_what_those_before_it_may(role: Role) -> None:
         assert not Person("x", role, enabled=False).may(act)
 
 
+ANNE = Session("anne", "g1", "desk", "csrf")
+
+
 async def test_a_session_that_is_not_used_or_too_long_is_over(tmp_path: Path) -> None:
     now = 1_000_000.0
     async with await ConsoleStore.open(tmp_path / "c.db", clock=lambda: now) as store:
-        await store.invite("anne", Role.DESK, "link", now + 60)
-        assert await store.enrol("link", Secrets("hash", "secret"))
-        (anne,) = await store.persons()
-        await store.begin(anne, "token", "csrf")
+        await store.begin("token", ANNE)
         now += IDLE - 1
-        assert await store.session("token")
+        assert await store.session("token") == ANNE
         now += IDLE - 1
         assert await store.session("token"), "it was used meanwhile"
         now += IDLE + 1
         assert await store.session("token") is None
-        await store.begin(anne, "second", "csrf")
-        for _ in range(LONGEST // (IDLE - 60) + 1):
+        await store.begin("second", ANNE)
+        for _ in range(int(LONGEST // (IDLE - 60)) + 1):
             now += IDLE - 60
             found = await store.session("second")
         assert found is None
+        assert b"token" not in (tmp_path / "c.db").read_bytes()
 
 
-async def test_a_link_ends_and_a_reset_ends_sessions(tmp_path: Path) -> None:
+async def test_a_session_is_idle_as_long_as_the_configuration_says(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    async with await ConsoleStore.open(tmp_path / "c.db", clock=lambda: now, idle=60.0) as store:
+        await store.begin("token", ANNE)
+        for _ in range(5):
+            now += 50
+            assert await store.session("token")
+        now += 61
+        assert await store.session("token") is None
+
+
+async def test_secrets_of_an_earlier_enrolment_count_no_more(tmp_path: Path) -> None:
+    async with await ConsoleStore.open(tmp_path / "c.db") as store:
+        await store.set_password("anne", "g1", Secrets("hash", "secret"))
+        assert await store.password("anne", "g1")
+        assert await store.password("anne", "g2") is None
+        assert await store.password("bruno", "g1") is None
+
+
+async def test_a_login_under_way_ends_once_and_in_time(tmp_path: Path) -> None:
     now = 1_000_000.0
     async with await ConsoleStore.open(tmp_path / "c.db", clock=lambda: now) as store:
-        assert await store.invite("anne", Role.DESK, "link", now + 60)
-        assert not await store.invite("anne", Role.ADMIN, "other", now + 60), "the name is taken"
-        assert not await store.invite("bob", None, "other", now + 60), "nobody has that name"
-        now += 61
-        assert not await store.enrol("link", Secrets("hash", "secret"))
-        assert await store.invite("anne", None, "again", now + 60)
-        assert await store.enrol("again", Secrets("hash", "secret"))
-        (anne,) = await store.persons()
-        await store.begin(anne, "token", "csrf")
-        assert await store.invite("anne", None, "reset", now + 60)
-        assert await store.session("token") is None
-        assert b"token" not in (tmp_path / "c.db").read_bytes()
+        assert await store.attempt("token", "oidc", "value")
+        assert await store.attempted("token", "passkey") is None
+        assert await store.attempted("token", "oidc") == "value"
+        assert await store.attempted("token", "oidc") is None
+        assert await store.attempt("late", "oidc", "value")
+        now += ATTEMPT + 1
+        assert await store.attempted("late", "oidc") is None
 
 
 async def test_passwords_are_not_kept_and_nobody_fits_no_password() -> None:
@@ -123,6 +140,8 @@ async def test_a_text_that_is_no_name_is_not_remembered_by_the_limit_on_names(tm
     headers = {"Origin": "http://localhost", "Content-Type": "application/x-www-form-urlencoded"}
     request = Request("POST", "/login", "", "localhost", "192.0.2.1", headers, form, lambda _octets: None)
     async with await ConsoleStore.open(tmp_path / "c.db") as store:
-        login = Login(store, Sessions(store))
+        link = RelayLink(HttpPlace(path="/nowhere"))
+        login = Login(store, Sessions(store, link))
         assert (await login.log_in(request, View("en", "/login"))).status == HTTPStatus.FORBIDDEN
+        await link.close()
     assert not login.by_name._buckets

@@ -1,0 +1,110 @@
+"""A second person for what `console.four_eyes` names: in pages and in commands, by the real programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from lab.certificates import make_keypair
+from lab.console import Console, Visitor, proposed
+from lab.relay import PROGRAM, Relay
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sudo's real user counts for root alone")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Console]:
+    settings = {"policy": [{"name": "everyone", "encrypt": "preferred"}], "console": {"four_eyes": ["approve", "bind"]}}
+    with Relay(settings) as relay, Console(relay) as console:
+        yield console
+
+
+@pytest.fixture(scope="module")
+def anne(site: Console) -> Visitor:
+    return site.logged_in("anne", "keys")
+
+
+@pytest.fixture(scope="module")
+def bruno(site: Console) -> Visitor:
+    return site.logged_in("bruno", "keys")
+
+
+def command(site: Console, login: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """As somebody who came by sudo."""
+    line = [str(PROGRAM), "-c", str(site.relay.file), *words]
+    return subprocess.run(line, env={**os.environ, "SUDO_USER": login}, capture_output=True, text=True, check=False)
+
+
+def rows(site: Console, address: str = "") -> list[tuple[str, str]]:
+    found = [json.loads(line) for line in site.relay.run("trace", "--keys", "--json").stdout.splitlines()]
+    return [(row["actor"], row["reason"]) for row in found if row["address"] == address]
+
+
+def key(site: Console, name: str) -> str:
+    return asyncio.run(proposed(site.relay, make_keypair(f"{name} <{name}@ville.example>")))
+
+
+def waits(site: Console, fingerprint: str) -> bool:
+    told = json.loads(site.relay.run("keys", "proposals", "--json").stdout)
+    return any(each["fingerprint"] == fingerprint for each in told)
+
+
+def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, anne: Visitor, bruno: Visitor) -> None:
+    fingerprint = key(site, "carol")
+    form = {"act": "approve", "fingerprint": fingerprint}
+    for _ in range(2):
+        anne.get("/proposals")
+        assert "second person" in anne.post("/proposals", form).text
+        assert waits(site, fingerprint)
+    bruno.get("/proposals")
+    assert bruno.post("/proposals", form).headers["Location"] == "/proposals?done=approved"
+    assert not waits(site, fingerprint)
+    assert rows(site, f"approve {fingerprint}") == [
+        ("console:anne", "waits for a second person"),
+        ("console:bruno", "second approval, the first was anne's"),
+    ]
+    assert ("console:bruno", "approved") in rows(site, "carol@ville.example")
+
+
+def test_a_person_is_one_whether_by_sudo_or_in_the_browser(site: Console, anne: Visitor, bruno: Visitor) -> None:
+    fingerprint = key(site, "dora")
+    words = ("keys", "approve", fingerprint)
+    refused = command(site, "amartin", *words)
+    assert (refused.returncode, "is no person here" in refused.stderr) == (1, True)
+    site.relay.run("console", "user", "link", "anne", "--sudo", "amartin")
+    assert "second person" in command(site, "amartin", *words).stderr
+    anne.get("/proposals")
+    assert "second person" in anne.post("/proposals", {"act": "approve", "fingerprint": fingerprint}).text
+    assert waits(site, fingerprint)
+    bruno.get("/proposals")
+    assert bruno.post("/proposals", {"act": "approve", "fingerprint": fingerprint}).status == 303
+    assert not waits(site, fingerprint)
+
+
+def test_a_binding_needs_two_too_and_the_same_keys(site: Console) -> None:
+    first, other = make_keypair("Eva <eva@ville.example>"), make_keypair("Finn <finn@ville.example>")
+    for pair in (first, other):
+        site.relay.run("keys", "import", "-", content=pair.public)
+    for name, login in (("anne", "amartin"), ("bruno", "bpetit")):
+        site.relay.run("console", "user", "link", name, "--sudo", login)
+    bind = ("keys", "bind", "*@partner.example")
+    assert "second person" in command(site, "amartin", *bind, first.fingerprint).stderr
+    assert "second person" in command(site, "bpetit", *bind, other.fingerprint).stderr, "other keys: another act"
+    assert json.loads(site.relay.run("keys", "bindings", "--json").stdout) == []
+    assert command(site, "bpetit", *bind, first.fingerprint).returncode == 0
+    assert len(json.loads(site.relay.run("keys", "bindings", "--json").stdout)) == 1
+    assert "second person" in command(site, "bpetit", "keys", "unbind", "*@partner.example").stderr
+
+
+def test_nobody_without_the_role_approves(site: Console) -> None:
+    fingerprint = key(site, "gina")
+    site.logged_in("desk", "desk")
+    site.relay.run("console", "user", "link", "desk", "--sudo", "hdesk")
+    assert "approves nothing" in command(site, "hdesk", "keys", "approve", fingerprint).stderr
+    site.relay.run("console", "user", "disable", "bruno")
+    assert "bruno is disabled" in command(site, "bpetit", "keys", "approve", fingerprint).stderr
+    site.relay.run("console", "user", "enable", "bruno")
