@@ -1,4 +1,4 @@
-"""What can be decided for a mail, in the order of tables, and how each word looks."""
+"""What can be decided for a mail, or become of it later, in the order of tables, and how each word looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OUTGOING = {
     "hold": "cyan",
     "defer": "yellow",
 }
-STYLES = {**OUTGOING, "decrypt": "green", "verify": "green"}
+STYLES = {**OUTGOING, "decrypt": "green", "verify": "green", "picked_up": "green"}
 ACTIONS = tuple(STYLES)
 USUAL = ("encrypt", "pass", "clear", "refuse", "hold", "defer")
 """Of outgoing mail without pick-up."""

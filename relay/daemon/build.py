@@ -101,7 +101,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     encryptor = Encryptor(engine, hostname(config), in_pool)
     enrolment = EnrolmentParts(config, store, encryptor, outlet, signers, channel)
     incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
-    readers = pickup_events.handlers(config, store.pickups, incoming.pipeline if incoming else None)
+    readers = pickup_events.handlers(config, store, incoming.pipeline if incoming else None)
     link = build_link(config, store, {**readers, **enrolment.handlers()}, channel)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,15 +18,15 @@ from relay.config import Config
 from relay.daemon.public_link import Handler
 from relay.mail.notice_texts import Language
 from relay.mail.pickup_answer import Answers
-from relay.model import Address, Envelope, Inbound, Recipient
+from relay.model import Address, Envelope, Inbound, Recipient, Record
 from relay.model.errors import NextHopError
-from relay.model.pickup import Pickup, PickupState
+from relay.model.pickup import PICKED_UP, Pickup, PickupState
 from relay.model.public import EventKind, PublicEvent
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.opened_envelope import HeadersReturned
 from relay.pipeline.pickup_answer import AnswerTreater
 from relay.smtp.message_ids import new_id
-from relay.store import Pickups
+from relay.store import Pickups, Store, Trace
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -38,17 +39,19 @@ class PickupEvents:
     """Handlers of `relay.daemon.public_link`."""
 
     register: Pickups
+    trace: Trace
     answers: IncomingPipeline | None
     """The incoming way for answers; None: there is none, and answers are dropped."""
     mails: Answers
 
     async def opened(self, event: PublicEvent, token: bytes) -> None:
-        """Note the first time."""
+        """Note the first time, in the trace first: what breaks off between the two comes again."""
         one = await self.register.get(event.about)
-        if one is None or one.state is not PickupState.ACTIVE:
+        if one is None or one.state is not PickupState.ACTIVE or one.opened is not None:
             return
         if not hmac.compare_digest(hashlib.sha256(token).digest(), one.proof):
             return
+        await self.trace.write([_picked_up(one)])
         if await self.register.mark_opened(one.id, float(event.time)):
             events.log().info(Event.PICKUP_OPENED, recipient=one.recipient.text)
 
@@ -78,13 +81,32 @@ class PickupEvents:
         )
 
 
-def handlers(config: Config, register: Pickups, incoming: IncomingPipeline | None) -> Mapping[EventKind, Handler]:
+def _picked_up(one: Pickup) -> Record:
+    """When this was noticed, by our clock; the public service's may be anything."""
+    return Record(
+        time=time.time(),
+        id=new_id(),
+        queue_id="",
+        message_id=one.message_id,
+        sender=one.sender.text if one.sender else "",
+        recipient=one.recipient.text,
+        action=PICKED_UP,
+        rule="",
+        reason="the token from inside proves that it was opened",
+        fingerprint="",
+        signed_by="",
+        reply="",
+        size=one.size,
+    )
+
+
+def handlers(config: Config, store: Store, incoming: IncomingPipeline | None) -> Mapping[EventKind, Handler]:
     """What is done with readers' events."""
     if config.pickup.url is None:
         return {}
     answers = replace(incoming, treater=_of_answers(incoming), envelopes=HeadersReturned()) if incoming else None
     service = Address(f"{SERVICE}@{_domain(config.pickup.host)}")
-    found = PickupEvents(register, answers, Answers(service, Language(config.notices.language)))
+    found = PickupEvents(store.pickups, store.trace, answers, Answers(service, Language(config.notices.language)))
     return {EventKind.OPENED: found.opened, EventKind.ANSWER: found.answered}
 
 

@@ -37,6 +37,8 @@ class Obstacle(StrEnum):
     TOO_LARGE = "and it is too large for a pick-up"
 
 
+PICKED_UP = "picked_up"
+"""The action of the trace's row which says that a pick-up was opened."""
 QUOTES_CODE = "it quotes the code of a pick-up"
 
 

@@ -87,6 +87,9 @@ def test_a_french_mail_is_read_and_its_file_saved_with_a_code_as_it_was_heard(
     site.relay.wait_event("pickup_opened")
     (listed, *_) = json.loads(site.relay.run("pickup", "list", "--json").stdout)
     assert (listed["recipient"], listed["sender"], listed["opened"] is None) == (PATIENT, DOCTOR, False)
+    (row,) = site.relay.trace("--to", PATIENT, "--action", "picked_up")
+    (sent,) = site.relay.trace("--to", PATIENT, "--action", "pickup")
+    assert (row["sender"], row["message_id"]) == (DOCTOR, sent["message_id"])
 
 
 @needs_browser
