@@ -23,9 +23,9 @@ from relay.model.errors import StoreError
 from relay.model.key_change import UPKEEP, KeyChange
 from relay.store import key_changes
 from relay.store.database import Database
-from relay.store.key_changes import CHUNK
 from relay.store.schema import bindings, state
 from relay.store.state_tokens import StateTokens
+from relay.store.statements import chunks
 
 _TOKEN = "bindings"  # noqa: S105 - the name of a row that tells states of the table apart, no secret
 _ALL = select(bindings.c.pattern, bindings.c.fingerprints, bindings.c.signs).order_by(bindings.c.pattern)
@@ -118,8 +118,8 @@ def _read(rows: Sequence[Any]) -> list[Binding]:
 def _named(connection: Connection, patterns: Sequence[str]) -> dict[str, str]:
     """Of those of these patterns that are bound, the fingerprints with blanks between them."""
     found: dict[str, str] = {}
-    for start in range(0, len(patterns), CHUNK):
-        wanted = _ALL.where(bindings.c.pattern.in_(patterns[start : start + CHUNK]))
+    for chunk in chunks(patterns):
+        wanted = _ALL.where(bindings.c.pattern.in_(chunk))
         found.update((b.pattern, " ".join(b.fingerprints)) for b in _read(connection.execute(wanted).all()))
     return found
 

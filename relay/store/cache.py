@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from relay.model import Entry
-from relay.store import rows
+from relay.store import certificate_queries
 from relay.store.database import Database
 from relay.store.state_tokens import StateTokens
 
@@ -29,7 +29,7 @@ class Cache:
 
     async def get(self, address: str) -> tuple[Entry, ...]:
         """The certificates with this address key."""
-        token = await self._tokens.of(rows.TOKEN)
+        token = await self._tokens.of(certificate_queries.TOKEN)
         if token != self._token:
             self._answers.clear()
             self._token = token
@@ -40,7 +40,7 @@ class Cache:
         return await self._load(address)
 
     async def _load(self, address: str) -> tuple[Entry, ...]:
-        token, answer = await self._database.read(lambda c: rows.by_address(c, address))
+        token, answer = await self._database.read(lambda c: certificate_queries.by_address(c, address))
         if token == self._token:
             self._answers[address] = answer
             if len(self._answers) > LARGEST:

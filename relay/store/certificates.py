@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from relay.model import Address, Entry, Origin
 from relay.model.key_change import UPKEEP
 from relay.model.lookup import Proposal
-from relay.store import rows
+from relay.store import certificate_queries, certificate_rows
 from relay.store.cache import Cache
 from relay.store.database import Database
 from relay.store.key_changes import Noting
@@ -62,32 +64,34 @@ class Certificates:
 
     async def by_fingerprints(self, fingerprints: Collection[str]) -> dict[str, Entry]:
         """Those of these full fingerprints that are known."""
-        return await self._database.read(lambda c: rows.by_fingerprints(c, fingerprints))
+        return await self._database.read(lambda c: certificate_queries.by_fingerprints(c, fingerprints))
 
     async def by_key_ids(self, key_ids: Collection[str]) -> list[Entry]:
         """Those that have one of these keys or subkeys (16 digits each), ten at most."""
-        return await self._database.read(lambda c: rows.by_key_ids(c, key_ids))
+        return await self._database.read(lambda c: certificate_queries.by_key_ids(c, key_ids))
 
     async def claimed_by(self, fingerprints: Collection[str]) -> list[Entry]:
         """Those that carry an unverified revocation by one of these keys, their designated revokers."""
-        return await self._database.read(lambda c: rows.claimed_by(c, fingerprints))
+        return await self._database.read(lambda c: certificate_queries.claimed_by(c, fingerprints))
 
     async def shared(self, addresses: Collection[Address]) -> list[Entry]:
         """All certificates of those of these addresses that several certificates have."""
         keys = [address.key for address in addresses]
-        return await self._database.read(lambda c: rows.shared(c, keys))
+        return await self._database.read(lambda c: certificate_queries.shared(c, keys))
 
     async def search(self, text: str) -> list[Entry]:
         """For people: a fingerprint, its beginning (8 digits or more) or a 16-digit key id, spaced as they like.
 
         Several where the text is not unique, ten at most.
         """
-        return await self._database.read(lambda c: rows.search(c, text))
+        return await self._database.read(lambda c: certificate_queries.search(c, text))
 
     async def iterate(self, sought: Sought = EVERYTHING) -> AsyncIterator[Entry]:
         """All that may be sought, by fingerprint. Read page by page: no lock is held meanwhile."""
         after = ""
-        while page := await self._database.read(partial(rows.page, after=after, size=PAGE, sought=sought)):
+        while page := await self._database.read(
+            partial(certificate_queries.page, after=after, size=PAGE, sought=sought)
+        ):
             for entry in page:
                 yield entry
             after = page[-1].certificate.fingerprint
@@ -95,20 +99,20 @@ class Certificates:
     async def expiring(self, within: float) -> list[Entry]:
         """Those usable by their time now that are not in `within` seconds, the next to go first."""
         now = self._clock()
-        return await self._database.read(lambda c: rows.expiring(c, now, now + within))
+        return await self._database.read(lambda c: certificate_queries.expiring(c, now, now + within))
 
     async def proposed(self, most: int) -> list[Proposal]:
         """Those that wait for a person, the newest first."""
-        return await self._database.read(lambda c: rows.proposed(c, most))
+        return await self._database.read(lambda c: certificate_queries.proposed(c, most))
 
     async def state(self) -> bytes | None:
         """What tells this state of all certificates from any other; None: nothing was ever stored."""
-        return await self._database.read(rows.token)
+        return await self._database.read(certificate_queries.token)
 
     async def counts(self) -> Counts:
         """How many there are, of which kind."""
         now = self._clock()
-        numbers = await self._database.read(lambda c: rows.counts(c, now))
+        numbers = await self._database.read(lambda c: certificate_queries.counts(c, now))
         by_origin: Counter[Origin] = Counter()
         for number in numbers:
             if not number.proposed:
@@ -131,37 +135,37 @@ class Certificates:
         the rejection.
         """
         noting = Noting(actor, self._clock())
-        return await self._change(lambda c: rows.upsert(c, entries, known, noting))
+        return await self._change(lambda c: certificate_rows.upsert(c, entries, known, noting))
 
     async def remove(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Delete it; whether it was there."""
         noting = Noting(actor, self._clock())
-        return await self._change(lambda c: rows.remove(c, fingerprint, noting))
+        return await self._change(lambda c: certificate_rows.remove(c, fingerprint, noting))
 
     async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
         """Delete one that a source brought, unless its row was changed since `version` or somebody approved it."""
         noting = Noting(UPKEEP, self._clock(), "replaced")
-        await self._change(lambda c: rows.remove_fetched(c, fingerprint, version, noting))
+        await self._change(lambda c: certificate_rows.remove_fetched(c, fingerprint, version, noting))
 
     async def approve(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Use a proposed certificate from now on; whether one was waiting."""
         noting = Noting(actor, self._clock(), "approved")
-        return await self._change(lambda c: rows.approve(c, fingerprint, noting))
+        return await self._change(lambda c: certificate_rows.approve(c, fingerprint, noting))
 
     async def is_approved(self, fingerprint: str) -> bool:
         """Whether it was proposed once, and approved."""
-        return await self._database.read(lambda c: rows.is_approved(c, fingerprint))
+        return await self._database.read(lambda c: certificate_queries.is_approved(c, fingerprint))
 
     async def is_rejected(self, fingerprint: str) -> bool:
         """Whether a person rejected it."""
-        return await self._database.read(lambda c: rows.is_rejected(c, fingerprint))
+        return await self._database.read(lambda c: certificate_queries.is_rejected(c, fingerprint))
 
     async def reject(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""
         noting = Noting(actor, self._clock(), "rejected")
-        return await self._change(lambda c: rows.reject(c, fingerprint, noting))
+        return await self._change(lambda c: certificate_rows.reject(c, fingerprint, noting))
 
-    async def _change(self, work: Callable[[rows.Connection], T]) -> T:
+    async def _change(self, work: Callable[[Connection], T]) -> T:
         try:
             return await self._database.write(work, "certificates")
         finally:

@@ -7,7 +7,7 @@ Plain functions of a connection.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, false, select
@@ -16,10 +16,10 @@ from relay.model import Certificate, Entry, Origin
 from relay.model.key_change import KeyChange
 from relay.store import hash_chain
 from relay.store.schema import addresses, certificates
+from relay.store.statements import chunks
 
 MOST_ADDRESSES = 20
 """Of one certificate in the trace: somebody else chose how many it has."""
-CHUNK = 500
 
 _STANDING = (
     select(addresses.c.address, addresses.c.fingerprint)
@@ -114,12 +114,7 @@ def _difference(before: Certificate, after: Certificate) -> str:
 def _standing(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
     """Of each address, its certificates that count, the first one first."""
     found: dict[str, list[str]] = {}
-    for chunk in _chunks(sorted(keys)):
+    for chunk in chunks(sorted(keys)):
         for address, fingerprint in connection.execute(_STANDING.where(addresses.c.address.in_(chunk))):
             found.setdefault(address, []).append(fingerprint)
     return found
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]

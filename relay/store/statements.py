@@ -1,11 +1,27 @@
-"""Statements that put a row in its place whether or not there is one, in one step.
+"""What statements of several modules have in common.
 
-SQLite and PostgreSQL write them alike. SQLAlchemy has a construct for each, and neither reads the other's.
+Those that put a row in its place whether or not there is one do so in one step. SQLite and PostgreSQL write them alike;
+SQLAlchemy has a construct for each, and neither reads the other's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import TypeVar
+
 from sqlalchemy import Table, TextClause, bindparam, text
+
+T = TypeVar("T")
+CHUNK = 500
+"""Values in one IN list: SQLite allows 32,766 parameters, old ones 999."""
+
+
+def chunks(values: Collection[T]) -> Iterator[list[T]]:
+    """The values in lists of `CHUNK` at most."""
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
 
 
 def put(table: Table) -> TextClause:

@@ -192,7 +192,7 @@ def test_each_third_party_is_declared() -> None:
         ("keys.ldap.source", "store.Store"),
         ("keys.cache", "pipeline.outgoing"),
         ("keys.cache", "smtp.outlet"),
-        ("store.rows", "keys.resolver"),
+        ("store.certificate_rows", "keys.resolver"),
         ("openpgp.gnupg", "store"),
         ("pipeline.outgoing", "daemon.build"),
         ("pipeline.outgoing", "keys.resolver"),

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from lab.synthetic import certificate, entry
 from lab.waiting import until
+from sqlalchemy import Connection
 
 from relay.keys.keyring import Keyring
 from relay.model import Address, Found, NotFound, Outage
 from relay.model.errors import StoreError
-from relay.store import Store, rows
+from relay.store import Store, certificate_rows
 from relay.store.sqlite import WAL_OCTETS
 
 BOB = Address("bob@example.org")
@@ -200,14 +201,14 @@ async def test_a_read_that_is_cancelled_leaves_the_store_usable(tmp_path: Path) 
 async def test_a_write_that_is_cancelled_is_done_whole_and_not_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    midway, go, changed = threading.Event(), threading.Event(), rows._changed
+    midway, go, changed = threading.Event(), threading.Event(), certificate_rows._changed
 
-    def stop_midway(connection: rows.Connection) -> None:
+    def stop_midway(connection: Connection) -> None:
         midway.set()
         go.wait(60)
         changed(connection)
 
-    monkeypatch.setattr(rows, "_changed", stop_midway)
+    monkeypatch.setattr(certificate_rows, "_changed", stop_midway)
     async with await Store.open(tmp_path / "s.db") as store:
         writing = asyncio.create_task(store.certificates.upsert([entry(certificate(f"n{n}")) for n in range(2000)]))
         await until(midway.is_set)

@@ -9,20 +9,22 @@ import pytest
 from lab.synthetic import certificate, entry
 from sqlalchemy import Connection, event, select
 
-from relay.store import Selection, Store, rows, schema, trace_rows
+from relay.store import Selection, Store, schema, trace_rows
+from relay.store import certificate_queries as queries
 from relay.store.schema import tables
+from relay.store.statements import CHUNK
 
 BOB = certificate("bob")
 LOOKUPS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
-    "by address": (lambda c: rows.by_address(c, "bob@example.org"), {"state", "address", "certificate"}),
-    "by fingerprint": (lambda c: rows.by_fingerprints(c, [BOB.fingerprint]), {"certificate"}),
+    "by address": (lambda c: queries.by_address(c, "bob@example.org"), {"state", "address", "certificate"}),
+    "by fingerprint": (lambda c: queries.by_fingerprints(c, [BOB.fingerprint]), {"certificate"}),
     "by many fingerprints": (
-        lambda c: rows.by_fingerprints(c, [certificate(f"n{n}").fingerprint for n in range(rows.CHUNK)]),
+        lambda c: queries.by_fingerprints(c, [certificate(f"n{n}").fingerprint for n in range(CHUNK)]),
         {"certificate"},
     ),
-    "by key id": (lambda c: rows.search(c, BOB.primary.key_id), {"certificate"}),
-    "by a fingerprint's beginning": (lambda c: rows.search(c, BOB.fingerprint[:12]), {"certificate"}),
-    "whether anything has changed": (rows.token, {"state"}),
+    "by key id": (lambda c: queries.search(c, BOB.primary.key_id), {"certificate"}),
+    "by a fingerprint's beginning": (lambda c: queries.search(c, BOB.fingerprint[:12]), {"certificate"}),
+    "whether anything has changed": (queries.token, {"state"}),
 }
 
 

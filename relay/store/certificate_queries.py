@@ -1,0 +1,179 @@
+"""The SQL that reads certificates: plain functions of a connection, values in and out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, case, func, literal, or_, select, true
+
+from relay.model import Entry, Origin
+from relay.model.lookup import Proposal
+from relay.store.schema import addresses, approved, bindings, certificates, proposals, rejected, revokers, state
+from relay.store.sought import Sought
+from relay.store.statements import chunks
+from relay.store.verdict import load
+
+MOST_FOUND = 10
+"""Certificates that a search answers with."""
+TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
+
+_COLUMNS = certificates.c
+_ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
+_IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
+
+_STATE = select(state.c.value).where(state.c.name == TOKEN)
+# One row at least, so that the state comes with the answer "none".
+_BY_ADDRESS = (
+    select(_STATE.scalar_subquery().label("token"), *_ENTRY.selected_columns)
+    .select_from(
+        select(literal(1).label("one"))
+        .subquery()
+        .outerjoin(addresses, and_(true(), addresses.c.address == bindparam("wanted")))
+        .outerjoin(certificates, _COLUMNS.fingerprint == addresses.c.fingerprint)
+    )
+    .order_by(*_IMPORTED_FIRST, _COLUMNS.fingerprint)
+)
+
+
+class Number(NamedTuple):
+    """How many certificates there are of one kind."""
+
+    origin: str
+    proposed: bool
+    total: int
+    expired: int
+
+
+def token(connection: Connection) -> bytes | None:
+    """What tells this state of the certificates from any other; None: nothing was ever stored."""
+    return connection.execute(_STATE).scalar_one_or_none()
+
+
+def by_address(connection: Connection, address: str) -> tuple[bytes | None, tuple[Entry, ...]]:
+    """The token, and the certificates with this address in that very state."""
+    found = connection.execute(_BY_ADDRESS, {"wanted": address}).all()
+    return found[0].token, tuple(_entry(*entry) for _, *entry in found if entry[0] is not None)
+
+
+def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> dict[str, Entry]:
+    """Those that are known."""
+    found: dict[str, Entry] = {}
+    for chunk in chunks(fingerprints):
+        for row in connection.execute(_ENTRY.where(_COLUMNS.fingerprint.in_(chunk))):
+            entry = _entry(*row)
+            found[entry.certificate.fingerprint] = entry
+    return found
+
+
+def by_key_ids(connection: Connection, key_ids: Collection[str]) -> list[Entry]:
+    """Those that have one of these keys or subkeys, `MOST_FOUND` at most: all are read, in one pass."""
+    named = [_COLUMNS.verdict.contains(key_id, autoescape=True) for key_id in key_ids]
+    found = [_entry(*row) for row in connection.execute(_ENTRY.where(or_(*named)).limit(MOST_FOUND))] if named else []
+    return [entry for entry in found if any(one.key_id in key_ids for one in entry.certificate.components)]
+
+
+def claimed_by(connection: Connection, fingerprints: Collection[str]) -> list[Entry]:
+    """Those that carry an unverified revocation by one of these keys."""
+    found: dict[str, Entry] = {}
+    for chunk in chunks(fingerprints):
+        claimed = _ENTRY.join(revokers, revokers.c.fingerprint == _COLUMNS.fingerprint)
+        for row in connection.execute(claimed.where(revokers.c.revoker.in_(chunk))):
+            entry = _entry(*row)
+            found[entry.certificate.fingerprint] = entry
+    return list(found.values())
+
+
+def shared(connection: Connection, keys: Collection[str]) -> list[Entry]:
+    """All certificates of those addresses that several have."""
+    several: set[str] = set()
+    owner = addresses.alias("owner")
+    for chunk in chunks(keys):
+        counted = select(addresses.c.address).where(addresses.c.address.in_(chunk)).group_by(addresses.c.address)
+        wanted = select(owner.c.fingerprint).where(owner.c.address.in_(counted.having(func.count() > 1)))
+        several.update(connection.execute(wanted).scalars())
+    return list(by_fingerprints(connection, several).values())
+
+
+def search(connection: Connection, text: str) -> list[Entry]:
+    """By fingerprint, its beginning or a key id; nothing for any other text."""
+    digits = re.sub(r"\s", "", text).upper().removeprefix("0X")
+    if not re.fullmatch(r"[0-9A-F]{8,64}", digits):
+        return []
+    begins = and_(_COLUMNS.fingerprint >= digits, _COLUMNS.fingerprint < digits + "G")
+    match = or_(begins, _COLUMNS.key_id == digits) if len(digits) == 16 else begins
+    wanted = _ENTRY.where(match).order_by(_COLUMNS.fingerprint).limit(MOST_FOUND)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def page(connection: Connection, after: str, size: int, sought: Sought) -> list[Entry]:
+    """The next `size` of those that may be sought, by fingerprint."""
+    there = _ENTRY.where(_COLUMNS.fingerprint > after, *sought.conditions())
+    wanted = there.order_by(_COLUMNS.fingerprint).limit(size)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def expiring(connection: Connection, after: float, until: float) -> list[Entry]:
+    """Those whose time ends in between."""
+    wanted = _ENTRY.where(_COLUMNS.expires > after, _COLUMNS.expires <= until).order_by(_COLUMNS.expires)
+    return [_entry(*row) for row in connection.execute(wanted)]
+
+
+def proposed(connection: Connection, most: int) -> list[Proposal]:
+    """Those that wait for a person, the newest first."""
+    told = (proposals.c.first_seen, proposals.c.dkim_domain)
+    wanted = _ENTRY.add_columns(*told).outerjoin(proposals, proposals.c.fingerprint == _COLUMNS.fingerprint)
+    newest_first = wanted.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
+    return [_proposal(*row) for row in connection.execute(newest_first)]
+
+
+def counts(connection: Connection, now: float) -> list[Number]:
+    """One for each kind there is."""
+    over = func.count(case((_COLUMNS.expires <= now, 1)))
+    kinds = select(_COLUMNS.origin, _COLUMNS.proposed, func.count().label("total"), over.label("expired"))
+    return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
+
+
+def is_approved(connection: Connection, fingerprint: str) -> bool:
+    """Whether a person took it in place of an imported one."""
+    wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
+    return connection.execute(wanted).first() is not None
+
+
+def is_bound(connection: Connection, fingerprint: str) -> bool:
+    """Whether a binding names it."""
+    wanted = select(bindings.c.pattern).where(bindings.c.fingerprints.contains(fingerprint, autoescape=True))
+    return connection.execute(wanted.limit(1)).first() is not None
+
+
+def is_rejected(connection: Connection, fingerprint: str) -> bool:
+    """Whether a person rejected it."""
+    return bool(rejected_of(connection, [fingerprint]))
+
+
+def rejected_of(connection: Connection, fingerprints: Collection[str]) -> list[str]:
+    """Those among them that a person rejected."""
+    found: list[str] = []
+    for chunk in chunks(fingerprints):
+        found.extend(
+            connection.execute(select(rejected.c.fingerprint).where(rejected.c.fingerprint.in_(chunk))).scalars()
+        )
+    return found
+
+
+def _entry(  # noqa: PLR0913, PLR0917  a row
+    data: bytes,
+    verdict: str,
+    origin: str,
+    updated: int,
+    proposed: bool,  # noqa: FBT001  a row
+    version: int,
+) -> Entry:
+    return Entry(load(data, verdict), Origin(origin), updated, proposed, version)
+
+
+def _proposal(*row: Any) -> Proposal:  # noqa: ANN401  a row
+    *columns, first_seen, dkim_domain = row
+    entry = _entry(*columns)
+    return Proposal(entry, entry.updated if first_seen is None else first_seen, dkim_domain or "")
