@@ -68,10 +68,12 @@ def text(mail: EmailMessage) -> str:
 
 
 @contextmanager
-def pickup_site(settings: Mapping[str, Any] = {}, pickup: Mapping[str, Any] = {}) -> Iterator[Site]:
-    """Running; `dr.martin` is an own address."""
+def pickup_site(
+    settings: Mapping[str, Any] = {}, pickup: Mapping[str, Any] = {}, web: Mapping[str, Any] = {}
+) -> Iterator[Site]:
+    """Running; `dr.martin` is an own address. `web`: settings of the public service."""
     shown = {"pickup": {"organisation": "Hôpital Exemple"}}
-    with Sink() as sink, Sink() as mailbox, WebPublic(settings=shown) as web, Relay() as relay:
+    with Sink() as sink, Sink() as mailbox, WebPublic(web, shown) as service, Relay() as relay:
         relay.configure(
             {
                 **relay.settings,
@@ -83,16 +85,16 @@ def pickup_site(settings: Mapping[str, Any] = {}, pickup: Mapping[str, Any] = {}
                     "listen": [f"lmtp://127.0.0.1:{free_port()}"],
                     "reinject": f"smtp://127.0.0.1:{mailbox.port}",
                 },
-                "web": {"channel": f"unix:{web.socket}"},
-                "pickup": {"url": f"http://127.0.0.1:{web.http}", "phrase": "Le chat dort", **pickup},
+                "web": {"channel": f"unix:{service.socket}"},
+                "pickup": {"url": f"http://127.0.0.1:{service.http}", "phrase": "Le chat dort", **pickup},
                 **settings,
             }
         )
         relay.run("own", "create", "Hôpital Exemple")
         relay.run("own", "add", "--unlisted", DOCTOR)
-        web.start()
+        service.start()
         relay.start()
         try:
-            yield Site(relay, web, sink, mailbox)
+            yield Site(relay, service, sink, mailbox)
         finally:
             stop_agent(relay.keyring)

@@ -7,8 +7,6 @@ is 451 until the store is back, and then the rows that had to wait are written f
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from lab.bed import ANNA, BERTA, CARL, DEADLINES, RITA, Bed
+from lab.disk import fill, needs_root, small_disk
 from lab.mta import Mail
 from lab.nexthop import Say, ScriptedHop
 
@@ -24,8 +23,6 @@ FAILED = "451 4.3.0"
 OUTAGE = "451 4.4.3"
 OK = "250 2.0.0"
 MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mount and chattr need root")
 
 
 def write(bed: Bed, which: str) -> Mail:
@@ -116,31 +113,19 @@ def spoil(store: Path) -> bytes:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def keyring_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, where the keyring is to lie."""
-    folder = tmp_path / "keyring"
-    folder.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Leave no room."""
-    stuffing = folder / "stuffing"
-    with contextlib.suppress(OSError), stuffing.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(512))
-    return stuffing
+    with small_disk(tmp_path / "keyring", megabytes=1) as folder:
+        yield folder
 
 
 @needs_root
-async def test_the_disk_is_full(small_disk: Path) -> None:
+async def test_the_disk_is_full(keyring_disk: Path) -> None:
     """The first mail whose rows find no room keeps its true answer; the next is put off; later no row is missing."""
-    with Bed({"keyring": str(small_disk)}) as bed:
+    with Bed({"keyring": str(keyring_disk)}) as bed:
         async with bed.hop() as hop:
             for over, mail in each_by_each(bed):
-                stuffing = fill(small_disk)
+                stuffing = fill(keyring_disk)
                 mails = await until_it_shows(over, mail)
                 stuffing.unlink()
                 await all_end_well(hop, [(over, each) for each in mails])

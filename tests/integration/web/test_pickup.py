@@ -16,6 +16,7 @@ import pytest
 from lab import canary
 from lab.browser import browser, needs_browser, tab
 from lab.certificates import make_certificates
+from lab.disk import fill, needs_root, small_disk
 from lab.french_mail import PDF, PDF_NAME, SUBJECT, french_mail
 from lab.password_readers import read_gnupg
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site, text
@@ -301,6 +302,21 @@ def test_while_the_service_is_away_the_mail_waits(site: Site) -> None:
     finally:
         site.web.start()
     assert site.send(french_mail(DOCTOR, PATIENT)) == [250]
+
+
+@needs_root
+def test_while_the_services_disk_is_full_the_mail_waits(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=2) as disk:
+        database, channel = str(disk / "public.db"), {"channel": f"unix:{disk}/channel.sock"}
+        with pickup_site({"web": channel}, web={"public_database": database}) as site:
+            filler = fill(disk)
+            assert site.send(french_mail(DOCTOR, PATIENT)) == [451]
+            assert not site.sink.taken
+            assert site.relay.trace("--to", PATIENT)[-1]["reply"].startswith("451")
+
+            filler.unlink()
+            assert site.send(french_mail(DOCTOR, PATIENT)) == [250]
+            assert site.web.ask(site.link().removeprefix(site.url) + "/message").status == 200
 
 
 def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(site: Site) -> None:
