@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.lists import Listed
+from relay.config.paths import File, OthersSecret
 from relay.config.pickup import PageUrl
 from relay.config.sections import in_clear
-from relay.config.values import Directory, Duration, File, Kind, Listed, OthersSecret, Text
+from relay.config.values import Directory, Duration, Kind, Text
 from relay.model.console import Role
 from relay.model.endpoint import is_loopback
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from relay.config.model import Config
+from relay.config.paths import InDirectory
 from relay.config.sections import DEFAULT_SOURCES
-from relay.config.values import InDirectory
 from relay.config.yaml_tree import Path
 from relay.model.endpoint import Endpoint
 from relay.model.errors import AddressError

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, setting
-from relay.config.values import AsciiAddress, Host, Listed, Text, Where
+from relay.config.lists import Listed
+from relay.config.values import AsciiAddress, Host, Text, Where
 
 
 class SubjectTags(Section):

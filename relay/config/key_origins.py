@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from relay.config.base import Section, needed
-from relay.config.values import AtLeastOne, Fingerprint, Kind, MailDomain, Text
+from relay.config.lists import AtLeastOne
+from relay.config.values import Fingerprint, Kind, MailDomain, Text
 
 
 def _keyserver(text: str) -> str:

@@ -21,7 +21,7 @@ from relay.config.effective import deciding
 from relay.config.fault_messages import place_of, sentence
 from relay.config.key_names import meant
 from relay.config.model import Config
-from relay.config.values import Surroundings
+from relay.config.paths import Surroundings
 from relay.config.yaml_tree import Path, Tree, Value, dotted, pruned
 from relay.model.errors import ConfigError, Fault
 

@@ -14,26 +14,13 @@ from relay.config.console import ConsoleKeys
 from relay.config.enrol import EnrolKeys
 from relay.config.inbound import InboundKeys
 from relay.config.key_origins import AuthorityKeys
+from relay.config.lists import AtLeastOne, InOrder, Listed
 from relay.config.own import OwnKeys
+from relay.config.paths import DatabaseUrl, File, FolderToBe, SecretFile
 from relay.config.pickup import PickupKeys
 from relay.config.rules import RuleKeys
 from relay.config.sections import Deadlines, Log, LookupKeys, Notices, Sign, Tls
-from relay.config.values import (
-    AllowedNetwork,
-    AtLeastOne,
-    DatabaseUrl,
-    Duration,
-    File,
-    FolderToBe,
-    Host,
-    InOrder,
-    Listed,
-    NodeName,
-    Place,
-    SecretFile,
-    Size,
-    Where,
-)
+from relay.config.values import AllowedNetwork, Duration, Host, NodeName, Place, Size, Where
 from relay.config.web import Web
 from relay.model.endpoint import Endpoint, HttpPlace
 from relay.policy import DEFAULT_RULE, Rule

@@ -7,18 +7,10 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.lists import Listed
+from relay.config.paths import Existing, File, SecretFile
 from relay.config.sections import in_clear
-from relay.config.values import (
-    AllowedNetwork,
-    Directory,
-    Duration,
-    Existing,
-    File,
-    Listed,
-    MailDomain,
-    SecretFile,
-    Text,
-)
+from relay.config.values import AllowedNetwork, Directory, Duration, MailDomain, Text
 
 
 class SubkeyKeys(Section):

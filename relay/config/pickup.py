@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.base import Contradiction, Section, setting
-from relay.config.values import Duration, File, Kind, Size, Text
+from relay.config.paths import File
+from relay.config.values import Duration, Kind, Size, Text
 from relay.model.endpoint import is_loopback
 from relay.model.pickup import Handover
 from relay.model.public import LARGEST_OBJECT

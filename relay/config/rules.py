@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from relay.config.base import Contradiction, Section, needed, optional, setting
-from relay.config.values import FieldName, LeftOut, Pattern, Several, Text
+from relay.config.lists import Several
+from relay.config.values import FieldName, LeftOut, Pattern, Text
 from relay.policy import (
     DEFAULT_RULE,
     OPENED,

@@ -9,21 +9,18 @@ from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
 from relay.config.key_origins import Keyserver
+from relay.config.lists import AtLeastOne, Listed
+from relay.config.paths import File, Folder, SecretFile
 from relay.config.values import (
     AllowedNetwork,
     AsciiAddress,
-    AtLeastOne,
     Directory,
     Duration,
     DurationOrNone,
-    File,
     Filter,
-    Folder,
-    Listed,
     NamedMailbox,
     Pattern,
     Place,
-    SecretFile,
     Signer,
     Text,
 )

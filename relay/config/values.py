@@ -1,26 +1,21 @@
 """The types of the configuration's values: each is parsed from YAML and valid afterwards.
 
-Durations are seconds, sizes octets, paths absolute. `Kind` carries the words by which the reference names a
+Durations are seconds, sizes octets. `Kind` carries the words by which the reference names a
 type. A validator raises `ValueError` with a sentence for the person who wrote the file, and nothing else.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, InstanceOf
 
-from relay.config.base import Contradiction, Section
 from relay.config.yaml_tree import EMPTY
 from relay.model import Address, Mailbox
-from relay.model.database_url import PostgresqlUrl, is_postgresql
 from relay.model.endpoint import Endpoint, HostPort, HttpPlace, directory_url, host_name
 from relay.model.errors import AddressError
 from relay.policy import AddressPattern
@@ -34,9 +29,7 @@ _OCTETS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "K
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(ms|[smhdw])", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15}) ?([A-Za-z]*)", re.ASCII)
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
-_DATABASE = re.compile(r"sqlite(\+[a-z0-9]+)?://.+")
 _NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", re.ASCII)
-_RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+[a-z0-9]+)?:///)([^/].*)")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,100}")
 
 
@@ -45,18 +38,6 @@ class Kind:
     """What the reference calls a type."""
 
     words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What values need to know of the file they stand in; handed over as pydantic's context."""
-
-    folder: Path
-    """Relative paths begin here."""
-    unreadable: Callable[[Path, bool], int | None] = lambda _path, _is_folder: None
-    """The errno for a file (or folder) that cannot be read. This and `exposed` look outside, and are the loader's."""
-    exposed: Callable[[Path], bool] = lambda _path: False
-    """Whether users who are neither the owner nor of the group may read or write the file."""
 
 
 def duration(value: object) -> float:
@@ -140,22 +121,6 @@ def _ascii_address(text: str) -> Address:
     return address if address.is_ascii else Address(f"{address.local}@{address.domain}")
 
 
-@dataclass(frozen=True, slots=True)
-class InDirectory:
-    """`{ldap: N}`: that entry of `lookup.ldap`."""
-
-    number: int
-
-
-def _existing(value: object, info: ValidationInfo) -> Path | InDirectory:
-    if not isinstance(value, dict):
-        return _readable_file(_absolute(value, info), info)
-    number = value.get("ldap")
-    if set(value) != {"ldap"} or not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise ValueError("has to be a file, or {ldap: N} with the number of an entry of lookup.ldap, from 0")
-    return InDirectory(number)
-
-
 def _signer(text: str) -> str:
     """Upper-case fingerprint, or an address as it came."""
     if "@" in text:
@@ -200,81 +165,6 @@ def _given(value: object) -> object:
     return value
 
 
-def _several(value: object) -> object:
-    """One value is a list of one; lists become tuples, which stay as they are."""
-    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple | dict) else (value,)
-
-
-def _listed(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
-    if twice is not None:
-        which = "" if isinstance(values[twice], Section) else f"“{values[twice]}” "  # a section's place says which
-        raise Contradiction(twice, f"{which}stands twice")
-    return values
-
-
-def _absolute(value: object, info: ValidationInfo) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError("has to be a path")
-    return info.context.folder / value if isinstance(info.context, Surroundings) else Path(value)
-
-
-def _readable(path: Path, info: ValidationInfo, *, folder: bool, excused: Container[int] = ()) -> Path:
-    why = info.context.unreadable(path, folder) if isinstance(info.context, Surroundings) else None
-    if why is not None and why not in excused:
-        raise ValueError(f"{path} cannot be read: {os.strerror(why)}")
-    return path
-
-
-def _readable_file(path: Path, info: ValidationInfo) -> Path:
-    return _readable(path, info, folder=False)
-
-
-def _private_file(path: Path, info: ValidationInfo) -> Path:
-    """A group may read it: systemd gives credentials to a service by an access list, which shows as the group's."""
-    _readable_file(path, info)
-    if isinstance(info.context, Surroundings) and info.context.exposed(path):
-        raise ValueError(f"{path} can be read by others: chmod 600 it")
-    return path
-
-
-def _others_secret(path: Path, info: ValidationInfo) -> Path:
-    """For another process of ours, whose user alone may read it: this one need not."""
-    _readable(path, info, folder=False, excused=(errno.EACCES,))
-    if isinstance(info.context, Surroundings) and info.context.exposed(path):
-        raise ValueError(f"{path} can be read by others: chmod 600 it")
-    return path
-
-
-def _readable_folder(path: Path, info: ValidationInfo) -> Path:
-    return _readable(path, info, folder=True)
-
-
-def _possible_folder(path: Path, info: ValidationInfo) -> Path:
-    """Made where it is not there; where it is another user's, that has a sentence of its own."""
-    return _readable(path, info, folder=True, excused=(errno.ENOENT, errno.EACCES))
-
-
-def _database(value: object, info: ValidationInfo) -> str:
-    if isinstance(value, str) and is_postgresql(value):
-        PostgresqlUrl.parse(value)
-        return value
-    if not isinstance(value, str) or not _DATABASE.fullmatch(value) or ":memory:" in value:
-        raise ValueError("a database is sqlite:///file or postgresql://user@host/name, and outlives a restart")
-    relative = _RELATIVE_SQLITE.fullmatch(value)
-    if relative and isinstance(info.context, Surroundings):
-        return f"{relative[1]}{info.context.folder / relative[2]}"
-    return value
-
-
-def _database_or_file(value: object, info: ValidationInfo) -> str | Path:
-    return _database(value, info) if isinstance(value, str) and "://" in value else _absolute(value, info)
-
-
 def _node(text: str) -> str:
     if not _NODE.fullmatch(text):
         raise ValueError("a node's name has 1 to 64 letters, digits, dots and hyphens")
@@ -299,21 +189,7 @@ Signer = Annotated[str, _text(_signer), Kind("fingerprint or address")]
 Fingerprint = Annotated[str, _text(_fingerprint), Kind("fingerprint")]
 MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
-DatabaseUrl = Annotated[str, BeforeValidator(_database), Kind("URL")]
-DatabasePlace = Annotated[str | InstanceOf[Path], BeforeValidator(_database_or_file), Kind("path or URL")]
 NodeName = Annotated[str, _text(_node), Kind("name")]
-File = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_file), Kind("file")]
-Existing = Annotated[
-    InstanceOf[Path] | InstanceOf[InDirectory], BeforeValidator(_existing), Kind("file, or `{ldap: N}`")
-]
-SecretFile = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_private_file), Kind("file")]
-OthersSecret = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_others_secret), Kind("file")]
-Folder = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_readable_folder), Kind("folder")]
-FolderToBe = Annotated[InstanceOf[Path], BeforeValidator(_absolute), AfterValidator(_possible_folder), Kind("path")]
 
 LeftOut = Annotated[T | None, BeforeValidator(_given)]
 """None where the key is left out (its default is not validated); null is refused."""
-InOrder = Annotated[tuple[T, ...], BeforeValidator(_listed)]
-Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
-AtLeastOne = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_distinct), Field(min_length=1)]
-Several = Annotated[tuple[T, ...], BeforeValidator(_several), AfterValidator(_distinct), Field(min_length=1)]

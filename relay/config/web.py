@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.config.base import Section, needed, setting
-from relay.config.values import AllowedNetwork, DatabasePlace, File, Listed, WebPlace
+from relay.config.lists import Listed
+from relay.config.paths import DatabasePlace, File
+from relay.config.values import AllowedNetwork, WebPlace
 
 
 class ChannelTls(Section):

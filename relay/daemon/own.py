@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from relay.config import Config
-from relay.config.values import InDirectory
+from relay.config.paths import InDirectory
 from relay.daemon.engines import passphrase, sequoia
 from relay.daemon.jobs.own_keys import OwnKeysJob
 from relay.keys.factory import directory

@@ -7,8 +7,8 @@ import yaml
 
 from relay.config import Config, load, parse
 from relay.config.key_names import every_key
+from relay.config.paths import Surroundings
 from relay.config.reference import markdown
-from relay.config.values import Surroundings
 from relay.policy import Encryption, Rule
 
 ROOT = Path(__file__).parents[3]
