@@ -86,6 +86,15 @@ def _nobody_inside(config: Config) -> Iterator[Problem]:
         yield ("inbound", "listen"), "there are no own addresses whose mail could be opened: name your domains in own"
 
 
+def _keys_by_mail(config: Config) -> Iterator[Problem]:
+    if config.enrol.mail is None:
+        return
+    if not config.inbound.listen:
+        yield ("enrol", "mail"), "no mail comes in: give inbound.listen and inbound.reinject, or take mail out"
+    elif config.enrol.mail.domain not in config.own.domains:
+        yield ("enrol", "mail"), "it is no address of ours: name one of a domain in own.domains"
+
+
 def _return_path(config: Config) -> Iterator[Problem]:
     try:
         ReturnPath(config.own.domains, config.inbound.return_path)
@@ -235,6 +244,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"listen", "reinject", "inbound"}), _loop),
     (frozenset({"inbound", "own"}), _nobody_inside),
     (frozenset({"inbound", "own"}), _return_path),
+    (frozenset({"inbound", "own", "enrol"}), _keys_by_mail),
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),

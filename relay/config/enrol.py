@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from relay.config.base import Contradiction, Section, setting
 from relay.config.pickup import PageUrl
+from relay.config.values import AsciiAddress
 
 Many = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -24,18 +25,24 @@ class EnrolBudget(Section):
 class EnrolKeys(Section):
     """Keys that correspondents send in themselves."""
 
+    mail: AsciiAddress | None = setting(
+        None,
+        "Where correspondents mail their keys: `cles@hopital.example`, an address of ours whose mail comes over "
+        "`inbound`; null: off.",
+    )
     web: PageUrl | None = setting(
         None, "The public address of `web public`, such as `https://cles.hopital.example`: its page /keys; null: off."
     )
     invite: bool = setting(
-        default=False, why="A held mail invites its recipient to give a key on that page: once a week at most."
+        default=False,
+        why="A held mail invites its recipient to give a key on that page or by mail: once a week at most.",
     )
     budget: EnrolBudget = setting({}, "How many challenges may be mailed in a day.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.invite and self.web is None:
-            raise Contradiction("invite", "there is no page to be invited to: give web, or take invite out")
+        if self.invite and self.web is None and self.mail is None:
+            raise Contradiction("invite", "there is no way to give a key: give web or mail, or take invite out")
         return self
 
     @property

@@ -100,7 +100,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     channel = build_channel(config)
     encryptor = Encryptor(engine, hostname(config), in_pool)
     enrolment = EnrolmentParts(config, store, encryptor, outlet, signers, channel)
-    incoming = build_incoming(config, persistence, resolver, hostname(config), notices)
+    incoming = build_incoming(config, persistence, resolver, hostname(config), notices, enrolment.desk())
     readers = pickup_events.handlers(config, store, incoming.pipeline if incoming else None)
     link = build_link(config, store, {**readers, **enrolment.handlers()}, channel)
     pipeline = Pipeline(

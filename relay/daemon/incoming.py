@@ -20,6 +20,7 @@ from relay.model.return_path import ReturnPath
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.incoming_mail import MailMaker, Tags
+from relay.pipeline.key_mail import KeyDesk, KeyMails
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.receive import Receiver
@@ -37,26 +38,33 @@ class IncomingComponents:
     outlet: SmtpOutlet
 
 
-def build_incoming(
-    config: Config, persistence: Persistence, resolver: Resolver, hostname: str, notices: Notices
+def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
+    config: Config,
+    persistence: Persistence,
+    resolver: Resolver,
+    hostname: str,
+    notices: Notices,
+    desk: KeyDesk | None = None,
 ) -> IncomingComponents | None:
-    """The incoming way, around the open store."""
+    """The incoming way, around the open store; `desk` takes what comes to `enrol.mail`."""
     place = config.inbound.reinject
     if place is None or not config.inbound.listen:
         return None
     outlet = build_outlet(config, place)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
     authserv_id = config.inbound.authserv_id or hostname
+    treater = build_treater(config, persistence.store, resolver)
     path, opened_mail = ReturnPath(config.own.domains, config.inbound.return_path), persistence.store.opened_mail
     pipeline = IncomingPipeline(
         receiver=Receiver(persistence.ledger, persistence.audit, incoming=True, authserv_id=authserv_id),
-        treater=build_treater(config, persistence.store, resolver),
+        treater=treater,
         maker=build_maker(config, hostname),
         envelopes=ReturnPaths(path, opened_mail, opened_mail),
         returns=Returns(path, opened_mail, notices, OwnNotices(persistence.store.ledger), next_hop),
         deliverer=Deliverer(next_hop),
         audit=persistence.audit,
         authserv_id=authserv_id,
+        key_mails=_key_mails(config, treater, desk, authserv_id),
     )
     return IncomingComponents(pipeline, outlet)
 
@@ -78,6 +86,11 @@ def build_treater(config: Config, store: Store, resolver: Resolver) -> Treater:
     opener, in_pool = build_opener(config)
     own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
     return Treater(opener, store.own_keys, KnownSigners(store.certificates, resolver, own, store.bindings), in_pool)
+
+
+def _key_mails(config: Config, treater: Treater, desk: KeyDesk | None, authserv_id: str) -> KeyMails | None:
+    address = config.enrol.mail
+    return KeyMails(address, desk, treater.opener, treater.register, authserv_id) if address and desk else None
 
 
 def _tags(tags: SubjectTags | None) -> Tags:

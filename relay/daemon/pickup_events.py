@@ -104,10 +104,14 @@ def handlers(config: Config, store: Store, incoming: IncomingPipeline | None) ->
     """What is done with readers' events."""
     if config.pickup.url is None:
         return {}
-    answers = replace(incoming, treater=_of_answers(incoming), envelopes=HeadersReturned()) if incoming else None
+    answers = _answers(incoming) if incoming else None
     service = Address(f"{SERVICE}@{_domain(config.pickup.host)}")
     found = PickupEvents(store.pickups, store.trace, answers, Answers(service, Language(config.notices.language)))
     return {EventKind.OPENED: found.opened, EventKind.ANSWER: found.answered}
+
+
+def _answers(incoming: IncomingPipeline) -> IncomingPipeline:
+    return replace(incoming, treater=_of_answers(incoming), envelopes=HeadersReturned(), key_mails=None)
 
 
 def _of_answers(incoming: IncomingPipeline) -> AnswerTreater:

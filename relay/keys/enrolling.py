@@ -1,8 +1,9 @@
 """Keys that correspondents send in: which need a proof, and what becomes of one that was proved.
 
 A new key, or a known one with another encryption subkey, needs a proof: else somebody's encryption subkey under an
-attacker's primary key would do. A later end or a revocation of a known key does not. Where an administrator imported
-another key for the address, a proved one is proposed. Raises `StoreError` and `EngineError`.
+attacker's primary key would do. One encryption subkey is proved at a time, the newest, and others that stand beside it
+are not taken. A later end or a revocation of a known key needs no proof. Where an administrator imported another key
+for the address, a proved one is proposed. Raises `StoreError` and `EngineError`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from relay.keys import narrowing
 from relay.keys.merge_policy import ATTEMPTS, CONTENDED, MergePolicy
 from relay.mail import packets
+from relay.mail.certificate_parts import without_subkeys
 from relay.model import Address, Certificate, Entry, Origin
 from relay.model.enrolment import Fate
 from relay.model.errors import OpenPgpError, StoreError
@@ -40,22 +42,25 @@ class Enrolling:
         self._clock = clock
 
     async def judge(self, octets: bytes, address: Address) -> Certificate | Fate:
-        """The certificate that needs a proof, cut down to this address; or what becomes of it at once."""
-        whole = await self._read(octets)
+        """The certificate that needs a proof, cut down to the address and one subkey; or what becomes of it at once."""
+        whole = await self.read(octets)
         if whole is None:
             return Fate.UNUSABLE
         if await self._certificates.is_rejected(whole.fingerprint):
             return Fate.REJECTED
-        if await self._needs_no_proof(whole, address):
-            await self._merge_policy.learn([whole])
-            return Fate.RENEWED
+        proved = await self._proved(whole, address)
         (cut,) = await narrowing.narrow([whole], address, self._examiner)
-        usable = isinstance(cut, Certificate) and cut.unusable(self._clock(), address) is None
-        return cut if usable and isinstance(cut, Certificate) else Fate.UNUSABLE
+        if not isinstance(cut, Certificate):
+            return Fate.UNUSABLE if proved is None else Fate.RENEWED
+        subkey = None if whole.primary.revoked else self._to_prove(cut, proved or frozenset())
+        if subkey is None:
+            return Fate.UNUSABLE if proved is None else Fate.RENEWED
+        alone = await self._without(cut, _encrypting(cut) - {subkey})
+        return alone if alone and alone.unusable(self._clock(), address) is None else Fate.UNUSABLE
 
     async def enrol(self, octets: bytes, address: Address) -> Fate:
         """Store the certificate, whose owner has the mailbox and the secret key; the one before is over."""
-        whole = await self._read(octets)
+        whole = await self.read(octets)
         if whole is None or await self._certificates.is_rejected(whole.fingerprint):
             return Fate.UNUSABLE
         (cut,) = await narrowing.narrow([whole], address, self._examiner)
@@ -71,8 +76,8 @@ class Enrolling:
                 return Fate.PROPOSED if entry.proposed else Fate.ENROLLED
         raise StoreError(CONTENDED)
 
-    async def _read(self, octets: bytes) -> Certificate | None:
-        """The one certificate in it."""
+    async def read(self, octets: bytes) -> Certificate | None:
+        """The one certificate in it; None: there is none, or there are several."""
         try:
             if len(list(packets.certificates(octets, MOST_PACKETS))) != 1:
                 return None
@@ -81,14 +86,38 @@ class Enrolling:
         (read,) = await self._examiner.examine([octets])
         return read if isinstance(read, Certificate) else None
 
-    async def _needs_no_proof(self, whole: Certificate, address: Address) -> bool:
-        """Whether it is known for this address, and is revoked now, or has no encryption subkey that is new."""
+    async def _proved(self, whole: Certificate, address: Address) -> frozenset[str] | None:
+        """What is known to be encrypted to for this address; None: the key is not known for it.
+
+        Whatever else a known key brings counts at once: a revocation, a later end.
+        """
         known = await self._certificates.by_fingerprint(whole.fingerprint)
         if known is None or (known.proposed and not whole.primary.revoked):
-            return False
-        if whole.primary.revoked:
-            return True
-        return address in known.certificate.addresses and _encrypting(whole) <= _encrypting(known.certificate)
+            return None
+        proved = _encrypting(known.certificate)
+        if news := await self._without(whole, _encrypting(whole) - proved):
+            await self._merge_policy.learn([news])
+        return proved if whole.primary.revoked or address in known.certificate.addresses else None
+
+    def _to_prove(self, cut: Certificate, proved: frozenset[str]) -> str | None:
+        """The component that a challenge is encrypted to: what else it may be encrypted to is not taken.
+
+        Somebody else's subkey may stand beside it, whose owner would read the challenge.
+        """
+        usable = cut.encryption_components(self._clock())
+        new = [component for component in usable if component.fingerprint not in proved]
+        if cut.primary in new:  # it cannot be left out
+            return cut.fingerprint
+        return max(new, key=lambda component: component.created).fingerprint if new else None
+
+    async def _without(self, certificate: Certificate, subkeys: frozenset[str]) -> Certificate | None:
+        """The certificate without these subkeys, never judged more mildly."""
+        subkeys -= {certificate.fingerprint}
+        if not subkeys:
+            return certificate
+        (cut,) = await self._examiner.examine([without_subkeys(certificate.data, subkeys)])
+        judged = narrowing.strictest(certificate, cut)
+        return judged if isinstance(judged, Certificate) else None
 
     async def _entry(self, known: Entry | None, cut: Certificate, address: Address, beside: list[Entry]) -> Entry:
         now = int(self._clock())

@@ -4,6 +4,8 @@
   once, and so does a renewal. `LearningExaminer` does this for everything that a source has examined.
 - A source speaks for the address it was asked for: it adds no other address to a stored certificate, and not that one
   either where an administrator imported another certificate for it.
+- A key whose owner proved to have its encryption subkey (`enrolled`) gets another one by a new proof or from the
+  address's own directory, and not from whoever publishes the same key elsewhere.
 - A certificate the store does not have is stored with its origin, usable or not, and counts from then on. A usable one
   replaces what the same source brought for this address alone before.
 - Where an administrator imported one for the address, no other is used without being approved: while the imported one
@@ -24,6 +26,7 @@ from weakref import WeakValueDictionary
 
 from relay.keys.narrowing import bounded
 from relay.keys.wrapped_examiner import WrappedExaminer
+from relay.mail.certificate_parts import without_subkeys
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
@@ -33,6 +36,8 @@ from relay.telemetry import events
 from relay.telemetry.events import Event
 
 ATTEMPTS = 5
+_DIRECTORIES = frozenset({Origin.LDAP, Origin.WKD})
+"""Where the domain itself says what its addresses are encrypted to."""
 CONTENDED = "another process is changing this key"
 
 
@@ -68,7 +73,9 @@ class MergePolicy:
         async with self._turn(certificate):
             for _ in range(ATTEMPTS):
                 joins = () if await self._stands_before(certificate, address) else (address,)
-                if await self._merged(certificate, joins) and await self._kept(certificate, origin, address):
+                speaks = origin in _DIRECTORIES
+                merged = await self._merged(certificate, joins, subkeys=speaks)
+                if merged and await self._kept(certificate, origin, address):
                     return
         raise StoreError(CONTENDED)
 
@@ -170,8 +177,11 @@ class MergePolicy:
             if entry.origin is origin and set(entry.certificate.shown_addresses) <= {address}:
                 await self._certificates.remove_fetched(entry.certificate.fingerprint, entry.version)
 
-    async def _merged(self, news: Certificate, joins: Collection[Address] = ()) -> bool:
-        """Only addresses that it has already, and those in `joins`, come from the news."""
+    async def _merged(self, news: Certificate, joins: Collection[Address] = (), *, subkeys: bool = False) -> bool:
+        """Only addresses that it has already, and those in `joins`, come from the news.
+
+        Without `subkeys`, a key whose owner proved to have its encryption subkey gets no other one.
+        """
         known = (await self._certificates.by_fingerprints([news.fingerprint])).get(news.fingerprint)
         if known is None:
             return True
@@ -179,7 +189,11 @@ class MergePolicy:
         shown = {*before.shown_addresses, *joins}
         merged: Certificate | Unreadable = news
         if before.data != news.data:
-            merged = await self._examiner.merge(before.data, self._narrow(news.data, shown))
+            brought = self._narrow(news.data, shown)
+            unproved = _new_subkeys(news, before) if known.origin is Origin.ENROLLED and not subkeys else frozenset()
+            merged = await self._examiner.merge(
+                before.data, without_subkeys(brought, unproved) if unproved else brought
+            )
         if isinstance(merged, Unreadable):
             raise EngineError("two states of one certificate could not be merged")
         merged = merged.showing(shown).revoked_as(before)
@@ -222,6 +236,11 @@ class LearningExaminer(WrappedExaminer):
         except StoreError as error:
             raise EngineError("the store does not take what was found") from error
         return verdicts
+
+
+def _new_subkeys(news: Certificate, before: Certificate) -> frozenset[str]:
+    known = {component.fingerprint for component in before.components}
+    return frozenset(one.fingerprint for one in news.components if one.encrypts) - known
 
 
 def _vouched(stored: Origin, certificate: Certificate, origin: Origin, address: Address) -> Origin:

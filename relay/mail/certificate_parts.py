@@ -69,10 +69,10 @@ def joined(whole: Parts) -> bytes:
 
 
 @lru_cache(maxsize=1000)
-def signing_part(certificate: bytes, others: frozenset[str]) -> bytes:
-    """A certificate without the subkeys of these fingerprints: what is needed of one to sign."""
+def without_subkeys(certificate: bytes, subkeys: frozenset[str]) -> bytes:
+    """A certificate without the subkeys of these fingerprints."""
     whole = parts(certificate)
-    gone = [part for part in whole if part[0] == packets.PUBLIC_SUBKEY and fingerprint(part[1]) in others]
+    gone = [part for part in whole if part[0] == packets.PUBLIC_SUBKEY and fingerprint(part[1]) in subkeys]
     return joined({part: bodies for part, bodies in whole.items() if part not in gone})
 
 

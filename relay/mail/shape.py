@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-from relay.mail import ciphertext, headers, mime
+from relay.mail import ciphertext, headers, mime, program_mail
 from relay.mail.ciphertext import INLINE, PGP_MIME, S_MIME
 from relay.mail.headers import Head
 from relay.mail.mime import ContentType, Part
@@ -27,7 +27,6 @@ _SIGNATURES = {
     b"application/pkcs7-signature": S_MIME,
     b"application/x-pkcs7-signature": S_MIME,
 }
-_BULK = frozenset({"bulk", "junk", "list"})
 
 
 class Protection(StrEnum):
@@ -66,7 +65,7 @@ def shape_of(content: bytes) -> Shape:
         protection_kind=encrypted[0].kind if encrypted else signed,
         key_ids=tuple(one.key_ids for one in encrypted),
         doubt=survey.doubt,
-        automatic=_automatic(survey.whole.head),
+        automatic=program_mail.automatic(survey.whole.head),
         calendar=not _CALENDARS.isdisjoint(claims),
         tnef=not _TNEF.isdisjoint(claims) or any(_names_tnef(part.head) for part, _ in survey.leaves),
     )
@@ -94,18 +93,3 @@ def _names_tnef(head: Head) -> bool:
     naming = (field for field in head.fields if field.name in {"content-type", "content-disposition"})
     short = (headers.decoded(field) for field in naming if len(field.raw) <= mime.MAX_CONTENT_TYPE)
     return any(_TNEF_NAME.search(unquote(_CONTINUED.sub("", value))) for value in short)
-
-
-def _automatic(head: Head) -> bool:
-    submitted = [_first_word(field.value) for field in headers.all(head, "auto-submitted")]
-    precedence = [_first_word(field.value) for field in headers.all(head, "precedence")]
-    return (
-        any(word != "no" for word in submitted)
-        or not _BULK.isdisjoint(precedence)
-        or headers.first(head, "list-id") is not None
-    )
-
-
-def _first_word(value: str) -> str:
-    """The keyword before parameters and comments (RFC 3834 section 5)."""
-    return value.replace(";", " ").replace("(", " ").strip().partition(" ")[0].lower()

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.model.address import Address
+from relay.model.certificate import Certificate
 
+TOKEN_OCTETS = 24
+"""Of the tokens in challenges and invitations; in base64 (RFC 4648 section 5) they have 32 letters."""
 VALID = 2 * 86400.0
 """Seconds in which a challenge may be answered."""
 
@@ -29,6 +32,12 @@ class Fate(StrEnum):
     """As many challenges were mailed to the address, to its domain or in all as may be in a day."""
     UNKNOWN = "unknown"
     """What was confirmed is no challenge that is open."""
+    UNPROVED = "unproved"
+    """A reply names an open challenge, and is not signed by its key."""
+    UNALIGNED = "unaligned"
+    """A key came by a mail that its author's domain has not signed."""
+    AUTOMATIC = "automatic"
+    """A program sent the mail with the key: nothing is answered."""
     REFUSED = "refused"
     """Whoever has the address wants no more invitations."""
 
@@ -56,3 +65,11 @@ class Budget:
     address: int
     domain: int
     all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """A challenge that is open, and its key."""
+
+    enrolment: Enrolment
+    certificate: Certificate

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from relay.mail import autocrypt
 from relay.mail.author import author as author_of
-from relay.mail.certificate_parts import signing_part
+from relay.mail.certificate_parts import without_subkeys
 from relay.mail.headers import Field, Head
 from relay.mail.received import Network, came_from_outside, stands_within
 from relay.model import Address, Inbound, Signer
@@ -69,7 +69,7 @@ class Authors:
         line = autocrypt.field(address, key.data, key.subkeys[-1].fingerprint) if self.announced else b""
         announcement = Announcement(line, address, self.announced_on_clear) if line else None
         decrypting = frozenset(subkey.fingerprint for subkey in key.subkeys)
-        return Author(Signer(key.fingerprint, signing_part(key.data, decrypting)), announcement)
+        return Author(Signer(key.fingerprint, without_subkeys(key.data, decrypting)), announcement)
 
     def sender(self, inbound: Inbound, head: Head) -> Address | None:
         """Whose own key would sign; None: nobody's, because it is not sure who wrote the mail."""

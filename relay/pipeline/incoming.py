@@ -19,6 +19,7 @@ from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Message
 from relay.pipeline.grouping import MOST_PASSED, Group
 from relay.pipeline.incoming_mail import MailMaker, Treated
+from relay.pipeline.key_mail import KeyMails
 from relay.pipeline.letter import Letter, read
 from relay.pipeline.opened_envelope import OpenedEnvelopes
 from relay.pipeline.receive import Receiver
@@ -41,6 +42,8 @@ class IncomingPipeline:
     deliverer: Deliverer
     audit: Audit
     authserv_id: str
+    key_mails: KeyMails | None = None
+    """None: no address takes keys."""
 
     def begin(self, inbound: Inbound) -> Attempt:
         """An attempt at delivering this mail; its `replies` run the story."""
@@ -54,6 +57,8 @@ class IncomingPipeline:
                 return
             returned = await self.returns.take(transaction)
             letter = await document.run(read, transaction.inbound.content, self.authserv_id)
+            if self.key_mails:
+                returned |= await self.key_mails.take(attempt, letter, document)
             wanted = transaction.open
             treated = await self.treater.treat(transaction, letter, document, lease)
             document.close()

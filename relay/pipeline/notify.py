@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from relay.mail.notice import Kind, Notices, Told
-from relay.model import Address, Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
+from relay.model import Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
 from relay.model.errors import NextHopError
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.facts import Facts
 from relay.pipeline.next_hop import NextHop
+from relay.pipeline.ports import Asking
 from relay.pipeline.transaction import Transaction
 from relay.policy import Telling
 from relay.telemetry.events import Event, unforeseen
-
-
-class Asking(Protocol):
-    """Asks those for whom a mail is held to give us their key."""
-
-    async def ask(self, recipient: Address) -> bool:
-        """Whether this person has been asked, now or lately. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,11 @@ class Finding:
         """What the mail is made of that leaves."""
         return Inside(self.structural, self.body, self.subject)
 
+    @property
+    def entity(self) -> bytes:
+        """What was opened, as a MIME entity."""
+        return b"".join([*(one.line for one in self.structural), b"\r\n", self.body])
+
 
 OpenInPool = Callable[[OpenJob, Document], Awaitable[Finding | Reason]]
 """Does a job in a process of the pool."""

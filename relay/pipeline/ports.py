@@ -1,4 +1,4 @@
-"""What the pipeline and the sources of keys need from outside: sixteen ports of one to four methods each.
+"""What the pipeline and the sources of keys need from outside: seventeen ports of one to four methods each.
 
 An implementation translates its library's exceptions into `relay.model.errors` and raises nothing else.
 """
@@ -222,3 +222,10 @@ class CodeHook(Protocol):
 
     async def hand_over(self, recipient: Address, code: str) -> bool:
         """Whether it says that it did. Never raises."""
+
+
+class Asking(Protocol):
+    """Asks those for whom a mail is held to give us their key."""
+
+    async def ask(self, recipient: Address) -> bool:
+        """Whether this person has been asked, now or lately. Never raises."""

@@ -17,7 +17,7 @@ from lab.readers import READERS, read_gnupg, read_sequoia
 from lab.shared import Row, needs_certs, octets, public_half, table
 
 from relay.mail import packets
-from relay.mail.certificate_parts import signing_part
+from relay.mail.certificate_parts import without_subkeys
 from relay.model import Address, Certificate, Signer
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey
@@ -219,7 +219,7 @@ async def _own(home: tuple[Path, str, bytes]) -> list[OwnKey]:
 
 
 def signer_of(key: OwnKey) -> Signer:
-    return Signer(key.fingerprint, signing_part(key.data, frozenset(subkey.fingerprint for subkey in key.subkeys)))
+    return Signer(key.fingerprint, without_subkeys(key.data, frozenset(subkey.fingerprint for subkey in key.subkeys)))
 
 
 def who_signed(content: bytes, signature: bytes, *certificates: bytes) -> str:

@@ -18,14 +18,12 @@ from relay.daemon.enrolment.service_mail import ServiceMail, reachable
 from relay.keys.enrolling import Enrolling
 from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.model import Address, Certificate
-from relay.model.enrolment import VALID, Budget, Enrolment, Fate
+from relay.model.enrolment import TOKEN_OCTETS, VALID, Budget, Challenged, Enrolment, Fate
 from relay.model.errors import NextHopError
 from relay.model.public import ObjectKind, PublicObject
 from relay.store import Enrolments, Invitations
 from relay.telemetry import events
 from relay.telemetry.events import Event
-
-TOKEN_OCTETS = 24
 
 Publish = Callable[[PublicObject], Awaitable[None]]
 """Hands an open challenge to the public web service."""
@@ -33,7 +31,7 @@ Publish = Callable[[PublicObject], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """`take` a key, `confirm` its challenge."""
+    """`take` a key, `confirm` its challenge: `relay.pipeline.key_mail.KeyDesk`."""
 
     enrolling: Enrolling
     register: Enrolments
@@ -70,6 +68,20 @@ class Challenger:
         fate = Fate.UNKNOWN if address is None else Fate.REFUSED
         tell(fate, address.text if address else "")
         return fate
+
+    async def not_me(self, token: str) -> Fate:
+        """The same, by the token itself."""
+        return await self.refuse(digest(token))
+
+    async def named(self, token: str) -> Challenged | None:
+        """The open challenge with this token."""
+        one = await self.register.open(digest(token))
+        certificate = await self.enrolling.read(one.certificate) if one else None
+        return Challenged(one, certificate) if one and certificate else None
+
+    def note(self, fate: Fate, address: str) -> None:
+        """Count what becomes of nothing."""
+        tell(fate, address)
 
     async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
         judged = await self.enrolling.judge(key, address)

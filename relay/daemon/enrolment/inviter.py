@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay.daemon.enrolment.challenger import TOKEN_OCTETS, Publish, digest
+from relay.daemon.enrolment.challenger import Publish, digest
 from relay.daemon.enrolment.service_mail import ServiceMail, reachable
 from relay.keys.stored import StoredKeys
 from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.model import Address, Found, Lookup, Origin, Outage
-from relay.model.enrolment import Budget
+from relay.model.enrolment import TOKEN_OCTETS, Budget
 from relay.model.errors import NextHopError, RelayError
 from relay.model.public import ObjectKind, PublicObject
 from relay.store import Invitations
@@ -32,7 +32,7 @@ REFUSABLE = 90 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Inviter:
-    """`relay.pipeline.notify.Asking`."""
+    """`relay.pipeline.ports.Asking`."""
 
     stored_keys: StoredKeys
     register: Invitations

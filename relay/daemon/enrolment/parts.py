@@ -46,7 +46,7 @@ class EnrolmentParts:
         """What is done with what the page brings."""
         if self.config.enrol.web is None or self.channel is None:
             return {}
-        made = PageEvents(self._challenger())
+        made = PageEvents(self.desk())
         return {EventKind.KEY: made.sent_in, EventKind.CONFIRMED: made.confirmed, EventKind.REFUSED: made.refused}
 
     def inviter(self) -> Inviter | None:
@@ -71,7 +71,8 @@ class EnrolmentParts:
             return None
         return InvitationJob(store.trace, inviter, store.leases, self.config.notices.waits, min(every, EVERY))
 
-    def _challenger(self) -> Challenger:
+    def desk(self) -> Challenger:
+        """What takes keys and answers, by either way."""
         config, store = self.config, self.store
         examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
         return Challenger(
@@ -105,7 +106,9 @@ class EnrolmentParts:
         sender = config.notices.from_
         organisation = config.pickup.organisation or sender.name or sender.address.domain
         host = config.hostname or socket.getfqdn()
-        return EnrolmentLetters(Language(config.notices.language), sender, organisation, host, config.enrol.web or "")
+        return EnrolmentLetters(
+            Language(config.notices.language), sender, organisation, host, config.enrol.web or "", config.enrol.mail
+        )
 
     async def _signer(self) -> Signer | None:
         """Who signs our own mails: the own key of the address that notices are from, else `sign.default`."""

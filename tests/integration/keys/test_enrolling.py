@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from lab.correspondent import Correspondent
 
 from relay.keys.enrolling import Enrolling
 from relay.keys.merge_policy import MergePolicy
-from relay.model import Address, Certificate, Entry, Origin
+from relay.model import Address, Certificate, Component, Entry, Origin, Why
 from relay.model.enrolment import Fate
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.store import Store
@@ -39,6 +40,20 @@ class Bench:
     async def entries(self) -> dict[str, tuple[Origin, bool]]:
         found = await self.store.certificates.by_address(BOB)
         return {entry.certificate.fingerprint: (entry.origin, entry.proposed) for entry in found}
+
+    async def entry(self) -> Certificate:
+        (one,) = await self.store.certificates.by_address(BOB)
+        return one.certificate
+
+
+async def read(data: bytes) -> Certificate:
+    (found,) = await EXAMINER.examine([data])
+    assert isinstance(found, Certificate)
+    return found
+
+
+def encrypting(certificate: Certificate) -> list[Component]:
+    return [component for component in certificate.components if component.encrypts]
 
 
 @pytest.fixture
@@ -78,6 +93,43 @@ async def test_a_new_encryption_subkey_needs_a_proof_a_later_end_and_a_revocatio
     assert isinstance(await at.enrolling.judge(person.export(key), BOB), Certificate)
     encrypting = [c for c in (await at.store.certificates.by_address(BOB))[0].certificate.components if c.encrypts]
     assert len(encrypting) == 1, "the new subkey counts without a proof"
+
+
+async def test_beside_a_subkey_that_is_proved_no_other_one_comes_in(at: Bench, person: Correspondent) -> None:
+    """An attacker could bring one that is over, and prolong it later without a proof."""
+    key = person.new_key(f"Bob <{BOB}>", expires="10y")
+    person.gpg("--faked-system-time", "20240201T120000!", "--quick-add-key", key, "cv25519", "encr", "1d")
+    person.gpg("--quick-add-key", key, "cv25519", "encr")
+    whole = person.export(key)
+    assert await at.proved(whole) is Fate.ENROLLED
+    assert len(encrypting(await at.entry())) == 1
+    await MergePolicy(at.store.certificates, EXAMINER).learn([await read(whole)])
+    assert len(encrypting(await at.entry())) == 1, "who publishes the key elsewhere brings one that nobody proved"
+
+
+async def test_its_own_directory_brings_another_subkey(at: Bench, person: Correspondent) -> None:
+    key = person.new_key(f"Bob <{BOB}>", expires="10y")
+    assert await at.proved(person.export(key)) is Fate.ENROLLED
+    person.gpg("--quick-add-key", key, "cv25519", "encr")
+    news, merge_policy = await read(person.export(key)), MergePolicy(at.store.certificates, EXAMINER)
+    await merge_policy.keep(news, Origin.VKS, BOB)
+    assert len(encrypting(await at.entry())) == 1
+    await merge_policy.keep(news, Origin.WKD, BOB)
+    assert len(encrypting(await at.entry())) == 2
+
+
+async def test_a_revoked_subkey_counts_at_once_and_the_one_in_its_place_is_proved_first(
+    at: Bench, person: Correspondent
+) -> None:
+    key = person.new_key(f"Bob <{BOB}>", expires="10y")
+    assert await at.proved(person.export(key)) is Fate.ENROLLED
+    person.gpg("--command-fd", "0", "--edit-key", key, data=b"key 1\nrevkey\ny\n0\n\ny\nsave\n")
+    person.gpg("--quick-add-key", key, "cv25519", "encr")
+    judged = await at.enrolling.judge(person.export(key), BOB)
+    assert isinstance(judged, Certificate)
+    assert (await at.entry()).unusable(time.time()) is Why.SUBKEY_REVOKED
+    assert await at.enrolling.enrol(judged.data, BOB) is Fate.ENROLLED
+    assert (await at.entry()).unusable(time.time()) is None
 
 
 async def test_a_revocation_counts_at_once(at: Bench) -> None:

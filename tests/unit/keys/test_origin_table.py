@@ -34,7 +34,7 @@ BROUGHT = {"enrol", "harvest"}
 
 
 class PaperEnrolling(Enrolling):
-    async def _read(self, octets: bytes) -> Certificate | None:
+    async def read(self, octets: bytes) -> Certificate | None:
         return read(octets)
 
 

@@ -13,7 +13,7 @@ from lab.fakes import found, inbound
 from lab.outgoing import Bench
 
 from relay.mail import headers, mime, packets
-from relay.mail.certificate_parts import parts, signing_part
+from relay.mail.certificate_parts import parts, without_subkeys
 from relay.mail.fingerprints import fingerprint
 from relay.model import Address, Inbound, NotFound, Signer
 from relay.model.own import OwnKey, OwnSubkey
@@ -29,7 +29,7 @@ SUBKEY = next(fingerprint(body) for tag, body in parts(CERTIFICATE) if tag == pa
 OWN = OwnKey(
     Address(MARTIN), fingerprint(next(iter(parts(CERTIFICATE)))[1]), CERTIFICATE, (OwnSubkey(SUBKEY, 1, 2, ""),), 1
 )
-SIGNER = Signer(OWN.fingerprint, signing_part(CERTIFICATE, frozenset({SUBKEY})))
+SIGNER = Signer(OWN.fingerprint, without_subkeys(CERTIFICATE, frozenset({SUBKEY})))
 LETTER = f"From: Dr Martin <{MARTIN}>\r\nTo: b@there.example, c@there.example\r\nSubject: canary\r\n\r\nbody\r\n"
 
 

@@ -1,0 +1,153 @@
+"""Mail to the address for keys: keys are taken, challenges confirmed, and invitations refused (`enrol.mail`).
+
+A key counts where our MX says that its author's domain has signed the mail. A challenge is confirmed by a mail that
+names its token and is signed by its key: who names the token has read the challenge. What acts here goes no further;
+everything else, what a program sent too, goes on to the mailbox like any other mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay.mail import carried_keys, challenge_reply, dkim_evidence, program_mail
+from relay.mail.headers import Head
+from relay.mail.public_suffixes import is_public_suffix
+from relay.model import Address, Decision, Defer, Pass, replies
+from relay.model.enrolment import Challenged, Enrolment, Fate
+from relay.model.errors import RelayError
+from relay.model.opened import Entitled, Validity
+from relay.pipeline.attempt import Attempt
+from relay.pipeline.entitle import OwnRegister, entitled, may_open
+from relay.pipeline.letter import Letter
+from relay.pipeline.open import Finding, OpenJob, examined
+from relay.pipeline.ports import Opener
+from relay.pipeline.transaction import Transaction
+from relay.policy.dkim_coverage import Coverage, coverage
+from relay.process.pool import Document
+from relay.telemetry.events import Event, unforeseen
+
+RULE = "(keys by mail)"
+"""In the place of a rule's name."""
+LARGEST = 1 << 20
+"""Octets of a mail that is looked at."""
+TAKEN = frozenset({Fate.CHALLENGED, Fate.RENEWED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
+"""What ends here."""
+
+
+class KeyDesk(Protocol):
+    """Takes keys and answers. Everything raises `RelayError` for what is to come again."""
+
+    async def take(self, key: bytes, about: str, way: str) -> Fate:
+        """What becomes of a key for an address."""
+
+    async def named(self, token: str) -> Challenged | None:
+        """The open challenge with this token."""
+
+    async def confirm(self, one: Enrolment) -> Fate:
+        """What becomes of it, now that it is proved."""
+
+    async def not_me(self, token: str) -> Fate:
+        """Whoever got the invitation with this token wants no more."""
+
+    def note(self, fate: Fate, address: str) -> None:
+        """Count what becomes of nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMails:
+    """Takes them."""
+
+    address: Address
+    desk: KeyDesk
+    opener: Opener
+    register: OwnRegister
+    authserv_id: str
+
+    async def take(self, attempt: Attempt, letter: Letter, document: Document) -> dict[int, Decision]:
+        """Answer this address where the mail ends here; what was done."""
+        transaction, done = attempt.transaction, dict[int, Decision]()
+        for index in transaction.open:
+            if transaction.recipients[index].address == self.address:
+                done |= await self._take(transaction, index, letter, document)
+        await attempt.record_served([index for index in done if transaction.is_accepted(index)])
+        return done
+
+    async def _take(
+        self, transaction: Transaction, index: int, letter: Letter, document: Document
+    ) -> dict[int, Decision]:
+        id_ = transaction.inbound.id
+        try:
+            fate = await self._fate(transaction, letter, document)
+        except RelayError as error:
+            transaction.log.error(Event.FAILED, recipients=1, **unforeseen(error))
+            transaction.answer((index,), replies.failed(id_))
+            return {index: Defer(RULE, "it cannot be worked on now")}
+        if fate not in TAKEN:
+            return {}
+        transaction.answer((index,), replies.delivered(id_))
+        return {index: Pass(RULE, fate.value)}
+
+    async def _fate(self, transaction: Transaction, letter: Letter, document: Document) -> Fate | None:
+        """What becomes of it; None: it is an ordinary mail."""
+        content = document.octets
+        if len(content) > LARGEST:
+            return None
+        if transaction.inbound.envelope.sender is None or _is_automatic(letter.head):
+            if carried_keys.of_body(content):
+                self.desk.note(Fate.AUTOMATIC, letter.author.text if letter.author else "")
+            return None
+        if token := challenge_reply.refusal(letter.head):
+            return await self.desk.not_me(token)
+        keys = await self._entitled(letter)
+        text = await self._opened(content, keys) if keys else content
+        for token in challenge_reply.tokens(text):
+            if one := await self.desk.named(token):
+                return await self._confirmed(one, content, letter, keys)
+        return await self._sent_in(text, letter)
+
+    async def _entitled(self, letter: Letter) -> Entitled | None:
+        """The keys that open it; None: it is not encrypted, or not to this address."""
+        if not letter.encrypted:
+            return None
+        keys = await entitled(self.register, self.address, letter.key_ids)
+        return keys if may_open(keys, letter.key_ids, hidden=letter.hidden) else None
+
+    async def _opened(self, content: bytes, keys: Entitled) -> bytes:
+        found = await examined(self.opener, OpenJob(content, (), keys))
+        return found.entity if isinstance(found, Finding) else content
+
+    async def _confirmed(self, one: Challenged, content: bytes, letter: Letter, keys: Entitled | None) -> Fate:
+        if keys or letter.signed:
+            found = await examined(self.opener, OpenJob(content, (one.certificate,), keys))
+            signatures = found.signatures if isinstance(found, Finding) else ()
+            for each in signatures:
+                if each.validity is Validity.GOOD and each.fingerprint == one.enrolment.fingerprint:
+                    return await self.desk.confirm(one.enrolment)
+        self.desk.note(Fate.UNPROVED, one.enrolment.address.text)
+        return Fate.UNPROVED
+
+    async def _sent_in(self, text: bytes, letter: Letter) -> Fate | None:
+        """A mail with keys, for its author."""
+        keys = carried_keys.of_body(text)
+        if not keys:
+            return None
+        if letter.author is None or not self._is_signed(letter):
+            self.desk.note(Fate.UNALIGNED, letter.author.text if letter.author else "")
+            return Fate.UNALIGNED
+        fate = None
+        for key in keys:
+            fate = await self.desk.take(key, letter.author.text, "mail")
+            if fate in TAKEN:
+                break
+        return fate
+
+    def _is_signed(self, letter: Letter) -> bool:
+        """Whether our MX says that the author's domain has signed it."""
+        evidence = dkim_evidence.read(letter.head, self.authserv_id)
+        found = coverage(evidence, letter.author.domain if letter.author else "", is_public_suffix)
+        return isinstance(found, Coverage) and found.covers("from")
+
+
+def _is_automatic(head: Head) -> bool:
+    return program_mail.automatic(head) or program_mail.listed(head)

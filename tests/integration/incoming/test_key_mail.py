@@ -1,0 +1,183 @@
+"""Keys that are mailed to the address for keys, and answers to their challenges: with GnuPG and Sequoia's sq."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab.hospital import DR, MX, Hospital
+from lab.key_mails import KEYS, Writer, through_mx
+from lab.sink import Taken
+
+from relay.mail import armor
+
+BOB = "bob@example.org"
+Mail = Callable[[Writer], bytes]
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    settings = {
+        "enrol": {"mail": KEYS, "budget": {"address": 100, "domain": 100, "all": 100}},
+        "notices": {"from": "Hôpital <postmaster@front.example>"},
+    }
+    with Hospital("gnupg", settings) as made:
+        made.relay.run("own", "add", KEYS)
+        yield made
+
+
+@pytest.fixture
+def bob(hospital: Hospital) -> Iterator[Writer]:
+    hospital.sink.forget()
+    hospital.outside.forget()
+    for fingerprint in known(hospital):
+        hospital.relay.run("keys", "remove", fingerprint)
+    with Writer(BOB) as made:
+        yield made
+
+
+def known(hospital: Hospital) -> dict[str, str]:
+    return {
+        one["fingerprint"]: one["origin"] for one in json.loads(hospital.relay.run("keys", "list", "--json").stdout)
+    }
+
+
+def send(hospital: Hospital, mail: bytes, sender: str = BOB) -> None:
+    (answer,) = hospital.send(mail, KEYS, sender=sender)
+    assert answer.startswith("250"), answer
+
+
+def challenged(hospital: Hospital, mail: bytes) -> Taken:
+    send(hospital, mail)
+    (challenge,) = hospital.outside.taken
+    assert hospital.sink.taken == [], "it went on to the mailbox"
+    hospital.outside.forget()
+    return challenge
+
+
+def results(hospital: Hospital) -> list[str]:
+    return [event["result"] for event in hospital.relay.events if event["event"] == "enrolment"]
+
+
+def test_a_signed_reply_that_names_the_challenge_confirms(hospital: Hospital, bob: Writer) -> None:
+    challenge = challenged(hospital, through_mx(bob.key_mail()))
+    assert (challenge.sender, list(challenge.recipients)) == ("", [BOB])
+    text = bob.read(challenge)
+    assert bob.key[-4:] in text
+    assert known(hospital) == {}
+    send(hospital, through_mx(bob.signed_reply(bob.token(challenge))))
+    assert known(hospital) == {bob.key: "enrolled"}
+    assert hospital.sink.taken == []
+    assert hospital.outside.taken == []
+
+
+def test_a_reply_that_is_encrypted_to_our_address_confirms_too(hospital: Hospital, bob: Writer) -> None:
+    token = bob.token(challenged(hospital, through_mx(bob.key_mail())))
+    (block,) = armor.dearmor(hospital.relay.run("own", "show", KEYS).stdout)
+    send(hospital, through_mx(bob.encrypted_reply(token, block.data)))
+    assert known(hospital) == {bob.key: "enrolled"}
+
+
+def test_what_does_not_prove_both_confirms_nothing_and_goes_on_to_the_mailbox(hospital: Hospital, bob: Writer) -> None:
+    token = bob.token(challenged(hospital, through_mx(bob.key_mail())))
+    other = bob.new_key(f"<{BOB}>")
+    replies = [
+        bob.plain_reply(token),
+        bob.signed_reply(token, key=other),
+        bob.signed_reply("A" * 32),
+        bob.signed_reply(token[:-1] + "!"),
+        bob.signed_reply(token).replace(b"> confirm", b"> Confirm"),
+    ]
+    for count, reply in enumerate(replies, start=1):
+        send(hospital, through_mx(reply))
+        assert len(hospital.sink.taken) == count
+    assert known(hospital) == {}
+    assert hospital.outside.taken == []
+    send(hospital, through_mx(bob.signed_reply(token)))
+    assert known(hospital) == {bob.key: "enrolled"}
+
+
+NOT_TAKEN: dict[str, tuple[Mail, str]] = {
+    "not signed": (lambda bob: b"Received: from a by b; x\r\n" + bob.key_mail(), "unaligned"),
+    "a failed signature": (lambda bob: through_mx(bob.key_mail(), result="fail"), "unaligned"),
+    "another domain's": (lambda bob: through_mx(bob.key_mail(), "evil.example"), "unaligned"),
+    "a forged author": (lambda bob: through_mx(bob.key_mail(author="ann@other.example")), "unaligned"),
+    "two authors": (lambda bob: through_mx(bob.key_mail(author="bob@example.org, eve@example.org")), "unaligned"),
+    "results from below our MX": (
+        lambda bob: b"Received: from x by y; z\r\n" + through_mx(bob.key_mail()),
+        "unaligned",
+    ),
+    "l=": (lambda bob: through_mx(bob.key_mail()).replace(b"bh=xyz=;", b"bh=xyz=; l=1;"), "unaligned"),
+    "a program's": (lambda bob: through_mx(bob.key_mail("Auto-Submitted: auto-replied")), "automatic"),
+    "a list's": (lambda bob: through_mx(bob.key_mail("List-Id: <l.example.org>")), "automatic"),
+    "bulk": (lambda bob: through_mx(bob.key_mail("Precedence: bulk")), "automatic"),
+    "an own address": (
+        lambda bob: through_mx(bob.key_mail(author=DR), "hopital.example"),
+        "unusable",
+    ),
+    "a key for somebody else": (
+        lambda bob: through_mx(bob.key_mail(author="ann@example.org")),
+        "unusable",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TAKEN)
+def test_each_condition_that_is_violated_answers_nothing(hospital: Hospital, bob: Writer, case: str) -> None:
+    make, result = NOT_TAKEN[case]
+    send(hospital, make(bob))
+    assert results(hospital)[-1] == result
+    assert hospital.outside.taken == []
+    assert len(hospital.sink.taken) == 1
+    assert known(hospital) == {}
+
+
+def test_nothing_is_answered_to_the_null_sender(hospital: Hospital, bob: Writer) -> None:
+    send(hospital, through_mx(bob.key_mail()), sender="")
+    assert hospital.outside.taken == []
+    assert results(hospital)[-1] == "automatic"
+
+
+def test_nothing_that_the_sender_wrote_travels_in_the_challenge(hospital: Hospital, bob: Writer) -> None:
+    bob.gpg("--quick-add-uid", bob.key, "Buy canary pills http://spam.example <bob@example.org>")
+    text = bob.read(challenged(hospital, through_mx(bob.key_mail())))
+    for word in ("canary", "spam.example", "Greetings", "My key"):
+        assert word not in text
+
+
+def test_somebody_elses_encryption_subkey_makes_its_owner_read_a_challenge_that_confirms_nothing(
+    hospital: Hospital, bob: Writer, tmp_path: Path
+) -> None:
+    """An attacker binds the victim's subkey to a primary key of their own, with sq."""
+    with Writer("victim@example.org") as victim:
+        (tmp_path / "victim").write_bytes(victim.export(victim.key))
+        keygrip = subkey(victim)
+        (tmp_path / "mine").write_bytes(bob.gpg("--export-secret-keys", bob.key))
+        command = ["sq", "--force", "key", "adopt", "-r", "victim", "-k", keygrip, "-o", "adopted", "mine"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(["sq", "--force", "key", "extract-cert", "-o", "cert", "adopted"], cwd=tmp_path, check=True)
+        (block,) = armor.dearmor((tmp_path / "cert").read_bytes())
+        challenge = challenged(hospital, through_mx(bob.key_mail(key=block.data)))
+        token = victim.token(challenge)
+        with pytest.raises(subprocess.CalledProcessError):
+            bob.read(challenge)
+        hospital.sink.forget()
+        send(hospital, through_mx(victim.signed_reply(token)))
+        assert known(hospital) == {}
+        assert results(hospital)[-1] == "unproved"
+
+
+def subkey(person: Writer) -> str:
+    """The fingerprint of the encryption subkey."""
+    lines = person.gpg("--list-keys", "--with-colons", person.key).decode().splitlines()
+    at = max(index for index, line in enumerate(lines) if line.startswith("sub:"))
+    return next(line.split(":")[9] for line in lines[at:] if line.startswith("fpr:"))
+
+
+def test_its_own_results_are_believed_from_our_mx_alone(hospital: Hospital, bob: Writer) -> None:
+    forged = through_mx(bob.key_mail()).replace(MX.encode(), b"mx.evil.example", 1)
+    send(hospital, forged)
+    assert hospital.outside.taken == []
