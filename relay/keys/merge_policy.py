@@ -190,10 +190,9 @@ class MergePolicy:
         merged: Certificate | Unreadable = news
         if before.data != news.data:
             brought = self._narrow(news.data, shown)
-            unproved = _new_subkeys(news, before) if known.origin is Origin.ENROLLED and not subkeys else frozenset()
-            merged = await self._examiner.merge(
-                before.data, without_subkeys(brought, unproved) if unproved else brought
-            )
+            if known.origin is Origin.ENROLLED and not subkeys and (unproved := _new_subkeys(news, before)):
+                brought = without_subkeys(brought, unproved)
+            merged = await self._examiner.merge(before.data, brought)
         if isinstance(merged, Unreadable):
             raise EngineError("two states of one certificate could not be merged")
         merged = merged.showing(shown).revoked_as(before)
