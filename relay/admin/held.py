@@ -7,9 +7,12 @@ They are known from the trace: the last decision for a recipient is `hold`, and 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from relay.config import Config
+from relay.model.key_change import KeyChange
+from relay.process import postqueue
 from relay.store import Store
 
 
@@ -35,3 +38,14 @@ async def held(config: Config, store: Store) -> list[Held]:
         Held(row.queue_id, row.sender, row.recipient, row.rule, row.reason, first, first + waits)
         for first, row in await store.trace.held(time.time() - waits)
     ]
+
+
+async def send_again(config: Config, store: Store, queue_ids: Collection[str], actor: str) -> list[Held]:
+    """Have Postfix try these held mails now; those that it was asked for. `actor` asks, which the trace keeps."""
+    mails = [mail for mail in await held(config, store) if mail.queue_id in queue_ids]
+    asked = set(await postqueue.flush(dict.fromkeys(mail.queue_id for mail in mails)))
+    sent = [mail for mail in mails if mail.queue_id in asked]
+    now = time.time()
+    told = [KeyChange(now, actor, mail.recipient, "", "", f"held mail {mail.queue_id} tried again") for mail in sent]
+    await store.trace.write([change.record() for change in told])
+    return sent

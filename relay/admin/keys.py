@@ -19,6 +19,8 @@ from relay.model.lookup import Proposal
 from relay.store import Sought, Store
 
 MOST_PROPOSALS = 10_000
+MOST_READ = 1_000
+"""Keys that a search reads."""
 MOST_NAMED = 5
 """Patterns that a sentence names."""
 
@@ -85,6 +87,27 @@ async def every(store: Store, wanted: Filter | None = None, sort: str = "address
     return sorted(found, key=SORTS[sort])
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """The first of those that were looked for."""
+
+    entries: Sequence[Entry]
+    more: bool
+    """There are others."""
+
+
+async def some(store: Store, text: str, most: int) -> Some:
+    """Up to `most` with this text (`Filter.text`), by their addresses, proposed ones too, without reading all keys."""
+    now, wanted = time.time(), Filter(text=text)
+    if text:
+        found = await store.certificates.some(wanted.sought(now), MOST_READ)
+    else:
+        found = await store.certificates.first(most + 1)
+    fitting = {entry.certificate.fingerprint: entry for entry in found if wanted.takes(entry, now)}
+    in_order = sorted(fitting.values(), key=SORTS["addresses"])
+    return Some(in_order[:most], len(in_order) > most or len(found) == MOST_READ)
+
+
 def _has(certificate: Certificate, text: str) -> bool:
     return text.replace(" ", "") in certificate.fingerprint.lower() or any(
         text in user_id.text.lower() or (user_id.address is not None and text in user_id.address.text.lower())
@@ -120,9 +143,9 @@ async def remove(store: Store, name: str, actor: str) -> Removed:
     return Removed(certificate.fingerprint, bare)
 
 
-async def expiring(store: Store, within: float) -> list[Entry]:
-    """Those that are usable now and will not be in so many seconds, the next to end first."""
-    return [entry for entry in await store.certificates.expiring(within) if not entry.proposed]
+async def expiring(store: Store, within: float, most: int | None = None) -> list[Entry]:
+    """Those that are usable now and will not be in so many seconds, the next to end first; `most` are looked at."""
+    return [entry for entry in await store.certificates.expiring(within, most) if not entry.proposed]
 
 
 async def approve(config: Config, store: Store, name: str, actor: str) -> str:
@@ -171,10 +194,10 @@ class Offered:
     """The fingerprint of the key that counts now; empty: none."""
 
 
-async def proposals(store: Store) -> list[Offered]:
-    """All that wait, the newest first; one for each address of a key."""
+async def proposals(store: Store, most: int = MOST_PROPOSALS) -> list[Offered]:
+    """Those that wait, the newest first; one for each address of a key."""
     found: list[Offered] = []
-    for proposal in await store.certificates.proposed(MOST_PROPOSALS):
+    for proposal in await store.certificates.proposed(most):
         for address in proposal.entry.certificate.shown_addresses:
             beside = [entry for entry in await store.certificates.by_address(address) if not entry.proposed]
             replaces = beside[0].certificate.fingerprint if beside else ""

@@ -19,6 +19,7 @@ from relay.daemon.pickups import build_presets
 from relay.daemon.storage import opened_store
 from relay.model import Address, codes
 from relay.model.errors import PickupError
+from relay.model.key_change import KeyChange
 from relay.model.pickup import Handover, Pickup, PickupState
 from relay.model.public import ObjectKind
 from relay.store import Store
@@ -53,18 +54,19 @@ async def found(store: Store, name: str) -> Pickup:
     raise PickupError(f"no pick-up is named {name}: pickup list shows their ids")
 
 
-async def withdraw(config: Config, store: Store, name: str) -> Pickup:
-    """Nobody can open it any more."""
+async def withdraw(config: Config, store: Store, name: str, actor: str) -> Pickup:
+    """Nobody can open it any more; `actor` did it, which the trace keeps."""
     one = await found(store, name)
     async with _channel(config) as channel:
         await channel.remove(ObjectKind.PICKUP, one.id)
     if one.state is PickupState.ACTIVE:
         await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
+    await _note(store, one, actor, "withdrawn")
     return one
 
 
-async def extend(config: Config, store: Store, name: str, seconds: float) -> float:
-    """It can be opened for so long from now; until when, in seconds since the epoch."""
+async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> float:
+    """It can be opened for so long from now; until when, in seconds since the epoch. The trace keeps who did it."""
     one = await found(store, name)
     expires = time.time() + seconds
     async with _channel(config) as channel:
@@ -72,7 +74,13 @@ async def extend(config: Config, store: Store, name: str, seconds: float) -> flo
     if not there:
         raise PickupError("it is over, and what is deleted does not come back: the mail has to be sent again")
     await store.pickups.change(one.id, expires=expires, warned=False)
+    await _note(store, one, actor, "extended")
     return expires
+
+
+async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
+    told = KeyChange(time.time(), actor, one.recipient.text, "", "", f"pick-up {one.id[:SHORTEST]} {what}")
+    await store.trace.write([told.record()])
 
 
 async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> str:

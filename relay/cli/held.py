@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
-from relay.admin.held import Held
+from relay.admin.held import Held, send_again
 from relay.admin.held import held as waiting
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import print_json
@@ -25,15 +26,29 @@ _COLUMNS = (
 )
 
 
-def held(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+def held(
+    context: typer.Context,
+    *,
+    flush: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUEUE_ID", help="Have Postfix try this one now, and list what it was asked for."),
+    ] = None,
+    full: Full = False,
+    utc: Utc = False,
+    as_json: Json = False,
+) -> None:
     """List the mails that wait for a key.
 
     Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
 
     $ pgp-relay held
     """
-    config = context_of(context).config()
-    mails = with_store(config, lambda store: waiting(config, store))
+    found = context_of(context)
+    config = found.config()
+    if flush:
+        mails = with_store(config, lambda store: send_again(config, store, flush, found.actor))
+    else:
+        mails = with_store(config, lambda store: waiting(config, store))
     if as_json:
         print_json([{**asdict(mail), "since": moment(mail.since), "until": moment(mail.until)} for mail in mails])
         return

@@ -82,7 +82,8 @@ def withdraw(context: typer.Context, name: Id) -> None:
     """
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
-    one = _with(context, lambda config, store: pickup.withdraw(config, store, name))
+    actor = context_of(context).actor
+    one = _with(context, lambda config, store: pickup.withdraw(config, store, name, actor))
     say(f"withdrawn: {one.id}")
 
 
@@ -101,8 +102,8 @@ def extend(
     """
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
-    seconds = _duration("DURATION", duration)
-    until = _with(context, lambda c, store: pickup.extend(c, store, name, seconds or c.pickup.keep))
+    seconds, actor = _duration("DURATION", duration), context_of(context).actor
+    until = _with(context, lambda c, store: pickup.extend(c, store, name, seconds or c.pickup.keep, actor))
     say(f"can be opened until {Look.of(full=True, utc=utc).moment(until)}")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.admin.keys import Offered
-from relay.cli.fingerprint_words import words
 from relay.cli.output import print_json, say
 from relay.cli.times import Look, moment
 from relay.model.codes import Language
+from relay.model.fingerprint_words import words
 
 _DIGITS = 4
 """Digits of a group, as other programs show fingerprints."""

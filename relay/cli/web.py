@@ -49,7 +49,8 @@ def control(context: typer.Context) -> None:
     """
     from relay.web.control import serve  # noqa: PLC0415  takes long to load
 
-    _serve(serve, context_of(context).config())
+    found = context_of(context)
+    _serve(lambda config: serve(config, found.path), found.config())
 
 
 def _serve(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:

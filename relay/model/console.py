@@ -30,9 +30,9 @@ class Role(StrEnum):
     READER = "reader"
     """Figures and the audit trail."""
     DESK = "desk"
-    """Also: where a mail is, what would happen to one, who waits for what."""
+    """Also: who waits for what, and what would happen to a mail; held mail is tried again, pick-ups are withdrawn."""
     KEYS = "keys"
-    """Also: approve and reject proposed keys."""
+    """Also: import, bind, approve and reject keys."""
     ADMIN = "admin"
     """Also: the users of the console."""
 
@@ -46,10 +46,19 @@ ACTS: Mapping[str, Role] = {
     "message": Role.READER,
     "changes": Role.READER,
     "verify": Role.READER,
+    "policy": Role.READER,
     "held": Role.DESK,
+    "release": Role.DESK,
+    "pickups": Role.DESK,
+    "withdraw": Role.DESK,
+    "extend": Role.DESK,
     "explain": Role.DESK,
     "keys": Role.DESK,
     "key": Role.DESK,
+    "bindings": Role.DESK,
+    "import": Role.KEYS,
+    "bind": Role.KEYS,
+    "unbind": Role.KEYS,
     "proposals": Role.KEYS,
     "approve": Role.KEYS,
     "reject": Role.KEYS,

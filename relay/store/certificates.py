@@ -96,14 +96,31 @@ class Certificates:
                 yield entry
             after = page[-1].certificate.fingerprint
 
-    async def expiring(self, within: float) -> list[Entry]:
+    async def some(self, sought: Sought, most: int) -> list[Entry]:
+        """Up to `most` that may be sought, in no order."""
+        return await self._database.read(lambda c: certificate_queries.some(c, sought, most))
+
+    async def first(self, most: int) -> list[Entry]:
+        """The first by their addresses."""
+        return await self._database.read(lambda c: certificate_queries.first(c, most))
+
+    async def expiring(self, within: float, most: int | None = None) -> list[Entry]:
         """Those usable by their time now that are not in `within` seconds, the next to go first."""
         now = self._clock()
-        return await self._database.read(lambda c: certificate_queries.expiring(c, now, now + within))
+        return await self._database.read(lambda c: certificate_queries.expiring(c, now, now + within, most))
+
+    async def count_expiring(self, within: float) -> int:
+        """How many those are, proposed ones left out."""
+        now = self._clock()
+        return await self._database.read(lambda c: certificate_queries.count_expiring(c, now, now + within))
 
     async def proposed(self, most: int) -> list[Proposal]:
         """Those that wait for a person, the newest first."""
         return await self._database.read(lambda c: certificate_queries.proposed(c, most))
+
+    async def count_proposed(self) -> int:
+        """How many wait for a person."""
+        return await self._database.read(certificate_queries.count_proposed)
 
     async def state(self) -> bytes | None:
         """What tells this state of all certificates from any other; None: nothing was ever stored."""

@@ -106,7 +106,8 @@ class Trace:
 
     async def _before_newest(self, name: str, wanted: Selection) -> int:
         """The number of the row before the first of the newest that match."""
-        matching = (*trace_rows.matching(wanted), trace.c.chain == name)
+        # Numbers begin at 1. Told so, SQLite takes the index of key changes, and else reads the chain.
+        matching = (*trace_rows.matching(wanted), trace.c.chain == name, trace.c.number > 0)
         first = select(trace.c.number).where(*matching).order_by(trace.c.number.desc())
         statement = first.offset((wanted.newest or 1) - 1).limit(1)
         number = await self._database.read(lambda c: c.execute(statement).scalar_one_or_none())
@@ -119,9 +120,9 @@ class Trace:
         """
         return await self._database.read(partial(trace_figures.summary, wanted=wanted or Selection()))
 
-    async def histogram(self, since: float, width: float) -> dict[int, Counter[str]]:
-        """Decisions from then on, by action, in bars of so many seconds; the first bar is 0."""
-        return await self._database.read(partial(trace_figures.histogram, since=since, width=width))
+    async def histogram(self, since: float, until: float, width: float) -> dict[int, Counter[tuple[str, str]]]:
+        """Decisions in this time, by action and rule, in bars of so many seconds; the first bar is 0."""
+        return await self._database.read(partial(trace_figures.histogram, since=since, until=until, width=width))
 
     async def held(self, since: float) -> list[tuple[float, Record]]:
         """The mails whose last decision for a recipient is `hold`: when each was held first, and its last row.

@@ -38,12 +38,12 @@ def summary(connection: Connection, wanted: Selection) -> list[Sum]:
     return [Sum(*key, count) for key, count in sorted(sums.items())]
 
 
-def histogram(connection: Connection, since: float, width: float) -> dict[int, Counter[str]]:
-    """Decisions by action in bars of `width` seconds, numbered from 0 at `since` (seconds since the epoch)."""
+def histogram(connection: Connection, since: float, until: float, width: float) -> dict[int, Counter[tuple[str, str]]]:
+    """Decisions in this time, by action and rule, in bars of so many seconds; the first bar is 0."""
     bar = cast(func.floor((trace.c.time - since) / width), Integer)
-    counted = select(bar.label("bar"), trace.c.action, func.count())
-    statement = counted.where(*matching(Selection(since=since))).group_by("bar", trace.c.action)
-    found: dict[int, Counter[str]] = {}
-    for number, action, count in connection.execute(statement):
-        found.setdefault(int(number), Counter())[action] += count
+    counted = select(bar.label("bar"), trace.c.action, trace.c.rule, func.count())
+    groups = counted.where(*matching(Selection(since=since, until=until)))
+    found: dict[int, Counter[tuple[str, str]]] = {}
+    for number, action, rule, count in connection.execute(groups.group_by("bar", trace.c.action, trace.c.rule)):
+        found.setdefault(int(number), Counter())[action, rule] += count
     return found

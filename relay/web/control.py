@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable
 from dataclasses import asdict, replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from relay.admin.acts import ACTS, LARGEST_KEYS, Site
@@ -29,7 +30,8 @@ from relay.web.http.messages import JSON, Answer, Refusal, Request
 from relay.web.http.routes import Routes, route
 from relay.web.http.server import Bounds, Server
 
-LARGEST = LARGEST_KEYS + (1 << 16)
+LARGEST = LARGEST_KEYS * 4 // 3 + (1 << 16)
+"""Octets of a request: keys come in base64."""
 GROUP = 0o660
 _BOUNDS = Bounds(connections=64, of_one_client=64)
 
@@ -74,13 +76,13 @@ class Acts:
         return _json(HTTPStatus.OK, told)
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, file: Path) -> None:
     """Serve until a signal to stop."""
     signals = Signals()
     signals.listen()
     try:
         async with opened_store(config) as store:
-            server = Server(Acts(Site(config, store)).routes.answer, bounds=_BOUNDS)
+            server = Server(Acts(Site(config, store, file)).routes.answer, bounds=_BOUNDS)
             await server.listen(config.control, mode=GROUP)
             events.log().info(Event.READY, listen=[str(config.control)])
             systemd.ready()

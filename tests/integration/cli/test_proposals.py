@@ -11,8 +11,8 @@ from lab.certificates import make_keypair
 from lab.relay import PROGRAM, Relay
 from lab.terminal import on_a_terminal
 
-from relay.cli.fingerprint_words import words
 from relay.model import Certificate, Entry, Origin
+from relay.model.fingerprint_words import words
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.store import Store
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from lab.synthetic import certificate, entry
 
-from relay.admin.keys import SORTS, Filter, every
+from relay.admin import keys
+from relay.admin.keys import SORTS, Filter, every, some
 from relay.model import Certificate, Entry, Origin, normalise_domain
 from relay.store import Store
 
@@ -85,3 +86,19 @@ async def test_they_come_in_the_order_that_is_asked_for(store: Store) -> None:
     }
     assert by["expires"] == ["old", "bob", "alice", "carol", "later", "lea"]
     assert by["origin"] == ["bob", "carol", "later", "lea", "old", "alice"]
+
+
+@pytest.mark.parametrize("text", ["", "BOB@", "@ville.example", "100 %", "_ob@", "17000", "LEFÈVRE", 'a"b'])
+async def test_a_search_finds_what_the_filter_finds(store: Store, text: str) -> None:
+    found = await some(store, text, 10)
+    assert list(found.entries) == await every(store, Filter(text=text))
+    assert not found.more
+
+
+async def test_a_search_says_that_there_are_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await some(store, "example", 3)
+    assert len(found.entries) == 3
+    assert found.more
+    monkeypatch.setattr(keys, "MOST_READ", 2)
+    assert (await some(store, "example", 10)).more
+    assert (await some(store, "", 3)).more

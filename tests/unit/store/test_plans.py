@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from lab.synthetic import certificate, entry
 from sqlalchemy import Connection, event, select
 
+from relay.model import Record
+from relay.model.key_change import KeyChange
 from relay.store import Selection, Store, schema, trace_rows
 from relay.store import certificate_queries as queries
 from relay.store.schema import tables
@@ -82,3 +84,35 @@ async def test_the_trace_is_looked_through_by_an_index(
 
     assert any(f"INDEX {index} " in step for step in found), found
     assert not [step for step in found if step.startswith("SCAN trace")], found
+
+
+ASKED_BY_PEOPLE: dict[str, tuple[Callable[[Store], Awaitable[object]], str]] = {
+    "figures": (lambda store: store.trace.histogram(0.0, 86400.0, 3600.0), "COVERING INDEX trace_figures"),
+    "a queue id": (lambda store: rows_of(store, Selection(queue_id="4F1", newest=200)), "INDEX trace_queue_id"),
+    "a Message-ID": (lambda store: rows_of(store, Selection(message_id="<1@x>", newest=200)), "INDEX trace_message_id"),
+    "changes of keys": (lambda store: rows_of(store, Selection(keys=True, newest=200)), "INDEX trace_key_changes"),
+    "proposals": (lambda store: store.certificates.proposed(200), "INDEX certificate_proposed"),
+    "how many end soon": (lambda store: store.certificates.count_expiring(60.0), "INDEX certificate_expires"),
+}
+
+
+async def rows_of(store: Store, wanted: Selection) -> list[Record]:
+    return [record async for record in store.trace.select(wanted)]
+
+
+@pytest.mark.parametrize(("work", "index"), ASKED_BY_PEOPLE.values(), ids=ASKED_BY_PEOPLE)
+async def test_what_a_page_asks_goes_through_an_index(
+    store: Store, monkeypatch: pytest.MonkeyPatch, work: Callable[[Store], Awaitable[object]], index: str
+) -> None:
+    await store.trace.write([KeyChange(1.0, "cli:root", "a@x.example", "", BOB.fingerprint, "imported").record()])
+    plans: list[str] = []
+    read = store.database.read
+
+    async def planned(asked: Callable[[Connection], object]) -> object:
+        plans.extend(await read(lambda connection: steps(connection, asked)))
+        return await read(asked)
+
+    monkeypatch.setattr(store.database, "read", planned)
+    await work(store)
+    assert [plan for plan in plans if index in plan], plans
+    assert not [plan for plan in plans if plan.startswith("SCAN trace ") and "INDEX" not in plan], plans

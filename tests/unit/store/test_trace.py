@@ -89,10 +89,13 @@ async def test_what_was_written_since_is_told_once(store: Store) -> None:
     assert await store.trace.newer(Selection(), numbers) == ([], numbers)
 
 
-async def test_decisions_are_counted_by_bar_and_action(store: Store) -> None:
-    rows = [record(0), record(59), record(60, action="hold"), record(61), record(-1)]
+async def test_decisions_are_counted_by_bar_action_and_rule(store: Store) -> None:
+    rows = [record(0), record(59), record(60, action="hold"), record(61, rule="other"), record(-1), record(120)]
     await store.trace.write([*rows, KeyChange(1000.0, "cli:root", "a@x.example", "", "AB" * 20, "imported").record()])
-    assert await store.trace.histogram(1000.0, 60.0) == {0: {"encrypt": 2}, 1: {"hold": 1, "encrypt": 1}}
+    assert await store.trace.histogram(1000.0, 1120.0, 60.0) == {
+        0: {("encrypt", "everyone"): 2},
+        1: {("hold", "everyone"): 1, ("encrypt", "other"): 1},
+    }
 
 
 async def test_an_empty_trace_and_a_full_one_hold(store: Store) -> None:

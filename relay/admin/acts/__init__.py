@@ -1,0 +1,43 @@
+"""What the console may ask of the relay: an allow list of acts, each the function that a command calls as well.
+
+An act gets its arguments as texts and returns what becomes JSON; no content of a mail is ever in it. Raises
+`RelayError` with a sentence for whoever asked, `KeyError` for what is no act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from relay.admin.acts import keys, mails, pickups, policy, record, users
+from relay.admin.acts.keys import LARGEST_KEYS
+from relay.admin.acts.site import Act, Site, WrongAct
+
+__all__ = ["ACTS", "LARGEST_KEYS", "Act", "Site", "WrongAct"]
+
+ACTS: Mapping[str, Act] = {
+    "figures": Act("trace", mails.figures),
+    "sources": Act("status", mails.sources),
+    "messages": Act("trace", mails.messages),
+    "message": Act("trace", mails.message),
+    "changes": Act("trace", record.changes),
+    "verify": Act("trace", record.verify),
+    "policy": Act("config show", policy.rules),
+    "held": Act("held", mails.waiting),
+    "release": Act("held", mails.release),
+    "pickups": Act("pickup list", pickups.listed),
+    "withdraw": Act("pickup withdraw", pickups.withdraw),
+    "extend": Act("pickup extend", pickups.extend),
+    "explain": Act("explain", mails.explain),
+    "keys": Act("keys list", keys.listed),
+    "key": Act("keys show", keys.one_key),
+    "bindings": Act("keys bindings", keys.bound),
+    "import": Act("keys import", keys.import_keys),
+    "bind": Act("keys bind", keys.bind),
+    "unbind": Act("keys unbind", keys.unbind),
+    "proposals": Act("keys proposals", keys.proposals),
+    "approve": Act("keys approve", keys.approve),
+    "reject": Act("keys reject", keys.reject),
+    "users": Act("console user list", users.users),
+    "enable": Act("console user enable", users.enable),
+    "disable": Act("console user disable", users.disable),
+}

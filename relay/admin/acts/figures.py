@@ -1,0 +1,76 @@
+"""How many mails had which decision, for charts. What is over is counted once and remembered.
+
+Bars begin at whole multiples of their width in UTC. Raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from relay.store import Trace
+
+PERIODS: Mapping[str, tuple[float, int]] = {"day": (3600.0, 24), "week": (6 * 3600.0, 28), "month": (86400.0, 31)}
+"""Width of a bar in seconds, and how many."""
+SETTLED = 3600.0
+"""Seconds after which no more rows come for a time: one is written when its mail is answered."""
+
+Bar = Counter[tuple[str, str]]
+"""Mails by decision and rule."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The bars of one width that are over; the lock keeps two visitors from counting the same."""
+
+    bars: dict[float, Bar] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of one store. Remembers no more bars than `PERIODS` shows."""
+
+    clock: Callable[[], float] = time.time
+    _kept: Mapping[float, _Kept] = field(default_factory=lambda: {width: _Kept() for width, _ in PERIODS.values()})
+
+    async def bars(self, trace: Trace, period: str) -> tuple[float, list[Bar]]:
+        """When the first bar of the period begins, in seconds since the epoch, and each bar."""
+        width, count = PERIODS[period]
+        now = self.clock()
+        first = (now // width + 1 - count) * width
+        begins = [first + number * width for number in range(count)]
+        kept = self._kept[width]
+        async with kept.lock:
+            missing = [begin for begin in begins if begin not in kept.bars]
+            counted = await trace.histogram(missing[0], begins[-1] + width, width)
+            bars = {begin: counted.get(number, Counter()) for number, begin in enumerate(_from(begins, missing[0]))}
+            found = {begin: kept.bars.get(begin, bars.get(begin, Counter())) for begin in begins}
+            over = {begin: bar for begin, bar in found.items() if begin + width + SETTLED <= now}
+            kept.bars.clear()
+            kept.bars.update(over)
+        return first, [found[begin] for begin in begins]
+
+
+def _from(begins: list[float], first: float) -> list[float]:
+    return [begin for begin in begins if begin >= first]
+
+
+def by_action(bar: Bar) -> dict[str, int]:
+    """Of all rules together."""
+    found: Counter[str] = Counter()
+    for (action, _), count in bar.items():
+        found[action] += count
+    return dict(found)
+
+
+def by_rule(bars: list[Bar]) -> dict[str, dict[str, int]]:
+    """Of all bars together, by rule and decision."""
+    found: dict[str, Counter[str]] = {}
+    for bar in bars:
+        for (action, rule), count in bar.items():
+            found.setdefault(rule, Counter())[action] += count
+    return {rule: dict(counts) for rule, counts in sorted(found.items())}

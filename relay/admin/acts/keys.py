@@ -1,0 +1,165 @@
+"""Acts about correspondents' keys: found, shown, imported, bound, approved."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from dataclasses import asdict
+from io import BytesIO
+
+from relay.admin import bindings, keys, trace
+from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, wanted
+from relay.admin.key_import import STDIN, File, Intake, Result
+from relay.admin.keys import Offered
+from relay.admin.released import released
+from relay.daemon.engines import build_examiner
+from relay.model import Entry, Record
+from relay.model.key_change import KeyChange
+from relay.store import Selection, Store
+
+LARGEST_KEYS = 1 << 20
+"""Octets of keys at a time."""
+MOST_ADDRESSES = 20
+"""Of one key whose history is told."""
+
+
+async def listed(site: Site, given: Arguments) -> Json:
+    """The keys with this text in an address, a user id or the fingerprint."""
+    found = await keys.some(site.store, given.get("text", "").strip(), MOST)
+    return {"rows": [brief(entry) for entry in found.entries], "more": found.more}
+
+
+async def one_key(site: Site, given: Arguments) -> Json:
+    """One key in full, the bindings that name it, and who changed what about it."""
+    entry = await keys.one(site.store, wanted(given, "fingerprint"))
+    fingerprint = entry.certificate.fingerprint
+    bound = [binding.pattern for binding in await site.store.bindings.holding([fingerprint])]
+    return {"key": whole(entry), "bound": bound, "history": await _history(site.store, entry)}
+
+
+async def _history(store: Store, entry: Entry) -> list[Json]:
+    """The newest first."""
+    fingerprint = entry.certificate.fingerprint
+    found: dict[tuple[float, str, str], Record] = {}
+    for address in entry.certificate.shown_addresses[:MOST_ADDRESSES]:
+        async for record in trace.rows(store, Selection(keys=True, recipient=address.text, newest=MOST)):
+            if fingerprint in f"{record.fingerprint} {record.signed_by}":
+                found[record.time, record.recipient, record.reason] = record
+    newest = sorted(found.values(), key=lambda record: record.time, reverse=True)
+    return [asdict(KeyChange.of(record)) for record in newest[:MOST]]
+
+
+async def import_keys(site: Site, given: Arguments) -> Json:
+    """Import what is in `data` (base64), or tell what that would do (`dry_run`): one row a key."""
+    try:
+        octets = base64.b64decode(wanted(given, "data"), validate=True)
+    except (ValueError, binascii.Error):
+        raise WrongAct("what was sent cannot be read") from None
+    dry_run = bool(given.get("dry_run"))
+    intake = Intake(build_examiner(site.config), site.store.certificates, actor=site.actor, dry_run=dry_run)
+    found = [result async for result in intake.run([File(STDIN)], stdin=BytesIO(octets))]
+    usable = {each.fingerprint for each in found if each.certificate and not each.reason}
+    waited = [] if dry_run else await released(site.config, site.store, usable)
+    return {"rows": [_imported(each) for each in found], "released": len(waited)}
+
+
+def _imported(result: Result) -> Json:
+    """What `keys import --json` says of it."""
+    certificate = result.certificate
+    return {
+        "number": result.number,
+        "result": result.outcome.value,
+        "fingerprint": result.fingerprint,
+        "addresses": [each.text for each in certificate.listed_addresses] if certificate else [],
+        "expires": certificate.expires if certificate else None,
+        "reason": result.reason,
+        "warnings": list(result.warnings),
+    }
+
+
+async def bound(site: Site, given: Arguments) -> Json:
+    """All bindings."""
+    del given
+    return {"rows": [_bound(each) for each in (await bindings.every(site.config, site.store))[:MOST]]}
+
+
+async def bind(site: Site, given: Arguments) -> Json:
+    """Encrypt all mail to `pattern` to these keys (`fingerprints`, with blanks between)."""
+    named = wanted(given, "fingerprints").replace(",", " ").split()
+    one = bindings.Wanted(wanted(given, "pattern"), named, signs=bool(given.get("signs")))
+    (made,) = await bindings.bind(site.config, site.store, [one], site.actor)
+    return _bound(made)
+
+
+async def unbind(site: Site, given: Arguments) -> Json:
+    """Take the binding of `pattern` out."""
+    return {"pattern": await bindings.unbind(site.config, site.store, wanted(given, "pattern"), site.actor)}
+
+
+def _bound(judged: bindings.Judged) -> Json:
+    one = judged.binding
+    return {"pattern": one.pattern, "fingerprints": list(one.fingerprints), "signs": one.signs, "reason": judged.reason}
+
+
+async def proposals(site: Site, given: Arguments) -> Json:
+    """The keys that wait for an approval, each beside what it would replace."""
+    del given
+    return {"rows": [await _offered(site, each) for each in await keys.proposals(site.store, MOST)]}
+
+
+async def approve(site: Site, given: Arguments) -> Json:
+    """Use a proposed key from now on."""
+    return {"fingerprint": await keys.approve(site.config, site.store, wanted(given, "fingerprint"), site.actor)}
+
+
+async def reject(site: Site, given: Arguments) -> Json:
+    """Take a proposed key out, for good."""
+    return {"fingerprint": await keys.reject(site.store, wanted(given, "fingerprint"), site.actor)}
+
+
+def brief(entry: Entry) -> Json:
+    """A key in a list."""
+    certificate, why = entry.certificate, entry.certificate.unusable(time.time())
+    return {
+        "fingerprint": certificate.fingerprint,
+        "addresses": [address.text for address in certificate.listed_addresses],
+        "origin": entry.origin.value,
+        "expires": certificate.expires,
+        "reason": certificate.fault or (why.value if why else ""),
+        "proposed": entry.proposed,
+    }
+
+
+def whole(entry: Entry) -> Json:
+    """A key in full."""
+    certificate = entry.certificate
+    return {
+        **brief(entry),
+        "created": certificate.primary.created,
+        "algorithm": certificate.primary.algorithm,
+        "user_ids": [{"text": each.text, "revoked": each.revoked} for each in certificate.user_ids],
+        "subkeys": [
+            {
+                "fingerprint": each.fingerprint,
+                "algorithm": each.algorithm,
+                "created": each.created,
+                "expires": each.expires,
+                "revoked": each.revoked,
+                "encrypts": each.encrypts,
+            }
+            for each in certificate.components[1:]
+        ],
+    }
+
+
+async def _offered(site: Site, offered: Offered) -> Json:
+    replaces = whole(await keys.one(site.store, offered.replaces)) if offered.replaces else None
+    return {
+        "approved_by": await keys.approved_by(site.config, site.store, offered.proposal.entry),
+        "key": whole(offered.proposal.entry),
+        "address": offered.address,
+        "dkim_domain": offered.proposal.dkim_domain,
+        "first_seen": offered.proposal.first_seen,
+        "replaces": replaces,
+    }

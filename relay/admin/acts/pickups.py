@@ -1,0 +1,36 @@
+"""Acts about pick-ups: who has not opened theirs yet, taken back, given more time."""
+
+from __future__ import annotations
+
+from relay.admin import pickup
+from relay.admin.acts.site import MOST, Arguments, Json, Site, wanted
+from relay.model.pickup import Pickup
+
+
+async def listed(site: Site, given: Arguments) -> Json:
+    """Those that can be opened now, the newest first; nothing where no mail becomes one."""
+    del given
+    return {"rows": [_told(one) for one in (await pickup.listed(site.store))[:MOST]], "on": site.config.web.linked}
+
+
+async def withdraw(site: Site, given: Arguments) -> Json:
+    """Nobody can open it any more."""
+    return _told(await pickup.withdraw(site.config, site.store, wanted(given, "id"), site.actor))
+
+
+async def extend(site: Site, given: Arguments) -> Json:
+    """It can be opened as long as `pickup.keep` says, from now."""
+    one = wanted(given, "id")
+    return {"expires": await pickup.extend(site.config, site.store, one, site.config.pickup.keep, site.actor)}
+
+
+def _told(one: Pickup) -> Json:
+    return {
+        "id": one.id,
+        "recipient": one.recipient.text,
+        "sender": one.sender.text if one.sender else "",
+        "created": one.created,
+        "expires": one.expires,
+        "opened": one.opened,
+        "size": one.size,
+    }

@@ -1,0 +1,25 @@
+"""Acts about the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from relay.admin import trace
+from relay.admin.acts.site import MOST, Arguments, Json, Site
+from relay.model.key_change import KeyChange
+from relay.store import Selection
+
+
+async def changes(site: Site, given: Arguments) -> Json:
+    """Who changed what, the newest first."""
+    del given
+    rows = [record async for record in trace.rows(site.store, Selection(keys=True, newest=MOST))]
+    return {"rows": [asdict(KeyChange.of(record)) for record in reversed(rows)]}
+
+
+async def verify(site: Site, given: Arguments) -> Json:
+    """Whether the audit trail is whole."""
+    del given
+    verdict = await trace.verify(site.store)
+    chains = [{"name": each.name, "checked": each.checked, "holds": each.holds} for each in verdict.chains]
+    return {"holds": verdict.holds, "checked": sum(each.checked for each in verdict.chains), "chains": chains}

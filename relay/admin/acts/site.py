@@ -1,0 +1,69 @@
+"""What an act is, and what it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from relay.admin.acts.figures import Figures
+from relay.config import Config
+from relay.model import Address
+from relay.model.errors import AddressError, RelayError
+from relay.store import Store
+
+MOST = 200
+"""Rows of a list."""
+
+Arguments = Mapping[str, str]
+Json = dict[str, Any]
+
+
+class WrongAct(RelayError):
+    """The arguments cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What acts work on."""
+
+    config: Config
+    store: Store
+    file: Path
+    """Where the configuration is."""
+    actor: str = ""
+    """Who asks, as the hash chain names them: `console:anne`."""
+    figures: Figures = field(default_factory=Figures)
+
+    @property
+    def name(self) -> str:
+        """Of the person who asks."""
+        return self.actor.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The command that does the same, and how it is done here."""
+
+    command: str
+    run: Callable[[Site, Arguments], Awaitable[Json]]
+
+
+def wanted(given: Arguments, name: str) -> str:
+    """An argument without which nothing can be done."""
+    found = given.get(name, "").strip()
+    if not found:
+        raise WrongAct(f"{name} is missing")
+    return found
+
+
+def address(text: str) -> Address:
+    """A whole address."""
+    try:
+        found = Address(text)
+    except AddressError as error:
+        raise WrongAct(str(error)) from None
+    if not found.domain:
+        raise WrongAct(f"“{text}” has no domain: write name@domain")
+    return found

@@ -1,0 +1,28 @@
+"""Acts about who may log in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from relay.admin import persons
+from relay.admin.acts.site import Arguments, Json, Site, WrongAct, wanted
+
+
+async def users(site: Site, given: Arguments) -> Json:
+    """Who may log in."""
+    del given
+    return {"rows": [asdict(each) for each in await persons.every(site.store)]}
+
+
+async def enable(site: Site, given: Arguments) -> Json:
+    """Let somebody in again."""
+    await persons.enable(site.store, wanted(given, "name"), site.actor, enabled=True)
+    return {}
+
+
+async def disable(site: Site, given: Arguments) -> Json:
+    """Let somebody in no more; nobody does that to themselves."""
+    if (name := wanted(given, "name")).lower() == site.name.lower():
+        raise WrongAct("nobody disables themselves: another administrator does, or the command")
+    await persons.enable(site.store, name, site.actor, enabled=False)
+    return {}
