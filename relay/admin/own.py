@@ -15,6 +15,7 @@ from relay.admin.four_eyes import Deed, agreed
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
+from relay.daemon.secret_sharing import SecretSharing
 from relay.mail.armor import enarmor
 from relay.model import Address
 from relay.model.errors import OwnError
@@ -29,7 +30,11 @@ async def create(config: Config, store: Store, name: str, passphrase: bytes | No
     if await store.own_keys.organisation():
         raise OwnError("the organisation has a key already: own list shows it")
     await _agreed(config, store, actor, "create", name)
+    secrets = SecretSharing(config.keyring, store)
+    before = await secrets.names()
     key = await signing.generate_organisation(config.keyring, name, passphrase)
+    if store.is_shared:
+        await secrets.share(await secrets.names() - before)
     await store.own_keys.set_organisation(key.fingerprint)
     return key
 

@@ -70,6 +70,10 @@ OWN = Group(
         "publish": "own_publish:publish",
     },
 )
+NODE = Group(
+    "The nodes that hand each other their secret keys.",
+    {"add": "node:add", "list": "node:list_", "remove": "node:remove"},
+)
 PICKUP = Group(
     "Mail that its recipients open in a browser.",
     {
@@ -99,6 +103,7 @@ PLACES: Mapping[str, str | Group] = {
     "explain": "explain:explain",
     "trace": "trace:trace",
     "nodes": "nodes:nodes",
+    "node": NODE,
     "held": "held:held",
     "keys": KEYS,
     "own": OWN,

@@ -30,6 +30,7 @@ WORDS = {
     "untraced": "the store takes no rows of the trace: {}",
     "turn_lost": "another node may have a mail, and it was put off",
     "nodes_differ": "nodes are not alike: {}",
+    "secrets_refused": "secret keys came from a node that is not trusted here: node list",
     "unanswered": "an answer did not reach Postfix",
     "denied": "a client was turned away: see allow",
     "crowded": "too many connections",

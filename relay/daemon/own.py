@@ -10,6 +10,8 @@ from relay.config import Config
 from relay.config.paths import InDirectory
 from relay.daemon.engines import passphrase, sequoia
 from relay.daemon.jobs.own_keys import OwnKeysJob
+from relay.daemon.secret_sharing import SecretSharing
+from relay.daemon.sharing_maker import SharingMaker
 from relay.keys.factory import directory
 from relay.keys.ldap.listing import list_addresses
 from relay.model import Address
@@ -37,6 +39,8 @@ class OwnParts:
     past: dict[str, float] = field(default_factory=dict)
     """As `Rotation` keeps it."""
     _made: tuple[OwnCertificates, Rotation] | None = None
+    _organisation: str | None = None
+    """Which it was made with: `node remove` makes another one."""
 
     async def certificates(self) -> OwnCertificates:
         """What makes and changes certificates."""
@@ -47,11 +51,13 @@ class OwnParts:
         return None if await self.store.own_keys.organisation() is None else await self._both()
 
     async def _both(self) -> tuple[OwnCertificates, Rotation]:
-        if self._made is None:
+        organisation = await self.store.own_keys.organisation()
+        if self._made is None or organisation != self._organisation:
             maker = await build_maker(self.config, self.store)
             keys, times = self.store.own_keys, lifetimes(self.config)
             certificates = OwnCertificates(keys, maker, self.config.own.domains, times)
             self._made = certificates, Rotation(keys, maker, times, past=self.past)
+            self._organisation = organisation
         return self._made
 
 
@@ -116,7 +122,7 @@ async def build_maker(config: Config, store: Store) -> KeyMaker:
     data = await signing.export_binary(config.keyring, organisation)
     make = GnuPGKeyMaker if config.engine == "gnupg" else sequoia().SequoiaKeyMaker
     maker: KeyMaker = make(config.keyring, organisation, data, passphrase(config))
-    return maker
+    return SharingMaker(maker, SecretSharing(config.keyring, store), store.own_keys) if store.is_shared else maker
 
 
 def _tell(error: RelayError) -> None:

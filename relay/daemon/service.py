@@ -22,6 +22,7 @@ from relay.daemon.public_link import keep_linked
 from relay.daemon.resources import Persistence, opened_persistence
 from relay.daemon.role import Role
 from relay.daemon.scheduler import run_jobs
+from relay.daemon.secret_exchange import SecretExchange
 from relay.daemon.signals import Signals, ignore_signals
 from relay.model import Inbound
 from relay.model.errors import ConfigError, ListenError, RelayError, StoreError
@@ -47,6 +48,7 @@ class Service:
         self._role = role
         self._signals = Signals()
         self._node = NodeWatch(persistence.store.nodes, lambda: self._components)
+        self._secrets = SecretExchange(components.config, persistence.store)
         self._health = Health(lambda: self._components, persistence, observer)
         self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
 
@@ -58,6 +60,7 @@ class Service:
         await self._persistence.ledger.prove()
         if self._role.duties:
             await self._node.arrive()
+            await self._secrets.round()
         await self._reporting.open(self._components.config)
         try:
             await self._serve()
@@ -81,6 +84,7 @@ class Service:
             tasks.append(asyncio.create_task(run_jobs(lambda: self._components.own_keys)))
             tasks.append(asyncio.create_task(keep_linked(lambda: self._components.link)))
             tasks.append(asyncio.create_task(self._node.watch()))
+            tasks.append(asyncio.create_task(self._secrets.watch()))
         await self._signals.stop.wait()
         for task in tasks:
             task.cancel()

@@ -55,6 +55,8 @@ class OwnKey:
     state: OwnState = OwnState.ACTIVE
     changed: int = 0
     """When its state was last changed, in seconds since the epoch."""
+    former: bytes = b""
+    """The certificate of the address before this one where that was revoked: it is published beside."""
 
     @property
     def expires(self) -> int:
@@ -66,7 +68,14 @@ class OwnKey:
         if earlier is None:
             return self
         new = {subkey.fingerprint for subkey in self.subkeys}
-        return replace(self, subkeys=(*(one for one in earlier.subkeys if one.fingerprint not in new), *self.subkeys))
+        before = (one for one in earlier.subkeys if one.fingerprint not in new)
+        former = earlier.former if earlier.fingerprint == self.fingerprint else earlier.data
+        return replace(self, subkeys=(*before, *self.subkeys), former=former)
+
+    @property
+    def published(self) -> bytes:
+        """What correspondents are shown."""
+        return self.data + self.former
 
     @property
     def signs(self) -> bool:

@@ -10,15 +10,13 @@ with a sentence for the administrator.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from relay.model.errors import EngineError
-from relay.openpgp import call
+from relay.openpgp import call, secret_parts
 from relay.openpgp.home import reachable
 
 PUBLIC = "public-keys.pgp"
@@ -98,11 +96,6 @@ def _write(home: Path, name: str, octets: bytes) -> None:
         with suppress(FileNotFoundError):
             if path.read_bytes() == octets:
                 return
-        descriptor, aside = tempfile.mkstemp(dir=path.parent)  # 0600
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(descriptor)
-        Path(aside).replace(path)
+        secret_parts.replace(path, octets)
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}") from error

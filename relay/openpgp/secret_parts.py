@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import tempfile
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -80,6 +81,19 @@ def write(home: Path, keygrip: str, curve: Curve, public: bytes, secret: bytes) 
         create(path(home, keygrip), text.encode("ascii"))
     except OSError as error:
         raise EngineError("a secret part cannot be written to the keyring folder") from error
+
+
+def replace(file: Path, octets: bytes) -> None:
+    """A file for this user alone, in place of what was there, in one step and on disk. Raises `EngineError`."""
+    try:
+        descriptor, aside = tempfile.mkstemp(dir=file.parent)  # 0600
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(octets)
+            opened.flush()
+            os.fsync(descriptor)
+        Path(aside).replace(file)
+    except OSError as error:
+        raise EngineError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def create(file: Path, octets: bytes) -> None:

@@ -84,6 +84,26 @@ async def _generate(home: Path, user_id: str, passphrase: bytes | None) -> Gener
     return GeneratedKey(made, await export(home, made))
 
 
+async def generate_successor(home: Path, fingerprint: str, passphrase: bytes | None = None) -> GeneratedKey:
+    """Make a key with the user id of that one."""
+    result = await _gpg(home, "--list-secret-keys", fingerprint)
+    found = [user_id.text for key in listings(result.output) for user_id in key.user_ids]
+    if not found:
+        raise EngineError("the keyring has no such key")
+    return await _generate(home, found[0], passphrase)
+
+
+async def revoke(home: Path, fingerprint: str) -> None:
+    """Revoke it by the revocation certificate that GnuPG laid down when it was made."""
+    try:
+        revocation = (home / "openpgp-revocs.d" / f"{fingerprint}.rev").read_bytes()
+    except OSError as error:
+        raise EngineError(f"the revocation certificate of {fingerprint} is not in the keyring folder") from error
+    result = await _gpg(home, "--import", content=revocation.replace(b":-----BEGIN", b"-----BEGIN", 1))
+    if result.code != 0:
+        raise EngineError(f"gpg did not revoke {fingerprint}")
+
+
 async def export(home: Path, fingerprint: str) -> str:
     """The armored public half of a key in the home."""
     result = await _gpg(home, "--armor", "--export", fingerprint)

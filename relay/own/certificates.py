@@ -95,6 +95,18 @@ class OwnCertificates:
             raise OwnError(f"the certificate of {address.text} was changed at this moment: try again")
         return rotated
 
+    async def succeed(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
+        """A new certificate for each of these active ones; what was there is published beside it, revoked."""
+        fresh = await self._maker.make([key.address for key in keys], self._lifetimes.valid)
+        return [new for key, made in zip(keys, fresh, strict=True) for new in await self._put_successor(key, made)]
+
+    async def _put_successor(self, key: OwnKey, made: OwnKey) -> list[OwnKey]:
+        successor = replace(made.after(await self._maker.revoke(key)), listed=key.listed)
+        if await self._register.put_after(key, successor):
+            return [successor]
+        await self._maker.forget(made.subkeys[-1])  # it was changed at this moment
+        return []
+
     async def required(self, address: Address) -> OwnKey:
         """The certificate of an address that has one."""
         key = await self._register.get(address)

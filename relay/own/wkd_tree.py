@@ -30,7 +30,7 @@ def published(keys: Iterable[OwnKey], now: float) -> dict[str, bytes]:
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for key in keys:
         if is_published(key, now):
-            found[location(key)].append(key.data)
+            found[location(key)].append(key.published)
     return {path: b"".join(data) for path, data in found.items()}
 
 

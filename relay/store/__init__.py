@@ -29,6 +29,7 @@ from relay.store.keyservers import Keyservers
 from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
+from relay.store.node_keys import NodeKeys
 from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
@@ -64,6 +65,7 @@ __all__ = [
     "Logged",
     "Network",
     "Node",
+    "NodeKeys",
     "Nodes",
     "OpenedMail",
     "OwnKeys",
@@ -98,6 +100,7 @@ class Store(Closing):
     answers: Answers
     leases: Leases
     nodes: Nodes
+    node_keys: NodeKeys
     own_keys: OwnKeys
     opened_mail: OpenedMail
     pickups: Pickups
@@ -140,12 +143,18 @@ class Store(Closing):
             answers=Answers(database),
             leases=Leases(database, clock, network.node),
             nodes=Nodes(database, network.node, chain, clock),
+            node_keys=NodeKeys(database, clock),
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
             pickups=Pickups(database, clock),
             persons=Persons(database, clock),
             approvals=Approvals(database, clock),
         )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines may use it."""
+        return self.database.is_shared
 
     async def turns(self) -> Turns | None:
         """What keeps attempts at one transaction apart over all machines; None where there is one machine.

@@ -27,6 +27,7 @@ _COLUMNS = (
     own_keys.c.listed,
     own_keys.c.state,
     own_keys.c.changed,
+    own_keys.c.former,
 )
 
 
@@ -197,11 +198,12 @@ def _row(key: OwnKey) -> dict[str, object]:
         "listed": key.listed,
         "state": key.state.value,
         "changed": key.changed,
+        "former": key.former,
     }
 
 
 def _key(row: Sequence[Any]) -> OwnKey:
-    text, fingerprint, data, subkeys, created, listed, kept, changed = row
+    text, fingerprint, data, subkeys, created, listed, kept, changed, former = row
     return OwnKey(
         address=Address(text),
         fingerprint=fingerprint,
@@ -211,6 +213,7 @@ def _key(row: Sequence[Any]) -> OwnKey:
         listed=listed,
         state=OwnState(kept),
         changed=changed,
+        former=bytes(former),
     )
 
 

@@ -117,6 +117,39 @@ nodes = Table(
 )
 """The machines that share this database; times by its clock."""
 
+node_keys = Table(
+    "node_key",
+    tables,
+    Column("node", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+)
+"""What secret keys are encrypted to that nodes pass to each other."""
+
+node_statements = Table(
+    "node_statement", tables, Column("id", Text, primary_key=True), Column("data", LargeBinary, nullable=False)
+)
+"""What nodes say of each other's keys, signed."""
+
+node_parcels = Table(
+    "node_parcel",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("made", Double, nullable=False),
+)
+"""Secret keys on their way, encrypted to the key with that fingerprint."""
+
+node_secrets = Table(
+    "node_secret",
+    tables,
+    Column("fingerprint", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("held", Boolean, nullable=False),
+)
+"""The names of the secret keys that each node has (`held`), or that are on their way to it."""
+
 ledger = Table(
     "ledger",
     tables,
@@ -225,6 +258,7 @@ own_keys = Table(
     Column("listed", Boolean, nullable=False),
     Column("state", Text, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    Column("former", LargeBinary, nullable=False),
 )
 
 own_subkeys = Table(

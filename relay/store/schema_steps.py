@@ -66,7 +66,7 @@ _FOURTH = (
     """CREATE TABLE own_key (
         address {octets} NOT NULL PRIMARY KEY, address_text {octets} NOT NULL, fingerprint TEXT NOT NULL,
         data {octets} NOT NULL, subkeys TEXT NOT NULL, newest BIGINT NOT NULL, created BIGINT NOT NULL,
-        listed BOOLEAN NOT NULL, state TEXT NOT NULL, changed BIGINT NOT NULL)""",
+        listed BOOLEAN NOT NULL, state TEXT NOT NULL, changed BIGINT NOT NULL, former {octets} NOT NULL)""",
     "CREATE INDEX own_key_newest ON own_key (newest)",
     """CREATE TABLE own_allowed (
         address {octets} NOT NULL, other {octets} NOT NULL, PRIMARY KEY (address, other))""",
@@ -144,6 +144,13 @@ _NODES = (
         node TEXT NOT NULL PRIMARY KEY, version TEXT NOT NULL, schema BIGINT NOT NULL, since DOUBLE PRECISION NOT NULL,
         seen DOUBLE PRECISION NOT NULL, policy TEXT NOT NULL, signing TEXT NOT NULL, rate DOUBLE PRECISION NOT NULL,
         connections BIGINT NOT NULL)""",
+    "CREATE TABLE node_key (node TEXT NOT NULL PRIMARY KEY, fingerprint TEXT NOT NULL, certificate {octets} NOT NULL)",
+    "CREATE TABLE node_statement (id TEXT NOT NULL PRIMARY KEY, data {octets} NOT NULL)",
+    """CREATE TABLE node_parcel (
+        id TEXT NOT NULL PRIMARY KEY, fingerprint TEXT NOT NULL, data {octets} NOT NULL,
+        made DOUBLE PRECISION NOT NULL)""",
+    """CREATE TABLE node_secret (
+        fingerprint TEXT NOT NULL, name TEXT NOT NULL, held BOOLEAN NOT NULL, PRIMARY KEY (fingerprint, name))""",
     # The lowest schema whose programs may still write: a newer one adds, and takes nothing away from them.
     "ALTER TABLE schema_version ADD COLUMN writers BIGINT NOT NULL DEFAULT 4",
 )

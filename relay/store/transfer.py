@@ -19,13 +19,23 @@ from sqlalchemy.util import await_only
 from relay.model.errors import StoreError
 from relay.store.database import Database
 from relay.store.faults import translated
-from relay.store.schema import duties, nodes, schema_version, tables
+from relay.store.schema import (
+    duties,
+    node_keys,
+    node_parcels,
+    node_secrets,
+    node_statements,
+    nodes,
+    schema_version,
+    tables,
+)
 from relay.store.sqlite import begin_immediate
 
 PAGE = 2000
 _SETTLED = ("SET LOCAL idle_in_transaction_session_timeout = 0", "SET LOCAL statement_timeout = 0")
 _ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-_NOT_COPIED = frozenset({schema_version.name, duties.name, nodes.name})
+_OF_NODES = (duties, nodes, node_keys, node_statements, node_parcels, node_secrets)
+_NOT_COPIED = frozenset({schema_version.name, *(table.name for table in _OF_NODES)})
 COPIED = tuple(table for table in tables.sorted_tables if table.name not in _NOT_COPIED)
 
 

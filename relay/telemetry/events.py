@@ -82,6 +82,9 @@ class Event(StrEnum):
     TURN_LOST = "turn_lost"
     NODES_COUNTED = "nodes_counted"
     NODES_DIFFER = "nodes_differ"
+    SECRETS_GIVEN = "secrets_given"
+    SECRETS_TAKEN = "secrets_taken"
+    SECRETS_REFUSED = "secrets_refused"
     # Whatever else goes wrong
     FAILED = "failed"
 

@@ -1,0 +1,143 @@
+"""The nodes that hand each other their secret keys, as administrators manage them: added, listed, removed.
+
+Raises `NodeError` with a sentence, `EngineError`, `OwnError` and `StoreError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.config import Config
+from relay.daemon.engines import passphrase
+from relay.daemon.own import build_certificates
+from relay.daemon.secret_sharing import SecretSharing, wanted_key
+from relay.model.errors import NodeError
+from relay.model.node_key import NodeKey
+from relay.openpgp import signing
+from relay.store import Store
+
+AT_ONCE = 100
+"""Certificates that are made anew at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A node with a key."""
+
+    key: NodeKey
+    state: str
+    """this: it is this one; added: it is trusted; shown: nobody has compared its fingerprint here."""
+    by: str
+    """The node that vouches for it; empty: the administrator of this one."""
+    runs: bool
+    secrets: int
+    """How many secret keys it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """What was made anew because a node is lost."""
+
+    organisation: str
+    """The fingerprint of its new key; empty: it has none."""
+    addresses: int
+    signers: tuple[str, ...]
+    """Signing keys that the lost node had, and that only the configuration can replace."""
+
+
+def sharing(config: Config, store: Store) -> SecretSharing:
+    """What passes secret keys on. Raises `NodeError` where the store is one machine's."""
+    if not store.is_shared:
+        raise NodeError("the store is a SQLite file: there are no other nodes")
+    return SecretSharing(config.keyring, store)
+
+
+async def show(config: Config, store: Store) -> NodeKey:
+    """The key of this node, made where there is none, and shown to the others."""
+    own = await sharing(config, store).own()
+    await store.node_keys.show(own)
+    return own
+
+
+async def add(config: Config, store: Store, node: str, fingerprint: str) -> None:
+    """Trust the key that this node shows, and give it every secret key that is here."""
+    if node == store.nodes.name:
+        raise NodeError(f"{node} is this node: pgp-relay node add NODE FINGERPRINT is run on another one")
+    secrets = sharing(config, store)
+    await show(config, store)
+    await secrets.trust.learn()
+    key = wanted_key(await store.node_keys.all(), node, fingerprint)
+    if key.fingerprint in secrets.trust.now.removed:
+        raise NodeError(f"this key of node {node} was removed: delete the folder node in its keyring, and add it anew")
+    await secrets.trust.add(key)
+    await secrets.give()
+
+
+async def partners(config: Config, store: Store) -> list[Partner]:
+    """All nodes with a key, by name."""
+    own = await show(config, store)
+    secrets = sharing(config, store)
+    await secrets.trust.learn()
+    trusted = secrets.trust.now.keys
+    names = {fingerprint: known.node for fingerprint, known in trusted.items()} | {own.fingerprint: own.node}
+    running = {node.name for node in await store.nodes.all() if node.runs}
+    return [
+        Partner(
+            key,
+            "this" if key == own else "added" if key.fingerprint in trusted else "shown",
+            names.get(trusted[key.fingerprint].by, "") if key.fingerprint in trusted else "",
+            key.node in running,
+            await store.node_keys.held(key.fingerprint),
+        )
+        for key in await store.node_keys.all()
+    ]
+
+
+async def remove(config: Config, store: Store, node: str) -> Rekeyed:
+    """Trust its key no more, on any node; make the organisation's key and all own certificates anew."""
+    if node == store.nodes.name:
+        raise NodeError(f"{node} is this node: pgp-relay node remove is run on one that stays")
+    secrets = sharing(config, store)
+    await show(config, store)
+    await secrets.trust.learn()
+    lost = [fingerprint for fingerprint, known in secrets.trust.now.keys.items() if known.node == node]
+    shown = {key.fingerprint: key for key in await store.node_keys.all()}
+    if not lost and not await store.nodes.remove(node):
+        raise NodeError(f"node {node} is not known: pgp-relay node list")
+    for fingerprint in lost:
+        await secrets.trust.remove(shown.get(fingerprint, NodeKey(node, fingerprint, b"")))
+    await store.node_keys.forget(node, lost)
+    await store.nodes.remove(node)
+    return await _rekey(config, store, secrets) if lost else Rekeyed("", 0, ())
+
+
+async def _rekey(config: Config, store: Store, secrets: SecretSharing) -> Rekeyed:
+    organisation = await _new_organisation(config, store, secrets)
+    addresses = await _new_certificates(config, store) if organisation else 0
+    return Rekeyed(organisation, addresses, tuple(sorted({*filter(None, await _signers(config))})))
+
+
+async def _new_organisation(config: Config, store: Store, secrets: SecretSharing) -> str:
+    old = await store.own_keys.organisation()
+    if old is None:
+        return ""
+    before = await secrets.names()
+    made = await signing.generate_successor(config.keyring, old, passphrase(config))
+    await secrets.share(await secrets.names() - before)
+    await store.own_keys.set_organisation(made.fingerprint)
+    await signing.revoke(config.keyring, old)
+    await secrets.give()
+    return made.fingerprint
+
+
+async def _new_certificates(config: Config, store: Store) -> int:
+    certificates = await build_certificates(config, store)
+    keys, made = [key for key in await store.own_keys.all() if key.signs], 0
+    for at in range(0, len(keys), AT_ONCE):
+        made += len(await certificates.succeed(keys[at : at + AT_ONCE]))
+    return made
+
+
+async def _signers(config: Config) -> list[str]:
+    wanted = [*config.sign.senders.values(), config.sign.default]
+    return [await signing.resolve(config.keyring, selector) for selector in wanted if selector]

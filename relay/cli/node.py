@@ -1,0 +1,146 @@
+"""`pgp-relay node …`: the nodes that hand each other their secret keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.output import complain, fail, print_json, say
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Full, Look
+
+if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
+    from relay.admin.node import Partner, Rekeyed
+    from relay.config import Config
+    from relay.store import Store
+
+T = TypeVar("T")
+
+_FINGERPRINT = re.compile(r"(?:0x)?[0-9A-Fa-f]{40}")
+_COLUMNS = (
+    Column("node"),
+    Column("state", styles={"added": "green", "shown": "yellow"}),
+    Column("by", rank=2),
+    Column("runs"),
+    Column("secrets", rank=1),
+    Column("key"),
+)
+
+
+def add(
+    context: typer.Context,
+    node: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="Another node. None: show this node's key.")
+    ] = None,
+    fingerprint: Annotated[
+        list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help="Of its key, as it says there.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Hand this node's secret keys to another one.
+
+    Without arguments it prints the name and the fingerprint of this node. Run that on both, and then `node add` on each
+    with what the other one printed.
+
+    $ pgp-relay node add beta 5C1D0E4F7A2B9C8D6E3F1A0B4C5D6E7F8091A2B3
+    """
+    from relay.admin import node as admin  # noqa: PLC0415  loads the engines
+
+    if node is None:
+        own = _with(context, admin.show)
+        if as_json:
+            print_json({"node": own.node, "fingerprint": own.fingerprint})
+        else:
+            say(f"{own.node} {own.fingerprint}")
+        return
+    compared = "".join(fingerprint or [])
+    if not _FINGERPRINT.fullmatch(compared):
+        fail(f"give the fingerprint that pgp-relay node add prints on {node}: 40 digits", status=2)
+    _with(context, lambda config, store: admin.add(config, store, node, compared))
+    if as_json:
+        print_json({"node": node, "fingerprint": compared.removeprefix("0x").upper()})
+    else:
+        say(f"added {node}")
+
+
+def list_(context: typer.Context, *, full: Full = False, as_json: Json = False) -> None:
+    """List the nodes that have a key, and how many secret keys each has.
+
+    `shown`: nobody has compared its fingerprint yet, and it is given nothing.
+
+    $ pgp-relay node list
+    """
+    from relay.admin import node as admin  # noqa: PLC0415  loads the engines
+
+    found = _with(context, admin.partners)
+    if as_json:
+        print_json([_object(each) for each in found])
+        return
+    look = Look.of(full=full, utc=False)
+    print_table(_COLUMNS, [_row(each, look) for each in found], whole=full)
+
+
+def remove(
+    context: typer.Context,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A node that is lost, or goes for good.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Trust a node's key no more, and make what it had anew.
+
+    The organisation's key and the certificates of all own addresses are made again; the earlier ones are published
+    revoked. Mail encrypted to those still opens.
+
+    $ pgp-relay node remove beta
+    """
+    from relay.admin import node as admin  # noqa: PLC0415  loads the engines
+
+    made = _with(context, lambda config, store: admin.remove(config, store, node))
+    if as_json:
+        print_json(
+            {
+                "node": node,
+                "organisation": made.organisation or None,
+                "addresses": made.addresses,
+                "signing": list(made.signers),
+            }
+        )
+        return
+    say(f"removed {node}")
+    _tell(made)
+
+
+def _tell(made: Rekeyed) -> None:
+    if made.organisation:
+        say(f"new key of the organisation: {made.organisation}")
+        say(f"new certificates: {made.addresses}")
+    for signer in made.signers:
+        complain(f"it had the signing key {signer}: keys generate makes another one, and sign names it on every node")
+    complain("Change the password of the database, and what else that machine knew")
+
+
+def _row(partner: Partner, look: Look) -> Row:
+    """In the order of `_COLUMNS`."""
+    runs, key = "yes" if partner.runs else "no", look.key(partner.key.fingerprint)
+    return partner.key.node, partner.state, partner.by, runs, str(partner.secrets), key
+
+
+def _object(partner: Partner) -> dict[str, object]:
+    return {
+        "node": partner.key.node,
+        "fingerprint": partner.key.fingerprint,
+        "state": partner.state,
+        "by": partner.by,
+        "runs": partner.runs,
+        "secrets": partner.secrets,
+    }
+
+
+def _with(context: typer.Context, work: Callable[[Config, Store], Awaitable[T]]) -> T:
+    config = context_of(context).config()
+    return with_store(config, lambda store: work(config, store))

@@ -1,0 +1,48 @@
+"""Exchanges secret keys with the other nodes, beside mail: once before the node serves, and then each second.
+
+A look costs one short question to the database; where nobody has made a key for this node, none. What fails is logged
+once, and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.config import Config
+from relay.daemon.secret_sharing import SecretSharing
+from relay.model.errors import RelayError, StoreError
+from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+EVERY = 1.0
+"""Seconds: a certificate that is made on one node waits for the others."""
+
+
+class SecretExchange:
+    """Of this node."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._sharing = SecretSharing(config.keyring, store) if store.is_shared else None
+        self._told = ""
+
+    async def round(self) -> None:
+        """Take and give once."""
+        if self._sharing is None:
+            return
+        try:
+            await self._sharing.round()
+        except StoreError:
+            return  # that the store is away is told by those who need it for a mail
+        except RelayError as error:
+            if str(error) != self._told:
+                events.log().error(Event.FAILED, **events.unforeseen(error))
+            self._told = str(error)
+        else:
+            self._told = ""
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while self._sharing is not None:
+            await asyncio.sleep(EVERY)
+            await self.round()

@@ -1,0 +1,199 @@
+"""Secret keys on several nodes: what one of them has the others get, encrypted to each node's own key.
+
+Each node says in the database which secret keys it has (by name); a node that has more lays a parcel down for the one
+that lacks them, and that one takes it. What has a tombstone is neither given nor taken. Nothing happens on a node whose
+key nobody has made (`node add`). Raises `EngineError`, `StoreError` and `NodeError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.daemon.node_trust import NodeTrust
+from relay.model.errors import EngineError, NodeError
+from relay.model.node_key import NodeKey
+from relay.openpgp import secret_files
+from relay.openpgp.node_key import NodeIdentity
+from relay.openpgp.node_trust import Trust
+from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+AT_ONCE = 500
+"""Secret keys of a parcel: some 200 KB."""
+LOOK_AGAIN = 60.0
+"""Seconds after which it looks whatever seems to have changed."""
+PATIENCE = 20.0
+"""Seconds for the other nodes to take what was made here."""
+STEP = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is encrypted."""
+
+    files: dict[str, bytes]
+    public: bytes
+
+
+class SecretSharing:
+    """Of one node; `home` is its keyring folder."""
+
+    def __init__(self, home: Path, store: Store, patience: float = PATIENCE) -> None:
+        self.identity = NodeIdentity(home)
+        self.trust = NodeTrust(self.identity, store.node_keys)
+        self._home = home
+        self._store = store
+        self._patience = patience
+        self._refused: set[str] = set()
+        """Parcels of nodes that are not trusted, or not yet."""
+        self._trusted = Trust()
+        self._seen: object = None
+        self._look_at = 0.0
+
+    async def own(self) -> NodeKey:
+        """The key of this node."""
+        return await self.identity.own(self._store.nodes.name)
+
+    async def round(self) -> None:
+        """Take what lies here, give what others lack."""
+        if not self.identity.exists:
+            return
+        own = await self.own()
+        stamp = await self._store.node_keys.stamp(own.fingerprint)
+        seen = (stamp, secret_files.changed(self._home))
+        if seen == self._seen and stamp.parcels <= len(self._refused) and time.monotonic() < self._look_at:
+            return
+        await self.trust.learn()
+        if (trusted := self.trust.now) != self._trusted:
+            self._refused.clear()
+            self._trusted = trusted
+        await self._take(own)
+        for node, count in (await self.give()).items():
+            events.log().info(Event.SECRETS_GIVEN, node=node, count=count)
+        self._seen, self._look_at = seen, time.monotonic() + LOOK_AGAIN
+
+    async def give(self) -> dict[str, int]:
+        """Lay parcels down for every trusted node that lacks something; how many secret keys, by node."""
+        receivers = await self.receivers()
+        if not receivers:
+            return {}
+        buried = await self._store.own_keys.buried_keygrips()
+        there = await asyncio.to_thread(secret_files.names, self._home, buried)
+        public = await secret_files.public(self._home)
+        given = {receiver.node: await self._give(receiver, there, public) for receiver in receivers}
+        return {node: count for node, count in given.items() if count}
+
+    async def names(self) -> frozenset[str]:
+        """Of the secret keys that are here now."""
+        return await asyncio.to_thread(secret_files.names, self._home)
+
+    async def share(self, names: Collection[str]) -> None:
+        """Give the others what they lack, and wait until every node that runs has these.
+
+        Raises `EngineError` where one has not taken them in time.
+        """
+        if not self.identity.exists or not names:
+            return
+        await self.give()
+        end = time.monotonic() + self._patience
+        while lacking := await self._lacking(names):
+            if time.monotonic() > end:
+                raise EngineError(
+                    f"node {', '.join(lacking)} has not taken the new secret keys, and nothing is published: "
+                    "pgp-relay node list, there and here"
+                )
+            await asyncio.sleep(STEP)
+
+    async def receivers(self) -> list[NodeKey]:
+        """The keys of the other nodes that are trusted."""
+        trusted = self.trust.now.keys
+        return [
+            key
+            for key in await self._store.node_keys.all()
+            if key.node != self._store.nodes.name
+            and key.fingerprint in trusted
+            and trusted[key.fingerprint].node == key.node
+        ]
+
+    async def _lacking(self, names: Collection[str]) -> list[str]:
+        running = {node.name for node in await self._store.nodes.all() if node.runs}
+        return [
+            key.node
+            for key in await self.receivers()
+            if key.node in running and not await self._store.node_keys.holds(key.fingerprint, names)
+        ]
+
+    async def _give(self, receiver: NodeKey, there: Collection[str], public: bytes) -> int:
+        public_name = secret_files.public_name(public)
+        given = await self._store.node_keys.given(receiver.fingerprint)
+        wanted = sorted(set(there) - given)
+        pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
+        if not pages and public and public_name not in given:
+            pages = [[]]
+        count = 0
+        for page in pages:
+            files = await asyncio.to_thread(secret_files.read, self._home, page)
+            if not files and public_name in given:
+                continue  # on a card, all of them
+            message = await self.identity.encrypt(_packed(Parcel(files, public)), receiver.certificate)
+            await self._store.node_keys.send(receiver.fingerprint, [*files, public_name], message)
+            count += len(files)
+        return count
+
+    async def _take(self, own: NodeKey) -> None:
+        trusted, buried = self.trust.now.keys, await self._store.own_keys.buried_keygrips()
+        while parcels := await self._store.node_keys.parcels(own.fingerprint, self._refused):
+            for number, message in parcels.items():
+                spoken = await self.identity.heard(message, trusted)
+                if spoken is None or not spoken.closed:
+                    events.log().warning(Event.SECRETS_REFUSED)
+                    self._refused.add(number)
+                else:
+                    names = await self._put(_unpacked(spoken.content), buried)
+                    await self._store.node_keys.taken(own.fingerprint, [number], names)
+        there = await asyncio.to_thread(secret_files.names, self._home, buried)
+        await self._store.node_keys.equalise(own.fingerprint, there, secret_files.PUBLIC)
+
+    async def _put(self, parcel: Parcel, buried: Collection[str]) -> list[str]:
+        """The names of what is here now because of it."""
+        if parcel.public:
+            await secret_files.learn(self._home, parcel.public)
+        written = await asyncio.to_thread(secret_files.write, self._home, parcel.files, buried)
+        events.log().info(Event.SECRETS_TAKEN, count=len(written))
+        return [*written, *([secret_files.public_name(parcel.public)] if parcel.public else [])]
+
+
+def wanted_key(keys: Collection[NodeKey], node: str, fingerprint: str) -> NodeKey:
+    """The key that this node shows, where it has that fingerprint. Raises `NodeError`."""
+    plain = fingerprint.replace(" ", "").removeprefix("0x").upper()
+    for key in keys:
+        if key.node == node:
+            if key.fingerprint == plain:
+                return key
+            raise NodeError(f"node {node} shows another key, with the fingerprint {key.fingerprint}")
+    raise NodeError(f"node {node} shows no key: run pgp-relay node add there first")
+
+
+def _packed(parcel: Parcel) -> bytes:
+    files = {name: base64.b64encode(octets).decode("ascii") for name, octets in parcel.files.items()}
+    return json.dumps({"files": files, "public": base64.b64encode(parcel.public).decode("ascii")}).encode()
+
+
+def _unpacked(content: bytes) -> Parcel:
+    try:
+        words = json.loads(content)
+        return Parcel(dict(_files(words["files"])), base64.b64decode(words["public"], validate=True))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineError("what another node sent cannot be understood") from error
+
+
+def _files(words: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    for name, text in words.items():
+        yield name, base64.b64decode(text, validate=True)

@@ -1,0 +1,133 @@
+"""The key of this node among those that share a database: what others encrypt secret keys to, and what it signs with.
+
+It lies in a GnuPG home of its own, `node` in the keyring folder: it signs no mail, stands in no backup, and is handed
+to nobody. Raises `EngineError` and `EngineTimeout`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.mail import packets
+from relay.model.errors import EngineError, OpenPgpError
+from relay.model.node_key import NodeKey
+from relay.openpgp import call, home, secret_parts, signing
+from relay.openpgp.gnupg import unlocking
+from relay.openpgp.prefilter import certificate_fingerprint
+
+FOLDER = "node"
+SECONDS = 60.0
+LARGEST = 1 << 24
+"""Octets of what is signed or encrypted."""
+LARGEST_CERTIFICATE = 1 << 16
+FILE = "own.pgp"
+"""The certificate of the node's own key: it is there once the key is whole."""
+
+_USER_ID = "pgp-relay node"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a trusted node said."""
+
+    by: str
+    """Its fingerprint."""
+    content: bytes
+    closed: bool
+    """It was encrypted, with integrity protection."""
+
+
+class NodeIdentity:
+    """The key of the node whose keyring folder this is."""
+
+    def __init__(self, keyring: Path) -> None:
+        self.folder = keyring / FOLDER
+        self._file = self.folder / FILE
+
+    @property
+    def exists(self) -> bool:
+        """Whether this node has a key."""
+        return self._file.exists()
+
+    async def own(self, node: str) -> NodeKey:
+        """Its key, which is made where there is none yet."""
+        if not self.exists:
+            home.prepare(self.folder)
+            async with _alone(self.folder / "making"):
+                if not self.exists:
+                    certificate = await signing.export_binary(self.folder, await self._make())
+                    secret_parts.replace(self._file, certificate)
+        return read(node, self._file.read_bytes())
+
+    async def _make(self) -> str:
+        with unlocking(b"") as (arguments, descriptors):
+            words = ("--quick-generate-key", _USER_ID, "future-default", "default", "never")
+            result = await self._gpg(*arguments, *words, passing=tuple(descriptors))
+        made = str(result.told("generate").fingerprint)
+        if result.code != 0 or not made:
+            raise EngineError("gpg did not make the key of this node")
+        return made
+
+    async def learn(self, certificate: bytes) -> None:
+        """Know this certificate from now on: what its owner signs can be verified."""
+        result = await self._gpg("--import", content=certificate)
+        if result.code != 0:
+            raise EngineError("gpg did not take the key of another node")
+
+    async def sign(self, content: bytes) -> bytes:
+        """A signed message."""
+        result = await self._gpg("--sign", content=content)
+        if result.code != 0 or not result.told("sign"):
+            raise EngineError("gpg did not sign with the key of this node")
+        return result.output
+
+    async def encrypt(self, content: bytes, certificate: bytes) -> bytes:
+        """A signed message that only the owner of this certificate can open."""
+        with call.memory(certificate) as fd:
+            words = ("--sign", f"--recipient-file={call.name(fd)}", "--encrypt")
+            result = await self._gpg(*words, content=content, passing=(fd,))
+        if result.code != 0 or not result.told("crypt").ok or not result.told("sign"):
+            raise EngineError("gpg did not encrypt to the key of another node")
+        return result.output
+
+    async def heard(self, message: bytes, trusted: Collection[str]) -> Spoken | None:
+        """What it says, where exactly one key signed it and that one is trusted; else nothing."""
+        result = await self._gpg("--decrypt", content=message)
+        signers = [value.split()[-1] for keyword, value in result.status if keyword == "VALIDSIG"]
+        words = {keyword for keyword, _ in result.status}
+        if result.code != 0 or len(signers) != 1 or signers[0] not in trusted or "BADSIG" in words:
+            return None
+        return Spoken(signers[0], result.output, {"DECRYPTION_OKAY", "GOODMDC"} <= words)
+
+    async def _gpg(self, *arguments: str, content: bytes = b"", passing: tuple[int, ...] = ()) -> call.Result:
+        return await call.run(
+            home.reachable(self.folder),
+            *arguments,
+            content=content,
+            passing=passing,
+            seconds=SECONDS,
+            most=LARGEST * 2,
+            nice=call.NICE,
+        )
+
+
+@asynccontextmanager
+async def _alone(file: Path) -> AsyncIterator[None]:
+    """No other process makes the key meanwhile."""
+    with file.open("ab") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
+
+
+def read(node: str, certificate: bytes) -> NodeKey:
+    """A key as another node shows it. Raises `EngineError` for what is not one certificate."""
+    try:
+        (one,) = packets.split_certificates(certificate[: LARGEST_CERTIFICATE + 1])
+        return NodeKey(node, certificate_fingerprint(one), certificate)
+    except (OpenPgpError, ValueError) as error:
+        raise EngineError("a node's key is not one certificate") from error

@@ -1,0 +1,132 @@
+"""The secret keys of a keyring folder as files, on their way from one node to another that shares the database.
+
+Each has a name: secret keys as gpg-agent keeps them, revocation certificates, and the secret of codes that are kept
+(`vault`). A key on a card is none of them. Public halves go along. Nothing that is there is written over.
+Raises `EngineError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from relay.model.errors import EngineError
+from relay.openpgp import call, key_transfer, vault
+from relay.openpgp.home import reachable
+
+FOLDERS = ("private-keys-v1.d", "openpgp-revocs.d")
+PUBLIC = "public/"
+"""In front of the digest of public halves, which have a name too."""
+_NAME = re.compile(
+    rf"private-keys-v1\.d/[0-9A-F]{{40}}\.key|openpgp-revocs\.d/[0-9A-F]{{40,64}}\.rev|{re.escape(vault.SECRET)}"
+)
+_ON_A_CARD = b"shadowed-private-key"
+_ASIDE = ".shared-"
+
+
+def names(home: Path, buried: Collection[str] = ()) -> frozenset[str]:
+    """Of all that is there; not of the secret keys with these keygrips."""
+    return frozenset(_names(home, buried))
+
+
+def changed(home: Path) -> tuple[int, ...]:
+    """What is another one when files came or went."""
+    return tuple(_changed(home / name) for name in (*FOLDERS, "pubring.kbx", vault.SECRET))
+
+
+def read(home: Path, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Those of these that are there and not on a card."""
+    found: dict[str, bytes] = {}
+    for name in wanted:
+        with suppress(FileNotFoundError):
+            octets = _read(home / name)
+            if _ON_A_CARD not in octets:
+                found[name] = octets
+    return found
+
+
+def write(home: Path, files: Mapping[str, bytes], buried: Collection[str] = ()) -> list[str]:
+    """Put them there where they are missing; not the secret keys with these keygrips. What is there of these names."""
+    _sweep(home)
+    written: list[str] = []
+    for name, octets in files.items():
+        if _NAME.fullmatch(name) and len(octets) <= key_transfer.LARGEST and Path(name).stem not in buried:
+            _write(home / name, octets)
+            written.append(name)
+    os.sync()
+    return written
+
+
+async def public(home: Path) -> bytes:
+    """The public halves of the home's keys."""
+    result = await call.run(reachable(home), "--export", seconds=key_transfer.SECONDS, most=key_transfer.LARGEST_EXPORT)
+    if result.code != 0:
+        raise EngineError("gpg does not export the public keys of the keyring")
+    return result.output
+
+
+async def learn(home: Path, public_halves: bytes) -> None:
+    """Take public halves into the home."""
+    await key_transfer.put(home, {key_transfer.PUBLIC: public_halves})
+
+
+def public_name(public_halves: bytes) -> str:
+    """What these are called."""
+    return PUBLIC + hashlib.sha256(public_halves).hexdigest()
+
+
+def _names(home: Path, buried: Collection[str]) -> Iterator[str]:
+    if (home / vault.SECRET).exists():
+        yield vault.SECRET
+    for folder in FOLDERS:
+        with suppress(FileNotFoundError):
+            for name in os.listdir(home / folder):  # noqa: PTH208  60,000 of them: no object for each
+                if _NAME.fullmatch(f"{folder}/{name}") and name[:40] not in buried:
+                    yield f"{folder}/{name}"
+
+
+def _sweep(home: Path) -> None:
+    """What a crash left half written: one process of a node takes secret keys, and this is it."""
+    for folder in FOLDERS:
+        with suppress(FileNotFoundError):
+            for name in os.listdir(home / folder):  # noqa: PTH208  as above
+                if name.startswith(_ASIDE):
+                    (home / folder / name).unlink()
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(key_transfer.LARGEST)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise EngineError(f"the keyring folder cannot be read: {error.strerror}") from error
+
+
+def _write(file: Path, octets: bytes) -> None:
+    """In one step, and only where nothing is."""
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(prefix=_ASIDE, dir=file.parent)  # 0600
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(octets)
+            with suppress(FileExistsError):
+                os.link(aside, file)
+        finally:
+            os.unlink(aside)  # noqa: PTH108  as mkstemp gave it
+    except OSError as error:
+        raise EngineError(f"{file} cannot be written: {error.strerror}") from error

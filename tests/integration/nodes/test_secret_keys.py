@@ -1,0 +1,185 @@
+"""Secret keys that one node makes are the others' too, before anybody is shown the public ones; and nobody else's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from lab.cluster import Node, cluster
+from lab.gnupghome import gnupg_home, gpg
+from lab.nexthop import ScriptedHop
+from lab.waiting import wait_for
+
+MARTIN = "dr.martin@hopital.example"
+DESK = "accueil@hopital.example"
+SETTINGS = {"own": {"domains": ["hopital.example"]}}
+
+
+@pytest.fixture
+def pair(database: str, hop: ScriptedHop) -> Iterator[list[Node]]:
+    with cluster(database, hop.port, settings=SETTINGS) as nodes:
+        yield nodes
+
+
+def shown(node: Node) -> dict[str, str]:
+    found: dict[str, str] = json.loads(node.run("node", "add", "--json").stdout)
+    return found
+
+
+def acquaint(one: Node, other: Node) -> None:
+    """As two administrators do by telephone."""
+    first, second = shown(one), shown(other)
+    one.run("node", "add", second["node"], second["fingerprint"])
+    other.run("node", "add", first["node"], first["fingerprint"])
+
+
+def listed(node: Node) -> dict[str, dict[str, Any]]:
+    return {each["node"]: each for each in json.loads(node.run("node", "list", "--json").stdout)}
+
+
+def own(node: Node) -> dict[str, dict[str, Any]]:
+    return {each["address"]: each for each in json.loads(node.run("own", "list", "--json").stdout)}
+
+
+def secrets(node: Node) -> set[str]:
+    return {file.name for file in (node.keyring / "private-keys-v1.d").glob("*.key")}
+
+
+def everything_shared(*nodes: Node) -> None:
+    wait_for(lambda: len({frozenset(secrets(node)) for node in nodes}) == 1, "all have the same secret keys")
+
+
+def encrypted(certificate: bytes, folder: Path) -> bytes:
+    with gnupg_home() as home:
+        file = folder / "certificate"
+        file.write_bytes(certificate)
+        return gpg(
+            home, "--trust-model", "always", "--recipient-file", str(file), "--encrypt", content=b"for him"
+        ).stdout
+
+
+def opened(node: Node, message: bytes, certificates: bytes) -> bytes:
+    gpg(node.keyring, "--import", content=certificates)
+    return gpg(node.keyring, "--decrypt", content=message, check=False).stdout
+
+
+def test_what_one_node_makes_is_the_others_before_it_is_published(pair: list[Node], tmp_path: Path) -> None:
+    alpha, beta = pair
+    generated = json.loads(alpha.run("keys", "generate", "Relay", "relais@hopital.example", "--json").stdout)
+    acquaint(alpha, beta)
+    everything_shared(alpha, beta)
+    assert generated["fingerprint"] in gpg(beta.keyring, "--list-secret-keys", "--with-colons").stdout.decode()
+
+    alpha.run("own", "create", "Hôpital Exemple")
+    beta.run("own", "add", MARTIN)
+    assert secrets(alpha) >= secrets(beta)
+    certificate = alpha.run("own", "show", MARTIN).stdout
+    assert opened(alpha, encrypted(certificate, tmp_path), certificate) == b"for him"
+    before = secrets(beta)
+    alpha.run("own", "rotate", MARTIN)
+    assert secrets(beta) > before
+    certificate = beta.run("own", "show", MARTIN).stdout
+    assert opened(beta, encrypted(certificate, tmp_path), certificate) == b"for him"
+    assert {name: each["state"] for name, each in listed(alpha).items()} == {"alpha": "this", "beta": "added"}
+    wait_for(lambda: listed(alpha)["alpha"]["secrets"] == listed(alpha)["beta"]["secrets"], "both say so")
+
+
+def test_a_certificate_waits_for_a_node_that_runs_and_not_for_one_that_does_not(pair: list[Node]) -> None:
+    alpha, beta = pair
+    alpha.run("own", "create", "Hôpital Exemple")
+    acquaint(alpha, beta)
+    everything_shared(alpha, beta)
+    before = secrets(alpha)
+    beta.freeze()
+    refused = alpha.run("own", "add", MARTIN, check=False)
+    beta.thaw()
+    assert (refused.returncode, b"node beta has not taken the new secret keys" in refused.stderr) == (1, True)
+    assert own(alpha) == {}
+    assert len(secrets(alpha) - before) == 2, "its subkey for encryption is deleted again"
+    alpha.run("own", "add", MARTIN)
+    beta.stop()
+    alpha.run("own", "add", DESK)
+    assert not secrets(beta) >= secrets(alpha)
+    beta.start()
+    assert secrets(beta) >= secrets(alpha), "before it serves"
+
+
+async def test_a_key_that_somebody_wrote_into_the_database_is_given_nothing(pair: list[Node], database: str) -> None:
+    alpha, beta = pair
+    alpha.run("own", "create", "Hôpital Exemple")
+    acquaint(alpha, beta)
+    everything_shared(alpha, beta)
+    with gnupg_home() as home:
+        gpg(home, "--passphrase", "", "--quick-generate-key", "mallory", "future-default", "default", "never")
+        certificate = gpg(home, "--export").stdout
+        listing = gpg(home, "--list-keys", "--with-colons").stdout.decode()
+    fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr"))
+    asking = await asyncpg.connect(database)
+    await asking.execute("INSERT INTO node_key VALUES ('mallory', $1, $2)", fingerprint, certificate)
+    await asking.execute("INSERT INTO node_statement VALUES ('a', $1)", certificate)
+    wrong = alpha.run("node", "add", "mallory", "0" * 40, check=False)
+    assert (wrong.returncode, b"shows another key" in wrong.stderr) == (1, True)
+    beta.run("own", "add", MARTIN)
+    everything_shared(alpha, beta)
+    assert await asking.fetchval("SELECT count(*) FROM node_parcel WHERE fingerprint = $1", fingerprint) == 0
+    assert await asking.fetchval("SELECT count(*) FROM node_secret WHERE fingerprint = $1", fingerprint) == 0
+    stored = b"".join(bytes(row["data"]) for row in await asking.fetch("SELECT data FROM node_parcel"))
+    await asking.close()
+    assert b"private-key" not in stored
+    assert listed(alpha)["mallory"]["state"] == "shown"
+
+
+def test_a_node_that_is_lost_is_removed_and_what_it_had_is_made_anew(pair: list[Node], tmp_path: Path) -> None:
+    alpha, beta = pair
+    alpha.run("own", "create", "Hôpital Exemple")
+    acquaint(alpha, beta)
+    alpha.run("own", "add", MARTIN)
+    old, certificate = own(alpha)[MARTIN], alpha.run("own", "show", MARTIN).stdout
+    message = encrypted(certificate, tmp_path)
+    beta.kill()
+    lost = secrets(beta)
+
+    made = json.loads(alpha.run("node", "remove", "beta", "--json").stdout)
+    assert (made["node"], made["addresses"]) == ("beta", 1)
+    new = own(alpha)[MARTIN]
+    assert new["fingerprint"] != old["fingerprint"]
+    assert len(secrets(alpha) - lost) == 4, "the organisation's, and three of the address"
+    assert opened(alpha, message, certificate) == b"for him", "old mail still opens"
+    alpha.run("wkd", "export", tmp_path / "wkd")
+    (file,) = (tmp_path / "wkd" / "hopital.example" / "hu").iterdir()
+    with gnupg_home() as home:
+        gpg(home, "--import", content=file.read_bytes())
+        keys = [line.split(":") for line in gpg(home, "--list-keys", "--with-colons").stdout.decode().splitlines()]
+    states = {line[9]: line[1] for line in keys if line[0] == "uid"}
+    validity = [line[1] for line in keys if line[0] == "pub"]
+    assert (max(validity), len(validity), len(states)) == ("r", 2, 1), "the old one is published revoked"
+
+    beta.start()
+    alpha.run("own", "add", DESK)
+    assert own(alpha).keys() == {MARTIN, DESK}
+    assert secrets(beta) == lost
+    refused = alpha.run("node", "add", "beta", shown(beta)["fingerprint"], check=False)
+    assert (refused.returncode, b"was removed" in refused.stderr) == (1, True)
+
+
+def test_a_third_node_is_added_on_one_of_the_others_and_all_know_it(
+    pair: list[Node], database: str, hop: ScriptedHop
+) -> None:
+    alpha, beta = pair
+    alpha.run("own", "create", "Hôpital Exemple")
+    acquaint(alpha, beta)
+    with Node("gamma", database, hop.port, SETTINGS) as gamma:
+        gamma.start()
+        acquaint(beta, gamma)
+        everything_shared(alpha, beta, gamma)
+        gamma.run("own", "add", MARTIN)
+        assert secrets(alpha) == secrets(beta) == secrets(gamma)
+        assert listed(alpha)["gamma"]["by"] == "beta"
+        beta.kill()
+        alpha.run("node", "remove", "beta")
+        gamma.run("own", "add", DESK)
+        assert secrets(alpha) == secrets(gamma)

@@ -1,0 +1,127 @@
+"""A parcel is taken whenever it comes, and what is in it is bounded to secret keys that are missing here."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab.gnupghome import stop_agent
+
+from relay.daemon.secret_sharing import SecretSharing
+from relay.model.own import OwnSubkey
+from relay.openpgp import home
+from relay.store import Network, Store
+
+GRIPS = ("A" * 40, "B" * 40, "C" * 40)
+
+
+@dataclass
+class Side:
+    """One of two nodes."""
+
+    folder: Path
+    store: Store
+    sharing: SecretSharing
+
+    @property
+    def there(self) -> set[str]:
+        return {file.stem for file in (self.folder / "private-keys-v1.d").glob("*")}
+
+
+@pytest.fixture
+async def sides(tmp_path: Path) -> AsyncIterator[list[Side]]:
+    """They trust each other, and share a store."""
+    made = []
+    for name in ("alpha", "beta"):
+        folder = tmp_path / name
+        home.prepare(folder)
+        store = await Store.open(tmp_path / "s.db", network=Network(name))
+        made.append(Side(folder, store, SecretSharing(folder, store)))
+    keys = [await side.sharing.own() for side in made]
+    for side, other in zip(made, reversed(keys), strict=True):
+        await side.sharing.trust.add(other)
+    for side, key in zip(made, keys, strict=True):
+        await side.store.node_keys.show(key)
+    yield made
+    for side in made:
+        stop_agent(side.folder / "node")
+        stop_agent(side.folder)
+        await side.store.close()
+
+
+async def send(sender: Side, receiver: Side, files: dict[str, bytes]) -> None:
+    """A parcel with whatever is in it."""
+    key = await receiver.sharing.own()
+    words = {name: base64.b64encode(octets).decode() for name, octets in files.items()}
+    message = await sender.sharing.identity.encrypt(
+        json.dumps({"files": words, "public": ""}).encode(), key.certificate
+    )
+    await sender.store.node_keys.send(key.fingerprint, files, message)
+
+
+async def test_a_parcel_that_comes_as_soon_as_another_was_taken_is_not_passed_over(sides: list[Side]) -> None:
+    alpha, beta = sides
+    (beta.folder / "private-keys-v1.d").mkdir(mode=0o700)
+    await beta.sharing.round()
+    await send(alpha, beta, {})
+    await beta.sharing.round()
+    await send(alpha, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
+    await beta.sharing.round()
+    assert beta.there == {GRIPS[0]}
+
+
+async def test_what_is_there_stays_and_what_was_deleted_does_not_come_back(sides: list[Side]) -> None:
+    alpha, beta = sides
+    await send(alpha, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
+    await beta.sharing.round()
+    await beta.store.own_keys.bury([OwnSubkey("F" * 40, 0, 0, GRIPS[1])])
+    await send(
+        alpha,
+        beta,
+        {
+            f"private-keys-v1.d/{GRIPS[0]}.key": b"another",
+            f"private-keys-v1.d/{GRIPS[1]}.key": b"buried",
+            f"private-keys-v1.d/{GRIPS[2]}.key": b"three",
+            "private-keys-v1.d/../../escaped.key": b"x",
+            "gpg-agent.conf": b"log-file /tmp/x\n",
+            "node/trust.json": b"{}",
+        },
+    )
+    before = (beta.folder / "gpg-agent.conf").read_bytes(), (beta.folder / "node" / "trust.json").read_bytes()
+    await beta.sharing.round()
+    assert beta.there == {GRIPS[0], GRIPS[2]}
+    assert (beta.folder / "private-keys-v1.d" / f"{GRIPS[0]}.key").read_bytes() == b"one"
+    after = (beta.folder / "gpg-agent.conf").read_bytes(), (beta.folder / "node" / "trust.json").read_bytes()
+    assert after == before
+    assert {file.name for file in beta.folder.parent.iterdir() if file.is_dir()} == {"alpha", "beta"}
+
+
+async def test_a_key_on_a_card_is_not_sent(sides: list[Side]) -> None:
+    alpha, beta = sides
+    (alpha.folder / "private-keys-v1.d").mkdir(mode=0o700)
+    stub = alpha.folder / "private-keys-v1.d" / f"{GRIPS[0]}.key"
+    stub.write_bytes(b"(20:shadowed-private-key(3:rsa))")
+    await alpha.sharing.round()
+    await beta.sharing.round()
+    assert beta.there == set()
+
+
+async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(sides: list[Side], tmp_path: Path) -> None:
+    _, beta = sides
+    folder = tmp_path / "gamma"
+    home.prepare(folder)
+    store = await Store.open(tmp_path / "s.db", network=Network("gamma"))
+    gamma = Side(folder, store, SecretSharing(folder, store))
+    key = await gamma.sharing.own()
+    await send(gamma, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
+    await beta.sharing.round()
+    assert beta.there == set()
+    await beta.sharing.trust.add(key)
+    await beta.sharing.round()
+    assert beta.there == {GRIPS[0]}
+    stop_agent(folder / "node")
+    await store.close()
