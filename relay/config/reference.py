@@ -62,7 +62,7 @@ class Key(NamedTuple):
 
 
 def keys() -> Iterator[Key]:
-    """All of them, in their order."""
+    """All keys, in the model's order."""
     for path, field in every_key():
         yield Key(_dotted(path), _type(field), _default(field), field.description or "")
 

@@ -44,7 +44,7 @@ def delivery_status(
 
 
 def _message_fields(inbound: Inbound, hostname: str) -> Iterator[tuple[str, str]]:
-    """RFC 3464 section 2.2."""
+    """The fields about the message (RFC 3464 section 2.2)."""
     if envelope_id := _parameter(inbound.envelope, "ENVID"):
         yield "Original-Envelope-Id", envelope_id
     yield "Reporting-MTA", f"dns; {hostname}"
@@ -53,7 +53,7 @@ def _message_fields(inbound: Inbound, hostname: str) -> Iterator[tuple[str, str]
 
 
 def _fields(one: Told, until: datetime | None, *, unicode: bool) -> Iterator[tuple[str, str]]:
-    """RFC 3464 section 2.3."""
+    """The fields about one recipient (RFC 3464 section 2.3)."""
     if original := _original(one.recipient):
         yield "Original-Recipient", original
     yield "Final-Recipient", _typed(one.recipient.address, unicode=unicode)

@@ -22,7 +22,7 @@ _IGNORED = frozenset({packets.MARKER, packets.PADDING})
 
 @dataclass(frozen=True, slots=True)
 class EncryptedMessage:
-    """The parts of one."""
+    """The parts of an encrypted message."""
 
     octets: bytes
     session_keys: tuple[tuple[str, Packet], ...]

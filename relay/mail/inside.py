@@ -39,7 +39,7 @@ _PROTECTED = frozenset({b"cipher", b"clear"})
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Of one opened mail."""
+    """What is taken from one opened mail."""
 
     structural: tuple[Field, ...]
     """Its Content fields."""

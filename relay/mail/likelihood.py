@@ -95,7 +95,7 @@ _PAGES = (
 
 
 def table(bits: Bits, octets: Iterable[int]) -> float:
-    """By a table of single symbols."""
+    """The bits by which a table of single symbols explains the octets."""
     return sum(map(bits.__getitem__, octets))
 
 

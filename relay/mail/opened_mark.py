@@ -86,7 +86,7 @@ def _is_delivery_report(head: Head) -> bool:
 
 
 def own_identifiers(head: Head) -> tuple[str, ...]:
-    """What a mail is called, for the store; several where it has several Message-ID fields."""
+    """The identifiers under which the store knows a mail; several where it has several Message-ID fields."""
     return tuple(dict.fromkeys(one for field in headers.all(head, "message-id") for one in _identifiers(field)))
 
 

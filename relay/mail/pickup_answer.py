@@ -28,7 +28,7 @@ class Answers:
     """Makes them for a site."""
 
     service: Address
-    """That they come from."""
+    """The address that they come from."""
     language: Language
 
     def mail(self, pickup: Pickup, to: Address, ciphertext: bytes, written: datetime) -> bytes:

@@ -22,11 +22,13 @@ _EVERY = bytes(range(256))
 
 
 class _Measure(NamedTuple):
+    """How symbols are measured."""
+
     bits: Callable[[bytes], float]
     stretch: int
     """Symbols that are measured together."""
     usual: int
-    """Fewer different symbols than this has, of 128 random ones, one stretch in ten thousand."""
+    """Of 128 random symbols fewer than this many are different in one stretch of ten thousand."""
     steps: tuple[int, ...]
 
 

@@ -56,7 +56,7 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Pickup:
-    """Lay it, locked by a code, where its recipient opens it in a browser."""
+    """Store it on the public web service, encrypted with a code: its recipient opens it in a browser."""
 
     rule: str
     reason: str

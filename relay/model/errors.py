@@ -1,4 +1,4 @@
-"""The exceptions that leave their room, in one tree.
+"""The exceptions that leave their package, in one tree.
 
     RelayError
     ├── AddressError          no mail address
@@ -24,8 +24,8 @@
     ├── OwnError              own addresses: not of our domains, no certificate, not in this state
     └── BackupError           a backup that cannot be written, or may not be restored
 
-An exception that stays in its room derives from one of these too; where it cannot, tests/unit/model/test_errors.py has
-the reason. Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
+An exception that stays in its package derives from one of these too; where it cannot, tests/unit/model/test_errors.py
+has the reason. Texts are for the log of a person who runs the relay: they never hold a subject, a body or what another
 program printed. Adapters translate their library's exceptions into these once, at their edge.
 """
 

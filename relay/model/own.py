@@ -1,4 +1,4 @@
-"""The certificates of our own addresses: one an address, certified by the organisation's key."""
+"""The certificates of our own addresses: one for each, certified by the organisation's key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relay.model.address import Address
 
 
 class OwnState(StrEnum):
-    """What is published of it."""
+    """What state an own certificate is in, and so what is published of it."""
 
     ACTIVE = "active"
     REMOVED = "removed"

@@ -9,7 +9,7 @@ from relay.model.address import Address
 
 
 class PickupState(StrEnum):
-    """How far it is."""
+    """The steps of a pick-up."""
 
     INACTIVE = "inactive"
     """Stored, and nobody sees it yet: its code is not handed over, or may not be."""

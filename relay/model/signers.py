@@ -28,7 +28,7 @@ class Signers:
 
 
 def counts(entry: Entry) -> bool:
-    """Whether it speaks for its addresses."""
+    """Whether a signature by this certificate counts for its addresses."""
     return not entry.proposed and entry.origin in TRUSTED
 
 

@@ -47,7 +47,7 @@ _MOST_CHUNK = 16
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """What a PKESK packet gives."""
+    """The session key in a PKESK packet."""
 
     cipher: int | None
     """The cipher's number; None: the packet is of version 6, and the SEIPD packet names it."""
@@ -65,7 +65,7 @@ def decrypted(body: bytes, session_key: SessionKey) -> Octets:
 
 
 def key_octets(cipher: int) -> int:
-    """Of a key of that cipher."""
+    """The number of octets of that cipher's key."""
     if cipher not in _CIPHERS:
         raise OpenPgpError("a cipher that is not read")
     return _CIPHERS[cipher][1]

@@ -25,7 +25,7 @@ _PARAMETERS = {
 
 
 def keygrip(curve: str, point: bytes) -> str:
-    """Of 32 octets on `Ed25519` or `Curve25519`: 40 upper-case digits."""
+    """The keygrip (40 upper-case digits) of a point of 32 octets on `Ed25519` or `Curve25519`."""
     digest = hashlib.sha1(usedforsecurity=False)
     values = {name: bytes.fromhex(value) for name, value in _PARAMETERS[curve].items()} | {"q": point}
     for name, value in values.items():

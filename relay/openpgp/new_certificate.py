@@ -94,7 +94,7 @@ class _Signer:
 
 
 def make(user_id: str, now: int, valid: int) -> NewCertificate:
-    """For that user id; its encryption subkey ends in `valid` seconds."""
+    """A new certificate for that user id; its encryption subkey ends in `valid` seconds."""
     primary, signing = _Signer.new(now), _Signer.new(now)
     encryption, kept = _encryption(now)
     name = user_id.encode("utf-8", "surrogateescape")

@@ -46,7 +46,7 @@ def whole(blob: bytes) -> tuple[int, int] | Unreadable:
 
 
 def certificate_fingerprint(blob: bytes) -> str:
-    """Of its primary key."""
+    """The fingerprint of its primary key."""
     return fingerprint(_primary(blob))
 
 

@@ -30,11 +30,11 @@ class Vault:
         self._gnupg = GnuPG(home, timeout)
 
     async def close(self, text: str) -> bytes:
-        """It, encrypted."""
+        """The text, encrypted."""
         return await self._gnupg.lock(text.encode(), self._secret())
 
     async def open(self, closed: bytes) -> str:
-        """What `close` was given."""
+        """The text that `close` was given."""
         with call.memory(self._secret().encode() + b"\n") as fd:
             result = await call.run(
                 reachable(self._home),

@@ -60,7 +60,7 @@ class Authors:
     announced_on_clear: bool = False
 
     async def of(self, inbound: Inbound, head: Head) -> Author:
-        """Of this mail."""
+        """What is done for the author of this mail."""
         address = self.sender(inbound, head)
         key = await self.own.key(address) if self.own and address else None
         if key is None or address is None:

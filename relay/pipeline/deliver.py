@@ -20,7 +20,7 @@ from relay.telemetry.events import Event, unforeseen
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Sends and records."""
+    """Hands messages over, and records who is served."""
 
     next_hop: NextHop
 

@@ -42,7 +42,7 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class BatchEncryptor:
-    """Makes what leaves."""
+    """Makes all messages that leave for one mail."""
 
     encryptor: Encryptor
     budget: Budget = field(default_factory=lambda: Budget(COPIES))

@@ -50,7 +50,7 @@ class Treated:
 
 @dataclass(frozen=True, slots=True)
 class MailMaker:
-    """Makes what leaves."""
+    """Makes the mail that leaves, for one recipient."""
 
     hostname: str
     tags: Tags

@@ -51,12 +51,12 @@ class KeyDesk(Protocol):
         """Whoever got the invitation with this token wants no more."""
 
     def note(self, fate: Fate, address: str) -> None:
-        """Count what becomes of nothing."""
+        """Count a mail that has no effect, by the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMails:
-    """Takes them."""
+    """Handles mail to the address for keys."""
 
     address: Address
     desk: KeyDesk

@@ -23,7 +23,7 @@ from relay.telemetry.events import Event, unforeseen
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """Composes and sends."""
+    """Composes notices and sends them."""
 
     notices: Notices
     next_hop: NextHop

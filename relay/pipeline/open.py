@@ -34,7 +34,7 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came out."""
+    """What was found in a mail: its signatures and, where it was opened, its content."""
 
     signatures: tuple[Signature, ...]
     subject: Field | None = None

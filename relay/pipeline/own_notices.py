@@ -23,7 +23,7 @@ LARGEST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class OwnNotices:
-    """Those that are under way."""
+    """The relay's own notices that are under way."""
 
     ledger: Ledger
 

@@ -36,7 +36,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One that is stored."""
+    """A pick-up that is stored on the public web service."""
 
     index: int
     pickup: Pickup

@@ -74,7 +74,7 @@ class ReturnPaths:
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """What comes back."""
+    """Handles mail to the return paths of opened mail."""
 
     path: ReturnPath
     tokens: ReturnTokens

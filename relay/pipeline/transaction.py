@@ -38,7 +38,7 @@ class Transaction:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """Of the envelope."""
+        """The envelope's recipients."""
         return self.inbound.envelope.recipients
 
     @property

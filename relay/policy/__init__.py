@@ -1,4 +1,4 @@
-"""Which rule a message falls under, and what is to be done by it. Pure: no I/O, nothing is altered.
+"""Which rule a message falls under, and what that rule does with it. Pure: no I/O, nothing is altered.
 
 `match` finds the rule, `why_not` says why another one was not it, `needs_key` whether a key is to be looked up,
 `decide` makes the decision and `telling` says how the sender learns of it.

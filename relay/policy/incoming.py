@@ -22,7 +22,7 @@ _ORDER = (Signed.GOOD, Signed.OLD, Signed.BAD, Signed.OTHER, Signed.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """The side of the mail."""
+    """What the mail itself says of its author, date and recipients."""
 
     author: Address | None
     """The single one; None where there is a doubt."""
@@ -31,12 +31,12 @@ class Letter:
     recipients: frozenset[str]
     """Fingerprints (primary keys and subkeys) of the keys that are its recipient's."""
     at: float
-    """When it came."""
+    """When it was received, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """On one signature, or on none."""
+    """What the mark says of one signature, or of a mail without one."""
 
     signed: Signed = Signed.NONE
     signer: Address | None = None
@@ -50,7 +50,7 @@ def best(signatures: Iterable[Signature], letter: Letter, signers: Signers) -> V
 
 
 def verdict(signature: Signature, letter: Letter, signers: Signers) -> Verdict:
-    """On one signature."""
+    """The verdict on one signature."""
     if signature.validity is Validity.UNKNOWN:
         return Verdict(Signed.UNKNOWN)
     if signature.validity is not Validity.GOOD:

@@ -30,6 +30,6 @@ def return_freed_memory() -> None:
 
 
 def freeze_loaded_objects() -> None:
-    """What is there now stays."""
+    """Exclude all objects that are loaded now from garbage collection (`gc.freeze`)."""
     gc.collect()
     gc.freeze()

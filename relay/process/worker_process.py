@@ -63,7 +63,7 @@ class Worker:
 
 
 def serve(channel: socket.socket) -> None:
-    """Until the other end is closed."""
+    """Work until the other end is closed."""
     with asyncio.Runner() as runner, suppress(BadFrame, ConnectionError):
         worker = Worker(runner)
         while _taken(worker, channel):
@@ -82,7 +82,7 @@ def _taken(worker: Worker, channel: socket.socket) -> bool:
 
 
 def main() -> None:
-    """The process's side."""
+    """Run the process, until its channel ends."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     give_way(NICE)

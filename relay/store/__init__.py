@@ -1,4 +1,6 @@
-"""The store: certificates, bindings, answers of sources, ledger and trace in one database; the only room of SQLAlchemy.
+"""The store: certificates, bindings, answers of sources, ledger and trace in one database.
+
+SQLAlchemy is used in this package alone.
 
 `Store.open` takes the path of a SQLite file or an SQLAlchemy URL, brings the schema up to date and refuses a
 database from a newer version. Everything here raises `relay.model.errors.StoreError` and nothing else.

@@ -50,7 +50,7 @@ _WITHOUT_KEY = frozenset({Result.NOT_FOUND, Result.UNAVAILABLE})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One row."""
+    """What a source answered for one address."""
 
     source: str
     address: str
@@ -92,14 +92,14 @@ class DueTimes:
 
 
 class Answers:
-    """The table."""
+    """The table `answer`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._batch = WriteBatch(database)
 
     async def get(self, source: str, names: Collection[str]) -> dict[str, Answer]:
-        """The rows there are, by name."""
+        """The answers that are stored of this source for these names, by name."""
         rows = await self._database.read(lambda c: _rows(c, source, names))
         return {row.address: row for row in rows}
 
@@ -112,7 +112,7 @@ class Answers:
         await self._batch.add(_write, [(row, sooner) for row in rows])
 
     async def drop(self, source: str, name: str) -> None:
-        """Forget one row."""
+        """Delete the answer for one name."""
         await self._database.write(lambda c: c.execute(_ONE, {"at": source, "name": name}))
 
     async def due(self, source: str, *, times: DueTimes, limit: int) -> list[Due]:

@@ -32,7 +32,7 @@ _ALL = select(bindings.c.pattern, bindings.c.fingerprints, bindings.c.signs).ord
 
 
 class Bindings:
-    """Looked up for every mail, changed by people."""
+    """The bindings: looked up for every mail, changed by people."""
 
     def __init__(self, database: Database, tokens: StateTokens, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -51,7 +51,7 @@ class Bindings:
         return None
 
     async def all(self) -> list[Binding]:
-        """Every one, by pattern."""
+        """All bindings, sorted by pattern."""
         return _read(await self._database.read(lambda c: c.execute(_ALL).all()))
 
     async def put(self, wanted: Sequence[Binding], *, actor: str = UPKEEP) -> None:

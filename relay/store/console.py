@@ -93,7 +93,7 @@ class ConsoleStore(Closing):
         await self.database.write(work)
 
     async def password(self, name: str, generation: str) -> Secrets | None:
-        """What they log in with."""
+        """The password and second factor of that enrolment; None: there are none."""
         wanted = select(passwords).where(passwords.c.name == name, passwords.c.generation == generation)
         row = await self.database.read(lambda c: c.execute(wanted).one_or_none())
         return None if row is None else Secrets(row.password, row.totp)
@@ -154,7 +154,7 @@ class ConsoleStore(Closing):
         return Session(row.name, row.generation, row.role, row.csrf)
 
     async def end(self, token: str) -> None:
-        """Log out."""
+        """Delete the session."""
         await self.database.write(lambda c: c.execute(delete(sessions).where(sessions.c.token == _hashed(token))))
 
     async def attempt(self, token: str, way: str, value: str) -> bool:

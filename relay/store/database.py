@@ -176,7 +176,7 @@ def _result(task: asyncio.Task[T]) -> T:
 
 
 def _url(url_or_path: str | Path) -> URL:
-    """Of a SQLite file."""
+    """The URL of a SQLite file. Raises `StoreError` for another database."""
     text = str(url_or_path)
     if "://" not in text:
         return URL.create(_SQLITE, database=text)

@@ -104,7 +104,7 @@ def own(connection: Connection) -> str:
 
 
 def names(connection: Connection) -> Sequence[str]:
-    """Of all chains."""
+    """The names of all chains."""
     return connection.execute(_NAMES).scalars().all()
 
 

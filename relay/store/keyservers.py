@@ -19,12 +19,12 @@ class Keyservers:
         self._clock = clock
 
     async def proved(self, server: str) -> bool:
-        """Whether it has, ever."""
+        """Whether this server has ever proved to be a keyserver."""
         wanted = select(keyservers.c.proved).where(keyservers.c.url == server)
         return await self._database.read(lambda c: c.execute(wanted).first()) is not None
 
     async def note(self, server: str) -> None:
-        """It has, now."""
+        """Note that this server has proved to be a keyserver."""
         row = {"url": server, "proved": self._clock()}
 
         def write(connection: Connection) -> None:

@@ -48,7 +48,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One of them."""
+    """A machine that shares the database."""
 
     name: str
     about: About
@@ -82,16 +82,16 @@ class Nodes:
         await self._database.write_beside(lambda c: self._announce(c, about))
 
     async def seen(self, about: About) -> None:
-        """It still runs, and this is what it is now."""
+        """Note that this node still runs, and what it says of itself now."""
         await self._database.write_beside(lambda c: self._seen(c, about))
 
     async def leave(self) -> None:
-        """It stops: others need not be like it any more."""
+        """Note that this node stops: others are not compared with it any more."""
         gone = update(nodes).where(nodes.c.node == self.name).values(connections=0)
         await self._database.write_beside(lambda c: c.execute(gone))
 
     async def prove(self) -> None:
-        """The database takes rows now."""
+        """Write a row. Raises `StoreError` where the database takes none."""
         await self._database.write_beside(self._touch)
 
     async def all(self) -> list[Node]:

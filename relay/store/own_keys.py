@@ -135,7 +135,7 @@ class OwnKeys:
         await self._database.write(write)
 
     async def disallow(self, address: Address, others: Iterable[Address]) -> None:
-        """It may not any more."""
+        """Mail encrypted to a key of `others` may not be opened for `address` any more."""
         pairs = [{"address": address.key, "other": other.key} for other in others]
         await self._database.write(lambda c: _disallow(c, pairs))
 
@@ -159,7 +159,7 @@ class OwnKeys:
             await self._database.write(write)
 
     async def buried_keygrips(self) -> frozenset[str]:
-        """Of all subkeys that have a tombstone."""
+        """The keygrips of all subkeys that have a tombstone."""
         wanted = select(own_deleted.c.keygrip)
         return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
 

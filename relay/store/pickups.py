@@ -89,7 +89,7 @@ class Pickups:
         await self._database.write(write)
 
     async def change(self, id_: str, **values: Any) -> bool:  # noqa: ANN401  values of columns
-        """Other values for this one; False where there is none."""
+        """Store other values for the pick-up with this id; False where there is none."""
         return await self._database.write(lambda c: _change(c, id_, **values))
 
     async def mark_opened(self, id_: str, at: float) -> bool:

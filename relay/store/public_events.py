@@ -61,13 +61,13 @@ class PublicEvents:
         return [PublicEvent(row[0], EventKind(row[1]), row[2], row[3], row[4]) for row in rows]
 
     async def octets(self, number: int) -> bytes | None:
-        """Of this event; None where it is gone."""
+        """The octets of this event; None where it is gone."""
         wanted = select(events.c.octets).where(events.c.number == number)
         found = await self._database.read(lambda c: c.execute(wanted).scalar_one_or_none())
         return None if found is None else bytes(found)
 
     async def remove(self, number: int) -> bool:
-        """The relay has it; False where it was gone."""
+        """Delete an event that the relay has taken; False where it was gone."""
         wanted = delete(events).where(events.c.number == number)
         return bool(await self._database.write(lambda c: c.execute(wanted).rowcount))
 

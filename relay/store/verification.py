@@ -99,12 +99,12 @@ class Extent(NamedTuple):
 
 
 def names(connection: Connection) -> list[str]:
-    """Of all chains that have an end noted, or a row."""
+    """The names of all chains that have an end noted, or a row."""
     return sorted({*hash_chain.names(connection), *connection.execute(_CHAINS).scalars()})
 
 
 def extent(connection: Connection, name: str) -> Extent:
-    """Read it."""
+    """Read the ends of a chain."""
     told: tuple[Any, ...] = tuple(connection.execute(_EXTENT, {"of": name}).one())
     first, last, anchor_number, anchor_hash, head_number, head_hash, renamed = told
     anchor = Link.first(name) if anchor_number is None else Link(anchor_number, bytes(anchor_hash))
@@ -202,5 +202,5 @@ def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
 
 
 def ends_of(connection: Connection) -> dict[str, Ends]:
-    """Of all chains."""
+    """The ends of all chains, by name."""
     return {name: hash_chain.ends(connection, name) for name in hash_chain.names(connection)}

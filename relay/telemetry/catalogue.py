@@ -33,7 +33,7 @@ class Metric:
 
     @property
     def exposed(self) -> str:
-        """As it is asked for."""
+        """The name that Prometheus stores it under."""
         return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
 
 

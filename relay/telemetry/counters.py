@@ -50,20 +50,20 @@ class Counters:
     """The keys that end next, as they were counted last; None: they were not."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
-        """So many more."""
+        """Add `by` to a counter."""
         self.counts[metric.name, *labels] += by
 
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
-        """One more duration."""
+        """Add one duration, in seconds, to a histogram."""
         self.counts[metric.name, *labels, str(bisect_left(metric.buckets, seconds))] += 1
         self.count(metric, *labels, SUM, by=seconds)
 
     def mark(self, metric: Metric, value: float, *labels: str) -> None:
-        """It is this now."""
+        """Set a gauge."""
         self.marks[metric.name, *labels] = value
 
     def trouble(self, new: Trouble) -> None:
-        """One more; only the last kinds are kept."""
+        """Count one more error or warning; only the latest kinds are kept."""
         known = self.troubles.pop((new.what, new.details), None)
         count = new.count + (known.count if known else 0)
         self.troubles[new.what, new.details] = Trouble(new.what, new.details, count, new.last)
@@ -71,7 +71,7 @@ class Counters:
             self.troubles.popitem(last=False)
 
     def add(self, other: Counters) -> None:
-        """What another has counted, on top."""
+        """Add what another process has counted."""
         for key, value in other.counts.items():
             self.counts[key] += value
         self.marks.update(other.marks)
@@ -81,7 +81,7 @@ class Counters:
             self.soon = other.soon
 
     def take(self) -> Counters:
-        """All of it; then there is nothing."""
+        """Everything counted so far; counting begins again at zero."""
         taken = Counters(self.counts, self.marks, self.troubles, self.soon)
         self.counts, self.marks, self.troubles, self.soon = defaultdict(float), {}, OrderedDict(), None
         return taken

@@ -122,7 +122,7 @@ def _let_go() -> None:
 
 
 def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = None, **always: object) -> None:
-    """Set the process's logging up, once; `always` are fields of every line."""
+    """Set up logging for this process, once; `always` are fields that every line has."""
     least = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
         structlog.processors.JSONRenderer(lambda line, **_: _JSON.encode(line))

@@ -13,7 +13,7 @@ _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 
 
 def reads_standard_error() -> bool:
-    """Whether it does."""
+    """Whether systemd's journal reads standard error."""
     try:
         found = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):  # closed, or no file

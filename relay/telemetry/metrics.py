@@ -54,34 +54,34 @@ class Metrics:
         self.counters.mark(c.LAST_ENCRYPTION, 0)
 
     def hear(self, worker: int, news: Counters, state: ProcessState | None = None) -> None:
-        """What that process counted, and how it stands."""
+        """Add what that process has counted, and note its state."""
         self.counters.add(news)
         if state:
             self._states[worker] = (state, self._clock())
 
     def lost(self, worker: int) -> None:
-        """That process has ended."""
+        """Forget a process that has ended."""
         self._states.pop(worker, None)
 
     def tick(self) -> None:
-        """Once a second."""
+        """Note the number of messages so far, for `per_second`; called every second."""
         self._totals.append((self._clock(), self.value(c.MESSAGES)))
 
     @property
     def per_second(self) -> float:
-        """Messages, over the last minute or since the start."""
+        """Messages a second, over the last minute or since the start."""
         now, total = self._clock(), self.value(c.MESSAGES)
         then, before = self._totals[0] if self._totals else (now, total)
         return (total - before) / max(1.0, now - then)
 
     @property
     def alive(self) -> int:
-        """Processes that have spoken lately."""
+        """How many processes have reported within `STALE` seconds."""
         return len(self._fresh())
 
     @property
     def in_progress(self) -> int:
-        """Messages in hand, in all of them."""
+        """How many messages all processes are working on."""
         return sum(state.in_progress for state, _ in self._states.values())
 
     @property
@@ -101,12 +101,12 @@ class Metrics:
         return [state for state, heard in self._states.values() if now - heard < STALE]
 
     def value(self, metric: c.Metric, *labels: str) -> float:
-        """One of them, as it stands."""
+        """The value of a counter or gauge."""
         key = (metric.name, *labels)
         return self.counters.counts.get(key, 0) if metric.kind is c.Kind.COUNTER else self.counters.marks.get(key, 0)
 
     def settle(self) -> None:
-        """Bring up to date what is not counted but looked at."""
+        """Bring the gauges up to date that are made of the processes' states."""
         self.counters.mark(c.UNDERWAY, self.in_progress)
         self.counters.mark(c.WORKERS, self.alive)
         self.counters.mark(c.WORKERS_WANTED, self.wanted)

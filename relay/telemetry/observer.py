@@ -23,7 +23,7 @@ _WITHOUT_REQUESTS = frozenset({"keyring", "lookup"})
 
 
 class Observer:
-    """`relay.telemetry.events.configure(seen=…)`."""
+    """Counts log lines: it is given to `relay.telemetry.events.configure` as `seen`."""
 
     def __init__(self, counters: Counters, clock: Callable[[], float] = time.time) -> None:
         self.counters = counters
@@ -66,7 +66,7 @@ class Observer:
             self.counters.trouble(Trouble(str(event), _details(fields), 1, self._clock()))
 
     def next_hop(self, *, up: bool) -> None:
-        """It did, or did not, what it is there for."""
+        """Note whether the next hop takes mail."""
         self.next_hop_down = not up
         self.counters.mark(c.HOP_UP, int(up))
 

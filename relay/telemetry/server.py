@@ -45,7 +45,7 @@ _TOO_LARGE_SAID = f"HTTP/1.1 {_TOO_LARGE.value} {_TOO_LARGE.phrase}\r\nConnectio
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page says."""
+    """A page: its status, body and type."""
 
     status: HTTPStatus
     body: bytes

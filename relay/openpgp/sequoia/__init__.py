@@ -1,4 +1,4 @@
-"""The engine `sequoia` and its verdict on version 6: pysequoia's room (the extra `sequoia`).
+"""The engine `sequoia` and its verdict on version 6. pysequoia (the extra `sequoia`) is used here alone.
 
 Importing it without the extra raises `ImportError`, which `relay.daemon.engines` turns into a sentence.
 """

@@ -24,7 +24,7 @@ Verdict = Certificate | Unreadable
 
 
 class SequoiaExaminer:
-    """Judges both versions."""
+    """Judges certificates of versions 4 and 6."""
 
     def __init__(self, timeout: float = 30.0) -> None:
         self._gnupg = GnuPGExaminer(timeout)
