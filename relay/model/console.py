@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,6 +38,12 @@ class Role(StrEnum):
 
 
 _ORDER = tuple(Role)
+
+
+def highest(groups: Mapping[Role, str], member_of: Collection[str]) -> Role | None:
+    """The role of who is in these groups; `groups` says which gives which."""
+    return next((role for role in reversed(_ORDER) if groups.get(role) in member_of), None)
+
 
 ACTS: Mapping[str, Role] = {
     "figures": Role.READER,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from relay.model.errors import StoreError
 from relay.store.closing import Closing
@@ -157,18 +157,17 @@ class ConsoleStore(Closing):
         """Delete the session."""
         await self.database.write(lambda c: c.execute(delete(sessions).where(sessions.c.token == _hashed(token))))
 
-    async def attempt(self, token: str, way: str, value: str) -> bool:
-        """A login begins; False where too many are under way. What is over is removed."""
+    async def attempt(self, token: str, way: str, value: str) -> None:
+        """A login begins. What is over is removed, and of too many the oldest."""
         now = int(self.clock())
+        newest = select(attempts.c.token).order_by(attempts.c.began.desc()).limit(MOST_ATTEMPTS - 1)
 
-        def work(connection: Connection) -> bool:
-            connection.execute(delete(attempts).where(attempts.c.began < now - ATTEMPT))
-            if connection.execute(select(func.count()).select_from(attempts)).scalar_one() >= MOST_ATTEMPTS:
-                return False
+        def work(connection: Connection) -> None:
+            kept = attempts.c.token.in_(newest)
+            connection.execute(delete(attempts).where((attempts.c.began < now - ATTEMPT) | ~kept))
             connection.execute(insert(attempts).values(token=_hashed(token), way=way, value=value, began=now))
-            return True
 
-        return await self.database.write(work)
+        await self.database.write(work)
 
     async def attempted(self, token: str, way: str) -> str | None:
         """What was noted when that login began, once; None where there is none or it is over."""

@@ -76,6 +76,8 @@ class Event(StrEnum):
     PUBLIC_UNREACHABLE = "public_unreachable"
     PUBLIC_REACHED = "public_reached"
     PUBLIC_EVENT_DROPPED = "public_event_dropped"
+    # The console
+    LOGIN_REFUSED = "login_refused"
     # Trace and ledger
     TRACE_HEAD = "trace_head"
     UNTRACED = "untraced"

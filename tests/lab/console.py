@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import secrets
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +44,8 @@ class Visitor:
     cookies: dict[str, str] = field(default_factory=dict)
     csrf: str = ""
     language: str = "en"
+    client: str = field(default_factory=lambda: str(IPv4Address(0x0A000000 + secrets.randbelow(1 << 24))))
+    """Its address, as the reverse proxy names it: each visitor has another one."""
 
     def get(self, path: str, **headers: str) -> Page:
         return self._ask("GET", path, None, headers)
@@ -52,7 +56,11 @@ class Visitor:
 
     def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Page:
         asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        sent = {"Accept-Language": self.language, **({"Content-Type": FORM} if body is not None else {})}
+        sent = {
+            "Accept-Language": self.language,
+            "X-Forwarded-For": self.client,
+            **({"Content-Type": FORM} if body is not None else {}),
+        }
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         try:
@@ -75,14 +83,16 @@ FORM = "application/x-www-form-urlencoded"
 class Console:
     """`with Relay() as relay, Console(relay) as console: anne = console.logged_in("anne", "keys")`."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, **keys: object) -> None:
+        """`keys` are those of `console`."""
         self.relay = relay
         self.port = free_port()
         self.secrets: dict[str, str] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         place = {"console": f"127.0.0.1:{self.port}", "console_database": str(Path(self._folder.name) / "console.db")}
-        relay.configure({**relay.settings, "web": place})
+        keys = {"url": f"http://localhost:{self.port}", **relay.settings.get("console", {}), **keys}
+        relay.configure({**relay.settings, "web": place, "console": keys})
 
     @property
     def log(self) -> str:

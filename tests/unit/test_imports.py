@@ -54,7 +54,7 @@ ONLY: dict[str, set[str]] = {
     "web.http": {"model", "process", "telemetry"},
     "web.console": {
         *("model", "telemetry", "config", "store.console", "web.http", "web.pages.languages"),
-        *("daemon.signals", "daemon.systemd"),
+        *("daemon.signals", "daemon.systemd", "keys.ldap.people", "keys.ldap.reason", "keys.ldap.server"),
     },  # nothing that could reach the relay's store, its keyring or an engine
 }
 """What these import; `daemon`, `admin` and `cli` may import all that is below them."""
@@ -70,7 +70,10 @@ LOOSE = {"", "__main__"}
 """Modules in no room."""
 
 THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
-    "aiohttp": ("aiohttp", {"keys.wkd", "telemetry", "channel", "web.http", "web.console.relay_link"}),
+    "aiohttp": (
+        "aiohttp",
+        {"keys.wkd", "telemetry", "channel", "web.http", "web.console.relay_link", "web.console.provider"},
+    ),
     "yarl": ("aiohttp", {"keys.wkd"}),  # its URLs, part of its interface
     "aiosmtpd": ("aiosmtpd", {"smtp"}),
     "aiosmtplib": ("aiosmtplib", {"smtp"}),
@@ -93,6 +96,8 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "structlog": ("structlog", {"telemetry"}),
     "typer": ("typer", {"cli"}),
     "yaml": ("pyyaml", {"config"}),
+    "authlib": ("authlib", {"web.console.oidc"}),
+    "joserfc": ("joserfc", {"web.console.oidc"}),
     "argon2": ("argon2-cffi", {"web.console.credentials"}),
     "pyotp": ("pyotp", {"web.console.credentials"}),
 }

@@ -56,6 +56,10 @@ class Connection:
             }
         )
 
+    async def find(self, base: str, filter_: str, *, subtree: bool) -> tuple[Entry, ...]:
+        """The DNs, under `dn`, of at most two entries that fit; none also where the base is not there."""
+        return await self._exchange({"do": "find", "base": base, "filter": filter_, "subtree": subtree})
+
     async def list_all(self, search: Search) -> AsyncIterator[Entry]:
         """All that it finds, in pages."""
         words = {"do": "list", "base": search.base, "filter": search.filter, "attributes": list(search.attributes)}

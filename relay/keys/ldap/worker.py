@@ -153,6 +153,8 @@ class Session:
         match request.words:
             case {"do": "list"}:
                 return plain(self.tasks.list_(request.words))
+            case {"do": "find"}:
+                return [{"dn": (dn.encode(),)} for dn in self.tasks.find(request.words)]
             case {"do": "next"}:
                 return plain(self.tasks.next())
             case {"do": "put"}:

@@ -1,4 +1,4 @@
-"""What the worker does beside searching for keys: it lists a directory page by page, and writes entries.
+"""What the worker does beside searching for keys: it lists a directory page by page, finds people, writes entries.
 
 Loaded by `worker` alone, when it is first asked for. Raises bonsai's errors, which `worker` translates.
 """
@@ -16,7 +16,8 @@ from relay.keys.ldap.protocol import Entry
 from relay.process.ipc import Frame
 
 PAGE = 500
-_ALREADY_THERE, _NOT_THERE = 68, 32
+MOST_FOUND = 2
+_ALREADY_THERE, _NOT_THERE, _TOO_MANY = 68, 32, 4
 
 
 class Tasks:
@@ -42,6 +43,17 @@ class Tasks:
             if entries:
                 return entries
         return []
+
+    def find(self, request: dict[str, Any]) -> list[str]:
+        """The DNs of at most two entries; the directory may stop there."""
+        scope = bonsai.LDAPSearchScope.SUB if request["subtree"] else bonsai.LDAPSearchScope.BASE
+        try:
+            found = self._connection.search(request["base"], scope, request["filter"], ["1.1"], sizelimit=MOST_FOUND)
+        except bonsai.LDAPError as error:
+            if error.code != _TOO_MANY:
+                raise
+            return ["", ""]
+        return [str(entry.dn) for entry in found if isinstance(entry, bonsai.LDAPEntry)][:MOST_FOUND]
 
     def put(self, request: dict[str, Any], strings: Sequence[bytes]) -> list[Any]:
         """Add an entry; where it is there already, give these attributes these values, in one operation."""

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from relay.model.console import NAME, Known
+from relay.model.console import NAME, Known, Way
 from relay.store.console import ConsoleStore, Secrets
 from relay.web.console import credentials, sessions
+from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.forms import form_of
 from relay.web.console.view import View
 from relay.web.http.limits import Limit, Rate
@@ -31,6 +32,7 @@ class Login:
 
     store: ConsoleStore
     sessions: sessions.Sessions
+    elsewhere: Elsewhere
     by_name: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
     enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
     by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
@@ -42,9 +44,19 @@ class Login:
         name = form.get("name", "").strip()
         known_form = NAME.fullmatch(name) is not None  # what is no name is not remembered by a limit
         allowed = self.by_client.allows(request.client) and known_form and self.by_name.allows(name.lower())
-        if allowed and (cookie := await self._begun(name, form)):
+        if allowed and (cookie := await self._by_password(name, form)):
             return redirect("/", Set_Cookie=cookie)
         return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+
+    async def to_provider(self, request: Request, view: View) -> Answer:
+        """GET /login/oidc."""
+        if not self.by_client.allows(request.client):
+            return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+        return await self.elsewhere.begin(view)
+
+    async def from_provider(self, request: Request, view: View) -> Answer:
+        """GET /login/oidc/back."""
+        return await self.elsewhere.finish(request, view)
 
     async def log_out(self, request: Request) -> Answer:
         """POST /logout; `assure_form` has looked at it."""
@@ -52,7 +64,7 @@ class Login:
 
     async def enrolment(self, request: Request, view: View) -> Answer:
         """GET /enrol/TOKEN: opening it changes nothing."""
-        if await self._invited(request) is None:
+        if not self.elsewhere.ways.local or await self._invited(request) is None:
             return view.page("enrol_over", HTTPStatus.GONE)
         return _form(view, credentials.new_secret(), wrong=False)
 
@@ -61,7 +73,7 @@ class Login:
         sessions.assure_same_site(request)
         form = await form_of(request, _SMALL)
         known = await self._invited(request)
-        if known is None:
+        if known is None or not self.elsewhere.ways.local:
             return view.page("enrol_over", HTTPStatus.GONE)
         secret, password = form.get("secret", ""), form.get("password", "")
         sound = re.fullmatch(r"[A-Z2-7]{32}", secret) and credentials.SHORTEST <= len(password) <= credentials.LONGEST
@@ -84,6 +96,12 @@ class Login:
 
     async def _invited(self, request: Request) -> Known | None:
         return await self.sessions.link.known("invited", token=request.parts["token"])
+
+    async def _by_password(self, name: str, form: Mapping[str, str]) -> str | None:
+        """In the directory, or of the console's own users, as the button says."""
+        if form.get("way") == Way.LDAP:
+            return await self.elsewhere.by_directory(name, form)
+        return await self._begun(name, form) if self.elsewhere.ways.local else None
 
     async def _begun(self, name: str, form: Mapping[str, str]) -> str | None:
         known = await self.sessions.link.known("person", name=name)

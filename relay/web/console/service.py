@@ -6,18 +6,34 @@ Raises `ConfigError`, `StoreError` and `ListenError`.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from pathlib import Path
+
 from relay.config import Config
+from relay.config.console import LdapLogin
 from relay.daemon import systemd
 from relay.daemon.signals import Signals, ignore_signals
+from relay.keys.ldap.server import Server as Directory
+from relay.model.endpoint import HttpPlace
 from relay.model.errors import ConfigError, Fault
 from relay.store.console import ConsoleStore
 from relay.telemetry import events
 from relay.telemetry.events import Event
+from relay.web.console.elsewhere import Elsewhere
+from relay.web.console.login import Login
+from relay.web.console.oidc import Oidc
+from relay.web.console.pages import Pages
+from relay.web.console.provider import Provider
 from relay.web.console.relay_link import RelayLink
+from relay.web.console.sessions import Sessions
 from relay.web.console.site import build_site
+from relay.web.console.view import Ways
+from relay.web.http.routes import Routes
 from relay.web.http.server import Server
 
 EVERYBODY = 0o666
+BACK = "/login/oidc/back"
+"""Where a provider sends people back to, below `console.url`."""
 
 
 async def serve(config: Config) -> None:
@@ -27,18 +43,65 @@ async def serve(config: Config) -> None:
         raise ConfigError((Fault("web.console", 0, "is null: name where to listen, such as 127.0.0.1:8081"),))
     signals = Signals()
     signals.listen()
-    link = RelayLink(config.control)
     try:
-        place_of_store = config.web.console_store(config.keyring)
-        async with await ConsoleStore.open(place_of_store, idle=config.console.idle) as store:
-            server = Server(build_site(store, link).answer, proxies=config.web.proxies)
-            await server.listen(place, mode=EVERYBODY)
-            events.log().info(Event.READY, listen=[str(place)])
-            systemd.ready()
-            await signals.stop.wait()
-            systemd.stopping()
-            await server.close(config.deadlines.stop)
+        async with AsyncExitStack() as opened:
+            await _serve(config, place, signals, opened)
     finally:
-        await link.close()
         ignore_signals()
     events.log().info(Event.STOPPED)
+
+
+async def _serve(config: Config, place: HttpPlace, signals: Signals, opened: AsyncExitStack) -> None:
+    server = Server((await _site(config, opened)).answer, proxies=config.web.proxies)
+    await server.listen(place, mode=EVERYBODY)
+    events.log().info(Event.READY, listen=[str(place)])
+    systemd.ready()
+    await signals.stop.wait()
+    systemd.stopping()
+    await server.close(config.deadlines.stop)
+
+
+async def _site(config: Config, opened: AsyncExitStack) -> Routes:
+    ways = config.console.login
+    link = RelayLink(config.control)
+    opened.push_async_callback(link.close)
+    store = await opened.enter_async_context(
+        await ConsoleStore.open(config.web.console_store(config.keyring), idle=config.console.idle)
+    )
+    sessions = Sessions(store, link)
+    directory = _directory(ways.ldap) if ways.ldap else None
+    elsewhere = Elsewhere(sessions, ways, _oidc(config, opened), directory)
+    shown = Ways(ways.local, ways.oidc is not None, ways.ldap is not None)
+    return build_site(Pages(link), Login(store, sessions, elsewhere), shown)
+
+
+def _oidc(config: Config, opened: AsyncExitStack) -> Oidc | None:
+    keys = config.console.login.oidc
+    if keys is None:
+        return None
+    secret = _first_line("console.login.oidc.client_secret_file", keys.client_secret_file)
+    provider = Provider(keys.ca_file)
+    opened.push_async_callback(provider.close)
+    return Oidc(keys, secret, f"{config.console.url}{BACK}", provider)
+
+
+def _directory(keys: LdapLogin) -> Directory:
+    file = keys.password_file
+    return Directory(
+        url=keys.url,
+        starttls=keys.starttls,
+        ca_file=str(keys.ca_file) if keys.ca_file else None,
+        bind_dn=keys.bind_dn,
+        password=_first_line("console.login.ldap.password_file", file) if file else None,
+        timeout=keys.timeout,
+    )
+
+
+def _first_line(key: str, file: Path) -> str:
+    try:
+        line = file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, ValueError):
+        raise ConfigError((Fault(key, 0, f"{file} cannot be read by the console's user"),)) from None
+    if not line:
+        raise ConfigError((Fault(key, 0, f"{file} is empty"),))
+    return line

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from relay.store.console import ConsoleStore
 from relay.web.console import sessions
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
 from relay.web.console.pages import Pages, Visit
-from relay.web.console.relay_link import LinkError, RelayLink
+from relay.web.console.relay_link import LinkError
 from relay.web.console.sessions import LoggedIn
 from relay.web.console.texts import TEXTS
-from relay.web.console.view import View, static
+from relay.web.console.view import View, Ways, static
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 from relay.web.http.routes import Route, Routes, route
 from relay.web.pages.languages import chosen
@@ -35,6 +34,7 @@ class Site:
     pages: Pages
     login: Login
     sessions: sessions.Sessions
+    ways: Ways
 
     def routes(self) -> Routes:
         """Every path that there is."""
@@ -56,6 +56,8 @@ class Site:
                 self._both(re.compile(r"/proposals"), "proposals", pages.proposals, pages.decide),
                 self._both(re.compile(r"/users"), "users", pages.users, pages.user),
                 route(re.compile(r"/login"), GET=self._login, POST=_linked(self._log_in)),
+                route(re.compile(r"/login/oidc"), GET=self._to_provider),
+                route(re.compile(r"/login/oidc/back"), GET=_linked(self._from_provider)),
                 route(re.compile(r"/logout"), POST=_linked(self._log_out)),
                 route(re.compile(rf"/enrol/{_TOKEN}"), GET=_linked(self._enrolment), POST=_linked(self._enrol)),
                 route(re.compile(r"/static/(?P<name>[a-z.]{1,40})"), GET=_file),
@@ -93,10 +95,16 @@ class Site:
         return _remembering(request, await show(Visit(request, view, session.person)))
 
     async def _login(self, request: Request) -> Answer:
-        return _remembering(request, _bare(request).page("login", wrong=False))
+        return _remembering(request, self._bare(request).page("login", wrong=False))
 
     async def _log_in(self, request: Request) -> Answer:
-        return await self.login.log_in(request, _bare(request))
+        return await self.login.log_in(request, self._bare(request))
+
+    async def _to_provider(self, request: Request) -> Answer:
+        return await self.login.to_provider(request, self._bare(request))
+
+    async def _from_provider(self, request: Request) -> Answer:
+        return await self.login.from_provider(request, self._bare(request))
 
     async def _log_out(self, request: Request) -> Answer:
         session = await self.sessions.of(request)
@@ -105,16 +113,19 @@ class Site:
         return await self.login.log_out(request)
 
     async def _enrolment(self, request: Request) -> Answer:
-        return await self.login.enrolment(request, _bare(request))
+        return await self.login.enrolment(request, self._bare(request))
 
     async def _enrol(self, request: Request) -> Answer:
-        return await self.login.enrol(request, _bare(request))
+        return await self.login.enrol(request, self._bare(request))
+
+    def _bare(self, request: Request) -> View:
+        """For who is not logged in."""
+        return replace(_bare(request), ways=self.ways)
 
 
-def build_site(store: ConsoleStore, link: RelayLink) -> Routes:
+def build_site(pages: Pages, login: Login, ways: Ways) -> Routes:
     """Everything that a visitor may ask."""
-    begun = sessions.Sessions(store, link)
-    return Site(Pages(link), Login(store, begun), begun).routes()
+    return Site(pages, login, login.sessions, ways).routes()
 
 
 def _linked(handler: Handler) -> Handler:

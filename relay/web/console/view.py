@@ -34,6 +34,16 @@ PAGES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways to log in that the page offers."""
+
+    local: bool = True
+    oidc: bool = False
+    ldap: bool = False
+    passkeys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What every page shows: for whom, in which language."""
 
@@ -41,6 +51,7 @@ class View:
     path: str
     person: Person | None = None
     csrf: str = ""
+    ways: Ways = Ways()
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Answer:  # noqa: ANN401  as Jinja takes it
         """The page as an answer."""
@@ -56,6 +67,7 @@ class View:
                 path=self.path,
                 person=self.person,
                 csrf=self.csrf,
+                ways=self.ways,
                 menu=[
                     (words[f"nav.{name}"], path) for name, path, act in PAGES if self.person and self.person.may(act)
                 ],

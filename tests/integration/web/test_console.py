@@ -109,6 +109,16 @@ def test_who_tries_too_often_is_locked_out_by_name_with_the_right_password_too(s
     assert site.log_in("often", site.visitor()).status == 403
 
 
+def test_an_address_that_tries_too_often_is_locked_out_whatever_the_names(site: Console) -> None:
+    site.enrol("always", site.invite("always", "reader"), site.visitor())
+    visitor = site.visitor()
+    for number in range(20):
+        assert visitor.post("/login", {"name": f"g{number}", "password": WORDS, "code": "000000"}).status == 403
+    code = site.code("always")
+    assert site.log_in("always", visitor, code=code).status == 403
+    assert site.log_in("always", site.visitor(), code=code).status == 303, "from elsewhere"
+
+
 def test_a_session_ends_by_logging_out_and_with_its_person(site: Console) -> None:
     first, second = site.logged_in("leaves", "desk"), site.logged_in("fired", "desk")
     assert first.get("/held").status == second.get("/held").status == 200

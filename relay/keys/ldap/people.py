@@ -1,0 +1,90 @@
+"""Logging somebody in by a directory: found by name, then bound as, with their password (RFC 4513 section 5.1).
+
+The name is escaped in the filter. A bind without a password counts for nobody (section 5.1.2): an empty one is refused
+before anything is sent. Everything is done by processes of their own, within one time. Raises `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from relay.keys.ldap.connection import Connection
+from relay.keys.ldap.filter import escape
+from relay.keys.ldap.protocol import Entry
+from relay.keys.ldap.reason import Reason, Unavailable
+from relay.keys.ldap.server import Server
+
+DN = "dn"
+LONGEST = 1000
+"""Characters of a password."""
+_MEMBER = "(|(member={dn})(uniqueMember={dn})(memberUid={name}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where people are."""
+
+    base: str
+    filter: str
+    """`{name}` stands for what was typed."""
+    groups: Collection[str]
+    """DNs of groups that matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who has logged in."""
+
+    dn: str
+    groups: frozenset[str]
+    """Those that matter and have them as a member."""
+
+
+async def authenticated(server: Server, place: Place, name: str, password: str) -> Member | None:
+    """Who this is; None where name and password are not one person's. `server` says who may look people up."""
+    if not name or not 0 < len(password) <= LONGEST or "\0" in password:
+        return None
+    try:
+        async with asyncio.timeout(server.timeout):
+            return await _authenticated(server, place, name, password)
+    except TimeoutError as error:
+        raise Unavailable(Reason.TIMEOUT) from error
+
+
+async def _authenticated(server: Server, place: Place, name: str, password: str) -> Member | None:
+    connection = await Connection.start()
+    try:
+        await connection.login(server)
+        found = await connection.find(place.base, place.filter.replace("{name}", escape(name)), subtree=True)
+        if len(found) != 1 or not (dn := _dn(found[0])) or not await _binds(server, dn, password):
+            return None
+        member = _MEMBER.format(dn=escape(dn), name=escape(name))
+        groups = [group for group in place.groups if await connection.find(group, member, subtree=False)]
+        return Member(dn, frozenset(groups))
+    finally:
+        connection.kill()
+        await connection.reap()
+
+
+async def _binds(server: Server, dn: str, password: str) -> bool:
+    """In a process of its own: the one that looks up keeps its own login."""
+    connection = await Connection.start()
+    try:
+        await connection.login(replace(server, bind_dn=dn, password=password))
+    except Unavailable as error:
+        if error.reason is Reason.CREDENTIALS:
+            return False
+        raise
+    finally:
+        connection.kill()
+        await connection.reap()
+    return True
+
+
+def _dn(entry: Entry) -> str:
+    try:
+        return entry[DN][0].decode()
+    except (KeyError, IndexError, ValueError):
+        return ""

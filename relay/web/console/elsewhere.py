@@ -1,0 +1,105 @@
+"""Logging in by what is elsewhere: an OpenID provider, or a directory. The groups there give the role.
+
+Who comes back from the provider is known by a cookie of their own attempt, which its other end, in the console's
+database, answers once. Nothing of the answers of others is shown or logged, but a word of ours says what was wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+
+from relay.config.console import Login as Ways
+from relay.keys.ldap.people import Place, authenticated
+from relay.keys.ldap.reason import Unavailable
+from relay.keys.ldap.server import Server
+from relay.model.console import NAME, Role, Way, highest
+from relay.telemetry import events
+from relay.telemetry.events import Event
+from relay.web.console import sessions
+from relay.web.console.forms import query_of
+from relay.web.console.oidc import Begun, Oidc, Refused
+from relay.web.console.provider import ProviderError
+from relay.web.console.view import View
+from relay.web.http.messages import Answer, Request
+
+ATTEMPT = "__Host-attempt"
+_COOKIE = "Path=/; Secure; HttpOnly; SameSite=Lax"  # it comes back with a navigation from the provider's site
+AT_ONCE = 4
+"""Logins at the directory: each has two processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The handlers, and the look at a password in the directory."""
+
+    sessions: sessions.Sessions
+    ways: Ways
+    oidc: Oidc | None
+    directory: Server | None
+    asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def begin(self, view: View) -> Answer:
+        """GET /login/oidc: on to the provider."""
+        if self.oidc is None:
+            return view.page("login", HTTPStatus.NOT_FOUND, wrong=False)
+        token = secrets.token_urlsafe(32)
+        try:
+            url, begun = await self.oidc.begin()
+        except (Refused, ProviderError) as error:
+            return _refused(view, Way.OIDC, str(error))
+        await self.sessions.store.attempt(token, Way.OIDC, begun.written)
+        headers = {"Location": url, "Set-Cookie": f"{ATTEMPT}={token}; {_COOKIE}; Max-Age=600"}
+        return Answer(HTTPStatus.SEE_OTHER, headers=headers)
+
+    async def finish(self, request: Request, view: View) -> Answer:
+        """GET /login/oidc/back: the provider has sent somebody back."""
+        token = sessions.cookies(request).get(ATTEMPT, "")
+        written = await self.sessions.store.attempted(token, Way.OIDC)
+        if self.oidc is None or self.ways.oidc is None or written is None:
+            return _refused(view, Way.OIDC, "attempt")
+        try:
+            claimed = await self.oidc.finish(Begun.read(written), query_of(request))
+        except (Refused, ProviderError) as error:
+            return _refused(view, Way.OIDC, str(error))
+        role = highest(self.ways.oidc.groups, claimed.groups)
+        cookie = await self._begun(Way.OIDC, claimed.subject, claimed.name, role)
+        if cookie is None:
+            return _refused(view, Way.OIDC, "role" if role is None else "person")
+        page = view.page("welcome")  # from here on the browser's way is within this site, and it sends its cookie
+        return replace(page, headers={**page.headers, "Set-Cookie": cookie})
+
+    async def by_directory(self, name: str, form: Mapping[str, str]) -> str | None:
+        """The cookie of who has this name and password in the directory."""
+        if self.directory is None or self.ways.ldap is None:
+            return None
+        keys = self.ways.ldap
+        place = Place(keys.base, keys.filter, keys.groups.values())
+        try:
+            async with asyncio.timeout(keys.timeout), self.asking:
+                member = await authenticated(self.directory, place, name, form.get("password", ""))
+        except (Unavailable, TimeoutError):
+            events.log().warning(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="directory")
+            return None
+        if member is None:
+            return None
+        role = highest(keys.groups, member.groups)
+        cookie = await self._begun(Way.LDAP, member.dn, name, role)
+        if cookie is None:
+            events.log().info(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="role" if role is None else "person")
+        return cookie
+
+    async def _begun(self, way: Way, subject: str, name: str, role: Role | None) -> str | None:
+        """The session of whose login this is, where it may begin."""
+        if role is None or not NAME.fullmatch(name):
+            return None
+        known = await self.sessions.link.known("met", way=way.value, subject=subject, name=name, role=role.value)
+        return await self.sessions.begin(known) if known and known.person.enabled else None
+
+
+def _refused(view: View, way: Way, why: str) -> Answer:
+    events.log().info(Event.LOGIN_REFUSED, way=way.value, why=why)
+    return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
