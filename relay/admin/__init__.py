@@ -1,1 +1,1 @@
-"""What administrators do: called by commands, and later by the console."""
+"""What administrators do: called by commands and by the console."""

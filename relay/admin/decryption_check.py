@@ -44,7 +44,7 @@ async def decryption(config: Config) -> str:
 
 
 async def _lacking(maker: KeyMaker, keys: Collection[OwnKey], deleted: Collection[str]) -> list[str]:
-    """Whose."""
+    """The addresses with a secret part that is missing."""
     return [key.address.text for key in keys if any(one.fingerprint not in deleted for one in await maker.missing(key))]
 
 

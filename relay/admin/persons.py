@@ -57,13 +57,13 @@ async def link(store: Store, name: str, way: Way, subject: str, actor: str) -> N
 
 
 async def unlink(store: Store, name: str, way: Way, subject: str, actor: str) -> None:
-    """Take that back."""
+    """Say that this login is not theirs any more."""
     if not await store.persons.unlink(name, way, compared(way, subject), actor):
         raise PersonError(f"{subject}: is no login of {name}")
 
 
 async def every(store: Store) -> list[Person]:
-    """All of them."""
+    """All persons."""
     return await store.persons.all()
 
 

@@ -55,15 +55,15 @@ class Channel:
         await self._ask("PUT", path, octets=one.octets, fields=protocol.object_fields(one))
 
     async def activate(self, kind: ObjectKind, name: str) -> bool:
-        """Visitors see it from now on; False where it is not there."""
+        """Show an object to visitors from now on; False where it is not there."""
         return await self._there("POST", protocol.object_path(kind, name), {protocol.ACTIVE: "1"})
 
     async def expire(self, kind: ObjectKind, name: str, expires: int | None) -> bool:
-        """It ends then, in seconds since the epoch; False where it is not there."""
+        """Set when an object ends, in seconds since the epoch; False where it is not there."""
         return await self._there("POST", protocol.object_path(kind, name), protocol.expires_field(expires))
 
     async def remove(self, kind: ObjectKind, name: str) -> bool:
-        """It is gone; False where it was not there."""
+        """Remove an object; False where it was not there."""
         return await self._there("DELETE", protocol.object_path(kind, name))
 
     async def count(self, kind: ObjectKind) -> int:
@@ -88,11 +88,11 @@ class Channel:
         return _parsed(protocol.read_events, octets)
 
     async def octets(self, event: PublicEvent) -> bytes | None:
-        """What came with it; None where it is gone."""
+        """The octets of an event; None where it is gone."""
         return await self._get(f"/events/{event.number}", min(event.size, LARGEST_EVENT))
 
     async def done(self, event: PublicEvent) -> None:
-        """It is not told again."""
+        """Say that an event was taken: it is not told again."""
         await self._there("DELETE", f"/events/{event.number}")
 
     async def close(self) -> None:

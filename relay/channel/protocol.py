@@ -32,12 +32,12 @@ LARGEST_PAGE = 2 << 20
 
 
 def object_path(kind: ObjectKind, name: str = "") -> str:
-    """Of one object, or of all of a kind."""
+    """The path of one object, or of all of a kind."""
     return f"/objects/{kind.value}/{name}" if name else f"/objects/{kind.value}"
 
 
 def count_path(kind: ObjectKind) -> str:
-    """How many of a kind there are."""
+    """The path that answers how many of a kind there are."""
     return f"/counts/{kind.value}"
 
 
@@ -47,13 +47,13 @@ def read_count(octets: bytes) -> int:
 
 
 def object_fields(one: PublicObject) -> dict[str, str]:
-    """The fields that stand with its octets."""
+    """The fields that are sent with an object's octets."""
     proof = {PROOF: one.proof.hex()} if one.proof else {}
     return {ACTIVE: str(int(one.active)), **expires_field(one.expires), **proof}
 
 
 def expires_field(expires: int | None) -> dict[str, str]:
-    """When it ends."""
+    """The field that says when an object ends."""
     return {EXPIRES: NEVER if expires is None else str(expires)}
 
 

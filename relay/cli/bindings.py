@@ -119,7 +119,7 @@ def _tell(bound: Sequence[admin.Judged], *, as_json: bool) -> None:
 
 
 def _object(each: admin.Judged) -> dict[str, object]:
-    """The contract's fields."""
+    """The object that `--json` prints."""
     return {
         "pattern": each.binding.pattern,
         "fingerprints": list(each.binding.fingerprints),

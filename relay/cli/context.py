@@ -81,7 +81,7 @@ def _caller(uid: int, environment: Mapping[str, str]) -> str:
 
 
 def context_of(context: typer.Context) -> Context:
-    """Ours, typed."""
+    """The `Context` that the program's callback made."""
     found = context.obj
     if not isinstance(found, Context):
         raise TypeError("the callback of the program sets it")
@@ -89,7 +89,7 @@ def context_of(context: typer.Context) -> Context:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end."""
+    """Run a coroutine to its end."""
     import asyncio  # noqa: PLC0415  not every command runs a loop, and it takes long to load
 
     return asyncio.run(work)

@@ -110,7 +110,7 @@ def _explain_incoming(context: typer.Context, recipient: str, message: Path | No
 
 
 def _object(explanation: Explanation) -> dict[str, object]:
-    """The contract's fields."""
+    """The object that `--json` prints."""
     fingerprint, origin, expires = _key(explanation.search.lookup if explanation.search else None)
     return {
         "action": verb(explanation.decision),

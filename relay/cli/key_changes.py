@@ -43,7 +43,7 @@ def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json:
 
 
 def _object(change: KeyChange) -> dict[str, object]:
-    """The contract's fields, in their order."""
+    """The object that `--json` prints."""
     return {**asdict(change), "time": moment(change.time), "old": change.old or None, "new": change.new or None}
 
 

@@ -49,7 +49,7 @@ def lookup(  # noqa: PLR0913  each is an option
 
 
 def _object(told: SourceReport) -> dict[str, object]:
-    """The contract's fields, and when the source said so."""
+    """The object that `--json` prints."""
     result, fingerprint, reason = _result(told.lookup)
     return {
         "source": told.source,

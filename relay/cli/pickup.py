@@ -150,7 +150,7 @@ def _row(one: Pickup, look: Look) -> Row:
 
 
 def _object(one: Pickup) -> dict[str, object]:
-    """The contract's fields."""
+    """The object that `--json` prints."""
     return {
         "id": one.id,
         "recipient": one.recipient.text,

@@ -26,7 +26,7 @@ def tell(offered: Sequence[Offered], look: Look, language: Language, *, as_json:
 
 
 def _object(each: Offered) -> dict[str, object]:
-    """The contract's fields."""
+    """The object that `--json` prints."""
     entry = each.proposal.entry
     return {
         "fingerprint": entry.certificate.fingerprint,

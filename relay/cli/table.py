@@ -22,7 +22,7 @@ CUT = "…"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one column is."""
+    """A column: its heading, and how its cells are shown."""
 
     title: str
     least: int = 0

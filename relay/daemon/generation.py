@@ -33,12 +33,12 @@ class Generation:
         return _Delivery(self, incoming.pipeline.begin(inbound) if incoming else _Waiting(inbound))
 
     async def retire(self) -> None:
-        """No more mails come."""
+        """Take no more mails; the components are closed once the last one is settled."""
         self._retired = True
         await self._close_if_done()
 
     async def settled(self) -> None:
-        """One mail less."""
+        """Note that one mail is settled."""
         self.in_progress -= 1
         await self._close_if_done()
 

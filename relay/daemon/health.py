@@ -44,7 +44,7 @@ class Health:
         return self._found or (NEXT_HOP if self._observer.next_hop_down else "")
 
     async def watch(self) -> None:
-        """Until cancelled: then it is stopping."""
+        """Look again and again until cancelled; then what is lacking is that the relay stops."""
         due = time.monotonic()
         try:
             while True:

@@ -50,7 +50,7 @@ class NodeWatch:
             self._tell(differences(about(self._components()), others), len(others))
 
     async def leave(self) -> None:
-        """It stops."""
+        """Tell the others that this node stops."""
         try:
             await self._nodes.leave()
         except StoreError:

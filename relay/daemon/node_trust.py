@@ -20,7 +20,7 @@ from relay.store import NodeKeys
 
 
 class NodeTrust:
-    """What counts on this node."""
+    """Whom this node trusts."""
 
     def __init__(self, identity: NodeIdentity, keys: NodeKeys) -> None:
         self._identity = identity
@@ -30,7 +30,7 @@ class NodeTrust:
 
     @property
     def now(self) -> Trust:
-        """As it is."""
+        """Whom this node trusts now."""
         return self._file.read()
 
     async def add(self, key: NodeKey) -> None:

@@ -16,6 +16,6 @@ def hostname(config: Config) -> str:
 
 
 def build_outlet(config: Config, place: Endpoint) -> SmtpOutlet:
-    """To `reinject`, or to `inbound.reinject`."""
+    """The connections to `reinject`, or to `inbound.reinject`."""
     timeouts = Timeouts(step=config.deadlines.next_hop, final_dot=config.deadlines.final_dot)
     return SmtpOutlet(place, hostname=hostname(config), timeouts=timeouts, tls=tls.next_hop(config))

@@ -94,7 +94,7 @@ def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, e
 
 
 def build_existing(config: Config) -> Existing:
-    """Who exists."""
+    """What knows which own addresses exist."""
     match config.own.addresses:
         case None:
             return OnlyAdded()
@@ -110,7 +110,7 @@ def build_jobs(config: Config, parts: OwnParts, existing: Existing) -> list[OwnK
 
 
 def lifetimes(config: Config) -> Lifetimes:
-    """Of encryption subkeys."""
+    """The lifetimes of encryption subkeys."""
     return Lifetimes(config.own.subkey.valid, config.own.subkey.renew, config.own.subkey.keep)
 
 

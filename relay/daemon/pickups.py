@@ -77,7 +77,7 @@ class ChannelService:
         return await self.channel.activate(ObjectKind.PICKUP, pickup.id)
 
     async def remove(self, pickup: Pickup) -> None:
-        """It is gone."""
+        """Remove it."""
         await self.channel.remove(ObjectKind.PICKUP, pickup.id)
 
 

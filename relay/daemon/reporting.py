@@ -38,7 +38,7 @@ class _Reporting:
         self._metrics.configuration = config.digest
 
     async def follow(self, config: Config) -> None:
-        """What a reload changed. Raises `ListenError`; then nothing is."""
+        """Follow a reload: listen where the new configuration says. Raises `ListenError`; then nothing has changed."""
         await self._endpoints.move(config.metrics)
         self._metrics.configuration = config.digest
 
@@ -50,7 +50,7 @@ class _Reporting:
             await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
-        """Tell no more."""
+        """Stop answering."""
         await self._endpoints.close()
 
     def _refresh(self) -> None:
@@ -85,7 +85,7 @@ class SupervisorReporting(_Reporting):
         self._metrics.hear(worker, Counters.read(report["counters"]), state)
 
     def lost(self, worker: int) -> None:
-        """That one has ended."""
+        """Forget a worker that has ended."""
         self._metrics.lost(worker)
 
     def _refresh(self) -> None:
@@ -101,10 +101,10 @@ class WorkerReporting:
         self._channel = channel
 
     async def open(self, _config: Config) -> None:
-        """The supervisor answers."""
+        """Nothing: the supervisor answers."""
 
     async def follow(self, _config: Config) -> None:
-        """The supervisor moves."""
+        """Nothing: the supervisor follows."""
 
     async def watch(self) -> None:
         """Until cancelled."""

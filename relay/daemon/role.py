@@ -49,12 +49,12 @@ class Standalone:
         return [address for place, way in wanted for address in await inlets.of(incoming=way).start(place)]
 
     def ready(self, listening: Sequence[str]) -> None:
-        """It serves."""
+        """Say that this process serves."""
         events.log().info(Event.READY, listen=listening)
         systemd.ready()
 
     async def watch(self, signals: Signals) -> None:
-        """Signals alone say what to do."""
+        """Nothing: signals alone say what to do."""
 
     async def keep_alive(self) -> None:
         """Until cancelled: say that it serves."""
@@ -65,7 +65,7 @@ class Standalone:
         return await asyncio.to_thread(config.load, self._path)
 
     def reloaded(self, *, changed: bool) -> None:
-        """It has tried to use that."""
+        """Called after a reload; `changed`: the new configuration counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class WorkerRole:
         return listening
 
     def ready(self, listening: Sequence[str]) -> None:
-        """It serves."""
+        """Say that this process serves."""
         events.log().info(Event.WORKER_READY, pid=os.getpid())
         self._channel.send({"ready": list(listening)})
 
@@ -136,7 +136,7 @@ class WorkerRole:
         return self._config
 
     def reloaded(self, *, changed: bool) -> None:
-        """The supervisor wants to know."""
+        """Tell the supervisor whether the new configuration counts."""
         self._channel.send({"reloaded": changed})
 
 

@@ -20,7 +20,7 @@ EVERY = 1.0
 
 
 class SecretExchange:
-    """Of this node."""
+    """Gives this node's secret keys to the others, and takes theirs."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._sharing = SecretSharing(config.keyring, store) if store.is_shared else None

@@ -36,14 +36,14 @@ STEP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is encrypted."""
+    """The content of a parcel, before it is encrypted."""
 
     files: dict[str, bytes]
     public: bytes
 
 
 class SecretSharing:
-    """Of one node; `home` is its keyring folder."""
+    """Shares the secret keys of one node; `home` is its keyring folder."""
 
     def __init__(self, home: Path, store: Store, patience: float = PATIENCE) -> None:
         self.identity = NodeIdentity(home)
@@ -91,7 +91,7 @@ class SecretSharing:
         return {node: count for node, count in given.items() if count}
 
     async def names(self) -> frozenset[str]:
-        """Of the secret keys that are here now."""
+        """The names of the secret keys that are here now."""
         return await asyncio.to_thread(secret_files.names, self._home)
 
     async def share(self, names: Collection[str]) -> None:

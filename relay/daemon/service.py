@@ -116,11 +116,11 @@ class Service:
         return sum(generation.in_progress for generation in self._generations)
 
     def begin(self, inbound: Inbound) -> Delivery:
-        """The inlet's hook."""
+        """Begin an outgoing mail; the inlet calls this."""
         return self._generations[-1].begin(inbound)
 
     def begin_incoming(self, inbound: Inbound) -> Delivery:
-        """The hook of the inlet for incoming mail."""
+        """Begin an incoming mail; the inlet for such mail calls this."""
         return self._generations[-1].begin_incoming(inbound)
 
     def _inlets(self) -> Inlets:

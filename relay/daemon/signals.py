@@ -19,7 +19,7 @@ class Signals:
         self.hangup = asyncio.Event()
 
     def listen(self) -> None:
-        """From now on."""
+        """Catch these signals from now on."""
         loop = asyncio.get_running_loop()
         for name in _STOP:
             loop.add_signal_handler(name, self.stop.set)

@@ -40,7 +40,7 @@ _AFTER_STOP = 5.0
 
 
 class Supervisor:
-    """Starts, replaces, and stops."""
+    """Starts, replaces and stops workers."""
 
     def __init__(self, path: Path, settings: Config, observer: Observer) -> None:
         self._path = path
@@ -104,7 +104,7 @@ class Supervisor:
         return listening
 
     async def _start(self, number: int) -> WorkerHandle:
-        """A worker's life begins here."""
+        """Start a worker."""
         async with self._one_configuration:
             spec = WorkerSpec(number, self._path, self._config, self._places, frozenset(self._incoming))
             worker = await WorkerHandle.start(spec, self._reporting.hear)
@@ -112,7 +112,7 @@ class Supervisor:
         return worker
 
     async def _ended(self, number: int) -> float:
-        """And is over here; the seconds it lasted."""
+        """Note that a worker has ended; the seconds for which it ran."""
         worker = self._workers.pop(number)
         age = worker.age
         await worker.close()

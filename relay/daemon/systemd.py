@@ -23,18 +23,18 @@ PATIENCE = 1.0
 
 
 def ready() -> None:
-    """It listens."""
+    """Say that the relay listens."""
     _tell("READY=1")
 
 
 def stopping() -> None:
-    """It takes no new mail and finishes what is in flight."""
+    """Say that the relay takes no new mail and finishes what is in flight."""
     _tell("STOPPING=1")
 
 
 @contextmanager
 def reloading() -> Iterator[None]:
-    """It reads its configuration again; at the end it serves, with the new one or the old."""
+    """Say that the relay reads its configuration again and, at the end of the block, that it serves."""
     _tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
     try:
         yield
@@ -43,7 +43,7 @@ def reloading() -> Iterator[None]:
 
 
 async def keep_alive() -> None:
-    """The watchdog's word, twice in each of its intervals, until cancelled; at once over where there is no watchdog."""
+    """Send the watchdog's message twice in each of its intervals, until cancelled; return if there is no watchdog."""
     interval = _watchdog()
     while interval:
         _tell("WATCHDOG=1")

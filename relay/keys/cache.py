@@ -94,7 +94,7 @@ class CachedSource:
 
     @property
     def name(self) -> str:
-        """The source's."""
+        """The source's name."""
         return self._source.name
 
     async def lookup(

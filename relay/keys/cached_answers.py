@@ -42,7 +42,7 @@ class CachedAnswer:
 
 
 def to_row(source: str, address: str, asked: float, lookup: Lookup) -> Answer:
-    """As it is stored."""
+    """The answer as it is stored."""
     match lookup:
         case Found(certificate=certificate):
             return Answer(source, address, asked, Result.FOUND, lookup.method, certificate.fingerprint)
@@ -55,10 +55,10 @@ def to_row(source: str, address: str, asked: float, lookup: Lookup) -> Answer:
 
 
 def unusable(row: Answer) -> Unusable:
-    """What a row of that result says."""
+    """The lookup that a stored row of this result stands for."""
     return Unusable(Why(row.reason), row.fingerprint, Origin(row.source), row.source, row.method, row.expires)
 
 
 def outage(row: Answer) -> Outage:
-    """What a row of that result says."""
+    """The lookup that a stored row of this result stands for."""
     return Outage(row.source, row.reason, row.method)

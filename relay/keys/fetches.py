@@ -23,7 +23,7 @@ class _Fetch(Generic[T]):
 
 
 class Fetches(Generic[T]):
-    """Those of one source."""
+    """The fetches of one source."""
 
     def __init__(self, queue: FairQueue) -> None:
         self._queue = queue

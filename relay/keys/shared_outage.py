@@ -20,7 +20,7 @@ class _Place:
 
 
 class SharedOutage:
-    """One for each scope that is being asked."""
+    """The scopes that are being asked, and the outage of each that has one."""
 
     def __init__(self) -> None:
         self._places: dict[str, _Place] = {}

@@ -75,7 +75,7 @@ class Register(Protocol):
         """Keys of `others` open mail for `address`."""
 
     async def disallow(self, address: Address, others: Iterable[Address]) -> None:
-        """They do not any more."""
+        """Keys of `others` no longer open mail for `address`."""
 
     async def allowed(self, address: Address) -> list[Address]:
         """Whose keys open mail for `address`, beside its own."""
@@ -84,7 +84,7 @@ class Register(Protocol):
         """Leave a tombstone for these encryption subkeys."""
 
     async def deleted(self, subkeys: Iterable[str]) -> frozenset[str]:
-        """Those of these that have one."""
+        """Those of these that have a tombstone."""
 
     async def buried_keygrips(self) -> frozenset[str]:
-        """Of all that have one."""
+        """The keygrips of all that have a tombstone."""

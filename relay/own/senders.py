@@ -16,7 +16,7 @@ from relay.own.certificates import OwnCertificates
 from relay.own.ports import Existing, Register
 
 PATIENCE = 5.0
-"""Seconds."""
+"""Seconds that a mail waits for a new certificate."""
 MOST_WAITING = 50
 """Addresses that wait for their first certificate; more get it from the job beside mail."""
 

@@ -191,7 +191,7 @@ class PickupService(Protocol):
         """It may be opened from now on; False where it is not there."""
 
     async def remove(self, pickup: Pickup) -> None:
-        """It is gone."""
+        """Take it off the public service."""
 
 
 class PickupRegister(Protocol):

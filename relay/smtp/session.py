@@ -60,7 +60,7 @@ class Session(Line):
 
     @syntax("HELO hostname")
     async def smtp_HELO(self, arg: str | None) -> None:
-        """RFC 5321 section 4.1.1.1."""
+        """HELO (RFC 5321 section 4.1.1.1)."""
         if self._hello(arg, extended=False):
             await self.push(f"250 {self.hostname}")
         else:
@@ -112,17 +112,17 @@ class Session(Line):
 
     @syntax("XFORWARD attribute=value")
     async def smtp_XFORWARD(self, arg: str | None) -> None:
-        """Attributes of the next transaction."""
+        """XFORWARD: attributes of the next transaction."""
         await self._obey(lambda: self._transaction.xforward(arg or ""))
 
     @syntax("MAIL FROM:<address>")
     async def smtp_MAIL(self, arg: str | None) -> None:
-        """The sender and its parameters."""
+        """MAIL FROM: the sender and its parameters."""
         await self._obey(lambda: self._transaction.mail(arg or ""))
 
     @syntax("RCPT TO:<address>")
     async def smtp_RCPT(self, arg: str | None) -> None:
-        """One recipient and its parameters."""
+        """RCPT TO: one recipient and its parameters."""
         await self._obey(lambda: self._transaction.recipient(arg or ""))
 
     async def _obey(self, command: Callable[[], Reply]) -> None:
@@ -148,7 +148,7 @@ class Session(Line):
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
-        """Receive the message, have it handled, answer."""
+        """DATA: receive the message, have it handled, answer."""
         lease = self._host.budget.lease()
         try:
             envelope = self._welcome(arg, lease)

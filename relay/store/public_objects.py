@@ -84,15 +84,15 @@ class PublicObjects:
         self.changes += 1
 
     async def activate(self, kind: ObjectKind, name: str) -> bool:
-        """Visitors see it from now on; False where it is not there."""
+        """Show an object to visitors from now on; False where it is not there."""
         return await self._change(kind, name, active=True)
 
     async def expire(self, kind: ObjectKind, name: str, expires: int | None) -> bool:
-        """It ends then, in seconds since the epoch; False where it is not there."""
+        """Set when an object ends, in seconds since the epoch; False where it is not there."""
         return await self._change(kind, name, expires=expires)
 
     async def remove(self, kind: ObjectKind, name: str) -> bool:
-        """It is gone; False where it was not there."""
+        """Remove an object; False where it was not there."""
         return bool(await self._written(delete(objects).where(_is(kind, name))))
 
     async def sweep(self) -> int:

@@ -38,7 +38,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """Of the person who asks."""
+        """The name of the person who asks."""
         return self.actor.partition(":")[2]
 
 

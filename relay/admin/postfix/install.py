@@ -38,7 +38,7 @@ class Done:
 
 
 def default_folder() -> Path:
-    """Of the machine's Postfix."""
+    """The configuration folder of the machine's Postfix."""
     return Path(postconf(None, "-dh", "config_directory").strip())
 
 

@@ -100,7 +100,7 @@ def main() -> None:
 
 
 class Session:
-    """One connection."""
+    """A connection to the directory server."""
 
     def __init__(self, settings: dict[str, Any], channel: socket.socket) -> None:
         self.settings = settings

@@ -21,7 +21,7 @@ _ALREADY_THERE, _NOT_THERE, _TOO_MANY = 68, 32, 4
 
 
 class Tasks:
-    """Of one connection."""
+    """Tasks over one connection."""
 
     def __init__(self, connection: Any, client: Any) -> None:  # noqa: ANN401  bonsai has no types
         self._connection = connection

@@ -44,7 +44,7 @@ def cut_and_whole(answer: bytes, address: Address) -> list[tuple[bytes, bytes]]:
 
 
 def version(certificate: bytes) -> int:
-    """Of the primary key in one of `certificates`."""
+    """The version of the primary key in one of `certificates`."""
     return certificate[_HEADER]
 
 

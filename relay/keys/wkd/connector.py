@@ -66,7 +66,7 @@ class GuardedResolver(AbstractResolver):
                 made.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing: no connection is kept here."""
 
     async def _addresses(self, host: str) -> list[str]:
         return [host] if _is_address(host) else await self._names.addresses(host)

@@ -35,7 +35,7 @@ _NONE = Outage(NAME, Reason.FETCHER)
 
 
 class FetchClient:
-    """See the module."""
+    """Asks domains from a process of its own: `port.Fetch`."""
 
     def __init__(self, settings: Settings) -> None:
         authorities.context(settings.ca_file)
@@ -63,7 +63,7 @@ class FetchClient:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, where there is one."""
+        """The pid of the process; None: there is none."""
         return self._process.pid if self._process and self._process.alive else None
 
     async def _running(self) -> FetchProcess | None:

@@ -51,7 +51,7 @@ class Requests:
             task.cancel()
 
     async def beat(self) -> None:
-        """Until cancelled."""
+        """Send a sign of life every `BEAT` seconds, until cancelled."""
         while True:
             self._channel.send({"alive": True})
             await self._channel.drain()
@@ -69,7 +69,7 @@ class Requests:
 
 
 async def serve(end: socket.socket) -> None:
-    """Until the other end is closed."""
+    """Work until the other end is closed."""
     channel = await Channel.open(end)
     frame = await channel.receive(protocol.REQUEST)
     if frame is None:
@@ -94,7 +94,7 @@ async def serve(end: socket.socket) -> None:
 
 
 def main() -> None:
-    """The process's side."""
+    """Run the process, until its channel ends."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     give_way(NICE)

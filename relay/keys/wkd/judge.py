@@ -21,7 +21,7 @@ from relay.pipeline.ports import Examiner
 
 @dataclass(frozen=True, slots=True)
 class DocumentJudge:
-    """For one source."""
+    """Judges documents, for one source."""
 
     name: str
     origin: Origin

@@ -34,7 +34,7 @@ class Proofs(Protocol):
         """Whether it has proved to be a keyserver, ever."""
 
     async def note(self, server: str) -> None:
-        """It has."""
+        """Note that it has."""
 
 
 class Keyservers:
@@ -59,7 +59,7 @@ class Keyservers:
 
     @property
     def name(self) -> str:
-        """As in the configuration."""
+        """`vks`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:
@@ -77,7 +77,7 @@ class Keyservers:
         return worst
 
     async def close(self) -> None:
-        """Lookups under way are to have ended."""
+        """Release what is open; lookups under way have to have ended before."""
         await self._fetch.close()
 
     async def _ask(self, server: str, address: Address) -> Lookup:

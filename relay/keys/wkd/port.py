@@ -45,7 +45,7 @@ class Fetch(Protocol):
         """
 
     async def close(self) -> None:
-        """Fetches under way are to have ended."""
+        """Release what is open; fetches under way have to have ended before."""
 
 
 @dataclass(frozen=True, slots=True)

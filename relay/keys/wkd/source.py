@@ -31,7 +31,7 @@ class Wkd:
 
     @property
     def name(self) -> str:
-        """As in the configuration."""
+        """`wkd`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:
@@ -41,5 +41,5 @@ class Wkd:
             return await self._judge.judge(fetched, address) if isinstance(fetched, Document) else fetched
 
     async def close(self) -> None:
-        """Lookups under way are to have ended."""
+        """Release what is open; lookups under way have to have ended before."""
         await self._fetch.close()

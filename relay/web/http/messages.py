@@ -17,7 +17,7 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page says."""
+    """A page: its status, body and fields."""
 
     status: HTTPStatus
     body: bytes = b""

@@ -55,7 +55,7 @@ _SILENT.disabled = True  # aiohttp would write what was asked into our log
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Of a server."""
+    """The limits of one server."""
 
     connections: int = 1000
     of_one_client: int = 50

@@ -62,7 +62,7 @@ class PickupPages:
 
     @property
     def routes(self) -> list[Route]:
-        """All of them."""
+        """The page's routes."""
         return [
             route(re.compile(rf"/m/{_ID}"), GET=self._page),
             route(re.compile(rf"/m/{_ID}/message"), GET=self._message),
