@@ -82,7 +82,7 @@ class Elsewhere:
             async with asyncio.timeout(keys.timeout), self.asking:
                 member = await authenticated(self.directory, place, name, form.get("password", ""))
         except (Unavailable, TimeoutError):
-            events.log().warning(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="directory")
+            events.log().info(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="directory")
             return None
         if member is None:
             return None
