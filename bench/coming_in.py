@@ -1,6 +1,6 @@
-"""The targets of incoming mail, of own keys and of the Web Key Directory: ratios of two things measured in turns.
+"""The targets of incoming mail, own keys, the Web Key Directory and pick-ups: mostly ratios, measured in turns.
 
-The parts are `incoming`, `opening` and `web`, which can be run alone with other sizes.
+The parts are `incoming`, `opening`, `web` and `pickups`, which can be run alone with other sizes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import incoming
 import opening
+import pickups
 import web
 from lab.hospital import BOB, DR, Correspondent, Hospital, inside, outer, pgp_mime
 from lab.processes import Family, peak
@@ -39,6 +40,7 @@ def measures(plan: Plan) -> Iterator[Callable[[], list[Row]]]:
         yield _memory
     yield partial(_signed_clear, plan)
     yield partial(_directory, plan)
+    yield partial(_picked_up, plan)
 
 
 def _unencrypted(plan: Plan) -> list[Row]:
@@ -115,3 +117,15 @@ def _directory(plan: Plan) -> list[Row]:
         asyncio.run(web.publish(service, [one for _, one in known]))
         found = web.measured(service, known, kept=True, clients=8, seconds=max(1, 2 * plan.seconds))
     return [target("wkd", found.answers_per_second, cpu_ms=round(found.milliseconds, 2))]
+
+
+def _picked_up(plan: Plan) -> list[Row]:
+    rows, mails = list[Row](), max(2, int(60 * plan.seconds))
+    for engine in ("gnupg", "sequoia"):
+        with pickups.site(engine) as running:
+            locking = turns(plan.turns, partial(pickups.locking, running, max(2, mails // 4)))[0]
+            beside = pickups.beside(running, plan.rounds, mails)
+            pages = pickups.pages(running, max(1, 2 * plan.seconds))
+        rows.append(target(f"locking-{engine}", locking))
+        rows.append(target(f"beside-{engine}", beside.pop("ratio"), **beside))
+    return [*rows, target("pages", pages.pop("pages_a_second"), **pages)]

@@ -135,7 +135,8 @@ def _source(
 class Probe:
     """A connection that is kept. What it sends is what smtp-source sends."""
 
-    def __init__(self, port: int, *, lmtp: bool, size: int) -> None:
+    def __init__(self, port: int, *, lmtp: bool, size: int, sender: str = SENDER) -> None:
+        self._sender = sender
         self._socket = socket.create_connection((HOST, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
@@ -153,7 +154,7 @@ class Probe:
 
     def send(self, recipient: str, *wire: bytes) -> None:
         """What is on the wire after DATA, dots stuffed, with its final dot."""
-        for line in (f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{recipient}>", "DATA"):
+        for line in (f"MAIL FROM:<{self._sender}>", f"RCPT TO:<{recipient}>", "DATA"):
             self._say(line.encode())
         for octets in wire:
             self._socket.sendall(octets)

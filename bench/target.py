@@ -26,6 +26,11 @@ TARGETS: dict[str, tuple[str, str, float]] = {
     "make-sequoia": ("`sequoia` makes 10,000 own certificates, minutes at the pace of {certificates}", "at most", 1),
     "sign-clear": ("`sequoia` signs mail that leaves in cleartext: CPU / the same not signed", "at most", 1.05),
     "wkd": ("Web Key Directory, kept connections: answers a second", "at least", 1000),
+    "locking-gnupg": ("`gnupg`, 10 KB become a pick-up: seconds of CPU above encrypting to a key", "at most", 0.3),
+    "locking-sequoia": ("`sequoia`, 10 KB become a pick-up: seconds of CPU above encrypting to a key", "at most", 0.3),
+    "beside-gnupg": ("`gnupg`, p99 of other mail beside pick-ups / quiet", "at most", 1.5),
+    "beside-sequoia": ("`sequoia`, p99 of other mail beside pick-ups / quiet", "at most", 1.5),
+    "pages": ("pages of pick-ups with their ciphertext, a second", "at least", 50),
     "inlet": ("the inlet receives 20 MB: CPU / (smtp-sink's + one copy)", "at most", 1.5),
 }
 

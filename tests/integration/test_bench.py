@@ -34,7 +34,16 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
     assert all(row["cpu_ms"] > 0 for row in told["raw_gpg"])
     keys = {row["key"] for row in told["targets"]}
     assert {"gnupg-raw", "fifty-sequoia", "import", "inlet"} <= keys
-    assert {"incoming", "open-sequoia", "open-gnupg", "open-addresses", "make-gnupg", "sign-clear", "wkd"} <= keys
+    assert {
+        "incoming",
+        "open-sequoia",
+        "open-gnupg",
+        "open-addresses",
+        "make-gnupg",
+        "sign-clear",
+        "wkd",
+        "pages",
+    } <= keys
     for row in told["targets"]:
         assert f"{row['measured']:g}" in done.stdout
     (lookups,) = [row["lookup_us"] for row in told["targets"] if row["key"] == "store"]
