@@ -36,7 +36,7 @@ async def decryption(config: Config) -> str:
         more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
         raise OwnError(
             f"secret parts are missing, and mail encrypted to them waits: {', '.join(lacking[:NAMED])}{more}: "
-            "bring them back (restore --with-decryption-keys, or from another node)"
+            "restore a backup made with --with-decryption-keys, or take them from another node"
         )
     await _opens(config, max(keys, key=lambda key: key.created))
     count = sum(len(key.subkeys) for key in keys) - len(deleted)

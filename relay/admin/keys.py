@@ -218,7 +218,8 @@ async def _refuse_bound(store: Store, fingerprint: str) -> None:
     """Without one of its keys a binding would keep all of its mail back."""
     if bound := await store.bindings.holding([fingerprint]):
         patterns = ", ".join(binding.pattern for binding in bound[:MOST_NAMED])
-        raise NoSuchKey(f"{fingerprint}: is bound to {patterns}; keys unbind first, or bind other keys")
+        first = f"pgp-relay keys unbind '{bound[0].pattern}' first, or bind other keys"
+        raise NoSuchKey(f"{fingerprint}: is bound to {patterns}: {first}")
 
 
 def _not_proposed(fingerprint: str, verb: str) -> NoSuchKey:

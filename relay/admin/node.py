@@ -96,7 +96,7 @@ async def partners(config: Config, store: Store) -> list[Partner]:
 async def remove(config: Config, store: Store, node: str) -> Rekeyed:
     """Trust its key no more, on any node; make the organisation's key and all own certificates anew."""
     if node == store.nodes.name:
-        raise NodeError(f"{node} is this node: pgp-relay node remove is run on one that stays")
+        raise NodeError(f"{node} is this node: pgp-relay node remove NODE is run on one that stays")
     secrets = sharing(config, store)
     await show(config, store)
     await secrets.trust.learn()

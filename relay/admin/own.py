@@ -74,7 +74,7 @@ async def certify(config: Config, store: Store, name: str, actor: str) -> tuple[
     """Certify a partner's key by the organisation's; its fingerprint, and the certified key, armored."""
     organisation = await store.own_keys.organisation()
     if organisation is None:
-        raise OwnError("the organisation has no key yet: own create makes it")
+        raise OwnError("the organisation has no key yet: pgp-relay own create NAME")
     certificate = (await keys.one(store, name)).certificate
     if why := certificate.unusable(time.time()):
         raise OwnError(f"{certificate.fingerprint} is not certified: {why}")
@@ -87,7 +87,7 @@ async def show(store: Store, address: Address) -> str:
     """Its certificate as published, armored."""
     key = await store.own_keys.get(address)
     if key is None:
-        raise OwnError(f"{address.text} has no certificate: own add makes one")
+        raise OwnError(f"{address.text} has no certificate: pgp-relay own add {address.text}")
     return enarmor(key.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n")
 
 

@@ -88,7 +88,7 @@ def _then(answer: SourceReport, excused: frozenset[str], look: Look, *, last: bo
 def _of_found(found: Found, judged: Lookup | None, onward: str, look: Look, *, last: bool) -> str:
     match judged:
         case NotFound():
-            return f"only proposed beside the key that was imported (pgp-relay keys approve): {onward}"
+            return f"only proposed beside the key that was imported (pgp-relay keys proposals): {onward}"
         case Unusable(why=why):
             return f"not used here, {why.value}: {onward}"
         case Found(certificate=certificate) if certificate.fingerprint != found.certificate.fingerprint:

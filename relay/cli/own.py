@@ -163,7 +163,7 @@ def revoke(
         fail("A revocation cannot be taken back: give --yes", status=2)
     key = _with(context, lambda config, store, actor: own.revoke(config, store, wanted, actor))
     say(f"revoked {key.fingerprint}")
-    complain("Publish it: pgp-relay wkd export, where a web server of yours answers")
+    complain("Where a web server of yours answers, publish it: pgp-relay wkd export FOLDER")
 
 
 def certify(

@@ -19,7 +19,8 @@ _INTRODUCTION = """# Commands
 Written by `python -m relay.cli.reference`.
 
 `pgp-relay [-c config.yaml] COMMAND`, or `python -m relay`. Without `-c` the configuration is the file that the
-environment variable `PGP_RELAY_CONFIG` names, or `config.yaml` in the current folder, or `/etc/pgp-relay/config.yaml`.
+environment variable `PGP_RELAY_CONFIG` names, or `/etc/pgp-relay/config.yaml`; in a checkout of the project it is the
+`config.yaml` there. On a terminal the last line of each command names the file.
 
 | status | means |
 | --- | --- |

@@ -42,7 +42,9 @@ class EnrolKeys(Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.invite and self.web is None and self.mail is None:
-            raise Contradiction("invite", "there is no way to give a key: give web or mail, or take invite out")
+            raise Contradiction(
+                "invite", "there is no way to give a key: give enrol.web or enrol.mail, or take invite out"
+            )
         return self
 
     @property

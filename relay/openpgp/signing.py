@@ -134,7 +134,8 @@ async def resolve(home: Path, selector: str) -> str:
     meant = [key for key in keys if _matches(key, selector)]
     if not meant:
         raise EngineError(
-            f"the keyring has no secret key {selector}: pgp-relay keys generate, or keys import --signing"
+            f"the keyring has no secret key {selector}: pgp-relay keys generate NAME ADDRESS, or "
+            "pgp-relay keys import --signing FILE"
         )
     alive = [key for key in meant if key.signs]
     if not alive:

@@ -89,7 +89,7 @@ class OwnCertificates:
         """A new encryption subkey now."""
         key = await self.required(address)
         if key.state is not OwnState.ACTIVE:
-            raise OwnError(f"the certificate of {address.text} is {key.state.value}: own add makes a new one")
+            raise OwnError(f"the certificate of {address.text} is {key.state.value}: pgp-relay own add {address.text}")
         rotated = await renewed(self._register, self._maker, key, self._lifetimes)
         if rotated is None:
             raise OwnError(f"the certificate of {address.text} was changed at this moment: try again")
@@ -111,7 +111,7 @@ class OwnCertificates:
         """The certificate of an address that has one."""
         key = await self._register.get(address)
         if key is None:
-            raise OwnError(f"{address.text} has no certificate: own add makes one")
+            raise OwnError(f"{address.text} has no certificate: pgp-relay own add {address.text}")
         return key
 
     async def _end(self, key: OwnKey, state: OwnState) -> OwnKey:

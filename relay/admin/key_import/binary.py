@@ -17,7 +17,7 @@ LARGEST_CERTIFICATE = 4 << 20
 
 PRIVATE = (
     "This is a private key: import the public key alone (gpg --export). A key for the relay to sign with is made "
-    "with `keys generate`, or brought along with `keys import --signing`."
+    "with `pgp-relay keys generate NAME ADDRESS`, or brought along with `pgp-relay keys import --signing FILE`."
 )
 NOT_A_KEY = "This holds no OpenPGP key."
 MESSAGE = "This is an OpenPGP message and no key."
@@ -28,7 +28,7 @@ _TOO_LARGE = (
 )
 _CUT_OFF = "This key is cut off or damaged: copy the whole file, or ask for it again."
 _AFTER = "The file is damaged after the last key: whatever followed could not be read."
-_KEYBOX = "This is a GnuPG keybox: import it with --gnupg-home and its folder."
+_KEYBOX = "This is a GnuPG keybox: pgp-relay keys import --gnupg-home FOLDER imports from the folder that it is in."
 
 _KEYS = frozenset({packets.PUBLIC_KEY, packets.SECRET_KEY})
 _SECRETS = frozenset({packets.SECRET_KEY, packets.SECRET_SUBKEY})

@@ -126,7 +126,7 @@ async def test_an_expired_key_is_not_taken_for_none_and_a_new_one_beside_it_is_a
 
     assert await told(at) == [
         f"keyring: has {fpr(1)}, the key has expired; {RENEWED}: {NEXT}",
-        f"ldap/test: has {fpr(2)}; only proposed beside the key that was imported (pgp-relay keys approve): {NEXT}",
+        f"ldap/test: has {fpr(2)}; only proposed beside the key that was imported (pgp-relay keys proposals): {NEXT}",
         f"wkd/test: has no key; {NONE_LEFT}",
         f"keys: {fpr(1)} by keyring, not used: the key has expired",
     ]
