@@ -147,6 +147,7 @@ def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench)
 def test_it_is_followed_while_decisions_are_made_until_it_is_interrupted(bench: Bench) -> None:
     send(bench.relay, KNOWN)
     words: list[str | Path] = [PROGRAM, "-c", bench.relay.file, "trace", "--follow", "--limit", "5", "--json"]
+    words = ["env", "--default-signal=INT", *words]  # who starts the tests may ignore it, as a shell does behind &
     with subprocess.Popen(words, stdout=subprocess.PIPE) as following:
         assert following.stdout
         assert json.loads(following.stdout.readline())["recipient"] == KNOWN
