@@ -24,6 +24,7 @@ OUTSIDE = {
     "SECURITY.md": "security.md",
     "keyring/README.md": "keyring.md",
     "examples/compose/README.md": "compose.md",
+    "examples/cluster/README.md": "cluster.md",
 }
 """Pages outside docs/, and their place in the site."""
 

@@ -1,12 +1,14 @@
 """The nodes that hand each other their secret keys, as administrators manage them: added, listed, removed.
 
-Raises `NodeError` with a sentence, `EngineError`, `OwnError` and `StoreError`.
+To add and to remove may need a second person (`four_eyes`, as for `own`). Raises `NodeError` with a sentence,
+`EngineError`, `OwnError` and `StoreError`; of `four_eyes` `SecondPersonNeeded` and `NoPerson`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.admin.four_eyes import Deed, agreed
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
@@ -59,7 +61,7 @@ async def show(config: Config, store: Store) -> NodeKey:
     return own
 
 
-async def add(config: Config, store: Store, node: str, fingerprint: str) -> None:
+async def add(config: Config, store: Store, node: str, fingerprint: str, actor: str) -> None:
     """Trust the key that this node shows, and give it every secret key that is here."""
     if node == store.nodes.name:
         raise NodeError(f"{node} is this node: pgp-relay node add NODE FINGERPRINT is run on another one")
@@ -69,6 +71,7 @@ async def add(config: Config, store: Store, node: str, fingerprint: str) -> None
     key = wanted_key(await store.node_keys.all(), node, fingerprint)
     if key.fingerprint in secrets.trust.now.removed:
         raise NodeError(f"this key of node {node} was removed: delete the folder node in its keyring, and add it anew")
+    await agreed(config, store, _deed("add", node, key.fingerprint), actor)
     await secrets.trust.add(key)
     await secrets.give()
 
@@ -79,13 +82,13 @@ async def partners(config: Config, store: Store) -> list[Partner]:
     secrets = sharing(config, store)
     await secrets.trust.learn()
     trusted = secrets.trust.now.keys
-    names = {fingerprint: known.node for fingerprint, known in trusted.items()} | {own.fingerprint: own.node}
+    names = {fingerprint: known.node for fingerprint, known in trusted.items()}
     running = {node.name for node in await store.nodes.all() if node.runs}
     return [
         Partner(
             key,
             "this" if key == own else "added" if key.fingerprint in trusted else "shown",
-            names.get(trusted[key.fingerprint].by, "") if key.fingerprint in trusted else "",
+            names.get(trusted[key.fingerprint].by, "") if key != own and key.fingerprint in trusted else "",
             key.node in running,
             await store.node_keys.held(key.fingerprint),
         )
@@ -93,7 +96,7 @@ async def partners(config: Config, store: Store) -> list[Partner]:
     ]
 
 
-async def remove(config: Config, store: Store, node: str) -> Rekeyed:
+async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed:
     """Trust its key no more, on any node; make the organisation's key and all own certificates anew."""
     if node == store.nodes.name:
         raise NodeError(f"{node} is this node: pgp-relay node remove NODE is run on one that stays")
@@ -101,6 +104,7 @@ async def remove(config: Config, store: Store, node: str) -> Rekeyed:
     await show(config, store)
     await secrets.trust.learn()
     lost = [fingerprint for fingerprint, known in secrets.trust.now.keys.items() if known.node == node]
+    await agreed(config, store, _deed("remove", node), actor)
     shown = {key.fingerprint: key for key in await store.node_keys.all()}
     if not lost and not await store.nodes.remove(node):
         raise NodeError(f"node {node} is not known: pgp-relay node list")
@@ -109,6 +113,10 @@ async def remove(config: Config, store: Store, node: str) -> Rekeyed:
     await store.node_keys.forget(node, lost)
     await store.nodes.remove(node)
     return await _rekey(config, store, secrets) if lost else Rekeyed("", 0, ())
+
+
+def _deed(*words: str) -> Deed:
+    return Deed("own", f"node {' '.join(words)}", ("node", *words))
 
 
 async def _rekey(config: Config, store: Store, secrets: SecretSharing) -> Rekeyed:

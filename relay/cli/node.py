@@ -61,7 +61,8 @@ def add(
     compared = "".join(fingerprint or [])
     if not _FINGERPRINT.fullmatch(compared):
         fail(f"give the fingerprint that pgp-relay node add prints on {node}: 40 digits", status=2)
-    _with(context, lambda config, store: admin.add(config, store, node, compared))
+    actor = context_of(context).actor
+    _with(context, lambda config, store: admin.add(config, store, node, compared, actor))
     if as_json:
         print_json({"node": node, "fingerprint": compared.removeprefix("0x").upper()})
     else:
@@ -100,7 +101,8 @@ def remove(
     """
     from relay.admin import node as admin  # noqa: PLC0415  loads the engines
 
-    made = _with(context, lambda config, store: admin.remove(config, store, node))
+    actor = context_of(context).actor
+    made = _with(context, lambda config, store: admin.remove(config, store, node, actor))
     if as_json:
         print_json(
             {
