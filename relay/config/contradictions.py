@@ -95,6 +95,11 @@ def _keys_by_mail(config: Config) -> Iterator[Problem]:
         yield ("enrol", "mail"), "it is no address of ours: name one of a domain in own.domains"
 
 
+def _nothing_to_harvest(config: Config) -> Iterator[Problem]:
+    if config.harvest.from_ and not config.inbound.listen:
+        yield ("harvest", "from"), "keys are read in incoming mail, and none comes here: give inbound.listen"
+
+
 def _return_path(config: Config) -> Iterator[Problem]:
     try:
         ReturnPath(config.own.domains, config.inbound.return_path)
@@ -245,6 +250,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"inbound", "own"}), _nobody_inside),
     (frozenset({"inbound", "own"}), _return_path),
     (frozenset({"inbound", "own", "enrol"}), _keys_by_mail),
+    (frozenset({"inbound", "harvest"}), _nothing_to_harvest),
     (frozenset({"lookup", "deadlines"}), _deadlines),
     (frozenset({"lookup"}), _no_directory),
     (frozenset({"lookup", "plaintext_network"}), _clear_password),

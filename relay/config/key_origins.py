@@ -1,14 +1,14 @@
-"""The sections about where keys are from: authorities, and keyservers that verify addresses."""
+"""The sections about where keys are from: incoming mail, authorities, and keyservers that verify addresses."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from relay.config.base import Section, needed
-from relay.config.lists import AtLeastOne
+from relay.config.base import Section, needed, setting
+from relay.config.lists import AtLeastOne, Listed
 from relay.config.values import Fingerprint, Kind, MailDomain, Text
 
 
@@ -25,6 +25,21 @@ def _keyserver(text: str) -> str:
 
 
 Keyserver = Annotated[Text, AfterValidator(_keyserver), Kind("https://host")]
+
+
+class HarvestKeys(Section):
+    """Keys that incoming mail brings."""
+
+    from_: Listed[Literal["autocrypt", "attached"]] = setting(
+        [],
+        "What is read: the `autocrypt` field, keys that are `attached` or stand in the text. Empty: nothing.",
+        alias="from",
+    )
+    use: Literal["propose", "instead_of_clear"] = setting(
+        "propose",
+        "`propose`: an administrator approves each key. `instead_of_clear`: it is used under `encrypt: preferred` "
+        "where mail would leave in cleartext, and for nothing else.",
+    )
 
 
 class AuthorityKeys(Section):

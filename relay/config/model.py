@@ -13,7 +13,7 @@ from relay.config.base import Section, needed, setting
 from relay.config.console import ConsoleKeys
 from relay.config.enrol import EnrolKeys
 from relay.config.inbound import InboundKeys
-from relay.config.key_origins import AuthorityKeys
+from relay.config.key_origins import AuthorityKeys, HarvestKeys
 from relay.config.lists import AtLeastOne, InOrder, Listed
 from relay.config.own import OwnKeys
 from relay.config.paths import DatabaseUrl, File, FolderToBe, SecretFile
@@ -76,6 +76,7 @@ class Config(Section):
     own: OwnKeys = setting({}, "Certificates for our own addresses.")
     inbound: InboundKeys = setting({}, "Mail that comes from outside: opened, verified and marked.")
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
+    harvest: HarvestKeys = setting({}, "Keys that incoming mail brings.")
     authorities: Listed[AuthorityKeys] = setting(
         [], "Keys that vouch for the keys of their own domains, such as a partner hospital's organisation key."
     )

@@ -77,8 +77,9 @@ class Components:
     async def close(self) -> None:
         """Close connections; the store is closed where it was opened."""
         await self.resolver.close()
-        for outlet in self._outlets():
-            await outlet.close()
+        await self.outlet.close()
+        if self.incoming:
+            await self.incoming.close()
         if self.link:
             await self.link.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from relay.config import Config
 from relay.config.inbound import SubjectTags
 from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.harvest import HarvestQueue, build_harvest, build_step
 from relay.daemon.openers import build_opener
 from relay.daemon.outlets import build_outlet
 from relay.daemon.resources import Persistence
@@ -36,6 +37,14 @@ class IncomingComponents:
 
     pipeline: IncomingPipeline
     outlet: SmtpOutlet
+    harvest: HarvestQueue | None = None
+    """What takes the keys that it carries."""
+
+    async def close(self) -> None:
+        """Close connections, and end what goes on beside the mails."""
+        await self.outlet.close()
+        if self.harvest:
+            await self.harvest.close()
 
 
 def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
@@ -55,6 +64,7 @@ def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
     authserv_id = config.inbound.authserv_id or hostname
     treater = build_treater(config, persistence.store, resolver)
     path, opened_mail = ReturnPath(config.own.domains, config.inbound.return_path), persistence.store.opened_mail
+    harvest = build_harvest(config, persistence.store)
     pipeline = IncomingPipeline(
         receiver=Receiver(persistence.ledger, persistence.audit, incoming=True, authserv_id=authserv_id),
         treater=treater,
@@ -65,8 +75,9 @@ def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
         audit=persistence.audit,
         authserv_id=authserv_id,
         key_mails=_key_mails(config, treater, desk, authserv_id),
+        harvest=build_step(config, harvest, authserv_id),
     )
-    return IncomingComponents(pipeline, outlet)
+    return IncomingComponents(pipeline, outlet, harvest)
 
 
 def build_maker(config: Config, hostname: str) -> MailMaker:

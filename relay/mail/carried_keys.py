@@ -56,8 +56,8 @@ class Fault(StrEnum):
     """It is no field of Level 1, or has no key in it."""
 
 
-def of_header(head: Head, author: Address) -> bytes | Fault | None:
-    """The key in the Autocrypt field; None: the mail has no such field."""
+def of_header(head: Head, author: Address | None) -> bytes | Fault | None:
+    """The key in the Autocrypt field, for this author alone; None: the mail has no such field."""
     fields = headers.all(head, AUTOCRYPT)
     if not fields:
         return None
@@ -69,7 +69,7 @@ def of_body(content: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(islice(_attached(content), MOST_KEYS)))
 
 
-def _autocrypt(field: Field, author: Address) -> bytes | Fault:
+def _autocrypt(field: Field, author: Address | None) -> bytes | Fault:
     attributes = _attributes(field.value) if len(field.raw) <= MOST_FIELD else {}
     digits = _SPACE.sub("", attributes.get("keydata", ""))
     if not _BASE64.fullmatch(digits) or len(digits) % 4:
@@ -91,7 +91,7 @@ def _attributes(text: str) -> dict[str, str]:
     return found if all(name in _KNOWN or name.startswith("_") for name in found) else {}
 
 
-def _is(text: str, author: Address) -> bool:
+def _is(text: str, author: Address | None) -> bool:
     try:
         return Address(text.strip()) == author
     except AddressError:

@@ -1,4 +1,4 @@
-"""Whether a mail came in from outside, as its Received fields tell (RFC 5321 section 4.4).
+"""Whether a mail came in from outside, and when, as its Received fields tell (RFC 5321 section 4.4).
 
 It errs to one side: where a doubt is left, it came from outside. Raises nothing.
 """
@@ -41,6 +41,15 @@ def came_from_outside(head: Head, inside: Sequence[Network]) -> bool:
     if headers.first(head, FIELD):
         return True
     return any(_from_outside(field, inside) for field in headers.all(head, "received"))
+
+
+def received_at(head: Head) -> float | None:
+    """When the last host took it, in seconds since the epoch: what its topmost Received field says behind the `;`."""
+    last = headers.first(head, "received")
+    if last is None or len(last.raw) > MOST_OCTETS:
+        return None
+    moment = headers.date_in(last.value.rpartition(";")[2].strip())
+    return moment.timestamp() if moment else None
 
 
 def _from_outside(field: headers.Field, inside: Sequence[Network]) -> bool:

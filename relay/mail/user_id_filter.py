@@ -26,6 +26,11 @@ def narrowed(certificate: bytes, addresses: Collection[Address]) -> bytes:
     return joined(showing(certificate, addresses))
 
 
+def shows(certificate: bytes, address: Address) -> bool:
+    """Whether a user id of it shows this address."""
+    return any(tag == packets.USER_ID for tag, _ in showing(certificate, {address}))
+
+
 def showing(data: bytes, addresses: Collection[Address], walked: Sequence[Packet] | None = None) -> Parts:
     """What is kept of one certificate, whose packets in `data` may have been walked already."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
-from relay.mail import headers, mime
+from relay.mail import headers, mime, program_mail
 from relay.mail.ciphertext import CMS
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
 from relay.mail.opened_mark import NO_TRACES, Traces, traces
@@ -140,10 +140,9 @@ class Facts:
     @cached_property
     def _shapes(self) -> frozenset[str]:
         shape = self.shape
-        listed = any(headers.first(self._head, name) for name in ("list-id", "list-post", "list-unsubscribe"))
         present = {
             shape.protection.value: shape.protection is not Protection.NONE,
-            "list": listed,
+            "list": program_mail.listed(self._head),
             "automatic": shape.automatic or self._inbound.envelope.sender is None,
             "calendar": shape.calendar,
             "tnef": shape.tnef,

@@ -18,6 +18,7 @@ from relay.pipeline.audit import Audit, AuditEntry
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Message
 from relay.pipeline.grouping import MOST_PASSED, Group
+from relay.pipeline.harvest import HarvestStep
 from relay.pipeline.incoming_mail import MailMaker, Treated
 from relay.pipeline.key_mail import KeyMails
 from relay.pipeline.letter import Letter, read
@@ -44,6 +45,8 @@ class IncomingPipeline:
     authserv_id: str
     key_mails: KeyMails | None = None
     """None: no address takes keys."""
+    harvest: HarvestStep | None = None
+    """Takes the keys that it carries; None: it is not looked at for keys."""
 
     def begin(self, inbound: Inbound) -> Attempt:
         """An attempt at delivering this mail; its `replies` run the story."""
@@ -61,6 +64,8 @@ class IncomingPipeline:
                 returned |= await self.key_mails.take(attempt, letter, document)
             wanted = transaction.open
             treated = await self.treater.treat(transaction, letter, document, lease)
+            if self.harvest:
+                await self.harvest.look(transaction, letter, document)
             document.close()
             attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted}, returned)
             await _tell(transaction, attempt.audit.decisions)

@@ -37,6 +37,7 @@ from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
 from relay.store.persons import Persons
 from relay.store.pickups import Pickups
+from relay.store.sightings import Sightings
 from relay.store.sought import Sought
 from relay.store.state_tokens import StateTokens
 from relay.store.trace import Trace
@@ -75,6 +76,7 @@ __all__ = [
     "Pickups",
     "Result",
     "Selection",
+    "Sightings",
     "Sought",
     "StateTokens",
     "Store",
@@ -95,6 +97,7 @@ class Store(Closing):
     certificates: Certificates
     bindings: Bindings
     keyservers: Keyservers
+    sightings: Sightings
     enrolments: Enrolments
     invitations: Invitations
     ledger: StoredLedger
@@ -138,6 +141,7 @@ class Store(Closing):
             certificates=Certificates(database, tokens, clock),
             bindings=Bindings(database, tokens, clock),
             keyservers=Keyservers(database, clock),
+            sightings=Sightings(database, clock),
             enrolments=Enrolments(database, clock),
             invitations=Invitations(database, clock),
             ledger=StoredLedger(database, batch, clock, ledger_kept),

@@ -104,7 +104,7 @@ def _propose(connection: Connection, entries: Collection[Entry], noting: Noting)
         if over := [fingerprint for fingerprint in known if not waiting[fingerprint]]:
             connection.execute(delete(proposals).where(proposals.c.fingerprint.in_(over)))
         if new := [fingerprint for fingerprint in chunk if waiting[fingerprint] and fingerprint not in known]:
-            rows = [{"fingerprint": f, "first_seen": noting.at, "dkim_domain": ""} for f in new]
+            rows = [{"fingerprint": f, "first_seen": noting.at, "dkim_domain": noting.dkim_domain} for f in new]
             connection.execute(insert(proposals), rows)
 
 

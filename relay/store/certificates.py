@@ -20,9 +20,10 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from relay.model import Address, Entry, Origin
-from relay.model.key_change import UPKEEP
+from relay.model.harvest import CarriedKey, HarvestBounds, Outcome
+from relay.model.key_change import HARVEST, UPKEEP
 from relay.model.lookup import Proposal
-from relay.store import certificate_queries, certificate_rows
+from relay.store import certificate_queries, certificate_rows, sightings
 from relay.store.cache import Cache
 from relay.store.database import Database
 from relay.store.key_changes import Noting
@@ -153,6 +154,22 @@ class Certificates:
         """
         noting = Noting(actor, self._clock())
         return await self._change(lambda c: certificate_rows.upsert(c, entries, known, noting))
+
+    async def harvest(self, entry: Entry, key: CarriedKey, bounds: HarvestBounds) -> Outcome:
+        """Store a certificate that came with mail and is not known, within these bounds; what becomes of it."""
+        now = self._clock()
+        noting = Noting(HARVEST, now, dkim_domain=key.dkim_domain)
+        fingerprint = entry.certificate.fingerprint
+
+        def write(connection: Connection) -> Outcome:
+            if not sightings.may_take(connection, key.address, bounds, now, proposed=entry.proposed):
+                return Outcome.BUDGET
+            if certificate_rows.upsert(connection, [entry], {}, noting):
+                return Outcome.KNOWN
+            sightings.take(connection, key.address, fingerprint, now)
+            return Outcome.PROPOSED if entry.proposed else Outcome.USED
+
+        return await self._change(write)
 
     async def remove(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Delete it; whether it was there."""

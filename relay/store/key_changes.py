@@ -21,6 +21,8 @@ from relay.store.statements import chunks
 MOST_ADDRESSES = 20
 """Of one certificate in the trace: somebody else chose how many it has."""
 
+_CAME = {Origin.IMPORTED: "imported", Origin.HARVESTED: "came with mail"}
+
 _STANDING = (
     select(addresses.c.address, addresses.c.fingerprint)
     .join(certificates, certificates.c.fingerprint == addresses.c.fingerprint)
@@ -41,6 +43,8 @@ class Noting:
     actor: str
     at: float
     reason: str = ""
+    dkim_domain: str = ""
+    """Of the mail that brought the key."""
 
 
 def note(connection: Connection, before: Mapping[str, Entry], after: Mapping[str, Entry], noting: Noting) -> None:
@@ -91,7 +95,7 @@ def _reason(before: Entry | None, after: Entry | None) -> str:
     if after is None:
         return "removed"
     if before is None or (before.proposed and not after.proposed):
-        came = "imported" if after.origin is Origin.IMPORTED else f"found by {after.origin.value}"
+        came = _CAME.get(after.origin, f"found by {after.origin.value}")
         return f"proposed: {came}" if after.proposed else came
     if after.proposed and not before.proposed:
         return "proposed: another key was imported"

@@ -203,6 +203,20 @@ proposals = Table(
 )
 """What is known of a proposed certificate beside it."""
 
+sightings = Table(
+    "sighting",
+    tables,
+    Column("address", Octets, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("first", Double, nullable=False),
+    Column("latest", Double, nullable=False),
+    Column("signatures", Text, nullable=False),
+    Column("noted", Double, nullable=False),
+    Column("taken", Double),
+)
+"""Keys that came with mail. `first`, `latest`: Date fields; `noted`, `taken`: when the first mail and the key came."""
+
 enrolments = Table(
     "enrolment",
     tables,

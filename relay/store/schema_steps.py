@@ -155,6 +155,15 @@ _NODES = (
     "ALTER TABLE schema_version ADD COLUMN writers BIGINT NOT NULL DEFAULT 4",
 )
 
+_SIGHTINGS = (
+    """CREATE TABLE sighting (
+        address {octets} NOT NULL, fingerprint TEXT NOT NULL, domain TEXT NOT NULL, first DOUBLE PRECISION NOT NULL,
+        latest DOUBLE PRECISION NOT NULL, signatures TEXT NOT NULL, noted DOUBLE PRECISION NOT NULL,
+        taken DOUBLE PRECISION, PRIMARY KEY (address, fingerprint))""",
+    "CREATE INDEX sighting_noted ON sighting (noted)",
+    "CREATE INDEX sighting_domain ON sighting (domain, noted)",
+)
+
 _PICKUPS = (
     """CREATE TABLE pickup (
         id TEXT NOT NULL PRIMARY KEY, mail {octets} NOT NULL, recipient {octets} NOT NULL,
@@ -181,5 +190,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _SECOND,
     _THIRD,
-    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS, *_PICKUPS, *_PERSONS),
+    (*_FOURTH, *_OPENED_MAIL, *_CHAINS, *_NODES, *_FOURTH_BINDINGS, *_SIGHTINGS, *_PICKUPS, *_PERSONS),
 )

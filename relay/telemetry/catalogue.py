@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.model.enrolment import Fate
+from relay.model.harvest import Outcome
 
 
 class Kind(StrEnum):
@@ -105,6 +106,13 @@ ENROLMENTS = Metric(
     "Keys that correspondents sent in, and confirmations, by what became of them.",
     ("result",),
     tuple(fate.value for fate in Fate),
+)
+HARVESTED = Metric(
+    _counter,
+    "pgp_relay_harvested_keys",
+    "Keys that incoming mail carried, by what became of them.",
+    ("result",),
+    tuple(outcome.value for outcome in Outcome),
 )
 INVITATIONS = Metric(_counter, "pgp_relay_invitations", "Correspondents who were asked for their key.")
 CERTIFICATES = Metric(

@@ -69,6 +69,7 @@ class Event(StrEnum):
     KEYS_COUNTED = "keys_counted"
     ENROLMENT = "enrolment"
     INVITED = "invited"
+    HARVESTED = "harvested"
     HELD_RELEASED = "held_released"
     DAILY_REPORT_SENT = "daily_report_sent"
     # The public web service

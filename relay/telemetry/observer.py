@@ -43,6 +43,7 @@ class Observer:
             Event.NOTICE_SENT: lambda f: counters.count(c.NOTICES, f["notice"]),
             Event.KEYS_COUNTED: self._counted,
             Event.ENROLMENT: lambda f: counters.count(c.ENROLMENTS, f["result"]),
+            Event.HARVESTED: lambda f: counters.count(c.HARVESTED, f["result"]),
             Event.INVITED: lambda _: counters.count(c.INVITATIONS),
             Event.FAILED: lambda _: counters.count(c.FAILURES),
             Event.UNTRACED: lambda f: counters.count(c.UNTRACED, by=f.get("rows", 1)),

@@ -10,7 +10,7 @@ from relay.pipeline import ports
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"]
 NUMBERS += ["twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"]
 
-INCOMING = {"KeyDesk", "OpenedEnvelopes", "OwnRegister", "ReturnTokens", "SignerLookup"}
+INCOMING = {"Harvester", "KeyDesk", "OpenedEnvelopes", "OwnRegister", "ReturnTokens", "SignerLookup"}
 """What the incoming way alone needs stands where it is used."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relay.model.harvest import Outcome
 from relay.telemetry import catalogue as c
 from relay.telemetry import events
 from relay.telemetry.counters import Counters
@@ -54,6 +55,7 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
     (Event.ANSWERED, {"codes": {250: 2, 550: 3}, "seconds": 1.0}, ("pgp_relay_message_duration_seconds", "sum"), 1),
     (Event.NOTICE_SENT, {"notice": "held", "code": 250}, ("pgp_relay_notices", "held"), 1),
     (Event.ENROLMENT, {"result": "enrolled"}, ("pgp_relay_enrolments", "enrolled"), 1),
+    (Event.HARVESTED, {"result": Outcome.NO_DKIM}, ("pgp_relay_harvested_keys", "no-dkim"), 1),
     (Event.INVITED, {"code": 250}, ("pgp_relay_invitations",), 1),
     (Event.FAILED, {}, ("pgp_relay_failures",), 1),
     (Event.UNTRACED, {"rows": 7}, ("pgp_relay_untraced_rows",), 7),

@@ -1,0 +1,91 @@
+"""Keys that came with mail are looked at one after the other, behind the mails: none of them waits for it.
+
+At most `MOST_WAITING` wait, and what is more is not looked at: the correspondent's next mail has the key again. What
+waits when the relay stops is lost for the same reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from relay.config import Config
+from relay.daemon.engines import build_pooled_examiner
+from relay.keys.designated_revokers import RevocationExaminer
+from relay.keys.factory import build_stored_keys
+from relay.keys.harvesting import Harvesting
+from relay.keys.merge_policy import MergePolicy
+from relay.model.harvest import CarriedKey, Outcome
+from relay.pipeline.harvest import HarvestStep, KeyReader
+from relay.policy.harvest import next_step
+from relay.store import Store
+from relay.telemetry import events
+from relay.telemetry.events import Event
+
+MOST_WAITING = 200
+
+Take = Callable[[CarriedKey], Awaitable[Outcome]]
+"""What becomes of a key: `relay.keys.harvesting.Harvesting.take`."""
+
+
+class HarvestQueue:
+    """Implements `relay.pipeline.harvest.Harvester`."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._waiting: asyncio.Queue[tuple[CarriedKey, str]] = asyncio.Queue(MOST_WAITING)
+        self._worker: asyncio.Task[None] | None = None
+
+    def offer(self, key: CarriedKey, mail: str) -> bool:
+        """Whether there is room for it."""
+        try:
+            self._waiting.put_nowait((key, mail))
+        except asyncio.QueueFull:
+            return False
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return True
+
+    async def close(self) -> None:
+        """Stop; what waits is given up."""
+        if self._worker:
+            self._worker.cancel()
+            await asyncio.wait({self._worker})
+
+    async def _work(self) -> None:
+        while True:
+            key, mail = await self._waiting.get()
+            outcome = await self._taken(key)
+            author, domain = key.address.text, key.dkim_domain
+            events.log().info(Event.HARVESTED, id=mail, result=outcome, author=author, dkim_domain=domain)
+
+    async def _taken(self, key: CarriedKey) -> Outcome:
+        try:
+            return await self._take(key)
+        except Exception as error:  # noqa: BLE001  whatever this key does, the next one is looked at
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+            return Outcome.FAILED
+
+
+def build_harvest(config: Config, store: Store) -> HarvestQueue | None:
+    """What takes keys in; None where mail brings none."""
+    if not config.harvest.from_:
+        return None
+    examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
+    harvesting = Harvesting(
+        store.certificates,
+        store.sightings,
+        examiner,
+        MergePolicy(store.certificates, examiner),
+        build_stored_keys(config, store).keyring,
+        next_step,
+        instead_of_clear=config.harvest.use == "instead_of_clear",
+    )
+    return HarvestQueue(harvesting.take)
+
+
+def build_step(config: Config, queue: HarvestQueue | None, authserv_id: str) -> HarvestStep | None:
+    """What reads incoming mail."""
+    if queue is None:
+        return None
+    return HarvestStep(KeyReader(frozenset(config.harvest.from_), frozenset(config.own.domains), authserv_id), queue)

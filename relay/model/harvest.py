@@ -1,0 +1,116 @@
+"""Keys that come with mail: what one mail shows, what is remembered of it, and what becomes of the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from relay.model.address import Address
+
+
+class Outcome(StrEnum):
+    """What becomes of a key that a mail carries. The values are labels of a metric."""
+
+    NOTED = "noted"
+    """It came for the first time: another mail has to confirm it."""
+    PROPOSED = "proposed"
+    """It waits for an administrator."""
+    USED = "used"
+    """Mail to its owner that would have left in cleartext is encrypted to it from now on."""
+    RENEWED = "renewed"
+    """It was harvested before, and is merged with what it was."""
+    KNOWN = "known"
+    """It is in the store, and mail did not bring it: nothing is changed."""
+    NO_AUTHOR = "no-author"
+    """The mail's From leaves a doubt about who wrote it."""
+    OWN = "own-address"
+    """Its author has an address of ours, or one that hosts may take for different mailboxes."""
+    LIST = "list"
+    AUTOMATIC = "automatic"
+    NO_DKIM = "no-dkim"
+    """Our MX says of no DKIM signature that it holds."""
+    UNALIGNED = "unaligned"
+    """The signatures that hold are other domains' than the author's."""
+    DKIM_FAILED = "dkim-failed"
+    """A signature of the author's domain does not hold, or one cannot be read."""
+    DKIM_LIMITED = "dkim-limited"
+    """The signature is made for the beginning of the body alone (`l=`)."""
+    NOT_COVERED = "not-covered"
+    """The signature does not cover the Autocrypt field."""
+    TWO_FIELDS = "two-fields"
+    """There are several Autocrypt fields."""
+    OTHER_ADDRESS = "other-address"
+    """The Autocrypt field, or each user id, is for another address than the author's."""
+    UNREADABLE = "unreadable"
+    """The Autocrypt field has no key that can be read."""
+    DATE = "date"
+    """The mail has no single Date, or one that is more than a day away from when our MX received it."""
+    BACKWARD = "backward"
+    """A mail of the author with a later Date came before."""
+    SAME_MAIL = "same-mail"
+    """The very mail that is known already."""
+    SOON = "too-soon"
+    """Less than a day after the first mail with this key."""
+    UNUSABLE = "unusable"
+    REJECTED = "rejected"
+    """An administrator rejected this key before."""
+    BUDGET = "budget"
+    """As many keys came lately, or wait, for the address or the domain as may."""
+    BUSY = "busy"
+    """More keys came than can be looked at."""
+    FAILED = "failed"
+    """The store or the engine does not work now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedKey:
+    """A key in a mail that fulfils all conditions that one mail can fulfil."""
+
+    address: Address
+    """The author's."""
+    data: bytes
+    """One transferable public key, as it came."""
+    dkim_domain: str
+    date: float
+    """The mail's Date, in seconds since the epoch."""
+    signatures: frozenset[str]
+    """Digests of the DKIM signatures that cover it: two mails have none in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is remembered of a key of an address until it is confirmed. Times are Date fields of mails."""
+
+    first: float
+    latest: float
+    signatures: frozenset[str]
+
+
+class Step(NamedTuple):
+    """What one more mail means."""
+
+    outcome: Outcome | None
+    """None: the key is confirmed."""
+    sighting: Sighting | None
+    """What is to be remembered from now on; None: as before."""
+
+
+NextStep = Callable[[Sighting | None, float | None, CarriedKey], Step]
+"""From what is known of the key, and the latest Date of any mail of its address that counted."""
+
+
+class HarvestBounds(NamedTuple):
+    """How many keys mail may bring."""
+
+    open_proposals: int = 2
+    """That wait at a time, of one address."""
+    domain: int = 50
+    """In a day, of one domain."""
+    sightings: int = 4
+    """That wait for a second mail, of one address; the oldest goes."""
+    domain_sightings: int = 200
+    """That begin to wait in a day, of one domain."""
+    all_sightings: int = 10_000
+    """That begin to wait in a day."""

@@ -1,0 +1,112 @@
+"""The keys that an incoming mail carries, for who harvests them. It holds no mail up: what follows is another's task.
+
+A mail is read where a carrier is configured (`harvest.from`), and each key that it carries is either handed on or told
+of with the reason why not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay.mail import carried_keys, dkim_evidence, program_mail, received, user_id_filter
+from relay.mail.carried_keys import AUTOCRYPT, Fault
+from relay.mail.public_suffixes import is_public_suffix
+from relay.model import Address
+from relay.model.errors import OpenPgpError
+from relay.model.harvest import CarriedKey, Outcome
+from relay.pipeline.letter import Letter
+from relay.pipeline.transaction import Transaction
+from relay.policy.dkim_coverage import coverage
+from relay.policy.harvest import Mail, Witness, witness
+from relay.process.pool import Document
+from relay.telemetry.events import Event
+
+ATTACHED = "attached"
+DIGITS = 16
+"""Of the digest by which a signature is known again."""
+
+
+class Harvester(Protocol):
+    """Takes keys in."""
+
+    def offer(self, key: CarriedKey, mail: str) -> bool:
+        """Whether it will look at the key of the mail with this id; not where too many wait. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReader:
+    """Reads mails. Pure."""
+
+    carriers: frozenset[str]
+    """`autocrypt`, `attached`."""
+    own_domains: frozenset[str]
+    authserv_id: str
+
+    def read(self, content: bytes, letter: Letter, *, null_sender: bool) -> list[CarriedKey | Outcome]:
+        """Each key that the mail carries, or why that gives none."""
+        in_field = carried_keys.of_header(letter.head, letter.author) if AUTOCRYPT in self.carriers else None
+        in_body = carried_keys.of_body(content) if ATTACHED in self.carriers else ()
+        if in_field is None and not in_body:
+            return []
+        mail = self._mail(letter, null_sender=null_sender)
+        found = [_judged(key, witness(mail)) for key in in_body]
+        if in_field is not None and in_field not in in_body:
+            found.append(_judged(in_field, witness(mail, AUTOCRYPT)))
+        return found
+
+    def _mail(self, letter: Letter, *, null_sender: bool) -> Mail:
+        head, author = letter.head, letter.author
+        evidence = dkim_evidence.read(head, self.authserv_id)
+        return Mail(
+            author=author,
+            foreign=author is not None and self._is_foreign(author),
+            listed=program_mail.listed(head),
+            automatic=null_sender or program_mail.automatic(head),
+            coverage=coverage(evidence, author.domain if author else "", is_public_suffix),
+            date=letter.date,
+            received=received.received_at(head),
+        )
+
+    def _is_foreign(self, author: Address) -> bool:
+        odd = author.ambiguous or author.nameless or not author.text.isprintable()
+        return not odd and author.domain not in self.own_domains
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestStep:
+    """Looks at each incoming mail."""
+
+    reader: KeyReader
+    harvester: Harvester
+
+    async def look(self, transaction: Transaction, letter: Letter, document: Document) -> None:
+        """Hand its keys on."""
+        inbound = transaction.inbound
+        null_sender = inbound.envelope.sender is None
+        author = letter.author.text if letter.author else ""
+        for one in await document.run(self.reader.read, inbound.content, letter, null_sender=null_sender):
+            if isinstance(one, CarriedKey) and self.harvester.offer(one, inbound.id):
+                continue
+            transaction.log.info(
+                Event.HARVESTED, result=one if isinstance(one, Outcome) else Outcome.BUSY, author=author
+            )
+
+
+def _judged(key: bytes | Fault, mail: Witness | Outcome) -> CarriedKey | Outcome:
+    if isinstance(mail, Outcome):
+        return mail
+    if isinstance(key, Fault):
+        return Outcome(key.value)
+    if not _shows(key, mail.author):
+        return Outcome.OTHER_ADDRESS
+    digests = (hashlib.sha256(one.encode()).hexdigest()[:DIGITS] for one in mail.coverage.signatures)
+    return CarriedKey(mail.author, key, mail.coverage.domain, mail.date, frozenset(digests))
+
+
+def _shows(key: bytes, author: Address) -> bool:
+    try:
+        return user_id_filter.shows(key, author)
+    except OpenPgpError:
+        return False
