@@ -142,7 +142,8 @@ class Enrolling:
             same = other.certificate.fingerprint == entry.certificate.fingerprint
             alone = set(other.certificate.shown_addresses) <= {address}
             if other.origin is Origin.ENROLLED and alone and not same and not entry.proposed:
-                await self._certificates.remove_fetched(other.certificate.fingerprint, other.version)
+                fingerprint = other.certificate.fingerprint
+                await self._certificates.remove_fetched(fingerprint, other.version, actor=ENROLMENT)
 
 
 def _encrypting(certificate: Certificate) -> frozenset[str]:

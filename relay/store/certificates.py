@@ -176,9 +176,9 @@ class Certificates:
         noting = Noting(actor, self._clock())
         return await self._change(lambda c: certificate_rows.remove(c, fingerprint, noting))
 
-    async def remove_fetched(self, fingerprint: str, version: int | None) -> None:
+    async def remove_fetched(self, fingerprint: str, version: int | None, *, actor: str = UPKEEP) -> None:
         """Delete one that a source brought, unless its row was changed since `version` or somebody approved it."""
-        noting = Noting(UPKEEP, self._clock(), "replaced")
+        noting = Noting(actor, self._clock(), "replaced")
         await self._change(lambda c: certificate_rows.remove_fetched(c, fingerprint, version, noting))
 
     async def approve(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:

@@ -61,7 +61,7 @@ def note(connection: Connection, before: Mapping[str, Entry], after: Mapping[str
         for entry, reason, fingerprint in told
         for key in _keys(entry) or [""]
         for old, new in [
-            _pair(before.get(fingerprint), after.get(fingerprint), _other(standing.get(key, ()), fingerprint))
+            _pair(key, before.get(fingerprint), after.get(fingerprint), _other(standing.get(key, ()), fingerprint))
         ]
     ]
     write(connection, changes)
@@ -82,11 +82,11 @@ def _other(standing: Sequence[str], fingerprint: str) -> str:
     return next((other for other in standing if other != fingerprint), "")
 
 
-def _pair(before: Entry | None, after: Entry | None, other: str) -> tuple[str, str]:
-    """The key before and the key after; a proposal is told beside the key that it would replace."""
+def _pair(key: str, before: Entry | None, after: Entry | None, other: str) -> tuple[str, str]:
+    """An address's key before and after; a proposal is told beside the key that it would replace."""
     if after is None:
         return (before.certificate.fingerprint if before else ""), other
-    counted = before is not None and not before.proposed
+    counted = before is not None and not before.proposed and key in {"", *_keys(before)}
     return (after.certificate.fingerprint if counted else other), after.certificate.fingerprint
 
 

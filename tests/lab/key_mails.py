@@ -6,7 +6,6 @@ import email
 import email.policy
 import re
 import secrets
-from collections.abc import Sequence
 from email.utils import formatdate
 
 from lab import canary
@@ -18,15 +17,19 @@ from relay.mail import armor
 
 KEYS = "cles@hopital.example"
 _TOKEN = re.compile(r"^ +confirm ([A-Za-z0-9_-]{32})\s*$", re.MULTILINE)
+_DECRYPTED = re.compile(r"^\[GNUPG:\] DECRYPTION_KEY [0-9A-F]+ ([0-9A-F]+)", re.MULTILINE)
 _REFUSAL = re.compile(r"^ +not me ([A-Za-z0-9_-]{32})\s*$", re.MULTILINE)
 
 
 class Writer(Correspondent):
     """`with Writer("bob@example.org") as bob: mail = bob.key_mail()`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, ours: bytes = b"") -> None:
+        """`ours` is the certificate that our mails are signed with."""
         super().__init__()
         self.address = address
+        if ours:
+            self.gpg("--import", data=ours)
         self.key = self.new_key(f"Bob <{address}>", expires="10y")
 
     def header(self, *more: str, author: str = "", subject: str = "My key") -> bytes:
@@ -51,12 +54,26 @@ class Writer(Correspondent):
         )
 
     def read(self, mail: Taken) -> str:
-        """The text of an encrypted mail."""
+        """The text of an encrypted mail; what is signed by somebody else than us is an error."""
         clear = self.gpg("--decrypt", data=encrypted_part(mail))
         entity = email.message_from_bytes(clear, policy=email.policy.default)
         text = entity.get_body(("plain",))
         assert text is not None
         return str(text.get_content())
+
+    def opens(self, mail: Taken) -> str:
+        """The fingerprint of the primary key whose subkey opens it."""
+        command = ("--status-fd", "1", "--output", "/dev/null", "--decrypt")
+        found = _DECRYPTED.search(self.gpg(*command, data=encrypted_part(mail)).decode())
+        assert found
+        return found[1]
+
+    def refusal(self, invitation: Taken) -> str:
+        """With what it is refused by mail."""
+        parsed = email.message_from_bytes(invitation.content, policy=email.policy.default)
+        text, _signature = parsed.iter_parts()
+        (found,) = set(_REFUSAL.findall(str(text.get_content())))
+        return str(found)
 
     def token(self, challenge: Taken) -> str:
         found = _TOKEN.findall(self.read(challenge))
@@ -90,9 +107,3 @@ def through_mx(mail: bytes, domain: str = "example.org", result: str = "pass", *
         f"DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=s1; h=from:to:subject:date:message-id; bh=xyz=; b=AbCd1234ef"
     )
     return "".join(f"{line}\r\n" for line in (results, received, *more, signature)).encode() + mail
-
-
-def refusal(texts: Sequence[str]) -> str:
-    """The token of an invitation's text with which it is refused by mail."""
-    (found,) = {str(token) for text in texts for token in _REFUSAL.findall(text)}
-    return found

@@ -85,6 +85,11 @@ class Sink(Serving):
         with self._arrived:
             self._taken.clear()
 
+    def remove(self, mail: Taken) -> None:
+        """It no longer counts."""
+        with self._arrived:
+            self._taken.remove(mail)
+
     def keep(self, mail: Taken) -> None:
         with self._arrived:
             self._taken.append(mail)

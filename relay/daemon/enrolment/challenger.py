@@ -85,7 +85,11 @@ class Challenger:
 
     async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
         judged = await self.enrolling.judge(key, address)
-        return judged if isinstance(judged, Fate) else await self._challenge(judged, address, way)
+        if not isinstance(judged, Fate):
+            return await self._challenge(judged, address, way)
+        if judged is Fate.RENEWED:
+            await self.held.release(address)
+        return judged
 
     async def _challenge(self, certificate: Certificate, address: Address, way: str) -> Fate:
         token, now = secrets.token_urlsafe(TOKEN_OCTETS), self.clock()

@@ -14,7 +14,7 @@ from lab.sink import Taken
 
 from relay.mail import armor
 
-BOB = "bob@example.org"
+BOB, OURS = "bob@example.org", "postmaster@hopital.example"
 Mail = Callable[[Writer], bytes]
 
 
@@ -22,10 +22,10 @@ Mail = Callable[[Writer], bytes]
 def hospital() -> Iterator[Hospital]:
     settings = {
         "enrol": {"mail": KEYS, "budget": {"address": 100, "domain": 100, "all": 100}},
-        "notices": {"from": "Hôpital <postmaster@front.example>"},
+        "notices": {"from": f"Hôpital <{OURS}>"},
     }
     with Hospital("gnupg", settings) as made:
-        made.relay.run("own", "add", KEYS)
+        made.relay.run("own", "add", KEYS, OURS)
         yield made
 
 
@@ -35,7 +35,7 @@ def bob(hospital: Hospital) -> Iterator[Writer]:
     hospital.outside.forget()
     for fingerprint in known(hospital):
         hospital.relay.run("keys", "remove", fingerprint)
-    with Writer(BOB) as made:
+    with Writer(BOB, hospital.relay.run("own", "show", OURS).stdout) as made:
         yield made
 
 
@@ -152,7 +152,7 @@ def test_somebody_elses_encryption_subkey_makes_its_owner_read_a_challenge_that_
     hospital: Hospital, bob: Writer, tmp_path: Path
 ) -> None:
     """An attacker binds the victim's subkey to a primary key of their own, with sq."""
-    with Writer("victim@example.org") as victim:
+    with Writer("victim@example.org", hospital.relay.run("own", "show", OURS).stdout) as victim:
         (tmp_path / "victim").write_bytes(victim.export(victim.key))
         keygrip = subkey(victim)
         (tmp_path / "mine").write_bytes(bob.gpg("--export-secret-keys", bob.key))

@@ -67,6 +67,12 @@ async def test_a_rejected_proposal_and_a_fetched_key_that_is_replaced_are_told(s
     ]
 
 
+async def test_an_address_that_a_key_gets_later_had_none_before(store: Store) -> None:
+    await store.certificates.upsert([entry(OLD)], actor=ROOT)
+    await store.certificates.upsert([entry(certificate("old", BOB, "new@example.org"))], actor=ROOT)
+    assert (ROOT, "new@example.org", "", OLD.fingerprint, "changed") in await told(store)
+
+
 async def test_a_binding_is_told_with_all_of_its_keys(store: Store) -> None:
     await store.bindings.put([Binding("*@ville.example", ("A", "B"))], actor=ROOT)
     await store.bindings.put([Binding("*@ville.example", ("C",), signs=True)], actor=ROOT)
