@@ -64,6 +64,10 @@ class Signature:
         longest = max(self.issuers, key=lambda name: (len(name), name), default="")
         return longest[:16] if len(longest) == 64 else longest[-16:]
 
+    def counts(self, at: float) -> bool:
+        """Whether its time has come at that time, and is not over."""
+        return self.created <= at and not (self.lasts and self.created + self.lasts <= at)
+
     def by(self, fingerprint: str) -> bool:
         """Whether it names that version 4 or 6 key as its issuer."""
         key_id = fingerprint[:16] if len(fingerprint) == 64 else fingerprint[-16:]

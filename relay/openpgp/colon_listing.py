@@ -91,13 +91,13 @@ def keygrips(output: bytes) -> dict[str, str]:
     return found
 
 
-def certificate(data: bytes, listing: Listing) -> Certificate:
-    """The certificate whose canonical octets are `data`."""
+def certificate(data: bytes, listing: Listing, at: float) -> Certificate:
+    """The certificate whose canonical octets are `data`, at that time."""
     primary = listing.components[0]
     return Certificate(
         data=data,
         version=4,
-        components=with_weaknesses(listing.components, parts(data)),
+        components=with_weaknesses(listing.components, parts(data), at),
         user_ids=tuple(listing.user_ids),
         disabled=listing.disabled,
         fault="" if primary.valid or primary.supported else _UNKNOWN_PRIMARY,

@@ -181,7 +181,7 @@ def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict]:
     written = packets.split_certificates(canonical, len(canonical)) if canonical else []
     octets = {certificate_fingerprint(one): one for one in written}
     return {
-        key.fingerprint: certificate(octets[key.fingerprint], key)
+        key.fingerprint: certificate(octets[key.fingerprint], key, time.time())
         for key in listings(listing)
         if key.fingerprint in octets
     }

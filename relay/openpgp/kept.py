@@ -11,7 +11,7 @@ not. What is kept beside the software's own canonical packets:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from relay.mail import packets, salvage
@@ -19,6 +19,7 @@ from relay.mail.certificate_parts import Part, Parts, joined, parts, united
 from relay.mail.fingerprints import fingerprint
 from relay.model import Certificate, Component, Unreadable, UserId, user_id
 from relay.openpgp import self_signatures
+from relay.openpgp.curves import is_on_its_curve
 
 MOST_OCTETS = 1 << 20
 NO_USER_ID = (
@@ -50,6 +51,7 @@ def completed(blob: bytes, read: Certificate, at: float) -> Certificate | Unread
     return replace(
         read,
         data=data,
+        components=tuple(_components(read.components, own, at)),
         user_ids=user_ids,
         features=self_signatures.features(own),
         holds_until=self_signatures.changes_after(kept, at),
@@ -73,6 +75,21 @@ def unreadable(blob: bytes, reason: str) -> Certificate | Unreadable:
         valid=False,
     )
     return Certificate(data, next(iter(body), 0), (primary,), _invalid_user_ids(whole), fault=reason)
+
+
+def _components(read: Sequence[Component], own: Parts, at: float) -> Iterator[Component]:
+    """The keys, none of them usable by a signature whose time has not come, nor where it is no point of its curve."""
+    later = list(self_signatures.begin_later(own, at))
+    begins = {fingerprint(body): moment for (tag, body), moment in later if tag == packets.PUBLIC_SUBKEY}
+    material = {fingerprint(body): body for tag, body in own if tag == packets.PUBLIC_SUBKEY}
+    primary, *subkeys = read
+    yield replace(primary, valid=primary.valid and len(begins) == len(later))
+    for one in subkeys:
+        yield replace(
+            one,
+            created=max(one.created, begins.get(one.fingerprint, 0)),
+            supported=one.supported and is_on_its_curve(material[one.fingerprint]),
+        )
 
 
 def _left_out(whole: Parts, own: Parts, made_later: str | None) -> Parts:

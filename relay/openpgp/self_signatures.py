@@ -10,8 +10,10 @@ from functools import reduce
 from operator import and_
 
 from relay.mail import packets, signature
-from relay.mail.certificate_parts import Parts
+from relay.mail.certificate_parts import Part, Parts
 from relay.mail.signature import CERTIFICATIONS, Kind, Signature
+
+_HOLD_THE_PRIMARY_KEY = CERTIFICATIONS | {Kind.DIRECT_KEY}
 
 
 def features(parts: Parts) -> int | None:
@@ -34,6 +36,18 @@ def changes_after(parts: Parts, at: float) -> int | None:
     The ends of keys do not count: they are known apart.
     """
     return min((moment for moment in _moments(parts) if moment > at), default=None)
+
+
+def begin_later(parts: Parts, at: float) -> Iterator[tuple[Part, int]]:
+    """The parts whose newest binding signature is made later than `at`, and when: by a clock ahead of ours.
+
+    GnuPG takes such a signature as it is, Sequoia does not look at it before its time.
+    """
+    for part, bodies in parts.items():
+        kinds = {Kind.BINDING} if part[0] == packets.PUBLIC_SUBKEY else _HOLD_THE_PRIMARY_KEY
+        newest = _newest(_read(bodies), kinds)
+        if newest and newest.created > at:
+            yield part, newest.created
 
 
 def named_revokers(parts: Parts) -> frozenset[str]:

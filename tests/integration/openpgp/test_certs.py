@@ -35,6 +35,7 @@ WEAK = {
         "ElGamal of 2048 bits",
         "SHA-1 self-signature",
         "SHA-1 subkey binding",
+        "no key flags",
     ),
 }
 

@@ -26,7 +26,7 @@ def components(data: bytes, *algorithms: str) -> list[Component]:
 
 def weaknesses(data: bytes, found: list[Component], at: float = NOW) -> tuple[str, ...]:
     """Of all that is judged at that time."""
-    return Certificate(data, 4, with_weaknesses(found, parts(data)), ()).weaknesses(at)
+    return Certificate(data, 4, with_weaknesses(found, parts(data), at), ()).weaknesses(at)
 
 
 def with_hash(data: bytes, number: int, kinds: set[int]) -> bytes:
