@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from relay.mail import packets
 from relay.model import user_id
@@ -16,6 +17,8 @@ from relay.model.errors import OpenPgpError
 
 MOST_KEPT = 256 << 10
 """Octets of user ids."""
+MOST_BEFORE = 4096
+"""Octets that may stand before a key that is found all the same."""
 MOST_SEARCHED = 1 << 20
 """Octets behind a break of the framing."""
 LARGEST_USER_ID = 1 << 10
@@ -25,9 +28,36 @@ LARGEST_KEY = 1 << 14
 
 _KEY_HEADERS = {0x98: 2, 0x99: 3, 0x9A: 5, 0xC6: 2}
 """First octets of a public key packet, and the header's length where the body is of ordinary size."""
+_KEY_HEADER = re.compile(rb"[\x98-\x9a\xc6]")
+_ALGORITHM = 5
+"""Where it stands in a public key of version 4 and later."""
+_VERSIONS = frozenset({4, 5, 6})
+_ALGORITHMS = frozenset({1, 2, 3, 16, 17, 18, 19, 22, 25, 26, 27, 28})
+_BEHIND_A_KEY = frozenset(
+    {packets.SIGNATURE, packets.TRUST, packets.USER_ID, packets.PUBLIC_SUBKEY, packets.USER_ATTRIBUTE}
+)
 _USER_ID_HEADER = re.compile(rb"(?=[\xb4\xcd](.)|\xb5(..))", re.DOTALL)
 """One octet of length in the old and the new format, two in the old."""
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{3,}")
+
+
+def beginning(octets: bytes) -> int | None:
+    """Where a public key begins that has something else before it; None: nowhere near."""
+    for header in _KEY_HEADER.finditer(octets[:MOST_BEFORE]):
+        if _is_key(octets[header.start() :]):
+            return header.start()
+    return None
+
+
+def _is_key(octets: bytes) -> bool:
+    """Whether a public key packet with a version and an algorithm that exist is followed by what belongs behind one."""
+    try:
+        first, second = islice(packets.walk(octets), 2)
+    except (OpenPgpError, ValueError):
+        return False
+    version, algorithm = octets[first.body_start], octets[first.body_start + _ALGORITHM]
+    fits = version in _VERSIONS and algorithm in _ALGORITHMS and first.end - first.body_start > _ALGORITHM
+    return fits and second.tag in _BEHIND_A_KEY
 
 
 def bare(octets: bytes) -> bytes | None:

@@ -34,6 +34,8 @@ _WORD_TO_THE_LEFT = re.compile(r'[^\s<>()\[\]\\,;:@"]*\Z')
 _QUOTED_TO_THE_LEFT = re.compile(_QUOTED + r"\Z")
 _SEPARATORS = re.compile(r"[/|=]")
 _DECORATION = "'`*_~^#!?$&{}.-+\u00ab\u00b4\u00bb\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a"
+_COMMENT = re.compile(r"\([^()]*\)")
+"""Of RFC 5322 section 3.2.2, which may stand between the parts of an address."""
 _SPACED = re.compile(r" ?@ ?")
 _SPELT_AT = re.compile(r" ?[(\[{] ?at ?[)\]}] ?|(?<=\w) at (?=[\w-]{1,64}\.\w)", re.IGNORECASE)
 _SPELT_DOT = re.compile(r" ?[(\[{] ?dot ?[)\]}] ?", re.IGNORECASE)
@@ -93,13 +95,19 @@ def _exact(text: str) -> Address | None:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """The text as it stands, and as a reader takes it: compatibility characters, escapes, spelt-out signs."""
+    """The text as it stands, and as a reader takes it: no unseen characters, comments, escapes, signs in words."""
     yield text
-    seen = unicodedata.normalize("NFKC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
+    seen = unicodedata.normalize("NFKC", "".join(c for c in text if c.isspace() or not _is_unseen(c)))
     yield seen
+    yield _COMMENT.sub("", seen)
     yield html.unescape(unquote(seen))
     seen = " ".join(seen.split())
     yield _SPACED.sub("@", _SPELT_DOT.sub(".", _SPELT_AT.sub("@", seen)))
+
+
+def _is_unseen(character: str) -> bool:
+    """Format and control characters: those between the letters of UTF-16 too."""
+    return unicodedata.category(character) in {"Cf", "Cc"}
 
 
 def _mailboxes(text: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What other OpenPGP software refuses in a certificate that GnuPG accepts, for each of its keys.
 
 Looks at the packets of a canonical certificate, in which the signatures are its own. A hash is held against a key only
-where none of the signatures that bind it now has a better one, as in Sequoia; RFC 9580 sections 9.5 and 12.5 forbid what is
-named here for new keys.
+where none of the signatures that bind it now has a better one, as in Sequoia; RFC 9580 sections 9.5 and 12.5 forbid
+what is named here for new keys.
 """
 
 from __future__ import annotations

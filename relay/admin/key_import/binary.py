@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relay.mail import packets, salvage, signature
+from relay.mail.certificate_parts import parts
 from relay.mail.signature import Kind
 from relay.model.errors import OpenPgpError
 
@@ -51,11 +52,14 @@ class Piece:
 
 @dataclass(slots=True)
 class _Group:
-    """The packets of one key: where they are, and whether one is secret."""
+    """The packets of one key: where they are, whether one is secret, and one a signature."""
 
     start: int
     end: int
+    primary: int
+    """Where the primary key ends."""
     secret: bool = False
+    signed: bool = False
 
 
 def pieces(data: memoryview) -> Iterator[Piece | str]:
@@ -68,12 +72,14 @@ def pieces(data: memoryview) -> Iterator[Piece | str]:
             if packet.tag in _KEYS:
                 if group:
                     yield _certificate(data, group)
-                group = _Group(packet.start, packet.end)
+                group = _Group(packet.start, packet.end, packet.end)
             if group:
                 group.end, group.secret = packet.end, group.secret or packet.tag in _SECRETS
+                group.signed = group.signed or packet.tag == packets.SIGNATURE
             elif packet.tag not in _FILLING:
                 told += 1
-                yield (found := _no_key(data, packet))
+                found = _no_key(data, packet)
+                yield from _behind(data, found) if isinstance(found, str) else (found,)
                 if isinstance(found, str):
                     return
     except OpenPgpError:
@@ -81,6 +87,15 @@ def pieces(data: memoryview) -> Iterator[Piece | str]:
         return
     if group or not told:
         yield _certificate(data, group) if group else NOT_A_KEY
+
+
+def _behind(data: memoryview, otherwise: Piece | str) -> Iterator[Piece | str]:
+    """The keys that begin somewhere behind the first octets, which are none."""
+    start = salvage.beginning(bytes(data[1 : salvage.MOST_BEFORE + LARGEST_CERTIFICATE]))
+    if start is None:
+        yield otherwise
+    else:
+        yield from pieces(data[start + 1 :])
 
 
 def _certificate(data: memoryview, group: _Group) -> Piece | str:
@@ -94,16 +109,27 @@ def _certificate(data: memoryview, group: _Group) -> Piece | str:
 def _damaged(data: memoryview, group: _Group | None, end: int) -> Iterator[Piece | str]:
     """What is left where the framing breaks at `end`: no packet begins there, or one that is cut off."""
     if group is None:
-        yield _KEYBOX if bytes(data[8:12]) == b"KBXf" else _left_of(data[end:], _CUT_OFF, NOT_A_KEY)
+        if bytes(data[8:12]) == b"KBXf":
+            yield _KEYBOX
+        else:
+            yield from _behind(data, _left_of(data[end:], _CUT_OFF, NOT_A_KEY))
     elif data[end] & 0x80:
         yield PRIVATE if group.secret else _left_of(data[group.start :], _CUT_OFF)
     else:
         yield _certificate(data, group)
         if bytes(data[end : end + _MOST_SPACE]).strip(_SPACE):
-            yield _AFTER
+            yield _AFTER if group.secret else _behind_a_key(data, group, end)
 
 
-def _left_of(data: memoryview, damage: str, nothing: str = "") -> Piece | str:
+def _behind_a_key(data: memoryview, group: _Group, end: int) -> Piece | str:
+    """What shows further addresses behind the last key: where nothing in it is signed, its own octets may be meant."""
+    primary, rest = data[group.start : group.primary], data[end if group.signed else group.primary :]
+    left = _left_of(b"\0".join((primary, rest)), _AFTER)  # no packet begins with 0
+    known = salvage.bare(bytes(data[group.start : group.end])) or bytes(primary)
+    return _AFTER if isinstance(left, Piece) and parts(left.data).keys() <= parts(known).keys() else left
+
+
+def _left_of(data: packets.Octets, damage: str, nothing: str = "") -> Piece | str:
     """What can be kept of a key that is damaged or too large; a sentence where nothing can."""
     kept = salvage.bare(bytes(data[:LARGEST_CERTIFICATE]))
     return Piece(kept, damage) if kept else nothing or damage

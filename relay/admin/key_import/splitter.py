@@ -23,6 +23,9 @@ EMPTY = "This is empty."
 Contents = bytes | mmap.mmap
 
 BEGIN = b"-----BEGIN PGP "
+_FIRST_LINE, _END = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n", b"-----END PGP PUBLIC KEY BLOCK-----"
+"""A copy may have lost the first one."""
+_MOST_BEHIND = 4096
 _BLOCK_TOO_LARGE = "This armored block is larger than 256 MiB: export it without --armor."
 _KINDS = {"PRIVATE KEY BLOCK": binary.PRIVATE, "MESSAGE": binary.MESSAGE}
 
@@ -45,6 +48,9 @@ def split(place: str, contents: Contents) -> Iterator[Offer | Refusal]:
 def _pieces(contents: Contents) -> Iterator[Piece | str]:
     text = _as_octets(contents)
     starts = list(_beginnings(text))
+    if not starts and len(text) <= LARGEST_BLOCK and _END in text[-_MOST_BEHIND:]:
+        text = _FIRST_LINE + text[:]
+        starts = [0]
     if not starts:
         yield from binary.pieces(memoryview(text))
     for start, end in pairwise([*starts, len(text)]):
