@@ -23,6 +23,8 @@ from relay.model.key_change import ENROLMENT
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
+UNPROVED = frozenset({Origin.VKS, Origin.HARVESTED})
+"""Origins of keys whose encryption subkey nobody vouched for: to send them in counts like a new key."""
 MOST_PACKETS = 2_000
 
 
@@ -97,6 +99,8 @@ class Enrolling:
         proved = _encrypting(known.certificate)
         if news := await self._without(whole, _encrypting(whole) - proved):
             await self._merge_policy.learn([news])
+        if known.origin in UNPROVED and not whole.primary.revoked:
+            return None
         return proved if whole.primary.revoked or address in known.certificate.addresses else None
 
     def _to_prove(self, cut: Certificate, proved: frozenset[str]) -> str | None:
@@ -124,7 +128,10 @@ class Enrolling:
         if known is None:
             others = any(entry.origin is Origin.IMPORTED for entry in beside)
             return Entry(cut.showing((address,)), Origin.ENROLLED, now, proposed=others)
-        merged = await self._examiner.merge(known.certificate.data, cut.data)
+        before: Certificate | None = known.certificate
+        if known.origin in UNPROVED:
+            before = await self._without(known.certificate, _encrypting(known.certificate) - _encrypting(cut))
+        merged = await self._examiner.merge(before.data if before else cut.data, cut.data)
         if not isinstance(merged, Certificate):
             raise StoreError("two states of one key could not be merged")
         shown = (*known.certificate.shown_addresses, address)

@@ -107,6 +107,19 @@ async def test_beside_a_subkey_that_is_proved_no_other_one_comes_in(at: Bench, p
     assert len(encrypting(await at.entry())) == 1, "who publishes the key elsewhere brings one that nobody proved"
 
 
+@pytest.mark.parametrize("origin", [Origin.HARVESTED, Origin.VKS])
+async def test_a_key_that_is_known_without_a_proof_is_challenged_and_keeps_no_other_subkey(
+    at: Bench, person: Correspondent, origin: Origin
+) -> None:
+    """A held mail waits for it: what came with mail is not enough for the rule."""
+    key = person.new_key(f"Bob <{BOB}>", expires="10y")
+    person.gpg("--quick-add-key", key, "cv25519", "encr")
+    await at.imported(person.export(key), origin)
+    assert await at.proved(person.export(key)) is Fate.ENROLLED
+    assert await at.entries() == {key: (Origin.ENROLLED, False)}
+    assert len(encrypting(await at.entry())) == 1
+
+
 async def test_its_own_directory_brings_another_subkey(at: Bench, person: Correspondent) -> None:
     key = person.new_key(f"Bob <{BOB}>", expires="10y")
     assert await at.proved(person.export(key)) is Fate.ENROLLED
