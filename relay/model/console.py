@@ -87,6 +87,11 @@ class Person:
     logins: tuple[tuple[Way, str], ...] = ()
     """Which logins elsewhere are theirs."""
 
+    @property
+    def may_log_in(self) -> bool:
+        """With what they have set at the console."""
+        return self.enabled and self.enrolled
+
     def may(self, act: str) -> bool:
         """Whether the role is enough; raises `KeyError` for what is no act."""
         return self.enabled and _ORDER.index(self.role) >= _ORDER.index(ACTS[act])

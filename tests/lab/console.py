@@ -132,6 +132,11 @@ class Console:
         path: str = json.loads(self.relay.run("console", "user", "add", name, "--role", role, "--json").stdout)["enrol"]
         return path
 
+    def invite_again(self, name: str) -> str:
+        """The path of another one, after a reset."""
+        path: str = json.loads(self.relay.run("console", "user", "reset", name, "--json").stdout)["enrol"]
+        return path
+
     def enrol(self, name: str, path: str, visitor: Visitor, words: str = WORDS) -> Page:
         secret = re.search(r'name="secret" value="([A-Z2-7]+)"', visitor.get(path).text)
         assert secret

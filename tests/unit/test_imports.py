@@ -98,6 +98,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "yaml": ("pyyaml", {"config"}),
     "authlib": ("authlib", {"web.console.oidc"}),
     "joserfc": ("joserfc", {"web.console.oidc"}),
+    "webauthn": ("webauthn", {"web.console.passkeys"}),
     "argon2": ("argon2-cffi", {"web.console.credentials"}),
     "pyotp": ("pyotp", {"web.console.credentials"}),
 }

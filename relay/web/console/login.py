@@ -1,23 +1,24 @@
-"""Log in, log out, and the first time: a one-time link sets password and second factor."""
+"""Log in and log out: by password and second factor, by a passkey, and by what `elsewhere` knows."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
-from relay.model.console import NAME, Known, Way
-from relay.store.console import ConsoleStore, Secrets
+from relay.model.console import NAME, Way
+from relay.store.console import ConsoleStore
 from relay.web.console import credentials, sessions
-from relay.web.console.elsewhere import Elsewhere
+from relay.web.console.elsewhere import ATTEMPT, Elsewhere
 from relay.web.console.forms import form_of
+from relay.web.console.passkeys import LONGEST, Passkeys, WrongPasskey
 from relay.web.console.view import View
 from relay.web.http.limits import Limit, Rate
 from relay.web.http.messages import Answer, Request
 
 _SMALL = 8192
+PASSKEY = "passkey"  # of an attempt
 
 
 def redirect(to: str, **headers: str) -> Answer:
@@ -33,8 +34,8 @@ class Login:
     store: ConsoleStore
     sessions: sessions.Sessions
     elsewhere: Elsewhere
+    passkeys: Passkeys | None = None
     by_name: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
-    enrolling: asyncio.Lock = field(default_factory=asyncio.Lock)
     by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
 
     async def log_in(self, request: Request, view: View) -> Answer:
@@ -62,40 +63,38 @@ class Login:
         """POST /logout; `assure_form` has looked at it."""
         return redirect("/login", Set_Cookie=await self.sessions.end(request))
 
-    async def enrolment(self, request: Request, view: View) -> Answer:
-        """GET /enrol/TOKEN: opening it changes nothing."""
-        if not self.elsewhere.ways.local or await self._invited(request) is None:
-            return view.page("enrol_over", HTTPStatus.GONE)
-        return _form(view, credentials.new_secret(), wrong=False)
-
-    async def enrol(self, request: Request, view: View) -> Answer:
-        """POST /enrol/TOKEN."""
+    async def by_passkey(self, request: Request, view: View) -> Answer:
+        """POST /login/passkey: without an answer the question, with one the login."""
         sessions.assure_same_site(request)
-        form = await form_of(request, _SMALL)
-        known = await self._invited(request)
-        if known is None or not self.elsewhere.ways.local:
-            return view.page("enrol_over", HTTPStatus.GONE)
-        secret, password = form.get("secret", ""), form.get("password", "")
-        sound = re.fullmatch(r"[A-Z2-7]{32}", secret) and credentials.SHORTEST <= len(password) <= credentials.LONGEST
-        if not sound or credentials.step_of(secret, form.get("code", "").strip()) is None:
-            return _form(view, secret if sound else credentials.new_secret(), wrong=True)
-        made = Secrets(await credentials.hashed(password), secret)
-        if not await self._enrolled(
-            request, lambda: self.store.set_password(known.person.name, known.generation, made)
-        ):
-            return view.page("enrol_over", HTTPStatus.GONE)
-        return redirect("/login")
+        if self.passkeys is None or not self.by_client.allows(request.client):
+            return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+        answer = (await form_of(request, 3 * LONGEST)).get("credential", "")
+        if not answer:
+            return await self._asked(self.passkeys, view)
+        cookie = await self._of_passkey(self.passkeys, request, answer)
+        return redirect("/", Set_Cookie=cookie) if cookie else view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
 
-    async def _enrolled(self, request: Request, keep: Callable[[], Awaitable[None]]) -> bool:
-        """Keep what they log in with, then use the link up: it counts once that is done; one at a time."""
-        async with self.enrolling:
-            if await self._invited(request) is None:
-                return False
-            await keep()
-            return await self.sessions.link.known("enrolled", token=request.parts["token"]) is not None
+    async def _asked(self, keys: Passkeys, view: View) -> Answer:
+        token, challenge = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        await self.store.attempt(token, PASSKEY, challenge)
+        page = view.page("passkey", options=keys.asking(challenge.encode()))
+        cookie = f"{ATTEMPT}={token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=600"
+        return replace(page, headers={**page.headers, "Set-Cookie": cookie})
 
-    async def _invited(self, request: Request) -> Known | None:
-        return await self.sessions.link.known("invited", token=request.parts["token"])
+    async def _of_passkey(self, keys: Passkeys, request: Request, answer: str) -> str | None:
+        """The session of whose passkey answered to the question of this browser."""
+        challenge = await self.store.attempted(sessions.cookies(request).get(ATTEMPT, ""), PASSKEY)
+        try:
+            passkey = await self.store.passkey(keys.id_of(answer)) if challenge else None
+            if challenge is None or passkey is None:
+                return None
+            count = keys.used(passkey, challenge.encode(), answer)
+        except WrongPasskey:
+            return None
+        known = await self.sessions.link.known("person", name=passkey.name)
+        if not known or known.generation != passkey.generation or not known.person.may_log_in:
+            return None
+        return await self.sessions.begin(known) if await self.store.use_passkey(passkey, count) else None
 
     async def _by_password(self, name: str, form: Mapping[str, str]) -> str | None:
         """In the directory, or of the console's own users, as the button says."""
@@ -107,14 +106,9 @@ class Login:
         known = await self.sessions.link.known("person", name=name)
         stored = known and await self.store.password(known.person.name, known.generation)
         right = await credentials.fits(stored.password if stored else "", form.get("password", ""))
-        if not (known and stored and right and known.person.enabled and known.person.enrolled):
+        if not (known and stored and right and known.person.may_log_in):
             return None
         step = credentials.step_of(stored.totp, form.get("code", "").strip())
         if step is None or not await self.store.use_step(known.person.name, step):
             return None
         return await self.sessions.begin(known)
-
-
-def _form(view: View, secret: str, *, wrong: bool) -> Answer:
-    status = HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK
-    return view.page("enrol", status, secret=secret, wrong=wrong)

@@ -20,9 +20,11 @@ from relay.store.console import ConsoleStore
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.web.console.elsewhere import Elsewhere
+from relay.web.console.enrolment import Enrolment
 from relay.web.console.login import Login
 from relay.web.console.oidc import Oidc
 from relay.web.console.pages import Pages
+from relay.web.console.passkeys import Passkeys
 from relay.web.console.provider import Provider
 from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
@@ -71,8 +73,10 @@ async def _site(config: Config, opened: AsyncExitStack) -> Routes:
     sessions = Sessions(store, link)
     directory = _directory(ways.ldap) if ways.ldap else None
     elsewhere = Elsewhere(sessions, ways, _oidc(config, opened), directory)
-    shown = Ways(ways.local, ways.oidc is not None, ways.ldap is not None)
-    return build_site(Pages(link), Login(store, sessions, elsewhere), shown)
+    passkeys = Passkeys(config.console.url) if ways.local and config.console.url else None
+    shown = Ways(ways.local, ways.oidc is not None, ways.ldap is not None, passkeys is not None)
+    login = Login(store, sessions, elsewhere, passkeys)
+    return build_site(Pages(link), login, Enrolment(sessions, passkeys, ways.local), shown)
 
 
 def _oidc(config: Config, opened: AsyncExitStack) -> Oidc | None:

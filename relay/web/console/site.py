@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from relay.web.console import sessions
+from relay.web.console.enrolment import Enrolment
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
 from relay.web.console.pages import Pages, Visit
@@ -21,7 +22,11 @@ from relay.web.pages.languages import chosen
 
 LANGUAGE = "language"
 _TOKEN = r"(?P<token>[A-Za-z0-9_-]{43})"  # noqa: S105  a pattern
-_STATIC = {"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "passkey.js": "text/javascript; charset=utf-8",
+}
 
 Show = Callable[[Visit], Awaitable[Answer]]
 Change = Callable[[Visit, Mapping[str, str]], Awaitable[Answer]]
@@ -33,6 +38,7 @@ class Site:
 
     pages: Pages
     login: Login
+    enrolment: Enrolment
     sessions: sessions.Sessions
     ways: Ways
 
@@ -56,6 +62,7 @@ class Site:
                 self._both(re.compile(r"/proposals"), "proposals", pages.proposals, pages.decide),
                 self._both(re.compile(r"/users"), "users", pages.users, pages.user),
                 route(re.compile(r"/login"), GET=self._login, POST=_linked(self._log_in)),
+                route(re.compile(r"/login/passkey"), POST=_linked(self._by_passkey)),
                 route(re.compile(r"/login/oidc"), GET=self._to_provider),
                 route(re.compile(r"/login/oidc/back"), GET=_linked(self._from_provider)),
                 route(re.compile(r"/logout"), POST=_linked(self._log_out)),
@@ -100,6 +107,9 @@ class Site:
     async def _log_in(self, request: Request) -> Answer:
         return await self.login.log_in(request, self._bare(request))
 
+    async def _by_passkey(self, request: Request) -> Answer:
+        return await self.login.by_passkey(request, self._bare(request))
+
     async def _to_provider(self, request: Request) -> Answer:
         return await self.login.to_provider(request, self._bare(request))
 
@@ -113,19 +123,19 @@ class Site:
         return await self.login.log_out(request)
 
     async def _enrolment(self, request: Request) -> Answer:
-        return await self.login.enrolment(request, self._bare(request))
+        return await self.enrolment.show(request, self._bare(request))
 
     async def _enrol(self, request: Request) -> Answer:
-        return await self.login.enrol(request, self._bare(request))
+        return await self.enrolment.enrol(request, self._bare(request))
 
     def _bare(self, request: Request) -> View:
         """For who is not logged in."""
         return replace(_bare(request), ways=self.ways)
 
 
-def build_site(pages: Pages, login: Login, ways: Ways) -> Routes:
+def build_site(pages: Pages, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
     """Everything that a visitor may ask."""
-    return Site(pages, login, login.sessions, ways).routes()
+    return Site(pages, login, enrolment, login.sessions, ways).routes()
 
 
 def _linked(handler: Handler) -> Handler:

@@ -25,6 +25,12 @@ _EN = {
     "login.wrong": "Name, password or code is wrong, or there were too many attempts. Wait a little and try again.",
     "login.oidc": "Log in with your organisation's account",
     "login.ldap": "Log in with the directory's password",
+    "login.passkey": "Log in with a passkey",
+    "passkey.help": "Choose the passkey of this site, and confirm on your device.",
+    "passkey.wrong": "The device did not answer, or has no passkey for this site. Try again, or use a password.",
+    "passkey.make": "Make a passkey",
+    "enrol.passkey": "A passkey on this device, or on a security key, is the shortest way: no password, no code.",
+    "enrol.password": "Or a password and an authenticator",
     "welcome": "You are logged in. Go on",
     "enrol.title": "Set up your login",
     "enrol.help": "Add this secret to an authenticator, then choose a password of at least 12 characters.",
@@ -147,6 +153,14 @@ _FR = {
     "login.wrong": "Nom, mot de passe ou code incorrect, ou trop d'essais. Patientez un peu et réessayez.",
     "login.oidc": "Se connecter avec le compte de l'établissement",
     "login.ldap": "Se connecter avec le mot de passe de l'annuaire",
+    "login.passkey": "Se connecter avec une clé d'accès",
+    "passkey.help": "Choisissez la clé d'accès de ce site et confirmez sur votre appareil.",
+    "passkey.wrong": "L'appareil n'a pas répondu, ou n'a pas de clé d'accès pour ce site. Réessayez, ou utilisez un "
+    "mot de passe.",
+    "passkey.make": "Créer une clé d'accès",
+    "enrol.passkey": "Une clé d'accès sur cet appareil, ou sur une clé de sécurité, est le plus court chemin\u00a0: "
+    "ni mot de passe, ni code.",
+    "enrol.password": "Ou un mot de passe et une application d'authentification",
     "welcome": "Vous êtes connecté. Continuer",
     "enrol.title": "Préparer votre connexion",
     "enrol.help": "Ajoutez ce secret à une application d'authentification, puis choisissez un mot de passe d'au moins "

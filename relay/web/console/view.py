@@ -19,6 +19,9 @@ from relay.web.pages.languages import LANGUAGES
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+SCRIPTED = frozenset({"enrol", "passkey"})
+"""Templates with a script of ours, which speaks to the authenticator."""
+WITH_SCRIPT = f"{POLICY}; script-src 'self'"
 PAGES = (
     ("today", "/", "figures"),
     ("messages", "/messages", "messages"),
@@ -73,7 +76,8 @@ class View:
                 ],
             )
         )
-        headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}  # forms carry their Origin
+        policy = WITH_SCRIPT if template in SCRIPTED else POLICY
+        headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}  # forms carry their Origin
         return Answer(status, html.encode(), HTML, headers)
 
 
