@@ -21,7 +21,7 @@ from relay.pipeline.transaction import Transaction
 from relay.policy.dkim_coverage import coverage
 from relay.policy.harvest import Mail, Witness, witness
 from relay.process.pool import Document
-from relay.telemetry.events import Event
+from relay.telemetry.events import Event, unforeseen
 
 ATTACHED = "attached"
 DIGITS = 16
@@ -82,16 +82,27 @@ class HarvestStep:
     harvester: Harvester
 
     async def look(self, transaction: Transaction, letter: Letter, document: Document) -> None:
-        """Hand its keys on."""
-        inbound = transaction.inbound
-        null_sender = inbound.envelope.sender is None
-        author = letter.author.text if letter.author else ""
-        for one in await document.run(self.reader.read, inbound.content, letter, null_sender=null_sender):
-            if isinstance(one, CarriedKey) and self.harvester.offer(one, inbound.id):
-                continue
-            transaction.log.info(
-                Event.HARVESTED, result=one if isinstance(one, Outcome) else Outcome.BUSY, author=author
+        """Hand its keys on. Raises nothing: the mail goes on, whatever is in it."""
+        try:
+            found = await document.run(
+                self.reader.read,
+                transaction.inbound.content,
+                letter,
+                null_sender=transaction.inbound.envelope.sender is None,
             )
+        except Exception as error:  # noqa: BLE001  no mail stays behind for a key that it carries
+            transaction.log.error(Event.FAILED, **unforeseen(error))
+            return
+        for one in found:
+            if outcome := self._offered(one, transaction.inbound.id):
+                author = letter.author.text if letter.author else ""
+                transaction.log.info(Event.HARVESTED, result=outcome, author=author)
+
+    def _offered(self, one: CarriedKey | Outcome, mail: str) -> Outcome | None:
+        """What is known of it at once; None: it will be looked at."""
+        if isinstance(one, Outcome):
+            return one
+        return None if self.harvester.offer(one, mail) else Outcome.BUSY
 
 
 def _judged(key: bytes | Fault, mail: Witness | Outcome) -> CarriedKey | Outcome:

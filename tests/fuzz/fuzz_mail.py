@@ -22,8 +22,10 @@ from relay.keys.wkd.reason import Failed
 from relay.mail import (
     armor,
     bounce,
+    carried_keys,
     cleartext_signed,
     cms,
+    dkim_evidence,
     encrypted_message,
     headers,
     inside,
@@ -82,6 +84,7 @@ def check(data: bytes) -> None:
     messages_are_read_whole_or_not_at_all(data)
     incoming_mail_is_read_and_made_anew(data)
     opened_mail_is_known_again(data)
+    keys_are_read_or_left(data)
     with contextlib.suppress(OpenPgpError):
         cms.read_enveloped(data)
     assert shape.shape_of(data) == shape.shape_of(data)
@@ -111,6 +114,19 @@ def opened_mail_is_known_again(data: bytes) -> None:
     assert opened_mark.traces(b"Content-Type: message/rfc822\r\n\r\n" + marked).marked
     if told := bounce.read(data):
         assert all(failed.status.startswith("5.") for failed in told.failed)
+
+
+def keys_are_read_or_left(data: bytes) -> None:
+    """What is taken for a key is one, and what our MX did not say of DKIM is not believed."""
+    carried = carried_keys.of_body(data)
+    field = carried_keys.of_header(headers.split(b"Autocrypt: " + data), ASKED)
+    for key in (*carried, *([field] if isinstance(field, bytes) else [])):
+        assert len(packets.split_certificates(key)) == 1
+        assert len(key) <= carried_keys.MOST_OCTETS
+    below = dkim_evidence.read(headers.split(RECEIVED + data), "mx.hopital.example")
+    assert below.results == ()
+    above = b"Authentication-Results: mx.hopital.example;" + data.replace(b"\n", b"\n ") + b"\r\n" + RECEIVED
+    assert all(one.domain for one in dkim_evidence.read(headers.split(above), "mx.hopital.example").results)
 
 
 def incoming_mail_is_read_and_made_anew(data: bytes) -> None:

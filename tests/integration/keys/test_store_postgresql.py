@@ -15,9 +15,11 @@ from lab.postgresql import PostgreSQL, one_server
 from lab.synthetic import NOW, certificate, entry
 
 from relay.keys.keyring import Keyring
-from relay.model import Address, Found, Outage, Record
+from relay.model import Address, Entry, Found, Origin, Outage, Record
 from relay.model.database_url import PostgresqlUrl
 from relay.model.errors import StoreError
+from relay.model.harvest import CarriedKey, HarvestBounds, Outcome
+from relay.policy.harvest import next_step
 from relay.store import Answer, Network, Result, Selection, Store, locks
 from relay.store.schema_steps import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
@@ -39,7 +41,17 @@ def server() -> Iterator[PostgreSQL]:
 async def store(server: PostgreSQL) -> AsyncIterator[Store]:
     async with await Store.open(server.url, clock=lambda: NOW) as opened:
         yield opened
-        for table in ("state", "certificate", "address", "rejected", "ledger", "trace", "trace_chain"):
+        for table in (
+            "state",
+            "certificate",
+            "address",
+            "rejected",
+            "proposal",
+            "sighting",
+            "ledger",
+            "trace",
+            "trace_chain",
+        ):
             await opened.database.write(lambda c, table=table: c.exec_driver_sql(f"DELETE FROM {table}"))  # type: ignore[misc]  # noqa: S608 - our own names
 
 
@@ -240,3 +252,26 @@ async def test_a_database_or_user_that_does_not_exist_is_told(server: PostgreSQL
     url = server.url.replace("/postgres", wrong) if wrong[0] == "/" else server.url.replace("relay@", wrong)
     with pytest.raises(StoreError, match=told):
         await Store.open(url)
+
+
+async def test_a_key_that_came_with_mail_waits_is_confirmed_and_stored_within_its_bounds(store: Store) -> None:
+    read, bounds = certificate("harvested", BOB.text), HarvestBounds()
+
+    def mail(days: float) -> CarriedKey:
+        return CarriedKey(BOB, b"", "example.org", NOW + days * 86400.0, frozenset({str(days)}))
+
+    async def step(days: float) -> Outcome | None:
+        return await store.sightings.step(mail(days), read.fingerprint, next_step, bounds)
+
+    assert await step(0) is Outcome.NOTED
+    assert [await step(days) for days in (0, -1, 0.5, 1)] == [
+        Outcome.SAME_MAIL,
+        Outcome.BACKWARD,
+        Outcome.SOON,
+        None,
+    ]
+    waiting = Entry(read, Origin.HARVESTED, int(NOW), proposed=True)
+    assert await store.certificates.harvest(waiting, mail(1), bounds) is Outcome.PROPOSED
+    assert await store.certificates.harvest(waiting, mail(1), bounds) is Outcome.KNOWN
+    (told,) = await store.certificates.proposed(10)
+    assert told.dkim_domain == "example.org"

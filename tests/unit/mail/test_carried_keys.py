@@ -6,8 +6,9 @@ from base64 import b64encode
 
 import pytest
 from lab.certificates import Keypair, make_keypair
+from lab.corpus import CORPUS, needs_corpus
 
-from relay.mail import armor, carried_keys, headers
+from relay.mail import armor, carried_keys, headers, packets
 from relay.mail.carried_keys import Fault
 from relay.model import Address
 
@@ -167,3 +168,23 @@ def test_numbers_and_sizes_are_bounded(key: Keypair) -> None:
     assert carried_keys.of_body(BEGIN + b"\r\n" + text) == tuple(several[: carried_keys.MOST_KEYS])
     padded = b"\xcd\xff" + (carried_keys.MOST_OCTETS).to_bytes(4, "big") + b"x" * carried_keys.MOST_OCTETS
     assert carried_keys.of_body(BEGIN + b"\r\n" + armored(key.public + padded)) == ()
+
+
+@needs_corpus
+def test_the_fields_of_real_delta_chats_are_read() -> None:
+    read = 0
+    for file in sorted((CORPUS / "chatmail").glob("*.eml")):
+        mail = file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        head = headers.split(mail.replace(b"{from_addr}", BOB.text.encode()))
+        if headers.first(head, "autocrypt"):
+            found = carried_keys.of_header(head, BOB)
+            assert isinstance(found, bytes), (file.name, found)
+            read += 1
+    assert read == 4
+
+
+@needs_corpus
+def test_of_real_mails_that_nobody_wrote_for_us_all_are_read_and_what_comes_out_are_keys() -> None:
+    for file in sorted(CORPUS.rglob("*.eml")):
+        for key in carried_keys.of_body(file.read_bytes()):
+            assert packets.split_certificates(key) == [key]
