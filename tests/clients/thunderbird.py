@@ -25,9 +25,8 @@ from typing import Any
 
 from lab.known import Known
 from lab.mail_kinds import SENDER, UNSIGNED, Arrived, through_the_relay
+from lab.marionette import Marionette
 from lab.ports import free_port
-
-from clients.marionette import Marionette
 
 BOX = "Relay"
 PREFERENCES = {

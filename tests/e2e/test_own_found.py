@@ -29,6 +29,8 @@ from relay.model.wkd_location import hashed
 
 COUNT = 1000
 ADDRESSES = [f"Dr.Martin{number}@hopital.example" for number in range(COUNT)]
+ALL = [pytest.mark.slow, pytest.mark.timeout(1800)]
+"""For a test of every address."""
 PLACE = "127.0.0.77"
 ECDH = 18
 """RFC 9580 section 9.1."""
@@ -90,9 +92,10 @@ def test_all_of_them_are_found_as_they_are_published(site: Site) -> None:
     assert told == f"{COUNT} of {COUNT} addresses are found as they are published\n".encode()
 
 
-def test_gpg_finds_them_and_encrypts_to_them(site: Site) -> None:
+@pytest.mark.parametrize("each", [50, pytest.param(1, marks=ALL)])
+def test_gpg_finds_them_and_encrypts_to_them(site: Site, each: int) -> None:
     site.web.behave("hopital.example", answering_once(site.web.server))
-    wanted = ADDRESSES[::50]
+    wanted = ADDRESSES[::each]
     with gnupg_home() as theirs:
         (theirs / "dirmngr.conf").write_text("standard-resolver\n")
         words = [
@@ -117,9 +120,10 @@ def test_gpg_finds_them_and_encrypts_to_them(site: Site) -> None:
             assert site.opened(wanted[5], message) == b"", "the secret part is there, the address is another"
 
 
-def test_sq_finds_them(site: Site) -> None:
+@pytest.mark.parametrize("each", [200, pytest.param(1, marks=ALL)])
+def test_sq_finds_them(site: Site, each: int) -> None:
     site.web.behave("hopital.example", answering_once(site.web.server))
-    for address in ADDRESSES[7::200]:
+    for address in ADDRESSES[each // 2 :: each]:
         got = subprocess.run(site.within("sq", "wkd", "get", "--binary", address), capture_output=True, check=True)
         message = WRITERS["sq"](b"answer", got.stdout, BY.secret)
         assert site.opened(address, message) == b"answer"

@@ -39,6 +39,7 @@ POLICY = "; ".join(
         *("require-trusted-types-for 'script'", "trusted-types pickup dompurify"),
     )
 )
+_POLICY = {"Content-Security-Policy": POLICY, "Vary": "Accept-Encoding"}
 _LARGEST_PROOF = 512
 _ID = r"(?P<id>[A-Za-z0-9_-]{1,64})"
 _FILE = r"/static/(?P<name>[A-Za-z0-9._/-]{1,100})"
@@ -82,9 +83,11 @@ class PickupPages:
         if found is None or request.parts["name"] == PAGE:
             return said(HTTPStatus.NOT_FOUND)
         etag = f'"{found.digest[:32]}"'
+        kept = {"ETag": etag, "Cache-Control": "no-cache"}
         if request.headers.get("If-None-Match") == etag:
-            return Answer(HTTPStatus.NOT_MODIFIED, headers={"ETag": etag, "Cache-Control": "no-cache"})
-        return _file(found, request, HTTPStatus.OK, {"ETag": etag, "Cache-Control": "no-cache"})
+            # Firefox takes the fields of this answer for those of the file that it keeps (RFC 9111 section 3.2).
+            return Answer(HTTPStatus.NOT_MODIFIED, headers=kept | _POLICY)
+        return _file(found, request, HTTPStatus.OK, kept)
 
     async def _message(self, request: Request) -> Answer:
         _within(self._messages, request.client)
@@ -132,7 +135,7 @@ def _within(limit: Limit, client: str) -> None:
 
 def _file(found: StaticFile, request: Request, status: HTTPStatus, more: Mapping[str, str] | None = None) -> Answer:
     packed = _GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
-    headers = {"Content-Security-Policy": POLICY, "Vary": "Accept-Encoding", **(more or {})}
+    headers = {**_POLICY, **(more or {})}
     if packed:
         headers["Content-Encoding"] = "gzip"
     return Answer(status, found.packed if packed else found.octets, found.content_type, headers)

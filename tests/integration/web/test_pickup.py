@@ -258,6 +258,17 @@ def test_a_flood_on_one_mail_does_not_keep_its_reader_out(site: Site) -> None:
     assert site.web.ask(f"{place}/message", X_Forwarded_For="198.51.100.7").status == 200
 
 
+@pytest.mark.parametrize("name", ["worker.js", "openpgp/openpgp.min.mjs", "page.js", "page.css"])
+def test_what_firefox_had_already_was_no_longer_allowed_to_run(site: Site, name: str) -> None:
+    """It takes the fields of a 304 for those of the file, and the second worker could load nothing."""
+    first = site.web.ask(f"/static/{name}")
+    again = site.web.ask(f"/static/{name}", If_None_Match=first.fields["etag"])
+    policy = "content-security-policy"
+
+    assert (first.status, again.status) == (200, 304)
+    assert again.fields[policy] == first.fields[policy]
+
+
 def test_the_page_says_what_may_run_in_it(site: Site) -> None:
     told = site.web.ask(site.link().removeprefix(site.url))
     policy = told.fields["content-security-policy"]

@@ -14,15 +14,19 @@ class MarionetteError(Exception):
 
 
 class Marionette:
-    """`with Marionette(port) as program: program.run("return 1")`; scripts run with the program's own rights."""
+    """`with Marionette(port) as program: program.run("return 1")`.
 
-    def __init__(self, port: int, seconds: float = 60.0) -> None:
+    Scripts run with the program's own rights (`chrome`), or in the page that is shown (`content`).
+    """
+
+    def __init__(self, port: int, seconds: float = 60.0, context: str = "chrome") -> None:
+        self._sandbox = "system" if context == "chrome" else "default"
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
         self._file = self._socket.makefile("rb")
         self._number = 0
         self._read()
         self.call("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
-        self.call("Marionette:SetContext", {"value": "chrome"})
+        self.call("Marionette:SetContext", {"value": context})
         self.call("WebDriver:SetTimeouts", {"script": int(seconds * 1000)})
 
     def __enter__(self) -> Self:
@@ -40,7 +44,7 @@ class Marionette:
             f"const done = arguments[arguments.length - 1]; (async () => {{ {script} }})()"
             ".then(v => done([v ?? null]), e => done(String(e) + (e.stack ?? '')));"
         )
-        asked = {"script": body, "args": list(arguments), "sandbox": "system", "newSandbox": False}
+        asked = {"script": body, "args": list(arguments), "sandbox": self._sandbox, "newSandbox": False}
         value = self.call("WebDriver:ExecuteAsyncScript", asked)["value"]
         if isinstance(value, str):
             raise MarionetteError(value)
