@@ -61,13 +61,22 @@ class Health:
             return "keyring"
         if not all(Path(place.path).is_socket() for place in config.everywhere if place.path):  # noqa: ASYNC240  a system call
             return "listen"
-        if not await _well(self._persistence.store.nodes.prove, STORE_WITHIN):
+        if not await _well(self._write, STORE_WITHIN):
             return "store"
         if not await _well(lambda: check_engine(config)):
             return "engine"
         if self._observer.next_hop_down and await _well(self._components().probe):
             self._observer.next_hop(up=True)
         return ""
+
+    async def _write(self) -> None:
+        """A row, and what the store has not taken yet: while that waits, no mail is taken.
+
+        A disk that is full may have room for the first and none for the rest. Raises `StoreError`.
+        """
+        await self._persistence.store.nodes.prove()
+        await self._persistence.ledger.write_rest()
+        await self._persistence.audit.ready()
 
 
 async def _well(look: Callable[[], Awaitable[object]], within: float = WITHIN) -> bool:
