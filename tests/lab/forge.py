@@ -24,6 +24,7 @@ CERTIFIES_AND_SIGNS, SIGNS, ENCRYPTS = 0x03, 0x02, 0x0C
 _HASHES = {MD5: "md5", SHA1: "sha1", SHA256: "sha256", SHA512: "sha512"}
 _ED25519 = bytes.fromhex("2b06010401da470f01")
 _CV25519 = bytes.fromhex("2b060104019755010501")
+P256 = bytes.fromhex("2a8648ce3d030107")
 P192 = bytes.fromhex("2a8648ce3d030101")
 _KDF = bytes.fromhex("03010807")
 

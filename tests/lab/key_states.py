@@ -17,6 +17,7 @@ from lab.forge import (
     ID_REVOCATION,
     MD5,
     P192,
+    P256,
     REVOCATION,
     SUBKEY_REVOCATION,
     USER_ID,
@@ -95,6 +96,27 @@ def _revoked_subkey() -> State:
 def _future() -> State:
     key = Key(created=int(time.time()) + DAY)
     return State("future", ordinary(f"Future <{_at('future')}>", key=key), (_at("future"),))
+
+
+def _signed_ahead() -> State:
+    """The key is of the past; a clock ahead renewed it, and its time is over by what counts now."""
+    key = Key()
+    ended = Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS, key_lasts=10)
+    ahead = Signed(CERTIFICATION, int(time.time()) + DAY, CERTIFIES_AND_SIGNS)
+    return State("signed ahead", ordinary(_at("ahead"), key=key, said=[ended, ahead]), (_at("ahead"),))
+
+
+def _bound_ahead() -> State:
+    key = Key()
+    named = key.primary + key.user_id(_at("bound"), *_signed(key))
+    later = Signed(BINDING, int(time.time()) + DAY, ENCRYPTS)
+    return State("bound ahead", named + key.subkey(key.created, later), (_at("bound"),))
+
+
+def _no_point() -> State:
+    key = Key()
+    named = key.primary + key.user_id(_at("point"), *_signed(key))
+    return State("no point", named + key.subkey(key.created, _binding(key), curve=P256), (_at("point"),))
 
 
 def _no_valid_self_signature() -> State:
@@ -178,6 +200,9 @@ _MAKERS: tuple[Callable[[], State], ...] = (
     _revoked_user_id,
     _revoked_subkey,
     _future,
+    _signed_ahead,
+    _bound_ahead,
+    _no_point,
     _no_valid_self_signature,
     _one_bad_user_id,
     _unsigned_user_id,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lab.certificates import make_certificates, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg
+from lab.key_states import key_states
 from lab.program import Done, program
 from lab.zeyple import VERSION_1
 
@@ -102,6 +103,29 @@ def test_an_existing_configuration_is_not_written_over_without_asking(
     assert not (site.folder / "elsewhere").exists()
     assert site.migrate(VERSION_1.format(home=home, force="no"), "--yes").status == 0
     assert load(site.config).keyring == site.folder / "elsewhere", "the keyring stays where it was"
+
+
+@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
+@pytest.mark.parametrize("force", ["false", "true"])
+def test_no_key_of_the_home_is_no_key_whatever_its_state(
+    site: Site, force: str, engine: str, record_property: Callable[[str, object], None]
+) -> None:
+    """The command itself; `test_never_clear_table.py` has the same states by other ways."""
+    states = [state for state in key_states() if state.name != "damaged"]  # no keyring holds such a key
+    with gnupg_home() as home:
+        (home / "pubring.gpg").write_bytes(b"".join(state.octets for state in states))
+        done = site.migrate(VERSION_1.format(home=home, force=force))
+    assert done.status == 1, "some of them can never be used"
+    site.config.write_text(f"{site.config.read_text()}\nengine: {engine}\n")
+    found = {address: site.action(address)[0] for state in states for address in state.addresses}
+    assert site.action("nobody@table.example")[0] == ("clear" if force == "false" else "refuse")
+    assert {address.partition("@")[0] for address, action in found.items() if action == "encrypt"} == {
+        "valid", "good", "signed"
+    }  # fmt: skip
+    assert set(found.values()) == {"encrypt", "refuse"}
+    record_property(
+        "counted", f"migrate, {engine}, force_encrypt {force}: {len(states)} states, {Counter(found.values())}"
+    )
 
 
 def test_a_home_that_is_not_there_is_told(site: Site) -> None:

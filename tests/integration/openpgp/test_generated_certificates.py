@@ -18,6 +18,7 @@ from lab.forge import (
     ID_REVOCATION,
     MD5,
     P192,
+    P256,
     REVOCATION,
     SHA1,
     SHA512,
@@ -34,7 +35,7 @@ from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.sequoia import Sequoia
 
 SEED = 20261130
-NO_POINTS = (bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2b8104000a"))
+NO_POINTS = (P256, bytes.fromhex("2b8104000a"))
 """P-256 and secp256k1, of which the number that stands there is no point."""
 DAY = 86400
 
