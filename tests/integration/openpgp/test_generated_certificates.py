@@ -86,7 +86,7 @@ def by_sq(home: Path, blob: bytes) -> bool:
     return subprocess.run(command, input=b"x", capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("number", [60, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [150, pytest.param(500, marks=pytest.mark.slow)])
 async def test_what_is_usable_here_is_usable_there(number: int, record_property: Callable[[str, object], None]) -> None:
     chance = random.Random(SEED)  # noqa: S311  a test
     blobs = [generated(chance) for _ in range(number)]
