@@ -33,7 +33,7 @@ Days = Annotated[
         min=1,
         max=LONGEST,
         metavar="N",
-        help="FILE is a folder. When the new backup is written, remove those in it that are older than N days, but "
+        help="FILE is a folder: after the new backup is written, remove those in it that are older than N days, but "
         f"never the newest {folder.FEWEST}. At most {folder.MOST} stay.",
     ),
 ]
@@ -52,12 +52,12 @@ def make(
 ) -> None:
     """Write keys, certificates and trace to a new FILE.
 
-    Whoever calls this alone can read it. The relay may serve meanwhile.
+    Only the user who runs this can read it. The relay may keep serving.
 
-    The configuration and a passphrase file are not in it. Nor are, unless you ask for them, the secret keys that open
-    mail to own addresses: without them nobody can open captured mail with this file, and nor can you after a restore on
-    a new machine. An existing FILE is never written over. Where FILE is a folder, the backup gets a name of its own
-    there, with the time.
+    It does not contain the configuration or a passphrase file. Unless you ask for them, it does not contain the secret
+    keys that open mail to own addresses either: so nobody can open captured mail with this file, and neither can you
+    after a restore on a new machine. An existing FILE is never overwritten. If FILE is a folder, the backup gets a
+    name there that has the time in it.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml backup /var/lib/pgp-relay/backup-monday.tar
     """
@@ -86,12 +86,12 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in place of what the store has now.
+    """Replace what the store has by a backup.
 
-    A running relay notices within a second.
+    A running relay uses it within a second.
 
-    Nothing is changed unless all of FILE is sound. Secret keys that were made since stay, and so does the trace where
-    it goes on from the backup's.
+    Nothing is changed unless all of FILE is sound. Secret keys made since the backup are kept, and so is the trace if
+    it continues the backup's.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml restore /var/lib/pgp-relay/backup-monday.tar
     """

@@ -34,7 +34,7 @@ def bind(  # noqa: PLR0913  each is an option
     ] = None,
     *,
     signs: Annotated[
-        bool, typer.Option("--signs", help="A signature by one of these keys is good for these addresses.")
+        bool, typer.Option("--signs", help="Signatures by these keys are good for these addresses too.")
     ] = False,
     flush: Flush = False,
     file: Annotated[
@@ -44,10 +44,10 @@ def bind(  # noqa: PLR0913  each is an option
 ) -> None:
     """Encrypt all mail to an address, or to a domain, to these keys.
 
-    For a partner's gateway with one key for its domain, or a mailbox that several people read. The keys are imported
-    first. Mail is encrypted to all of them: where one must not be used it is refused or held, never encrypted to fewer.
-    An imported key of the very address comes first, then a binding of the address, then the longest domain. Bound
-    again, a pattern has the new keys alone. With --file all rules are bound, or none.
+    For a partner's gateway that has one key for its domain, or a mailbox that several people read. Import the keys
+    first. Mail is encrypted to all of them; if one of them must not be used, the mail is refused or held, never
+    encrypted to fewer. An imported key of the exact address takes precedence, then a binding of the address, then the
+    one with the longest domain. Binding a pattern again replaces its keys. With --file, all rules are bound or none.
 
     $ pgp-relay keys bind '*@partenaire.example' 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
@@ -62,9 +62,9 @@ def bind(  # noqa: PLR0913  each is an option
 
 def unbind(
     context: typer.Context,
-    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="As it was bound.")],
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="The pattern, as it was bound.")],
 ) -> None:
-    """Take a binding back. The keys stay.
+    """Remove a binding. The keys stay.
 
     $ pgp-relay keys unbind '*@partenaire.example'
     """

@@ -21,9 +21,9 @@ _COLUMNS = (
 
 
 def check(context: typer.Context, *, as_json: Json = False) -> None:
-    """Look at all that the relay needs: ok, or what to do.
+    """Check all that the relay needs, and say what to do.
 
-    Status 1 when something is down, 2 when the configuration is wrong.
+    The exit status is 1 if something is down, 2 if the configuration is wrong.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml check
     """

@@ -46,7 +46,7 @@ CONFIG = Group(
     {"test": "config:prove", "show": "config:show", "diff": "config:diff", "get": "config:get"},
 )
 POSTFIX = Group(
-    "Postfix's main.cf and master.cf: show, install, uninstall, try.",
+    "Postfix's main.cf and master.cf: show, install, uninstall, check.",
     {
         "show": "postfix:show",
         "install": "postfix:install",
@@ -110,7 +110,7 @@ PLACES: Mapping[str, str | Group] = {
     "inbound": Group("Incoming mail that waits.", {"open": "inbound:open_"}),
     "wkd": Group("Our own certificates, as a Web Key Directory.", {"export": "wkd:export"}),
     "web": Group(
-        "What is shown in a browser.",
+        "The web service for everybody, and the console.",
         {"public": "web:public", "hashes": "web:hashes", "console": "web:console", "control": "web:control"},
     ),
     "pickup": PICKUP,
@@ -121,7 +121,7 @@ PLACES: Mapping[str, str | Group] = {
     "store": Group("The store of keys, ledger and trace.", {"copy": "store:copy"}),
     "backup": "backup:make",
     "restore": "backup:restore",
-    "migrate": Group("Leave another program for this one.", {"zeyple": "migrate:zeyple"}),
+    "migrate": Group("Migrate from another program.", {"zeyple": "migrate:zeyple"}),
     "demo": "demo:demo",
 }
 """Module and function below `relay.cli`, in the order of `--help`."""

@@ -20,9 +20,9 @@ _COLUMNS = (Column("key"), Column("default", least=12, rank=1), Column("value", 
 
 
 def prove(context: typer.Context, *, as_json: Json = False) -> None:
-    """Read the configuration, and name every fault.
+    """Check the configuration, and report every fault.
 
-    Of the files that it names too. Status 2 where there is a fault.
+    The files that it names are checked too. The exit status is 2 if there is a fault.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml config test
     """
@@ -40,7 +40,7 @@ def prove(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 def show(context: typer.Context, *, as_json: Json = False) -> None:
-    """Print the configuration that counts, with all defaults.
+    """Print the configuration in effect, with all defaults.
 
     Passwords in the database's URL are left out.
 
@@ -54,7 +54,7 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 def diff(context: typer.Context, *, as_json: Json = False) -> None:
-    """List the keys that have another value than their default.
+    """List the keys whose value differs from the default.
 
     $ pgp-relay config diff
     """
@@ -71,7 +71,7 @@ def diff(context: typer.Context, *, as_json: Json = False) -> None:
 
 def get(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="As the reference writes it: lookup.wkd.timeout.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A key, such as lookup.wkd.timeout.")],
     *,
     as_json: Json = False,
 ) -> None:

@@ -23,22 +23,22 @@ _COLUMNS = (
     Column("logins", rank=1),
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and . _ - @.")]
-Oidc = Annotated[str, typer.Option("--oidc", metavar="SUBJECT", help="The provider's name for them: its claim sub.")]
-Ldap = Annotated[str, typer.Option("--ldap", metavar="DN", help="Their entry in the directory.")]
-Sudo = Annotated[str, typer.Option("--sudo", metavar="USER", help="The user of this machine who runs commands.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name: letters, digits and . _ - @.")]
+Oidc = Annotated[str, typer.Option("--oidc", metavar="SUBJECT", help="The provider's id for the user: its claim sub.")]
+Ldap = Annotated[str, typer.Option("--ldap", metavar="DN", help="The user's entry in the directory.")]
+Sudo = Annotated[str, typer.Option("--sudo", metavar="USER", help="The user's account on this machine, for commands.")]
 
 
 def add(
     context: typer.Context,
     name: Name,
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=", ".join(Role))],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Let somebody in; prints a link that is good once, for a day.
+    """Add a user; prints a link that works once, for a day.
 
-    Behind the link the person sets a passkey, or a password and a second factor.
+    With the link the user sets up a passkey, or a password and a second factor.
 
     $ pgp-relay console user add anne --role keys
     """
@@ -50,9 +50,9 @@ def add(
 
 
 def reset(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
-    """Have somebody enrol anew; prints a link that is good once, for a day.
+    """Have a user enrol again; prints a new link.
 
-    What they logged in with counts no more, and their sessions end.
+    It works once, for a day. The user's passkeys, password and second factor stop working, and all sessions end.
 
     $ pgp-relay console user reset anne
     """
@@ -60,7 +60,7 @@ def reset(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
 
 
 def disable(context: typer.Context, name: Name) -> None:
-    """Let somebody in no more; their sessions end.
+    """Disable a user, and end all of the user's sessions.
 
     $ pgp-relay console user disable anne
     """
@@ -69,7 +69,7 @@ def disable(context: typer.Context, name: Name) -> None:
 
 
 def enable(context: typer.Context, name: Name) -> None:
-    """Let somebody in again.
+    """Enable a user again.
 
     $ pgp-relay console user enable anne
     """
@@ -78,7 +78,9 @@ def enable(context: typer.Context, name: Name) -> None:
 
 
 def link(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
-    """Say that a login elsewhere is this person's: they are one, where an act needs two.
+    """Say which login elsewhere is a user's.
+
+    Both are then one person where an act needs two.
 
     $ pgp-relay console user link anne --sudo amartin
     """
@@ -88,7 +90,7 @@ def link(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = ""
 
 
 def unlink(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
-    """Take that back.
+    """Undo `console user link`.
 
     $ pgp-relay console user unlink anne --sudo amartin
     """
@@ -98,7 +100,7 @@ def unlink(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = 
 
 
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
-    """List who may log in.
+    """List the users.
 
     $ pgp-relay console user list
     """

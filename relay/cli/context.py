@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # loading what a command is made of takes longer than most co
 
 T = TypeVar("T")
 
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @dataclass(slots=True)

@@ -25,10 +25,10 @@ _ROUTE = ("--from", DOCTOR, "--to", COLLEAGUE)
 
 
 def demo() -> None:
-    """Send one mail through a relay, and show it at each station.
+    """Send one mail through a relay, and show it at each stage.
 
-    As it is sent, as it leaves, as its recipient reads it.
-    In a temporary folder, with keys made for the occasion; nothing stays behind.
+    It is shown as sent, as it leaves the relay, and as its recipient reads it. Everything happens in a temporary
+    folder with temporary keys; nothing is left behind.
 
     $ pgp-relay demo
     """

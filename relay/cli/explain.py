@@ -65,11 +65,14 @@ def explain(  # noqa: PLR0913  each is an option
     ] = None,
     message: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A mail to judge subject, headers and shape by; - for standard input."),
+        typer.Option(
+            metavar="FILE", help="The mail, so that its subject, headers and structure count; - for standard input."
+        ),
     ] = None,
     *,
     inbound: Annotated[
-        bool, typer.Option("--inbound", help="An incoming mail: whether it is opened, and its mark. Needs --message.")
+        bool,
+        typer.Option("--inbound", help="For an incoming mail: whether it is decrypted, and its mark. Needs --message."),
     ] = False,
     full: Full = False,
     utc: Utc = False,

@@ -31,7 +31,7 @@ def held(
     *,
     flush: Annotated[
         list[str] | None,
-        typer.Option(metavar="QUEUE_ID", help="Have Postfix try this one now, and list what it was asked for."),
+        typer.Option(metavar="QUEUE_ID", help="Have Postfix retry this mail now, and list it."),
     ] = None,
     full: Full = False,
     utc: Utc = False,

@@ -17,16 +17,16 @@ from relay.cli.postfix import Folder
 def open_(
     context: typer.Context,
     queue_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The queue id; `postqueue -p` shows those of held mail with a !.")
+        str, typer.Argument(metavar="ID", help="The queue id; `postqueue -p` marks held mail with a !.")
     ],
     *,
     config_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Let a closed mail go that waits in Postfix's hold queue.
+    """Release a closed mail from Postfix's hold queue.
 
-    For a recipient who may open it by now (`own allow`) it arrives opened, for all others closed. Postfix holds such
-    mail where `inbound.hold_closed` is true. Run it as root.
+    It arrives decrypted for recipients who may open it by now (`own allow`), and closed for all others. Postfix holds
+    such mail if `inbound.hold_closed` is true. Run this command as root.
 
     $ pgp-relay inbound open 4F3XyZ1mTtz9sW
     """

@@ -23,7 +23,7 @@ from relay.store import Store
 
 Fingerprint = Annotated[
     list[str],
-    typer.Argument(metavar="FINGERPRINT", help="One key: in full, its beginning, or a key id; spaces do not count."),
+    typer.Argument(metavar="FINGERPRINT", help="A fingerprint, its beginning, or a key id; spaces do not count."),
 ]
 Selector = Annotated[
     list[str], typer.Argument(metavar="ADDRESS|FINGERPRINT", help="One address, fingerprint or key id.")
@@ -44,10 +44,10 @@ def list_(  # noqa: PLR0913  each is an option
     proposed: Annotated[bool, typer.Option("--proposed", help="Only those that wait to be approved.")] = False,
     origin: Annotated[str, typer.Option(metavar="ORIGIN", help="Only imported, ldap, wkd, ….")] = "",
     within: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Only usable ones that end within 30d, 2w, 12h ….")
+        str | None, typer.Option(metavar="AGE", help="Only usable ones that expire within 30d, 2w, 12h ….")
     ] = None,
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only those of this domain.")] = "",
-    sort: Annotated[str, typer.Option(metavar="ORDER", help="By addresses, expires or origin.")] = "addresses",
+    sort: Annotated[str, typer.Option(metavar="ORDER", help="Sort by addresses, expires or origin.")] = "addresses",
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -94,7 +94,7 @@ def show(
 
 
 def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
-    """Remove one key, and tell whose mail has none now.
+    """Remove one key, and list the addresses left without one.
 
     $ pgp-relay keys remove 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
@@ -122,13 +122,13 @@ def export(context: typer.Context, fingerprint: Fingerprint) -> None:
 
 def expiring(
     context: typer.Context,
-    within: Annotated[str, typer.Option(metavar="AGE", help="60d, 2w, 12h …")] = "60d",
+    within: Annotated[str, typer.Option(metavar="AGE", help="How soon: 60d, 2w, 12h …")] = "60d",
     *,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """List the usable keys that end soon, the next to end first.
+    """List the usable keys that expire soon, the next one first.
 
     $ pgp-relay keys expiring --within 60d
     """
@@ -141,17 +141,17 @@ def approve(
     context: typer.Context,
     fingerprint: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FINGERPRINT]", help="In full, its beginning, or a key id; spaces do not count."),
+        typer.Argument(metavar="[FINGERPRINT]", help="A fingerprint, its beginning, or a key id; spaces do not count."),
     ] = None,
     *,
     all_from: Annotated[
-        str, typer.Option("--all-from", metavar="ORIGIN", help="All that were proposed by wkd, ldap, ….")
+        str, typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, ….")
     ] = "",
     flush: Flush = False,
 ) -> None:
     """Use a proposed key from now on.
 
-    It counts beside the one that was imported.
+    It then counts like an imported key.
 
     $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
@@ -176,7 +176,7 @@ def approve(
 
 
 def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
-    """Take a proposed key out, for good.
+    """Remove a proposed key, for good.
 
     It is not proposed again.
 
@@ -190,7 +190,8 @@ def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
 def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
     """List the keys that wait to be approved.
 
-    Each stands beside the key that it would replace, its fingerprint in words too, to be compared by telephone.
+    Each is shown beside the key that it would replace. Fingerprints are shown in words too, for comparing them by
+    telephone.
 
     $ pgp-relay keys proposals
     """

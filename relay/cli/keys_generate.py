@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]+")
 
 def generate(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Whose it is, as correspondents will read it.")],
+    name: Annotated[str, typer.Argument(help="The owner's name, as correspondents will see it.")],
     address: Annotated[str, typer.Argument(help="Its mail address.")],
     *,
     as_json: Json = False,

@@ -73,17 +73,20 @@ def import_(  # noqa: PLR0913  each is an option
     signing_file: Annotated[
         Path | None, typer.Option("--signing", metavar="FILE", help="Import a secret key for the relay to sign with.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge all of it, and store nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Tell only what is refused, or cannot be used.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge everything, but store nothing.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Report only keys that are refused or cannot be used.")
+    ] = False,
     flush: Flush = False,
     as_json: Json = False,
 ) -> None:
     """Import keys from files, folders, pipes and GnuPG homes.
 
-    Armored or binary, one or a thousand a file: each is imported, updated, unchanged, or refused and why.
+    Files may be armored or binary, with one key or thousands. Each key is reported as imported, updated, unchanged or
+    refused, with the reason.
 
     Nothing is ever deleted. A key that cannot be used is kept with its addresses: mail to them is not sent in clear.
-    Status 1 when one of them was refused, or can never be used.
+    The exit status is 1 if a key was refused or can never be used.
 
     $ pgp-relay keys import /root/correspondents/
     """

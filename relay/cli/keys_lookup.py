@@ -28,14 +28,16 @@ _COLUMNS = (
 
 def lookup(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    address: Annotated[str, typer.Argument(help="Whose key is looked for.")],
+    address: Annotated[str, typer.Argument(help="The address to look up.")],
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, whatever is remembered.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, even if an answer is cached.")] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """Ask each source for an address, in their order. What is found counts from now on, as for a mail.
+    """Ask each source of keys for an address, in their order.
+
+    What is found is used from now on, as if a mail had asked.
 
     $ pgp-relay keys lookup --fresh cabinet.lefevre@ville.example
     """

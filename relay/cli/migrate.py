@@ -25,20 +25,20 @@ def zeyple(  # noqa: PLR0913  each is an option
     file: Annotated[Path, typer.Argument(help="Zeyple's configuration.")],
     *,
     gnupg_home: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Its GnuPG home, where [gpg] home is not it.")
+        Path | None, typer.Option(metavar="FOLDER", help="Its GnuPG home, if it is not the one under [gpg] home.")
     ] = None,
     keyring: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="The relay's keyring folder; else that of the configuration, or beside it."
+            metavar="FOLDER", help="The relay's keyring folder; default: the configuration's, or one beside it."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Write over an existing configuration without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Overwrite an existing configuration without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write config.yaml out of Zeyple's, and import its keys.
+    """Write config.yaml from Zeyple's, and import its keys.
 
-    Says what will differ. Zeyple's files stay as they are, and twice is the same as once.
+    Reports what will differ. Zeyple's files are not changed. The command can be run again.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml migrate zeyple /etc/zeyple.conf
     """

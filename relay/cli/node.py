@@ -34,18 +34,18 @@ _COLUMNS = (
 def add(
     context: typer.Context,
     node: Annotated[
-        str | None, typer.Argument(metavar="[NODE]", help="Another node. None: show this node's key.")
+        str | None, typer.Argument(metavar="[NODE]", help="The other node. Without it, this node's key is printed.")
     ] = None,
     fingerprint: Annotated[
-        list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help="Of its key, as it says there.")
+        list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help="The fingerprint that the other node printed.")
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Hand this node's secret keys to another one.
 
-    Without arguments it prints the name and the fingerprint of this node. Run that on both, and then `node add` on each
-    with what the other one printed.
+    Without arguments it prints the name and the fingerprint of this node. Run it on both nodes, then
+    run `node add` on each with what the other one printed.
 
     $ pgp-relay node add beta 5C1D0E4F7A2B9C8D6E3F1A0B4C5D6E7F8091A2B3
     """
@@ -72,7 +72,7 @@ def add(
 def list_(context: typer.Context, *, full: Full = False, as_json: Json = False) -> None:
     """List the nodes that have a key, and how many secret keys each has.
 
-    `shown`: nobody has compared its fingerprint yet, and it is given nothing.
+    `shown` means that nobody has compared its fingerprint yet: it gets no keys.
 
     $ pgp-relay node list
     """
@@ -92,10 +92,10 @@ def remove(
     *,
     as_json: Json = False,
 ) -> None:
-    """Trust a node's key no more, and make what it had anew.
+    """Stop trusting a node's key, and replace the keys it had.
 
     The organisation's key and the certificates of all own addresses are made again; the earlier ones are published
-    revoked. Mail encrypted to those still opens.
+    revoked. Mail encrypted to those can still be opened.
 
     $ pgp-relay node remove beta
     """

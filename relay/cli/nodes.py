@@ -26,8 +26,8 @@ _COLUMNS = (
 def nodes(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
     """List the machines that share the database.
 
-    Two that differ under `policy` or `signing` decide or sign otherwise. `rate` is recipients a second, in the last
-    minute.
+    Nodes that differ under `policy` or `signing` decide or sign differently. `rate` is recipients per second, over
+    the last minute.
 
     $ pgp-relay nodes
     """

@@ -24,7 +24,9 @@ T = TypeVar("T")
 
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="Own mail addresses.")]
 One = Annotated[str, typer.Argument(metavar="ADDRESS", help="An own mail address.")]
-Others = Annotated[list[str], typer.Argument(metavar="OTHER…", help="Own addresses to whose keys it was encrypted.")]
+Others = Annotated[
+    list[str], typer.Argument(metavar="OTHER…", help="Own addresses whose encrypted mail ADDRESS may read.")
+]
 
 _STYLES = {"active": "green", "removed": "yellow", "revoked": "red"}
 _COLUMNS = (
@@ -38,11 +40,11 @@ _COLUMNS = (
 
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The organisation, as correspondents will read it.")],
+    name: Annotated[str, typer.Argument(help="The organisation's name, as correspondents will see it.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Make the organisation's key, which certifies all own ones.
+    """Make the organisation's key, which certifies own addresses.
 
     Prints its fingerprint and certificate.
 
@@ -62,7 +64,7 @@ def add(
     context: typer.Context,
     addresses: Addresses,
     *,
-    unlisted: Annotated[bool, typer.Option("--unlisted", help="WKD does not answer for them.")] = False,
+    unlisted: Annotated[bool, typer.Option("--unlisted", help="Do not publish them in the Web Key Directory.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a certificate for each address that has none.
@@ -79,7 +81,9 @@ def add(
 
 
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
-    """Publish their certificates as revoked, for a year.
+    """Retire addresses: their certificates are published revoked.
+
+    For a year.
 
     Mail encrypted to them can still be opened.
 
@@ -92,7 +96,7 @@ def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = Fals
 
 
 def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
-    """List the own addresses, and until when each is encrypted to.
+    """List the own addresses, and when their subkeys expire.
 
     $ pgp-relay own list
     """
@@ -121,7 +125,7 @@ def allow(context: typer.Context, address: One, others: Others) -> None:
 
 
 def disallow(context: typer.Context, address: One, others: Others) -> None:
-    """Take that back.
+    """Undo `own allow`.
 
     $ pgp-relay own disallow secretariat@hopital.example dr.martin@hopital.example
     """
@@ -130,13 +134,15 @@ def disallow(context: typer.Context, address: One, others: Others) -> None:
 
 def rotate(
     context: typer.Context,
-    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="None: all of them.")] = None,
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="Own addresses; without any, all of them.")
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Make a new encryption subkey now.
 
-    Old mail still opens with the old one.
+    Mail encrypted to the old one can still be opened.
 
     $ pgp-relay own rotate dr.martin@hopital.example
     """
@@ -150,7 +156,7 @@ def revoke(
     context: typer.Context,
     address: One,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Really: this cannot be taken back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm: this cannot be undone.")] = False,
 ) -> None:
     """Revoke the certificate of an address and publish that.
 
@@ -168,12 +174,12 @@ def revoke(
 
 def certify(
     context: typer.Context,
-    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A partner's key, imported.")],
+    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A partner's key, already imported.")],
 ) -> None:
     """Certify a partner's key and print it.
 
     The organisation's key signs its user ids. Give the printed key back to the partner: whoever trusts your
-    organisation (`authorities`) trusts it.
+    organisation (`authorities`) then trusts it.
 
     $ pgp-relay own certify 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """

@@ -25,7 +25,7 @@ def publish(
 ) -> None:
     """Write all published certificates into a directory.
 
-    By GnuPG's schema, version 2. What is published no more is deleted there. Run it again after each change.
+    It uses GnuPG's schema, version 2, and deletes there what is no longer published. Run it again after each change.
 
     $ pgp-relay own publish ldap
     """

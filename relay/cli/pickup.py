@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, or at least six characters from its beginning.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The pick-up's id, or at least its first six characters.")]
 
 _SHORT = 8
 """Characters of an id that name it."""
@@ -39,7 +39,7 @@ _COLUMNS = (
 def list_(
     context: typer.Context,
     *,
-    ended: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -59,7 +59,7 @@ def list_(
 
 
 def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = False) -> None:
-    """Show one: for whom, from whom, and whether it was opened.
+    """Show a pick-up: recipient, sender, whether it was opened.
 
     $ pgp-relay pickup show 4f3abc91
     """
@@ -76,7 +76,7 @@ def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = 
 
 
 def withdraw(context: typer.Context, name: Id) -> None:
-    """Delete one: nobody can open it any more.
+    """Withdraw a pick-up: nobody can open it any more.
 
     $ pgp-relay pickup withdraw 4f3abc91
     """
@@ -91,12 +91,12 @@ def extend(
     context: typer.Context,
     name: Id,
     duration: Annotated[
-        str | None, typer.Argument(metavar="DURATION", help="From now; left out: as long as pickup.keep says.")
+        str | None, typer.Argument(metavar="DURATION", help="Time from now; default: pickup.keep.")
     ] = None,
     *,
     utc: Utc = False,
 ) -> None:
-    """Give its reader more time.
+    """Give the reader of a pick-up more time.
 
     $ pgp-relay pickup extend 4f3abc91 14d
     """
@@ -112,13 +112,13 @@ def preset(
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
     *,
     valid: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="How long it counts; left out: as pickup.keep says.")
+        str | None, typer.Option(metavar="DURATION", help="How long the code is valid; default: pickup.keep.")
     ] = None,
 ) -> None:
     """Make a code to give to a recipient beforehand.
 
-    At a visit, say: it locks the next mail to this address. The code is shown this once.
-    It is stored encrypted until it is used, and is in no backup.
+    For example at a visit: the next mail to this address is locked with it. The code is shown only once. It is stored
+    encrypted until it is used, and is in no backup.
 
     $ pgp-relay pickup preset cabinet.lefevre@ville.example
     """

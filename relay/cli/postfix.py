@@ -18,13 +18,15 @@ from relay.config import duration
 from relay.model import Address
 from relay.model.errors import AddressError
 
-Egress = Annotated[bool, typer.Option("--egress", help="Where mail leaves instead of where it comes in.")]
-Inbound = Annotated[bool, typer.Option("--inbound", help="Of mail from outside, which is decrypted here.")]
+Egress = Annotated[bool, typer.Option("--egress", help="Filter mail where it leaves, instead of where it comes in.")]
+Inbound = Annotated[bool, typer.Option("--inbound", help="For mail from outside, which the relay decrypts.")]
 Mx = Annotated[
-    str | None, typer.Option("--mx", metavar="SERVICE", help="With --inbound: the service of master.cf that takes it.")
+    str | None,
+    typer.Option("--mx", metavar="SERVICE", help="With --inbound: the service of master.cf that takes this mail."),
 ]
 Folder = Annotated[
-    Path | None, typer.Option("--config-dir", metavar="FOLDER", help="Of another Postfix than the machine's.")
+    Path | None,
+    typer.Option("--config-dir", metavar="FOLDER", help="Postfix's configuration folder; default: the machine's."),
 ]
 
 _WORDS = {
@@ -64,7 +66,7 @@ def install(  # noqa: PLR0913  each is an option
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put the lines in with postconf; twice is the same as once.
+    """Add the lines with postconf. It can be run again.
 
     $ pgp-relay postfix install && postfix reload
     """
@@ -83,9 +85,9 @@ def install(  # noqa: PLR0913  each is an option
 
 
 def uninstall(*, config_dir: Folder = None, inbound: Inbound = False, as_json: Json = False) -> None:
-    """Take the lines out again.
+    """Remove the lines again.
 
-    Both files are byte for byte what they were.
+    Both files are then byte for byte as they were.
 
     $ pgp-relay postfix uninstall && postfix reload
     """
@@ -96,25 +98,27 @@ def uninstall(*, config_dir: Folder = None, inbound: Inbound = False, as_json: J
 
 def check_path(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS]…", help="Probe these.")] = None,
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="[ADDRESS]…", help="Addresses to probe; default: one of each kind.")
+    ] = None,
     *,
     sender: Annotated[
-        str, typer.Option("--from", metavar="ADDRESS", help="The sender; left out: the null sender.")
+        str, typer.Option("--from", metavar="ADDRESS", help="The sender; default: the null sender.")
     ] = "",
-    wait: Annotated[str, typer.Option(metavar="TIME", help="How long the probes may take.")] = "30s",
+    wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the probes.")] = "30s",
     inbound: Inbound = False,
     config_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Send probes, and say which of them met the relay.
+    """Send probes, and report which of them met the relay.
 
-    One by each way in, for an address of each kind.
+    One probe for each way into Postfix and each kind of address.
 
-    The relay does not deliver a probe; one that passes it by is delivered, and its text says what it is. Postfix and
-    the relay have to run. The status is 1 where a probe that should have met the relay did not.
+    The relay does not deliver a probe. A probe that bypasses the relay is delivered, and its text explains what it
+    is. Postfix and the relay have to run. The exit status is 1 if a probe that should have met the relay did not.
 
-    With --inbound a probe goes to postmaster of the first own domain, through the server that takes mail from
-    outside. It bears forged Authentication-Results, and meets the relay as it should where they do not survive.
+    With --inbound, a probe goes to postmaster of the first own domain, through the server that takes mail from
+    outside. It carries forged Authentication-Results, and fails if they survive.
 
     $ pgp-relay postfix check-path
     """

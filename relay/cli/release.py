@@ -13,7 +13,7 @@ from relay.cli.output import complain, say
 if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
     from relay.config import Config
 
-Flush = Annotated[bool, typer.Option("--flush", help="Have Postfix send the mails that waited for this key now.")]
+Flush = Annotated[bool, typer.Option("--flush", help="Have Postfix retry the mails that waited for this key.")]
 
 MOST_NAMED = 10
 

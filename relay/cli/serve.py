@@ -19,9 +19,10 @@ from relay.telemetry.observer import Observer
 
 
 def serve(context: typer.Context) -> None:
-    """Run in the foreground. SIGTERM finishes what is in flight; SIGHUP reads the configuration again.
+    """Run the relay in the foreground.
 
-    A configuration that is wrong does not start (status 2), and one that is wrong at SIGHUP changes nothing.
+    SIGTERM finishes the mails in progress and stops it; SIGHUP reads the configuration again. With a wrong
+    configuration it does not start (status 2); one that is wrong at SIGHUP changes nothing.
 
     $ pgp-relay -c /etc/pgp-relay/config.yaml serve
     """

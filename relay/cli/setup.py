@@ -36,16 +36,18 @@ _SYSTEMD = Path("/run/systemd/system")
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")]
 Internet = Annotated[
     bool | None,
-    typer.Option("--internet/--no-internet", help="Whether other domains may be asked for keys (DNS, TCP 443)."),
+    typer.Option("--internet/--no-internet", help="Whether to ask other domains for keys (DNS, TCP 443)."),
 ]
-Contact = Annotated[str | None, typer.Option(metavar="TEXT", help="Whom senders ask, with a mail address.")]
-Language = Annotated[str | None, typer.Option(metavar="en|fr", help="Of the notices to senders.")]
+Contact = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Whom senders can ask for help, with a mail address.")
+]
+Language = Annotated[str | None, typer.Option(metavar="en|fr", help="Language of the notices to senders.")]
 Sign = Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")]
-NoSign = Annotated[bool, typer.Option("--no-sign", help="Make none.")]
+NoSign = Annotated[bool, typer.Option("--no-sign", help="Make no signing key.")]
 NoPostfix = Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")]
-Test = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail there.")]
-WriteOnly = Annotated[bool, typer.Option("--write-only", help="Write the configuration and nothing else.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: defaults where no option says otherwise.")]
+Test = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail to this address.")]
+WriteOnly = Annotated[bool, typer.Option("--write-only", help="Write the configuration and do nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: use the defaults for whatever no option gives.")]
 
 
 def setup(  # noqa: PLR0913  each is an option
@@ -63,9 +65,11 @@ def setup(  # noqa: PLR0913  each is an option
     write_only: WriteOnly = False,
     yes: Yes = False,
 ) -> None:
-    """Configure, make a signing key, start, connect Postfix, and check.
+    """Set up the relay, from its configuration to a first check.
 
-    Asks for what no option says. Run again, it keeps the signing key that is there.
+    Writes the configuration, makes a signing key, starts the relay, connects Postfix, and checks everything.
+
+    Asks for whatever no option gives. When it is run again, it keeps the existing signing key.
 
     $ pgp-relay setup
     """

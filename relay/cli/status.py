@@ -26,14 +26,14 @@ _UP_AND_CLEAR = "\x1b[{}A\x1b[J"
 def status(
     context: typer.Context,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until interrupted.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second, until interrupted.")] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """Tell what runs and how it is doing.
+    """Show whether the relay runs, and how it is doing.
 
-    Status 1 where nothing runs, or what runs is not ready; 2 where the configuration on disk is wrong.
+    The exit status is 1 if no relay runs or it is not ready, 2 if the configuration on disk is wrong.
 
     $ pgp-relay status --watch
     """

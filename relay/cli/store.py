@@ -21,10 +21,10 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Copy all of it into an empty database of another kind.
+    """Copy the store into an empty database of the other kind.
 
-    From SQLite to PostgreSQL, or back. Every row is compared, and the trace has to hold. Stop the relay first, and set
-    `database` afterwards.
+    From SQLite to PostgreSQL, or back. Every row is compared, and the trace is verified. Stop the relay first, and
+    change `database` in the configuration afterwards.
 
     $ pgp-relay store copy --to postgresql://relay@db1.hopital.example/pgp_relay
     """

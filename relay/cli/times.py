@@ -20,7 +20,7 @@ SHORT_FINGERPRINT = 16
 VERSION_6 = 64
 """Digits."""
 
-Full = Annotated[bool, typer.Option("--full", help="Nothing shortened: whole fingerprints and times, all columns.")]
+Full = Annotated[bool, typer.Option("--full", help="Shorten nothing: full fingerprints and times, all columns.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time.")]
 
 

@@ -43,7 +43,7 @@ _COLUMNS = (
 _COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"))
 
 
-Since = Annotated[str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; all without it.")]
+Since = Annotated[str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; default: everything.")]
 Until = Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older than 1h, 30m, 7d ….")]
 Sender = Annotated[
     str | None, typer.Option("--from", metavar="ADDRESS", help="Only this sender; <> for the null sender.")
@@ -54,9 +54,9 @@ Id = Annotated[
 ]
 Action = Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")]
 Rule = Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")]
-Limit = Annotated[int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest so many.")]
+Limit = Annotated[int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest NUMBER rows.")]
 Follow = Annotated[
-    bool, typer.Option("--follow", help="Show the newest 10, or --limit, and what is decided from then on.")
+    bool, typer.Option("--follow", help="Show the newest 10 rows (or --limit), then new ones as they come.")
 ]
 Verify = Annotated[
     bool,
@@ -64,16 +64,14 @@ Verify = Annotated[
 ]
 Head = Annotated[
     str | None,
-    typer.Option(metavar="[NODE:]NUMBER:HASH", help="With --verify: what the log's last `trace_head` line says."),
+    typer.Option(metavar="[NODE:]NUMBER:HASH", help="With --verify: the value in the log's last `trace_head` line."),
 ]
 Summary = Annotated[
     bool, typer.Option("--summary", help="Count mails instead, by rule, recipient's domain and decision.")
 ]
 Incoming = Annotated[bool, typer.Option("--in", help="Only incoming mail.")]
 Outgoing = Annotated[bool, typer.Option("--out", help="Only outgoing mail.")]
-Keys = Annotated[
-    bool, typer.Option("--keys", help="Instead: who changed which key of whom, when and why; --to is whose.")
-]
+Keys = Annotated[bool, typer.Option("--keys", help="Show changes of keys instead: who, when and why; --to: whose key.")]
 
 
 def trace(  # noqa: PLR0913  each is an option
@@ -98,9 +96,9 @@ def trace(  # noqa: PLR0913  each is an option
     utc: Utc = False,
     as_json: Json = False,
 ) -> None:
-    """Tell what was decided for each recipient, and what was answered.
+    """Show what was decided for each recipient, and the answer.
 
-    With --json one object a line. What was decided in shadow mode (then the mail was passed on unchanged) is marked.
+    With --json, one object per line. Decisions in shadow mode are marked: those mails were passed on unchanged.
 
     $ pgp-relay trace --since 1h --to cabinet.lefevre@ville.example
     """

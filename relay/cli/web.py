@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # loading it takes longer than most commands run
 def public(context: typer.Context) -> None:
     """Run the public web service in the foreground.
 
-    It needs nothing of the relay but `web` in the configuration, and may run on another machine: the relay hands it
-    what it shows, over `web.channel`. SIGTERM finishes what is in flight.
+    It needs only the section `web` of the configuration, and may run on another machine: the relay sends it what it
+    shows, over `web.channel`. SIGTERM finishes the requests in progress and stops it.
 
     $ pgp-relay web public
     """
@@ -31,7 +31,8 @@ def public(context: typer.Context) -> None:
 def console(context: typer.Context) -> None:
     """Run the console for administrators in the foreground.
 
-    It shows what `web control` says, which has to run as well. SIGTERM finishes what is in flight.
+    It gets what it shows from `web control`, which has to run as well. SIGTERM finishes the requests in progress and
+    stops it.
 
     $ pgp-relay web console
     """
@@ -43,7 +44,7 @@ def console(context: typer.Context) -> None:
 def control(context: typer.Context) -> None:
     """Run the relay's side of the console in the foreground.
 
-    It does what the console asks, as the owner of the keyring folder, and nothing but what commands do as well.
+    It does what the console asks, as the owner of the keyring folder: only what commands can do as well.
 
     $ pgp-relay web control
     """
@@ -64,7 +65,8 @@ def _serve(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config)
 def hashes(context: typer.Context) -> None:
     """Print the hashes of the pick-up page's files.
 
-    SHA-256, and where each file is served. For a look from outside: `check` compares them with what pickup.url serves.
+    Each line is a SHA-256 and the path where the file is served, for a comparison from outside. `check` compares them
+    with what pickup.url serves.
 
     $ pgp-relay web hashes
     """

@@ -14,18 +14,19 @@ from relay.config import Config
 
 def export(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy are made.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder, for DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy.")
+    ],
     *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing: compare with what lookup.wkd finds.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the Web Key Directory of all own domains as files.
 
-    For a web server.
+    Serve the folder with a web server. Correspondents then encrypt to these addresses, so publish them only once
+    incoming mail is decrypted (`inbound`).
 
-    Correspondents then encrypt to these addresses: publish them once incoming mail is opened (inbound).
-
-    With --check status 1 where an address is not found there as it is published.
+    With --check, the exit status is 1 if an address is not found there as it is published.
 
     $ pgp-relay wkd export /srv/www/openpgpkey
     """

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from lab.program import program
 
-from relay.cli.commands import PLACES, Group
 from relay.cli.main import MACHINE, default_config
 from relay.cli.reference import commands
 
 ROOT = Path(__file__).resolve().parents[3]
-GROUPS = ["", *(name for name, place in PLACES.items() if isinstance(place, Group))]
 PATHS = [path.removeprefix("pgp-relay ") for path, _ in commands()]
+GROUPS = ["", *dict.fromkeys(path.rpartition(" ")[0] for path in PATHS if " " in path)]
 
 Capsys = pytest.CaptureFixture[str]
 
