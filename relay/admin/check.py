@@ -206,8 +206,10 @@ async def _postfix(config: Config) -> str:
     try:
         (_, wanted), *_ = settings(config).main
         found = [await asyncio.to_thread(postconf, None, "-h", name) for name in LEADING]
+        of_services = await asyncio.to_thread(postconf, None, "-P", "*/*/content_filter")
     except PostfixError:
         return "not set up on this machine"
+    found += [line.partition(" = ")[2] for line in of_services.splitlines()]
     ours = [value.strip() for value in found if value.startswith(f"{TRANSPORT}:")]
     if not ours:
         return "leads no mail to the relay: content_filter is not set (pgp-relay postfix install)"

@@ -24,6 +24,10 @@ Mx = Annotated[
     str | None,
     typer.Option("--mx", metavar="SERVICE", help="With --inbound: the service of master.cf that takes this mail."),
 ]
+Behind = Annotated[
+    str,
+    typer.Option(metavar="SERVICE", help="The smtpd of master.cf that takes mail back from another content filter."),
+]
 Folder = Annotated[
     Path | None,
     typer.Option("--config-dir", metavar="FOLDER", help="Postfix's configuration folder; default: the machine's."),
@@ -63,6 +67,7 @@ def install(  # noqa: PLR0913  each is an option
     egress: Egress = False,
     inbound: Inbound = False,
     mx: Mx = None,
+    behind: Behind = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,11 +76,13 @@ def install(  # noqa: PLR0913  each is an option
     $ pgp-relay postfix install && postfix reload
     """
     _one_way(egress=egress, inbound=inbound)
+    if behind and (egress or inbound):
+        fail("--behind is for a content_filter of main.cf: leave --egress and --inbound out", status=2)
     config, folder = context_of(context).config(as_root=True), config_dir or postfix.default_folder()
     if inbound:
         done = postfix.install_inbound(config, folder, named=mx, dry=dry_run)
     else:
-        done = postfix.install(config, folder, egress=egress, dry=dry_run)
+        done = postfix.install(config, folder, egress=egress, behind=behind, dry=dry_run)
         if done.changed:
             postfix.refresh_inbound(config, folder)
     if done.diff and not as_json:

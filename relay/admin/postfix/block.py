@@ -22,6 +22,7 @@ NO_NEWLINE = b" (no newline before)\n"
 
 MARK_INSERTED = b"# pgp-relay: from here on put in by `pgp-relay postfix install --inbound`.\n"
 """Within a service's entry in master.cf."""
+MARK_BEHIND = MARK_INSERTED.replace(b"--inbound", b"--behind")
 
 Ours = Callable[[bytes], bool]
 """Whether an entry is one that `install` writes."""
@@ -36,8 +37,10 @@ _ENTRY = re.compile(
     re.VERBOSE,
 )
 
-
-_INSERTED = re.compile(re.escape(MARK_INSERTED[:-1]) + b"(" + re.escape(NO_NEWLINE[:-1]) + b")?\n")
+_INSERTED = {
+    mark: re.compile(re.escape(mark[:-1]) + b"(" + re.escape(NO_NEWLINE[:-1]) + b")?\n")
+    for mark in (MARK_INSERTED, MARK_BEHIND)
+}
 
 
 class Parted(NamedTuple):
@@ -66,17 +69,17 @@ def part(file: bytes, ours: Ours, mark: bytes = MARK) -> Parted:
     return Parted(file, b"")
 
 
-def insert(file: bytes, service: tuple[str, str], lines: bytes) -> bytes:
+def insert(file: bytes, service: tuple[str, str], lines: bytes, mark: bytes = MARK_INSERTED) -> bytes:
     """The file with these lines at the end of a service's entry (name and type) in master.cf, under our comment."""
     before, entry = _entry(file, service)
     after = file[len(before) + len(entry) :]
-    return before + begin(entry, MARK_INSERTED) + lines + after
+    return before + begin(entry, mark) + lines + after
 
 
-def take_out(file: bytes, ours: Ours) -> Parted:
-    """Take out all that was inserted."""
+def take_out(file: bytes, ours: Ours, mark: bytes = MARK_INSERTED) -> Parted:
+    """Take out all that was inserted under this comment."""
     rest, mine = b"", b""
-    while found := _INSERTED.search(file):
+    while found := _INSERTED[mark].search(file):
         before, file = file[: found.start()], file[found.end() :]
         kept: Iterable[bytes] = takewhile(ours, file.splitlines(keepends=True))
         lines = b"".join(kept)

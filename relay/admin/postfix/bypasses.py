@@ -48,10 +48,13 @@ class _Setting(NamedTuple):
         return f"{self.service} sets {self.name} of its own" if self.service else f"{self.name} is set"
 
 
-def bypasses(copy: Path, folder: Path, *, egress: bool) -> Iterator[str]:
-    """The sentences; `copy` holds main.cf and master.cf of `folder` without our lines."""
+def bypasses(copy: Path, folder: Path, *, egress: bool, behind: str = "") -> Iterator[str]:
+    """The sentences; `copy` holds main.cf and master.cf of `folder` without our lines.
+
+    `behind`: the service (`127.0.0.1:10025/inet`) that hands mail of another filter to the relay.
+    """
     found = [setting._replace(value=setting.value.replace(str(copy), str(folder))) for setting in _settings(copy)]
-    yield from _routes(found) if egress else _behind(found)
+    yield from _routes(found) if egress else _behind(found, behind)
     yield from _filters(found)
 
 
@@ -66,11 +69,13 @@ def _settings(folder: Path) -> Iterator[_Setting]:
         yield _Setting(service, option, value.strip())
 
 
-def _behind(found: list[_Setting]) -> Iterator[str]:
+def _behind(found: list[_Setting], behind: str) -> Iterator[str]:
     for setting in found:
         if setting.value and setting.name in _BEHIND:
             yield f"{setting.where}: {_BEHIND[setting.name]}"
-        elif setting.service and setting.name == "content_filter":
+        elif setting.name == "content_filter" and setting.value and behind:
+            yield f"{setting.where}: what that filter does not hand back to {behind} passes the relay by."
+        elif setting.service not in {"", behind} and setting.name == "content_filter":
             yield f"{setting.where}: what comes in there passes the relay by."
 
 

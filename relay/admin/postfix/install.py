@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.admin.postfix import behind as chain
 from relay.admin.postfix import block
 from relay.admin.postfix.bypasses import bypasses
 from relay.admin.postfix.folder import copy, parameter, postconf, read, replace
@@ -50,15 +51,23 @@ def show(config: Config, *, egress: bool = False) -> str:
     return f"# main.cf\n{main}\n\n# master.cf\n{services}\n"
 
 
-def install(config: Config, folder: Path, *, egress: bool = False, dry: bool = False) -> Done:
-    """Put the lines in; what was put in before is replaced. Twice is the same as once. `dry`: nothing is written."""
+def install(config: Config, folder: Path, *, egress: bool = False, behind: str = "", dry: bool = False) -> Done:
+    """Put the lines in; what was put in before is replaced. Twice is the same as once. `dry`: nothing is written.
+
+    `behind`: the smtpd that takes mail back from another content filter, and hands it to the relay.
+    """
     wanted = settings(config, egress=egress)
     files = read(folder)
     now = _part(files)
     with copy({name: parted.rest for name, parted in now.items()}) as clean:
-        needed = _needed(clean, wanted)
-        notes = (*bypasses(clean, folder, egress=egress), *_notes(clean, config, wanted))
+        server = chain.place(clean, behind) if behind else None
+        lines = chain.lines(clean, server, dict(wanted.main)[chain.FILTER]) if server else b""
+        needed = _needed(clean, wanted.behind() if server else wanted)
+        by = bypasses(clean, folder, egress=egress, behind="/".join(server.key) if server else "")
+        notes = (*by, *_notes(clean, config, wanted))
     edited = _edited({name: block.begin(parted.rest) for name, parted in now.items()}, needed)
+    if server:
+        edited["master.cf"] = block.insert(edited["master.cf"], server.key, lines, block.MARK_BEHIND)
     new = _part(edited)
     if all(new[name].ours == now[name].ours for name in now):
         return Done(changed=False, notes=notes)
@@ -93,9 +102,11 @@ def uninstall(folder: Path) -> Done:
 
 
 def _part(files: dict[str, bytes]) -> dict[str, block.Parted]:
+    master, options = block.take_out(files["master.cf"], lambda line: bool(chain.OPTION.match(line)), block.MARK_BEHIND)
+    services = block.part(master, _any_of(_SERVICE, _SMTPD))
     return {
         "main.cf": block.part(files["main.cf"], _any_of(_FILTER, _OVERRIDE, _BOUNCE)),
-        "master.cf": block.part(files["master.cf"], _any_of(_SERVICE, _SMTPD)),
+        "master.cf": block.Parted(services.rest, options + services.ours),
     }
 
 
@@ -107,6 +118,8 @@ def _needed(folder: Path, wanted: Settings) -> Settings:
     """What is to be put in; refuses where an administrator's own lines stand in the way."""
     there = explicit(folder)
     refuse_services(folder, wanted.services, [wanted.port] if wanted.port else [])
+    if (own := there.get(chain.FILTER)) and chain.FILTER in dict(wanted.main):
+        raise PostfixError(chain.advice(folder, own))
     return Settings(tuple(option for option in wanted.main if not _present(there, *option)), wanted.services)
 
 

@@ -37,10 +37,10 @@ class Service:
 
 def mx(folder: Path, named: str | None = None) -> Service:
     """The one named (`192.0.2.1:smtp`), or the one that takes mail at port 25, or the only one."""
-    servers = [one for one in _servers(folder) if named in {None, one.key[0], "/".join(one.key)}]
+    those = [one for one in servers(folder) if named in {None, one.key[0], "/".join(one.key)}]
     if named is not None:
-        return _only(servers, f"master.cf has no smtpd named {named}")
-    taking = [one for one in servers if _takes_from_outside(one)]
+        return _only(those, f"master.cf has no smtpd named {named}")
+    taking = [one for one in those if _takes_from_outside(one)]
     public = [one for one in taking if one.port in _PUBLIC or one.key[1] == "pass"]
     behind_postscreen = [one for one in public if one.key[1] == "pass"]
     return _only(behind_postscreen or public or taking, "master.cf has no smtpd that takes mail from outside")
@@ -57,7 +57,8 @@ def _only(found: list[Service], none: str) -> Service:
             raise PostfixError(f"several services may take mail from outside ({names}): name one with --mx")
 
 
-def _servers(folder: Path) -> list[Service]:
+def servers(folder: Path) -> list[Service]:
+    """Every smtpd of master.cf."""
     options: dict[Key, dict[str, str]] = {}
     for line in postconf(folder, "-P").splitlines():
         name, _, value = line.partition("=")

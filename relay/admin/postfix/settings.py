@@ -10,7 +10,7 @@ See Postfix's FILTER_README, postconf(5), cleanup(8). Raises `PostfixError` for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.config import Config, Endpoint
 from relay.model.errors import PostfixError
@@ -69,6 +69,10 @@ class Settings:
     services: tuple[Service, ...]
     port: str = ""
     """Where the relay listens, on this machine; Postfix may not."""
+
+    def behind(self) -> Settings:
+        """The same where another filter stands in main.cf, and hands mail on."""
+        return replace(self, main=tuple(each for each in self.main if each[0] != "content_filter"))
 
 
 def settings(config: Config, *, egress: bool = False) -> Settings:

@@ -39,6 +39,53 @@ def test_uninstall_leaves_every_byte_mode_and_owner_as_it_was(
     assert not postfix.uninstall(folder).changed
 
 
+AMAVIS = """content_filter = scan:[127.0.0.1]:10024
+"""
+RETURNING = """scan unix - - n - 2 smtp
+localhost:10099 inet n - n - - smtpd
+    -o content_filter=
+    # the lab
+    -o receive_override_options=no_milters
+"""
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_behind_another_filter_its_service_hands_to_the_relay_and_is_as_it_was_afterwards(
+    folder: Path, settings: Config, odd: Callable[[Path], None]
+) -> None:
+    append("master.cf", RETURNING)(folder)
+    odd(folder)
+    with (folder / "main.cf").open("ab") as file:
+        file.write(b"\n" + AMAVIS.encode())
+    before = state(folder)
+
+    assert postfix.install(settings, folder, behind="localhost:10099").changed
+    once = state(folder)
+    assert value(folder, "-h", "content_filter") == "scan:[127.0.0.1]:10024"
+    assert "localhost:10099/inet/content_filter = pgp-relay:[127.0.0.1]:10025" in value(folder, "-P")
+    assert "localhost:10099/inet/receive_override_options = no_milters,no_address_mappings" in value(folder, "-P")
+    assert not postfix.install(settings, folder, behind="localhost:10099").changed
+    assert state(folder) == once
+
+    assert postfix.uninstall(folder).changed
+    assert state(folder) == before
+
+
+def test_an_own_filter_is_told_to_come_first_and_which_command_chains_the_two(folder: Path, settings: Config) -> None:
+    append("main.cf", AMAVIS)(folder)
+    with pytest.raises(PostfixError, match=r"--behind SERVICE \(the smtpd of master.cf that it hands mail back to\)$"):
+        postfix.install(settings, folder)
+    append("master.cf", RETURNING)(folder)
+    with pytest.raises(PostfixError, match=r"hands what it passes to the relay: .* --behind localhost:10099$"):
+        postfix.install(settings, folder)
+    with pytest.raises(PostfixError, match=r"no smtpd named nowhere; .* from a filter: localhost"):
+        postfix.install(settings, folder, behind="nowhere")
+    notes = postfix.install(settings, folder, behind="localhost:10099").notes
+    assert "content_filter is set: what that filter does not hand back to localhost:10099/inet passes" in " ".join(
+        notes
+    )
+
+
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(folder: Path, settings: Config) -> None:
     before = state(folder)
     tried = postfix.install(settings, folder, dry=True)
