@@ -124,6 +124,12 @@ class Console:
         process.terminate()
         assert process.wait(30) == 0
 
+    def kill(self, name: str) -> None:
+        """Without a chance to end what it does."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait(30)
+
     def visitor(self, language: str = "en") -> Visitor:
         return Visitor(self.port, language=language)
 

@@ -1,0 +1,93 @@
+"""The relay's side of the console, asked directly: it looks at person and role itself, whatever the console has done."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+from lab.console import Console
+from lab.relay import Relay
+
+from relay.admin.acts import ACTS as DONE
+from relay.model.console import ACTS, Role
+
+PEOPLE = {role: f"the-{role}" for role in Role}
+ORDER = tuple(Role)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Console]:
+    with Relay({"console": {"four_eyes": ["approve", "bind", "own"]}}) as relay, Console(relay) as console:
+        for role, name in PEOPLE.items():
+            relay.run("console", "user", "add", name, "--role", role)
+        yield console
+
+
+class Local(http.client.HTTPConnection):
+    """To the control socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+def ask(site: Console, path: str, said: object) -> tuple[int, dict[str, object]]:
+    asking = Local(str(site.relay.keyring.parent / "control.sock"))
+    try:
+        asking.request("POST", path, json.dumps(said))
+        answer = asking.getresponse()
+        octets = answer.read()
+        return answer.status, json.loads(octets) if answer.status in {200, 400} and octets[:1] == b"{" else {}
+    finally:
+        asking.close()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_act_is_done_for_roles_that_may_and_no_other(site: Console, role: Role) -> None:
+    for act in DONE:
+        status, _ = ask(site, f"/acts/{act}", {"actor": PEOPLE[role], "arguments": {}})
+        may = ORDER.index(role) >= ORDER.index(ACTS[act])
+        assert (status != 403) is may, act
+        assert status in {200, 400, 403}, act
+
+
+def test_nobody_else_is_a_person(site: Console) -> None:
+    site.relay.run("console", "user", "add", "gone", "--role", "admin")
+    site.relay.run("console", "user", "disable", "gone")
+    nobody: list[object] = [{"actor": name, "arguments": {}} for name in ("nobody", "gone", "")]
+    for said in (*nobody, {"arguments": {}}):
+        assert ask(site, "/acts/users", said)[0] == 403
+    wrong: list[object] = [{"actor": name, "arguments": {}} for name in ("a b", 1)]
+    for said in (*wrong, {"actor": "gone"}, [], "x"):
+        assert ask(site, "/acts/users", said)[0] == 400
+    assert ask(site, "/acts/nothing", {"actor": PEOPLE[Role.ADMIN], "arguments": {}})[0] == 404
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"way": "sudo", "subject": "root", "name": "evil", "role": "admin"},
+        {"way": "oidc", "subject": "x", "name": "a b", "role": "admin"},
+        {"way": "oidc", "subject": "x\n", "name": "evil", "role": "admin"},
+        {"way": "oidc", "subject": "x" * 501, "name": "evil", "role": "admin"},
+        {"way": "oidc", "subject": "x", "name": "evil", "role": "root"},
+        {"way": "door", "subject": "x", "name": "evil", "role": "admin"},
+    ],
+)
+def test_a_login_that_cannot_be_makes_nobody(site: Console, arguments: dict[str, str]) -> None:
+    assert ask(site, "/logins/met", {"arguments": arguments})[0] == 400
+    assert ask(site, "/logins/person", {"arguments": {"name": "evil"}}) == (200, {})
+
+
+def test_nobody_disables_themselves(site: Console) -> None:
+    admin = PEOPLE[Role.ADMIN]
+    status, told = ask(site, "/acts/disable", {"actor": admin, "arguments": {"name": admin.upper()}})
+    assert (status, "nobody disables themselves" in str(told["fault"])) == (400, True)
