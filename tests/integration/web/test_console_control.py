@@ -1,4 +1,4 @@
-"""The relay's side of the console, asked directly: it looks at person and role itself, whatever the console has done."""
+"""The relay's side of the console, asked directly: it looks at person and role itself, whatever the console did."""
 
 from __future__ import annotations
 
