@@ -17,6 +17,9 @@ from relay.model.errors import ConfigError
 
 ALL = "policy: [{name: all}]\n"
 OIDC = "{issuer: 'https://i.example', client_id: x, client_secret_file: secret, groups: {desk: a}}"
+INCOMING = """own: {domains: [b.example]}
+inbound: {listen: ['lmtp://127.0.0.1:35'], reinject: 'smtp://127.0.0.1:36'}
+"""
 PEOPLE = "{url: 'ldap://a.example', base: dc=x, groups: {desk: a}}"
 TELLS = re.compile(
     r"(?::|,| or|;) (?:write|set|take|give|name|leave|choose|move|put|align|shorten|listen on|did you mean) "
@@ -266,6 +269,16 @@ TRIED = [
         f"inbound: {{listen: ['lmtp://127.0.0.1:35'], reinject: 'smtp://127.0.0.1:36'}}\n{ALL}",
         "name one of a domain in own.domains",
         (("cles@x", "cles@b"),),
+    ),
+    Tried(
+        f"harvest: {{from: [autocrypt]}}\n{ALL}",
+        "keys are read in incoming mail, and none comes here: give inbound.listen",
+        (
+            (
+                "policy",
+                f"{INCOMING}policy",
+            ),
+        ),
     ),
 ]
 
