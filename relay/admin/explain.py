@@ -152,7 +152,7 @@ async def _signer(config: Config, inbound: Inbound, facts: Facts) -> Signing | N
 
 
 def _doubt(facts: Facts, decision: Decision) -> Doubt | None:
-    """Of a mail that is encrypted; what else becomes of it has the doubt in its reason."""
+    """Of a mail that is encrypted; any other decision has the doubt in its reason."""
     if not isinstance(decision, Encrypt):
         return None
     return facts.shape.doubt or (Doubt.UNKNOWN_KEYS if facts.encrypted.kind else None)

@@ -35,7 +35,7 @@ Folder = Annotated[
 
 _WORDS = {
     Outcome.MET: "met the relay",
-    Outcome.PASSED: "passed the relay by",
+    Outcome.PASSED: "bypassed the relay",
     Outcome.INSIDE: "stays inside",
     Outcome.WAITS: "waits",
     Outcome.REFUSED: "not taken",
@@ -148,7 +148,7 @@ def check_path(  # noqa: PLR0913  each is an option
 
 
 def _is_wrong(results: list[Result]) -> bool:
-    """A probe passed the relay by or waits, or one of a kind was taken by no way in."""
+    """A probe bypassed the relay or waits, or no way in took one of some kind."""
     met = {result.sample.address for result in results if result.outcome in {Outcome.MET, Outcome.INSIDE}}
     wrong = any(result.outcome in {Outcome.PASSED, Outcome.WAITS, Outcome.FORGED} for result in results)
     return wrong or not met.issuperset(result.sample.address for result in results)

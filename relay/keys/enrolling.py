@@ -1,4 +1,4 @@
-"""Keys that correspondents send in: which need a proof, and what becomes of one that was proved.
+"""Keys that correspondents send in: which need a proof, and what happens to one that was proved.
 
 A new key, or a known one with another encryption subkey, needs a proof: else somebody's encryption subkey under an
 attacker's primary key would do. One encryption subkey is proved at a time, the newest, and others that stand beside it
@@ -44,7 +44,7 @@ class Enrolling:
         self._clock = clock
 
     async def judge(self, octets: bytes, address: Address) -> Certificate | Fate:
-        """The certificate that needs a proof, cut down to the address and one subkey; or what becomes of it at once."""
+        """The certificate that needs a proof, cut down to the address and one subkey; or what happens to it at once."""
         whole = await self.read(octets)
         if whole is None:
             return Fate.UNUSABLE

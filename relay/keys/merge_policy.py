@@ -1,4 +1,4 @@
-"""What becomes of certificates that a source brought: merged, stored, proposed, or left alone.
+"""What happens to certificates that a source brought: merged, stored, proposed, or left alone.
 
 - A fingerprint the store has is merged with the stored state, whoever read it: a revocation found anywhere counts at
   once, and so does a renewal. `LearningExaminer` does this for everything that a source has examined.

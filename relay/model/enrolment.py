@@ -15,7 +15,7 @@ VALID = 2 * 86400.0
 
 
 class Fate(StrEnum):
-    """What becomes of a key that was sent in. The values are labels of a metric."""
+    """What happened to a key that was sent in. The values are labels of a metric."""
 
     CHALLENGED = "challenged"
     """Its challenge was mailed to the address."""

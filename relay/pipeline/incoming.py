@@ -73,7 +73,7 @@ class IncomingPipeline:
                 await self._send(attempt, letter, one, indexes)
 
     async def _send(self, attempt: Attempt, letter: Letter, treated: Treated, indexes: tuple[int, ...]) -> None:
-        """Hand it over to those for whom the same becomes of it."""
+        """Hand it over to those recipients for whom the same happens to it."""
         transaction = attempt.transaction
         content = self.maker.make(transaction.inbound, letter, treated)
         recipients = tuple(transaction.recipients[index] for index in indexes)
@@ -116,7 +116,7 @@ def _marked(decision: Decision | Incoming) -> dict[str, str]:
 
 
 def _groups(treated: Mapping[int, Treated]) -> Iterator[tuple[Treated, tuple[int, ...]]]:
-    """Those for whom the same becomes of it, a bounded number at a time."""
+    """The recipients for whom the same happens to it, a bounded number at a time."""
     same: list[tuple[Treated, list[int]]] = []
     for index, one in treated.items():
         indexes = next((indexes for other, indexes in same if other is one), None)

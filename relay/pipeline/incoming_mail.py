@@ -36,7 +36,7 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Treated:
-    """What becomes of a mail for one recipient."""
+    """What happens to a mail for one recipient."""
 
     decision: Incoming
     finding: Finding | None = None

@@ -39,13 +39,13 @@ class KeyDesk(Protocol):
     """Takes keys and answers. Everything raises `RelayError` for what is to come again."""
 
     async def take(self, key: bytes, about: str, way: str) -> Fate:
-        """What becomes of a key for an address."""
+        """What happens to a key for an address."""
 
     async def named(self, token: str) -> Challenged | None:
         """The open challenge with this token."""
 
     async def confirm(self, one: Enrolment) -> Fate:
-        """What becomes of it, now that it is proved."""
+        """What happens to it, now that it is proved."""
 
     async def not_me(self, token: str) -> Fate:
         """Whoever got the invitation with this token wants no more."""
@@ -89,7 +89,7 @@ class KeyMails:
         return {index: Pass(RULE, fate.value)}
 
     async def _fate(self, transaction: Transaction, letter: Letter, document: Document) -> Fate | None:
-        """What becomes of it; None: it is an ordinary mail."""
+        """What happens to it; None: it is an ordinary mail."""
         content = document.octets
         if len(content) > LARGEST:
             return None

@@ -75,7 +75,7 @@ class Treater:
     async def treat(
         self, transaction: Transaction, letter: Letter, document: Document, lease: Lease
     ) -> Mapping[int, Treated]:
-        """What becomes of it for each open recipient; those who have to wait are answered, and not among them."""
+        """What happens to it for each open recipient; those who have to wait are answered, and not among them."""
         if not (letter.encrypted or letter.signed):
             mark = Mark(Encryption.CLOSED, reason=letter.closed) if letter.closed else Mark()
             return dict.fromkeys(transaction.open, Treated(Incoming(mark)))

@@ -26,7 +26,7 @@ class Encryption(StrEnum):
 
 
 class WithoutKey(StrEnum):
-    """What becomes of a mail that has to be encrypted and cannot be."""
+    """What happens to a mail that has to be encrypted and cannot be."""
 
     REFUSE = "refuse"
     HOLD = "hold"

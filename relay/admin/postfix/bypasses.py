@@ -1,4 +1,4 @@
-"""Settings of Postfix by which mail passes the relay by, or leaves from behind it for somebody else: a sentence each.
+"""Settings of Postfix by which mail bypasses the relay, or leaves from behind it for somebody else: a sentence each.
 
 Where mail comes in: a `FILTER` action (access(5), header_checks(5)) or a service's own `content_filter` replaces ours;
 copies and aliases are made behind the relay. Where mail leaves: whatever chooses a transport before `default_transport`
@@ -27,8 +27,8 @@ _BEHIND = {
     **dict.fromkeys(_ALIASES, "whom it leads outside gets the mail as the relay made it for the first address."),
 }
 _PAST = {
-    **dict.fromkeys(_ROUTES, "what it routes passes the relay by."),
-    "content_filter": "what that filter does not give back to this Postfix passes the relay by.",
+    **dict.fromkeys(_ROUTES, "what it routes bypasses the relay."),
+    "content_filter": "what that filter does not give back to this Postfix bypasses the relay.",
 }
 
 _JUDGES = re.compile(r"smtpd_\w+_restrictions|(?!smtp_|lmtp_)(?:\w+_)?(?:header|body)_checks")
@@ -74,9 +74,9 @@ def _behind(found: list[_Setting], behind: str) -> Iterator[str]:
         if setting.value and setting.name in _BEHIND:
             yield f"{setting.where}: {_BEHIND[setting.name]}"
         elif setting.name == "content_filter" and setting.value and behind:
-            yield f"{setting.where}: what that filter does not hand back to {behind} passes the relay by."
+            yield f"{setting.where}: what that filter does not hand back to {behind} bypasses the relay."
         elif setting.service not in {"", behind} and setting.name == "content_filter":
-            yield f"{setting.where}: what comes in there passes the relay by."
+            yield f"{setting.where}: mail that comes in there bypasses the relay."
 
 
 def _routes(found: list[_Setting]) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _routes(found: list[_Setting]) -> Iterator[str]:
         if setting.value and setting.name in _PAST:
             yield f"{setting.where}: {_PAST[setting.name]}"
         elif setting.service and setting.name == "default_transport":
-            yield f"{setting.where}: what goes through it passes the relay by."
+            yield f"{setting.where}: mail that goes through it bypasses the relay."
 
 
 def _filters(found: list[_Setting]) -> Iterator[str]:
@@ -99,12 +99,12 @@ def _filters(found: list[_Setting]) -> Iterator[str]:
 def _in_value(setting: _Setting) -> Iterator[str]:
     owner = f"{setting.service}/{setting.name}".lstrip("/")
     if _INLINE.search(setting.value):
-        yield f"{owner} holds a FILTER {{…}}: what it matches passes the relay by."
+        yield f"{owner} holds a FILTER {{…}}: mail that it matches bypasses the relay."
     for table in tables.files(setting.value):
         source = tables.source(table)
         if source is None:
             yield f"{owner}: {table} cannot be read: a FILTER in it leads past the relay."
         elif _ACTION.search(source):
-            yield f"{owner}: {table} holds a FILTER: what it matches passes the relay by."
+            yield f"{owner}: {table} holds a FILTER: mail that it matches bypasses the relay."
     for name in tables.elsewhere(setting.value):
         yield f"{owner}: {name} cannot be read here: a FILTER from there leads past the relay."

@@ -17,7 +17,7 @@ from relay.admin.postfix import tables
 from relay.admin.postfix.folder import parameter
 
 NOBODY = "nobody@pgp-relay.invalid"
-"""Outside; what passes the relay by goes nowhere (RFC 2606)."""
+"""Outside; a probe that bypasses the relay goes nowhere (RFC 2606)."""
 
 
 class Kind(StrEnum):

@@ -80,7 +80,7 @@ class Challenger:
         return Challenged(one, certificate) if one and certificate else None
 
     def note(self, fate: Fate, address: str) -> None:
-        """Count what becomes of nothing."""
+        """Count a mail that has no effect, by the reason."""
         tell(fate, address)
 
     async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
