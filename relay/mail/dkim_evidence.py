@@ -48,12 +48,12 @@ def _signatures(head: Head) -> tuple[DkimSignature, ...] | None:
 
 
 def _signature(field: Field) -> DkimSignature | None:
-    """RFC 6376 section 3.5; None where a tag that matters is missing, or stands there twice."""
+    """RFC 6376 section 3.5; None where a tag that matters is missing or stands there twice, or From is not signed."""
     tags = _tags(field.value) if len(field.raw) <= MOST_OCTETS else {}
     names = [name.strip().lower() for name in tags.get("h", "").split(":")]
     value = _BLANK.sub("", tags.get("b", ""))
     domain, selector = tags.get("d", ""), tags.get("s", "")
-    if not (domain and selector and all(map(_NAME.fullmatch, names)) and _DIGITS.fullmatch(value)):
+    if not (domain and selector and "from" in names and all(map(_NAME.fullmatch, names)) and _DIGITS.fullmatch(value)):
         return None
     return DkimSignature(normalise_domain(domain), selector.lower(), value, frozenset(names), "l" in tags)
 

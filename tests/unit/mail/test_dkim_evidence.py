@@ -93,6 +93,7 @@ def test_one_that_is_made_for_the_beginning_of_the_body_says_so() -> None:
         SIGNATURE.replace(b"h=From", b"x=From"),
         SIGNATURE.replace(b"s=s1", b"s"),
         SIGNATURE.replace(b"From:Date", b"From:Da te"),
+        SIGNATURE.replace(b"From:Date", b"Sender:Date"),
         SIGNATURE.replace(b"b=AA", b"b=\xc3\xa9"),
         SIGNATURE.replace(b"v=1", b"v=" + b"1" * dkim_evidence.MOST_OCTETS),
         SIGNATURE * (dkim_evidence.MOST_FIELDS + 1),
