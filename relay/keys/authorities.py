@@ -2,11 +2,13 @@
 
 `AuthorityExaminer` reads what sources bring, before other people's signatures are taken off, and notes on each
 certificate for which of its addresses an authority vouches (`Certificate.certified`). An authority vouches for its own
-domains alone, while its own key, which an administrator imported, is neither revoked nor expired.
+domains alone, while its own key, which an administrator imported, is neither revoked nor expired. With each change of
+those who may vouch for a domain, what is known of its addresses is asked for and judged again (`Authorities.state`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,20 +33,42 @@ class Authority:
     domains: frozenset[str]
 
 
+class Authorities:
+    """Those of the configuration, and who of them stands now."""
+
+    def __init__(
+        self, several: Sequence[Authority], certificates: KnownCertificates, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.several = several
+        self._certificates = certificates
+        self._clock = clock
+
+    async def state(self, domain: str) -> str:
+        """What tells this state of those who may vouch for a domain from any other; empty: nobody may.
+
+        Raises `StoreError`.
+        """
+        mine = [authority for authority in self.several if domain in authority.domains]
+        standing = [entry for authority in mine if (entry := await self.standing(authority))]
+        data = b"".join(sorted(entry.certificate.data for entry in standing))
+        return hashlib.sha256(data).hexdigest() if standing else ""
+
+    async def standing(self, authority: Authority) -> Entry | None:
+        """Its certificate, where it may vouch now. Raises `StoreError`."""
+        entry = await self._certificates.by_fingerprint(authority.fingerprint)
+        if entry is None or entry.origin is not Origin.IMPORTED or entry.proposed:
+            return None
+        primary, at = entry.certificate.primary, self._clock()
+        stands = primary.valid and not primary.revoked and primary.created <= at and not primary.expired(at)
+        return entry if stands and not entry.certificate.disabled else None
+
+
 class AuthorityExaminer(WrappedExaminer):
     """`relay.pipeline.ports.Examiner`, which also knows who vouches for what it read."""
 
-    def __init__(
-        self,
-        examiner: Examiner,
-        authorities: Sequence[Authority],
-        certificates: KnownCertificates,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, examiner: Examiner, authorities: Authorities) -> None:
         super().__init__(examiner)
         self._authorities = authorities
-        self._certificates = certificates
-        self._clock = clock
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
         """The verdicts, with what is vouched for."""
@@ -55,23 +79,17 @@ class AuthorityExaminer(WrappedExaminer):
         if isinstance(verdict, Unreadable):
             return verdict
         found: set[Address] = set()
-        for authority in list(_named(blob, verdict, self._authorities))[:MOST_CHECKED]:
+        for authority in list(_named(blob, verdict, self._authorities.several))[:MOST_CHECKED]:
             entry = await self._standing(authority)
             certified = await self._examiner.certified_by(blob, entry.certificate.data) if entry else frozenset()
             found |= {address for address in certified if address.domain in authority.domains}
         return replace(verdict, certified=frozenset(found)) if found else verdict
 
     async def _standing(self, authority: Authority) -> Entry | None:
-        """Its certificate, where it may vouch now."""
         try:
-            entry = await self._certificates.by_fingerprint(authority.fingerprint)
+            return await self._authorities.standing(authority)
         except StoreError as error:
             raise EngineError("an authority's key cannot be read from the store") from error
-        if entry is None or entry.origin is not Origin.IMPORTED or entry.proposed:
-            return None
-        primary, at = entry.certificate.primary, self._clock()
-        stands = primary.valid and not primary.revoked and primary.created <= at and not primary.expired(at)
-        return entry if stands and not entry.certificate.disabled else None
 
 
 def _named(blob: bytes, verdict: Certificate, authorities: Sequence[Authority]) -> Iterator[Authority]:

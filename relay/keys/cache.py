@@ -1,6 +1,7 @@
 """A source that is asked over the network, with its memory: `CachedSource`.
 
-- What it answered counts for as long as `Lifetimes` say, in every process and over restarts.
+- What it answered counts for as long as `Lifetimes` say, in every process and over restarts, and until those change who
+  vouch for the address's domain.
 - An address is asked for once at a time, however many wait for it (`relay.keys.fetches`), and messages share the places
   at the source fairly (`relay.keys.fair_queue`).
 - What is found is in the store before it is answered (`relay.keys.merge_policy`), usable or not.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -53,6 +54,11 @@ class ByFingerprint(Protocol):
         """Its state of it, examined."""
 
 
+async def nobody(_domain: str) -> str:
+    """Where nobody vouches."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class CacheStore:
     """Where answers and certificates are kept."""
@@ -62,6 +68,8 @@ class CacheStore:
     merge_policy: MergePolicy
     lifetimes: Lifetimes
     clock: Callable[[], float] = time.time
+    authorities: Callable[[str], Awaitable[str]] = nobody
+    """The state of those who may vouch for a domain (`relay.keys.authorities`). Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,14 @@ class CachedSource:
         row = (await self._store.answers.get(self.name, (address.key,))).get(address.key)
         return (row and row.method) or self.name
 
+    async def found(self, address: Address) -> tuple[str, bool]:
+        """The fingerprint that it had for this address, and whether those who vouch are the same since."""
+        row = (await self._store.answers.get(self.name, (address.key,))).get(address.key)
+        return (row.fingerprint, await self._is_current(row, address)) if row else ("", False)
+
+    async def _is_current(self, row: Answer, address: Address) -> bool:
+        return row.authorities == await self._store.authorities(address.domain)
+
     async def renew(self, fingerprint: str) -> None:
         """Have the store learn what the source knows of this certificate, if it can be asked so."""
         if isinstance(self._source, ByFingerprint):
@@ -180,6 +196,8 @@ class CachedSource:
             return CachedAnswer(outage(whole), whole.asked)
         if own is None or not fresh(own, self._store.clock()):
             return None
+        if own.result is Result.FOUND and not await self._is_current(own, address):
+            return None
         if refresh is Refresh.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked == seen:
             return None  # else a mail has asked in between
         lookup = await self._as_lookup(own, address)
@@ -203,14 +221,14 @@ class CachedSource:
                 return Found(entry.certificate, Origin(self.name), self.name, row.method)
 
     async def _ask(self, address: Address, ticket: Ticket, *, forget_outage: bool) -> CachedAnswer:
-        begun = time.monotonic()
+        begun, authorities = time.monotonic(), await self._store.authorities(address.domain)
         lookup = await self._outages.shared(ticket.scope, self._fetch(address, ticket), self._is_widespread)
         try:
             if isinstance(lookup, Found | Unusable) and lookup.certificate:
                 await self._store.merge_policy.keep(lookup.certificate, lookup.origin, address)
             if forget_outage and not isinstance(lookup, Outage):
                 await self._store.answers.drop(self.name, ticket.scope)
-            await self._write(address, lookup)
+            await self._write(address, lookup, authorities)
         except (StoreError, EngineError) as error:
             lookup = Outage(self.name, str(error))
         self._log(address, lookup, time.monotonic() - begun)
@@ -223,8 +241,8 @@ class CachedSource:
     def _is_widespread(self, lookup: Lookup) -> bool:
         return isinstance(lookup, Outage) and lookup.reason in self._limits.widespread
 
-    async def _write(self, address: Address, lookup: Lookup) -> None:
-        row = to_row(self.name, address.key, self._store.clock(), lookup)
+    async def _write(self, address: Address, lookup: Lookup, authorities: str = "") -> None:
+        row = replace(to_row(self.name, address.key, self._store.clock(), lookup), authorities=authorities)
         whole = [replace(row, address=self._limits.scope(address))] if self._is_widespread(lookup) else []
         lives = self._store.lifetimes
         await self._store.answers.put([row, *whole], lives.not_found - lives.unavailable)  # asked again as soon

@@ -12,7 +12,7 @@ from dataclasses import replace
 from relay.config import Config
 from relay.config.sections import LdapServer
 from relay.keys import wkd
-from relay.keys.authorities import Authority, AuthorityExaminer
+from relay.keys.authorities import Authorities, Authority, AuthorityExaminer
 from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
@@ -140,13 +140,14 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
 
     current = CurrentCertificates(store.certificates, verifying(), versions)
     merge_policy = MergePolicy(store.certificates, verifying(), imported_first=listed)
-    authorities = [Authority(each.key, frozenset(each.domains)) for each in config.authorities]
+    listed_authorities = [Authority(each.key, frozenset(each.domains)) for each in config.authorities]
+    authorities = Authorities(listed_authorities, current)
 
     def vouched() -> Examiner:
-        return AuthorityExaminer(verifying(), authorities, current) if authorities else verifying()
+        return AuthorityExaminer(verifying(), authorities) if listed_authorities else verifying()
 
     found = Sources(config, lambda: LearningExaminer(vouched(), merge_policy), store.keyservers, verifying)
-    cache = CacheStore(store.answers, current, merge_policy, lifetimes(config))
+    cache = CacheStore(store.answers, current, merge_policy, lifetimes(config), authorities=authorities.state)
     keyring = _keyring(config, current, imported=listed)
     bound = BoundKeys(store.bindings, current, keyring)
     local = LocalStore(keyring, current, merge_policy, bound, store.tokens, listed)

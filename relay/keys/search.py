@@ -168,10 +168,29 @@ class Search:
             return
         if self.local.listed or not isinstance(known, NotFound):
             self.known = known
-        if isinstance(known, Found):
+        if isinstance(known, Found) and known.origin is Origin.AUTHORITY:
+            await self._judge_again(known)
+        elif isinstance(known, Found):
             remote = next((remote for remote in self.remotes if remote.name == known.origin.value), None)
             if remote:
                 await self._look_again(known, remote)
+
+    async def _judge_again(self, known: Found) -> None:
+        """An authority's word counts while nothing has changed since; then its source says whom it is vouched by.
+
+        As long as that is not known, it is what a directory has.
+        """
+        wanted = _named(known.certificate, self.address)
+        for remote in self.remotes:
+            if (await remote.found(wanted))[0] == known.certificate.fingerprint:
+                await self._look_again(known, remote)
+                if self._is_vouched() and not (await remote.found(wanted))[1]:
+                    self.known = replace(known, origin=Origin(remote.name))
+                return
+        self.known = replace(known, origin=Origin.WKD)
+
+    def _is_vouched(self) -> bool:
+        return isinstance(self.known, Found) and self.known.origin is Origin.AUTHORITY
 
     async def _look_again(self, known: Found, remote: CachedSource) -> None:
         """A fetched certificate: from memory as long as that counts, then from its source."""

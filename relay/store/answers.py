@@ -62,6 +62,8 @@ class Answer:
     fingerprint: str = ""
     reason: str = ""
     expires: int | None = None
+    authorities: str = ""
+    """What tells the state of those who may vouch for its domain from any other, when it was judged; empty: nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,9 @@ def _after(before: Answer | None, now: Answer, sooner: float) -> Answer:
         return now
     if before.result is Result.UNUSABLE:
         return replace(before, asked=now.asked - (sooner if now.result is Result.UNAVAILABLE else 0))
-    return replace(now, fingerprint=before.fingerprint, method=before.method) if before.fingerprint else now
+    if not before.fingerprint:
+        return now
+    return replace(now, fingerprint=before.fingerprint, method=before.method, authorities=before.authorities)
 
 
 def _rows(connection: Connection, source: str, names: Collection[str]) -> list[Answer]:

@@ -91,6 +91,7 @@ answers = Table(
     Column("fingerprint", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("expires", BigInteger),
+    Column("authorities", Text, nullable=False, server_default=""),
 )
 
 duties = Table(

@@ -156,6 +156,7 @@ _NODES = (
 )
 
 _SIGHTINGS = (
+    "ALTER TABLE answer ADD COLUMN authorities TEXT NOT NULL DEFAULT ''",
     """CREATE TABLE sighting (
         address {octets} NOT NULL, fingerprint TEXT NOT NULL, domain TEXT NOT NULL, first DOUBLE PRECISION NOT NULL,
         latest DOUBLE PRECISION NOT NULL, signatures TEXT NOT NULL, noted DOUBLE PRECISION NOT NULL,

@@ -77,6 +77,37 @@ def test_without_its_certification_or_for_another_domain_the_key_is_not_good_eno
         assert found["reason"] == "the key that was found has to be approved before this rule uses it"
 
 
+def test_with_a_change_of_the_authority_its_word_is_judged_again_at_once(site: Site) -> None:
+    """And not when the answer of the key's source is old."""
+    relay, key = site.relay, site.vouched("eva@chu.example")
+    ours = relay.settings["authorities"]
+    assert site.explained("eva@chu.example")["origin"] == "authority"
+    for other in ([], [{"key": site.authority, "domains": ["autre.example"]}]):
+        relay.configure({**relay.settings, "authorities": other})
+        found = site.explained("eva@chu.example")
+        assert (found["action"], found["origin"], found["fingerprint"]) == ("refuse", "wkd", key)
+    relay.configure({**relay.settings, "authorities": ours})
+    assert site.explained("eva@chu.example")["origin"] == "authority", "an authority that comes back counts at once"
+    certificate = gpg(site.home, "--export", site.authority).stdout
+    revocation = (site.home / "openpgp-revocs.d" / f"{site.authority}.rev").read_bytes()
+    relay.run("keys", "import", "-", content=revocation.replace(b":-----BEGIN", b"-----BEGIN"))
+    assert site.explained("eva@chu.example")["action"] == "refuse", "a revoked authority vouches for nobody"
+    relay.run("keys", "remove", site.authority)
+    assert site.explained("eva@chu.example")["action"] == "refuse"
+    relay.run("keys", "import", "-", content=certificate)
+    assert site.explained("eva@chu.example")["origin"] == "authority"
+    site.wkd.behave("chu.example", broken)
+    assert site.explained("eva@chu.example")["origin"] == "authority"
+    relay.configure({**relay.settings, "authorities": []})
+    assert site.explained("eva@chu.example")["action"] == "refuse", "its source is down"
+    relay.configure({**relay.settings, "authorities": ours})
+    site.wkd.behave("chu.example", None)
+
+
+async def broken(exchange: Exchange) -> None:
+    await exchange.answer(b"", "500 Internal Server Error")
+
+
 def test_a_keyservers_key_is_found_and_its_404_counts_once_it_is_known_to_be_one(site: Site) -> None:
     pair = make_keypair("<eve@ville.example>")
     there = {"/vks/v1/by-email/eve%40ville.example": enarmor(pair.public, "PUBLIC KEY BLOCK")}

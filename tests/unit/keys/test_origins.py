@@ -10,6 +10,7 @@ from lab.resolvers import DOWN, Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
 from relay.model import Entry, Found, NotFound, Origin, Outage, Unusable, Why
+from relay.store import Answer, Result
 
 BOB = "bob@ville.example"
 RANKS = [
@@ -31,6 +32,8 @@ async def at(tmp_path: Path) -> AsyncIterator[Bench]:
 async def store(at: Bench, origin: Origin, number: int, *, expired: bool = False, proposed: bool = False) -> None:
     data = key(number, BOB, expires=NOW - DAY if expired else None)
     await at.store.certificates.upsert([Entry(read(data), origin, int(at.time), proposed)])
+    if origin is Origin.AUTHORITY:  # a source has it, and those who vouch have not changed since
+        await at.store.answers.put([Answer("wkd", BOB, at.time, Result.FOUND, "wkd", fpr(number))])
 
 
 @pytest.mark.parametrize(("better", "worse"), [(b, w) for n, b in enumerate(RANKS) for w in RANKS[n + 1 :]])
