@@ -27,7 +27,8 @@ cp "$SAMPLE" /usr/share/pgp-relay/config.yaml
 """
 LOOK = (
     "stat -c '%U %G %a' /var/lib/pgp-relay /var/lib/pgp-relay/keyring /etc/pgp-relay/passphrase; "
-    "stat -c '%U %G %a' /var/lib/pgp-relay-web; id -nG pgp-relay | grep -ow pgp-relay-web; id -nG pgp-relay-web"
+    "stat -c '%U %G %a' /var/lib/pgp-relay-web; id -nG pgp-relay | grep -ow pgp-relay-web; id -nG pgp-relay-web; "
+    "stat -c '%U %G %a' /var/lib/pgp-relay-console; id -nG pgp-relay-console"
 )
 
 
@@ -55,12 +56,12 @@ def run(tmp_path: Path, *lines: str) -> subprocess.CompletedProcess[str]:
 def configured(tmp_path: Path, *lines: str) -> list[str]:
     done = run(tmp_path, *lines, f"sh {POSTINST} configure", LOOK)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-6:]
+    return done.stdout.splitlines()[-8:]
 
 
 OURS = [
     *("pgp-relay pgp-relay 700", "pgp-relay pgp-relay 700", "root root 600", "pgp-relay-web pgp-relay-web 700"),
-    *("pgp-relay-web", "pgp-relay-web"),
+    *("pgp-relay-web", "pgp-relay-web", "pgp-relay-console pgp-relay-console 700", "pgp-relay-console"),
 ]
 """The relay is in the public web service's group, and not the other way round."""
 USER = "useradd --system --no-create-home --home-dir /var/lib/pgp-relay --shell /usr/sbin/nologin"

@@ -16,6 +16,8 @@ UNIT = FOLDER / "pgp-relay.service"
 BACKUP = FOLDER / "pgp-relay-backup.service"
 TIMER = FOLDER / "pgp-relay-backup.timer"
 WEB = FOLDER / "pgp-relay-web.service"
+CONTROL = FOLDER / "pgp-relay-control.service"
+CONSOLE = FOLDER / "pgp-relay-console.service"
 STRICTER = {"RestrictAddressFamilies", "TasksMax"}
 """Settings of the backup that leave less than those of the relay."""
 OTHERS = {"RemoveIPC", "AppArmorProfile"}
@@ -53,7 +55,7 @@ def values(key: str) -> list[str]:
     return [value for name, value in settings(UNIT) if name == key]
 
 
-@pytest.mark.parametrize("units", [(UNIT,), (BACKUP, TIMER), (WEB,)], ids=["relay", "backup", "web"])
+@pytest.mark.parametrize("units", [(UNIT,), (BACKUP, TIMER), (WEB,), (CONTROL, CONSOLE)])
 def test_systemd_takes_them_without_a_word(units: tuple[Path, ...], tmp_path: Path) -> None:
     done = verified(tmp_path, *units)
 
@@ -98,12 +100,20 @@ def test_the_public_web_services_files_are_where_its_unit_may_write() -> None:
     assert f'channel: "unix:/run/{runtime}/channel.sock"' in head
 
 
+def test_the_console_has_a_user_of_its_own_in_whose_group_the_control_socket_is() -> None:
+    control, console = dict(settings(CONTROL)), dict(settings(CONSOLE))
+    assert control["User"] == dict(settings(UNIT))["User"]
+    assert control["Group"] == console["Group"] == console["User"] == console["StateDirectory"] != control["User"]
+    assert control["RuntimeDirectoryMode"] == "0750"
+    assert "LoadCredential" not in console
+
+
 def test_the_backups_lie_where_the_unit_may_write() -> None:
     given = dict(settings(BACKUP))
     assert given["ExecStart"].split()[-1].removeprefix("/var/lib/") in given["StateDirectory"].split()
 
 
-@pytest.mark.parametrize("unit", [UNIT, BACKUP, WEB], ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("unit", [UNIT, BACKUP, WEB, CONTROL, CONSOLE], ids=lambda unit: unit.stem)
 def test_systemd_finds_little_that_is_exposed(unit: Path) -> None:
     done = judged(unit)
 
