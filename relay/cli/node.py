@@ -83,7 +83,8 @@ def list_(context: typer.Context, *, full: Full = False, as_json: Json = False) 
         print_json([_object(each) for each in found])
         return
     look = Look.of(full=full, utc=False)
-    print_table(_COLUMNS, [_row(each, look) for each in found], whole=full)
+    rows = [_row(each, look) for each in found]
+    print_table(_COLUMNS, rows, whole=full, nothing="no other node is known")
 
 
 def remove(

@@ -218,7 +218,8 @@ def _tell(keys: Sequence[OwnKey], full: bool = False, utc: bool = False, *, as_j
         print_json([_object(key) for key in keys])
         return
     look = Look.of(full=full, utc=utc)
-    print_table(_COLUMNS, [_row(key, look) for key in keys], whole=full)
+    rows = [_row(key, look) for key in keys]
+    print_table(_COLUMNS, rows, whole=full, nothing="no address has a certificate")
 
 
 def _row(key: OwnKey, look: Look) -> Row:

@@ -1,13 +1,13 @@
 """Tables: one line a row, the columns that are looked for first at the left.
 
-On a terminal a table is never wider than the terminal: cells are cut (`…`) down to what their column needs at least,
-then columns are left out, those of the highest rank first. With `whole`, and elsewhere, nothing is cut or left out;
-elsewhere there is a tab between the fields.
+On a terminal a table is never wider than the terminal: columns with nothing in them are left out, then cells are cut
+(`…`) down to what their column needs at least, then columns are left out, those of the highest rank first. With
+`whole`, and elsewhere, nothing is cut or left out; elsewhere there is a tab between the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
@@ -67,8 +67,10 @@ class Table:
     def _measured(self, rows: Sequence[Row]) -> list[int]:
         titles = [column.title for column in self._columns]
         natural = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
-        whole = self._whole or not on_terminal()
-        return natural if whole else fitted(self._columns, natural, terminal_width())
+        if self._whole or not on_terminal():
+            return natural
+        empty = {index for index, cells in enumerate(zip(*rows, strict=True)) if not any(cells)}
+        return fitted(self._columns, natural, terminal_width(), empty)
 
     def _print(self, row: Row, *, header: bool = False) -> None:
         if not on_terminal():
@@ -92,14 +94,18 @@ def print_table(columns: Sequence[Column], rows: Iterable[Row], *, whole: bool =
         complain(nothing)
 
 
-def fitted(columns: Sequence[Column], natural: Sequence[int], room: int) -> list[int]:
-    """The width of each column in a terminal of so many, -1: left out."""
+def fitted(
+    columns: Sequence[Column], natural: Sequence[int], room: int, empty: Collection[int] = frozenset()
+) -> list[int]:
+    """The width of each column in a terminal of so many, -1: left out. `empty`: the columns with nothing in them."""
     natural = [len(column.title) if column.wraps else width for column, width in zip(columns, natural, strict=True)]
     least = [
         min(width, max(column.least, len(column.title))) if column.least else width
         for column, width in zip(columns, natural, strict=True)
     ]
     there = set(range(len(columns)))
+    if _total(natural, there) > room:
+        there -= {index for index in empty if columns[index].rank}
     optional = sorted((i for i in there if columns[i].rank), key=lambda i: -columns[i].rank)
     for index in optional:
         if _total(least, there) > room:

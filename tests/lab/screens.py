@@ -31,6 +31,8 @@ from relay.cli.main import app, guarded
 
 WIDTH = 80
 """Columns of the terminal."""
+WIDE = 160
+"""Columns of another one, on which every command is shown too: no row is wrapped there either."""
 DOCTOR = "dr.martin@hopital.example"
 KNOWN, ENDING, OVER = "cabinet.lefevre@ville.example", "dr.roux@ville.example", "labo@ville.example"
 PUBLISHED, NEW, AWAY = "centre@clinique.example", "nouveau@ville.example", "garde@loin.example"
@@ -110,7 +112,11 @@ def lasting(text: str) -> list[str]:
 def too_wide(text: str) -> list[str]:
     """The lines of screens that do not fit the terminal."""
     blocks = re.findall(r"^```console\n\$ [^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if cell_len(line) > WIDTH]
+    return [line for block in blocks for line in _beyond(block, WIDTH)]
+
+
+def _beyond(shown: str, width: int) -> list[str]:
+    return [line for line in shown.splitlines() if cell_len(line) > width]
 
 
 def _sections(*, demo: bool) -> Iterator[str]:
@@ -162,7 +168,10 @@ async def _mails(relay: Relay) -> None:
 
 def _shown(relay: Relay, sink: Sink, line: str) -> str:
     """What one command shows, with a site's paths and ports."""
-    text = _on_a_terminal(relay, line.split(" "))
+    words = line.split(" ")
+    text = _on_a_terminal(relay, words)
+    wide = "" if words == ["demo"] else _on_a_terminal(relay, words, WIDE)
+    assert not _beyond(wide, WIDE), wide
     site = {
         str(relay.file): "/etc/pgp-relay/config.yaml",
         str(relay.folder): "/var/lib/pgp-relay",
@@ -179,9 +188,9 @@ class _Terminal(io.StringIO):
         return True
 
 
-def _on_a_terminal(relay: Relay, words: list[str]) -> str:
+def _on_a_terminal(relay: Relay, words: list[str], width: int = WIDTH) -> str:
     status: str | int | None
-    with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen), _environment():
+    with redirect_stdout(_Terminal()) as screen, redirect_stderr(screen), _environment(width):
         try:
             status = guarded(lambda: app(["-c", str(relay.file), *words], prog_name="pgp-relay"))
         except SystemExit as end:
@@ -192,10 +201,10 @@ def _on_a_terminal(relay: Relay, words: list[str]) -> str:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
-    """A terminal of `WIDTH` columns, in a place where it is UTC."""
+def _environment(width: int) -> Iterator[None]:
+    """A terminal of so many columns, in a place where it is UTC."""
     before = dict(os.environ)
-    os.environ |= {"COLUMNS": str(WIDTH), "TZ": "UTC"}
+    os.environ |= {"COLUMNS": str(width), "TZ": "UTC"}
     time.tzset()
     try:
         yield
