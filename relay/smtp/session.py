@@ -22,6 +22,7 @@ from aiosmtpd.smtp import syntax
 
 from relay.model import Envelope, Inbound, Reply, replies
 from relay.process.budget import Lease
+from relay.smtp.acknowledged import is_acknowledged
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
 from relay.smtp.message_ids import new_id
 from relay.smtp.receive import receive
@@ -190,12 +191,16 @@ class Session(Line):
         self._set_post_data_state()
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()  # neither the timer nor a disconnect ends the handling
-        delivery = self._host.deliver(inbound, lambda given: self._answer(given, inbound.id), self._is_there, lease)
+        delivery = self._host.deliver(inbound, lambda given: self._tell(given, inbound.id), self._is_there, lease)
         await asyncio.shield(delivery)
 
     def _is_there(self) -> bool:
         """Whether the client has not closed its side: else no reply reaches it any more."""
         return not (self.transport is None or self._writer.transport.is_closing() or self._reader.at_eof())
+
+    async def _tell(self, given: tuple[Reply, ...], id_: str) -> bool:
+        """Whether the replies have reached the client's system: else the ledger has to know who was served."""
+        return await self._answer(given, id_) and await is_acknowledged(self._writer.transport)
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:
         """Write one reply a recipient (LMTP) or one for all; False where the client has disconnected."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from lab.relay import Relay
 from lab.synthetic import NOW, certificate, entry
 
+from relay.admin.copying import copy
+from relay.config import parse
 from relay.model import Record
 from relay.store import Answer, Network, Result, Store, StoredLedger
 from relay.store.transfer import COPIED
 
 ROWS = 2500
+PAGE = 5000
+LONGEST = 300.0
+"""Seconds."""
 
 
 async def filled(where: str | Path, network: Network) -> None:
@@ -70,3 +78,45 @@ async def test_a_store_is_copied_to_a_server_and_back_and_is_the_same(
 def dumped(file: Path, table: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(file)) as database:
         return sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)  # noqa: S608  our own name
+
+
+@pytest.mark.parametrize(
+    ("certificates", "rows"),
+    [(500, 5_000), pytest.param(100_000, 1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(2400)])],
+)
+@pytest.mark.alone
+async def test_a_large_store_is_copied_within_five_minutes_each_way(
+    database: str, tmp_path: Path, certificates: int, rows: int, record_property: Callable[[str, object], None]
+) -> None:
+    folder = tmp_path / "keyring"
+    folder.mkdir(mode=0o700)
+    await large(folder / "store.db", certificates, rows)
+    base = f"keyring: {folder}\nlookup: {{sources: [keyring]}}\npolicy: [{{name: all, encrypt: preferred}}]\n"
+    base += "reinject: smtp://127.0.0.1:10026\nnotices: {from: postmaster@front.example}\nlisten: [lmtp://127.0.0.1:10025]\n"
+    begun = time.monotonic()
+    there = await copy(parse(base.encode(), tmp_path / "config.yaml"), database)
+    to_server = time.monotonic() - begun
+    begun = time.monotonic()
+    shared = parse(f"{base}database: {database}\n".encode(), tmp_path / "config.yaml")
+    back = await copy(shared, f"sqlite:///{tmp_path / 'back.db'}")
+    to_file = time.monotonic() - begun
+    record_property(
+        "counted",
+        f"{certificates} certificates and {rows} rows of the trace: {to_server:.0f} s to a server, "
+        f"{to_file:.0f} s back; load {os.getloadavg()[0]:.0f}",
+    )
+    assert there == back
+    assert (there.rows["certificate"], there.rows["trace"] >= rows) == (certificates, True)
+    assert max(to_server, to_file) < LONGEST
+
+
+async def large(where: Path, certificates: int, rows: int) -> None:
+    """With so many of both."""
+    async with await Store.open(where, clock=lambda: NOW) as store:
+        for start in range(0, certificates, PAGE):
+            page = range(start, min(start + PAGE, certificates))
+            await store.certificates.upsert([entry(certificate(f"n{n}")) for n in page])
+        names = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", "because", "AB" * 20, "", "250 2.0.0", 1)
+        for start in range(0, rows, PAGE):
+            page = range(start, min(start + PAGE, rows))
+            await store.trace.write([Record(NOW + n, f"id{n}", *names) for n in page])
