@@ -141,6 +141,7 @@ async def test_a_key_that_two_mails_a_day_apart_brought_waits_for_an_administrat
     assert await site.store.certificates.by_address(Address("boss@ville.example")) == []
     (waiting,) = await site.store.certificates.proposed(10)
     assert (waiting.dkim_domain, waiting.entry.origin) == ("ville.example", Origin.HARVESTED)
+    assert b"boss@" not in waiting.entry.certificate.data
 
 
 def attached(data: bytes) -> Sent:
@@ -287,6 +288,28 @@ async def test_instead_of_cleartext_a_newer_key_takes_the_place_of_the_one_befor
     second = make_keypair(f"<{BOB}>")
     assert await site.twice(Sent((autocrypt(second.public),))) == [Outcome.NOTED, Outcome.USED]
     assert await site.entries() == {second.fingerprint: (Origin.HARVESTED, False)}
+
+
+async def test_a_later_end_comes_with_a_later_mail_and_nothing_before_a_day_is_over(site: Site) -> None:
+    async def end() -> int | None:
+        (entry,) = await site.store.certificates.by_address(BOB)
+        return entry.certificate.primary.expires
+
+    with Correspondent() as person:
+        name = person.new_key(f"Bob <{BOB}>", expires="2y")
+        await site.twice(Sent((autocrypt(person.export(name)),)))
+        first = await end()
+        person.gpg("--quick-set-expire", name, "4y")
+        renewed = Sent((autocrypt(person.export(name)),))
+    site.time += HOUR
+    assert await site.receive(renewed) == [Outcome.SOON]
+    assert await end() == first
+    site.time += DAY
+    assert await site.receive(renewed) == [Outcome.RENEWED]
+    later = await end()
+    assert first is not None
+    assert later is not None
+    assert later > first + 300 * DAY
 
 
 async def test_an_address_has_two_open_proposals_at_most(site: Site) -> None:
