@@ -296,10 +296,10 @@ async def test_a_later_end_comes_with_a_later_mail_and_nothing_before_a_day_is_o
         return entry.certificate.primary.expires
 
     with Correspondent() as person:
-        name = person.new_key(f"Bob <{BOB}>", expires="2y")
+        name = person.new_key(f"Bob <{BOB}>", expires="10y")
         await site.twice(Sent((autocrypt(person.export(name)),)))
         first = await end()
-        person.gpg("--quick-set-expire", name, "4y")
+        person.gpg("--quick-set-expire", name, "20y")
         renewed = Sent((autocrypt(person.export(name)),))
     site.time += HOUR
     assert await site.receive(renewed) == [Outcome.SOON]
