@@ -19,8 +19,9 @@ PIP := $(BIN)/pip
 SOURCES := $(shell find relay -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
 BENCH ?=
+PEERS ?=
 
-.PHONY: bench bench-quick bench-where help demo docs deb deb-check release transcript screens test test-slow test-newest unit fuzz lint format image-check lock clean
+.PHONY: bench bench-quick bench-where bench-peers help demo docs deb deb-check release transcript screens test test-slow test-newest unit fuzz lint format image-check lock clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -56,6 +57,9 @@ bench-quick: $(VENV)/.development ## … fewer sizes, sessions and rounds
 
 bench-where: $(VENV)/.development ## where the time goes, by py-spy, into docs/performance.md
 	@$(BIN)/python bench/where.py --page docs/performance.md
+
+bench-peers: $(VENV)/.development ## beside Zeyple: PEERS="--zeyple CHECKOUT" (root, and Debian's python3-gpg)
+	@$(BIN)/python bench/peers.py $(PEERS)
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a dead link or anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

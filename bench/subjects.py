@@ -112,16 +112,16 @@ def _workers(count: int) -> str:
     return "1 worker" if count == 1 else f"{count} workers"
 
 
-def stocked(folder: Path, certificates: int) -> Path:
-    """A store with so many certificates, the numbered recipients among them."""
+def stocked(folder: Path, certificates: int, people: int = PEOPLE) -> Path:
+    """A store with so many certificates, those of the numbered recipients among them, which are real."""
     (folder / "keyring").mkdir(mode=0o700, parents=True)
-    asyncio.run(_stock(folder / "keyring", certificates))
+    asyncio.run(_stock(folder / "keyring", certificates, people))
     return folder / "keyring" / "store.db"
 
 
-async def _stock(folder: Path, count: int) -> None:
+async def _stock(folder: Path, count: int, people: int) -> None:
     """Real ones are imported with their verdicts; those that no mail is for need not be real."""
-    names = [KNOWN, *(f"{number}{KNOWN}" for number in range(1, min(count, PEOPLE)))]
+    names = [KNOWN, *(f"{number}{KNOWN}" for number in range(1, min(count, people)))]
     file = folder.parent / "certificates.pgp"
     file.write_bytes(b"".join(real(name) for name in names))
     async with await Store.open(folder / "store.db") as store:
