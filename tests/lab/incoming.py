@@ -19,6 +19,7 @@ from relay.model.return_path import Returnable, ReturnPath
 from relay.model.signers import Signers
 from relay.pipeline.audit import Audit
 from relay.pipeline.deliver import Deliverer
+from relay.pipeline.harvest import HarvestStep
 from relay.pipeline.incoming import IncomingPipeline
 from relay.pipeline.incoming_mail import MailMaker, Tags
 from relay.pipeline.ledger import BufferedLedger
@@ -132,6 +133,7 @@ class IncomingBed:
     tags: Tags = field(default_factory=Tags)
     wrap_bad: bool = False
     explain_closed: bool = False
+    harvest: HarvestStep | None = None
 
     def pipeline(self) -> IncomingPipeline:
         audit = Audit(self.trail)
@@ -149,6 +151,7 @@ class IncomingBed:
             deliverer=Deliverer(NextHop(self.outlet)),
             audit=audit,
             authserv_id=MX,
+            harvest=self.harvest,
         )
 
 
