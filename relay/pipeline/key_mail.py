@@ -31,8 +31,8 @@ RULE = "(keys by mail)"
 """In the place of a rule's name."""
 LARGEST = 1 << 20
 """Octets of a mail that is looked at."""
-TAKEN = frozenset({Fate.CHALLENGED, Fate.RENEWED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
-"""What ends here."""
+TAKEN = frozenset({Fate.CHALLENGED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
+"""What ends here. A key that is known goes on: many programs attach it to whatever their user writes."""
 
 
 class KeyDesk(Protocol):
@@ -138,7 +138,7 @@ class KeyMails:
         fate = None
         for key in keys:
             fate = await self.desk.take(key, letter.author.text, "mail")
-            if fate in TAKEN:
+            if fate in {Fate.CHALLENGED, Fate.RENEWED}:
                 break
         return fate
 

@@ -60,6 +60,10 @@ class Enrolments:
             row.way,
         )
 
+    async def take_back(self, challenge: str) -> None:
+        """It did not leave, and counts for nothing."""
+        await self._database.write(lambda c: c.execute(delete(enrolments).where(_COLUMNS.challenge == challenge)))
+
     async def close(self, challenge: str) -> None:
         """It is over. That there was one stays known for a day, for the budget."""
         wanted = update(enrolments).where(_COLUMNS.challenge == challenge).values(data=b"")

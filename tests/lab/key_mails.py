@@ -24,13 +24,13 @@ _REFUSAL = re.compile(r"^ +not me ([A-Za-z0-9_-]{32})\s*$", re.MULTILINE)
 class Writer(Correspondent):
     """`with Writer("bob@example.org") as bob: mail = bob.key_mail()`."""
 
-    def __init__(self, address: str, ours: bytes = b"") -> None:
+    def __init__(self, address: str, ours: bytes = b"", created: str = "20240101T120000") -> None:
         """`ours` is the certificate that our mails are signed with."""
         super().__init__()
         self.address = address
         if ours:
             self.gpg("--import", data=ours)
-        self.key = self.new_key(f"Bob <{address}>", expires="10y")
+        self.key = self.new_key(f"Bob <{address}>", created=created, expires="10y")
 
     def header(self, *more: str, author: str = "", subject: str = "My key") -> bytes:
         """As it leaves; nothing in it was signed."""

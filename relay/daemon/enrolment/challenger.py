@@ -19,7 +19,7 @@ from relay.keys.enrolling import Enrolling
 from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.model import Address, Certificate
 from relay.model.enrolment import TOKEN_OCTETS, VALID, Budget, Challenged, Enrolment, Fate
-from relay.model.errors import NextHopError
+from relay.model.errors import NextHopError, RelayError
 from relay.model.public import ObjectKind, PublicObject
 from relay.store import Enrolments, Invitations
 from relay.telemetry import events
@@ -97,12 +97,19 @@ class Challenger:
         one = Enrolment(challenge, address, certificate.fingerprint, certificate.data, now, now + VALID, way)
         if not await self.register.begin(one, self.budget):
             return Fate.BUDGET
+        try:
+            await self._send(one, token, certificate)
+        except RelayError:
+            await self.register.take_back(challenge)
+            raise
+        return Fate.CHALLENGED
+
+    async def _send(self, one: Enrolment, token: str, certificate: Certificate) -> None:
         if self.publish:
-            await self.publish(PublicObject(ObjectKind.CHALLENGE, challenge, b"", math.ceil(one.expires)))
-        reply = await self.mail.send(address, self.letters.challenge(one, token), certificate)
+            await self.publish(PublicObject(ObjectKind.CHALLENGE, one.challenge, b"", math.ceil(one.expires)))
+        reply = await self.mail.send(one.address, self.letters.challenge(one, token), certificate)
         if reply.temporary:
             raise NextHopError("the next hop does not take a challenge now")
-        return Fate.CHALLENGED
 
 
 def digest(token: str) -> str:

@@ -63,20 +63,21 @@ class Inviter:
         if not await self.register.begin(address, digest(token), self.budget):
             return await self.register.asked(address)
         try:
-            await self._send(address, token)
+            return await self._send(address, token)
         except RelayError:
             await self.register.take_back(address, digest(token))
             raise
-        return True
 
-    async def _send(self, address: Address, token: str) -> None:
+    async def _send(self, address: Address, token: str) -> bool:
+        """Whether the next hop took it; what it refuses for good is not tried again before it is due."""
         now = self.clock()
         if self.publish:
             await self.publish(PublicObject(ObjectKind.INVITATION, digest(token), b"", math.ceil(now + REFUSABLE)))
         reply = await self.mail.send(address, self.letters.invitation(address, now, token))
-        if not reply.accepted:
+        if reply.temporary:
             raise NextHopError("the next hop does not take an invitation now")
         events.log().info(Event.INVITED, recipient=address.text, code=reply.code)
+        return reply.accepted
 
 
 def _is_missing(known: Lookup) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from lab.hospital import DR, MX, Hospital
 from lab.key_mails import KEYS, Writer, through_mx
+from lab.ports import free_port
 from lab.sink import Taken
 
 from relay.mail import armor
@@ -72,6 +73,38 @@ def test_a_signed_reply_that_names_the_challenge_confirms(hospital: Hospital, bo
     assert known(hospital) == {bob.key: "enrolled"}
     assert hospital.sink.taken == []
     assert hospital.outside.taken == []
+
+
+def test_a_known_key_that_a_program_attaches_to_a_question_swallows_no_question(
+    hospital: Hospital, bob: Writer
+) -> None:
+    send(hospital, through_mx(bob.signed_reply(bob.token(challenged(hospital, through_mx(bob.key_mail()))))))
+    send(hospital, through_mx(bob.key_mail()))
+    assert results(hospital)[-1] == "renewed"
+    assert hospital.outside.taken == []
+    (mail,) = hospital.sink.taken
+    assert b"Greetings" in mail.content
+
+
+def test_while_the_next_hop_is_down_the_mail_comes_again_and_uses_up_no_budget() -> None:
+    settings = {"enrol": {"mail": KEYS, "budget": {"address": 1}}}
+    with Hospital("gnupg", settings) as hospital, Writer(BOB) as bob:
+        mail, before = through_mx(bob.key_mail()), hospital.relay.settings
+        restart(hospital, {**before, "reinject": f"smtp://127.0.0.1:{free_port()}"})
+        for _ in range(3):
+            (answer,) = hospital.send(mail, KEYS)
+            assert answer.startswith("451"), answer
+        restart(hospital, before)
+        assert list(challenged(hospital, mail).recipients) == [BOB]
+        send(hospital, mail)
+        assert hospital.outside.taken == [], "beyond the budget"
+        assert (results(hospital)[-1], len(hospital.sink.taken)) == ("budget", 1)
+
+
+def restart(hospital: Hospital, settings: Mapping[str, object]) -> None:
+    hospital.relay.stop()
+    hospital.relay.configure(settings)
+    hospital.relay.start()
 
 
 def test_a_reply_that_is_encrypted_to_our_address_confirms_too(hospital: Hospital, bob: Writer) -> None:
@@ -152,7 +185,8 @@ def test_somebody_elses_encryption_subkey_makes_its_owner_read_a_challenge_that_
     hospital: Hospital, bob: Writer, tmp_path: Path
 ) -> None:
     """An attacker binds the victim's subkey to a primary key of their own, with sq."""
-    with Writer("victim@example.org", hospital.relay.run("own", "show", OURS).stdout) as victim:
+    ours = hospital.relay.run("own", "show", OURS).stdout
+    with Writer("victim@example.org", ours, created="20250101T120000") as victim:  # the newest one is challenged
         (tmp_path / "victim").write_bytes(victim.export(victim.key))
         keygrip = subkey(victim)
         (tmp_path / "mine").write_bytes(bob.gpg("--export-secret-keys", bob.key))
