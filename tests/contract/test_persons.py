@@ -1,15 +1,21 @@
-"""Persons of the console in the store: links, logins, roles, and approvals that wait for a second person."""
+"""Persons of the console in the store: links, logins, roles, and approvals that wait for a second person.
+
+On SQLite and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from lab.postgresql import PostgreSQL, one_server
 
 from relay.model.console import Role, Way
 from relay.model.key_change import KeyChange
-from relay.store import Selection, Store
+from relay.store import Network, Selection, Store
 from relay.store.approvals import LASTS
 
 DAY = 86400.0
@@ -28,10 +34,33 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    with one_server() as running:
+        yield running
+
+
+Opened = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Opened]:
+    """Opens the same store again and again; on PostgreSQL without what other tests left."""
+    where = tmp_path / "store.db" if request.param == "SQLite" else request.getfixturevalue("server").url
+    async with AsyncExitStack() as stack:
+
+        async def one() -> Store:
+            return await stack.enter_async_context(await Store.open(where, clock=clock, network=Network("alpha")))
+
+        first = await one()
+        for table in ("person", "person_login", "approval", "trace", "trace_chain"):
+            await first.database.write(lambda c, name=table: c.exec_driver_sql(f"DELETE FROM {name}"))  # type: ignore[misc]  # noqa: S608  names of ours
+        yield one
+
+
 @pytest.fixture
-async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "store.db", clock=clock) as opened:
-        yield opened
+async def store(opened: Opened) -> Store:
+    return await opened()
 
 
 async def told(store: Store) -> list[tuple[str, str, str]]:
@@ -117,6 +146,15 @@ async def test_two_persons_agree_and_one_twice_does_not(store: Store) -> None:
         ("console:bruno", "approve A", "second approval, the first was anne's"),
         ("console:bruno", "approve A", "waits for a second person"),
     ]
+
+
+@pytest.mark.usefixtures("both")
+async def test_two_who_ask_at_the_same_moment_are_a_first_and_a_second(opened: Opened) -> None:
+    for number in range(5):
+        two = [await opened() for _ in range(2)]
+        digest = b"%d" % number
+        asked = [agree(each, name, digest=digest) for each, name in zip(two, ("anne", "bruno"), strict=True)]
+        assert sorted(await asyncio.gather(*asked)) in (["", "anne"], ["", "bruno"])
 
 
 @pytest.mark.usefixtures("both")
