@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.mail import headers, mime
+from relay.mail.encryption_survey import Survey
 from relay.mail.mime import ContentType, Part
 from relay.mail.pickup_letters import CODE_FIELD
-from relay.mail.survey import Survey
 from relay.model import codes
 
 MAX_TEXT = 512 * 1024

@@ -1,6 +1,7 @@
 """What kind of mail it is: plain, signed or encrypted, automatic, a calendar, Outlook's TNEF.
 
-Told by structure: `relay.mail.survey` walks over the parts, and says whether all of it is encrypted. Raises nothing.
+Told by structure: `relay.mail.encryption_survey` walks over the parts, and says whether all of it is encrypted.
+Raises nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from urllib.parse import unquote
 
 from relay.mail import ciphertext, headers, mime, program_mail
 from relay.mail.ciphertext import INLINE, PGP_MIME, S_MIME
+from relay.mail.encryption_survey import Survey
 from relay.mail.headers import Head
 from relay.mail.mime import ContentType, Part
-from relay.mail.survey import Survey
 from relay.model import Doubt
 
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})

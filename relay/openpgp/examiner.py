@@ -3,7 +3,7 @@
 Promises: one verdict for each blob, in order, and none that another blob of the same call could spoil: each is a file
 of its own to gpg. A certificate comes back as gpg itself would store it, in canonical packet order (a revocation that
 stood after the subkeys counts), with self-signatures alone, without the parts whose signatures do not hold; what else
-is kept of it is told in `relay.openpgp.kept`. gpg looks for the place of a signature only where it is not plain
+is kept of it is told in `relay.openpgp.completion`. gpg looks for the place of a signature only where it is not plain
 (`canonical_order`). One call of gpg both normalises and judges, in a home that is made for it and thrown away
 (`--import-options import-export,import-show`); many certificates share a call, and calls run in parallel. No agent is
 started, nothing is fetched.
@@ -27,7 +27,7 @@ from relay.mail import packets
 from relay.mail.certificate_parts import joined, parts, united
 from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
-from relay.openpgp import call, kept
+from relay.openpgp import call, completion
 from relay.openpgp.canonical_order import in_order, same
 from relay.openpgp.certifications import certified
 from relay.openpgp.colon_listing import certificate, listings
@@ -67,7 +67,7 @@ class GnuPGExaminer:
         for blob in blobs:
             match screen(blob):
                 case Unreadable(reason=reason):
-                    verdicts[blob] = kept.unreadable(blob, reason)
+                    verdicts[blob] = completion.unreadable(blob, reason)
                 case name:
                     readable[blob] = name
         at = time.time()
@@ -174,7 +174,11 @@ def _preference(verdict: Verdict) -> tuple[bool, bool, bool]:
 
 
 def _completed(blob: bytes, read: Verdict, at: float) -> Verdict:
-    return kept.unreadable(blob, read.reason) if isinstance(read, Unreadable) else kept.completed(blob, read, at)
+    return (
+        completion.unreadable(blob, read.reason)
+        if isinstance(read, Unreadable)
+        else completion.completed(blob, read, at)
+    )
 
 
 def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict]:

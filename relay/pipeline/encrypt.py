@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from relay.mail import clear_signed, headers, pgpmime, transit
+from relay.mail import clear_signed, headers, pgpmime, transit_safe
 from relay.mail.headers import Head
 from relay.mail.hidden_recipients import passed_on
 from relay.mail.payload import payload
@@ -112,7 +112,7 @@ async def _encrypted(engine: Engine, job: ProtectionJob) -> bytes:
 async def _signed(engine: Engine, job: ProtectionJob, signer: Signer) -> Protected:
     """The mail with a signature; as it came where nothing can be made of it that reaches its reader unchanged."""
     head = headers.split(job.content)
-    entity = transit.settled(job.content, head)
+    entity = transit_safe.settled(job.content, head)
     if entity is None:
         return unprotected(job.content, job.group, job.received), ""
     signature = await engine.sign(entity, signer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.mail import headers, inside, subject_tags
+from relay.mail import headers, opened_content, subject_tags
 from relay.mail.headers import Field
 from relay.mail.wrapped import Notes, wrapped
 from relay.model import Inbound
@@ -88,7 +88,11 @@ def _opened(letter: Letter, treated: Treated) -> tuple[tuple[Field, ...], bytes,
     if treated.finding is None:
         return None
     answers = treated.mark.signature is Signed.GOOD or treated.mark.reason is Reason.PICKUP  # our own Reply-To
-    return inside.opened_fields(letter.fields, treated.finding.inside, answers=answers), b"\r\n", treated.finding.body
+    return (
+        opened_content.opened_fields(letter.fields, treated.finding.inside, answers=answers),
+        b"\r\n",
+        treated.finding.body,
+    )
 
 
 def _separated(content: bytes) -> bytes:

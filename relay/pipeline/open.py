@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from relay.mail import headers, incoming_shape, inside
+from relay.mail import headers, incoming_shape, opened_content
 from relay.mail.headers import Field, Head
 from relay.mail.incoming_shape import Cleartext, Encrypted, Signed
-from relay.mail.inside import Inside
+from relay.mail.opened_content import Inside
 from relay.model import Certificate
 from relay.model.opened import Closed, Entitled, Opened, Reason, Signature, Validity
 from relay.pipeline.ports import Opener
@@ -70,7 +70,7 @@ async def examined(opener: Opener, job: OpenJob) -> Finding | Reason:
             form = replace(form, data=b"")
             return await _inside(opener, signers, await opening, form, outer)
         case Signed():
-            subject = inside.protected_subject(headers.split(form.content))
+            subject = opened_content.protected_subject(headers.split(form.content))
             return Finding(await _verified(opener, form, signers), subject, subject is not None)
         case Cleartext(message=message):
             found = await opener.read_signed(message, signers)
@@ -85,7 +85,7 @@ async def _inside(
     """What is taken of an opened message."""
     if isinstance(opened, Closed):
         return opened.reason
-    found, signatures = inside.read(opened.content, form, outer), opened.signatures
+    found, signatures = opened_content.read(opened.content, form, outer), opened.signatures
     del opened
     if isinstance(found, Reason):
         return found

@@ -28,7 +28,7 @@ from relay.mail import (
     dkim_evidence,
     encrypted_message,
     headers,
-    inside,
+    opened_content,
     opened_mark,
     packets,
     pgpmime,
@@ -134,14 +134,14 @@ def incoming_mail_is_read_and_made_anew(data: bytes) -> None:
     read = letter.read(data, "mx.hopital.example")
     assert not [field for field in read.fields if field.name == "x-pgp-relay"]
     for form in (Encrypted(b""), Encrypted(b"", inline=True)):
-        if not isinstance(found := inside.read(data, form, read.head), Reason):
-            fields = inside.opened_fields(read.fields, found, answers=False)
+        if not isinstance(found := opened_content.read(data, form, read.head), Reason):
+            fields = opened_content.opened_fields(read.fields, found, answers=False)
             made = b"".join(field.line for field in fields) + b"\r\n"
             assert [field.raw for field in headers.split(made).fields] == [field.line for field in fields]
     subject = data.decode("utf-8", "replace")[:MAX_SUBJECT]
     left = subject_tags.untagged(subject, TAGS)
     assert subject_tags.untagged(left, TAGS) == left
-    ours = inside.read(payload(data, NOBODY, protect_subject=True), Encrypted(b""), read.head)
+    ours = opened_content.read(payload(data, NOBODY, protect_subject=True), Encrypted(b""), read.head)
     if isinstance(ours, Reason):
         assert ours is not Reason.MISMATCH or headers.faulty(data)  # that is refused
     else:

@@ -16,11 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from relay.admin.postfix.address_kinds import Kind, Kinds, Sample
 from relay.admin.postfix.behind import is_behind
+from relay.admin.postfix.entry_points import NotTaken, Way, mx_way, ways
 from relay.admin.postfix.folder import parameter, run
-from relay.admin.postfix.kinds import Kind, Kinds, Sample
 from relay.admin.postfix.settings import TRANSPORT
-from relay.admin.postfix.ways import NotTaken, Way, mx_way, ways
 from relay.mail import probe
 from relay.model.errors import PostfixError
 from relay.pipeline.ports import Ledger

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from relay.mail.certificate_parts import joined, parts, united
 from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
-from relay.openpgp import kept
+from relay.openpgp import completion
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.prefilter import whole
 from relay.openpgp.sequoia.reading import certificate
@@ -63,8 +63,8 @@ def _is_version_6(blob: bytes) -> bool:
 
 def _judged(blob: bytes) -> Verdict:
     try:
-        return kept.completed(blob, certificate(blob), time.time())
+        return completion.completed(blob, certificate(blob), time.time())
     except OpenPgpError as error:
-        return kept.unreadable(blob, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return completion.unreadable(blob, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     except EngineError:
-        return kept.unreadable(blob, "Sequoia finds no key in it that holds together.")
+        return completion.unreadable(blob, "Sequoia finds no key in it that holds together.")

@@ -15,9 +15,9 @@ from lab.shared import CERTS, FORGED, WHY_NOT, Row, needs_certs, octets, public_
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
 from relay.model.errors import EngineError
+from relay.openpgp.completion import NO_USER_ID
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-from relay.openpgp.kept import NO_USER_ID
 
 pytestmark = needs_certs
 

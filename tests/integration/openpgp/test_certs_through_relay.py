@@ -24,7 +24,7 @@ from lab.sink import Sink, Taken
 
 from relay.mail import armor, packets
 from relay.model import Address, Why, user_id
-from relay.openpgp.kept import NO_USER_ID
+from relay.openpgp.completion import NO_USER_ID
 
 pytestmark = needs_certs
 

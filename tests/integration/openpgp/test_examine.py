@@ -18,8 +18,8 @@ from relay.admin.key_import.result import Offer
 from relay.mail import packets
 from relay.model import Address, Certificate, Unreadable, Why
 from relay.model.errors import EngineError
+from relay.openpgp import completion
 from relay.openpgp import examiner as module
-from relay.openpgp import kept
 from relay.openpgp.canonical_order import in_order
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
@@ -219,7 +219,7 @@ async def test_secret_keys_are_turned_away() -> None:
 
 
 async def test_a_key_that_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "MOST_OCTETS", 500)
+    monkeypatch.setattr(completion, "MOST_OCTETS", 500)
     verdict = await examined(make_certificates(1)[0])
     assert why(verdict) is Why.UNREADABLE
     assert len(verdict.data) < 500

@@ -4,10 +4,10 @@ from email import message_from_bytes
 
 import pytest
 
-from relay.mail import headers, inside
+from relay.mail import headers, opened_content
 from relay.mail.headers import Head
 from relay.mail.incoming_shape import Encrypted
-from relay.mail.inside import Inside
+from relay.mail.opened_content import Inside
 from relay.model.opened import Reason
 
 MIME, INLINE = Encrypted(b""), Encrypted(b"", inline=True)
@@ -18,14 +18,14 @@ OUTER = headers.split(
 
 
 def read(content: bytes, form: Encrypted = MIME, outer: Head = OUTER) -> Inside:
-    found = inside.read(content, form, outer)
+    found = opened_content.read(content, form, outer)
     assert isinstance(found, Inside)
     return found
 
 
 def rebuilt(content: bytes, form: Encrypted = MIME, *, answers: bool = False) -> bytes:
     found = read(content, form)
-    fields = inside.opened_fields(OUTER.fields, found, answers=answers)
+    fields = opened_content.opened_fields(OUTER.fields, found, answers=answers)
     return b"".join(one.line for one in fields) + b"\r\n" + bytes(found.body)
 
 
@@ -96,8 +96,8 @@ def test_line_ends_become_crlf(end: bytes) -> None:
 
 
 def test_what_cannot_be_sent_on_stays_closed() -> None:
-    assert inside.read(b"Content-Type: text/plain\r\n\r\na\0b", MIME, OUTER) is Reason.DAMAGED
-    assert inside.read(b"X: y\r\n" * 200_000, MIME, OUTER) is Reason.DAMAGED
+    assert opened_content.read(b"Content-Type: text/plain\r\n\r\na\0b", MIME, OUTER) is Reason.DAMAGED
+    assert opened_content.read(b"X: y\r\n" * 200_000, MIME, OUTER) is Reason.DAMAGED
 
 
 def test_a_subject_inside_cannot_break_the_header() -> None:
@@ -144,6 +144,6 @@ def test_without_a_header_inside_it_is_a_plain_text() -> None:
 
 def test_encrypted_again_is_mixed() -> None:
     again = b"Content-Type: multipart/encrypted; boundary=c\r\n\r\n--c--\r\n"
-    assert inside.read(again, MIME, OUTER) is Reason.MIXED
+    assert opened_content.read(again, MIME, OUTER) is Reason.MIXED
     block = b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\n=\r\n-----END PGP MESSAGE-----\r\n"
-    assert inside.read(block, MIME, OUTER) is Reason.MIXED
+    assert opened_content.read(block, MIME, OUTER) is Reason.MIXED
