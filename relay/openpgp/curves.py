@@ -29,7 +29,7 @@ def is_on_its_curve(body: bytes) -> bool:
     """False for a version 4 ECDH key that is no point of the curve it names; of others nothing is said."""
     if body[:1] != b"\x04" or body[_MATERIAL - 1 : _MATERIAL] != bytes([_ECDH]):
         return True
-    size = body[_MATERIAL]
+    size = next(iter(body[_MATERIAL:]), 0)
     oid = body[_MATERIAL + 1 : _MATERIAL + 1 + size]
     at = _MATERIAL + 1 + size
     octets = (int.from_bytes(body[at : at + 2], "big") + 7) // 8

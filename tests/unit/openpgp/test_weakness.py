@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from lab.certificates import make_certificates, split
+from lab.forge import BINDING, CERTIFICATION, CERTIFIES_AND_SIGNS, ENCRYPTS, SHA1, Key, Signed
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.mail import packets
@@ -86,3 +87,21 @@ def test_a_subkey_s_binding_is_not_taken_for_the_primary_s(certificate: bytes) -
 def test_version_3_signatures_are_read() -> None:
     data = octets(CERTS / "rpgp-interop" / "pgp-6-5-001.asc")
     assert "SHA-1 self-signature" in weaknesses(data, components(data, "dsa1024"))
+
+
+def test_a_key_that_does_not_say_what_it_is_for_has_no_key_flags() -> None:
+    """GnuPG takes it by its algorithm, Sequoia does not."""
+    key = Key()
+    named = key.primary + key.user_id("<a@x.example>", Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS))
+    silent, said = (named + key.subkey(key.created, Signed(BINDING, key.created, flags)) for flags in (0, ENCRYPTS))
+    assert (weaknesses(silent, components(silent)), weaknesses(said, components(said))) == (("no key flags",), ())
+
+
+def test_a_better_signature_that_has_ended_does_not_count() -> None:
+    key = Key()
+    weak = Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS, digest=SHA1)
+    ended = Signed(CERTIFICATION, key.created, CERTIFIES_AND_SIGNS, lasts=10)
+    certificate = key.primary + key.user_id("<a@x.example>", weak) + key.user_id("<b@x.example>", ended)
+    found = components(certificate)
+    assert weaknesses(certificate, found, key.created + 5) == ()
+    assert weaknesses(certificate, found, key.created + 15) == ("SHA-1 self-signature",)
