@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
+from lab.generated_certificates import SEED, generated
 from lab.shared import CERTS
 from lab.slapd import PEOPLE, Slapd, person_entry
 from lab.wkd import WkdServer, asking
@@ -14,10 +17,11 @@ from lab.wkd import WkdServer, asking
 from relay.keys.ldap.server import Server
 from relay.keys.ldap.source import Ldap
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
+from relay.keys.narrowing import bounded, narrow
 from relay.keys.wkd.fetcher import Fetcher
 from relay.keys.wkd.port import Settings
 from relay.keys.wkd.source import Wkd
-from relay.model import Address, Lookup, Origin, Unusable, Why
+from relay.model import Address, Certificate, Lookup, Origin, Unusable, Why
 from relay.model.wkd_location import hashed
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.store import Store
@@ -86,3 +90,25 @@ async def test_nor_is_it_milder_once_it_was_merged_with_what_the_store_has(tmp_p
         (entry,) = await store.certificates.by_address(HAL)
         assert len(entry.certificate.addresses) == 2
         assert entry.certificate.unusable(time.time(), HAL) is Why.EXPIRED
+
+
+async def test_no_generated_certificate_is_milder_once_it_is_cut_down_or_merged(
+    record_property: Callable[[str, object], None],
+) -> None:
+    chance, examiner = Random(SEED), GnuPGExaminer()  # noqa: S311  a test
+    read = await examiner.examine([generated(chance) for _ in range(50)])
+    wholes = [one for one in read if isinstance(one, Certificate)]
+    counted: Counter[str] = Counter()
+    for address in sorted({a for one in wholes for a in one.shown_addresses}, key=str):
+        shown = [one for one in wholes if address in one.shown_addresses]
+        for whole, cut in zip(shown, await narrow(shown, address, examiner), strict=True):
+            usable = whole.unusable(time.time(), address) is None
+            counted["usable as a whole"] += usable
+            if isinstance(cut, Certificate):
+                counted["cut down"] += 1
+                assert usable or cut.unusable(time.time(), address) is not None
+                merged = await examiner.merge(cut.data, whole.data)
+                assert isinstance(merged, Certificate)
+                assert usable or bounded(merged, cut).unusable(time.time(), address) is not None
+    assert counted["usable as a whole"] > 10
+    record_property("counted", f"{len(wholes)} certificates: {dict(counted)}")
