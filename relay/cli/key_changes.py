@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
 
 from relay.admin import trace as tracing
 from relay.cli.batches import in_batches
@@ -14,6 +15,8 @@ from relay.config import Config
 from relay.model.key_change import KeyChange
 from relay.store import Selection, Store
 
+KINDS = ("csv", "json")
+"""Of files."""
 _COLUMNS = (
     Column("time"),
     Column("address", least=20),
@@ -40,6 +43,20 @@ def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json:
             complain("no row of the trace is like that")
 
     with_store(config, showing)
+
+
+def export(config: Config, wanted: Selection, kind: str, actor: str) -> None:
+    """The file, on standard output."""
+    from relay.admin import record_export  # noqa: PLC0415  loads the engines
+
+    async def exporting(store: Store) -> None:
+        bounded = replace(wanted, newest=wanted.newest or record_export.MOST)
+        if kind == "csv":
+            sys.stdout.write(await record_export.as_csv(store, bounded))
+        else:
+            sys.stdout.write(await record_export.as_signed(config, store, bounded, actor) + "\n")
+
+    with_store(config, exporting)
 
 
 def _object(change: KeyChange) -> dict[str, object]:

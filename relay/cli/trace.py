@@ -92,6 +92,9 @@ def trace(  # noqa: PLR0913  each is an option
     incoming: Incoming = False,
     outgoing: Outgoing = False,
     keys: Keys = False,
+    export: Annotated[
+        str, typer.Option(metavar="KIND", help="With --keys: a file of the changes; csv, or json (signed).")
+    ] = "",
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -122,7 +125,10 @@ def trace(  # noqa: PLR0913  each is an option
         keys=keys,
     )
     look = Look.of(full=full, utc=utc)
-    if keys:
+    if export:
+        one_of("--export", export, key_changes.KINDS)
+        key_changes.export(config, replace(wanted, keys=True), export, context_of(context).actor)
+    elif keys:
         key_changes.show(config, wanted, look, whole=full, as_json=as_json)
     elif summary:
         with_store(config, lambda store: _count(store, wanted, as_json=as_json))

@@ -51,6 +51,7 @@ ACTS: Mapping[str, Role] = {
     "messages": Role.READER,
     "message": Role.READER,
     "changes": Role.READER,
+    "export": Role.READER,
     "verify": Role.READER,
     "policy": Role.READER,
     "held": Role.DESK,

@@ -1,16 +1,18 @@
 """Pictures of every page of the console, from the running program: `python -m lab.console_pictures FOLDER`.
 
-With invented mails and keys, at 360 and 1440 pixels, light and dark, in both languages by turns.
+With invented mails and keys, at 360 and 1440 pixels, light and dark, in English and French.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lab.browser import browser
 from lab.certificates import make_keypair
@@ -24,70 +26,99 @@ if TYPE_CHECKING:  # only who makes pictures has it
     from playwright.sync_api import Browser
 
 WIDTHS = (360, 1440)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PEOPLE = ("dr.martin", "accueil", "laboratoire", "radiologie")
 OTHERS = ("cabinet.lefevre@ville.example", "dr.petit@clinique.example", "mairie@ville.example")
-HOW = (("encrypt", "everyone else", "key found: keyring"),) * 6 + (
-    ("clear", "inside the hospital", "the rule says never"),
-    ("hold", "marked confidential", "no source has a key"),
+HOW = (
+    *(("encrypt", "everyone else", "key found: keyring"),) * 18,
+    *(("clear", "inside the hospital", "the rule says never"),) * 4,
+    ("hold", "marked confidential", "no key is known"),
     ("refuse", "everyone else", "the key has expired"),
-    ("decrypt", "incoming", "decrypted"),
+    *(("decrypt", "incoming", "decrypted"),) * 3,
 )
+TALLEST = 2400
+"""Pixels of a picture: a list goes on below."""
+
+
+POLICY = [
+    {"name": "inside the hospital", "to": ["*@hopital.example"], "encrypt": "never"},
+    {"name": "marked confidential", "subject": "[confidentiel]", "encrypt": "required", "without_key": "hold"},
+    {"name": "the old laboratory", "to": ["*@labo-ancien.example"], "encrypt": "required"},
+    {"name": "everyone else", "encrypt": "preferred"},
+]
 
 
 def main(folder: Path) -> None:
-    """Write one picture a page, width and scheme."""
+    """Write one picture a page, width, scheme and language."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Relay() as relay, Console(relay) as console:
+    with Relay({"policy": POLICY}) as relay, Console(relay) as console:
         fill(relay)
         anne = console.logged_in("anne", "admin")
         console.invite("bruno", "desk")
+        relay.start()
         with browser() as started:
-            _pictures(started, anne, console.port, folder)
+            for language in ("en", "fr"):
+                _pictures(started, anne, console, folder, language)
 
 
-def _pictures(started: Browser, anne: Visitor, port: int, folder: Path) -> None:
+def _pictures(started: Browser, anne: Visitor, console: Console, folder: Path, language: str) -> None:
     shown = [(name, path) for name, path, _ in PAGES]
     shown += [
         ("message", "/messages/ID00001"),
         ("login", "/login"),
+        ("key", f"/keys/{_fingerprint(console.relay)}"),
+        ("verified", "/audit?verify=1"),
         ("explained", f"/explain?from=dr.martin@hopital.example&to={OTHERS[0]}"),
     ]
-    for number, (name, path) in enumerate(shown):
-        _picture(started, anne, f"http://127.0.0.1:{port}{path}", folder / f"console-{name}", number)
+    for name, path in shown:
+        url = f"http://127.0.0.1:{console.port}{path}{'&' if '?' in path else '?'}lang={language}"
+        _picture(started, {} if name == "login" else anne.cookies, url, folder / f"console-{name}-{language}")
 
 
-def _picture(started: Browser, visitor: Visitor, url: str, file: Path, number: int) -> None:
+def _picture(started: Browser, cookies: Mapping[str, str], url: str, file: Path) -> None:
     for width in WIDTHS:
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             context = started.new_context(
                 viewport={"width": width, "height": 900},
-                color_scheme="dark" if scheme == "dark" else "light",
-                locale=("fr-FR", "en-GB")[number % 2],
-                extra_http_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())},
+                color_scheme=scheme,
+                extra_http_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
             )
             page = context.new_page()
             page.goto(url)
-            page.screenshot(path=f"{file}-{width}-{scheme}.png", full_page=True)
+            tall = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
+            page.set_viewport_size({"width": width, "height": max(900, tall)})
+            page.screenshot(path=f"{file}-{width}-{scheme}.png")
             context.close()
 
 
+def _fingerprint(relay: Relay) -> str:
+    """Of the first key."""
+    found = json.loads(relay.run("keys", "list", "--json").stdout.splitlines()[0])
+    return str((found[0] if isinstance(found, list) else found)["fingerprint"])
+
+
 def fill(relay: Relay) -> None:
-    """Two keys, one that is proposed, and the decisions of a day."""
+    """Keys, one of which ends soon and one of which is bound, two that are proposed, and the decisions of a day."""
     for address in OTHERS[:2]:
         relay.run("keys", "import", "-", content=make_keypair(f"<{address}>").public)
+    gateway = make_keypair("Passerelle <passerelle@clinique.example>")
+    relay.run("keys", "import", "-", content=gateway.public)
+    relay.run("keys", "bind", "*@clinique.example", gateway.fingerprint)
     asyncio.run(_filled(relay))
 
 
 async def _filled(relay: Relay) -> None:
     chosen = random.Random(7)  # noqa: S311  invented mails
-    pair = make_keypair(f"Mairie <{OTHERS[2]}>")
-    relay.run("keys", "import", "-", content=pair.public)
+    pairs = [make_keypair(f"Mairie <{OTHERS[2]}>"), make_keypair(f"Cabinet Lefèvre <{OTHERS[0]}>")]
+    for pair in pairs:
+        relay.run("keys", "import", "-", content=pair.public)
     async with await Store.open(relay.keyring / "store.db") as store:
         await store.trace.write([_row(number, chosen) for number in range(240, 0, -1)])
-        (entry,) = await store.certificates.search(pair.fingerprint)
-        await store.certificates.remove(pair.fingerprint, actor="cli:root")
-        proposed = Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)
-        await store.certificates.upsert([proposed])
+        for pair in pairs:
+            (entry,) = await store.certificates.search(pair.fingerprint)
+            await store.certificates.remove(pair.fingerprint, actor="cli:root")
+            proposed = Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)
+            await store.certificates.upsert([proposed])
 
 
 def _row(number: int, chosen: random.Random) -> Record:

@@ -20,6 +20,7 @@ ACTS: Mapping[str, Act] = {
     "messages": Act("trace", mails.messages),
     "message": Act("trace", mails.message),
     "changes": Act("trace", record.changes),
+    "export": Act("trace", record.export),
     "verify": Act("trace", record.verify),
     "policy": Act("config show", policy.rules),
     "held": Act("held", mails.waiting),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from relay.admin import trace
+from relay.admin import record_export, trace
 from relay.admin.acts.site import MOST, Arguments, Json, Site
 from relay.model.key_change import KeyChange
 from relay.store import Selection
@@ -15,6 +15,14 @@ async def changes(site: Site, given: Arguments) -> Json:
     del given
     rows = [record async for record in trace.rows(site.store, Selection(keys=True, newest=MOST))]
     return {"rows": [asdict(KeyChange.of(record)) for record in reversed(rows)]}
+
+
+async def export(site: Site, given: Arguments) -> Json:
+    """The same as the text of a file: `kind` is csv or json (signed)."""
+    rows = Selection(keys=True, newest=record_export.MOST)
+    if given.get("kind") == "csv":
+        return {"text": await record_export.as_csv(site.store, rows)}
+    return {"text": await record_export.as_signed(site.config, site.store, rows, site.actor)}
 
 
 async def verify(site: Site, given: Arguments) -> Json:

@@ -1,4 +1,4 @@
-"""Bars of decisions as SVG, stacked by action. Text only in the table beneath the picture, for who does not see it."""
+"""Bars of decisions as SVG, stacked by action. A bar says its sum where one points at it; a table has all of it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ ORDER = ("encrypt", "pass", "decrypt", "verify", "pickup", "clear", "hold", "def
 WIDTH, HEIGHT, GAP = 640, 140, 3
 
 
-def bars(counts: Sequence[Mapping[str, int]], label: str) -> str:
-    """One bar an entry; each action has the class `a-NAME`, which the stylesheet colours. `label` must be escaped."""
+def bars(counts: Sequence[Mapping[str, int]], label: str, times: Sequence[str]) -> str:
+    """One bar an entry; each action has the class `a-NAME`, which the stylesheet colours. Texts must be escaped."""
     most = max((sum(each.values()) for each in counts), default=0) or 1
     step = WIDTH / max(1, len(counts))
-    rects = [
-        f'<rect class="a-{action}" x="{at * step + GAP / 2:.1f}" y="{HEIGHT - (under + here) * HEIGHT / most:.1f}" '
-        f'width="{step - GAP:.1f}" height="{here * HEIGHT / most:.1f}"/>'
+    drawn = [
+        f"<g><title>{times[at]}: {sum(each.values())}</title>{_bar(each, at * step, step, most)}</g>"
         for at, each in enumerate(counts)
-        for action, here, under in _stacked(each)
     ]
-    inside = "".join(rects)
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" '
-        f'preserveAspectRatio="none">{inside}</svg>'
+        f'preserveAspectRatio="none">{"".join(drawn)}</svg>'
+    )
+
+
+def _bar(counts: Mapping[str, int], left: float, step: float, most: int) -> str:
+    return "".join(
+        f'<rect class="a-{action}" x="{left + GAP / 2:.1f}" y="{HEIGHT - (under + here) * HEIGHT / most:.1f}" '
+        f'width="{step - GAP:.1f}" height="{here * HEIGHT / most:.1f}"/>'
+        for action, here, under in _stacked(counts)
     )
 
 

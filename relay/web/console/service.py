@@ -23,7 +23,6 @@ from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.enrolment import Enrolment
 from relay.web.console.login import Login
 from relay.web.console.oidc import Oidc
-from relay.web.console.pages import Pages
 from relay.web.console.passkeys import Passkeys
 from relay.web.console.provider import Provider
 from relay.web.console.relay_link import RelayLink
@@ -76,7 +75,7 @@ async def _site(config: Config, opened: AsyncExitStack) -> Routes:
     passkeys = Passkeys(config.console.url) if ways.local and config.console.url else None
     shown = Ways(ways.local, ways.oidc is not None, ways.ldap is not None, passkeys is not None)
     login = Login(store, sessions, elsewhere, passkeys)
-    return build_site(Pages(link), login, Enrolment(sessions, passkeys, ways.local), shown)
+    return build_site(link, login, Enrolment(sessions, passkeys, ways.local), shown)
 
 
 def _oidc(config: Config, opened: AsyncExitStack) -> Oidc | None:

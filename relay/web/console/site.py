@@ -7,17 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from relay.model.console import ACTS
 from relay.web.console import sessions
 from relay.web.console.enrolment import Enrolment
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
-from relay.web.console.pages import Pages, Visit
-from relay.web.console.relay_link import LinkError
+from relay.web.console.pages import FORMS, SHOWN, TAKEN, Show, Shown, changed
+from relay.web.console.relay_link import LinkError, RelayLink
 from relay.web.console.sessions import LoggedIn
 from relay.web.console.texts import TEXTS
 from relay.web.console.view import View, Ways, static
+from relay.web.console.visit import Visit
+from relay.web.http.forms import form
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
-from relay.web.http.routes import Route, Routes, route
+from relay.web.http.routes import Routes, route
 from relay.web.pages.languages import chosen
 
 LANGUAGE = "language"
@@ -26,17 +29,22 @@ _STATIC = {
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "passkey.js": "text/javascript; charset=utf-8",
+    "htmx/htmx.min.js": "text/javascript; charset=utf-8",
+    "licences.txt": "text/plain; charset=utf-8",
 }
 
-Show = Callable[[Visit], Awaitable[Answer]]
-Change = Callable[[Visit, Mapping[str, str]], Awaitable[Answer]]
+LARGEST = (1 << 20) + (1 << 16)
+"""Octets of a form: a file of keys, and what stands around it."""
+
+Fields = Mapping[str, bytes]
+Change = Callable[[Visit, Fields], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """Puts session, role and form in front of the pages."""
 
-    pages: Pages
+    link: RelayLink
     login: Login
     enrolment: Enrolment
     sessions: sessions.Sessions
@@ -44,36 +52,27 @@ class Site:
 
     def routes(self) -> Routes:
         """Every path that there is."""
-        pages = self.pages
-        shown: list[tuple[re.Pattern[str], str, Show]] = [
-            (re.compile(r"/"), "figures", pages.today),
-            (re.compile(r"/messages"), "messages", pages.messages),
-            (re.compile(r"/messages/(?P<id>[0-9A-Za-z]{1,40})"), "message", pages.message),
-            (re.compile(r"/held"), "held", pages.held),
-            (re.compile(r"/keys"), "keys", pages.keys),
-            (re.compile(r"/keys/(?P<fingerprint>[0-9A-F]{16,64})"), "key", pages.key),
-            (re.compile(r"/explain"), "explain", pages.explain),
-            (re.compile(r"/sources"), "sources", pages.sources),
-            (re.compile(r"/audit"), "changes", pages.audit),
-        ]
         return Routes(
             [
-                *(route(path, GET=self._shown(act, show)) for path, act, show in shown),
-                self._both(re.compile(r"/proposals"), "proposals", pages.proposals, pages.decide),
-                self._both(re.compile(r"/users"), "users", pages.users, pages.user),
+                *(route(each.path, **self._handlers(each)) for each in SHOWN),
                 route(re.compile(r"/login"), GET=self._login, POST=_linked(self._log_in)),
                 route(re.compile(r"/login/passkey"), POST=_linked(self._by_passkey)),
                 route(re.compile(r"/login/oidc"), GET=self._to_provider),
                 route(re.compile(r"/login/oidc/back"), GET=_linked(self._from_provider)),
                 route(re.compile(r"/logout"), POST=_linked(self._log_out)),
                 route(re.compile(rf"/enrol/{_TOKEN}"), GET=_linked(self._enrolment), POST=_linked(self._enrol)),
-                route(re.compile(r"/static/(?P<name>[a-z.]{1,40})"), GET=_file),
+                route(re.compile(r"/static/(?P<name>[a-z./]{1,40})"), GET=_file),
                 route(re.compile(r"/healthz"), GET=_healthy),
             ]
         )
 
-    def _both(self, path: re.Pattern[str], act: str, show: Show, change: Change) -> Route:
-        return route(path, GET=self._shown(act, show), POST=self._changed(act, change))
+    def _handlers(self, page: Shown) -> dict[str, Handler]:
+        handlers = {"GET": self._shown(page.act, page.show)}
+        if page.path.pattern in FORMS:
+            handlers["POST"] = self._posted(lambda form: _text(form, "act"), _changed)
+        if page.path.pattern == TAKEN[0]:
+            handlers["POST"] = self._posted(lambda _form: TAKEN[1], TAKEN[2])
+        return handlers
 
     def _shown(self, act: str, show: Show) -> Handler:
         async def handler(request: Request) -> Answer:
@@ -84,14 +83,16 @@ class Site:
 
         return _linked(handler)
 
-    def _changed(self, act: str, change: Change) -> Handler:
+    def _posted(self, act_of: Callable[[Fields], str], change: Change) -> Handler:
         async def handler(request: Request) -> Answer:
             session = await self.sessions.of(request)
             if session is None:
                 raise Refusal(HTTPStatus.FORBIDDEN)
-            form = await form_of(request)
-            sessions.assure_form(request, session, form)
-            return await self._guarded(request, session, act, lambda visit: change(visit, form))
+            fields = await form(request, LARGEST)
+            sessions.assure_form(request, session, {sessions.CSRF: _text(fields, sessions.CSRF)})
+            if (act := act_of(fields)) not in ACTS:
+                raise Refusal(HTTPStatus.BAD_REQUEST)
+            return await self._guarded(request, session, act, lambda visit: change(visit, fields))
 
         return _linked(handler)
 
@@ -99,7 +100,7 @@ class Site:
         view = View(_language(request), request.path, session.person, session.csrf)
         if not session.person.may(act):
             return view.page("error", HTTPStatus.FORBIDDEN, message=TEXTS[view.language]["error.403"])
-        return _remembering(request, await show(Visit(request, view, session.person)))
+        return _remembering(request, await show(Visit(request, view, session.person, self.link)))
 
     async def _login(self, request: Request) -> Answer:
         return _remembering(request, self._bare(request).page("login", wrong=False))
@@ -133,9 +134,9 @@ class Site:
         return replace(_bare(request), ways=self.ways)
 
 
-def build_site(pages: Pages, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
+def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
     """Everything that a visitor may ask."""
-    return Site(pages, login, enrolment, login.sessions, ways).routes()
+    return Site(link, login, enrolment, login.sessions, ways).routes()
 
 
 def _linked(handler: Handler) -> Handler:
@@ -149,6 +150,14 @@ def _linked(handler: Handler) -> Handler:
             return view.page("error", HTTPStatus.SERVICE_UNAVAILABLE, message=TEXTS[view.language]["error.503"])
 
     return guarded
+
+
+async def _changed(visit: Visit, fields: Fields) -> Answer:
+    return await changed(visit, {name: _text(fields, name) for name in fields})
+
+
+def _text(fields: Fields, name: str) -> str:
+    return fields.get(name, b"").decode("utf-8", "replace")
 
 
 async def _file(request: Request) -> Answer:

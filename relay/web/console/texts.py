@@ -1,8 +1,10 @@
-"""The console's texts, in English and French. Both have the same keys, which a test holds."""
+"""The console's texts, in English and French: of logging in here, of pages in `words`. A test compares them."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from importlib.resources import files
 
 _EN = {
     "title": "Mail encryption",
@@ -45,7 +47,6 @@ _EN = {
     "today.held": "Waiting for a key",
     "today.expiring": "Keys that end within 30 days",
     "today.none": "No mail in this period.",
-    "today.rules": "By rule and domain",
     "action.encrypt": "encrypted",
     "action.pass": "encrypted already",
     "action.clear": "in cleartext by rule",
@@ -61,16 +62,12 @@ _EN = {
     "action": "Decision",
     "rule": "Rule",
     "reason": "Reason",
-    "reply": "Answer",
     "id": "Id",
-    "domain": "Domain",
     "mails": "Mails",
     "since": "Since",
     "until": "Until",
     "queue": "Queue id",
     "direction": "Direction",
-    "direction.in": "in",
-    "direction.out": "out",
     "search": "Search",
     "messages.help": "An address, an id, a queue id or a Message-ID",
     "messages.none": "No mail of the audit trail fits.",
@@ -97,8 +94,6 @@ _EN = {
     "proposals.no.old": "No key is in use for these addresses.",
     "approve": "Approve",
     "reject": "Reject",
-    "approved": "The key is used from now on.",
-    "rejected": "The key was taken out.",
     "explain.help": "What would happen to an ordinary mail without subject. Nothing is sent.",
     "explain.passed": "Rules that do not match",
     "explain.sources": "Sources asked",
@@ -115,7 +110,6 @@ _EN = {
     "old": "Old key",
     "new": "New key",
     "address": "Address",
-    "users.none": "Nobody may log in yet: pgp-relay console user add NAME --role admin",
     "role": "Role",
     "role.reader": "reader",
     "role.desk": "service desk",
@@ -124,11 +118,9 @@ _EN = {
     "enabled": "enabled",
     "disabled": "disabled",
     "not.enrolled": "not enrolled",
-    "change": "Change",
     "disable": "Disable",
     "enable": "Enable",
     "error.403": "Your role does not open this page.",
-    "error.404": "There is no such page.",
     "error.503": "The relay's side of the console does not answer: systemctl status pgp-relay-control",
     "language": "Français",
 }
@@ -176,7 +168,6 @@ _FR = {
     "today.held": "En attente d'une clé",
     "today.expiring": "Clés qui expirent dans les 30 jours",
     "today.none": "Aucun courriel sur cette période.",
-    "today.rules": "Par règle et par domaine",
     "action.encrypt": "chiffrés",
     "action.pass": "déjà chiffrés",
     "action.clear": "en clair selon une règle",
@@ -192,16 +183,12 @@ _FR = {
     "action": "Décision",
     "rule": "Règle",
     "reason": "Motif",
-    "reply": "Réponse",
     "id": "Identifiant",
-    "domain": "Domaine",
     "mails": "Courriels",
     "since": "Depuis",
     "until": "Jusqu'à",
     "queue": "Identifiant de file",
     "direction": "Sens",
-    "direction.in": "entrant",
-    "direction.out": "sortant",
     "search": "Chercher",
     "messages.help": "Une adresse, un identifiant, un identifiant de file ou un Message-ID",
     "messages.none": "Aucun courriel du journal d'audit ne correspond.",
@@ -229,8 +216,6 @@ _FR = {
     "proposals.no.old": "Aucune clé n'est utilisée pour ces adresses.",
     "approve": "Approuver",
     "reject": "Rejeter",
-    "approved": "La clé est utilisée à partir de maintenant.",
-    "rejected": "La clé a été retirée.",
     "explain.help": "Ce qui arriverait à un courriel ordinaire sans objet. Rien n'est envoyé.",
     "explain.passed": "Règles qui ne s'appliquent pas",
     "explain.sources": "Sources interrogées",
@@ -247,7 +232,6 @@ _FR = {
     "old": "Ancienne clé",
     "new": "Nouvelle clé",
     "address": "Adresse",
-    "users.none": "Personne ne peut encore se connecter\u00a0: pgp-relay console user add NOM --role admin",
     "role": "Rôle",
     "role.reader": "lecture",
     "role.desk": "centre de services",
@@ -256,12 +240,16 @@ _FR = {
     "enabled": "actif",
     "disabled": "désactivé",
     "not.enrolled": "non inscrit",
-    "change": "Modifier",
     "disable": "Désactiver",
     "enable": "Activer",
     "error.403": "Votre rôle n'ouvre pas cette page.",
-    "error.404": "Cette page n'existe pas.",
     "error.503": "Le côté relais de la console ne répond pas\u00a0: systemctl status pgp-relay-control",
     "language": "English",
 }
-TEXTS: Mapping[str, Mapping[str, str]] = {"en": _EN, "fr": _FR}
+
+
+def _pages(language: str) -> Mapping[str, str]:
+    return tomllib.loads(files("relay.web.console").joinpath("words", f"{language}.toml").read_text("utf-8"))
+
+
+TEXTS: Mapping[str, Mapping[str, str]] = {"en": {**_EN, **_pages("en")}, "fr": {**_FR, **_pages("fr")}}

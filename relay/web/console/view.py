@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from relay.model import fingerprint_words
 from relay.model.console import Person
+from relay.web.console import fingerprint_picture
+from relay.web.console.reasons import reason
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
 from relay.web.pages.languages import LANGUAGES
@@ -19,16 +23,18 @@ from relay.web.pages.languages import LANGUAGES
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-SCRIPTED = frozenset({"enrol", "passkey"})
-"""Templates with a script of ours, which speaks to the authenticator."""
-WITH_SCRIPT = f"{POLICY}; script-src 'self'"
+SCRIPTED = frozenset({"enrol", "passkey", "keys"})
+"""Templates with a script: ours speaks to the authenticator, htmx asks for keys as one types."""
+WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
 PAGES = (
     ("today", "/", "figures"),
     ("messages", "/messages", "messages"),
     ("held", "/held", "held"),
     ("keys", "/keys", "keys"),
     ("proposals", "/proposals", "proposals"),
+    ("bindings", "/bindings", "bindings"),
     ("explain", "/explain", "explain"),
+    ("policy", "/policy", "policy"),
     ("sources", "/sources", "sources"),
     ("audit", "/audit", "changes"),
     ("users", "/users", "users"),
@@ -71,9 +77,7 @@ class View:
                 person=self.person,
                 csrf=self.csrf,
                 ways=self.ways,
-                menu=[
-                    (words[f"nav.{name}"], path) for name, path, act in PAGES if self.person and self.person.may(act)
-                ],
+                menu=[(name, path) for name, path, act in PAGES if self.person and self.person.may(act)],
             )
         )
         policy = WITH_SCRIPT if template in SCRIPTED else POLICY
@@ -102,12 +106,32 @@ def fingerprint(text: str) -> str:
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
+def size(octets: int) -> str:
+    """Rounded up."""
+    return f"{math.ceil(octets / 1024)}\xa0KiB" if octets < 1 << 20 else f"{octets / (1 << 20):.1f}\xa0MiB"
+
+
+def words(fingerprint: str, language: str) -> list[str]:
+    """The fingerprint in lines of words of the visitor's language."""
+    return fingerprint_words.words(fingerprint, "fr" if language == "fr" else "en")
+
+
+def drawn(fingerprint: str) -> Markup:
+    """The fingerprint as a picture."""
+    return Markup(fingerprint_picture.picture(fingerprint))  # noqa: S704  made of numbers
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("relay.web.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("relay.web.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "fingerprint": fingerprint}
+    shown = {"moment": moment, "fingerprint": fingerprint, "size": size, "words": words, "drawn": drawn}
+    made.filters |= {**shown, "reason": reason}
     return made
 
 

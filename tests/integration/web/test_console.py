@@ -21,6 +21,7 @@ from relay.model.console import ACTS, Role
 from relay.store import Store
 from relay.web.console.view import PAGES
 
+HTMX = '<script src="/static/htmx/htmx.min.js" defer></script>'
 EVIL = '"><script>alert(1)</script>'
 RULE = f"rule {EVIL}"
 
@@ -170,7 +171,7 @@ def test_an_approval_is_a_row_of_the_hash_chain_with_the_person(site: Console, p
     keys = people["keys"]
     assert "carol@ville.example" in keys.get("/proposals").text
     assert keys.post("/proposals", {"act": "approve", "fingerprint": fingerprint}).headers["Location"] == (
-        "/proposals?done=approved"
+        "/proposals?done=approve"
     )
     assert "carol@ville.example" not in keys.get("/proposals").text
     rows = [json.loads(line) for line in site.relay.run("trace", "--keys", "--json").stdout.splitlines()]
@@ -186,14 +187,15 @@ def test_what_people_write_is_text_on_every_page(site: Console, people: dict[str
     paths = [path for _, path, _ in PAGES]
     paths += [
         "/messages/ID00001",
-        "/messages?q=bob@ville.example",
-        "/messages?q=%3Cscript%3E",
-        "/keys?q=%22%3E%3Cscript%3E",
+        "/messages?text=bob@ville.example",
+        "/messages?text=%3Cscript%3E&since=%22%3E%3Cscript",
+        "/keys?text=%22%3E%3Cscript%3E",
+        "/bindings?key=%22%3E%3Cscript%3E",
     ]
     paths += ["/explain?from=%22%3E%3Cscript%3E@x.example&to=%3Cscript%3Ealert(1)%3C/script%3E"]
     for path in paths:
         text = people["admin"].get(path).text
-        assert "<script" not in text, path
+        assert "<script" not in text.replace(HTMX, ""), path
         assert not re.search(r"<[a-z]+[^>]*\son[a-z]+=", text), path
     assert html.escape(RULE) in people["admin"].get("/messages").text.replace("&#34;", "&quot;")
 
@@ -212,7 +214,7 @@ def test_what_people_write_is_text_on_every_page(site: Console, people: dict[str
     ],
 )
 def test_a_mail_is_found_by_whatever_names_it(people: dict[str, Visitor], text: str, found: int) -> None:
-    page = people["desk"].get(f"/messages?q={text.replace('<', '%3C').replace('>', '%3E').replace(' ', '+')}")
+    page = people["desk"].get(f"/messages?text={text.replace('<', '%3C').replace('>', '%3E').replace(' ', '+')}")
     assert page.text.count('href="/messages/ID') == found
 
 
@@ -230,7 +232,9 @@ def test_every_page_forbids_what_it_does_not_need(people: dict[str, Visitor]) ->
     headers = people["admin"].get("/").headers
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "script-src" not in headers["Content-Security-Policy"]
-    assert "unsafe-inline" not in headers["Content-Security-Policy"]
+    assert "script-src 'self'" in people["admin"].get("/keys").headers["Content-Security-Policy"], "htmx"
+    assert "unsafe" not in people["admin"].get("/keys").headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "no-store"
 
@@ -249,10 +253,9 @@ def test_without_the_relays_side_a_page_says_so_and_it_comes_back(site: Console,
 def test_what_a_page_does_a_command_does() -> None:
     known = {path.removeprefix("pgp-relay ") for path, _ in commands()}
     assert {act.command for act in DONE.values()} <= known
-    assert DONE.keys() <= ACTS.keys()
 
 
 def test_no_log_names_a_mail_or_a_person(site: Console, people: dict[str, Visitor]) -> None:
-    people["desk"].get("/messages?q=bob@ville.example")
+    people["desk"].get("/messages?text=bob@ville.example")
     assert "bob@" not in site.log
     assert "desk1" not in site.log

@@ -61,7 +61,7 @@ def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, an
         assert "second person" in anne.post("/proposals", form).text
         assert waits(site, fingerprint)
     bruno.get("/proposals")
-    assert bruno.post("/proposals", form).headers["Location"] == "/proposals?done=approved"
+    assert bruno.post("/proposals", form).headers["Location"] == "/proposals?done=approve"
     assert not waits(site, fingerprint)
     assert rows(site, f"approve {fingerprint}") == [
         ("console:anne", "waits for a second person"),

@@ -10,17 +10,25 @@ from pathlib import Path
 import pyotp
 import pytest
 
+from relay.admin.acts import ACTS as DONE
 from relay.config.console import Login as Ways
+from relay.model.certificate import Why
 from relay.model.console import ACTS, Person, Role
+from relay.model.doubt import Doubt
 from relay.model.endpoint import HttpPlace
+from relay.model.pickup import Obstacle
+from relay.policy.decide import NEVER, NOT_LOOKED_UP
 from relay.store.console import ATTEMPT, IDLE, LONGEST, ConsoleStore, Secrets, Session
 from relay.web.console import charts, credentials
 from relay.web.console.elsewhere import Elsewhere
+from relay.web.console.fingerprint_picture import picture
 from relay.web.console.login import Login
+from relay.web.console.pages import FORMS, SHOWN, TAKEN
+from relay.web.console.reasons import reason
 from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
-from relay.web.console.view import View
+from relay.web.console.view import PAGES, View
 from relay.web.http.messages import Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
@@ -31,11 +39,61 @@ def test_both_languages_have_the_same_texts() -> None:
     assert all(text.strip() for texts in TEXTS.values() for text in texts.values())
 
 
+def sources() -> str:
+    """Of pages, and of what shows them."""
+    modules = [path for path in TEMPLATES.parent.glob("*.py") if path.name != "texts.py"]
+    return "".join(path.read_text() for path in (*TEMPLATES.glob("*.html"), *modules))
+
+
 def test_every_text_that_a_page_names_is_there_and_pages_have_no_text_of_their_own() -> None:
     pages = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
-    assert set(re.findall(r't\["([a-z.]+)"\]', pages)) <= TEXTS["en"].keys()
+    lists = re.findall(r"m\.head\(\[(.*?)\]", pages)
+    heads = {name for names in lists for name in re.findall(r'"([a-z.]+)"', names)}
+    assert set(re.findall(r't\["([a-z.]+)"\]', pages)) | heads <= TEXTS["en"].keys()
     outside = re.sub(r"{[{%#].*?[}%#]}|<[^>]*>", " ", pages, flags=re.DOTALL)
     assert set(re.findall(r"[A-Za-z]{3,}", outside)) <= {"DKIM", "Message"}
+
+
+def test_every_text_is_shown_somewhere() -> None:
+    named = set(re.findall(r'"([a-z]+(?:\.[a-z0-9]+)*)"', sources()))
+    begun = tuple(re.findall(r'"([a-z.]+\.)" ~', sources()))
+    assert [key for key in TEXTS["en"] if key not in named and not key.startswith(begun)] == []
+
+
+def test_what_was_done_is_said_for_every_act_of_a_form() -> None:
+    assert {f"done.{act}" for form in FORMS.values() for act in form.acts} <= TEXTS["en"].keys()
+
+
+def test_pages_do_what_acts_do_and_nothing_else_and_each_act_is_on_a_page() -> None:
+    shown = {page.act for page in SHOWN} | {act for form in FORMS.values() for act in form.acts} | {TAKEN[1]}
+    within = set(re.findall(r'(?:ask|attempt)\("([a-z]+)"', sources()))
+    assert shown | within == DONE.keys() == ACTS.keys()
+    assert {path for _, path, _ in PAGES} <= {page.path.pattern for page in SHOWN}
+    assert {(path, act) for _, path, act in PAGES} <= {(page.path.pattern, page.act) for page in SHOWN}
+
+
+@pytest.mark.parametrize("said", [*Why, *Doubt, *Obstacle, NEVER, NOT_LOOKED_UP])
+def test_a_french_page_says_every_reason_in_french(said: str) -> None:
+    assert reason(said, "fr") != said
+    assert reason(said, "en") == said
+
+
+def test_a_reason_is_translated_with_what_stands_beside_it() -> None:
+    assert reason("key found: keyring", "fr") == "clé trouvée\u00a0: keyring"
+    assert reason(Doubt.LINES.beside(Why.NO_KEY), "fr") == (
+        "aucune clé n'est connue\u202f; il paraît chiffré, mais son base64 n'est pas en lignes pleines"
+    )
+    assert reason(f"{Why.NO_KEY}, {Obstacle.TOO_LARGE}", "fr") == (
+        "aucune clé n'est connue, et il est trop volumineux pour un retrait"
+    )
+    assert reason("what nobody wrote", "fr") == "what nobody wrote"
+
+
+def test_pictures_of_fingerprints_differ_and_stay_the_same() -> None:
+    drawn = [picture(f"{number:040X}") for number in range(200)]
+    assert len(set(drawn)) == 200
+    assert drawn[7] == picture(f"{7:040X}")
+    assert all(re.fullmatch(r"<svg [^>]*>(<rect [^<>]*/>)+</svg>", each) for each in drawn)
 
 
 def test_every_decision_has_a_word_and_a_colour() -> None:
@@ -46,9 +104,10 @@ def test_every_decision_has_a_word_and_a_colour() -> None:
 
 
 def test_bars_are_as_high_as_what_they_count() -> None:
-    drawn = charts.bars([{"encrypt": 3, "clear": 1}, {}, {"hold": 2}], "label")
+    drawn = charts.bars([{"encrypt": 3, "clear": 1}, {}, {"hold": 2}], "label", ["10:00", "11:00", "12:00"])
     heights = [float(height) for height in re.findall(r'height="([0-9.]+)"/>', drawn)]
     assert heights == [105.0, 35.0, 70.0]
+    assert re.findall(r"<title>([^<]*)</title>", drawn) == ["10:00: 4", "11:00: 0", "12:00: 2"]
     assert charts.totals([{"encrypt": 3, "clear": 1}, {"encrypt": 2}]) == [("encrypt", 5), ("clear", 1)]
 
 

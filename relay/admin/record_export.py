@@ -1,0 +1,89 @@
+"""The changes that people and the relay made, as a file: CSV for a table, or JSON with a signature over it.
+
+The signed file is one JSON object: `content`, a text that is JSON itself; `signature`, an armored OpenPGP signature
+over that text's octets; `signed_by`, a fingerprint. Without a key that signs the last two are null. `newest` in the
+content is the newest link of this node's hash chain, to be compared with the log. Raises `StoreError`, `EngineError`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from relay.admin import trace
+from relay.config import Config
+from relay.daemon.engines import passphrase
+from relay.mail.armor import enarmor
+from relay.model.key_change import KeyChange
+from relay.model.signer import Signer
+from relay.openpgp import signing
+from relay.openpgp.gnupg import GnuPG
+from relay.store import Selection, Store
+
+MOST = 20_000
+"""Changes of one file, the newest ones."""
+_COLUMNS = ("time", "actor", "address", "old", "new", "reason")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula where a text begins so; others choose addresses and names of rules."""
+
+
+async def as_csv(store: Store, wanted: Selection) -> str:
+    """With a line of names, times in UTC (RFC 4180)."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(_COLUMNS)
+    for change in await _changes(store, wanted):
+        rows.writerow(_plain(_object(change)[name] for name in _COLUMNS))
+    return text.getvalue()
+
+
+async def as_signed(config: Config, store: Store, wanted: Selection, actor: str) -> str:
+    """JSON, signed with the organisation's key, or with the one of `sign.default`."""
+    heads = [f"{name}:{number}" if name else str(number) for name, number in (await store.trace.last_numbers()).items()]
+    content = json.dumps(
+        {
+            "exported": _moment(time.time()),
+            "by": actor,
+            "newest": str(await store.trace.logged()),
+            "rows_of_chains": heads,
+            "changes": [_object(change) for change in await _changes(store, wanted)],
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+    fingerprint = await _signer(config, store)
+    signature = None
+    if fingerprint:
+        engine = GnuPG(config.keyring, config.deadlines.gpg, passphrase(config))
+        signature = enarmor(await engine.sign(content.encode(), Signer(fingerprint)), "SIGNATURE").decode("ascii")
+    return json.dumps(
+        {"content": content, "signature": signature, "signed_by": fingerprint or None}, ensure_ascii=False
+    )
+
+
+async def _signer(config: Config, store: Store) -> str:
+    """Its fingerprint; empty: there is none."""
+    if organisation := await store.own_keys.organisation():
+        return organisation
+    return await signing.resolve(config.keyring, config.sign.default) if config.sign.default else ""
+
+
+async def _changes(store: Store, wanted: Selection) -> list[KeyChange]:
+    return [KeyChange.of(record) async for record in trace.rows(store, wanted)]
+
+
+def _object(change: KeyChange) -> dict[str, str]:
+    return {**asdict(change), "time": _moment(change.time)}
+
+
+def _plain(texts: Iterable[str]) -> list[str]:
+    return [f"'{text}" if text.startswith(_FORMULA) else text for text in texts]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

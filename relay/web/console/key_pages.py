@@ -1,0 +1,50 @@
+"""Pages about correspondents' keys: searched, shown, imported, bound, approved."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from relay.web.console.visit import Visit
+from relay.web.http.messages import Answer
+
+
+async def keys(visit: Visit, fault: str = "") -> Answer:
+    """Search of keys; htmx asks for the rows alone as one types."""
+    text = visit.asked("text")
+    told = await visit.ask("keys", text=text)
+    typed = visit.request.headers.get("HX-Request") == "true"
+    status = HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK
+    return visit.page("keys_found" if typed else "keys", status, told=told, text=text, fault=fault)
+
+
+async def take(visit: Visit, form: Mapping[str, bytes]) -> Answer:
+    """POST /keys: import a file or what was pasted, or only say what that would do."""
+    octets = form.get("file", b"") or form.get("keys", b"")
+    data = base64.b64encode(octets).decode("ascii")
+    dry_run = b"1" if form.get("act") == b"try" else b""
+    told, fault = await visit.attempt("import", {"data": data, "dry_run": dry_run.decode()}, None)
+    if fault:
+        return await keys(visit, fault)
+    return visit.page("imported", told=told, dry_run=bool(dry_run))
+
+
+async def key(visit: Visit) -> Answer:
+    """One key in full."""
+    told, fault = await visit.attempt("key", {"fingerprint": visit.request.parts["fingerprint"]}, None)
+    return visit.page("key", HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK, told=told, fault=fault)
+
+
+async def bindings(visit: Visit, fault: str = "") -> Answer:
+    """Which keys all mail to an address or a domain is encrypted to."""
+    told = await visit.ask("bindings")
+    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
+    return visit.page("bindings", status, rows=told["rows"], fault=fault, chosen=visit.asked("key"))
+
+
+async def proposals(visit: Visit, fault: str = "") -> Answer:
+    """Keys that wait, each beside what it would replace."""
+    told = await visit.ask("proposals")
+    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
+    return visit.page("proposals", status, rows=told["rows"], fault=fault)

@@ -1,0 +1,75 @@
+"""Pages about mails: today, where one is, which wait, what would happen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from markupsafe import Markup, escape
+
+from relay.web.console import charts
+from relay.web.console.texts import TEXTS
+from relay.web.console.visit import Visit
+from relay.web.http.messages import Answer
+
+PERIODS = ("day", "week", "month")
+_EMPTY: dict[str, list[object]] = {"rows": []}
+
+
+async def today(visit: Visit) -> Answer:
+    """What left how, what waits, which keys end, what is out of order."""
+    period = visit.asked("period")
+    period = period if period in PERIODS else "day"
+    told = await visit.ask("figures", period=period)
+    health, _ = await visit.attempt("sources", {}, {"running": False, "status": {}, "nodes": []})
+    words = TEXTS[visit.view.language]
+    times = [_beginning(told, number, period) for number in range(len(told["bars"]))]
+    drawn = charts.bars(told["bars"], str(escape(words["today.how"])), [str(escape(each)) for each in times])
+    return visit.page(
+        "today",
+        told=told,
+        period=period,
+        health=health,
+        chart=Markup(drawn),  # noqa: S704  made of numbers and escaped text
+        totals=charts.totals(told["bars"]),
+        times=times,
+        most=max((sum(bar.values()) for bar in told["bars"]), default=0),
+    )
+
+
+def _beginning(told: dict[str, float], number: int, period: str) -> str:
+    """Of a bar, in local time."""
+    at = datetime.fromtimestamp(told["since"] + number * told["width"], UTC).astimezone()
+    return f"{at:%H:%M}" if period == "day" else f"{at:%d/%m %H:%M}" if period == "week" else f"{at:%d/%m}"
+
+
+async def messages(visit: Visit) -> Answer:
+    """Search by address, id, queue id or Message-ID, within times."""
+    asked = {name: visit.asked(name) for name in ("text", "since", "until")}
+    told, fault = await visit.attempt("messages", asked, _EMPTY)
+    return visit.page("messages", rows=told["rows"], asked=asked, fault=fault)
+
+
+async def message(visit: Visit) -> Answer:
+    """One mail's whole way."""
+    one = visit.request.parts["id"]
+    told, fault = await visit.attempt("message", {"id": one}, _EMPTY)
+    return visit.page(
+        "message", HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK, rows=told["rows"], id=one, fault=fault
+    )
+
+
+async def held(visit: Visit, fault: str = "") -> Answer:
+    """Who waits for a key, and which pick-ups wait for their readers."""
+    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
+    mails, pickups = await visit.ask("held"), await visit.ask("pickups")
+    return visit.page("held", status, mails=mails, pickups=pickups, fault=fault)
+
+
+async def explain(visit: Visit) -> Answer:
+    """What would happen to a mail."""
+    sender, recipient = visit.asked("from"), visit.asked("to")
+    told, fault = None, ""
+    if sender and recipient:
+        told, fault = await visit.attempt("explain", {"from": sender, "to": recipient}, None)
+    return visit.page("explain", told=told, fault=fault, sender=sender, recipient=recipient)

@@ -1,0 +1,51 @@
+"""What the relay says of a decision or a key, in French. What is not known here is shown as the relay said it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+_PARTS = (
+    (re.compile(r"key found: (.*)"), "clé trouvée\u00a0: {}"),
+    (re.compile(r"already encrypted: (.*)"), "déjà chiffré\u00a0: {}"),
+    (re.compile(r"found by (.*)"), "trouvée par {}"),
+    (re.compile(r"proposed: found by (.*)"), "proposée\u00a0: trouvée par {}"),
+    (re.compile(r"stays closed: (.*)"), "reste fermé\u00a0: {}"),
+    (re.compile(r"user added: (.*)"), "utilisateur ajouté\u00a0: {}"),
+    (re.compile(r"role changed: (.*)"), "rôle changé\u00a0: {}"),
+    (re.compile(r"login linked: (.*)"), "connexion rattachée\u00a0: {}"),
+    (re.compile(r"login unlinked: (.*)"), "connexion détachée\u00a0: {}"),
+    (re.compile(r"second approval, the first was (.*)'s"), "seconde approbation, la première de {}"),
+    (re.compile(r"held mail (\S+) tried again"), "courriel retenu {} retenté"),
+    (re.compile(r"pick-up (\S+) withdrawn"), "retrait {} annulé"),
+    (re.compile(r"pick-up (\S+) extended"), "retrait {} prolongé"),
+)
+_BESIDE = re.compile(r"; it looks encrypted, but |, (?=and (?:nobody|its recipient|it is) )")
+
+
+def reason(text: str, language: str) -> str:
+    """The reason in the visitor's language."""
+    return text if language == "en" else "".join(_translated(part) for part in _split(text))
+
+
+def _split(text: str) -> list[str]:
+    """The reason, and what stands beside it with the words between."""
+    found = _BESIDE.search(text)
+    return [text[: found.start()], found.group(), text[found.end() :]] if found else [text]
+
+
+def _translated(part: str) -> str:
+    if part == "; it looks encrypted, but ":
+        return "\u202f; il paraît chiffré, mais "
+    for pattern, french in _PARTS:
+        if found := pattern.fullmatch(part):
+            return french.format(found[1])
+    return _whole().get(part, part)
+
+
+@cache
+def _whole() -> Mapping[str, str]:
+    return tomllib.loads(files("relay.web.console").joinpath("words", "reasons.toml").read_text("utf-8"))

@@ -1,0 +1,46 @@
+"""One request of somebody who is logged in, and what pages ask the relay for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from relay.model.console import Person
+from relay.web.console.forms import query_of
+from relay.web.console.relay_link import ActRefused, RelayLink
+from relay.web.console.view import View
+from relay.web.http.messages import Answer, Request
+
+LONGEST = 300
+"""Characters of a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """They may open the page."""
+
+    request: Request
+    view: View
+    person: Person
+    link: RelayLink
+
+    def asked(self, name: str) -> str:
+        """A field of the query, cut to what pages take."""
+        return query_of(self.request).get(name, "")[:LONGEST]
+
+    async def ask(self, act: str, **arguments: str) -> dict[str, Any]:
+        """What the act says. Raises `ActRefused` with a sentence, and `LinkError`."""
+        return await self.link.ask(self.person, act, arguments)
+
+    async def attempt(self, act: str, arguments: Mapping[str, str], otherwise: Any) -> tuple[Any, str]:  # noqa: ANN401  JSON
+        """What the act says, or instead of it the sentence that says why not."""
+        try:
+            return await self.link.ask(self.person, act, arguments), ""
+        except ActRefused as refused:
+            return otherwise, str(refused)
+
+    def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Answer:  # noqa: ANN401  as Jinja takes it
+        """The page, with what was done before it was opened."""
+        return self.view.page(template, status, **{"done": self.asked("done"), "fault": "", **values})

@@ -1,0 +1,235 @@
+"""What the console's forms do: import, bind, try held mail again, export; as the commands do, and in the record."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab.certificates import make_keypair
+from lab.console import Console, Page, Visitor
+from lab.relay import Relay
+
+from relay.model import Record
+from relay.model.console import ACTS, Role
+from relay.store import Store
+from relay.web.console.pages import FORMS, SHOWN, Shown
+
+WHOLE = [page for page in SHOWN if "(" not in page.path.pattern]
+"""The pages whose paths name nothing."""
+EVIL = '"><script>alert(1)</script>'
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Console]:
+    settings = {"policy": [{"name": "inside", "to": "*@hopital.example", "encrypt": "never"}, {"name": "everyone"}]}
+    with Relay(settings) as relay, Console(relay) as console:
+        asyncio.run(filled(relay))
+        yield console
+
+
+@pytest.fixture(scope="module")
+def people(site: Console) -> dict[str, Visitor]:
+    return {role.value: site.logged_in(f"{role}1", role.value) for role in Role}
+
+
+async def filled(relay: Relay) -> None:
+    now = time.time()
+    held = Record(
+        time=now - 60,
+        id="ID00001",
+        queue_id="4F00001",
+        message_id="<1@hopital.example>",
+        sender="dr@hopital.example",
+        recipient="waits@ville.example",
+        action="hold",
+        rule="everyone",
+        reason="no key is known",
+        fingerprint="",
+        signed_by="",
+        reply="450 4.7.1",
+        size=1000,
+    )
+    async with await Store.open(relay.keyring / "store.db") as store:
+        await store.trace.write([held])
+
+
+def changes(site: Console) -> list[dict[str, str]]:
+    return [json.loads(line) for line in site.relay.run("trace", "--keys", "--json").stdout.splitlines()]
+
+
+def imported(visitor: Visitor, octets: bytes, act: str = "import") -> Page:
+    """As a browser sends a file that was dropped."""
+    visitor.get("/keys")
+    return visitor.upload("/keys", {"act": act}, "file", f"{EVIL}.asc", octets)
+
+
+def test_a_dropped_file_is_imported_with_the_verdicts_of_the_command(site: Console, people: dict[str, Visitor]) -> None:
+    good, evil = make_keypair("Bob <bob@ville.example>"), make_keypair(f"{EVIL} <mallory@ville.example>")
+    octets = good.public + evil.public + b"\x99garbage"
+    told = site.relay.run("keys", "import", "-", "--dry-run", "--json", content=octets, check=False).stdout
+    verdicts = [json.loads(line)["result"] for line in told.splitlines()]
+    tried = imported(people["keys"], octets, act="try")
+    assert re.findall(r'Result"><span class="[a-z]+">([a-z]+)<', tried.text) == verdicts
+    assert not json.loads(site.relay.run("keys", "list", "--json").stdout or "[]")
+    done = imported(people["keys"], octets)
+    assert re.findall(r'Result"><span class="[a-z]+">([a-z]+)<', done.text) == verdicts
+    assert "<script>" not in done.text
+    rows = [each for each in changes(site) if each["new"] == good.fingerprint]
+    assert [(each["actor"], each["address"], each["reason"]) for each in rows] == [
+        ("console:keys1", "bob@ville.example", "imported")
+    ]
+    page = people["keys"].get(f"/keys/{good.fingerprint}").text
+    assert "console:keys1" in page
+    assert "<svg" in page
+    assert imported(people["keys"], b"").status == 400
+    assert imported(people["desk"], good.public).status == 403
+
+
+def test_what_is_pasted_is_imported_and_a_held_mail_can_leave(people: dict[str, Visitor]) -> None:
+    pair = make_keypair("Waits <waits@ville.example>")
+    armored = subprocess.run(["gpg", "--enarmor"], input=pair.public, capture_output=True, check=True).stdout
+    text = armored.decode().replace("ARMORED FILE", "PUBLIC KEY BLOCK")
+    people["keys"].get("/keys")
+    page = people["keys"].post("/keys", {"act": "import", "keys": text})
+    assert "Held mails that can leave now: 1" in page.text
+
+
+def test_a_key_is_bound_and_unbound(site: Console, people: dict[str, Visitor]) -> None:
+    pair = make_keypair("Gateway <gateway@partner.example>")
+    site.relay.run("keys", "import", "-", content=pair.public)
+    keys = people["keys"]
+    keys.get("/bindings")
+    form = {"act": "bind", "pattern": "*@partner.example", "fingerprints": pair.fingerprint, "signs": "1"}
+    assert keys.post("/bindings", form).headers["Location"] == "/bindings?done=bind"
+    (bound,) = json.loads(site.relay.run("keys", "bindings", "--json").stdout)
+    assert (bound["pattern"], bound["fingerprints"], bound["signs"]) == ("*@partner.example", [pair.fingerprint], True)
+    refused = keys.post("/bindings", {**form, "pattern": "*@com"})
+    assert refused.status == 409
+    assert "anybody registers a domain" in refused.text
+    assert people["desk"].get("/bindings").status == 200
+    assert people["desk"].post("/bindings", {"act": "unbind", "pattern": "*@partner.example"}).status == 403
+    keys.get("/bindings")
+    assert keys.post("/bindings", {"act": "unbind", "pattern": "*@partner.example"}).status == 303
+    assert json.loads(site.relay.run("keys", "bindings", "--json").stdout) == []
+    actors = [each["actor"] for each in changes(site) if each["address"] == "*@partner.example"]
+    assert actors == ["console:keys1", "console:keys1"]
+
+
+def test_a_held_mail_is_tried_again_only_where_it_waits(people: dict[str, Visitor]) -> None:
+    """No Postfix has it here: the page says so, and no row says that it was tried."""
+    desk = people["desk"]
+    assert "waits@ville.example" in desk.get("/held").text
+    for queue_id in ("4F00001", "4F99999", "-a", "4F00001 4F00002", "ALL"):
+        page = desk.post("/held", {"act": "release", "queue_id": queue_id})
+        assert page.status == 409
+        assert "Postfix was not asked" in page.text
+    assert desk.post("/held", {"act": "withdraw", "id": "0123456789"}).status == 409
+    assert people["reader"].post("/held", {"act": "release", "queue_id": "4F00001"}).status == 403
+
+
+@pytest.mark.parametrize("path", [*FORMS, "/keys"])
+def test_no_form_is_taken_from_elsewhere_or_with_what_it_does_not_do(people: dict[str, Visitor], path: str) -> None:
+    admin = people["admin"]
+    admin.get("/keys")
+    acts = FORMS[path].acts if path in FORMS else ["import"]
+    for act in acts:
+        assert admin.post(path, {"act": act, "csrf": ""}).status == 403
+        assert admin.post(path, {"act": act}, Origin="https://evil.example").status == 403
+        assert admin.post(path, {"act": act}, **{"Sec-Fetch-Site": "cross-site"}).status == 403
+    if path in FORMS:
+        for act in ("", "figures", "approve" if path != "/proposals" else "bind", "<b>"):
+            if act not in acts:
+                assert admin.post(path, {"act": act}).status == 400
+
+
+@pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.path.pattern)
+def test_every_page_is_for_the_roles_that_its_act_names(people: dict[str, Visitor], page: Shown) -> None:
+    order = tuple(Role)
+    for role in Role:
+        may = order.index(role) >= order.index(ACTS[page.act])
+        assert people[role.value].get(page.path.pattern).status == (200 if may else 403)
+
+
+def test_the_policy_is_shown_as_it_stands_in_the_file(people: dict[str, Visitor]) -> None:
+    text = people["reader"].get("/policy").text
+    assert text.index("1. inside") < text.index("2. everyone")
+    assert "encrypt: never" in text
+    assert "did not match in 31 days" in text
+    assert re.search(r'<strong>1</strong> <span class="action a-hold">', text)
+
+
+def test_the_record_leaves_as_csv_and_no_cell_is_a_formula(site: Console, people: dict[str, Visitor]) -> None:
+    pair = make_keypair("=cmd <=cmd|x!A1@ville.example>")
+    site.relay.run("keys", "import", "-", content=pair.public)
+    page = people["reader"].get("/audit/export.csv")
+    assert page.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert page.headers["Content-Disposition"] == 'attachment; filename="pgp-relay-audit.csv"'
+    rows = list(csv.reader(io.StringIO(page.text)))
+    assert rows[0] == ["time", "actor", "address", "old", "new", "reason"]
+    assert [row[4] for row in rows if "cmd" in row[2]] == [pair.fingerprint]
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert (
+        site.relay.run("trace", "--keys", "--export", "csv").stdout.decode().splitlines()[1]
+        == page.text.splitlines()[1]
+    )
+
+
+def test_the_record_leaves_with_a_signature_that_gpg_verifies(
+    site: Console, people: dict[str, Visitor], tmp_path: Path
+) -> None:
+    unsigned = people["reader"].get("/audit/export.json")
+    assert json.loads(unsigned.text)["signature"] is None
+    site.relay.run("own", "create", "Hopital")
+    told = json.loads(people["reader"].get("/audit/export.json").text)
+    assert json.loads(told["content"])["by"] == "console:reader1"
+    (tmp_path / "content").write_text(told["content"])
+    (tmp_path / "signature").write_text(told["signature"])
+    verify = ["gpg", "--homedir", str(site.relay.keyring), "--status-fd", "1", "--verify"]
+    files = [str(tmp_path / "signature"), str(tmp_path / "content")]
+    proved = subprocess.run([*verify, *files], capture_output=True, text=True, check=True)
+    assert f"VALIDSIG {told['signed_by']}" in proved.stdout
+    (tmp_path / "content").write_text(told["content"].replace("console:keys1", "console:someone"))
+    assert subprocess.run([*verify, *files], capture_output=True, check=False).returncode != 0
+
+
+def test_search_as_one_types_gets_the_rows_alone(people: dict[str, Visitor]) -> None:
+    page = people["desk"].get("/keys?text=bob", **{"HX-Request": "true"})
+    assert page.status == 200
+    assert "<html" not in page.text
+    assert "bob@ville.example" in page.text
+    whole = people["desk"].get("/static/htmx/htmx.min.js")
+    assert whole.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert people["desk"].get("/static/../site.py").status == 404
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "found"),
+    [("", "", 1), ("2020-01-01", "", 1), ("", "2020-01-01", 0), ("2020-01-01", "2100-01-01", 1), ("yesterday", "", 0)],
+)
+def test_a_mail_is_found_by_its_time(people: dict[str, Visitor], since: str, until: str, found: int) -> None:
+    text = people["reader"].get(f"/messages?text=&since={since}&until={until}").text
+    assert text.count('href="/messages/ID') == found
+    assert ("write a time as" in text) is (since == "yesterday")
+
+
+@pytest.mark.parametrize("path", ["/held?done=%0d%0aX-Evil:%201", "/messages/ID1%0d%0aX: y", "/?lang=fr%0d%0aX-Evil:1"])
+def test_nothing_of_a_request_becomes_a_header(people: dict[str, Visitor], path: str) -> None:
+    page = people["admin"].get(path.replace(" ", "%20"))
+    assert not {name for name in page.headers if name.lower().startswith("x-evil")}
+    assert "X-Evil" not in str(page.headers)
+
+
+def test_no_page_can_be_framed_or_stored(people: dict[str, Visitor]) -> None:
+    for page in WHOLE:
+        headers = people["admin"].get(page.path.pattern).headers
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "no-store"
