@@ -25,6 +25,7 @@ OUTSIDE = {
     "keyring/README.md": "keyring.md",
     "examples/compose/README.md": "compose.md",
     "examples/cluster/README.md": "cluster.md",
+    "examples/kubernetes/README.md": "kubernetes.md",
 }
 """Pages outside docs/, and their place in the site."""
 
