@@ -22,6 +22,15 @@ def test_it_ran_the_commands_of_the_page() -> None:
     assert ran == commands("installation.md", "sh", ""), "make transcript"
 
 
+def test_with_access_to_the_internet_it_ran_the_same_and_imported_no_key() -> None:
+    ran = [line for line in commands("transcript-internet.md", "console", "# ") if line not in {"main.cf", "master.cf"}]
+    told = [line.replace("--no-internet", "--internet") for line in commands("installation.md", "sh", "")]
+    told = told[: told.index("pgp-relay postfix uninstall")]
+
+    assert ran == [line for line in told if not line.startswith("pgp-relay keys import")], "make transcript"
+    assert "key found: wkd" in (ROOT / "docs" / "transcript-internet.md").read_text("utf-8")
+
+
 def test_at_most_eight_commands_of_eighty_characters_lead_from_setup_to_the_first_encrypted_mail() -> None:
     typed = commands("installation.md", "sh", "")
     first, sent = (next(at for at, line in enumerate(typed) if word in line) for word in ("setup", "sendmail"))
