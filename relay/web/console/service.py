@@ -7,6 +7,7 @@ Raises `ConfigError`, `StoreError` and `ListenError`.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 from relay.config import Config
@@ -89,6 +90,8 @@ def _oidc(config: Config, opened: AsyncExitStack) -> Oidc | None:
 
 
 def _directory(keys: LdapLogin) -> Directory:
+    if find_spec("bonsai") is None:
+        raise ConfigError((Fault("console.login.ldap", 0, "needs the extra ldap: pip install 'pgp-relay[ldap]'"),))
     file = keys.password_file
     return Directory(
         url=keys.url,

@@ -187,6 +187,22 @@ def test_a_running_relay_counts_what_was_restored_within_a_second_and_forgets_no
     assert integrity(site.keyring / "store.db") == "ok"
 
 
+def test_a_restore_lets_nobody_in_who_was_disabled_since(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = tmp_path / "b.tar"
+    with Relay() as relay, Relay() as other:
+        relay.run("console", "user", "add", "anne", "--role", "keys")
+        relay.run("backup", backup)
+        relay.run("console", "user", "disable", "anne")
+        relay.run("console", "user", "add", "bruno", "--role", "desk")
+        for each in (relay, other):
+            assert program(capsys, "-c", each.file, "restore", "--yes", backup).status == 0
+        listed = [json.loads(each.run("console", "user", "list", "--json").stdout) for each in (relay, other)]
+    assert [[(one["name"], one["enabled"]) for one in users] for users in listed] == [
+        [("anne", False), ("bruno", True)],
+        [("anne", True)],
+    ], "a store that was not new keeps its users"
+
+
 def test_of_a_mail_under_way_a_restore_forgets_nothing(
     site: Relay, shell: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sudo's real user coun
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Console]:
-    settings = {"policy": [{"name": "everyone", "encrypt": "preferred"}], "console": {"four_eyes": ["approve", "bind"]}}
+    settings = {
+        "policy": [{"name": "everyone", "encrypt": "preferred"}],
+        "console": {"four_eyes": ["approve", "bind", "own"]},
+    }
     with Relay(settings) as relay, Console(relay) as console:
         yield console
 
@@ -108,3 +111,14 @@ def test_nobody_without_the_role_approves(site: Console) -> None:
     site.relay.run("console", "user", "disable", "bruno")
     assert "bruno is disabled" in command(site, "bpetit", "keys", "approve", fingerprint).stderr
     site.relay.run("console", "user", "enable", "bruno")
+
+
+def test_the_organisations_key_is_made_for_two_administrators(site: Console) -> None:
+    for name, login in (("olga", "oadmin"), ("otto", "padmin")):
+        site.relay.run("console", "user", "add", name, "--role", "admin")
+        site.relay.run("console", "user", "link", name, "--sudo", login)
+    create = ("own", "create", "Hospital")
+    assert "approves nothing" in command(site, "amartin", *create).stderr
+    assert "second person" in command(site, "oadmin", *create).stderr
+    assert "second person" in command(site, "padmin", "own", "create", "Hospice").stderr, "another name: another act"
+    assert command(site, "padmin", *create).returncode == 0
