@@ -30,7 +30,8 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
     config = context_of(context).config()
     findings = run(look(config, *(_pickup_looks() if config.pickup.url else ())))
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        of_file = {"config": str(context_of(context).path)}
+        print_json([{**asdict(each), **(of_file if each.name == "configuration" else {})} for each in findings])
     else:
         rows = [(found.name, "ok" if found.ok else "fault", found.message) for found in findings]
         print_table(_COLUMNS, rows)

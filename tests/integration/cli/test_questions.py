@@ -88,6 +88,12 @@ async def test_check_tells_each_thing_on_a_line_and_what_to_do_about_what_is_dow
     assert [line.split(" ")[0] for line in hop.commands] == ["EHLO", "QUIT"] * 2
 
 
+def test_check_did_not_say_which_configuration_it_had_read(site: Relay) -> None:
+    first, *others = json.loads(site.run("check", "--json", check=False).stdout)
+    assert (first["name"], first["config"]) == ("configuration", str(site.file))
+    assert not [each for each in others if "config" in each]
+
+
 async def test_check_says_where_no_daily_report_is_sent(site: Relay) -> None:
     """Nothing did, and the report starts only where notices.contact holds an address."""
     silent = "configuration\tok\tnotices.contact holds no address: no daily report of keys is sent\n"
