@@ -79,8 +79,9 @@ def kmail(home: Path, mail: Path, environment: Environment) -> list[str]:
     environment |= {"QTWEBENGINE_DISABLE_SANDBOX": "1"}  # who runs this may be root
     (home / ".config" / "akonadi").mkdir(parents=True)
     (home / ".config" / "akonadi" / "akonadiserverrc").write_text("[%General]\nDriver=QSQLITE3\n")
+    there = "for each in $(seq 60); do xdotool search --onlyvisible --class kmail && break; sleep 1; done"
     resized = "for each in $(xdotool search --onlyvisible --class kmail); do xdotool windowsize $each 1100 750; done"
-    return [f"kmail --view {mail} & sleep 25", resized, "sleep 5"]
+    return [f"kmail --view {mail} &", there, "sleep 10", resized, "sleep 8"]
 
 
 def evolution(home: Path, mail: Path, environment: Environment) -> list[str]:
@@ -89,10 +90,10 @@ def evolution(home: Path, mail: Path, environment: Environment) -> list[str]:
     (home / ".config" / "glib-2.0" / "settings").mkdir(parents=True)
     (home / ".config" / "glib-2.0" / "settings" / "keyfile").write_text(EVOLUTION)
     start = "evolution -c mail --offline &"
-    clicks = ["xdotool mousemove 73 194 click 1; sleep 4", "xdotool mousemove 500 262 click 1; sleep 8"]
+    clicks = ["xdotool mousemove 73 194 click 1; sleep 3; xdotool key F5; sleep 5; xdotool mousemove 500 262 click 1"]
     resized = "xdotool search --onlyvisible --name Mail windowsize 1200 800 windowmove 0 0; sleep 3"
     stored = f"cp {mail} .local/share/evolution/mail/local/new/1700000000.1_1.h"
-    return [f"{start} sleep 15; evolution --quit; sleep 5", stored, f"{start} sleep 15", resized, *clicks]
+    return [f"{start} sleep 15; evolution --quit; sleep 5", stored, f"{start} sleep 15", resized, *clicks, "sleep 8"]
 
 
 PROGRAMS: dict[str, Shown] = {"claws-mail": claws_mail, "kmail": kmail, "evolution": evolution}
@@ -119,7 +120,7 @@ def shoot(program: str, mail: Path, keys: Path, picture: Path) -> None:
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "DISPLAY": display, "HOME": name}
         environment |= {"GNUPGHOME": str(keys), "XDG_RUNTIME_DIR": str(home / "run")}
         lines = [*PROGRAMS[program](home, mail, environment), f"import -window root '{picture}'"]
-        words = ["dbus-run-session", "--", "timeout", "90", "sh", "-c", "\n".join(lines)]
+        words = ["dbus-run-session", "--", "timeout", "150", "sh", "-c", "\n".join(lines)]
         with subprocess.Popen(words, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             pass  # programs that stay open end with the screen
     print(picture, flush=True)
