@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.ldap import LdapSection, assure_login
 from relay.config.lists import Listed
 from relay.config.paths import File, OthersSecret
 from relay.config.pickup import PageUrl
-from relay.config.sections import in_clear
 from relay.config.values import Directory, Duration, Kind, Text
 from relay.model.console import Role
 from relay.model.endpoint import is_loopback
@@ -49,7 +49,7 @@ class OidcLogin(Section):
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
 
 
-class LdapLogin(Section):
+class LdapLogin(LdapSection):
     """A directory that knows people's passwords."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
@@ -68,18 +68,9 @@ class LdapLogin(Section):
     )
     timeout: Duration = setting("5s", "How long a login there may take.")
 
-    @property
-    def clear_network(self) -> bool:
-        """Passwords would cross the network in clear."""
-        return in_clear(self.url, starttls=self.starttls)
-
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.starttls and self.url.startswith("ldaps:"):
-            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
-        if (self.bind_dn is None) is not (self.password_file is None):
-            given, missing = ("bind_dn", "password_file") if self.bind_dn else ("password_file", "bind_dn")
-            raise Contradiction(given, f"{given} needs {missing}: without it the server takes the console for nobody")
+    def _whole_login(self) -> Self:
+        assure_login(self.bind_dn, self.password_file, "the console")
         return self
 
 

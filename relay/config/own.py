@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.ldap import LdapSection
 from relay.config.lists import Listed
 from relay.config.paths import Existing, File, SecretFile
-from relay.config.sections import in_clear
 from relay.config.values import AllowedNetwork, Directory, Duration, MailDomain, Text
 
 
@@ -27,7 +27,7 @@ class SubkeyKeys(Section):
         return self
 
 
-class OwnLdap(Section):
+class OwnLdap(LdapSection):
     """The directory that `own publish ldap` writes into."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
@@ -35,17 +35,6 @@ class OwnLdap(Section):
     password_file: SecretFile = needed("A file whose first line is its password.")
     starttls: bool = setting(default=False, why="TLS over `ldap://`.")
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.starttls and self.url.startswith("ldaps:"):
-            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
-        return self
-
-    @property
-    def clear_network(self) -> bool:
-        """The password would cross the network in clear."""
-        return in_clear(self.url, starttls=self.starttls)
 
 
 class OwnKeys(Section):

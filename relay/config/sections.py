@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from relay.config.base import Contradiction, Section, needed, setting
+from relay.config.base import Section, needed, setting
 from relay.config.key_origins import Keyserver
+from relay.config.ldap import LdapSection, assure_login
 from relay.config.lists import AtLeastOne, Listed
 from relay.config.paths import File, Folder, SecretFile
 from relay.config.values import (
@@ -25,7 +25,6 @@ from relay.config.values import (
     Text,
 )
 from relay.model import Address
-from relay.model.endpoint import is_loopback
 
 DEFAULT_SOURCES = ("keyring", "ldap", "wkd")
 
@@ -70,13 +69,7 @@ class Sign(Section):
         return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)
 
 
-def in_clear(url: str, *, starttls: bool) -> bool:
-    """Whether what is said to this directory can be heard on the network."""
-    parts = urlsplit(url)
-    return parts.scheme == "ldap" and not starttls and not is_loopback(parts.hostname or "")
-
-
-class LdapServer(Section):
+class LdapServer(LdapSection):
     """One directory."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
@@ -98,18 +91,9 @@ class LdapServer(Section):
     )
     timeout: Duration = setting("5s", "How long one answer may take.")
 
-    @property
-    def clear_network(self) -> bool:
-        """What is said to it can be heard on the network."""
-        return in_clear(self.url, starttls=self.starttls)
-
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.starttls and self.url.startswith("ldaps:"):
-            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
-        if (self.bind_dn is None) is not (self.password_file is None):
-            given, missing = ("bind_dn", "password_file") if self.bind_dn else ("password_file", "bind_dn")
-            raise Contradiction(given, f"{given} needs {missing}: without it the server takes the relay for nobody")
+    def _whole_login(self) -> Self:
+        assure_login(self.bind_dn, self.password_file, "the relay")
         return self
 
 

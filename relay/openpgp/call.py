@@ -21,9 +21,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import signal
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
@@ -33,6 +32,7 @@ from urllib.parse import unquote
 import gnupg
 
 from relay.model.errors import EngineError, EngineTimeout
+from relay.process import external
 from relay.process.priority import give_way
 
 OPTIONS = Path(__file__).with_name("gpg.conf")
@@ -202,7 +202,7 @@ async def _start(
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=passing,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            env=external.environment(),
             process_group=0,  # not a session: see `relay.process.priority`
         )
     except OSError as error:
@@ -216,10 +216,7 @@ async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
     except TimeoutError as error:
         raise EngineTimeout("gpg did not finish in time") from error
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # a group of its own: its children with it
-            await process.wait()
+        await external.end(process)
 
 
 @contextmanager

@@ -7,11 +7,10 @@ with all that it started, when its time is over. Raises nothing.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+
+from relay.process import external
 
 SECONDS = 20.0
 
@@ -25,7 +24,7 @@ async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> 
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            env=external.environment(),
             process_group=0,
         )
     except OSError:
@@ -36,8 +35,5 @@ async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> 
     except TimeoutError:
         return False
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await external.end(process)
     return process.returncode == 0

@@ -24,6 +24,7 @@ from relay.admin.key_import.result import Refusal
 from relay.admin.owner import Descriptor
 from relay.mail import packets
 from relay.model.errors import OpenPgpError
+from relay.process import external
 
 SECONDS = 600.0
 
@@ -98,10 +99,7 @@ async def _export(home: Path, output: int) -> bool:
         except TimeoutError:
             return False
         finally:
-            if gpg.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(gpg.pid, signal.SIGKILL)
-                await gpg.wait()
+            await external.end(gpg)
 
 
 async def _started(home: Path, output: int) -> asyncio.subprocess.Process:
@@ -111,7 +109,7 @@ async def _started(home: Path, output: int) -> asyncio.subprocess.Process:
         stdin=nothing,
         stdout=output,
         stderr=nothing,
-        env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+        env=external.environment(),
         start_new_session=True,
         **_owner(home),
     )

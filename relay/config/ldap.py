@@ -1,0 +1,38 @@
+"""What sections about a directory (LDAP) have in common: TLS from the start or by STARTTLS, and a whole login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from relay.config.base import Contradiction, Section
+from relay.model.endpoint import is_loopback
+
+
+class LdapSection(Section):
+    """A section with `url` and `starttls`, which stand among its other keys."""
+
+    if TYPE_CHECKING:
+        url: str
+        starttls: bool
+
+    @property
+    def clear_network(self) -> bool:
+        """Whether what is said to it, a password too, can be heard on the network."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "ldap" and not self.starttls and not is_loopback(parts.hostname or "")
+
+    @model_validator(mode="after")
+    def _one_tls(self) -> Self:
+        if self.starttls and self.url.startswith("ldaps:"):
+            raise Contradiction("starttls", "ldaps:// is TLS from the start: take starttls out, or write ldap://")
+        return self
+
+
+def assure_login(bind_dn: object, password_file: object, who: str) -> None:
+    """Raise `Contradiction` where one of the two is missing: the server would take `who` for nobody."""
+    if (bind_dn is None) is not (password_file is None):
+        given, missing = ("bind_dn", "password_file") if bind_dn else ("password_file", "bind_dn")
+        raise Contradiction(given, f"{given} needs {missing}: without it the server takes {who} for nobody")
