@@ -9,17 +9,17 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from lab.serving import Serving
 
 CLIENT, SECRET = "pgp relay", "a secret: with % and +"
 
@@ -41,7 +41,7 @@ class Err:
 
 
 @dataclass
-class Provider:
+class Provider(Serving):
     person: Claims = field(default_factory=lambda: {"sub": "1234", "preferred_username": "anne", "groups": ["pgp"]})
     err: Err = field(default_factory=Err)
     key: RSAKey = field(default_factory=lambda: new_key("k1"))
@@ -49,18 +49,8 @@ class Provider:
     def __post_init__(self) -> None:
         self.codes: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}/realm"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)))
+        self.issuer = f"http://127.0.0.1:{self.port}/realm"
 
     def metadata(self) -> Claims:
         named = ("authorization_endpoint", "authorize"), ("token_endpoint", "token"), ("jwks_uri", "jwks")

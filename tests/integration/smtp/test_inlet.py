@@ -23,7 +23,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from lab.client import Client
 from lab.clock import leap
-from lab.inlets import Handled, inlet, place_of, take
+from lab.inlets import Handled, Running, inlet, place_of, take
 from lab.tls import Identity
 from lab.waiting import until
 from structlog.testing import capture_logs
@@ -317,6 +317,15 @@ async def test_a_message_too_large_is_552_and_the_connection_goes_on(url: str, c
         assert running.inlet.budget.free == running.inlet.bounds.room
 
 
+async def in_hand(client: Client, running: Running) -> None:
+    """Send a mail up to its final dot, and wait until it is being handled."""
+    await client.hello()
+    await client.envelope("a@b.example", ["1@x"])
+    await client.say("DATA")
+    await client.body(MAIL)
+    await running.until(got=1)
+
+
 async def peak_of(client: Client, lines: int, answer: str) -> int:
     """The octets of memory that so many lines of 100,000 octets take while they come and are answered so."""
     await client.hello()
@@ -475,11 +484,7 @@ async def test_a_client_that_leaves_does_not_cancel_the_delivery(how: str) -> No
     with capture_logs() as logs:
         async with inlet(LMTP, slow) as running:
             async with Client(running.url) as client:
-                await client.hello()
-                await client.envelope("a@b.example", ["1@x"])
-                await client.say("DATA")
-                await client.body(MAIL)
-                await running.until(got=1)
+                await in_hand(client, running)
                 (is_there,) = running.awaited
                 assert is_there()
                 getattr(client, how)()
@@ -776,11 +781,7 @@ async def test_stopping_waits_for_a_delivery_whose_client_has_left() -> None:
 
     async with inlet(LMTP, slow) as running:
         async with Client(running.url) as client:
-            await client.hello()
-            await client.envelope("a@b.example", ["1@x"])
-            await client.say("DATA")
-            await client.body(MAIL)
-            await running.until(got=1)
+            await in_hand(client, running)
         stopping = asyncio.create_task(running.inlet.stop(2 * SOON))
         await running.until_left()
         await asyncio.sleep(0.05)
@@ -796,11 +797,7 @@ async def test_after_the_grace_what_is_left_is_ended_without_an_answer() -> None
         raise AssertionError
 
     async with inlet(LMTP, for_ever) as running, Client(running.url) as client:
-        await client.hello()
-        await client.envelope("a@b.example", ["1@x"])
-        await client.say("DATA")
-        await client.body(MAIL)
-        await running.until(got=1)
+        await in_hand(client, running)
         async with asyncio.timeout(SOON):
             await running.inlet.stop(0.05)
         assert not (await client.reply()).startswith("2")
