@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from lab.hospital import DR, MX, Hospital
 from lab.key_mails import KEYS, Writer, through_mx
 from lab.ports import free_port
+from lab.public import HOST, WebPublic
 from lab.sink import Taken
+from lab.waiting import wait_for
+from lab.way import encrypted_part
 
 from relay.mail import armor
 
@@ -68,6 +72,8 @@ def test_a_signed_reply_that_names_the_challenge_confirms(hospital: Hospital, bo
     assert (challenge.sender, list(challenge.recipients)) == ("", [BOB])
     text = bob.read(challenge)
     assert bob.key[-4:] in text
+    status = bob.gpg("--status-fd", "1", "--output", "/dev/null", "--decrypt", data=encrypted_part(challenge))
+    assert b"GOODSIG" in status, "it is signed by ours"
     assert known(hospital) == {}
     send(hospital, through_mx(bob.signed_reply(bob.token(challenge))))
     assert known(hospital) == {bob.key: "enrolled"}
@@ -99,6 +105,25 @@ def test_while_the_next_hop_is_down_the_mail_comes_again_and_uses_up_no_budget()
         send(hospital, mail)
         assert hospital.outside.taken == [], "beyond the budget"
         assert (results(hospital)[-1], len(hospital.sink.taken)) == ("budget", 1)
+
+
+def test_the_page_that_it_links_to_confirms_as_well_and_opening_it_does_not() -> None:
+    with WebPublic(settings={"enrol": {"web": f"https://{HOST}"}}) as web:
+        web.start()
+        settings = {"enrol": {"mail": KEYS, "web": f"https://{HOST}"}, "web": {"channel": f"unix:{web.socket}"}}
+        with Hospital("gnupg", settings) as hospital, Writer(BOB) as bob:
+            challenge = challenged(hospital, through_mx(bob.key_mail()))
+            link = f"/keys/confirm/{bob.token(challenge)}"
+            assert f"https://{HOST}{link}" in bob.read(challenge)
+            page = web.ask(link)
+            web.ask(link, "HEAD")
+            assert web.ask(link, "POST", b"", Content_Type="application/x-www-form-urlencoded").status == 403
+            assert known(hospital) == {}
+            found = re.search(rb'name="token" value="([^"]*)"', page.body)
+            assert found
+            form = b"token=" + found[1]
+            assert web.ask(link, "POST", form, Content_Type="application/x-www-form-urlencoded").status == 200
+            wait_for(lambda: known(hospital) == {bob.key: "enrolled"}, "the relay has taken it")
 
 
 def restart(hospital: Hospital, settings: Mapping[str, object]) -> None:
