@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from relay.mail import carried_keys, challenge_reply, dkim_evidence, program_mail
+from relay.mail import carried_keys, challenge_reply, dkim_evidence, packets, program_mail, user_id_filter
 from relay.mail.headers import Head
 from relay.mail.public_suffixes import is_public_suffix
 from relay.model import Address, Decision, Defer, Pass, replies
 from relay.model.enrolment import Challenged, Enrolment, Fate
-from relay.model.errors import RelayError
+from relay.model.errors import OpenPgpError, RelayError
 from relay.model.opened import Entitled, Validity
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.entitle import OwnRegister, entitled, may_open
@@ -31,6 +31,8 @@ RULE = "(keys by mail)"
 """In the place of a rule's name."""
 LARGEST = 1 << 20
 """Octets of a mail that is looked at."""
+MOST_KEYS = 2
+"""Of one mail that are judged."""
 TAKEN = frozenset({Fate.CHALLENGED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
 """What ends here. A key that is known goes on: many programs attach it to whatever their user writes."""
 
@@ -135,18 +137,28 @@ class KeyMails:
         if letter.author is None or not self._is_signed(letter):
             self.desk.note(Fate.UNALIGNED, letter.author.text if letter.author else "")
             return Fate.UNALIGNED
-        fate = None
-        for key in keys:
+        theirs = [key for key in keys if _names(key, letter.author)][:MOST_KEYS]
+        for key in theirs:
             fate = await self.desk.take(key, letter.author.text, "mail")
             if fate in {Fate.CHALLENGED, Fate.RENEWED}:
-                break
-        return fate
+                return fate
+        if not theirs:
+            self.desk.note(Fate.UNUSABLE, letter.author.text)
+        return Fate.UNUSABLE
 
     def _is_signed(self, letter: Letter) -> bool:
         """Whether our MX says that the author's domain has signed it."""
         evidence = dkim_evidence.read(letter.head, self.authserv_id)
         found = coverage(evidence, letter.author.domain if letter.author else "", is_public_suffix)
         return isinstance(found, Coverage) and found.covers("from")
+
+
+def _names(key: bytes, author: Address) -> bool:
+    """Whether a user id of it shows the author's address: for others' keys no OpenPGP software is started."""
+    try:
+        return any(tag == packets.USER_ID for tag, _ in user_id_filter.showing(key, {author}))
+    except OpenPgpError:
+        return False
 
 
 def _is_automatic(head: Head) -> bool:
