@@ -1,8 +1,9 @@
 """What the store costs; JSON on standard output.
 
 `lookup`: microseconds for one address among 10 and among 100,000 certificates, read from the database and
-remembered. `ledger`, `trace`: milliseconds and microseconds a row. `import`: 10,000 real certificates with
-their verdicts, in seconds, beside what `gpg --show-keys` takes to print the same file (`--certificates N`).
+remembered, and for the question whether the store has changed (`state`), which each mail asks. `ledger`, `trace`:
+milliseconds and microseconds a row. `import`: 10,000 real certificates with their verdicts, in seconds, beside what
+`gpg --show-keys` takes to print the same file (`--certificates N`).
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ def kmail(home: Path, mail: Path, environment: Environment) -> list[str]:
     """A window with the file alone."""
     environment |= {"QTWEBENGINE_DISABLE_SANDBOX": "1"}  # who runs this may be root
     (home / ".config" / "akonadi").mkdir(parents=True)
+    (home / ".config" / "kmail2rc").write_text("[Reader]\nAlwaysDecrypt=true\n")
     (home / ".config" / "akonadi" / "akonadiserverrc").write_text("[%General]\nDriver=QSQLITE3\n")
     there = "for each in $(seq 60); do xdotool search --onlyvisible --class kmail && break; sleep 1; done"
     resized = "for each in $(xdotool search --onlyvisible --class kmail); do xdotool windowsize $each 1100 750; done"
