@@ -25,6 +25,8 @@ _Form = Callable[[str], str | None]
 _WORD = re.compile(r"-?[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _ID = re.compile(r"<[^<>\s]{1,990}>")
 _BARE_ID = re.compile(r"[^<>\s]{1,990}")
+_LIST_ID = re.compile(r"<[A-Za-z0-9._-]{1,255}>")
+_PLACE = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]{0,20}:[^<>\s]{1,990}>")
 _DATE = re.compile(
     r"(?:[A-Za-z]{3}, *)?[0-9]{1,2} +[A-Za-z]{3} +[0-9]{2,4} +[0-9:]{4,8} *"
     r"(?:[+-][0-9]{4}|[A-Z]{1,5})?(?: \([A-Z]{1,5}\))?"
@@ -55,6 +57,15 @@ def _id(value: str) -> str | None:
     return found[0] if found else None
 
 
+def _list_id(value: str) -> str | None:
+    found = _LIST_ID.search(value)
+    return found[0] if found else None
+
+
+def _places(value: str) -> str | None:
+    return ", ".join(_PLACE.findall(value)) or None
+
+
 def _date(value: str) -> str | None:
     if _DATE.fullmatch(value):
         return value
@@ -68,8 +79,12 @@ _FORMS: Mapping[str, _Form] = {
     **dict.fromkeys(("resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc"), _as_it_is),
     **dict.fromkeys(("mail-reply-to", "mail-followup-to"), _as_it_is),
     **dict.fromkeys(("disposition-notification-to", "return-receipt-to", "autocrypt"), _as_it_is),
-    **dict.fromkeys(("list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe"), _as_it_is),
-    **dict.fromkeys(("list-post", "list-owner", "list-archive"), _as_it_is),  # RFC 2369, RFC 2919, RFC 8058
+    "list-id": _list_id,  # RFC 2919
+    **dict.fromkeys(
+        ("list-help", "list-unsubscribe", "list-subscribe", "list-post", "list-owner"), _places
+    ),  # RFC 2369
+    "list-archive": _places,
+    "list-unsubscribe-post": _all_of("list-unsubscribe=one-click"),  # RFC 8058
     **dict.fromkeys(("date", "resent-date"), _date),
     **dict.fromkeys(("message-id", "resent-message-id"), _id),
     **dict.fromkeys(("in-reply-to", "references"), _ids),

@@ -100,6 +100,15 @@ def test_what_is_not_on_the_list_stands_inside_alone(name: str, *, protect: bool
         (b"Sensitivity: Compte rendu", b""),
         (b"TLS-Required: No", b"TLS-Required: No"),
         (b"MT-Priority: -3", b"MT-Priority: -3"),
+        (b"List-Id: <onco.lists.hopital.example>", b"List-Id: <onco.lists.hopital.example>"),
+        (b"List-Id: Compte rendu <onco.lists.hopital.example>", b"List-Id: <onco.lists.hopital.example>"),
+        (b"List-Id: Compte rendu", b""),
+        (b"List-Id: <Compte rendu>", b""),
+        (b"List-Help: <mailto:a@x?subject=help> (Compte rendu)", b"List-Help: <mailto:a@x?subject=help>"),
+        (b"List-Archive: <https://x/a>, Compte rendu <mailto:a@x>", b"List-Archive: <https://x/a>, <mailto:a@x>"),
+        (b"List-Post: Compte rendu", b""),
+        (b"List-Unsubscribe-Post: List-Unsubscribe=One-Click", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"),
+        (b"List-Unsubscribe-Post: Compte rendu", b""),
     ],
 )
 def test_a_field_of_fixed_words_stands_outside_in_its_plain_form(received: bytes, outer: bytes) -> None:
