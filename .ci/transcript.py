@@ -3,6 +3,8 @@
 `transcript.py script PAGE` writes a script for bash, which runs the commands of the page's `sh` blocks one after
 another in one shell and stops at the first that fails. `transcript.py page PRINTED` makes the transcript of what it
 printed.
+`transcript.py internet PAGE` writes the script for a server with access to the internet: `setup` is told so, and in the
+place of the import a correspondent's domain publishes the key. `transcript.py found PRINTED` makes the page of that.
 `transcript.py same OLD NEW` compares two transcripts, less what differs every time: ids, hashes, times, versions.
 """
 # ruff: noqa: INP001  a script
@@ -13,7 +15,7 @@ import difflib
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 MARK = "\x1e"  # stands between a command and what it printed, and before a heading
@@ -22,6 +24,13 @@ HEAD = """# Transcript of an installation
 The commands of [Installation](installation.md) and what they printed, on a fresh Debian 12 with systemd and Postfix.
 `make transcript` runs them and writes this page. What `apt` prints is left out.
 """
+FOUND_HEAD = """# Transcript with access to the internet
+
+The same commands where the server may ask other domains for keys: `setup --internet`. No key is imported: between 3 and
+4 the correspondent's domain publishes it (WKD), and the first mail finds it there. Made by the script that makes
+[the other transcript](transcript.md), in a network with a name server and that one domain.
+"""
+IMPORT = "pgp-relay keys import trial.asc"
 CHANGING = {
     r"\b[0-9A-F]{40}\b": "FINGERPRINT",
     r"\b[0-9A-F]{16}\b": "KEYID",
@@ -48,22 +57,32 @@ def commands(page: str) -> Iterator[tuple[str, str]]:
             heading = line[3:]
 
 
-def script(page: str) -> str:
+def with_internet(page: str) -> Iterator[tuple[str, str]]:
+    """The same of a server with access to the internet, up to the uninstallation."""
+    for heading, command in commands(page):
+        if heading != "Uninstall":
+            yield heading, command.replace("--no-internet", "--internet")
+
+
+def script(wanted: Iterable[tuple[str, str]], *, imports: bool = True) -> str:
     """What bash runs."""
     lines, last = ["set -uo pipefail"], ""
-    for heading, command in commands(page):
+    for heading, command in wanted:
         if heading != last:
             lines.append(f"printf '%s\\n' {shlex.quote(f'{MARK}## {heading}')}")
         last = heading
+        if command == IMPORT and not imports:
+            lines.append("bash /root/internet publish trial.asc || exit 1")
+            continue
         quiet = " >~/apt.log 2>&1" if command.startswith("apt ") else ""
         lines.append(f"printf '%s\\n' {shlex.quote(f'{MARK}# {command}')}")
         lines.append(f"{{ {command}\n}}{quiet} || {{ echo failed with status $? >&2; exit 1; }}")
     return "\n".join([*lines, ""])
 
 
-def transcript(printed: str) -> str:
+def transcript(printed: str, head: str = HEAD) -> str:
     """The page."""
-    parts = [HEAD]
+    parts = [head]
     for piece in printed.split(MARK)[1:]:
         if piece.startswith("## "):
             parts.append(piece.rstrip())
@@ -87,7 +106,14 @@ def main(what: str, *files: str) -> int:
         difference = list(difflib.unified_diff(*map(lasting, texts), *files, lineterm=""))
         sys.stdout.writelines(f"{line}\n" for line in difference)
         return 1 if difference else 0
-    sys.stdout.write({"script": script, "page": transcript}[what](texts[0]))
+    (text,) = texts
+    made = {
+        "script": lambda: script(commands(text)),
+        "internet": lambda: script(with_internet(text), imports=False),
+        "page": lambda: transcript(text),
+        "found": lambda: transcript(text, FOUND_HEAD),
+    }
+    sys.stdout.write(made[what]())
     return 0
 
 
