@@ -3,6 +3,11 @@
 Both are read by a strict grammar. A signature that cannot be read spoils them all: the MX may have read it in another
 way, and its result may be about that one. A field of results that cannot be read has none. Nothing is verified: that
 is the MX's task. Raises nothing; the cost is linear and bounded.
+
+A verifier writes what strangers chose into its results: OpenDKIM 2.11 undoes the encoding of `i=` and writes whatever
+comes out, brackets and semicolons too; others write the envelope sender and the client's name. So a signature that
+names its domain, selector or identity with more than names need spoils them all, and where the envelope sender or
+the client's name could begin a result there are none.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from collections.abc import Iterator, Mapping
 
 from relay.mail import authentication_results, headers
 from relay.mail.headers import Field, Head
-from relay.model import normalise_domain
+from relay.model import Address, normalise_domain
 from relay.model.dkim import DkimEvidence, DkimResult, DkimSignature
 
 SIGNATURE = "dkim-signature"
@@ -29,15 +34,29 @@ _RESULT = re.compile(r"\s*dkim\s*(?:/\s*1\s*)?=\s*([A-Za-z0-9-]+)(.*)", re.DOTAL
 _PROPERTY = re.compile(rf"\s+([A-Za-z0-9-]+(?:\s*\.\s*[A-Za-z0-9_-]+)?)\s*=\s*({_VALUE})", re.DOTALL)
 _TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=([^;]*)")
 _NAME = re.compile(r"[!-9<-~]+")
+_PLAIN = {
+    "d": re.compile(r"[A-Za-z0-9_.-]+"),
+    "s": re.compile(r"[A-Za-z0-9_.-]+"),
+    "i": re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~.-]*@[A-Za-z0-9_.-]+"),  # without =, which encodes
+    "a": re.compile(r"[A-Za-z0-9-]+"),
+}
+_HARMLESS = re.compile(r"[^\s;()\"\\]*")
 _DIGITS = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
-def read(head: Head, authserv_id: str) -> DkimEvidence:
-    """What is known of this mail."""
+def read(head: Head, authserv_id: str, sender: Address | None) -> DkimEvidence:
+    """What is known of this mail; `sender` is the envelope's."""
     results = authentication_results.ours(head, authserv_id)
-    if len(results) > MOST_FIELDS:
+    if len(results) > MOST_FIELDS or not _is_harmless(head, sender):
         return DkimEvidence()
     return DkimEvidence(tuple(found for field in results for found in _results(field)), _signatures(head))
+
+
+def _is_harmless(head: Head, sender: Address | None) -> bool:
+    """Whether neither sender nor client has a name that could begin a result: Received has one `;`, before its date."""
+    last = headers.first(head, "received")
+    by_client = last is not None and last.raw.count(b";") == 1
+    return by_client and (sender is None or _HARMLESS.fullmatch(sender.text) is not None)
 
 
 def _signatures(head: Head) -> tuple[DkimSignature, ...] | None:
@@ -53,9 +72,15 @@ def _signature(field: Field) -> DkimSignature | None:
     names = [name.strip().lower() for name in tags.get("h", "").split(":")]
     value = _BLANK.sub("", tags.get("b", ""))
     domain, selector = tags.get("d", ""), tags.get("s", "")
-    if not (domain and selector and "from" in names and all(map(_NAME.fullmatch, names)) and _DIGITS.fullmatch(value)):
+    covered = "from" in names and all(map(_NAME.fullmatch, names))
+    if not (domain and selector and covered and _are_plain(tags) and _DIGITS.fullmatch(value)):
         return None
     return DkimSignature(normalise_domain(domain), selector.lower(), value, frozenset(names), "l" in tags)
+
+
+def _are_plain(tags: Mapping[str, str]) -> bool:
+    """Whether a verifier can write them into its results as they are."""
+    return all(pattern.fullmatch(tags[tag]) for tag, pattern in _PLAIN.items() if tag in tags)
 
 
 def _tags(text: str) -> Mapping[str, str]:

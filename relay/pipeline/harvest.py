@@ -44,26 +44,26 @@ class KeyReader:
     own_domains: frozenset[str]
     authserv_id: str
 
-    def read(self, content: bytes, letter: Letter, *, null_sender: bool) -> list[CarriedKey | Outcome]:
-        """Each key that the mail carries, or why that gives none."""
+    def read(self, content: bytes, letter: Letter, sender: Address | None) -> list[CarriedKey | Outcome]:
+        """Each key that the mail carries, or why that gives none; `sender` is the envelope's."""
         in_field = carried_keys.of_header(letter.head, letter.author) if AUTOCRYPT in self.carriers else None
         in_body = carried_keys.of_body(content) if ATTACHED in self.carriers else ()
         if in_field is None and not in_body:
             return []
-        mail = self._mail(letter, null_sender=null_sender)
+        mail = self._mail(letter, sender)
         found = [_judged(key, witness(mail)) for key in in_body]
         if in_field is not None and in_field not in in_body:
             found.append(_judged(in_field, witness(mail, AUTOCRYPT)))
         return found
 
-    def _mail(self, letter: Letter, *, null_sender: bool) -> Mail:
+    def _mail(self, letter: Letter, sender: Address | None) -> Mail:
         head, author = letter.head, letter.author
-        evidence = dkim_evidence.read(head, self.authserv_id)
+        evidence = dkim_evidence.read(head, self.authserv_id, sender)
         return Mail(
             author=author,
             foreign=author is not None and self._is_foreign(author),
             listed=program_mail.listed(head),
-            automatic=null_sender or program_mail.automatic(head),
+            automatic=sender is None or program_mail.automatic(head),
             coverage=coverage(evidence, author.domain if author else "", is_public_suffix),
             date=letter.date,
             received=received.received_at(head),
@@ -83,18 +83,14 @@ class HarvestStep:
 
     async def look(self, transaction: Transaction, letter: Letter, document: Document) -> None:
         """Hand its keys on. Raises nothing: the mail goes on, whatever is in it."""
+        inbound = transaction.inbound
         try:
-            found = await document.run(
-                self.reader.read,
-                transaction.inbound.content,
-                letter,
-                null_sender=transaction.inbound.envelope.sender is None,
-            )
+            found = await document.run(self.reader.read, inbound.content, letter, inbound.envelope.sender)
         except Exception as error:  # noqa: BLE001  no mail stays behind for a key that it carries
             transaction.log.error(Event.FAILED, **unforeseen(error))
             return
         for one in found:
-            if outcome := self._offered(one, transaction.inbound.id):
+            if outcome := self._offered(one, inbound.id):
                 author = letter.author.text if letter.author else ""
                 transaction.log.info(Event.HARVESTED, result=outcome, author=author)
 

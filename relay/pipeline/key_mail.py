@@ -106,7 +106,7 @@ class KeyMails:
         for token in challenge_reply.tokens(text):
             if one := await self.desk.named(token):
                 return await self._confirmed(one, content, letter, keys)
-        return await self._sent_in(text, letter)
+        return await self._sent_in(text, letter, transaction.inbound.envelope.sender)
 
     async def _entitled(self, letter: Letter) -> Entitled | None:
         """The keys that open it; None: it is not encrypted, or not to this address."""
@@ -129,12 +129,12 @@ class KeyMails:
         self.desk.note(Fate.UNPROVED, one.enrolment.address.text)
         return Fate.UNPROVED
 
-    async def _sent_in(self, text: bytes, letter: Letter) -> Fate | None:
+    async def _sent_in(self, text: bytes, letter: Letter, sender: Address | None) -> Fate | None:
         """A mail with keys, for its author."""
         keys = carried_keys.of_body(text)
         if not keys:
             return None
-        if letter.author is None or not self._is_signed(letter):
+        if letter.author is None or not self._is_signed(letter, sender):
             self.desk.note(Fate.UNALIGNED, letter.author.text if letter.author else "")
             return Fate.UNALIGNED
         theirs = [key for key in keys if _names(key, letter.author)][:MOST_KEYS]
@@ -146,9 +146,9 @@ class KeyMails:
             self.desk.note(Fate.UNUSABLE, letter.author.text)
         return Fate.UNUSABLE
 
-    def _is_signed(self, letter: Letter) -> bool:
+    def _is_signed(self, letter: Letter, sender: Address | None) -> bool:
         """Whether our MX says that the author's domain has signed it."""
-        evidence = dkim_evidence.read(letter.head, self.authserv_id)
+        evidence = dkim_evidence.read(letter.head, self.authserv_id, sender)
         found = coverage(evidence, letter.author.domain if letter.author else "", is_public_suffix)
         return isinstance(found, Coverage) and found.covers("from")
 

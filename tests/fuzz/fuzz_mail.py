@@ -123,10 +123,10 @@ def keys_are_read_or_left(data: bytes) -> None:
     for key in (*carried, *([field] if isinstance(field, bytes) else [])):
         assert len(packets.split_certificates(key)) == 1
         assert len(key) <= carried_keys.MOST_OCTETS
-    below = dkim_evidence.read(headers.split(RECEIVED + data), "mx.hopital.example")
+    below = dkim_evidence.read(headers.split(RECEIVED + data), "mx.hopital.example", SENDER)
     assert below.results == ()
     above = b"Authentication-Results: mx.hopital.example;" + data.replace(b"\n", b"\n ") + b"\r\n" + RECEIVED
-    assert all(one.domain for one in dkim_evidence.read(headers.split(above), "mx.hopital.example").results)
+    assert all(one.domain for one in dkim_evidence.read(headers.split(above), "mx.hopital.example", SENDER).results)
 
 
 def incoming_mail_is_read_and_made_anew(data: bytes) -> None:

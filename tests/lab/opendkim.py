@@ -88,7 +88,15 @@ class Dkim:
         """What the milter puts in front of this mail at the MX."""
         return milter_client.inserted(self.port, mail, sender, ["dr@hopital.example"], self._authserv_id)
 
-    def signed(self, mail: bytes, domain: str, *, covered: Sequence[str] = COVERED, length: bool = False) -> bytes:
+    def signed(
+        self,
+        mail: bytes,
+        domain: str,
+        *,
+        covered: Sequence[str] = COVERED,
+        length: bool = False,
+        identity: str | None = None,
+    ) -> bytes:
         """The mail with a DKIM-Signature of this domain over these fields; `length`: with `l=`."""
         secret = self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -99,6 +107,7 @@ class Dkim:
             SELECTOR.encode(),
             domain.encode(),
             secret,
+            identity=None if identity is None else identity.encode(),
             include_headers=there,
             length=length,
             canonicalize=(b"relaxed", b"relaxed"),

@@ -64,7 +64,7 @@ class Sent:
     signer: str | None = "ville.example"
     covered: tuple[str, ...] = COVERED
     length: bool = False
-    null_sender: bool = False
+    sender: Address | None = BOB
     above: bytes = b""
     """On the way, above what was signed."""
     on_the_way: Callable[[bytes], bytes] = lambda mail: mail
@@ -91,13 +91,13 @@ class Site:
         date = self.time if date is None else date
         mail = sent.mail(date, self.number)
         mail = self.dkim.signed(mail, sent.signer, covered=sent.covered, length=sent.length) if sent.signer else mail
-        return await self.deliver(sent.above + sent.on_the_way(mail), date + sent.late, null_sender=sent.null_sender)
+        return await self.deliver(sent.above + sent.on_the_way(mail), date + sent.late, sent.sender)
 
-    async def deliver(self, mail: bytes, at: float, *, null_sender: bool = False) -> list[Outcome]:
+    async def deliver(self, mail: bytes, at: float, sender: Address | None = BOB) -> list[Outcome]:
         received = f"Received: from out.example by {MX} (Postfix) with ESMTPS id 4X;\r\n\t{formatdate(at)}\r\n".encode()
         self.last = mail
         content = self.dkim.results(mail) + received + mail
-        found = READER.read(content, letter.read(content, MX), null_sender=null_sender)
+        found = READER.read(content, letter.read(content, MX), sender)
         harvesting = Harvesting(
             self.store.certificates,
             self.store.sightings,
@@ -195,7 +195,11 @@ VIOLATED: dict[str, tuple[Callable[[bytes], Sent], Outcome]] = {
     "a mailing list": (lambda k: Sent((autocrypt(k), "List-Id: <l.ville.example>")), Outcome.LIST),
     "an answer by a program": (lambda k: Sent((autocrypt(k), "Auto-Submitted: auto-replied")), Outcome.AUTOMATIC),
     "bulk mail": (lambda k: Sent((autocrypt(k), "Precedence: bulk")), Outcome.AUTOMATIC),
-    "the null sender": (lambda k: Sent((autocrypt(k),), null_sender=True), Outcome.AUTOMATIC),
+    "the null sender": (lambda k: Sent((autocrypt(k),), sender=None), Outcome.AUTOMATIC),
+    "an envelope sender that could begin a result": (
+        lambda k: Sent((autocrypt(k),), sender=Address("b;dkim=pass@ville.example")),
+        Outcome.NO_DKIM,
+    ),
     "results that are forged": (lambda k: Sent((autocrypt(k),), signer=None, on_the_way=forged), Outcome.NO_DKIM),
     "results that are forged, for a signature of another": (
         lambda k: Sent((autocrypt(k),), signer="evil.example", on_the_way=forged),
@@ -219,6 +223,27 @@ async def test_where_one_condition_is_violated_nothing_is_taken_and_the_reason_i
     made, why = VIOLATED[violation]
     assert await site.twice(made(key.public)) == [why, why]
     assert await site.entries() == {}
+
+
+async def test_a_result_that_is_written_into_the_identity_of_a_signature_is_not_believed(
+    site: Site, key: Keypair
+) -> None:
+    """OpenDKIM undoes the encoding of `i=` and writes it as it is: results of others, and brackets that hide its own.
+
+    The two true signatures are the attacker's; the third one, of the victim's domain, is made up and does not hold.
+    """
+    spoofed = Sent((autocrypt(key.public),)).mail(site.time, 1)
+    closing = site.dkim.signed(spoofed, "evil.example", identity=")=20x.y=3D@evil.example")
+    value = closing.removesuffix(spoofed).partition(b" b=")[2].rstrip()
+    made_up = (
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=ville.example; s=s1; h=from:date:autocrypt; bh=AAAA; b=%b\r\n" % value
+    )
+    opening = site.dkim.signed(
+        spoofed, "evil.example", identity="a=3B=20dkim=3Dpass=20header.d=3Dville.example=20(@evil.example"
+    )
+    mail = opening.removesuffix(spoofed) + made_up + closing
+    assert b"dkim=pass header.d=ville.example (" in site.dkim.results(mail), "the attack is none here"
+    assert await site.deliver(mail, site.time) == [Outcome.DKIM_FAILED]
 
 
 async def test_less_than_a_day_is_not_enough_and_one_more_mail_a_day_after_the_first_is(

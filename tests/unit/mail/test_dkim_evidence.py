@@ -7,10 +7,12 @@ import time
 import pytest
 
 from relay.mail import dkim_evidence, headers
+from relay.model import Address
 from relay.model.dkim import DkimEvidence, DkimResult
 
 ID = "mx.hopital.example"
-RECEIVED = b"Received: from a by mx.hopital.example\r\n"
+RECEIVED = b"Received: from a by mx.hopital.example; Tue, 1 Dec 2026 11:06:07 +0000\r\n"
+SENDER = Address("bob@ville.example")
 SIGNATURE = (
     b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=Ville.example;\r\n"
     b"\ts=s1; t=1796000000; h=From:Date:\r\n\tAutocrypt ; bh=xyz=;\r\n\tb=AAaa BB/+\r\n\t cc==;\r\n"
@@ -18,9 +20,11 @@ SIGNATURE = (
 HOLDS = DkimResult(passed=True, domain="ville.example", selector="s1", begins="AAaaBB/+")
 
 
-def evidence(*results: bytes, rest: bytes = SIGNATURE) -> DkimEvidence:
+def evidence(
+    *results: bytes, rest: bytes = SIGNATURE, sender: Address | None = SENDER, received: bytes = RECEIVED
+) -> DkimEvidence:
     above = b"".join(b"Authentication-Results: %b\r\n" % one for one in results)
-    return dkim_evidence.read(headers.split(above + RECEIVED + rest + b"\r\nbody\r\n"), ID)
+    return dkim_evidence.read(headers.split(above + received + rest + b"\r\nbody\r\n"), ID, sender)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,12 @@ def test_one_that_is_made_for_the_beginning_of_the_body_says_so() -> None:
     [
         SIGNATURE.replace(b"d=Ville.example", b"d=evil.example; d=ville.example"),
         SIGNATURE.replace(b"d=Ville.example", b"x=1"),
+        SIGNATURE.replace(b"s=s1", b"s=s1; i=a=3B=20dkim=3Dpass@ville.example"),
+        SIGNATURE.replace(b"s=s1", b"s=s1; i=a(@ville.example"),
+        SIGNATURE.replace(b"s=s1", b's=s1; i="a"@ville.example'),
+        SIGNATURE.replace(b"s=s1", b"s=s1(x)"),
+        SIGNATURE.replace(b"d=Ville.example", b"d=ville.example(x)"),
+        SIGNATURE.replace(b"a=rsa-sha256", b"a=(rsa)"),
         SIGNATURE.replace(b"h=From", b"x=From"),
         SIGNATURE.replace(b"s=s1", b"s"),
         SIGNATURE.replace(b"From:Date", b"From:Da te"),
@@ -103,8 +113,25 @@ def test_one_that_cannot_be_read_spoils_them_all(odd: bytes) -> None:
     assert evidence(rest=SIGNATURE + odd).signatures is None
 
 
+PASS = b"mx.hopital.example; dkim=pass header.d=ville.example"
+
+
+@pytest.mark.parametrize("sender", ["a;dkim=pass@x.example", "a(b@x.example", '"a"@x.example', "a)@x.example"])
+def test_where_the_envelope_sender_could_begin_a_result_there_is_none(sender: str) -> None:
+    assert evidence(PASS).results
+    assert evidence(PASS, sender=None).results
+    assert evidence(PASS, sender=Address("b+tag=x.example@srs.example")).results
+    assert evidence(PASS, sender=Address(sender)) == DkimEvidence()
+
+
+def test_where_the_clients_name_could_begin_a_result_there_is_none() -> None:
+    client = RECEIVED.replace(b"from a", b"from a;dkim=pass(x)header.d=ville.example")
+    assert evidence(PASS, received=client) == DkimEvidence()
+    assert evidence(PASS, received=RECEIVED.partition(b";")[0] + b"\r\n") == DkimEvidence()
+
+
 def test_a_mail_without_any_has_none() -> None:
-    assert dkim_evidence.read(headers.split(b"From: a@b\r\n\r\n"), ID) == DkimEvidence()
+    assert dkim_evidence.read(headers.split(b"From: a@b\r\n\r\n"), ID, SENDER) == DkimEvidence()
 
 
 @pytest.mark.parametrize("piece", [b"(", b'"', b"\\", b";", b" dkim=pass", b"; dkim=pass header.d=a.b", b"a.b = c "])

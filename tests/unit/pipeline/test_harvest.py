@@ -40,8 +40,8 @@ class Harvester:
 
 
 class Broken(KeyReader):
-    def read(self, content: bytes, letter: Letter, *, null_sender: bool) -> list[CarriedKey | Outcome]:
-        del content, letter, null_sender
+    def read(self, content: bytes, letter: Letter, sender: Address | None) -> list[CarriedKey | Outcome]:
+        del content, letter, sender
         raise ValueError("canary")
 
 
