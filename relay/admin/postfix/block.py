@@ -37,9 +37,10 @@ _ENTRY = re.compile(
     re.VERBOSE,
 )
 
+_END = b"(" + re.escape(NO_NEWLINE[:-1]) + b")?\n"
 _INSERTED = {
-    mark: re.compile(re.escape(mark[:-1]) + b"(" + re.escape(NO_NEWLINE[:-1]) + b")?\n")
-    for mark in (MARK_INSERTED, MARK_BEHIND)
+    MARK_INSERTED: re.compile(re.escape(MARK_INSERTED[:-1]) + _END),
+    MARK_BEHIND: re.compile(re.escape(MARK_BEHIND[:-1]) + _END),
 }
 
 
