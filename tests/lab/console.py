@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import pyotp
 
+from lab.canary import assert_unheard
 from lab.certificates import Keypair
 from lab.ports import free_port
 from lab.relay import PROGRAM, Relay
@@ -65,19 +66,21 @@ class Visitor:
         kind = {"Content-Type": "multipart/form-data; boundary=border"}
         return self._ask("POST", path, body + b"--border--\r\n", {"Origin": f"http://127.0.0.1:{self.port}", **kind})
 
-    def _ask(self, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]) -> Page:
+    def _ask(self, method: str, path: str, form: str | bytes | None, headers: Mapping[str, str]) -> Page:
         asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {
             "Accept-Language": self.language,
             "X-Forwarded-For": self.client,
-            **({"Content-Type": FORM} if body is not None else {}),
+            **({"Content-Type": FORM} if form is not None else {}),
         }
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         try:
-            asking.request(method, path, body, {**sent, **headers})
+            asking.request(method, path, form, {**sent, **headers})
             answer = asking.getresponse()
-            page = Page(answer.status, dict(answer.getheaders()), answer.read().decode())
+            body = answer.read()
+            assert_unheard(body + str(answer.getheaders()).encode(), path)
+            page = Page(answer.status, dict(answer.getheaders()), body.decode())
         finally:
             asking.close()
         if cookie := page.headers.get("Set-Cookie"):
@@ -103,11 +106,16 @@ class Console:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         place = {"console": f"127.0.0.1:{self.port}", "console_database": str(Path(self._folder.name) / "console.db")}
         keys = {"url": f"http://localhost:{self.port}", **relay.settings.get("console", {}), **keys}
-        relay.configure({**relay.settings, "web": place, "console": keys})
+        relay.configure({**relay.settings, "web": {**relay.settings.get("web", {}), **place}, "console": keys})
 
     @property
     def log(self) -> str:
         return (Path(self._folder.name) / "log").read_text()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of both processes."""
+        return [process.pid for process in self._running.values()]
 
     def __enter__(self) -> Self:
         for name in ("control", "console"):

@@ -1,4 +1,6 @@
-"""Pictures of every page of the console, from the running program: `python -m lab.console_pictures FOLDER`.
+"""Pictures of every page of the console, from the running program: `python -m lab.console_pictures FOLDER [DOCS]`.
+
+DOCS (`docs/pictures`) gets those few that the documentation shows.
 
 With invented mails and keys, at 360 and 1440 pixels, light and dark, in English and French.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -27,6 +30,10 @@ if TYPE_CHECKING:  # only who makes pictures has it
 
 WIDTHS = (360, 1440)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+KEPT = (
+    *("today-en-1440-light", "today-fr-1440-dark", "today-en-360-light", "keys-fr-360-dark"),
+    *("message-en-1440-light", "proposals-en-1440-light", "policy-en-1440-light"),
+)
 PEOPLE = ("dr.martin", "accueil", "laboratoire", "radiologie")
 OTHERS = ("cabinet.lefevre@ville.example", "dr.petit@clinique.example", "mairie@ville.example")
 HOW = (
@@ -144,5 +151,13 @@ def _row(number: int, chosen: random.Random) -> Record:
     )
 
 
+def keep(folder: Path, docs: Path) -> None:
+    """Copy what the documentation shows."""
+    for name in KEPT:
+        shutil.copy(folder / f"console-{name}.png", docs)
+
+
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    if len(sys.argv) > 2:
+        keep(Path(sys.argv[1]), Path(sys.argv[2]))

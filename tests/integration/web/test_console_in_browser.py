@@ -13,6 +13,7 @@ from lab.console import WORDS, Console
 from lab.console_pictures import fill
 from lab.relay import Relay
 
+from relay.model.console import Person, Role
 from relay.web.console.view import PAGES
 
 if TYPE_CHECKING:  # only tests with a browser have it
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # only tests with a browser have it
 
 pytestmark = [needs_browser, needs_axe]
 
+PEOPLE = {"keys": "keys", "admin": "admin", "anne": "reader", "bruno": "desk", "chloe": "keys"}
+"""Who logs in, with their roles."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -44,8 +47,8 @@ class Bench:
 def bench() -> Iterator[Bench]:
     with Relay() as relay, Console(relay) as console:
         fill(relay)
-        for role in ("keys", "admin"):
-            console.enrol(role, console.invite(role, role), console.visitor())
+        for name, role in PEOPLE.items():
+            console.enrol(name, console.invite(name, role), console.visitor())
         with browser() as started:
             yield Bench(console, started)
 
@@ -63,6 +66,17 @@ def test_every_page_in_both_languages(bench: Bench, width: int, scheme: str, lat
             page.goto(bench.url(f"{path}?lang=en"))
             assert page.locator("html").get_attribute("lang") == "en"
             assert page.evaluate(WIDER) == 0, f"{path} is wider than the screen"
+
+
+@pytest.mark.parametrize("name", ["anne", "bruno", "chloe"])
+def test_every_page_of_a_lesser_role(bench: Bench, name: str) -> None:
+    role = Role(PEOPLE[name])
+    with tab(bench.browser, viewport={"width": 1440, "height": 800}, bypass_csp=True) as page:
+        bench.log_in(page, name)
+        paths = [path for _, path, act in PAGES if Person(name, role).may(act)]
+        assert page.locator("nav.wide a").count() == len(paths)
+        for path in paths:
+            assert violations_at(bench, page, f"{path}?lang=en") == [], path
 
 
 def violations_at(bench: Bench, page: Any, path: str) -> list[str]:  # noqa: ANN401  playwright's page
