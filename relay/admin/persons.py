@@ -30,19 +30,19 @@ class Link:
 
 
 async def add(store: Store, name: str, role: Role, actor: str) -> Link:
-    """Let somebody in: the link by which they enrol."""
+    """Add a user: the link by which they enrol."""
     if not NAME.fullmatch(name):
         raise PersonError(f"{name}: a name has letters, digits and . _ - @, at most 64")
     return await _invite(store, name, role, actor)
 
 
 async def reset(store: Store, name: str, actor: str) -> Link:
-    """Have them enrol anew; their sessions end."""
+    """Have a user enrol again; the user's sessions end."""
     return await _invite(store, name, None, actor)
 
 
 async def enable(store: Store, name: str, actor: str, *, enabled: bool) -> None:
-    """Let them in, or not; their sessions end."""
+    """Enable or disable a user; the user's sessions end."""
     if not await store.persons.enable(name, actor, enabled=enabled):
         raise _unknown(name)
 

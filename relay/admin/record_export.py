@@ -67,7 +67,7 @@ async def as_signed(config: Config, store: Store, wanted: Selection, actor: str)
 
 
 async def _signer(config: Config, store: Store) -> str:
-    """Its fingerprint; empty: there is none."""
+    """The fingerprint of the key that signs; empty: there is none."""
     if organisation := await store.own_keys.organisation():
         return organisation
     return await signing.resolve(config.keyring, config.sign.default) if config.sign.default else ""

@@ -25,7 +25,7 @@ from relay.telemetry.events import Event
 MOST_WAITING = 200
 
 Take = Callable[[CarriedKey], Awaitable[Outcome]]
-"""What becomes of a key: `relay.keys.harvesting.Harvesting.take`."""
+"""What happens to a key: `relay.keys.harvesting.Harvesting.take`."""
 
 
 class HarvestQueue:

@@ -25,7 +25,7 @@ from relay.store import Certificates, Sightings
 
 @dataclass(frozen=True, slots=True)
 class Harvesting:
-    """What it is done with."""
+    """Takes keys that came with mail."""
 
     certificates: Certificates
     sightings: Sightings
@@ -39,7 +39,7 @@ class Harvesting:
     clock: Callable[[], float] = time.time
 
     async def take(self, key: CarriedKey) -> Outcome:
-        """What becomes of it."""
+        """Store, propose or merge this key, or not; what was done."""
         name = self._fingerprint(key.data)
         known = await self.certificates.by_fingerprint(name)
         if known and known.origin is not Origin.HARVESTED:
@@ -50,7 +50,7 @@ class Harvesting:
         return waiting or await self._confirmed(key, known)
 
     def _fingerprint(self, data: bytes) -> str:
-        """Its primary key's."""
+        """The fingerprint of its primary key."""
         return fingerprint(packets.body(data, next(packets.walk(data))))
 
     async def _confirmed(self, key: CarriedKey, known: Entry | None) -> Outcome:

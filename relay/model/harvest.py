@@ -1,4 +1,4 @@
-"""Keys that come with mail: what one mail shows, what is remembered of it, and what becomes of the key."""
+"""Keys that come with mail: what one mail shows, what is remembered of it, and what happens to the key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.model.address import Address
 
 
 class Outcome(StrEnum):
-    """What becomes of a key that a mail carries. The values are labels of a metric."""
+    """What happens to a key that a mail carries. The values are labels of a metric."""
 
     NOTED = "noted"
     """It came for the first time: another mail has to confirm it."""

@@ -34,7 +34,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """By fingerprint."""
+    """The keys that are trusted, by fingerprint."""
 
     keys: Mapping[str, Known] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()

@@ -30,17 +30,17 @@ _ASIDE = ".shared-"
 
 
 def names(home: Path, buried: Collection[str] = ()) -> frozenset[str]:
-    """Of all that is there; not of the secret keys with these keygrips."""
+    """The names of all that is there, but not of the secret keys with these keygrips."""
     return frozenset(_names(home, buried))
 
 
 def changed(home: Path) -> tuple[int, ...]:
-    """What is another one when files came or went."""
+    """A value that changes when files come or go."""
     return tuple(_changed(home / name) for name in (*FOLDERS, "pubring.kbx", vault.SECRET))
 
 
 def read(home: Path, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Those of these that are there and not on a card."""
+    """The files of these names that are there and not on a card."""
     found: dict[str, bytes] = {}
     for name in wanted:
         with suppress(FileNotFoundError):
@@ -76,7 +76,7 @@ async def learn(home: Path, public_halves: bytes) -> None:
 
 
 def public_name(public_halves: bytes) -> str:
-    """What these are called."""
+    """The name of these public halves."""
     return PUBLIC + hashlib.sha256(public_halves).hexdigest()
 
 
@@ -117,7 +117,7 @@ def _read(file: Path) -> bytes:
 
 
 def _write(file: Path, octets: bytes) -> None:
-    """In one step, and only where nothing is."""
+    """Write a file in one step, and only where there is none."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(prefix=_ASIDE, dir=file.parent)  # 0600

@@ -43,7 +43,7 @@ class Witness:
 
 
 def witness(mail: Mail, field: str = "") -> Witness | Outcome:
-    """Or why the mail gives no key; `field` names what carries it, in lower case, and is empty for the body."""
+    """The witness, or why the mail gives no key; `field` names what carries it, in lower case; empty: the body."""
     if mail.author is None:
         return Outcome.NO_AUTHOR
     obstacles = ((not mail.foreign, Outcome.OWN), (mail.listed, Outcome.LIST), (mail.automatic, Outcome.AUTOMATIC))

@@ -19,7 +19,7 @@ _FIRST, _LONGEST = 0.001, 0.1
 
 
 async def is_acknowledged(transport: asyncio.WriteTransport, within: float = WITHIN) -> bool:
-    """True as soon as nothing is on its way any more; also where that cannot be said: the client has closed."""
+    """Whether nothing is on its way any more; True also where that cannot be said, because the client has closed."""
     end, pause = time.monotonic() + within, 0.0
     while not transport.is_closing() and (transport.get_write_buffer_size() or _on_the_way(transport)):
         if time.monotonic() > end:

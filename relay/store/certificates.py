@@ -156,7 +156,7 @@ class Certificates:
         return await self._change(lambda c: certificate_rows.upsert(c, entries, known, noting))
 
     async def harvest(self, entry: Entry, key: CarriedKey, bounds: HarvestBounds) -> Outcome:
-        """Store a certificate that came with mail and is not known, within these bounds; what becomes of it."""
+        """Store a certificate that came with mail and is not known, within these bounds; what was done."""
         now = self._clock()
         noting = Noting(HARVEST, now, dkim_domain=key.dkim_domain)
         fingerprint = entry.certificate.fingerprint

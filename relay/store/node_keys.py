@@ -50,7 +50,7 @@ class NodeKeys:
         self._clock = clock
 
     async def stamp(self, fingerprint: str) -> Stamp:
-        """For the node with this key."""
+        """The stamp for the node with this key."""
 
         def look(connection: Connection) -> Stamp:
             parcels = select(func.count()).where(node_parcels.c.fingerprint == fingerprint)
@@ -61,23 +61,23 @@ class NodeKeys:
         return await self._database.read(look)
 
     async def all(self) -> list[NodeKey]:
-        """Those that nodes have shown, by node."""
+        """The keys that nodes have shown, by node."""
         wanted = select(node_keys).order_by(node_keys.c.node)
         rows = await self._database.read(lambda c: c.execute(wanted).all())
         return [NodeKey(row.node, row.fingerprint, bytes(row.certificate)) for row in rows]
 
     async def show(self, key: NodeKey) -> None:
-        """That of this node, in place of an earlier one."""
+        """Store the key of this node, in place of an earlier one."""
         row = {"node": key.node, "fingerprint": key.fingerprint, "certificate": key.certificate}
         await self._database.write(lambda c: c.execute(_PUT_KEY, row), "node")
 
     async def statements(self) -> list[bytes]:
-        """All of them, as they were signed."""
+        """All statements, as they were signed."""
         wanted = select(node_statements.c.data).order_by(node_statements.c.id).limit(MOST_STATEMENTS)
         return [bytes(data) for data in await self._database.read(lambda c: c.execute(wanted).scalars().all())]
 
     async def say(self, data: bytes) -> None:
-        """One more."""
+        """Store one more statement."""
         row = {"id": hashlib.sha256(data).hexdigest(), "data": data}
         await self._database.write(lambda c: c.execute(_ADD_STATEMENT, row), "node")
 
@@ -87,7 +87,7 @@ class NodeKeys:
         return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
 
     async def held(self, fingerprint: str) -> int:
-        """How many it has said that it has."""
+        """How many secret keys the node with this key has said that it has."""
         wanted = select(func.count()).where(node_secrets.c.fingerprint == fingerprint, node_secrets.c.held)
         return int(await self._database.read(lambda c: c.execute(wanted).scalar_one()))
 
@@ -116,7 +116,7 @@ class NodeKeys:
         await self._database.write(write, "node")
 
     async def parcels(self, fingerprint: str, without: Collection[str] = ()) -> Mapping[str, bytes]:
-        """Those that lie there for it, some at a time: id to what was sent; not these."""
+        """The parcels for the node with this key but these, some at a time: id to what was sent."""
         wanted = (
             select(node_parcels.c.id, node_parcels.c.data)
             .where(node_parcels.c.fingerprint == fingerprint, node_parcels.c.id.not_in(list(without)))
@@ -136,7 +136,7 @@ class NodeKeys:
         await self._database.write(write, "node")
 
     async def equalise(self, fingerprint: str, names: Collection[str], kept: str) -> None:
-        """The node has these and no others, but for names that begin with `kept`.
+        """Note that the node has these and no others, but for names that begin with `kept`.
 
         What was on its way in a parcel that is gone is not there either, and is sent again.
         """
@@ -157,7 +157,7 @@ class NodeKeys:
         await self._database.write(write, "node")
 
     async def forget(self, node: str, fingerprints: Collection[str]) -> None:
-        """Everything of a node with these keys."""
+        """Delete all that is stored of a node with these keys."""
 
         def write(connection: Connection) -> None:
             connection.execute(delete(node_keys).where(node_keys.c.node == node))

@@ -87,7 +87,7 @@ class Persons:
         return await self._database.write(work)
 
     async def enable(self, name: str, actor: str, *, enabled: bool) -> bool:
-        """Let them in, or not. False where nobody has that name."""
+        """Enable or disable a person. False where nobody has that name."""
 
         def work(connection: Connection) -> bool:
             found = _named(connection, name)
@@ -115,7 +115,7 @@ class Persons:
         return await self._database.write(work)
 
     async def unlink(self, name: str, way: Way, subject: str, actor: str) -> bool:
-        """Take that back. False where it was not."""
+        """Say that this login is not theirs any more. False where it was not."""
 
         def work(connection: Connection) -> bool:
             found = _of_login(connection, way, subject)

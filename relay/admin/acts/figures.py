@@ -60,7 +60,7 @@ def _from(begins: list[float], first: float) -> list[float]:
 
 
 def by_action(bar: Bar) -> dict[str, int]:
-    """Of all rules together."""
+    """Mails by decision, of all rules together."""
     found: Counter[str] = Counter()
     for (action, _), count in bar.items():
         found[action] += count
@@ -68,7 +68,7 @@ def by_action(bar: Bar) -> dict[str, int]:
 
 
 def by_rule(bars: list[Bar]) -> dict[str, dict[str, int]]:
-    """Of all bars together, by rule and decision."""
+    """Mails by rule and decision, of all bars together."""
     found: dict[str, Counter[str]] = {}
     for bar in bars:
         for (action, rule), count in bar.items():

@@ -39,7 +39,7 @@ async def one_key(site: Site, given: Arguments) -> Json:
 
 
 async def _history(store: Store, entry: Entry) -> list[Json]:
-    """The newest first."""
+    """Who changed the key, the newest change first."""
     fingerprint = entry.certificate.fingerprint
     found: dict[tuple[float, str, str], Record] = {}
     for address in entry.certificate.shown_addresses[:MOST_ADDRESSES]:

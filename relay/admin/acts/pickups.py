@@ -8,18 +8,18 @@ from relay.model.pickup import Pickup
 
 
 async def listed(site: Site, given: Arguments) -> Json:
-    """Those that can be opened now, the newest first; nothing where no mail becomes one."""
+    """The pick-ups that can be opened now, the newest first; none where no mail becomes one."""
     del given
     return {"rows": [_told(one) for one in (await pickup.listed(site.store))[:MOST]], "on": site.config.web.linked}
 
 
 async def withdraw(site: Site, given: Arguments) -> Json:
-    """Nobody can open it any more."""
+    """Withdraw a pick-up: nobody can open it any more."""
     return _told(await pickup.withdraw(site.config, site.store, wanted(given, "id"), site.actor))
 
 
 async def extend(site: Site, given: Arguments) -> Json:
-    """It can be opened as long as `pickup.keep` says, from now."""
+    """Give a pick-up more time: it can be opened as long as `pickup.keep` says, from now."""
     one = wanted(given, "id")
     return {"expires": await pickup.extend(site.config, site.store, one, site.config.pickup.keep, site.actor)}
 

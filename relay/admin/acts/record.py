@@ -18,7 +18,7 @@ async def changes(site: Site, given: Arguments) -> Json:
 
 
 async def export(site: Site, given: Arguments) -> Json:
-    """The same as the text of a file: `kind` is csv or json (signed)."""
+    """Who changed what, as the text of a file: `kind` is csv or json (signed)."""
     rows = Selection(keys=True, newest=record_export.MOST)
     if given.get("kind") == "csv":
         return {"text": await record_export.as_csv(site.store, rows)}

@@ -59,7 +59,7 @@ def wanted(given: Arguments, name: str) -> str:
 
 
 def address(text: str) -> Address:
-    """A whole address."""
+    """A mail address with its domain."""
     try:
         found = Address(text)
     except AddressError as error:

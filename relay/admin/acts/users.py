@@ -15,13 +15,13 @@ async def users(site: Site, given: Arguments) -> Json:
 
 
 async def enable(site: Site, given: Arguments) -> Json:
-    """Let somebody in again."""
+    """Enable a user again."""
     await persons.enable(site.store, wanted(given, "name"), site.actor, enabled=True)
     return {}
 
 
 async def disable(site: Site, given: Arguments) -> Json:
-    """Let somebody in no more; nobody does that to themselves."""
+    """Disable a user; nobody does that to themselves."""
     if (name := wanted(given, "name")).lower() == site.name.lower():
         raise WrongAct("nobody disables themselves: another administrator does, or the command")
     await persons.enable(site.store, name, site.actor, enabled=False)

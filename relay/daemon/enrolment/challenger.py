@@ -46,14 +46,14 @@ class Challenger:
     clock: Callable[[], float] = time.time
 
     async def take(self, key: bytes, about: str, way: str) -> Fate:
-        """A key, for the address that its sender chose or wrote from; `way` is `web` or `mail`."""
+        """Judge a key for the address that its sender chose or wrote from; `way` is `web` or `mail`."""
         address = reachable(about, self.own_domains)
         fate = await self._taken(key, address, way) if address else Fate.UNUSABLE
         tell(fate, about)
         return fate
 
     async def confirm(self, one: Enrolment) -> Fate:
-        """The address and the secret key are proved."""
+        """Enrol the key of a challenge: its owner has proved to have the address and the secret key."""
         fate = await self.enrolling.enrol(one.certificate, one.address)
         await self.register.close(one.challenge)
         tell(fate, one.address.text, one.fingerprint)

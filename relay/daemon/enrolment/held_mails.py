@@ -17,7 +17,7 @@ from relay.telemetry.events import Event
 
 @dataclass(frozen=True, slots=True)
 class HeldMails:
-    """Lets them go."""
+    """Has Postfix send them."""
 
     trace: Trace
     stored_keys: StoredKeys

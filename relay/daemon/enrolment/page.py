@@ -16,11 +16,11 @@ class PageEvents:
     challenger: Challenger
 
     async def sent_in(self, event: PublicEvent, octets: bytes) -> None:
-        """A key, for the address that its sender chose."""
+        """Take a key, for the address that its sender chose."""
         await self.challenger.take(octets, event.about, "web")
 
     async def confirmed(self, event: PublicEvent, _octets: bytes) -> None:
-        """The token stood in a mail to the address, encrypted to the key."""
+        """Confirm a challenge: its token stood in a mail to the address, encrypted to the key."""
         one = await self.challenger.register.open(event.about)
         if one is None:
             tell(Fate.UNKNOWN, "")
@@ -28,5 +28,5 @@ class PageEvents:
             await self.challenger.confirm(one)
 
     async def refused(self, event: PublicEvent, _octets: bytes) -> None:
-        """The token stood in an invitation to the address."""
+        """Send no more invitations to the address: the token stood in one."""
         await self.challenger.refuse(event.about)

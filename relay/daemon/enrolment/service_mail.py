@@ -21,7 +21,7 @@ from relay.smtp.message_ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class ServiceMail:
-    """Sends them."""
+    """Sends our own mails to correspondents."""
 
     encryptor: Encryptor
     signer: Callable[[], Awaitable[Signer | None]]

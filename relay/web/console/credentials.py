@@ -23,12 +23,12 @@ _NOBODY = _hasher.hash("nobody has this password")
 
 
 async def hashed(password: str) -> str:
-    """How it is stored."""
+    """The password as it is stored."""
     return await asyncio.to_thread(_hasher.hash, password)
 
 
 async def fits(stored: str, password: str) -> bool:
-    """Whether it is the one stored; takes as long where nothing is stored."""
+    """Whether it is the stored password; takes as long where nothing is stored."""
 
     def verify() -> bool:
         try:
@@ -40,7 +40,7 @@ async def fits(stored: str, password: str) -> bool:
 
 
 def new_secret() -> str:
-    """Of a second factor, in base32."""
+    """A new secret for a second factor, in base32."""
     return pyotp.random_base32()
 
 

@@ -36,12 +36,12 @@ class Enrolment:
     """Makes a challenge of each link."""
 
     async def show(self, request: Request, view: View) -> Answer:
-        """GET /enrol/TOKEN."""
+        """GET /enrol/TOKEN: the form."""
         known = await self._invited(request)
         return _over(view) if known is None else self._form(request, view, known)
 
     async def enrol(self, request: Request, view: View) -> Answer:
-        """POST /enrol/TOKEN."""
+        """POST /enrol/TOKEN: keep what was set, and log in."""
         sessions.assure_same_site(request)
         form = await form_of(request, _LARGEST)
         known = await self._invited(request)

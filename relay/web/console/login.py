@@ -22,7 +22,7 @@ PASSKEY = "passkey"  # of an attempt
 
 
 def redirect(to: str, **headers: str) -> Answer:
-    """Go on there with GET."""
+    """An answer that sends the browser on, with GET."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(HTTPStatus.SEE_OTHER, headers={"Location": to, **named})
 

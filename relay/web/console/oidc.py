@@ -49,7 +49,7 @@ class Begun:
 
     @classmethod
     def read(cls, text: str) -> Begun:
-        """As `written`."""
+        """What `written` wrote."""
         return cls(**json.loads(text))
 
     @property

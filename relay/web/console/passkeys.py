@@ -45,7 +45,7 @@ class WrongPasskey(RelayError):
 
 @dataclass(frozen=True, slots=True)
 class Passkeys:
-    """Of the site with this address."""
+    """The passkeys of the site with this address."""
 
     url: str
     name: str = "pgp-relay"
@@ -88,7 +88,7 @@ class Passkeys:
         return options_to_json(options)
 
     def id_of(self, answer: str) -> bytes:
-        """Of the passkey that it claims to be."""
+        """The id of the passkey that the answer claims to be from."""
         return _looked(lambda: parse_authentication_credential_json(answer[:LONGEST]).raw_id)
 
     def used(self, passkey: Passkey, challenge: bytes, answer: str) -> int:

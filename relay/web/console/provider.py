@@ -36,7 +36,7 @@ class Provider:
         )
 
     async def get(self, url: str) -> dict[str, Any]:
-        """What stands there."""
+        """The JSON at this URL."""
         return await self._asked("GET", url)
 
     async def post(self, url: str, form: Mapping[str, str], login: tuple[str, str]) -> dict[str, Any]:

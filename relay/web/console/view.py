@@ -102,12 +102,12 @@ def moment(seconds: float | None) -> Markup:
 
 
 def fingerprint(text: str) -> str:
-    """In groups of four, as people compare it."""
+    """The fingerprint in groups of four, as people compare it."""
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
 def size(octets: int) -> str:
-    """Rounded up."""
+    """A size in words, rounded up."""
     return f"{math.ceil(octets / 1024)}\xa0KiB" if octets < 1 << 20 else f"{octets / (1 << 20):.1f}\xa0MiB"
 
 
