@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lab.postgresql import programs
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,3 +85,16 @@ def measured(engine: str) -> dict[str, float]:
     print(done.stdout)
     told: dict[str, float] = json.loads(done.stdout)
     return told
+
+
+def test_many_nodes_in_one_process_find_their_rows() -> None:
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    words = ["--nodes", "2", "--sessions", "2", "--seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench/nodes.py", *words], capture_output=True, text=True, check=True, timeout=100
+    )
+    (told,) = json.loads(done.stdout)
+    assert told["nodes"] == 2
+    assert told["mails_a_second"] > 0
+    assert told["server_ms"] > 0

@@ -90,10 +90,14 @@ def cluster(
 
 
 class Wire:
-    """`with Wire(port) as wire:` a client that connects to `wire.port` speaks with the server at `port`."""
+    """`with Wire(port) as wire:` a client that connects to `wire.port` speaks with the server at `port`.
 
-    def __init__(self, port: int) -> None:
+    What is said arrives `delay` seconds later, each way.
+    """
+
+    def __init__(self, port: int, delay: float = 0.0) -> None:
         self._target = port
+        self._delay = delay
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._whole = asyncio.Event()
@@ -149,7 +153,10 @@ class Wire:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while octets := await reader.read(1 << 16):
             await self._whole.wait()
-            writer.write(octets)
-            await writer.drain()
+            if self._delay:
+                self._loop.call_later(self._delay, writer.write, octets)
+            else:
+                writer.write(octets)
+                await writer.drain()
         await self._whole.wait()
-        writer.close()
+        self._loop.call_later(self._delay, writer.close)

@@ -45,6 +45,11 @@ class PostgreSQL:
         """It was started, and not stopped since."""
         return (self._folder / "data" / "postmaster.pid").exists()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that has started all others."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
     def promote(self) -> None:
         """A replica takes writes from now on."""
         self._run("pg_ctl", "-D", self._data, "-w", "promote")

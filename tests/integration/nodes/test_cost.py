@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import asyncpg
-from lab.cluster import cluster
+import pytest
+from lab.cluster import Node, Wire, cluster
 from lab.mta import letter
 from lab.nexthop import ScriptedHop
+from lab.postgresql import PostgreSQL
 
 MAILS = 60
 MOST_QUERIES = 15
+SESSIONS = 50
+EACH = 6
+DELAY = 0.005
+"""Seconds, each way."""
 _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS milliseconds FROM pg_stat_statements
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND query NOT LIKE '%pg_stat_statements%'"""
@@ -41,3 +48,37 @@ async def test_a_mail_asks_the_database_no_more_than_fifteen_times(
         f"{together['calls'] / MAILS:.1f} and {together['milliseconds'] / MAILS:.2f} ms where {MAILS} come at once",
     )
     assert queries <= MOST_QUERIES
+
+
+@pytest.mark.alone
+async def test_a_database_five_milliseconds_away_costs_time_and_hardly_throughput(
+    database: str, server: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
+) -> None:
+    with Wire(server.port) as near, Wire(server.port, DELAY) as far:
+        rates = {}
+        for name, wire in (("near", near), ("far", far)):
+            url = database.replace(f":{server.port}/", f":{wire.port}/")
+            with Node(name, url, hop.port) as node:
+                node.start()
+                await sent(node, f"{name}-first", 2)
+                rates[name] = [await sent(node, f"{name}-{number}", EACH) for number in range(2)]
+    near_rate, far_rate = (max(rates[name]) for name in ("near", "far"))
+    record_property(
+        "counted",
+        f"{SESSIONS} sessions: {near_rate:.0f} mails a second with the database beside, {far_rate:.0f} with "
+        f"{DELAY * 1000:g} ms each way",
+    )
+    assert far_rate > near_rate * 0.5
+
+
+async def sent(node: Node, name: str, each: int) -> float:
+    """Mails a second over all sessions, each of which sends one after the other."""
+
+    async def session(number: int) -> None:
+        for at in range(each):
+            answers = await node.mta.attempt(letter(f"{name}-{number}-{at}", ("anna@open.example",)))
+            assert answers == ["250 2.0.0"]
+
+    begun = time.monotonic()
+    await asyncio.gather(*(session(number) for number in range(SESSIONS)))
+    return SESSIONS * each / (time.monotonic() - begun)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import time
+from collections import Counter
+from collections.abc import Callable
 
 import asyncpg
-from lab.cluster import cluster
-from lab.mta import letter
+import pytest
+from lab.cluster import Node, cluster
+from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop
 from lab.waiting import until
 
 from relay.store.schema_steps import STEPS
 
 OK = "250 2.0.0"
+NEXT_VERSION = """
+from relay.store import migration, nodes, schema_steps
+more = ("ALTER TABLE trace ADD COLUMN added TEXT NOT NULL DEFAULT ''", "CREATE TABLE added (a TEXT)")
+schema_steps.STEPS = migration.STEPS = nodes.STEPS = (*schema_steps.STEPS, more)
+migration.migrate.__defaults__ = (schema_steps.STEPS, *migration.migrate.__defaults__[1:])
+"""
+"""A program that adds to the tables."""
+SESSIONS = 4
 
 
 async def test_a_node_works_on_a_database_of_the_next_version_and_so_do_workers_that_are_replaced(
@@ -37,3 +50,47 @@ async def test_a_node_works_on_a_database_of_the_next_version_and_so_do_workers_
         await newer.close()
         assert told.returncode == 1
         assert b"a newer version of pgp-relay" in told.stderr
+
+
+@pytest.mark.parametrize("seconds", [6.0, pytest.param(600.0, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+async def test_two_versions_answer_250_side_by_side_while_workers_of_the_older_one_are_killed(
+    database: str, hop: ScriptedHop, record_property: Callable[[str, object], None], seconds: float
+) -> None:
+    with (
+        cluster(database, hop.port, count=1, settings={"workers": 2}) as (old,),
+        Node("newer", database, hop.port) as newer,
+    ):
+        newer.altered = NEXT_VERSION
+        newer.start()
+        end, given, killed, numbers = time.monotonic() + seconds, Counter[str](), 0, itertools.count()
+
+        async def session(node: Node) -> None:
+            while time.monotonic() < end:
+                mail: Mail = letter(f"m{next(numbers)}", ("anna@open.example",))
+                await node.mta.until_final(mail, attempts=100, every=0.1)
+                given.update(reply for replies in mail.answers.values() for reply in replies)
+
+        async def kill() -> None:
+            nonlocal killed
+            for number in itertools.cycle((0, 1)):
+                await asyncio.sleep(min(3.0, max(0.0, end - time.monotonic())))
+                if time.monotonic() >= end:
+                    return
+                worker = old.workers[number]
+                os.kill(worker, signal.SIGKILL)
+                killed += 1
+                await until(lambda number=number, worker=worker: old.workers.get(number) not in {None, worker})  # type: ignore[misc]  # mypy knows no defaults of lambdas
+
+        await asyncio.gather(kill(), *(session(node) for node in (old, newer) for _ in range(SESSIONS)))
+        asking = await asyncpg.connect(database)
+        version = await asking.fetchval("SELECT version FROM schema_version")
+        await asking.close()
+    broken = given.pop("", 0)
+    record_property(
+        "counted",
+        f"{seconds:g} s, {killed} workers killed: {given.total()} answers, all {'/'.join(given)}; {broken} connections "
+        "broken by the kills",
+    )
+    assert version == len(STEPS) + 1
+    assert set(given) == {OK}
+    assert broken <= killed * SESSIONS
