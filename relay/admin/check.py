@@ -72,6 +72,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         *(_own_looks() if config.own.domains else ()),
         *([("incoming mail", _incoming)] if config.inbound.listen else []),
         *(_public_looks() if config.web.linked else ()),
+        *(_enrolment_looks() if config.enrol.web or config.enrol.mail else ()),
         *more,
     ]
     assure(config)
@@ -95,6 +96,12 @@ def _public_looks() -> Iterator[tuple[str, Look]]:
     from relay.admin.public_check import reached  # noqa: PLC0415  loads an HTTP client
 
     yield "public service", reached
+
+
+def _enrolment_looks() -> Iterator[tuple[str, Look]]:
+    from relay.admin.enrolment_check import enrolment  # noqa: PLC0415  as above
+
+    yield "keys from correspondents", enrolment
 
 
 def _remarks(config: Config) -> Iterator[str]:

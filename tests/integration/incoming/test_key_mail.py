@@ -126,6 +126,22 @@ def test_the_page_that_it_links_to_confirms_as_well_and_opening_it_does_not() ->
             wait_for(lambda: known(hospital) == {bob.key: "enrolled"}, "the relay has taken it")
 
 
+def test_check_says_what_is_missing_for_keys_from_correspondents() -> None:
+    with Hospital("gnupg", {"enrol": {"mail": KEYS}, "notices": {"from": OURS}}) as hospital:
+        before = checked(hospital)
+        assert before.startswith(f"keys come by mail to {KEYS}; challenges and invitations are not signed: ")
+        assert f"pgp-relay own add {OURS}" in before
+        assert before.endswith(f"replies cannot come encrypted: pgp-relay own add {KEYS}")
+        hospital.relay.run("own", "add", OURS, KEYS)
+        assert checked(hospital) == f"keys come by mail to {KEYS}"
+
+
+def checked(hospital: Hospital) -> str:
+    found = json.loads(hospital.relay.run("check", "--json", check=False).stdout)
+    several = found["findings"] if isinstance(found, dict) else found
+    return next(str(one["message"]) for one in several if one["name"] == "keys from correspondents")
+
+
 def restart(hospital: Hospital, settings: Mapping[str, object]) -> None:
     hospital.relay.stop()
     hospital.relay.configure(settings)
