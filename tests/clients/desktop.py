@@ -82,7 +82,7 @@ def kmail(home: Path, mail: Path, environment: Environment) -> list[str]:
     (home / ".config" / "akonadi" / "akonadiserverrc").write_text("[%General]\nDriver=QSQLITE3\n")
     there = "for each in $(seq 60); do xdotool search --onlyvisible --class kmail && break; sleep 1; done"
     resized = "for each in $(xdotool search --onlyvisible --class kmail); do xdotool windowsize $each 1100 750; done"
-    return [f"kmail --view {mail} &", there, "sleep 10", resized, "sleep 8"]
+    return [f"kmail --view {mail} &", there, "sleep 10", resized, "sleep 3; xdotool mousemove 577 290 click 1; sleep 8"]
 
 
 def evolution(home: Path, mail: Path, environment: Environment) -> list[str]:
@@ -91,10 +91,11 @@ def evolution(home: Path, mail: Path, environment: Environment) -> list[str]:
     (home / ".config" / "glib-2.0" / "settings").mkdir(parents=True)
     (home / ".config" / "glib-2.0" / "settings" / "keyfile").write_text(EVOLUTION)
     start = "evolution -c mail --offline &"
-    clicks = ["xdotool mousemove 73 194 click 1; sleep 3; xdotool key F5; sleep 5; xdotool mousemove 500 262 click 1"]
+    clicks = ["xdotool mousemove 73 194 click 1; sleep 3; xdotool key F12; sleep 6; xdotool mousemove 500 262 click 1"]
     resized = "xdotool search --onlyvisible --name Mail windowsize 1200 800 windowmove 0 0; sleep 3"
     stored = f"cp {mail} .local/share/evolution/mail/local/new/1700000000.1_1.h"
-    return [f"{start} sleep 15; evolution --quit; sleep 5", stored, f"{start} sleep 15", resized, *clicks, "sleep 8"]
+    opened = ["sleep 3; xdotool key Return; sleep 8", resized.replace("Mail", "...")]
+    return [f"{start} sleep 15; evolution --quit; sleep 5", stored, f"{start} sleep 15", resized, *clicks, *opened]
 
 
 PROGRAMS: dict[str, Shown] = {"claws-mail": claws_mail, "kmail": kmail, "evolution": evolution}

@@ -122,7 +122,7 @@ class Intake:
         return [told[id(found)] for found in batch.found]
 
     async def _revoke(self, offers: Sequence[Offer]) -> dict[int, Result]:
-        states, results = await revocations.states(self._certificates, offers)
+        states, results = await revocations.states(self._certificates, self._examiner, offers)
         return results | await self._storing.store(states)
 
     async def _remarked(self, results: Mapping[int, Result]) -> dict[int, Result]:

@@ -1,12 +1,13 @@
 """Revocations that come apart from the keys they are about.
 
-A key revocation that stands alone (what `gpg --gen-revoke` writes) is a state of the key that it names as its issuer. A
+A key revocation that stands alone (what `gpg --gen-revoke` writes) is a state of the key that it names as its issuer.
+What `gpg --desig-revoke` writes names the designated revoker alone: it is a state of the keys for which it holds. A
 designated revoker's key, once it is stored, makes the revocations count that other stored keys carry by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from relay.admin.key_import.result import Offer, Result, refused
@@ -20,7 +21,9 @@ _LENGTHS = {16, 40, 64}
 """Hexadecimal digits of a key id and of fingerprints."""
 
 
-async def states(certificates: Certificates, offers: Sequence[Offer]) -> tuple[list[State], dict[int, Result]]:
+async def states(
+    certificates: Certificates, examiner: Examiner, offers: Sequence[Offer]
+) -> tuple[list[State], dict[int, Result]]:
     """Each revocation as a state of the stored key that it names; the fate of those that name none, by id."""
     found: list[State] = []
     results: dict[int, Result] = {}
@@ -33,8 +36,23 @@ async def states(certificates: Certificates, offers: Sequence[Offer]) -> tuple[l
             results[id(offer)] = refused(
                 offer, f"This revokes {issuer}, which is not in the store: import the key too."
             )
-        found += [_state(offer, entry) for entry in named.values()]
+        found += await _others(certificates, examiner, offer, named) or [_state(offer, e) for e in named.values()]
     return found, results
+
+
+async def _others(
+    certificates: Certificates, examiner: Examiner, offer: Offer, revokers: Mapping[str, Entry]
+) -> list[State]:
+    """States of the stored keys that this revokes for one of these, their designated revoker."""
+    octets = [bytes.fromhex(fingerprint) for fingerprint in revokers]
+    found: list[State] = []
+    async for entry in certificates.iterate():
+        certificate = entry.certificate
+        if certificate.fingerprint not in revokers and any(one in certificate.data for one in octets):
+            state = _state(offer, entry)
+            merged = await examiner.merge(certificate.data, state.data)
+            found += [state] if isinstance(merged, Certificate) and merged.primary.revoked else []
+    return found
 
 
 async def claim(

@@ -64,6 +64,23 @@ async def test_a_key_revoked_by_its_designated_revoker_is_revoked_once_that_one_
     assert outcomes(await site.decisions([BOB])) == {BOB: "Refuse"}
 
 
+async def test_a_lone_revocation_by_a_designated_revoker_was_refused(site: Site) -> None:
+    """As `gpg --desig-revoke` writes it: it does not name the key that it revokes."""
+    key, revoker = Key(), Key()
+    named = key.alone(Signed(DIRECT, key.created, features=None, revoker=revoker.fingerprint))
+    good = ordinary(BOB, key=key)
+    other = ordinary("revoker@odd.example", key=revoker)
+    await site.imports(key.primary + named + good[len(key.primary) :], other, ordinary("third@odd.example"))
+    [forged] = await site.imports(revocation(Key(), by=revoker))
+    assert forged.outcome is not Outcome.UPDATED
+    assert outcomes(await site.decisions([BOB])) == {BOB: "Encrypt"}
+    [told] = await site.imports(revocation(key, by=revoker))
+    assert (told.outcome, told.fingerprint) == (Outcome.UPDATED, key.fingerprint)
+    assert outcomes(await site.decisions([BOB, "revoker@odd.example", "third@odd.example"])) == {
+        BOB: "Refuse", "revoker@odd.example": "Encrypt", "third@odd.example": "Encrypt"
+    }  # fmt: skip
+
+
 async def test_a_key_without_user_id_is_told_as_that_and_merged_with_the_key_that_is_known(site: Site) -> None:
     key = Key()
     bare = key.primary + revocation(key)
