@@ -61,6 +61,8 @@ class Session:
     role: str
     csrf: str
     """What each form of this session carries."""
+    login: str = ""
+    """The login elsewhere by which it began, which has to be theirs still; empty: what they have set at the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class ConsoleStore(Closing):
     async def begin(self, token: str, session: Session) -> None:
         """Somebody is logged in. What is over is removed."""
         now = int(self.clock())
-        values = {"name": session.name, "generation": session.generation, "role": session.role, "csrf": session.csrf}
+        values = {name: getattr(session, name) for name in Session.__slots__}
 
         def work(connection: Connection) -> None:
             over = (sessions.c.seen < now - self.idle) | (sessions.c.began < now - LONGEST)
@@ -151,7 +153,7 @@ class ConsoleStore(Closing):
         if row.seen < now - min(SEEN_EVERY, self.idle / 4):  # not a write for each request
             seen = update(sessions).where(sessions.c.token == hashed).values(seen=now)
             await self.database.write(lambda c: c.execute(seen))
-        return Session(row.name, row.generation, row.role, row.csrf)
+        return Session(row.name, row.generation, row.role, row.csrf, row.login)
 
     async def end(self, token: str) -> None:
         """Delete the session."""

@@ -39,6 +39,7 @@ sessions = Table(
     Column("token", LargeBinary, primary_key=True),
     Column("name", Text, nullable=False),
     Column("generation", Text, nullable=False),
+    Column("login", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("csrf", Text, nullable=False),
     Column("began", BigInteger, nullable=False),
@@ -64,8 +65,8 @@ _FIRST = (
         id {octets} NOT NULL PRIMARY KEY, name TEXT NOT NULL, generation TEXT NOT NULL, public_key {octets} NOT NULL,
         used BIGINT NOT NULL)""",
     """CREATE TABLE console_session (
-        token {octets} NOT NULL PRIMARY KEY, name TEXT NOT NULL, generation TEXT NOT NULL, role TEXT NOT NULL,
-        csrf TEXT NOT NULL, began BIGINT NOT NULL, seen BIGINT NOT NULL)""",
+        token {octets} NOT NULL PRIMARY KEY, name TEXT NOT NULL, generation TEXT NOT NULL, login TEXT NOT NULL,
+        role TEXT NOT NULL, csrf TEXT NOT NULL, began BIGINT NOT NULL, seen BIGINT NOT NULL)""",
     """CREATE TABLE console_attempt (
         token {octets} NOT NULL PRIMARY KEY, way TEXT NOT NULL, value TEXT NOT NULL, began BIGINT NOT NULL)""",
     "CREATE INDEX console_attempt_began ON console_attempt (began)",

@@ -28,6 +28,8 @@ from relay.web.http.messages import Answer, Request
 
 ATTEMPT = "__Host-attempt"
 _COOKIE = "Path=/; Secure; HttpOnly; SameSite=Lax"  # it comes back with a navigation from the provider's site
+WRONG = "wrong"
+"""Why somebody was not let in: name, password, code or answer."""
 AT_ONCE = 4
 """Logins at the directory: each has two processes."""
 
@@ -82,14 +84,15 @@ class Elsewhere:
             async with asyncio.timeout(keys.timeout), self.asking:
                 member = await authenticated(self.directory, place, name, form.get("password", ""))
         except (Unavailable, TimeoutError):
-            events.log().info(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="directory")
+            refused(Way.LDAP, "directory")
             return None
         if member is None:
+            refused(Way.LDAP, WRONG)
             return None
         role = highest(keys.groups, member.groups)
         cookie = await self._begun(Way.LDAP, member.dn, name, role)
         if cookie is None:
-            events.log().info(Event.LOGIN_REFUSED, way=Way.LDAP.value, why="role" if role is None else "person")
+            refused(Way.LDAP, "role" if role is None else "person")
         return cookie
 
     async def _begun(self, way: Way, subject: str, name: str, role: Role | None) -> str | None:
@@ -97,9 +100,17 @@ class Elsewhere:
         if role is None or not NAME.fullmatch(name):
             return None
         known = await self.sessions.link.known("met", way=way.value, subject=subject, name=name, role=role.value)
-        return await self.sessions.begin(known) if known and known.person.enabled else None
+        if known is None or not known.person.enabled:
+            return None
+        login = next(each for each in known.person.logins if each[0] is way and each[1].lower() == subject.lower())
+        return await self.sessions.begin(known, login)
+
+
+def refused(way: str, why: str) -> None:
+    """Note that somebody was not let in, and a word that says why."""
+    events.log().info(Event.LOGIN_REFUSED, way=str(way), why=why)
 
 
 def _refused(view: View, way: Way, why: str) -> Answer:
-    events.log().info(Event.LOGIN_REFUSED, way=way.value, why=why)
+    refused(way, why)
     return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)

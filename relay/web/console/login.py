@@ -10,7 +10,7 @@ from http import HTTPStatus
 from relay.model.console import NAME, Way
 from relay.store.console import ConsoleStore
 from relay.web.console import credentials, sessions
-from relay.web.console.elsewhere import ATTEMPT, Elsewhere
+from relay.web.console.elsewhere import ATTEMPT, WRONG, Elsewhere, refused
 from relay.web.console.forms import form_of
 from relay.web.console.passkeys import LONGEST, Passkeys, WrongPasskey
 from relay.web.console.view import View
@@ -18,7 +18,8 @@ from relay.web.http.limits import Limit, Rate
 from relay.web.http.messages import Answer, Request
 
 _SMALL = 8192
-PASSKEY = "passkey"  # of an attempt
+LOCAL, PASSKEY = "local", "passkey"
+LIMIT = "limit"
 
 
 def redirect(to: str, **headers: str) -> Answer:
@@ -45,13 +46,17 @@ class Login:
         name = form.get("name", "").strip()
         known_form = NAME.fullmatch(name) is not None  # what is no name is not remembered by a limit
         allowed = self.by_client.allows(request.client) and known_form and self.by_name.allows(name.lower())
-        if allowed and (cookie := await self._by_password(name, form)):
+        way = Way.LDAP if form.get("way") == Way.LDAP else LOCAL
+        if not allowed:
+            refused(way, LIMIT)
+        elif cookie := await self._by_password(way, name, form):
             return redirect("/", Set_Cookie=cookie)
         return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
 
     async def to_provider(self, request: Request, view: View) -> Answer:
         """GET /login/oidc."""
         if not self.by_client.allows(request.client):
+            refused(Way.OIDC, LIMIT)
             return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
         return await self.elsewhere.begin(view)
 
@@ -67,12 +72,15 @@ class Login:
         """POST /login/passkey: without an answer the question, with one the login."""
         sessions.assure_same_site(request)
         if self.passkeys is None or not self.by_client.allows(request.client):
+            refused(PASSKEY, LIMIT)
             return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
         answer = (await form_of(request, 3 * LONGEST)).get("credential", "")
         if not answer:
             return await self._asked(self.passkeys, view)
-        cookie = await self._of_passkey(self.passkeys, request, answer)
-        return redirect("/", Set_Cookie=cookie) if cookie else view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+        if cookie := await self._of_passkey(self.passkeys, request, answer):
+            return redirect("/", Set_Cookie=cookie)
+        refused(PASSKEY, WRONG)
+        return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
 
     async def _asked(self, keys: Passkeys, view: View) -> Answer:
         token, challenge = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -96,11 +104,14 @@ class Login:
             return None
         return await self.sessions.begin(known) if await self.store.use_passkey(passkey, count) else None
 
-    async def _by_password(self, name: str, form: Mapping[str, str]) -> str | None:
-        """In the directory, or of the console's own users, as the button says."""
-        if form.get("way") == Way.LDAP:
+    async def _by_password(self, way: str, name: str, form: Mapping[str, str]) -> str | None:
+        """In the directory, or of the console's own users."""
+        if way == Way.LDAP:
             return await self.elsewhere.by_directory(name, form)
-        return await self._begun(name, form) if self.elsewhere.ways.local else None
+        cookie = await self._begun(name, form) if self.elsewhere.ways.local else None
+        if cookie is None:
+            refused(LOCAL, WRONG)
+        return cookie
 
     async def _begun(self, name: str, form: Mapping[str, str]) -> str | None:
         known = await self.sessions.link.known("person", name=name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from relay.model.console import Known, Person, Role
+from relay.model.console import Known, Person, Role, Way
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import RelayError
 
@@ -44,7 +44,8 @@ class RelayLink:
         told = await self._told(f"logins/{look}", {"arguments": arguments})
         if not told:
             return None
-        person = Person(told["name"], Role(told["role"]), told["enabled"], told["enrolled"])
+        logins = tuple((Way(way), subject) for way, subject in told["logins"])
+        person = Person(told["name"], Role(told["role"]), told["enabled"], told["enrolled"], logins)
         return Known(person, told["generation"])
 
     async def _told(self, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hmac import compare_digest
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from relay.model.console import Known, Person
+from relay.model.console import Known, Person, Way
 from relay.store.console import ConsoleStore, Session
 from relay.web.console.relay_link import RelayLink
 from relay.web.http.messages import Refusal, Request
@@ -42,24 +42,21 @@ class Sessions:
     store: ConsoleStore
     link: RelayLink
 
-    async def begin(self, known: Known) -> str:
-        """Log in; the value of Set-Cookie."""
-        token = secrets.token_urlsafe(32)
-        session = Session(known.person.name, known.generation, known.person.role.value, secrets.token_urlsafe(32))
+    async def begin(self, known: Known, login: tuple[Way, str] | None = None) -> str:
+        """Log in, by a login elsewhere where one is given; the value of Set-Cookie."""
+        person, (token, csrf) = known.person, (secrets.token_urlsafe(32) for _ in range(2))
+        session = Session(person.name, known.generation, person.role.value, csrf, ":".join(login or ()))
         await self.store.begin(token, session)
         return f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"
 
     async def of(self, request: Request) -> LoggedIn | None:
-        """Whose request this is; None also where they were disabled, enrol anew or have another role since."""
+        """Whose request this is; None also where they were disabled, reset, unlinked or given another role since."""
         token = _token(request)
         session = await self.store.session(token) if token else None
         if session is None:
             return None
         known = await self.link.known("person", name=session.name)
-        if known is None or not known.person.enabled:
-            return None
-        same = (known.generation, known.person.role.value) == (session.generation, session.role)
-        return LoggedIn(known.person, session.csrf) if same else None
+        return LoggedIn(known.person, session.csrf) if known and _counts(session, known) else None
 
     async def end(self, request: Request) -> str:
         """Log out; the value of Set-Cookie."""
@@ -67,6 +64,12 @@ class Sessions:
         if token:
             await self.store.end(token)
         return f"{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
+
+
+def _counts(session: Session, known: Known) -> bool:
+    same = (known.generation, known.person.role.value) == (session.generation, session.role)
+    theirs = {"", *(":".join(login) for login in known.person.logins)}
+    return known.person.enabled and same and session.login in theirs
 
 
 def cookies(request: Request) -> Mapping[str, str]:

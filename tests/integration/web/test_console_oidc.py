@@ -110,6 +110,15 @@ def test_a_name_that_is_somebodys_is_not_taken_over(site: Console, provider: Pro
     assert visitor.get("/proposals").status == 200, "the role that an administrator gave"
 
 
+def test_a_session_ends_with_the_login_by_which_it_began(site: Console, provider: Provider) -> None:
+    visitor, name = site.visitor(), provider.person["preferred_username"]
+    assert log_in(visitor).status == 200
+    assert visitor.get("/held").status == 200
+    site.relay.run("console", "user", "unlink", name, "--oidc", provider.person["sub"])
+    assert visitor.get("/held").status == 303
+    assert log_in(visitor).status == 403, "the name is somebody's, whose login this is not any more"
+
+
 def late(claims: Claims) -> None:
     claims.update(iat=int(time.time()) - 1000, exp=int(time.time()) - 500)
 

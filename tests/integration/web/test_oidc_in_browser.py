@@ -30,8 +30,8 @@ def test_it_comes_back_logged_in_and_the_session_is_for_this_site_alone(tmp_path
             assert page.locator("form").count() == 0, "there is no other way in"
             page.click("a[href='/login/oidc']")
             page.wait_for_url(f"http://localhost:{console.port}/")
-            assert "anne" in page.locator("form.who").inner_text()
+            assert "anne" in page.locator(".who").inner_text()
             cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
             assert cookies["__Host-session"]["sameSite"] == "Strict"
-            page.click("form.who button")
+            page.click("form[action='/logout'] button")
             page.wait_for_url(f"http://localhost:{console.port}/login")
