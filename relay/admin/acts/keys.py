@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from dataclasses import asdict
 from io import BytesIO
 
 from relay.admin import bindings, keys, trace
-from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, wanted
+from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, octets, wanted
 from relay.admin.key_import import STDIN, File, Intake, Result
 from relay.admin.keys import Offered
 from relay.admin.released import released
@@ -52,13 +50,12 @@ async def _history(store: Store, entry: Entry) -> list[Json]:
 
 async def import_keys(site: Site, given: Arguments) -> Json:
     """Import what is in `data` (base64), or tell what that would do (`dry_run`): one row a key."""
-    try:
-        octets = base64.b64decode(wanted(given, "data"), validate=True)
-    except (ValueError, binascii.Error):
-        raise WrongAct("what was sent cannot be read") from None
+    data = octets(given, "data")
+    if not data:
+        raise WrongAct("there is no key in it")
     dry_run = bool(given.get("dry_run"))
     intake = Intake(build_examiner(site.config), site.store.certificates, actor=site.actor, dry_run=dry_run)
-    found = [result async for result in intake.run([File(STDIN)], stdin=BytesIO(octets))]
+    found = [result async for result in intake.run([File(STDIN)], stdin=BytesIO(data))]
     usable = {each.fingerprint for each in found if each.certificate and not each.reason}
     waited = [] if dry_run else await released(site.config, site.store, usable)
     return {"rows": [_imported(each) for each in found], "released": len(waited)}

@@ -11,7 +11,7 @@ from datetime import datetime
 from relay.admin import held, keys, nodes, trace
 from relay.admin.acts.figures import PERIODS, by_action, by_rule
 from relay.admin.acts.keys import brief
-from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, address, wanted
+from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, address, octets, wanted
 from relay.admin.explain import Explanation, ordinary
 from relay.admin.explain import explain as explained
 from relay.admin.nodes import Standing
@@ -105,10 +105,10 @@ async def release(site: Site, given: Arguments) -> Json:
 
 
 async def explain(site: Site, given: Arguments) -> Json:
-    """What would happen to a mail from one address to another."""
+    """What would happen to a mail from one address to another; `data` is the mail (base64), else an ordinary one."""
     sender, recipient = address(wanted(given, "from")), address(wanted(given, "to"))
-    envelope = Envelope(sender, (Recipient(recipient),))
-    return _explained(await explained(site.config, envelope, ordinary(sender.text)))
+    content = octets(given, "data") or ordinary(sender.text)
+    return _explained(await explained(site.config, Envelope(sender, (Recipient(recipient),)), content))
 
 
 async def _asked(site: Site) -> Json | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from relay.admin.acts.figures import Figures
+from relay.admin.acts.verifying import Verifying
 from relay.config import Config
 from relay.model import Address
 from relay.model.errors import AddressError, RelayError
@@ -35,6 +38,7 @@ class Site:
     actor: str = ""
     """Who asks, as the hash chain names them: `console:anne`."""
     figures: Figures = field(default_factory=Figures)
+    verifying: Verifying = field(default_factory=Verifying)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,14 @@ def wanted(given: Arguments, name: str) -> str:
     if not found:
         raise WrongAct(f"{name} is missing")
     return found
+
+
+def octets(given: Arguments, name: str) -> bytes:
+    """An argument that is in base64; empty: it is missing."""
+    try:
+        return base64.b64decode(given.get(name, ""), validate=True)
+    except (ValueError, binascii.Error):
+        raise WrongAct("what was sent cannot be read") from None
 
 
 def address(text: str) -> Address:

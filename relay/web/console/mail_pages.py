@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -9,7 +11,7 @@ from markupsafe import Markup, escape
 
 from relay.web.console import charts
 from relay.web.console.texts import TEXTS
-from relay.web.console.visit import Visit
+from relay.web.console.visit import LONGEST, Visit
 from relay.web.http.messages import Answer
 
 PERIODS = ("day", "week", "month")
@@ -67,9 +69,19 @@ async def held(visit: Visit, fault: str = "") -> Answer:
 
 
 async def explain(visit: Visit) -> Answer:
-    """What would happen to a mail."""
-    sender, recipient = visit.asked("from"), visit.asked("to")
+    """What would happen to a mail of which two addresses are known."""
+    return await _explained(visit, visit.asked("from"), visit.asked("to"), b"")
+
+
+async def explain_file(visit: Visit, form: Mapping[str, bytes]) -> Answer:
+    """POST /explain: the same of a whole mail. It goes to the relay's side, and is kept nowhere."""
+    sender, recipient = (form.get(name, b"").decode("utf-8", "replace")[:LONGEST] for name in ("from", "to"))
+    return await _explained(visit, sender, recipient, form.get("file", b""))
+
+
+async def _explained(visit: Visit, sender: str, recipient: str, mail: bytes) -> Answer:
     told, fault = None, ""
     if sender and recipient:
-        told, fault = await visit.attempt("explain", {"from": sender, "to": recipient}, None)
+        given = {"from": sender, "to": recipient, "data": base64.b64encode(mail).decode("ascii")}
+        told, fault = await visit.attempt("explain", given, None)
     return visit.page("explain", told=told, fault=fault, sender=sender, recipient=recipient)

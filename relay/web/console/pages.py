@@ -62,9 +62,13 @@ FORMS: Mapping[str, Form] = {
     "/proposals": Form(key_pages.proposals, {"approve": ("fingerprint",), "reject": ("fingerprint",)}),
     "/users": Form(record_pages.users, {"enable": ("name",), "disable": ("name",)}),
 }
-"""By path; `/keys` takes files besides (`TAKEN`)."""
-TAKEN = ("/keys", "import", key_pages.take)
-"""The path, act and handler of the one form with a file."""
+"""By path."""
+Take = Callable[[Visit, Mapping[str, bytes]], Awaitable[Answer]]
+TAKEN: Mapping[str, tuple[str, Take]] = {
+    "/keys": ("import", key_pages.take),
+    "/explain": ("explain", mail_pages.explain_file),
+}
+"""Forms with a file, by path: the act, and what shows its result."""
 
 
 async def changed(visit: Visit, form: Mapping[str, str]) -> Answer:

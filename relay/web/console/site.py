@@ -70,8 +70,9 @@ class Site:
         handlers = {"GET": self._shown(page.act, page.show)}
         if page.path.pattern in FORMS:
             handlers["POST"] = self._posted(lambda form: _text(form, "act"), _changed)
-        if page.path.pattern == TAKEN[0]:
-            handlers["POST"] = self._posted(lambda _form: TAKEN[1], TAKEN[2])
+        if page.path.pattern in TAKEN:
+            act, take = TAKEN[page.path.pattern]
+            handlers["POST"] = self._posted(lambda _form: act, take)
         return handlers
 
     def _shown(self, act: str, show: Show) -> Handler:

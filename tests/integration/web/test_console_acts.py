@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import canary
 from lab.certificates import make_keypair
 from lab.console import Console, Page, Visitor
 from lab.relay import Relay
@@ -20,7 +21,7 @@ from lab.relay import Relay
 from relay.model import Record
 from relay.model.console import ACTS, Role
 from relay.store import Store
-from relay.web.console.pages import FORMS, SHOWN, Shown
+from relay.web.console.pages import FORMS, SHOWN, TAKEN, Shown
 
 WHOLE = [page for page in SHOWN if "(" not in page.path.pattern]
 """The pages whose paths name nothing."""
@@ -29,7 +30,13 @@ EVIL = '"><script>alert(1)</script>'
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Console]:
-    settings = {"policy": [{"name": "inside", "to": "*@hopital.example", "encrypt": "never"}, {"name": "everyone"}]}
+    settings = {
+        "policy": [
+            {"name": "inside", "to": "*@hopital.example", "encrypt": "never"},
+            {"name": "marked", "subject": "[secret]"},
+            {"name": "everyone", "encrypt": "preferred"},
+        ]
+    }
     with Relay(settings) as relay, Console(relay) as console:
         asyncio.run(filled(relay))
         yield console
@@ -135,11 +142,11 @@ def test_a_held_mail_is_tried_again_only_where_it_waits(people: dict[str, Visito
     assert people["reader"].post("/held", {"act": "release", "queue_id": "4F00001"}).status == 403
 
 
-@pytest.mark.parametrize("path", [*FORMS, "/keys"])
+@pytest.mark.parametrize("path", [*FORMS, *TAKEN])
 def test_no_form_is_taken_from_elsewhere_or_with_what_it_does_not_do(people: dict[str, Visitor], path: str) -> None:
     admin = people["admin"]
     admin.get("/keys")
-    acts = FORMS[path].acts if path in FORMS else ["import"]
+    acts = FORMS[path].acts if path in FORMS else [TAKEN[path][0]]
     for act in acts:
         assert admin.post(path, {"act": act, "csrf": ""}).status == 403
         assert admin.post(path, {"act": act}, Origin="https://evil.example").status == 403
@@ -160,7 +167,7 @@ def test_every_page_is_for_the_roles_that_its_act_names(people: dict[str, Visito
 
 def test_the_policy_is_shown_as_it_stands_in_the_file(people: dict[str, Visitor]) -> None:
     text = people["reader"].get("/policy").text
-    assert text.index("1. inside") < text.index("2. everyone")
+    assert text.index("1. inside") < text.index("2. marked") < text.index("3. everyone")
     assert "encrypt: never" in text
     assert "did not match in 31 days" in text
     assert re.search(r'<strong>1</strong> <span class="action a-hold">', text)
@@ -233,3 +240,19 @@ def test_no_page_can_be_framed_or_stored(people: dict[str, Visitor]) -> None:
         assert headers["X-Frame-Options"] == "DENY"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_dropped_mail_is_explained_by_its_own_header(people: dict[str, Visitor]) -> None:
+    """Its subject decides, and is not shown."""
+    form = {"from": "dr@hopital.example", "to": "nobody@ville.example"}
+    mail = b"From: dr@hopital.example\r\nSubject: [secret] Resultats de Madame Durand\r\n\r\nBonjour.\r\n"
+    desk = people["desk"]
+    desk.get("/explain")
+    canary.sent(mail)
+    marked = desk.upload("/explain", form, "file", "mail.eml", mail)
+    assert marked.status == 200
+    assert 'class="action a-refuse"' in marked.text
+    assert "marked" in marked.text
+    ordinary = desk.upload("/explain", form, "file", "", b"")
+    assert 'class="action a-clear"' in ordinary.text
+    assert people["reader"].upload("/explain", form, "file", "mail.eml", mail).status == 403
