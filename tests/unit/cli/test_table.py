@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
+
 import pytest
 
 from relay.cli.held import _COLUMNS as HELD
 from relay.cli.key_listing import _COLUMNS as KEYS
-from relay.cli.table import GAP, Column, fitted
+from relay.cli.table import GAP, Column, Table, fitted
 from relay.cli.trace import _COLUMNS as TRACE
 
 SOME = (Column("what"), Column("who", least=8), Column("mark", rank=2), Column("rule", least=6, rank=1))
@@ -34,3 +37,22 @@ def test_no_row_is_wider_than_the_terminal(columns: tuple[Column, ...], room: in
     natural = [usual.get(column.title, 35 if column.least else len(column.title)) for column in columns]
     widths = [width for width in fitted(columns, natural, room) if width >= 0]
     assert sum(widths) + GAP * (len(widths) - 1) <= room
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_row_was_red_for_a_mail_that_waits_and_nothing_was_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    rest = [""] * (len(TRACE) - 4)
+    with redirect_stdout(Terminal()) as screen:
+        Table(TRACE).add(
+            ["12-01 09:14", action, "bob@ville.example", "why", *rest] for action in ("hold", "encrypt", "refuse")
+        )
+    _, held, encrypted, refused = screen.getvalue().splitlines()
+    assert held == "12-01 09:14  \x1b[36mhold\x1b[0m     bob@ville.example  why"
+    assert encrypted.count("\x1b[32mencrypt\x1b[0m") == encrypted.count("\x1b[0m") == 1
+    assert refused.count("\x1b[31mrefuse\x1b[0m") == refused.count("\x1b[0m") == 1

@@ -152,6 +152,11 @@ def test_what_is_used_wrongly_is_status_2(config: Path, capsys: Capsys, words: l
     assert not (config.parent / "keyring" / "private-keys-v1.d").exists()
 
 
+def test_an_id_that_no_mail_has_was_answered_by_silence(config: Path, capsys: Capsys) -> None:
+    done = program(capsys, "-c", config, "trace", "--id", "XXX")
+    assert (len(done.out.splitlines()), done.err) == (1, "no row of the trace is like that\n")
+
+
 @pytest.mark.parametrize("name", [name for name in RIGHT_USE if name not in WITHOUT_POLICY])
 def test_every_command_names_all_faults_of_the_configuration(name: str, config: Path, capsys: Capsys) -> None:
     config.write_text("polcy: []\nlisten: 5\n")
