@@ -65,17 +65,20 @@ class Bench:
 
         return _aside(take())
 
-    def challenge(self) -> str:
+    def challenge(self, kind: ObjectKind = ObjectKind.CHALLENGE) -> str:
+        """The link of one, or of an invitation."""
+        token = f"{TOKEN}{kind.value}"
+
         async def put() -> None:
             channel = self.web.channel()
             try:
-                name = hashlib.sha256(TOKEN.encode()).hexdigest()
-                await channel.put(PublicObject(ObjectKind.CHALLENGE, name, b"", 1_950_000_000))
+                name = hashlib.sha256(token.encode()).hexdigest()
+                await channel.put(PublicObject(kind, name, b"", 1_950_000_000))
             finally:
                 await channel.close()
 
         _aside(put())
-        return self.url(f"/keys/confirm/{TOKEN}")
+        return self.url(f"/keys/confirm/{token}")
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,16 @@ def test_the_link_asks_and_the_button_confirms_and_the_language_can_be_switched(
         assert [event.kind for event in bench.events()] == [EventKind.CONFIRMED]
 
 
+def test_not_me_asks_as_well_and_says_that_nobody_is_asked_again(bench: Bench) -> None:
+    with tab(bench.browser, EXPECTED) as page:
+        page.goto(bench.challenge(ObjectKind.INVITATION))
+        assert page.inner_text("h1").startswith("Ne plus recevoir")
+        assert bench.events() == []
+        page.click("text=Ne plus me le demander")
+        assert page.inner_text("h1") == "Nous ne vous le demanderons plus"
+        assert [event.kind for event in bench.events()] == [EventKind.REFUSED]
+
+
 def test_all_of_it_by_keyboard(bench: Bench) -> None:
     with tab(bench.browser, EXPECTED) as page:
         page.goto(bench.url("/keys?lang=en"))
@@ -168,6 +181,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(bench: Bench, wi
             lambda: (page.fill("#key", bench.key), page.click("form button")),
             lambda: page.click("form button"),
             lambda: page.goto(bench.challenge()),
+            lambda: page.goto(bench.challenge(ObjectKind.INVITATION)),
+            lambda: page.click("form button"),
             lambda: page.goto(bench.url("/keys/confirm/there-is-no-such-link")),
         ):
             step()
