@@ -20,6 +20,7 @@ import pybase64
 from relay.mail import headers, key_armor, mime, packets
 from relay.mail.entities import entities
 from relay.mail.headers import Field, Head
+from relay.mail.packets import Packet
 from relay.model import Address
 from relay.model.errors import AddressError, OpenPgpError
 
@@ -28,6 +29,8 @@ MOST_KEYS = 5
 """Of one mail; what stands behind them is not read."""
 MOST_OCTETS = 256 * 1024
 """Of one key."""
+MOST_USER_IDS = 100
+"""Of one key: each is looked at for the author's address."""
 MOST_TEXT = 1 << 20
 """Octets of an attachment, or of a text, that are read."""
 MOST_PACKETS = 2_000
@@ -120,7 +123,13 @@ def _keys(octets: bytes) -> Iterator[bytes]:
 
 def _certificates(data: bytes) -> list[bytes]:
     try:
-        found = packets.split_certificates(data, MOST_PACKETS)
+        found = [group for group in packets.certificates(data, MOST_PACKETS) if _is_ordinary(group)]
     except OpenPgpError:
         return []
-    return [one for one in found[:MOST_KEYS] if len(one) <= MOST_OCTETS]
+    return [data[group[0].start : group[-1].end] for group in found[:MOST_KEYS]]
+
+
+def _is_ordinary(group: list[Packet]) -> bool:
+    """Whether it is no larger, and has no more user ids, than keys of people."""
+    user_ids = sum(packet.tag == packets.USER_ID for packet in group)
+    return group[-1].end - group[0].start <= MOST_OCTETS and user_ids <= MOST_USER_IDS

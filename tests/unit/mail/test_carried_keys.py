@@ -168,6 +168,8 @@ def test_numbers_and_sizes_are_bounded(key: Keypair) -> None:
     assert carried_keys.of_body(BEGIN + b"\r\n" + text) == tuple(several[: carried_keys.MOST_KEYS])
     padded = b"\xcd\xff" + (carried_keys.MOST_OCTETS).to_bytes(4, "big") + b"x" * carried_keys.MOST_OCTETS
     assert carried_keys.of_body(BEGIN + b"\r\n" + armored(key.public + padded)) == ()
+    for more, count in ((b"\xcd\x03a@b" * (carried_keys.MOST_USER_IDS - 1), 1), (b"\xcd\x03a@b" * 100, 0)):
+        assert len(carried_keys.of_body(BEGIN + b"\r\n" + armored(key.public + more))) == count
 
 
 @needs_corpus

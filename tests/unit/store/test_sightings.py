@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,3 +103,14 @@ async def test_what_waits_too_long_is_forgotten(at: Bench) -> None:
     at.time += KEPT + 1
     await at.comes("other", Address("eve@other.example"))
     assert await at.comes("K") is Outcome.NOTED
+
+
+async def test_however_many_are_confirmed_at_once_the_bounds_hold(at: Bench) -> None:
+    names = [f"k{n}" for n in range(6)]
+    for name in names:
+        at.time += 1
+        await at.comes(certificate(name, BOB.text).fingerprint)
+    key = CarriedKey(BOB, b"", BOB.domain, at.time, frozenset())
+    entries = [Entry(certificate(name, BOB.text), Origin.HARVESTED, 0, proposed=True) for name in names]
+    outcomes = await asyncio.gather(*(at.store.certificates.harvest(entry, key, BOUNDS) for entry in entries))
+    assert sorted(outcomes) == [Outcome.BUDGET] * 4 + [Outcome.PROPOSED] * 2
