@@ -4,7 +4,7 @@
     PYTHONPATH=tests python tests/clients/desktop.py FOLDER [PROGRAM…]
 
 None of them tells a program what it shows: look at the pictures (PROGRAM-KIND-ENGINE.png). Each should show the text,
-the name of the attachment, and a good signature of the relay. None of the three reads a protected subject in the list.
+the name of the attachment, and a signature of the relay; docs/clients.md has what becomes of the subject.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def evolution(home: Path, mail: Path, environment: Environment) -> list[str]:
     clicks = ["xdotool mousemove 73 194 click 1; sleep 3; xdotool key F12; sleep 6; xdotool mousemove 500 262 click 1"]
     resized = "xdotool search --onlyvisible --name Mail windowsize 1200 800 windowmove 0 0; sleep 3"
     stored = f"cp {mail} .local/share/evolution/mail/local/new/1700000000.1_1.h"
-    opened = ["sleep 3; xdotool key Return; sleep 8", resized.replace("Mail", "...")]
+    opened = ["sleep 4; xdotool key Return; sleep 25", resized.replace("Mail", "...")]
     return [f"{start} sleep 15; evolution --quit; sleep 5", stored, f"{start} sleep 15", resized, *clicks, *opened]
 
 
