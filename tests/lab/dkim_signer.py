@@ -73,7 +73,7 @@ class DkimSigner:
         self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
     ) -> None:
         if self._process and not self._ended():
-            self._process.terminate()
+            self._process.kill()  # asked to end, it takes five seconds
             self._process.wait(30)
         shutil.rmtree(self._root)
 
