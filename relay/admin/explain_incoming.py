@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
+from relay.daemon.harvest import build_reader
 from relay.daemon.incoming import build_treater
 from relay.daemon.outlets import hostname
 from relay.daemon.storage import opened_store
 from relay.keys.factory import build_resolver
 from relay.model import Address, Defer, Envelope, Inbound, Recipient
+from relay.model.harvest import CarriedKey, Outcome
 from relay.model.incoming import Incoming
 from relay.pipeline.letter import Letter, read
 from relay.pipeline.transaction import Transaction
@@ -32,14 +34,18 @@ class IncomingExplanation:
     decision: Incoming | Defer
     recipient: Address
     letter: Letter
+    keys: tuple[CarriedKey | Outcome, ...] = ()
+    """Those that it carries: each counts, or why it does not (`harvest`)."""
 
 
 async def explain_incoming(config: Config, recipient: Address, content: bytes) -> IncomingExplanation:
-    """For this recipient; the envelope's sender does not matter."""
+    """For this recipient, as if its author were the envelope's sender."""
     events.configure(level="error")  # standard output is for results
     envelope = Envelope(None, (Recipient(recipient),))
     inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
-    letter = read(content, config.inbound.authserv_id or hostname(config))
+    authserv_id = config.inbound.authserv_id or hostname(config)
+    letter = read(content, authserv_id)
+    keys = build_reader(config, authserv_id).read(content, letter, letter.author)
     async with opened_store(config) as store:
         resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
         try:
@@ -49,4 +55,4 @@ async def explain_incoming(config: Config, recipient: Address, content: bytes) -
         finally:
             await resolver.close()
             pool.stop()
-    return IncomingExplanation(treated[0].decision if 0 in treated else DEFERRED, recipient, letter)
+    return IncomingExplanation(treated[0].decision if 0 in treated else DEFERRED, recipient, letter, tuple(keys))

@@ -8,9 +8,12 @@ from relay.admin.explain_incoming import IncomingExplanation
 from relay.cli.actions import STYLES
 from relay.cli.output import say_beside
 from relay.model import Defer
+from relay.model.harvest import Outcome
 from relay.model.incoming import Incoming
 from relay.model.trace import IN
 
+COUNTS = "counts"
+"""Of a key in the mail, for which nothing but a second mail may be missing; else stands why it does not."""
 _LABELS = 12
 
 
@@ -28,6 +31,7 @@ def as_object(explanation: IncomingExplanation) -> dict[str, object]:
         "recipient": explanation.recipient.text,
         "author": explanation.letter.author.text if explanation.letter.author else None,
         "key_ids": sorted(explanation.letter.key_ids),
+        "keys": [one.value if isinstance(one, Outcome) else COUNTS for one in explanation.keys],
     }
 
 
@@ -46,6 +50,8 @@ def _lines(explanation: IncomingExplanation) -> Iterator[tuple[str, str]]:
     if letter.key_ids or letter.hidden:
         hidden = ["nobody (a hidden key id)"] if letter.hidden else []
         yield "encrypted to", ", ".join([*sorted(letter.key_ids), *hidden])
+    for one in explanation.keys:
+        yield "a key", one.value if isinstance(one, Outcome) else f"{COUNTS}, signed by {one.dkim_domain}"
     forged = len(letter.head.fields) - len(letter.fields)
     if forged:
         yield "taken out", f"{forged} forged header field{'s' if forged > 1 else ''}"

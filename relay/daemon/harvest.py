@@ -85,7 +85,10 @@ def build_harvest(config: Config, store: Store) -> HarvestQueue | None:
 
 
 def build_step(config: Config, queue: HarvestQueue | None, authserv_id: str) -> HarvestStep | None:
-    """What reads incoming mail."""
-    if queue is None:
-        return None
-    return HarvestStep(KeyReader(frozenset(config.harvest.from_), frozenset(config.own.domains), authserv_id), queue)
+    """What hands the keys of incoming mail to the queue."""
+    return None if queue is None else HarvestStep(build_reader(config, authserv_id), queue)
+
+
+def build_reader(config: Config, authserv_id: str) -> KeyReader:
+    """What finds the keys of a mail."""
+    return KeyReader(frozenset(config.harvest.from_), frozenset(config.own.domains), authserv_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import time
@@ -86,6 +87,22 @@ async def both(hospital: Hospital, several: list[Stranger], *hours: float) -> No
 
 def _looked_at(hospital: Hospital, count: int) -> bool:
     return outcomes(hospital).total() >= count
+
+
+def test_explain_says_of_a_mail_whether_its_key_counts(hospital: Hospital) -> None:
+    (one,) = strangers(1)
+    mail = one.mail(0)
+    assert explained(hospital, mail) == ["counts"]
+    assert explained(hospital, mail.replace(b"dkim=pass", b"dkim=fail")) == ["no-dkim"]
+    assert explained(hospital, mail.replace(b"Autocrypt", b"X")) == []
+    shown = hospital.relay.run("explain", "--inbound", "--message", "-", "--to", DR, content=mail).stdout.decode()
+    assert "counts, signed by d0.example" in shown
+
+
+def explained(hospital: Hospital, mail: bytes) -> list[str]:
+    done = hospital.relay.run("explain", "--inbound", "--message", "-", "--to", DR, "--json", content=mail)
+    keys: list[str] = json.loads(done.stdout)["keys"]
+    return keys
 
 
 @pytest.mark.slow
