@@ -11,14 +11,16 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from relay.channel.client import Channel
 from relay.config import Config
 from relay.daemon import tls
-from relay.daemon.pickups import build_presets
+from relay.daemon.outlets import build_outlet, hostname
+from relay.daemon.pickups import build_letters, build_presets
 from relay.daemon.storage import opened_store
-from relay.model import Address, codes
-from relay.model.errors import PickupError
+from relay.model import Address, Envelope, Recipient, codes
+from relay.model.errors import NextHopError, PickupError
 from relay.model.key_change import KeyChange
 from relay.model.pickup import Handover, Pickup, PickupState
 from relay.model.public import ObjectKind
@@ -62,6 +64,24 @@ async def withdraw(config: Config, store: Store, name: str, actor: str) -> Picku
     if one.state is PickupState.ACTIVE:
         await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
     await _note(store, one, actor, "withdrawn")
+    return one
+
+
+async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
+    """Tell its recipient once more where it lies, without the code. Raises `NextHopError` too."""
+    one = await found(store, name)
+    if not _is_open(one, time.time()):
+        raise PickupError("it is over: there is nothing to tell its recipient of")
+    letter = build_letters(config, hostname(config)).announced(one, datetime.now(UTC))
+    options = () if one.recipient.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
+    outlet = build_outlet(config, config.reinject)
+    try:
+        (reply,) = await outlet.send(Envelope(one.sender, (Recipient(one.recipient),), options), letter)
+    finally:
+        await outlet.close()
+    if not reply.accepted:
+        raise NextHopError(f"the next hop does not take the mail to its recipient: {reply.code}")
+    await _note(store, one, actor, "announced again")
     return one
 
 

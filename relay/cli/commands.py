@@ -79,6 +79,7 @@ PICKUP = Group(
     {
         "list": "pickup:list_",
         "show": "pickup:show",
+        "resend": "pickup:resend",
         "withdraw": "pickup:withdraw",
         "extend": "pickup:extend",
         "preset": "pickup:preset",

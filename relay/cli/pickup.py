@@ -87,6 +87,20 @@ def withdraw(context: typer.Context, name: Id) -> None:
     say(f"withdrawn: {one.id}")
 
 
+def resend(context: typer.Context, name: Id) -> None:
+    """Tell its recipient once more where it lies.
+
+    The mail has the link and no code.
+
+    $ pgp-relay pickup resend 4f3abc91
+    """
+    from relay.admin import pickup  # noqa: PLC0415  loads the engines
+
+    actor = context_of(context).actor
+    one = _with(context, lambda config, store: pickup.resend(config, store, name, actor))
+    say(f"sent to {one.recipient.text}")
+
+
 def extend(
     context: typer.Context,
     name: Id,

@@ -57,6 +57,7 @@ ACTS: Mapping[str, Role] = {
     "held": Role.DESK,
     "release": Role.DESK,
     "pickups": Role.DESK,
+    "resend": Role.DESK,
     "withdraw": Role.DESK,
     "extend": Role.DESK,
     "explain": Role.DESK,

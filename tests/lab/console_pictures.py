@@ -32,7 +32,7 @@ WIDTHS = (360, 1440)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 KEPT = (
     *("today-en-1440-light", "today-fr-1440-dark", "today-en-360-light", "keys-fr-360-dark"),
-    *("message-en-1440-light", "proposals-en-1440-light", "policy-en-1440-light"),
+    *("message-en-1440-light", "proposals-en-1440-light"),
 )
 PEOPLE = ("dr.martin", "accueil", "laboratoire", "radiologie")
 OTHERS = ("cabinet.lefevre@ville.example", "dr.petit@clinique.example", "mairie@ville.example")

@@ -26,6 +26,7 @@ ACTS: Mapping[str, Act] = {
     "held": Act("held", mails.waiting),
     "release": Act("held", mails.release),
     "pickups": Act("pickup list", pickups.listed),
+    "resend": Act("pickup resend", pickups.resend),
     "withdraw": Act("pickup withdraw", pickups.withdraw),
     "extend": Act("pickup extend", pickups.extend),
     "explain": Act("explain", mails.explain),

@@ -13,6 +13,11 @@ async def listed(site: Site, given: Arguments) -> Json:
     return {"rows": [_told(one) for one in (await pickup.listed(site.store))[:MOST]], "on": site.config.web.linked}
 
 
+async def resend(site: Site, given: Arguments) -> Json:
+    """Tell its recipient once more where it lies."""
+    return _told(await pickup.resend(site.config, site.store, wanted(given, "id"), site.actor))
+
+
 async def withdraw(site: Site, given: Arguments) -> Json:
     """Withdraw a pick-up: nobody can open it any more."""
     return _told(await pickup.withdraw(site.config, site.store, wanted(given, "id"), site.actor))

@@ -57,7 +57,9 @@ SHOWN = (
     Shown(re.compile(r"/users"), "users", record_pages.users),
 )
 FORMS: Mapping[str, Form] = {
-    "/held": Form(mail_pages.held, {"release": ("queue_id",), "withdraw": ("id",), "extend": ("id",)}),
+    "/held": Form(
+        mail_pages.held, {"release": ("queue_id",), "resend": ("id",), "withdraw": ("id",), "extend": ("id",)}
+    ),
     "/bindings": Form(key_pages.bindings, {"bind": ("pattern", "fingerprints", "signs"), "unbind": ("pattern",)}),
     "/proposals": Form(key_pages.proposals, {"approve": ("fingerprint",), "reject": ("fingerprint",)}),
     "/users": Form(record_pages.users, {"enable": ("name",), "disable": ("name",)}),

@@ -11,6 +11,11 @@ from importlib.resources import files
 _PARTS = (
     (re.compile(r"key found: (.*)"), "clé trouvée\u00a0: {}"),
     (re.compile(r"already encrypted: (.*)"), "déjà chiffré\u00a0: {}"),
+    (re.compile(r"the sender is not (.*)"), "l'expéditeur n'est pas {}"),
+    (re.compile(r"the recipient is not (.*)"), "le destinataire n'est pas {}"),
+    (re.compile(r"the subject does not contain (.*)"), "l'objet ne contient pas {}"),
+    (re.compile(r"the message is not (.*)"), "le message n'est pas {}"),
+    (re.compile(r"the header (\S+) is not (.*)"), "le champ {} n'est pas {}"),
     (re.compile(r"found by (.*)"), "trouvée par {}"),
     (re.compile(r"proposed: found by (.*)"), "proposée\u00a0: trouvée par {}"),
     (re.compile(r"stays closed: (.*)"), "reste fermé\u00a0: {}"),
@@ -21,6 +26,7 @@ _PARTS = (
     (re.compile(r"second approval, the first was (.*)'s"), "seconde approbation, la première de {}"),
     (re.compile(r"held mail (\S+) tried again"), "courriel retenu {} retenté"),
     (re.compile(r"pick-up (\S+) withdrawn"), "retrait {} annulé"),
+    (re.compile(r"pick-up (\S+) announced again"), "retrait {} annoncé de nouveau"),
     (re.compile(r"pick-up (\S+) extended"), "retrait {} prolongé"),
 )
 _BESIDE = re.compile(r"; it looks encrypted, but |, (?=and (?:nobody|its recipient|it is) )")
@@ -42,7 +48,7 @@ def _translated(part: str) -> str:
         return "\u202f; il paraît chiffré, mais "
     for pattern, french in _PARTS:
         if found := pattern.fullmatch(part):
-            return french.format(found[1])
+            return french.format(*found.groups())
     return _whole().get(part, part)
 
 

@@ -63,19 +63,26 @@ def test_a_code_on_a_page_would_be_heard(running: Running) -> None:
         running.people["desk"].get("/explain?from=Biopsie+de+Madame+Durand+du+12+mars&to=a@b.example")
 
 
-def test_a_pickup_is_extended_and_withdrawn_by_a_person_of_the_record(running: Running) -> None:
+def test_a_pickup_is_announced_again_extended_and_withdrawn_by_a_person_of_the_record(running: Running) -> None:
     desk = running.people["desk"]
     (one,) = json.loads(running.site.relay.run("pickup", "list", "--json").stdout)
     assert PATIENT in desk.get("/held").text
+    link, letters = running.site.link(), len(running.site.sink.taken)
+    assert desk.post("/held", {"act": "resend", "id": one["id"]}).headers["Location"] == "/held?done=resend"
+    assert len(running.site.sink.taken) == letters + 1
+    assert list(running.site.sink.taken[-1].recipients) == [PATIENT]
+    assert running.site.link() == link
     assert desk.post("/held", {"act": "extend", "id": one["id"]}).headers["Location"] == "/held?done=extend"
     (longer,) = json.loads(running.site.relay.run("pickup", "list", "--json").stdout)
     assert longer["expires"] > one["expires"]
     assert desk.post("/held", {"act": "withdraw", "id": one["id"]}).headers["Location"] == "/held?done=withdraw"
     assert json.loads(running.site.relay.run("pickup", "list", "--json").stdout) == []
     assert PATIENT not in desk.get("/held").text
+    assert desk.post("/held", {"act": "resend", "id": one["id"]}).status == 409
     told = running.site.relay.run("trace", "--keys", "--json").stdout.splitlines()
     rows = [each for each in map(json.loads, told) if each["address"] == PATIENT]
     assert [(each["actor"], each["reason"].split()[-1]) for each in rows] == [
+        ("console:desk1", "again"),
         ("console:desk1", "extended"),
         ("console:desk1", "withdrawn"),
     ]

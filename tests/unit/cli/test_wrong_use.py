@@ -53,6 +53,7 @@ RIGHT_USE = {
     "wkd export": ["nowhere"],
     "pickup list": [],
     "pickup show": ["0123456789"],
+    "pickup resend": ["0123456789"],
     "pickup withdraw": ["0123456789"],
     "pickup extend": ["0123456789"],
     "pickup preset": ["a@b.example"],
