@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from relay.admin.nodes import crowded
+from relay.admin.nodes import crowded, strangers
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
 from relay.admin.postfix.inbound_settings import inbound_settings
@@ -135,15 +135,17 @@ async def _nodes(config: Config) -> str:
     async with opened_store(config) as store:
         running = [node for node in await store.nodes.all() if node.runs]
         full = await crowded(store)
-    ours = next((node for node in running if node.name == node_name(config)), None)
-    others = [node for node in running if node is not ours]
+        ours = next((node for node in running if node.name == node_name(config)), None)
+        others = [node for node in running if node is not ours]
+        strange = await strangers(config, store, others)
     known = ours.about.signing if ours else ()
     faults = [f"node {node.name} has another policy" for node in others if node.about.policy != config.policy_digest]
     if ours:
         faults = differences(About("", config.policy_digest, known), others)
     if faults or full:
         raise RelayError("; ".join([*faults, *([full] if full else [])]))
-    return ", ".join(node.name for node in running) or "none serves now"
+    names = ", ".join(node.name for node in running) or "none serves now"
+    return "; ".join([names, *([strange] if strange else [])])
 
 
 async def _signing(config: Config) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relay.config import Config
+from relay.daemon.secret_sharing import SecretSharing
 from relay.store import Node, Store
 
 
@@ -19,6 +22,15 @@ async def standings(store: Store) -> list[Standing]:
     """All of them, by name."""
     holders = await store.leases.holders()
     return [Standing(node, tuple(holders.get(node.name, ()))) for node in await store.nodes.all()]
+
+
+async def strangers(config: Config, store: Store, others: Sequence[Node]) -> str:
+    """Who of these is given no secret keys of own addresses, which are made here; empty: nobody, or there are none."""
+    if not config.own.domains or not store.is_shared:
+        return ""
+    given = {key.node for key in await SecretSharing(config.keyring, store).receivers()}
+    names = [node.name for node in others if node.name not in given]
+    return f"not given the secret keys of own addresses: {', '.join(names)} (node add)" if names else ""
 
 
 async def crowded(store: Store) -> str:

@@ -104,8 +104,9 @@ class Relay:
                 self.stop()
             assert_silent(self.folder)
         finally:
-            if self.keyring.exists():
-                stop_agent(self.keyring)
+            for home in (self.keyring, self.keyring / "node"):
+                if home.exists():
+                    stop_agent(home)
             shutil.rmtree(self.folder)
 
     def start(self) -> None:

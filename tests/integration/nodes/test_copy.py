@@ -22,6 +22,10 @@ from relay.store.transfer import COPIED
 
 ROWS = 2500
 PAGE = 5000
+FIRST = 500
+"""Certificates that the store writes; the others are made of them."""
+AGAIN = """INSERT INTO certificate SELECT
+    hex(randomblob(20)), key_id, origin, updated, proposed, expires, data, verdict, version FROM certificate"""
 LONGEST = 300.0
 """Seconds."""
 
@@ -82,7 +86,7 @@ def dumped(file: Path, table: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize(
     ("certificates", "rows"),
-    [(500, 5_000), pytest.param(100_000, 1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(2400)])],
+    [(1_000, 5_000), pytest.param(100_000, 1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(2400)])],
 )
 @pytest.mark.alone
 async def test_a_large_store_is_copied_within_five_minutes_each_way(
@@ -113,10 +117,11 @@ async def test_a_large_store_is_copied_within_five_minutes_each_way(
 async def large(where: Path, certificates: int, rows: int) -> None:
     """With so many of both."""
     async with await Store.open(where, clock=lambda: NOW) as store:
-        for start in range(0, certificates, PAGE):
-            page = range(start, min(start + PAGE, certificates))
-            await store.certificates.upsert([entry(certificate(f"n{n}")) for n in page])
+        await store.certificates.upsert([entry(certificate(f"n{n}")) for n in range(FIRST)])
         names = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", "because", "AB" * 20, "", "250 2.0.0", 1)
         for start in range(0, rows, PAGE):
             page = range(start, min(start + PAGE, rows))
             await store.trace.write([Record(NOW + n, f"id{n}", *names) for n in page])
+    with closing(sqlite3.connect(where)) as database, database:
+        for start in range(FIRST, certificates, FIRST):
+            database.execute(f"{AGAIN} LIMIT {min(FIRST, certificates - start)}")

@@ -67,11 +67,18 @@ def opened(node: Node, message: bytes, certificates: bytes) -> bytes:
     return gpg(node.keyring, "--decrypt", content=message, check=False).stdout
 
 
+def checked(node: Node) -> str:
+    found = json.loads(node.run("check", "--json", check=False).stdout)
+    return next(str(each["message"]) for each in found if each["name"] == "nodes")
+
+
 def test_what_one_node_makes_is_the_others_before_it_is_published(pair: list[Node], tmp_path: Path) -> None:
     alpha, beta = pair
     generated = json.loads(alpha.run("keys", "generate", "Relay", "relais@hopital.example", "--json").stdout)
+    assert checked(alpha) == "alpha, beta; not given the secret keys of own addresses: beta (node add)"
     acquaint(alpha, beta)
     everything_shared(alpha, beta)
+    assert checked(alpha) == "alpha, beta"
     assert generated["fingerprint"] in gpg(beta.keyring, "--list-secret-keys", "--with-colons").stdout.decode()
 
     alpha.run("own", "create", "Hôpital Exemple")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from lab.gnupghome import stop_agent
 
-from relay.daemon.secret_sharing import SecretSharing
+from relay.daemon.secret_sharing import AT_ONCE, SecretSharing
 from relay.model.own import OwnSubkey
 from relay.openpgp import home
 from relay.store import Network, Store
@@ -125,3 +125,16 @@ async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(side
     assert beta.there == {GRIPS[0]}
     stop_agent(folder / "node")
     await store.close()
+
+
+async def test_many_secret_keys_go_in_several_parcels(sides: list[Side]) -> None:
+    alpha, beta = sides
+    folder = alpha.folder / "private-keys-v1.d"
+    folder.mkdir(mode=0o700)
+    names = {f"{number:040X}" for number in range(2 * AT_ONCE + 1)}
+    for name in names:
+        (folder / f"{name}.key").write_bytes(name.encode())
+    assert await alpha.sharing.give() == {"beta": len(names)}
+    await beta.sharing.round()
+    assert beta.there == names
+    assert await alpha.sharing.give() == {}
