@@ -41,11 +41,10 @@ async def held(config: Config, store: Store) -> list[Held]:
 
 
 async def send_again(config: Config, store: Store, queue_ids: Collection[str], actor: str) -> list[Held]:
-    """Have Postfix try these held mails now; those that it was asked for. `actor` asks, which the trace keeps."""
+    """Have Postfix try these held mails now; those that it was asked for. The trace keeps first that `actor` asks."""
     mails = [mail for mail in await held(config, store) if mail.queue_id in queue_ids]
-    asked = set(await postqueue.flush(dict.fromkeys(mail.queue_id for mail in mails)))
-    sent = [mail for mail in mails if mail.queue_id in asked]
     now = time.time()
-    told = [KeyChange(now, actor, mail.recipient, "", "", f"held mail {mail.queue_id} tried again") for mail in sent]
+    told = [KeyChange(now, actor, mail.recipient, "", "", f"held mail {mail.queue_id} to be tried") for mail in mails]
     await store.trace.write([change.record() for change in told])
-    return sent
+    asked = set(await postqueue.flush(dict.fromkeys(mail.queue_id for mail in mails)))
+    return [mail for mail in mails if mail.queue_id in asked]

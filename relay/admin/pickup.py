@@ -59,11 +59,11 @@ async def found(store: Store, name: str) -> Pickup:
 async def withdraw(config: Config, store: Store, name: str, actor: str) -> Pickup:
     """Nobody can open it any more; `actor` did it, which the trace keeps."""
     one = await found(store, name)
+    await _note(store, one, actor, "withdrawn")
     async with _channel(config) as channel:
         await channel.remove(ObjectKind.PICKUP, one.id)
     if one.state is PickupState.ACTIVE:
         await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
-    await _note(store, one, actor, "withdrawn")
     return one
 
 
@@ -74,6 +74,7 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
         raise PickupError("it is over: there is nothing to tell its recipient of")
     letter = build_letters(config, hostname(config)).announced(one, datetime.now(UTC))
     options = () if one.recipient.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
+    await _note(store, one, actor, "announced again")
     outlet = build_outlet(config, config.reinject)
     try:
         (reply,) = await outlet.send(Envelope(one.sender, (Recipient(one.recipient),), options), letter)
@@ -81,7 +82,6 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
         await outlet.close()
     if not reply.accepted:
         raise NextHopError(f"the next hop does not take the mail to its recipient: {reply.code}")
-    await _note(store, one, actor, "announced again")
     return one
 
 
@@ -89,17 +89,18 @@ async def extend(config: Config, store: Store, name: str, seconds: float, actor:
     """It can be opened for so long from now; until when, in seconds since the epoch. The trace keeps who did it."""
     one = await found(store, name)
     expires = time.time() + seconds
+    await _note(store, one, actor, "extended")
     async with _channel(config) as channel:
         there = _is_open(one, time.time()) and await channel.expire(ObjectKind.PICKUP, one.id, math.ceil(expires))
     if not there:
         raise PickupError("it is over, and what is deleted does not come back: the mail has to be sent again")
     await store.pickups.change(one.id, expires=expires, warned=False)
-    await _note(store, one, actor, "extended")
     return expires
 
 
 async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
-    told = KeyChange(time.time(), actor, one.recipient.text, "", "", f"pick-up {one.id[:SHORTEST]} {what}")
+    """Who asks for it stands in the trace before it is done: what is done outside cannot be undone."""
+    told = KeyChange(time.time(), actor, one.recipient.text, "", "", f"pick-up {one.id[:SHORTEST]} to be {what}")
     await store.trace.write([told.record()])
 
 

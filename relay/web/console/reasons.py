@@ -24,10 +24,10 @@ _PARTS = (
     (re.compile(r"login linked: (.*)"), "connexion rattachée\u00a0: {}"),
     (re.compile(r"login unlinked: (.*)"), "connexion détachée\u00a0: {}"),
     (re.compile(r"second approval, the first was (.*)'s"), "seconde approbation, la première de {}"),
-    (re.compile(r"held mail (\S+) tried again"), "courriel retenu {} retenté"),
-    (re.compile(r"pick-up (\S+) withdrawn"), "retrait {} annulé"),
-    (re.compile(r"pick-up (\S+) announced again"), "retrait {} annoncé de nouveau"),
-    (re.compile(r"pick-up (\S+) extended"), "retrait {} prolongé"),
+    (re.compile(r"held mail (\S+) to be tried"), "courriel retenu {} à réessayer"),
+    (re.compile(r"pick-up (\S+) to be withdrawn"), "retrait {} à annuler"),
+    (re.compile(r"pick-up (\S+) to be announced again"), "retrait {} à annoncer de nouveau"),
+    (re.compile(r"pick-up (\S+) to be extended"), "retrait {} à prolonger"),
 )
 _BESIDE = re.compile(r"; it looks encrypted, but |, (?=and (?:nobody|its recipient|it is) )")
 

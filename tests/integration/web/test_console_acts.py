@@ -130,8 +130,8 @@ def test_a_key_is_bound_and_unbound(site: Console, people: dict[str, Visitor]) -
     assert actors == ["console:keys1", "console:keys1"]
 
 
-def test_a_held_mail_is_tried_again_only_where_it_waits(people: dict[str, Visitor]) -> None:
-    """No Postfix has it here: the page says so, and no row says that it was tried."""
+def test_a_held_mail_is_tried_again_only_where_it_waits(site: Console, people: dict[str, Visitor]) -> None:
+    """No Postfix has it here: the page says so. Who asked for what waits is in the record all the same."""
     desk = people["desk"]
     assert "waits@ville.example" in desk.get("/held").text
     for queue_id in ("4F00001", "4F99999", "-a", "4F00001 4F00002", "ALL"):
@@ -139,6 +139,8 @@ def test_a_held_mail_is_tried_again_only_where_it_waits(people: dict[str, Visito
         assert page.status == 409
         assert "Postfix was not asked" in page.text
     assert desk.post("/held", {"act": "withdraw", "id": "0123456789"}).status == 409
+    asked = [(each["actor"], each["address"]) for each in changes(site) if each["reason"].endswith("to be tried")]
+    assert asked == [("console:desk1", "waits@ville.example")]
     assert people["reader"].post("/held", {"act": "release", "queue_id": "4F00001"}).status == 403
 
 
