@@ -6,6 +6,7 @@ To add and to remove may need a second person (`four_eyes`, as for `own`). Raise
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from relay.admin.four_eyes import Deed, agreed
@@ -14,6 +15,7 @@ from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
 from relay.daemon.secret_sharing import SecretSharing, wanted_key
 from relay.model.errors import NodeError
+from relay.model.key_change import KeyChange
 from relay.model.node_key import NodeKey
 from relay.openpgp import signing
 from relay.store import Store
@@ -73,6 +75,7 @@ async def add(config: Config, store: Store, node: str, fingerprint: str, actor: 
         raise NodeError(f"this key of node {node} was removed: delete the folder node in its keyring, and add it anew")
     await agreed(config, store, _deed("add", node, key.fingerprint), actor)
     await secrets.trust.add(key)
+    await _note(store, KeyChange(time.time(), actor, f"node {node}", "", key.fingerprint, "its key is trusted"))
     await secrets.give()
 
 
@@ -110,9 +113,16 @@ async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed
         raise NodeError(f"node {node} is not known: pgp-relay node list")
     for fingerprint in lost:
         await secrets.trust.remove(shown.get(fingerprint, NodeKey(node, fingerprint, b"")))
+    told = [KeyChange(time.time(), actor, f"node {node}", fingerprint, "", "removed") for fingerprint in lost]
+    await _note(store, *told)
     await store.node_keys.forget(node, lost)
     await store.nodes.remove(node)
     return await _rekey(config, store, secrets) if lost else Rekeyed("", 0, ())
+
+
+async def _note(store: Store, *changes: KeyChange) -> None:
+    """In the trace: whom secret keys are given to, and by whose word."""
+    await store.trace.write([change.record() for change in changes])
 
 
 def _deed(*words: str) -> Deed:

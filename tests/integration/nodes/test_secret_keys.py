@@ -152,6 +152,8 @@ def test_a_node_that_is_lost_is_removed_and_what_it_had_is_made_anew(pair: list[
 
     made = json.loads(alpha.run("node", "remove", "beta", "--json").stdout)
     assert (made["node"], made["addresses"]) == ("beta", 1)
+    rows = [json.loads(line) for line in alpha.run("trace", "--keys", "--json").stdout.splitlines()]
+    assert [row["reason"] for row in rows if row["address"] == "node beta"] == ["its key is trusted", "removed"]
     new = own(alpha)[MARTIN]
     assert new["fingerprint"] != old["fingerprint"]
     assert len(secrets(alpha) - lost) == 4, "the organisation's, and three of the address"
