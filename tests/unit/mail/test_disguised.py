@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -29,7 +30,7 @@ def is_encrypted(mail: bytes) -> bool:
     return shape_of(mail).protection is Protection.ENCRYPTED
 
 
-def test_no_text_passes_in_the_place_of_ciphertext() -> None:
+def test_no_text_passes_in_the_place_of_ciphertext(record_property: Callable[[str, object], None]) -> None:
     chance = Random(6)  # noqa: S311  a fixed seed, not for secrets
     tried: Counter[str] = Counter()
     passed = []
@@ -42,7 +43,7 @@ def test_no_text_passes_in_the_place_of_ciphertext() -> None:
             tried[place] += 1
             if is_encrypted(disguise(text[start : start + size], chance)):
                 passed.append((place, script, encoding, start, size))
-    print(sum(tried.values()), "disguises of", len(TEXTS), "scripts in", len(tried), "places")
+    record_property("counted", f"{sum(tried.values())} disguises of {len(TEXTS)} scripts in {len(tried)} places")
     assert sum(tried.values()) >= 1_000
     assert passed == []
 
@@ -56,7 +57,9 @@ def test_noise_in_the_same_place_passes(place: str) -> None:
     assert failed == []
 
 
-def test_no_words_pass_where_identifiers_headers_and_base64_stand() -> None:
+def test_no_words_pass_where_identifiers_headers_and_base64_stand(
+    record_property: Callable[[str, object], None],
+) -> None:
     chance = Random(8)  # noqa: S311  a fixed seed, not for secrets
     passed, tried = [], 0
     for text in (*LATIN, *ROMANISED):
@@ -67,7 +70,7 @@ def test_no_words_pass_where_identifiers_headers_and_base64_stand() -> None:
                 tried += 1
                 if is_encrypted(disguise(said, chance)):
                     passed.append((place, said))
-    print(tried, "disguises of words in", len(IN_WORDS), "places")
+    record_property("counted", f"{tried} disguises of words in {len(IN_WORDS)} places")
     assert tried >= 1_000
     assert passed == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -103,16 +104,18 @@ def test_where_there_is_no_address_none_is_seen(text: str) -> None:
 LOCAL = st.from_regex(r"[a-z][a-z0-9]{0,8}([.+_-][a-z0-9]{1,5})?", fullmatch=True)
 DOMAIN = st.from_regex(r"[a-z][a-z0-9-]{0,6}[a-z0-9]\.(example|test)", fullmatch=True)
 MAILBOX = st.builds("{}@{}".format, LOCAL, DOMAIN)
-BETWEEN = st.sampled_from(
-    [" ", ", ", "; ", " / ", "/", "|", "> <", ">, <", " or ", "\n", "\t", " (", ") (", " - ", " und "]
-)
-AROUND = st.sampled_from(
-    ["{}", "<{}>", "<{}", "{}>", "<mailto:{}>", "mailto:{}", "({})", "[{}]", "'{}'", "Name <{}> Dr.", "{} (Praxis)",
-     "„{}“", "E-Mail: {}", "<{}> <{}", "«{}»", "{}.", "!{}", "x={}", "Name {}", "http://x.example/?m={}"]
+BETWEEN = (*[" ", ", ", "; ", " / ", "/", "|", "> <", ">, <", " or ", "\n", "\t", " (", ") (", " - ", " und "],)
+AROUND = (
+    *["{}", "<{}>", "<{}", "{}>", "<mailto:{}>", "mailto:{}", "({})", "[{}]", "'{}'", "Name <{}> Dr.", "{} (Praxis)",
+     "„{}“", "E-Mail: {}", "<{}> <{}", "«{}»", "{}.", "!{}", "x={}", "Name {}", "http://x.example/?m={}"],
 )  # fmt: skip
 
 
-@given(st.lists(MAILBOX, min_size=1, max_size=4), st.lists(BETWEEN, min_size=3, max_size=3), AROUND)
+@given(
+    st.lists(MAILBOX, min_size=1, max_size=4),
+    st.lists(st.sampled_from(BETWEEN), min_size=3, max_size=3),
+    st.sampled_from(AROUND),
+)
 def test_addresses_are_seen_in_whatever_people_put_around_and_between_them(
     mailboxes: list[str], between: list[str], around: str
 ) -> None:
@@ -121,6 +124,16 @@ def test_addresses_are_seen_in_whatever_people_put_around_and_between_them(
     seen = set(user_id.addresses(text))
     assert set(map(Address, mailboxes)) <= seen
     assert user_id.address(text) in {None, *map(Address, mailboxes)} or around in {"!{}", "x={}"}
+
+
+def test_two_addresses_are_seen_in_every_form(record_property: Callable[[str, object], None]) -> None:
+    wanted = {Address("one.two@pref.example"), Address("b3+x@other.test")}
+    pairs = [f"one.two@pref.example{between}b3+x@other.test" for between in BETWEEN]
+    texts = [form.replace("{}", pair) for form in AROUND for pair in pairs]
+    assert [text for text in texts if not wanted <= set(user_id.addresses(text))] == []
+    clear = [text for text in texts if user_id.address(text) not in {None, *wanted} and text[0] not in "!x"]
+    assert clear == []
+    record_property("counted", f"{len(texts)} user ids with two addresses")
 
 
 @given(st.text(max_size=80) | st.text("ab@<>.,\"\\' ():[]/", max_size=40))
