@@ -74,6 +74,7 @@ def test_every_page_and_search_is_quick_in_memory_that_stays(
 
 @pytest.mark.alone
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_page_and_search_of_a_million_rows_and_100000_keys(
     whole: Large, record_property: Callable[[str, object], None]
 ) -> None:

@@ -54,6 +54,11 @@ def test_every_text_that_a_page_names_is_there_and_pages_have_no_text_of_their_o
     assert set(re.findall(r"[A-Za-z]{3,}", outside)) <= {"DKIM", "Message"}
 
 
+def test_french_texts_have_the_spaces_of_french_and_none_that_breaks_before_a_sign() -> None:
+    wrong = [text for text in TEXTS["fr"].values() if re.search(r"[^\u00a0\u202f](?:[;!?]|:(?=[ ]|$))", text)]
+    assert wrong == []
+
+
 def test_every_text_is_shown_somewhere() -> None:
     named = set(re.findall(r'"([a-z]+(?:\.[a-z0-9]+)*)"', sources()))
     begun = tuple(re.findall(r'"([a-z.]+\.)" ~', sources()))
