@@ -29,7 +29,7 @@ def read(octets: bytes, *, signs: bool = False) -> list[Wanted]:
         raise RulesError("this is no JSON in UTF-8") from None
     rules = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(rules, list):
-        raise RulesError("these are no alias rules of Thunderbird: “rules” is missing, a list")
+        raise RulesError("these are not Thunderbird's alias rules: the list “rules” is missing")
     return [_wanted(rule, number, signs=signs) for number, rule in enumerate(rules, start=1)]
 
 

@@ -52,5 +52,5 @@ async def _heads(store: Store) -> tuple[Logged, ...]:
     """Of a trace that holds."""
     verdict = await store.trace.verify()
     if verdict.faulty:
-        raise StoreError(f"the trace does not hold, row {verdict.number}: {verdict.fault}")
+        raise StoreError(f"the trace does not verify, row {verdict.number}: {verdict.fault}")
     return tuple(Logged(each.head, each.name) for each in verdict.chains if each.head.number)

@@ -142,7 +142,7 @@ def _store(config: Config) -> Path:
 
 def _warn(holds: Contents) -> None:
     if holds.fault:
-        complain(f"the trace in the backup does not hold: {holds.fault}")
+        complain(f"the trace in the backup does not verify: {holds.fault}")
 
 
 def _words(holds: Contents, *, secret: bool = True) -> str:

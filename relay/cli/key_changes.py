@@ -40,7 +40,7 @@ def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json:
             else:
                 table.add(_row(change, look) for change in changes)
         if not (as_json or table.end()):
-            complain("no row of the trace is like that")
+            complain("no row of the trace matches")
 
     with_store(config, showing)
 

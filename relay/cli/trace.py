@@ -161,7 +161,7 @@ async def _show(store: Store, wanted: Selection, show: _Shown) -> None:
     async for records in in_batches(tracing.rows(store, wanted)):
         show.add(records)
     if not (show.as_json or show.table.end()):
-        complain("no row of the trace is like that")
+        complain("no row of the trace matches")
 
 
 async def _follow(store: Store, wanted: Selection, show: _Shown) -> None:
@@ -181,7 +181,7 @@ async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:
         return
     shown = _shown({action for count in counts for action in count.mails})
     columns = (*_COUNTED, *map(Column, shown))
-    print_table(columns, [_sum(count, shown) for count in counts], nothing="no row of the trace is like that")
+    print_table(columns, [_sum(count, shown) for count in counts], nothing="no row of the trace matches")
 
 
 def _shown(occurring: Collection[str]) -> tuple[str, ...]:

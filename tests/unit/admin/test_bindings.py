@@ -74,7 +74,7 @@ def test_alias_rules_of_thunderbird_are_bindings() -> None:
     [
         (b"\xff", "no JSON"),
         (b"[" * 100_000, "no JSON"),
-        (b"[]", "no alias rules"),
+        (b"[]", "not Thunderbird's alias rules"),
         (b'{"rules": [5]}', "rule 1: is no object"),
         (b'{"rules": [{"keys": [{"id": "x"}]}]}', "rule 1: has either"),
         (b'{"rules": [{"email": "a@b", "domain": "b", "keys": [{"id": "x"}]}]}', "rule 1: has either"),

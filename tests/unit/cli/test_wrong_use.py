@@ -155,7 +155,7 @@ def test_what_is_used_wrongly_is_status_2(config: Path, capsys: Capsys, words: l
 
 def test_an_id_that_no_mail_has_was_answered_by_silence(config: Path, capsys: Capsys) -> None:
     done = program(capsys, "-c", config, "trace", "--id", "XXX")
-    assert (len(done.out.splitlines()), done.err) == (1, "no row of the trace is like that\n")
+    assert (len(done.out.splitlines()), done.err) == (1, "no row of the trace matches\n")
 
 
 @pytest.mark.parametrize("name", [name for name in RIGHT_USE if name not in WITHOUT_POLICY])
