@@ -52,6 +52,8 @@ Recipient = Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="
 Id = Annotated[
     str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
 ]
+QueueId = Annotated[str, typer.Option(metavar="ID", help="Only what Postfix calls so.")]
+MessageId = Annotated[str, typer.Option(metavar="ID", help="Only this Message-ID, in its angle brackets.")]
 Action = Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")]
 Rule = Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")]
 Limit = Annotated[int | None, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Only the newest NUMBER rows.")]
@@ -81,6 +83,8 @@ def trace(  # noqa: PLR0913  each is an option
     sender: Sender = None,
     recipient: Recipient = None,
     id_: Id = "",
+    queue_id: QueueId = "",
+    message_id: MessageId = "",
     until: Until = None,
     action: Action = "",
     rule: Rule = "",
@@ -122,6 +126,8 @@ def trace(  # noqa: PLR0913  each is an option
         sender="" if sender == NULL_SENDER else sender,
         recipient=recipient,
         id=id_,
+        queue_id=queue_id,
+        message_id=message_id,
         keys=keys,
     )
     look = Look.of(full=full, utc=utc)

@@ -247,6 +247,9 @@ async def test_trace_tells_every_decision_and_finds_it_by_id_and_addresses(site:
     assert clear["reply"].startswith("250 2.0.0")
     assert clear["size"] == len(content)
     assert site.trace("--id", encrypted["id"], "--to", UNKNOWN) == [clear]
+    assert site.trace("--queue-id", "4F0A") == lines
+    assert [line for line in site.trace("--message-id", "<1@h>") if line["queue_id"]] == lines
+    assert site.trace("--queue-id", "4F0B") == site.trace("--message-id", "1@h") == []
     assert site.trace("--since", "1h", "--from", FROM.upper()) == lines
     assert site.trace() == [*lines, *bounced]
     plain = site.run("trace", "--from", FROM).stdout.decode()
