@@ -13,6 +13,7 @@ from relay.store.schema import addresses, certificates
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 """What stands in JSON as it is (`relay.store.verdict`)."""
 
+_DIGITS = re.compile(r"[0-9A-F]+")
 _COLUMNS = certificates.c
 
 
@@ -47,13 +48,13 @@ EVERYTHING = Sought()
 
 def _has(text: str) -> ColumnElement[bool]:
     """The longest part of the text that is written as it is stands in what was read of the certificate."""
-    digits = _COLUMNS.fingerprint.contains(text.replace(" ", "").upper(), autoescape=True)
     part = max(_PLAIN.findall(text), key=len, default="")
-    return or_(_COLUMNS.verdict.icontains(part, autoescape=True), digits)
+    written, digits = _COLUMNS.verdict.icontains(part, autoescape=True), text.replace(" ", "").upper()
+    return or_(written, _COLUMNS.fingerprint.contains(digits)) if _DIGITS.fullmatch(digits) else written
 
 
 def _is_at(end: str) -> ColumnElement[bool]:
     """One of its addresses ends so."""
-    begin = func.length(addresses.c.address) - len(end.encode()) + 1
+    begin = func.length(addresses.c.address) - len(end.encode("utf-8", "surrogatepass")) + 1
     there = func.substr(addresses.c.address, begin, type_=addresses.c.address.type) == end
     return _COLUMNS.fingerprint.in_(select(addresses.c.fingerprint).where(there))

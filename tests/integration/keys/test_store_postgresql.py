@@ -15,12 +15,12 @@ from lab.postgresql import PostgreSQL, one_server
 from lab.synthetic import NOW, certificate, entry
 
 from relay.keys.keyring import Keyring
-from relay.model import Address, Entry, Found, Origin, Outage, Record
+from relay.model import Address, Entry, Found, Origin, Outage, Record, normalise_domain
 from relay.model.database_url import PostgresqlUrl
 from relay.model.errors import StoreError
 from relay.model.harvest import CarriedKey, HarvestBounds, Outcome
 from relay.policy.harvest import next_step
-from relay.store import Answer, Network, Result, Selection, Store, locks
+from relay.store import Answer, Network, Result, Selection, Sought, Store, locks
 from relay.store.schema_steps import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
 from relay.store.turns import Turns
@@ -102,6 +102,27 @@ async def test_certificates_are_stored_found_approved_rejected_and_removed(store
     assert not await store.certificates.reject(certificate("p").fingerprint)
     assert await store.certificates.remove(certificate("p").fingerprint)
     assert len(await store.certificates.upsert([entry(certificate("n1"))], {})) == 1
+
+
+async def test_filters_of_certificates_are_understood_there(store: Store) -> None:
+    soon = int(NOW) + 60
+    lea, bob = certificate("Lefèvre", "lea@bücher.example", expires=soon), certificate("bob", "bob@ville.example")
+    await store.certificates.upsert([entry(lea), entry(bob, origin=Origin.WKD, proposed=True)])
+    wanted = {
+        Sought(text="BOB@"): [bob],
+        Sought(text="LEFÈVRE"): [lea],
+        Sought(text=bob.fingerprint[:12].lower()): [bob],
+        Sought(text="_%_"): [],
+        Sought(domain=normalise_domain("bücher.example")): [lea],
+        Sought(domain="example"): [],
+        Sought(origin="wkd", proposed=True): [bob],
+        Sought(until=soon): [lea],
+        Sought(until=NOW): [],
+    }
+    found = {each: [e.certificate async for e in store.certificates.iterate(each)] for each in wanted}
+    assert {each: [c.fingerprint for c in some] for each, some in found.items()} == {
+        each: [c.fingerprint for c in some] for each, some in wanted.items()
+    }
 
 
 async def test_the_ledger_and_the_trace_are_shared(store: Store, server: PostgreSQL) -> None:

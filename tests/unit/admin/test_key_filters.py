@@ -55,6 +55,7 @@ WANTED = {
     "accents": (Filter(text="LEFÈVRE"), ["lea"]),
     "what a pattern of SQL means": (Filter(text="100 %"), ["lea"]),
     "nothing but a pattern": (Filter(text="_%_"), []),
+    "what is no Unicode": (Filter(text="\udcff"), []),
     "quotes": (Filter(text='a"b'), []),
     "a domain with accents": (Filter(domain=normalise_domain("bücher.example")), ["lea"]),
     "the end of a domain": (Filter(domain="lle.example"), []),
