@@ -115,7 +115,7 @@ def spoil(store: Path) -> bytes:
 @pytest.fixture
 def keyring_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, where the keyring is to lie."""
-    with small_disk(tmp_path / "keyring", megabytes=1) as folder:
+    with small_disk(tmp_path / "keyring", megabytes=2) as folder:
         yield folder
 
 
