@@ -11,7 +11,7 @@ from relay.config import load, yaml_tree
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One rule."""
+    """One rule of the policy, as the configuration file writes it."""
 
     name: str
     line: int

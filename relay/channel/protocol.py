@@ -28,7 +28,7 @@ NEVER = "never"
 PAGE = 1000
 """Items of one answer; fewer: there are no more."""
 LARGEST_PAGE = 2 << 20
-"""Octets."""
+"""The most octets that one answer with items may have."""
 
 
 def object_path(kind: ObjectKind, name: str = "") -> str:

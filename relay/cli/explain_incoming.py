@@ -36,7 +36,7 @@ def as_object(explanation: IncomingExplanation) -> dict[str, object]:
 
 
 def show(explanation: IncomingExplanation) -> None:
-    """For people."""
+    """Print the explanation as lines of text."""
     action = _action(explanation.decision)
     say_beside(((action, STYLES.get(action, "")), ": "), explanation.decision.reason)
     for label, text in _lines(explanation):

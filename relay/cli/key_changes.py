@@ -16,7 +16,7 @@ from relay.model.key_change import KeyChange
 from relay.store import Selection, Store
 
 KINDS = ("csv", "json")
-"""Of files."""
+"""The formats that the changes are exported in."""
 _COLUMNS = (
     Column("time"),
     Column("address", least=20),

@@ -18,7 +18,7 @@ from relay.cli.output import on_terminal
 
 SHORT_FINGERPRINT = 16
 VERSION_6 = 64
-"""Digits."""
+"""Hexadecimal digits of a version 6 fingerprint."""
 
 Full = Annotated[bool, typer.Option("--full", help="Shorten nothing: full fingerprints and times, all columns.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local time.")]

@@ -39,7 +39,7 @@ class NodeWatch:
         await self._nodes.announce(ours)
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Compare this node with the others at intervals, until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             try:

@@ -77,7 +77,7 @@ class ChannelService:
         return await self.channel.activate(ObjectKind.PICKUP, pickup.id)
 
     async def remove(self, pickup: Pickup) -> None:
-        """Remove it."""
+        """Take the pick-up off the public part."""
         await self.channel.remove(ObjectKind.PICKUP, pickup.id)
 
 

@@ -43,14 +43,14 @@ class _Reporting:
         self._metrics.configuration = config.digest
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Refresh or report the figures at intervals, until cancelled."""
         while True:
             self._refresh()
             self._metrics.tick()
             await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
-        """Stop answering."""
+        """Stop answering requests for metrics."""
         await self._endpoints.close()
 
     def _refresh(self) -> None:
@@ -107,7 +107,7 @@ class WorkerReporting:
         """Nothing: the supervisor follows."""
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Refresh or report the figures at intervals, until cancelled."""
         while True:
             self._report()
             await asyncio.sleep(EVERY)

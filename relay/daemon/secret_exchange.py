@@ -42,7 +42,7 @@ class SecretExchange:
             self._told = ""
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Exchange secret keys at intervals, until cancelled."""
         while self._sharing is not None:
             await asyncio.sleep(EVERY)
             await self.round()

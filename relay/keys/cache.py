@@ -89,7 +89,7 @@ class Limits:
 
 
 class CachedSource:
-    """One source."""
+    """A source of keys whose answers, and failures, are kept in the store for a time."""
 
     def __init__(self, source: Source, store: CacheStore, limits: Limits) -> None:
         self._source = source

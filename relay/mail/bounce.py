@@ -33,7 +33,7 @@ class Failed:
     addresses: tuple[str, ...]
     """As the reporting server names it: what it was called first, and what became of that."""
     status: str
-    """RFC 3463."""
+    """The enhanced status code (RFC 3463), such as 5.1.1."""
 
 
 @dataclass(frozen=True, slots=True)

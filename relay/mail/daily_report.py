@@ -129,7 +129,7 @@ class Daily:
 
     language: Language
     sender: Mailbox
-    """In From."""
+    """The address and name in From."""
     hostname: str
 
     def compose(self, report: Report, to: Address, now: float) -> bytes:

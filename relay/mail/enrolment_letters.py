@@ -31,7 +31,7 @@ class EnrolmentLetters:
 
     language: Language
     sender: Mailbox
-    """In From."""
+    """The address and name in From."""
     organisation: str
     hostname: str
     url: str = ""

@@ -42,7 +42,7 @@ class Notices:
     wordings: Mapping[Kind, Wording]
     language: Language
     sender: Mailbox
-    """In From."""
+    """The address and name in From."""
     contact: str | None
     """Whom people are told to ask; None: their mail administrator."""
     hostname: str

@@ -49,7 +49,7 @@ class PickupLetters:
 
     language: Language
     sender: Mailbox
-    """In From."""
+    """The address and name in From."""
     organisation: str
     hostname: str
     url: str

@@ -41,7 +41,7 @@ class HostPort:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it."""
+        """Read it from how a configuration writes it. Raises `ValueError`."""
         found = _PLACE.fullmatch(text)
         if not found:
             raise ValueError(f"“{text}” is not host:port, such as 127.0.0.1:9125 or [::1]:9125")
@@ -121,7 +121,7 @@ class HttpPlace:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it."""
+        """Read it from how a configuration writes it. Raises `ValueError`."""
         if text.startswith("unix:"):
             path = text.removeprefix("unix:")
             if not path.startswith("/"):

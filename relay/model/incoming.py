@@ -27,7 +27,7 @@ class Incoming:
 
     @property
     def reason(self) -> str:
-        """In words."""
+        """What the log and the trace give as the reason, in words."""
         if self.mark.encryption is Encryption.CLOSED:
             return f"stays closed: {self.mark.reason}"
         if self.mark.encryption is Encryption.DECRYPTED or self.mark.signature is not Signed.NONE:

@@ -66,7 +66,7 @@ class Returnable:
     """What a notice needs of a mail that was opened and may come back: nothing that was encrypted in it."""
 
     id: str
-    """Ours."""
+    """The id that the relay gave the mail: the one in the log and the trace."""
     sender: Address
     """Who gets the notice."""
     recipients: tuple[Recipient, ...]

@@ -36,7 +36,7 @@ class Spoken:
     """What a trusted node said."""
 
     by: str
-    """Its fingerprint."""
+    """The fingerprint of the key of that node."""
     content: bytes
     closed: bool
     """It was encrypted, with integrity protection."""

@@ -45,7 +45,7 @@ class Author:
 
 
 NOBODY = Author()
-"""Nobody signs."""
+"""The author for whom nothing is signed or announced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ ProtectInPool = Callable[[ProtectionJob, Document], Awaitable[Protected]]
 
 @dataclass(frozen=True, slots=True)
 class Encryptor:
-    """Makes messages."""
+    """Makes the message for each group of recipients: encrypted, signed or as received."""
 
     engine: Engine
     hostname: str

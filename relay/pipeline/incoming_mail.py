@@ -44,7 +44,7 @@ class Treated:
 
     @property
     def mark(self) -> Mark:
-        """Its mark."""
+        """What the relay notes in the mail about its encryption and signature."""
         return self.decision.mark
 
 

@@ -18,7 +18,7 @@ class Letter:
     """One mail, whoever it is for."""
 
     head: Head
-    """As received."""
+    """The header of the mail, as received."""
     fields: tuple[Field, ...]
     """Those of the header that stay."""
     author: Address | None

@@ -30,7 +30,7 @@ class Sought:
     """Its time ends then or before, in seconds since the epoch."""
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """In SQL."""
+        """The conditions that are set, as SQL: all of them have to hold."""
         if self.text:
             yield _has(self.text)
         if self.domain:

@@ -30,7 +30,7 @@ class MetricsPage(Collector):
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """The page."""
+        """The page of metrics that Prometheus reads."""
         self._metrics.settle()
         return exposition.generate_latest(self._registry)
 

@@ -37,7 +37,7 @@ _BOUNDS = Bounds(connections=64, of_one_client=64)
 
 
 class Acts:
-    """Answers requests."""
+    """Answers the requests of the console on the control socket: acts and log-ins."""
 
     def __init__(self, site: Site) -> None:
         self._site = site

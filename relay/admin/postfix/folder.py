@@ -56,7 +56,7 @@ def parameter(folder: Path, name: str) -> str:
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Both files."""
+    """The contents of the files in `FILES`, by name. Raises `PostfixError`."""
     try:
         return {name: (folder / name).read_bytes() for name in FILES}
     except OSError as error:

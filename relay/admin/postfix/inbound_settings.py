@@ -46,7 +46,7 @@ SMTPD_OPTIONS = ("content_filter", OVERRIDE, CANONICAL)
 
 @dataclass(frozen=True, slots=True)
 class InboundSettings:
-    """The lines."""
+    """The settings that lead incoming mail of Postfix through the relay."""
 
     services: tuple[Service, ...]
     filter: str

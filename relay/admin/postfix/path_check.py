@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One probe."""
+    """What became of one test mail."""
 
     way: str
     sample: Sample

@@ -68,7 +68,7 @@ class Claimed:
 
 
 class Oidc:
-    """One provider."""
+    """Log-in at one OpenID Connect provider."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ class Faulty(Protocol):
     """A page that can say why something was not done."""
 
     async def __call__(self, visit: Visit, fault: str = "") -> Answer:
-        """The page."""
+        """The page for this visit, with the fault above it where one is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ FORMS: Mapping[str, Form] = {
     "/proposals": Form(key_pages.proposals, {"approve": ("fingerprint",), "reject": ("fingerprint",)}),
     "/users": Form(record_pages.users, {"enable": ("name",), "disable": ("name",)}),
 }
-"""By path."""
+"""The forms of the console, by the path that they are sent to."""
 Take = Callable[[Visit, Mapping[str, bytes]], Awaitable[Answer]]
 TAKEN: Mapping[str, tuple[str, Take]] = {
     "/keys": ("import", key_pages.take),

@@ -44,7 +44,7 @@ class Provider:
         return await self._asked("POST", url, data=dict(form), auth=aiohttp.BasicAuth(*login))
 
     async def close(self) -> None:
-        """Release connections."""
+        """Close the connections that are kept open."""
         await self._session.close()
 
     async def _asked(self, method: str, url: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401  as aiohttp takes them

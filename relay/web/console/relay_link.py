@@ -67,5 +67,5 @@ class RelayLink:
         return told
 
     async def close(self) -> None:
-        """Release connections."""
+        """Close the connections that are kept open."""
         await self._session.close()

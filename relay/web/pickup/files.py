@@ -37,7 +37,7 @@ _NO_ICON = "data:,"
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file."""
+    """A file of the pick-up page, as it is served."""
 
     octets: bytes
     content_type: str

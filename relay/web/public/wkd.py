@@ -44,7 +44,7 @@ class WebKeyDirectory:
 
     @property
     def routes(self) -> list[Route]:
-        """Both methods."""
+        """The paths of both methods of WKD, the direct and the advanced one."""
         return [
             route(re.compile(rf"/\.well-known/openpgpkey/{_LEAF}"), GET=self._direct),
             route(re.compile(rf"/\.well-known/openpgpkey/{_DOMAIN}/{_LEAF}"), GET=self._advanced),
