@@ -6,7 +6,19 @@ import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, false, func, literal, or_, select, true
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy import text as sql
 
 from relay.model import Entry, Origin
 from relay.model.lookup import Proposal
@@ -21,6 +33,7 @@ TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of th
 
 _COLUMNS = certificates.c
 _ENTRY = select(_COLUMNS.data, _COLUMNS.verdict, _COLUMNS.origin, _COLUMNS.updated, _COLUMNS.proposed, _COLUMNS.version)
+_PROPOSED = sql("certificate.proposed")  # as its index says it; SQLAlchemy would write `= 1`
 _IMPORTED_FIRST = (case((_COLUMNS.origin == Origin.IMPORTED.value, 0), else_=1), _COLUMNS.updated.desc())
 
 _STATE = select(state.c.value).where(state.c.name == TOKEN)
@@ -143,13 +156,13 @@ def proposed(connection: Connection, most: int) -> list[Proposal]:
     """Those that wait for a person, the newest first."""
     told = (proposals.c.first_seen, proposals.c.dkim_domain)
     wanted = _ENTRY.add_columns(*told).outerjoin(proposals, proposals.c.fingerprint == _COLUMNS.fingerprint)
-    newest_first = wanted.where(_COLUMNS.proposed == true()).order_by(_COLUMNS.updated.desc()).limit(most)
+    newest_first = wanted.where(_PROPOSED).order_by(_COLUMNS.updated.desc()).limit(most)
     return [_proposal(*row) for row in connection.execute(newest_first)]
 
 
 def count_proposed(connection: Connection) -> int:
     """How many wait for a person."""
-    waiting = select(func.count()).select_from(certificates).where(_COLUMNS.proposed == true())
+    waiting = select(func.count()).select_from(certificates).where(_PROPOSED)
     return int(connection.execute(waiting).scalar_one())
 
 

@@ -125,7 +125,7 @@ _CHAINS = (
     "CREATE INDEX trace_sender_key ON trace (sender_key)",
     "CREATE INDEX trace_held ON trace (time) WHERE action = 'hold'",
     "CREATE INDEX trace_mail ON trace (queue_id, recipient_key)",
-    "CREATE INDEX certificate_proposed ON certificate (proposed, updated)",
+    "CREATE INDEX certificate_proposed ON certificate (updated) WHERE proposed",
     "CREATE INDEX trace_key_changes ON trace (chain, number) WHERE action = 'key'",
     "CREATE INDEX trace_figures ON trace (time, action, rule)",
     "CREATE INDEX trace_queue_id ON trace (queue_id) WHERE queue_id <> ''",

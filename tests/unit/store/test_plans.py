@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, select
 
 from relay.model import Record
 from relay.model.key_change import KeyChange
-from relay.store import Selection, Store, schema, trace_rows
+from relay.store import Selection, Store, key_changes, schema, trace_rows
 from relay.store import certificate_queries as queries
 from relay.store.schema import tables
 from relay.store.statements import CHUNK
@@ -26,6 +26,10 @@ LOOKUPS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     ),
     "by key id": (lambda c: queries.search(c, BOB.primary.key_id), {"certificate"}),
     "by a fingerprint's beginning": (lambda c: queries.search(c, BOB.fingerprint[:12]), {"certificate"}),
+    "which key counts for an address": (
+        lambda c: key_changes._standing(c, ["bob@example.org"]),
+        {"address", "certificate"},
+    ),
     "whether anything has changed": (queries.token, {"state"}),
 }
 
@@ -73,6 +77,7 @@ async def test_looking_one_up_goes_through_an_index_and_reads_no_table_from_end_
     searched = {step.split()[1] for step in found if step.startswith("SEARCH ") and " INDEX " in step}
     scanned = {word for step in found if step.startswith("SCAN") for word in step.split()}
     assert asked <= searched, found
+    assert not [step for step in found if "certificate_proposed" in step], "of nearly all certificates"
     assert not scanned & set(tables.tables), found
 
 
