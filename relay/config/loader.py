@@ -1,7 +1,7 @@
 """Reads config.yaml and reports all of its faults at once; a wrong configuration does not start.
 
-Only this module looks at the file system: it reads the file, and checks whether the files it names can be read. Raises
-`ConfigError` with the faults in the order of their lines.
+Only this module and `file_values` look at the file system: they read the file and the values that stand in others, and
+check whether the files it names can be read. Raises `ConfigError` with the faults in the order of their lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.config import yaml_tree
+from relay.config import file_values, yaml_tree
 from relay.config.contradictions import contradictions
 from relay.config.effective import deciding
 from relay.config.fault_messages import place_of, sentence
@@ -38,10 +38,11 @@ def load_public(path: pathlib.Path, *sections: str) -> Config:
     out.
     """
     octets = _octets(path)
-    found = yaml_tree.read(octets, str(path))
-    found.values.setdefault("policy", [])
     folder = path.absolute().parent
-    ours = {folder / text for name in ("web", *sections) for text in _texts(found.values.get(name))}
+    names = ("web", *sections)
+    found = file_values.replaced(yaml_tree.read(octets, str(path)), folder, lambda place: place[0] in names)
+    found.values.setdefault("policy", [])
+    ours = {folder / text for name in names for text in _texts(found.values.get(name))}
     around = Surroundings(
         folder,
         lambda file, is_folder: _unreadable(file, is_folder) if file in ours else None,
@@ -53,7 +54,7 @@ def load_public(path: pathlib.Path, *sections: str) -> Config:
 def parse(octets: bytes, path: pathlib.Path) -> Config:
     """The configuration in these octets, as though they stood in the file `path`."""
     around = Surroundings(path.absolute().parent, _unreadable, _exposed)
-    return _parsed(yaml_tree.read(octets, str(path)), octets, around)
+    return _parsed(file_values.replaced(yaml_tree.read(octets, str(path)), around.folder), octets, around)
 
 
 def _octets(path: pathlib.Path) -> bytes:
