@@ -31,13 +31,10 @@ def replaced(tree: Tree, folder: pathlib.Path, mine: Callable[[Path], bool] = la
         if _BEGUN not in value or not mine(path):
             return value
         try:
-            found = _REFERENCE.sub(lambda reference: _content(folder / reference[1]), value)
-            if _BEGUN in _REFERENCE.sub("", value):
-                raise ValueError("has a reference that is not closed: write ${file:PATH}")
+            return _with_contents(value, folder)
         except ValueError as error:
             faults.append((path, Fault(tree.file, tree.line(path), f"{dotted(path)}{error}")))
             return value
-        return found
 
     def walk(value: Value, path: Path) -> Value:
         if isinstance(value, str):
@@ -52,13 +49,19 @@ def replaced(tree: Tree, folder: pathlib.Path, mine: Callable[[Path], bool] = la
     return replace(tree, values=values, faults=faults)
 
 
-def _content(file: pathlib.Path) -> str:
+def _with_contents(value: str, folder: pathlib.Path) -> str:
     """Raises `ValueError` with a sentence."""
+    if _BEGUN in _REFERENCE.sub("", value):
+        raise ValueError("has a ${file: without a } behind it")
+    return _REFERENCE.sub(lambda reference: _content(folder / reference[1]), value)
+
+
+def _content(file: pathlib.Path) -> str:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
     except OSError as error:
         raise ValueError(f"names the file {file}, which cannot be read: {error.strerror}") from None
-    with open(descriptor, "rb") as opened:
+    with os.fdopen(descriptor, "rb") as opened:
         mode = os.fstat(descriptor).st_mode
         octets = opened.read(MOST_OCTETS + 1) if stat.S_ISREG(mode) else b""
     if not stat.S_ISREG(mode):

@@ -31,7 +31,7 @@ reported at once, with their lines. Relative paths begin in the folder of the fi
 | size | octets, or with `kB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`: `50MiB` |
 | URL | `lmtp://host:port`, `smtp://host:port`, `smtp+starttls://host:port`; a Unix socket: `lmtp:///path` |
 | network | `10.1.0.0/16`, `::1/128`, or one address |
-| text from a file | `${file:/run/secrets/name}`, anywhere in a text: the one line in that file, which others may not read |
+| text from a file | `${file:/run/secrets/name}` in a text: the one line in that file, which others may not read |
 | address pattern | `name@domain`, `*@domain`, `*@*.domain` (domains below it), `*` (everyone), `<>` (the null sender) |
 """
 _SECTIONS: Mapping[str, str] = {

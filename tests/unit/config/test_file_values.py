@@ -84,9 +84,7 @@ def test_a_file_that_is_not_there_or_no_file_or_open_to_others_is_a_fault(tmp_pa
 
 
 def test_a_reference_that_is_not_closed_is_a_fault(tmp_path: Path) -> None:
-    assert fault(written(tmp_path, 'hostname: "${file:name"')) == (
-        "hostname: has a reference that is not closed: write ${file:PATH}"
-    )
+    assert fault(written(tmp_path, 'hostname: "${file:name"')) == ("hostname: has a ${file: without a } behind it")
 
 
 def test_a_process_that_strangers_reach_reads_none_of_the_relays(tmp_path: Path) -> None:
