@@ -67,7 +67,7 @@ def _content(file: pathlib.Path) -> str:
     if not stat.S_ISREG(mode):
         raise ValueError(f"names {file}, which is no file")
     if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise ValueError(f"names the file {file}, which others may read or write: chmod 0640")
+        raise ValueError(f"names {file}, which can be read by others: chmod 600 it")
     if len(octets) > MOST_OCTETS:
         raise ValueError(f"names the file {file}, which has more than {MOST_OCTETS} octets")
     return _line(octets, file)

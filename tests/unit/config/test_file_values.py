@@ -80,7 +80,7 @@ def test_a_file_that_is_not_there_or_no_file_or_open_to_others_is_a_fault(tmp_pa
     (tmp_path / "name").unlink()
     (tmp_path / "name").write_text("mx.example")
     (tmp_path / "name").chmod(0o644)
-    assert fault(config).endswith("which others may read or write: chmod 0640")
+    assert fault(config).endswith("which can be read by others: chmod 600 it")
 
 
 def test_a_reference_that_is_not_closed_is_a_fault(tmp_path: Path) -> None:
