@@ -84,8 +84,8 @@ _EXPIRED = {
         "the encryption keys of these recipients have expired; renewed ones are needed.",
     ),
     Language.FR: Sentence(
-        "la clé de chiffrement du destinataire a expiré\xa0; une clé renouvelée est nécessaire.",
-        "les clés de chiffrement des destinataires ont expiré\xa0; des clés renouvelées sont nécessaires.",
+        "la clé de chiffrement du destinataire a expiré\xa0; elle doit être renouvelée.",
+        "les clés de chiffrement des destinataires ont expiré\xa0; elles doivent être renouvelées.",
     ),
 }
 _REVOKED = {
@@ -125,8 +125,8 @@ _QUOTES_CODE = {
         "it holds the code of a confidential message, which must never travel by mail.",
     ),
     Language.FR: Sentence(
-        "il contient le code d'un message confidentiel, qui ne doit jamais passer par courriel.",
-        "il contient le code d'un message confidentiel, qui ne doit jamais passer par courriel.",
+        "il contient le code d'un message confidentiel, qui ne doit jamais être envoyé par courriel.",
+        "il contient le code d'un message confidentiel, qui ne doit jamais être envoyé par courriel.",
     ),
 }
 

@@ -39,7 +39,7 @@ _BAD = {
         "If you have questions: {contact}.\n"
     ),
     Language.FR: (
-        "Attention\xa0: la signature de ce courriel n'est pas valable. Il a pu être modifié en chemin, ou avoir été "
+        "Attention\xa0: la signature de ce courriel est invalide. Il a pu être modifié en chemin, ou avoir été "
         "écrit par une autre personne que l'expéditeur affiché.\n\n"
         "N'en tenez pas compte avant d'avoir vérifié par un autre moyen, par téléphone par exemple. Le courriel est "
         "joint.\n\n"

@@ -105,7 +105,7 @@ def test_others_do_not_wait_for_the_one_who_has_no_key(waiting: Way) -> None:
     assert [list(mail.recipients) for mail in mails].count([other]) == 1
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "It waits until "), ("fr", "Il attend jusqu'au ")])
+@pytest.mark.parametrize(("language", "said"), [("en", "It waits until "), ("fr", "Il reste en attente jusqu'au ")])
 def test_the_notice_says_in_the_sites_language_until_when(language: str, said: str) -> None:
     with way(settings(language, "36h")) as running:
         running.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))

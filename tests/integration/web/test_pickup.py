@@ -166,7 +166,7 @@ def test_a_wrong_code_opens_nothing_and_says_so(site: Site, chromium: Browser) -
     site.send(french_mail(DOCTOR, PATIENT))
     with tab(chromium) as page:
         page.goto(site.link())
-        for typed, told in (("", "Tapez"), ("trop peu", "2"), (codes.new("fr"), "n\u2019ouvre pas")):
+        for typed, told in (("", "Saisissez"), ("trop peu", "2"), (codes.new("fr"), "n\u2019ouvre pas")):
             page.fill("#code", typed)
             page.keyboard.press("Enter")
             page.wait_for_selector(f"#problem:has-text('{told}')", timeout=60_000)
@@ -301,7 +301,7 @@ def test_the_code_does_not_leave_by_mail(site: Site) -> None:
     assert [*site.sink.taken[0].recipients] == [DOCTOR]
     first = next(site.letter(DOCTOR).iter_parts())
     assert isinstance(first, EmailMessage)
-    assert "ne doit jamais passer par courriel" in text(first).replace("\n", " ")
+    assert "ne doit jamais être envoyé par courriel" in text(first).replace("\n", " ")
 
 
 def test_while_the_service_is_away_the_mail_waits(site: Site) -> None:

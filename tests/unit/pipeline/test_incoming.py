@@ -295,7 +295,7 @@ async def test_a_bad_signature_inside_a_warning(bed: IncomingBed) -> None:
     assert await take(bed, pgp_mime(MESSAGE)) == [250]
     mail = message_from_bytes(bed.outlet.sent[0][1])
     note, attached = parts(mail)
-    assert "la signature de ce courriel n'est pas valable" in octets(note).decode()
+    assert "la signature de ce courriel est invalide" in octets(note).decode()
     assert "naked canary" in str(attached)
     assert "signature=bad" in str(mail["X-PGP-Relay"])
     bed.opener.signatures = lambda _: (signed(),)

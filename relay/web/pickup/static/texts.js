@@ -1,5 +1,6 @@
 // What the page says, in each language.
 const nb = "\u00a0";
+const thin = "\u202f";
 
 export const TEXTS = {
   fr: {
@@ -9,12 +10,12 @@ export const TEXTS = {
     code: "Votre code",
     codeHint: "Les six mots, dans l’ordre. Majuscules, accents, espaces ou tirets n’ont pas d’importance.",
     open: "Ouvrir le message",
-    noCode: `Vous n’avez pas le code${nb}?`,
+    noCode: `Vous n’avez pas le code${thin}?`,
     noCodeText: "L’expéditeur vous le donne de vive voix ou par téléphone. Appelez-le à un numéro que vous connaissez déjà. Personne d’autre ne connaît ce code, et nous ne pouvons pas le retrouver.",
-    genuine: `Comment reconnaître la vraie page${nb}?`,
+    genuine: `Comment reconnaître la vraie page${thin}?`,
     genuineText: `Son adresse, en haut du navigateur, commence par ${location.origin}/. Elle ne demande que le code${nb}: jamais de mot de passe, de numéro de carte, de paiement, ni de logiciel à installer.`,
     goneTitle: "Ce message n’est plus disponible",
-    goneText: "Le délai pour le lire est passé, ou l’expéditeur l’a retiré. Vérifiez aussi que le lien a été copié en entier. Si vous en avez encore besoin, demandez à l’expéditeur de l’envoyer de nouveau.",
+    goneText: "Le délai de lecture est passé, ou l’expéditeur a retiré le message. Vérifiez aussi que le lien a été copié en entier. Si vous en avez encore besoin, demandez à l’expéditeur de l’envoyer de nouveau.",
     from: "De",
     to: "À",
     date: "Date",
@@ -34,17 +35,17 @@ export const TEXTS = {
     again: "Écrire une autre réponse",
     foot: "Cette page n’utilise ni compte, ni cookie, ni service tiers. Pensez à la fermer sur un ordinateur partagé.",
     licences: "Logiciels libres utilisés par cette page",
-    fetching: "Le message arrive…",
+    fetching: "Chargement du message…",
     opening: "Votre navigateur déchiffre le message…",
     sealing: "Votre navigateur chiffre la réponse…",
-    empty: "Tapez d’abord le code.",
+    empty: "Saisissez d’abord le code.",
     wrong: "Ce code n’ouvre pas ce message. Vérifiez chaque mot avec l’expéditeur.",
-    words: (n) => `Un code compte six mots${nb}; il y en a ${n} ici.`,
-    network: "Le message n’a pas pu être chargé. Vérifiez votre connexion, puis essayez de nouveau.",
+    words: (n) => `Un code compte six mots${thin}; il y en a ${n} ici.`,
+    network: "Le message n’a pas pu être chargé. Vérifiez votre connexion, puis réessayez.",
     broken: `Votre navigateur n’a pas pu ouvrir le message. Essayez avec une version récente de Firefox, Chrome, Edge ou Safari.`,
     nothing: "Écrivez d’abord votre réponse.",
-    tooLarge: `Les fichiers joints sont trop gros${nb}: 20 Mo au plus.`,
-    notSent: "La réponse n’est pas partie. Votre texte est toujours là, essayez de nouveau.",
+    tooLarge: `Les fichiers joints sont trop volumineux${nb}: 20 Mo au plus.`,
+    notSent: "La réponse n’est pas partie. Votre texte est toujours là. Réessayez.",
     badKey: "La clé de l’expéditeur est inutilisable. Répondez-lui autrement.",
     units: ["o", "ko", "Mo"],
   },
