@@ -178,7 +178,7 @@ _FR = {
     "action.pickup": "à retirer",
     "action.decrypt": "déchiffrés",
     "action.verify": "signature vérifiée",
-    "time": "Date",
+    "time": "Date et heure",
     "from": "De",
     "to": "À",
     "action": "Décision",
