@@ -32,7 +32,7 @@ WORD = b"kanarienvogel7"
 _SUBJECT = re.compile(rb"(?mi)^subject:[ \t]*([^\r\n]+(?:\r\n[ \t][^\r\n]+)*)")
 _EOL = re.compile(rb"\r?\n")
 _NOTICE = re.compile(rb"Reporting-MTA: dns; relay\.")
-_SYNTAX = re.compile(rb"[\w-]+[:=][\w.\"/;-]*")
+_SYNTAX = re.compile(rb"[\w-]+[:=][\w.\"/;-]*|(?i:</?(?:!doctype|html|head|body)\b[^<>]{0,60}>)")
 _MOST = 40
 _known = Words()
 _known.add(WORD)
@@ -49,7 +49,7 @@ def sent(content: bytes) -> None:
 
 
 def _ordinary(line: bytes) -> bool:
-    """What stands in any log or notice: an address, a boundary, a field or its name, one character over and over."""
+    """What stands in any log, notice or page: an address, a boundary, a field, a page's frame, one letter."""
     return (
         b"@" in line
         or line.startswith(b"--")
