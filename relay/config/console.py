@@ -45,7 +45,7 @@ class OidcLogin(Section):
     client_secret_file: OthersSecret = needed("A file whose first line is its secret, for the console's user alone.")
     groups: Groups = needed("Which group gives which role: `{keys: pgp-keys, admin: pgp-admins}`.")
     claim: Text = setting("groups", "The claim of the ID token with the groups.")
-    scopes: Text = setting("openid profile", "What is asked for, with blanks between.")
+    scopes: Text = setting("openid profile", "The scopes to request, separated by blanks.")
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
 
 
@@ -61,7 +61,7 @@ class LdapLogin(LdapSection):
     )
     base: Text = needed("Where people are: `ou=people,dc=hopital,dc=example`.")
     filter: Annotated[str, AfterValidator(_person_filter), Kind("LDAP filter")] = setting(
-        "(uid={name})", "Who has the name that was typed."
+        "(uid={name})", "The search filter for the typed name."
     )
     groups: Groups = needed(
         'Which group gives which role, by DN: `{keys: "cn=pgp-keys,ou=groups,dc=hopital,dc=example"}`.'
@@ -93,7 +93,7 @@ class ConsoleKeys(Section):
     four_eyes: Listed[Literal["approve", "bind", "own"]] = setting(
         [], "What needs a second person within 24 hours, in pages and commands alike."
     )
-    idle: Duration = setting("15m", "A session that is not used so long ends.")
+    idle: Duration = setting("15m", "A session that is not used for this time ends.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

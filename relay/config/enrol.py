@@ -27,15 +27,15 @@ class EnrolKeys(Section):
 
     mail: AsciiAddress | None = setting(
         None,
-        "Where correspondents mail their keys: `cles@hopital.example`, an address of ours whose mail comes over "
-        "`inbound`; null: off.",
+        "Where correspondents mail their keys: `cles@hopital.example`, an address of ours whose mail comes "
+        "through `inbound`; null: off.",
     )
     web: PageUrl | None = setting(
         None, "The public address of `web public`, such as `https://cles.hopital.example`: its page /keys; null: off."
     )
     invite: bool = setting(
         default=False,
-        why="A held mail invites its recipient to give a key on that page or by mail: once a week at most.",
+        why="The recipient of a held mail is asked to send in a key, on that page or by mail: at most once a week.",
     )
     budget: EnrolBudget = setting({}, "How many challenges may be mailed in a day.")
 

@@ -14,8 +14,8 @@ from relay.config.values import AsciiAddress, Host, Text, Where
 class SubjectTags(Section):
     """What is put in front of the subject."""
 
-    decrypted: Text | None = setting(None, "Of a mail that was opened: `[chiffré]`.")
-    signed: Text | None = setting(None, "Of a mail whose signature is good: `[signé]`.")
+    decrypted: Text | None = setting(None, "For a mail that was decrypted: `[chiffré]`.")
+    signed: Text | None = setting(None, "For a mail whose signature is good: `[signé]`.")
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -27,19 +27,29 @@ class InboundKeys(Section):
     """Incoming mail."""
 
     listen: Listed[Where] = setting([], "Where the relay takes incoming mail: `lmtp://`. Empty: it takes none.")
-    reinject: Where | None = setting(None, "Where it goes on: `smtp://127.0.0.1:10036`.")
+    reinject: Where | None = setting(None, "The next hop for incoming mail: `smtp://127.0.0.1:10036`.")
     authserv_id: Host | None = setting(
-        None, "Whose `Authentication-Results` are believed: the name of your MX in them; null: `hostname`."
+        None,
+        "The name that your MX writes into `Authentication-Results`; fields with other names are ignored. Null: "
+        "`hostname`.",
     )
     return_path: AsciiAddress | None = setting(
-        None, "Where bounces of opened mail come back: `retour@hopital.example`; null: postmaster@ of the own domain."
+        None,
+        "The address to which bounces of decrypted mail return: `retour@hopital.example`; null: postmaster@ of "
+        "the own domain.",
     )
     bad_signature: Literal["mark", "wrap"] = setting(
-        "mark", "A mail with a bad signature: `mark`, or `wrap`: it arrives inside a warning."
+        "mark",
+        "A mail with a bad signature: `mark`: it gets the field `X-PGP-Relay` only; `wrap`: it arrives inside a "
+        "warning.",
     )
-    explain_closed: bool = setting(default=False, why="Put a mail that stays closed into a note for its reader.")
+    explain_closed: bool = setting(
+        default=False,
+        why="Put a mail that was not decrypted into a note that tells its reader why.",
+    )
     hold_closed: bool = setting(
-        default=False, why="A mail that stays closed waits in Postfix's hold queue until `inbound open` releases it."
+        default=False,
+        why="A mail that was not decrypted waits in Postfix's hold queue until `inbound open` releases it.",
     )
     subject_tag: SubjectTags | None = setting(None, "Tags in front of the subject; null: none.")
 

@@ -46,4 +46,4 @@ class AuthorityKeys(Section):
     """A key whose certification makes a key that was found as good as approved, for its own domains."""
 
     key: Fingerprint = needed("Its fingerprint; the key is imported.")
-    domains: AtLeastOne[MailDomain] = needed("The mail domains for which it vouches.")
+    domains: AtLeastOne[MailDomain] = needed("The mail domains for which its certifications count.")

@@ -37,7 +37,8 @@ class Config(Section):
     reinject: Where = setting("smtp://127.0.0.1:10026", "The next hop: `smtp://`, `smtp+starttls://`, `lmtp://`.")
     reinject_ca_file: File | None = setting(
         None,
-        "For `smtp+starttls://`: authorities of the next hop's certificate, PEM; null: the system's.",
+        "For `smtp+starttls://`: the authorities that may have issued the next hop's certificate, PEM; null: the "
+        "system's.",
     )
     tls: Tls | None = setting(None, "TLS for incoming connections; required outside the loopback.")
     plaintext_network: bool = setting(default=False, why="Allow SMTP without TLS outside the loopback.")
@@ -55,16 +56,20 @@ class Config(Section):
         None, "null: SQLite in the keyring folder. For several machines: `postgresql://user@host/name`.", repr=False
     )
     database_password_file: SecretFile | None = setting(
-        None, "A file whose first line is the password for PostgreSQL; null: the URL's, or the one in PGPASSFILE."
+        None,
+        "A file whose first line is the password for PostgreSQL; null: the password in the URL, or in the file "
+        "that PGPASSFILE names.",
     )
     database_connections: Annotated[int, Field(ge=4, le=100)] = setting(
         7, "The most connections of each worker to PostgreSQL."
     )
     node: NodeName | None = setting(
-        None, "This machine's name among those that share the database; null: its own name, not `hostname`."
+        None, "This machine's name among those that share the database; null: the machine's own name, not `hostname`."
     )
     nodes: Literal["warn", "strict"] = setting(
-        "warn", "What happens where nodes differ in policy or signing keys: a warning, or the later one does not start."
+        "warn",
+        "What happens if nodes differ in policy or signing keys: `warn`: a warning; `strict`: the node that "
+        "starts later does not start.",
     )
     engine: Literal["gnupg", "sequoia"] = setting(
         "gnupg", "The engine that encrypts. `sequoia` is faster and needs the extra of that name."
@@ -74,11 +79,14 @@ class Config(Section):
     )
     sign: Sign = setting({}, "The keys that sign encrypted mail.")
     own: OwnKeys = setting({}, "Certificates for our own addresses.")
-    inbound: InboundKeys = setting({}, "Mail that comes from outside: opened, verified and marked.")
+    inbound: InboundKeys = setting(
+        {},
+        "Mail that comes from outside: decrypted, verified, and marked with the field `X-PGP-Relay`.",
+    )
     lookup: LookupKeys = setting({}, "Where keys are looked for.")
     harvest: HarvestKeys = setting({}, "Keys that incoming mail brings.")
     authorities: Listed[AuthorityKeys] = setting(
-        [], "Keys that vouch for the keys of their own domains, such as a partner hospital's organisation key."
+        [], "Keys that certify the keys of their own domains, such as a partner hospital's organisation key."
     )
     policy: InOrder[RuleKeys] = needed(  # two alike have one name, and that is told
         "The rules. The first that matches decides; if none matches, the mail is encrypted, or refused without a key."
@@ -87,7 +95,7 @@ class Config(Section):
         "notice", "How a sender learns of a refusal: by a mail, or by the SMTP reply 550."
     )
     notices: Notices = setting({}, "Notices: mails that tell a sender why a mail was not sent.")
-    enrol: EnrolKeys = setting({}, "How correspondents give us their keys.")
+    enrol: EnrolKeys = setting({}, "How correspondents send in their keys.")
     web: Web = setting({}, "The public web service.")
     console: ConsoleKeys = setting({}, "Pages for administrators: who may log in, and how.")
     pickup: PickupKeys = setting({}, "Reading without OpenPGP: a recipient opens a mail in a browser, with a code.")

@@ -16,9 +16,12 @@ from relay.config.values import AllowedNetwork, Directory, Duration, MailDomain,
 class SubkeyKeys(Section):
     """The life of an encryption subkey."""
 
-    valid: Duration = setting("400d", "How long correspondents may encrypt to it.")
-    renew: Duration = setting("200d", "After this time a new one is made.")
-    keep: Duration = setting("30d", "How long after its end it is deleted: older mail cannot be opened any more.")
+    valid: Duration = setting("400d", "How long correspondents may encrypt to a subkey.")
+    renew: Duration = setting("200d", "The age of a subkey at which a new one is made.")
+    keep: Duration = setting(
+        "30d",
+        "How long after its expiry a subkey is deleted. Mail encrypted to it can then no longer be decrypted.",
+    )
 
     @model_validator(mode="after")
     def _renewed_in_time(self) -> Self:
@@ -43,17 +46,17 @@ class OwnKeys(Section):
     domains: Listed[MailDomain] = setting([], "Our own mail domains. Empty: the relay makes no certificates.")
     addresses: Existing | None = setting(
         None,
-        "Who exists: a file with one address a line, or `{ldap: 0}`: everybody in that entry of `lookup.ldap`; null: "
-        "those that `own add` was given.",
+        "Which addresses exist: a file with one address a line; `{ldap: 0}`: all addresses in entry 0 of "
+        "`lookup.ldap`; null: those that were added with `own add`.",
     )
-    subkey: SubkeyKeys = setting({}, "The life of encryption subkeys.")
+    subkey: SubkeyKeys = setting({}, "How long encryption subkeys are used and kept.")
     autocrypt: Literal["off", "encrypted", "all"] = setting(
         "encrypted",
-        "On which outgoing mail the `Autocrypt` field with the sender's own key stands: none, what is encrypted, all.",
+        "Which outgoing mail gets an `Autocrypt` field with the sender's own key: none, encrypted mail, or all.",
     )
     sign_from: Listed[AllowedNetwork] = setting(
         ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
-        "Networks of clients (XFORWARD) whose mail is signed with its sender's own key.",
+        "Networks of clients, as Postfix reports them by XFORWARD. Mail from them is signed with its sender's own key.",
     )
     ldap: OwnLdap | None = setting(
         None, "Where `own publish ldap` writes: a directory with GnuPG's schema; null: nowhere."

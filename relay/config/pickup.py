@@ -54,15 +54,16 @@ class PickupKeys(Section):
     keep: Duration = setting("30d", "How long a mail waits for its reader.")
     code: Annotated[Handover, Field(strict=False)] = setting(
         "sender",
-        "How the code gets to the recipient: the sender passes it on (it stands in a notice), it was given beforehand "
-        "(`pickup preset`), or a program of yours sends it (`hook`).",
+        "How the code gets to the recipient: `sender`: the sender gets it in a notice and passes it on; `preset`: "
+        "it was given beforehand (`pickup preset`); `hook`: a program of yours sends it.",
     )
     hook: File | None = setting(
         None,
         "The program for `code: hook`; it reads the recipient's address and the code, a line each.",
     )
     phrase: Text | None = setting(
-        None, "A phrase that your correspondents know. It stands in every such mail, and tells it from a false one."
+        None,
+        "A phrase that your correspondents know. It is in every such mail, so that they can tell it from a false one.",
     )
     max_size: Annotated[Size, AfterValidator(_storable)] = setting("30MiB", "A larger mail is refused; at most 60MiB.")
     organisation: Text | None = setting(

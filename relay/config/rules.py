@@ -64,8 +64,8 @@ class RuleKeys(Section):
     )
     without_key: Annotated[WithoutKey, Field(strict=False)] = setting(
         "refuse",
-        "A mail that cannot be encrypted is refused, waits in Postfix's queue until a key arrives (`hold`), or is laid "
-        "where its recipient opens it in a browser with a code (`pickup`).",
+        "A mail that cannot be encrypted is refused, waits in Postfix's queue until a key arrives (`hold`), or is put "
+        "on the web service, where its recipient opens it in a browser with a code (`pickup`).",
     )
     pass_encrypted: Annotated[PassEncrypted, Field(strict=False)] = setting(
         "any",
@@ -80,7 +80,7 @@ class RuleKeys(Section):
         why="Sign cleartext mail too (`multipart/signed`); calendar and list mail and what is signed already stay as "
         "they are.",
     )
-    protect_subject: bool = setting(default=True, why="Encrypt the subject too; outside stands `[...]`.")
+    protect_subject: bool = setting(default=True, why="Encrypt the subject too; the readable subject is `[...]`.")
     refuse_with: LeftOut[Literal["notice", "reply"]] = optional(
         "As the key of that name at the top level, for this rule."
     )

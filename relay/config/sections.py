@@ -58,7 +58,8 @@ class Sign(Section):
     senders: dict[Pattern, Signer] = setting({}, "Other keys for some senders; the first pattern that matches.")
     late: Literal["unsigned", "signed"] = setting(
         "unsigned",
-        "A mail that leaves more than 50 minutes from its Date: Thunderbird shows its signature as a forgery.",
+        "A mail that leaves more than 50 minutes from its Date: sign it or not. Thunderbird shows a signature made "
+        "over an hour from Date as a forgery.",
     )
     passphrase_file: SecretFile | None = setting(
         None, "A file whose first line is the passphrase of these keys; null: they have none."
@@ -104,7 +105,7 @@ class Wkd(Section):
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")
     connect_to: dict[Place, Place] = setting({}, "Another address for `host:port`, as curl's `--connect-to`.")
     allow_networks: Listed[AllowedNetwork] = setting(
-        [], "Private networks that may be connected to; all others are refused."
+        [], "Private networks that the relay may connect to; all other private networks are refused."
     )
 
 
@@ -122,7 +123,10 @@ class LookupKeys(Section):
     sources: AtLeastOne[Literal["keyring", "ldap", "wkd"]] = setting(
         list(DEFAULT_SOURCES), "The sources, in the order in which they are asked."
     )
-    timeout: Duration = setting("15s", "For all lookups of one message.")
+    timeout: Duration = setting(
+        "15s",
+        "How long all lookups for one message may take. A source that has not answered by then counts as down.",
+    )
     ldap: Listed[LdapServer] = setting([], "LDAP servers, in this order.")
     wkd: Wkd = setting({}, "Web Key Directory: keys that a domain publishes.")
     vks: Listed[Keyserver] = setting(

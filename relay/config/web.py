@@ -34,7 +34,7 @@ class Web(Section):
     )
     channel_tls: ChannelTls | None = setting(None, "TLS of a channel over TCP.")
     proxies: Listed[AllowedNetwork] = setting(
-        ["127.0.0.0/8", "::1/128"], "Reverse proxies that are believed who asks (`X-Forwarded-For`)."
+        ["127.0.0.0/8", "::1/128"], "Reverse proxies whose `X-Forwarded-For` is used as the client's address."
     )
     console: WebPlace | None = setting(
         None, "Where `web console` listens: `127.0.0.1:8081` or `unix:/path`, behind a reverse proxy. Null: it is off."
