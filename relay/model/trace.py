@@ -49,4 +49,9 @@ class Record:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, str) and (len(value) > LONGEST or not value.isprintable()):
-                object.__setattr__(self, field.name, escaped(value[:LONGEST])[:LONGEST])
+                object.__setattr__(self, field.name, kept(value))
+
+
+def kept(text: str) -> str:
+    """A text as a record keeps it."""
+    return escaped(text[:LONGEST])[:LONGEST]

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from relay.model.console import Known, Person, Role, Way
+from relay.model.console import NAME, Known, Person, Role, Way
 from relay.model.key_change import KeyChange
 from relay.store import key_changes
 from relay.store.database import Database
@@ -170,10 +170,15 @@ def _follows(connection: Connection, name: str, way: Way) -> bool:
 
 
 def _named(connection: Connection, name: str) -> Known | None:
+    """None as well for what no name can be: databases differ in the texts that they take."""
+    if not NAME.fullmatch(name):
+        return None
     return _only(connection, select(persons).where(func.lower(persons.c.name) == name.lower()))
 
 
 def _of_login(connection: Connection, way: Way, subject: str) -> Known | None:
+    if not subject.isprintable():  # as in `_named`: nobody has been given such a login
+        return None
     logins = (person_logins.c.way == way.value, person_logins.c.subject == subject)
     wanted = select(persons).join(person_logins, person_logins.c.name == persons.c.name).where(*logins)
     return _only(connection, wanted)

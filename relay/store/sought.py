@@ -13,6 +13,9 @@ from relay.store.schema import addresses, certificates
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 """What stands in JSON as it is (`relay.store.verdict`)."""
 
+_LONGEST = 1000
+"""Characters of a text that SQL looks for: SQLite takes no pattern of more than 50,000."""
+
 _DIGITS = re.compile(r"[0-9A-F]+")
 _COLUMNS = certificates.c
 
@@ -48,6 +51,7 @@ EVERYTHING = Sought()
 
 def _has(text: str) -> ColumnElement[bool]:
     """The longest part of the text that is written as it is stands in what was read of the certificate."""
+    text = text[:_LONGEST]
     part = max(_PLAIN.findall(text), key=len, default="")
     written, digits = _COLUMNS.verdict.icontains(part, autoescape=True), text.replace(" ", "").upper()
     return or_(written, _COLUMNS.fingerprint.contains(digits)) if _DIGITS.fullmatch(digits) else written

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from relay.model import Record
 from relay.model.key_change import ACTION as KEY
+from relay.model.trace import kept
 from relay.store import hash_chain
 from relay.store.hash_chain import Link
 from relay.store.schema import trace
@@ -64,7 +65,7 @@ class Selection:
 
 
 def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
-    """Its conditions, but for `newest`."""
+    """Its conditions, but for `newest`: texts are compared as a `Record` writes them."""
     yield trace.c.action != hash_chain.NOTED
     yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
     if wanted.since is not None:
@@ -72,11 +73,11 @@ def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
     if wanted.until is not None:
         yield trace.c.time < wanted.until
     if wanted.sender is not None:
-        yield trace.c.sender_key == hash_chain.address_key(wanted.sender)
+        yield trace.c.sender_key == hash_chain.address_key(kept(wanted.sender))
     if wanted.recipient is not None:
-        yield trace.c.recipient_key == hash_chain.address_key(wanted.recipient)
+        yield trace.c.recipient_key == hash_chain.address_key(kept(wanted.recipient))
     for name in _TEXTS:
-        if text := getattr(wanted, name):
+        if text := kept(getattr(wanted, name)):
             yield trace.c[name] == text
             if name in _SPARSE:
                 yield trace.c[name] != ""

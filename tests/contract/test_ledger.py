@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
-from lab.postgresql import PostgreSQL, one_server
 
 from relay.pipeline.ports import Ledger
 from relay.store import Network, Store
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    with one_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
-    where = tmp_path / "store.db" if request.param == "SQLite" else request.getfixturevalue("server").url
-    async with await Store.open(where, network=Network("alpha")) as store:
-        await store.database.write(lambda c: c.exec_driver_sql("DELETE FROM ledger"))
+@pytest.fixture
+async def ledger(place: str) -> AsyncIterator[Ledger]:
+    async with await Store.open(place, network=Network("alpha")) as store:
         yield store.ledger
 
 

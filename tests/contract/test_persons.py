@@ -6,12 +6,10 @@ On SQLite and on PostgreSQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
-from lab.postgresql import PostgreSQL, one_server
 
 from relay.model.console import Role, Way
 from relay.model.key_change import KeyChange
@@ -34,27 +32,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    with one_server() as running:
-        yield running
-
-
 Opened = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-async def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Opened]:
-    """Opens the same store again and again; on PostgreSQL without what other tests left."""
-    where = tmp_path / "store.db" if request.param == "SQLite" else request.getfixturevalue("server").url
+@pytest.fixture
+async def opened(place: str, clock: Clock) -> AsyncIterator[Opened]:
+    """Opens the same store again and again."""
     async with AsyncExitStack() as stack:
 
         async def one() -> Store:
-            return await stack.enter_async_context(await Store.open(where, clock=clock, network=Network("alpha")))
+            return await stack.enter_async_context(await Store.open(place, clock=clock, network=Network("alpha")))
 
-        first = await one()
-        for table in ("person", "person_login", "approval", "trace", "trace_chain"):
-            await first.database.write(lambda c, name=table: c.exec_driver_sql(f"DELETE FROM {name}"))  # type: ignore[misc]  # noqa: S608  names of ours
         yield one
 
 

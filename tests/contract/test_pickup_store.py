@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from lab.gnupghome import gnupg_home
@@ -20,8 +19,8 @@ CODE = "abeille-moulin-tomate-girafe-violon-tulipe"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "store.db") as opened:
+async def store(place: str) -> AsyncIterator[Store]:
+    async with await Store.open(place) as opened:
         yield opened
 
 

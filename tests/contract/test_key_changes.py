@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from lab.synthetic import NOW, certificate, entry
@@ -20,8 +19,8 @@ ROOT = "cli:root"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "s.db", clock=lambda: NOW) as opened:
+async def store(place: str) -> AsyncIterator[Store]:
+    async with await Store.open(place, clock=lambda: NOW) as opened:
         yield opened
 
 

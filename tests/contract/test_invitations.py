@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from lab.synthetic import NOW
@@ -34,8 +33,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "s.db", clock=clock) as opened:
+async def store(place: str, clock: Clock) -> AsyncIterator[Store]:
+    async with await Store.open(place, clock=clock) as opened:
         yield opened
 
 

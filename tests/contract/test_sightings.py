@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from lab.synthetic import certificate
@@ -42,9 +41,9 @@ class Bench:
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[Bench]:
+async def at(place: str) -> AsyncIterator[Bench]:
     made: list[Bench] = []
-    async with await Store.open(tmp_path / "s.db", clock=lambda: made[0].time) as store:
+    async with await Store.open(place, clock=lambda: made[0].time) as store:
         made.append(Bench(store))
         yield made[0]
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ NURSE = Address("ide@hopital.example")
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "s.db") as opened:
+async def store(place: str) -> AsyncIterator[Store]:
+    async with await Store.open(place) as opened:
         yield opened
 
 

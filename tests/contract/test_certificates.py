@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from lab.synthetic import CREATED, NOW, certificate, entry
@@ -13,8 +12,8 @@ from relay.store import Store
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "store.db", clock=lambda: NOW) as opened:
+async def store(place: str) -> AsyncIterator[Store]:
+    async with await Store.open(place, clock=lambda: NOW) as opened:
         yield opened
 
 
