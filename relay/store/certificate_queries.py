@@ -24,7 +24,7 @@ from relay.model import Entry, Origin
 from relay.model.lookup import Proposal
 from relay.store.schema import addresses, approved, bindings, certificates, proposals, rejected, revokers, state
 from relay.store.sought import Sought
-from relay.store.statements import chunks
+from relay.store.statements import chunks, whole
 from relay.store.verdict import load
 
 MOST_FOUND = 10
@@ -141,14 +141,14 @@ def first(connection: Connection, most: int) -> list[Entry]:
 
 def expiring(connection: Connection, after: float, until: float, most: int | None) -> list[Entry]:
     """Those whose time ends in between, the next to end first."""
-    wanted = _ENTRY.where(_COLUMNS.expires > after, _COLUMNS.expires <= until).order_by(_COLUMNS.expires)
+    wanted = _ENTRY.where(_COLUMNS.expires > whole(after), _COLUMNS.expires <= whole(until)).order_by(_COLUMNS.expires)
     return [_entry(*row) for row in connection.execute(wanted.limit(most))]
 
 
 def count_expiring(connection: Connection, after: float, until: float) -> int:
     """How many those are that are not proposed."""
     unproposed = select(func.count(case((_COLUMNS.proposed == false(), 1))))  # as a condition it would be the index
-    within = unproposed.where(_COLUMNS.expires > after, _COLUMNS.expires <= until)
+    within = unproposed.where(_COLUMNS.expires > whole(after), _COLUMNS.expires <= whole(until))
     return int(connection.execute(within).scalar_one())
 
 

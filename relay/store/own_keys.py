@@ -7,6 +7,7 @@ it to life again. Raises `StoreError`.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -79,7 +80,9 @@ class OwnKeys:
 
     async def due(self, before: float) -> list[OwnKey]:
         """Active ones whose newest encryption subkey was made before that time."""
-        wanted = select(*_COLUMNS).where(own_keys.c.newest < before, own_keys.c.state == OwnState.ACTIVE.value)
+        wanted = select(*_COLUMNS).where(
+            own_keys.c.newest < math.ceil(before), own_keys.c.state == OwnState.ACTIVE.value
+        )
         return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
 
     async def put(self, keys: Sequence[OwnKey]) -> None:

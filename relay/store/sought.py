@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, or_, select
 
 from relay.store.schema import addresses, certificates
+from relay.store.statements import whole
 
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 """What stands in JSON as it is (`relay.store.verdict`)."""
@@ -43,7 +44,7 @@ class Sought:
         if self.proposed:
             yield _COLUMNS.proposed
         if self.until is not None:
-            yield _COLUMNS.expires <= self.until
+            yield _COLUMNS.expires <= whole(self.until)
 
 
 EVERYTHING = Sought()

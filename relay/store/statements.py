@@ -6,6 +6,7 @@ SQLAlchemy has a construct for each, and neither reads the other's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TypeVar
@@ -15,6 +16,15 @@ from sqlalchemy import Table, TextClause, bindparam, text
 T = TypeVar("T")
 CHUNK = 500
 """Values in one IN list: SQLite allows 32,766 parameters, old ones 999."""
+
+
+_LATEST = 2.0**62
+"""Fits a column of whole numbers."""
+
+
+def whole(seconds: float) -> int:
+    """The last whole second until then: PostgreSQL compares a column of such with a fraction by no index."""
+    return math.floor(max(-_LATEST, min(seconds, _LATEST)))
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:

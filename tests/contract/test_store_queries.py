@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from lab.postgresql import PostgreSQL
 from lab.synthetic import NOW, certificate, entry
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, event, inspect
 
 from relay.model import Address, Origin, Record
 from relay.model.console import Role, Way
@@ -88,6 +89,44 @@ async def test_certificates_are_found_by_every_filter_and_counted(store: Store) 
     assert await store.certificates.count_expiring(3600.5) == 1
     assert await store.certificates.by_key_ids([bob.primary.key_id])
     assert await store.certificates.shared([Address("bob@x.example")]) == []
+
+
+INDEXED: dict[str, tuple[Callable[[Store], Awaitable[object]], str]] = {
+    "how many end soon": (lambda store: store.certificates.count_expiring(60.5), "((expires >"),
+    "which end soon": (lambda store: store.certificates.expiring(60.5), "((expires >"),
+    "which end until then": (lambda store: store.certificates.some(Sought(until=NOW + 0.5), 9), "(expires <="),
+    "whose keys are due": (lambda store: store.own_keys.due(NOW + 0.5), "(newest <"),
+    "which mails wait": (lambda store: store.trace.held(NOW + 0.5), "(time >="),
+    "figures": (lambda store: store.trace.histogram(NOW, NOW + 60.0, 6.0), "((time >="),
+}
+
+
+@pytest.mark.parametrize(("ask", "condition"), INDEXED.values(), ids=INDEXED)
+async def test_no_index_was_taken_where_whole_seconds_were_compared_with_a_fraction(
+    server: PostgreSQL, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Store], Awaitable[object]], condition: str
+) -> None:
+    """PostgreSQL compares such a column as a number with a fraction, of which there is no index."""
+    plans: list[str] = []
+
+    def explained(connection: Connection, work: Callable[[Connection], object]) -> object:
+        given: list[tuple[str, tuple[object, ...]]] = []
+
+        def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+            given.append((statement, values))
+
+        event.listen(connection, "before_cursor_execute", note)
+        found = work(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        connection.exec_driver_sql("SET enable_seqscan = off")  # the tables are small
+        for statement, values in given:
+            plans.extend(connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+        return found
+
+    async with await Store.open(server.url, clock=lambda: NOW) as store:
+        read = store.database.read
+        monkeypatch.setattr(store.database, "read", lambda work: read(lambda c: explained(c, work)))
+        await ask(store)
+    assert any("Index Cond: " in line and condition.replace("time", '"time"') in line for line in plans), plans
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: ascii(odd)[:10])
