@@ -11,7 +11,7 @@ from relay.model.own import OwnKey
 
 
 async def enrolment(config: Config) -> str:
-    """By which ways they come, and what is missing there."""
+    """A line for `check`: how correspondents can send in keys, and what is missing for that."""
     sender, keys_to = config.notices.from_.address, config.enrol.mail
     async with opened_store(config) as store:
         signer = await store.own_keys.get(sender)
@@ -22,7 +22,10 @@ async def enrolment(config: Config) -> str:
 
 
 def remarks(config: Config, signer: OwnKey | None, opener: OwnKey | None) -> Iterator[str]:
-    """What is right and may surprise: `signer` is the own key of who sends our mails, `opener` of who takes keys."""
+    """Warnings about a configuration that works but may surprise.
+
+    `signer` is the own key of the address that sends our mails, `opener` that of the address to which keys are mailed.
+    """
     sender: Address = config.notices.from_.address
     if not (signer and signer.signs) and config.sign.signer(None) is None:
         yield f"challenges and invitations are not signed: pgp-relay own add {sender}, or give sign.default"

@@ -23,16 +23,16 @@ _LEAST: Mapping[Watched, Role] = {"approve": Role.KEYS, "bind": Role.KEYS, "own"
 
 
 class SecondPersonNeeded(RelayError):
-    """The approval was noted and nothing was done; the message says what is missing."""
+    """The approval was recorded and nothing was done; the message says what is missing."""
 
 
 class NoPerson(RelayError):
-    """Whoever asks cannot approve; the message says why."""
+    """The actor cannot approve this; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What is to be done."""
+    """An act that may need two persons."""
 
     kind: Watched
     words: str
@@ -42,12 +42,12 @@ class Deed:
 
     @property
     def digest(self) -> bytes:
-        """By which an approval names it."""
+        """The digest by which an approval names this act."""
         return hashlib.sha256(json.dumps([self.kind, *self.details]).encode()).digest()
 
     @property
     def roles(self) -> Collection[Role]:
-        """Who may approve it."""
+        """The roles that may approve this act."""
         order = tuple(Role)
         return order[order.index(_LEAST[self.kind]) :]
 
@@ -67,7 +67,7 @@ async def agreed(config: Config, store: Store, deed: Deed, actor: str) -> None:
 
 
 async def waiting(config: Config, store: Store, deed: Deed) -> str:
-    """Who has approved it and waits for a second person; empty: nobody."""
+    """The name of the person who has approved it; empty where nobody has."""
     if deed.kind not in config.console.four_eyes:
         return ""
     return await store.approvals.given(deed.digest, deed.roles)

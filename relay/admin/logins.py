@@ -1,6 +1,7 @@
-"""What the console asks about who logs in: persons by name, by link and by a login elsewhere. No act of a person.
+"""What the console asks about people who log in: find a person by name, by a one-time link, or by a login elsewhere.
 
-The console looks at passwords and answers of providers; who somebody is, and their role, is said here.
+Not an act of a person. The console verifies passwords and the answers of providers; who the person is, and their role,
+is decided here.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ class WrongLogin(RelayError):
 
 
 async def person(store: Store, given: Arguments) -> Known | None:
-    """Who has this name."""
+    """The person with this name; None where there is none."""
     return await store.persons.one(_of(given, "name"))
 
 
 async def invited(store: Store, given: Arguments) -> Known | None:
-    """Whose one-time link this is."""
+    """The person whose one-time link this is; None where it is not valid."""
     return await store.persons.invited(_of(given, "token"))
 
 
 async def enrolled(store: Store, given: Arguments) -> Known | None:
-    """The same, and the link is used up."""
+    """The same as `invited`, and the link is used up."""
     known = await store.persons.invited(_of(given, "token"))
     return known if known and await store.persons.enrolled(_of(given, "token")) else None
 
 
 async def met(store: Store, given: Arguments) -> Known | None:
-    """Who has logged in elsewhere; a new person where nobody has that login or that name."""
+    """The person with this login elsewhere. A new person is made where nobody has this login or this name."""
     try:
         way, role = Way(_of(given, "way")), Role(_of(given, "role"))
     except ValueError:

@@ -1,7 +1,8 @@
-"""What the console may ask of the relay: an allow list of acts, each the function that a command calls as well.
+"""What the console may ask of the relay: an allow list of acts.
 
-An act gets its arguments as texts and returns what becomes JSON; no content of a mail is ever in it. Raises
-`RelayError` with a sentence for whoever asked, `KeyError` for what is no act.
+Each calls the function that the command of the same purpose calls. An act takes its arguments as texts and returns a
+value that becomes JSON. The value never has content of a mail. Raises `RelayError` with a sentence for the person who
+asked, and `KeyError` for a name that is no act.
 """
 
 from __future__ import annotations

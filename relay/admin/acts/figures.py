@@ -1,6 +1,8 @@
-"""How many mails had which decision, for charts. What is over is counted once and remembered.
+"""How many mails had which decision, for charts.
 
-Bars begin at whole multiples of their width in UTC. Raises `StoreError`.
+Bars that are over are counted once and remembered. Bars begin at whole multiples of their width in UTC.
+
+Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ Bar = Counter[tuple[str, str]]
 
 @dataclass(slots=True)
 class _Kept:
-    """The bars of one width that are over; the lock keeps two visitors from counting the same."""
+    """The counts of bars of one width that are over. The lock keeps two requests from counting the same bars."""
 
     bars: dict[float, Bar] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -32,13 +34,13 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of one store. Remembers no more bars than `PERIODS` shows."""
+    """The counts of one store. Remembers no more bars than `PERIODS` shows."""
 
     clock: Callable[[], float] = time.time
     _kept: Mapping[float, _Kept] = field(default_factory=lambda: {width: _Kept() for width, _ in PERIODS.values()})
 
     async def bars(self, trace: Trace, period: str) -> tuple[float, list[Bar]]:
-        """When the first bar of the period begins, in seconds since the epoch, and each bar."""
+        """Return when the first bar of the period begins, in seconds since the epoch, and the counts of each bar."""
         width, count = PERIODS[period]
         now = self.clock()
         first = (now // width + 1 - count) * width
@@ -60,7 +62,7 @@ def _from(begins: list[float], first: float) -> list[float]:
 
 
 def by_action(bar: Bar) -> dict[str, int]:
-    """Mails by decision, of all rules together."""
+    """The number of mails for each decision, summed over all rules and bars."""
     found: Counter[str] = Counter()
     for (action, _), count in bar.items():
         found[action] += count
@@ -68,7 +70,7 @@ def by_action(bar: Bar) -> dict[str, int]:
 
 
 def by_rule(bars: list[Bar]) -> dict[str, dict[str, int]]:
-    """Mails by rule and decision, of all bars together."""
+    """The number of mails for each rule and decision, summed over all bars."""
     found: dict[str, Counter[str]] = {}
     for bar in bars:
         for (action, rule), count in bar.items():

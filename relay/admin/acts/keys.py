@@ -1,4 +1,4 @@
-"""Acts about correspondents' keys: found, shown, imported, bound, approved."""
+"""Acts about correspondents' keys: find, show, import, bind, approve and reject them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MOST_ADDRESSES = 20
 
 
 async def listed(site: Site, given: Arguments) -> Json:
-    """The keys with this text in an address, a user id or the fingerprint."""
+    """The keys that have this text in an address, a user id or the fingerprint."""
     found = await keys.some(site.store, given.get("text", "").strip(), MOST)
     return {"rows": [brief(entry) for entry in found.entries], "more": found.more}
 
 
 async def one_key(site: Site, given: Arguments) -> Json:
-    """One key in full, the bindings that name it, and who changed what about it."""
+    """One key in full, the bindings that name it, and the changes that people and the relay made to it."""
     entry = await keys.one(site.store, wanted(given, "fingerprint"))
     fingerprint = entry.certificate.fingerprint
     bound = [binding.pattern for binding in await site.store.bindings.holding([fingerprint])]
@@ -37,7 +37,7 @@ async def one_key(site: Site, given: Arguments) -> Json:
 
 
 async def _history(store: Store, entry: Entry) -> list[Json]:
-    """Who changed the key, the newest change first."""
+    """The changes of the key with their actors, the newest first."""
     fingerprint = entry.certificate.fingerprint
     found: dict[tuple[float, str, str], Record] = {}
     for address in entry.certificate.shown_addresses[:MOST_ADDRESSES]:
@@ -49,7 +49,7 @@ async def _history(store: Store, entry: Entry) -> list[Json]:
 
 
 async def import_keys(site: Site, given: Arguments) -> Json:
-    """Import what is in `data` (base64), or tell what that would do (`dry_run`): one row a key."""
+    """Import the keys in `data` (base64), or (`dry_run`) only tell what that would do. Returns one row for each key."""
     data = octets(given, "data")
     if not data:
         raise WrongAct("there is no key in it")
@@ -62,7 +62,7 @@ async def import_keys(site: Site, given: Arguments) -> Json:
 
 
 def _imported(result: Result) -> Json:
-    """What `keys import --json` says of it."""
+    """The row for one key, as `keys import --json` prints it."""
     certificate = result.certificate
     return {
         "number": result.number,
@@ -76,7 +76,7 @@ def _imported(result: Result) -> Json:
 
 
 async def bound(site: Site, given: Arguments) -> Json:
-    """All bindings."""
+    """All bindings, as `keys bindings --json` lists them."""
     del given
     return {"rows": [_bound(each) for each in (await bindings.every(site.config, site.store))[:MOST]]}
 
@@ -90,7 +90,7 @@ async def bind(site: Site, given: Arguments) -> Json:
 
 
 async def unbind(site: Site, given: Arguments) -> Json:
-    """Take the binding of `pattern` out."""
+    """Remove the binding of `pattern`."""
     return {"pattern": await bindings.unbind(site.config, site.store, wanted(given, "pattern"), site.actor)}
 
 
@@ -106,17 +106,17 @@ async def proposals(site: Site, given: Arguments) -> Json:
 
 
 async def approve(site: Site, given: Arguments) -> Json:
-    """Use a proposed key from now on."""
+    """Approve a proposed key: it is used from now on."""
     return {"fingerprint": await keys.approve(site.config, site.store, wanted(given, "fingerprint"), site.actor)}
 
 
 async def reject(site: Site, given: Arguments) -> Json:
-    """Take a proposed key out, for good."""
+    """Remove a proposed key, and never have it proposed again."""
     return {"fingerprint": await keys.reject(site.store, wanted(given, "fingerprint"), site.actor)}
 
 
 def brief(entry: Entry) -> Json:
-    """A key in a list."""
+    """The fields of a key in a list."""
     certificate, why = entry.certificate, entry.certificate.unusable(time.time())
     return {
         "fingerprint": certificate.fingerprint,
@@ -129,7 +129,7 @@ def brief(entry: Entry) -> Json:
 
 
 def whole(entry: Entry) -> Json:
-    """A key in full."""
+    """The fields of a key shown in full."""
     certificate = entry.certificate
     return {
         **brief(entry),

@@ -1,4 +1,4 @@
-"""Acts about mails: figures, where one is, which wait."""
+"""Acts about mails: figures, the history of a mail, the mails that wait."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d)?")
 
 
 async def figures(site: Site, given: Arguments) -> Json:
-    """How many mails had which decision, in each bar of the period, and by rule; what waits, which keys end."""
+    """Mails by decision, for each bar of the period and for each rule; mails that wait; keys that expire soon."""
     period = given.get("period", "day")
     period = period if period in PERIODS else "day"
     since, bars = await site.figures.bars(site.store.trace, period)
@@ -44,7 +44,7 @@ async def figures(site: Site, given: Arguments) -> Json:
 
 
 async def sources(site: Site, given: Arguments) -> Json:
-    """How the relay is doing, as it says itself, and the nodes that share the store."""
+    """The state that the running relay reports about itself, and the nodes that share the store."""
     del given
     told = await _asked(site)
     standings = await nodes.standings(site.store)
@@ -79,7 +79,7 @@ def _naming(text: str, within: Selection) -> Sequence[Selection]:
 
 
 async def message(site: Site, given: Arguments) -> Json:
-    """All that was decided about one mail, with its retries."""
+    """All decisions about one mail, its retries included."""
     first = await _rows(site.store, Selection(id=wanted(given, "id"), newest=MOST))
     if not first:
         raise WrongAct("no mail of the audit trail has this id")
@@ -97,7 +97,7 @@ async def waiting(site: Site, given: Arguments) -> Json:
 
 
 async def release(site: Site, given: Arguments) -> Json:
-    """Have Postfix try a held mail now."""
+    """Have Postfix retry a held mail now."""
     sent = await held.send_again(site.config, site.store, {wanted(given, "queue_id")}, site.actor)
     if not sent:
         raise WrongAct("Postfix was not asked: the mail waits no more, or postqueue may not be run here")
@@ -105,7 +105,10 @@ async def release(site: Site, given: Arguments) -> Json:
 
 
 async def explain(site: Site, given: Arguments) -> Json:
-    """What would happen to a mail from one address to another; `data` is the mail (base64), else an ordinary one."""
+    """What would happen to a mail from one address to another.
+
+    `data` is the mail (base64); without it, an ordinary mail is assumed.
+    """
     sender, recipient = address(wanted(given, "from")), address(wanted(given, "to"))
     content = octets(given, "data") or ordinary(sender.text)
     return _explained(await explained(site.config, Envelope(sender, (Recipient(recipient),)), content))
@@ -124,7 +127,7 @@ def _when(row: Json) -> float:
 
 
 def _moment(given: Arguments, name: str) -> float | None:
-    """A local time; of a day alone its beginning, or for `until` its end."""
+    """A local time as seconds since the epoch. For a day without a time: its beginning, or for `until` its end."""
     text = given.get(name, "").strip()
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""Acts about pick-ups: who has not opened theirs yet, taken back, given more time."""
+"""Acts about pick-ups: list them, send their link again, withdraw them, give them more time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from relay.model.pickup import Pickup
 
 
 async def listed(site: Site, given: Arguments) -> Json:
-    """The pick-ups that can be opened now, the newest first; none where no mail becomes one."""
+    """The pick-ups that can be opened now, the newest first; empty where the configuration makes none."""
     del given
     return {"rows": [_told(one) for one in (await pickup.listed(site.store))[:MOST]], "on": site.config.web.linked}
 
 
 async def resend(site: Site, given: Arguments) -> Json:
-    """Tell its recipient once more where it lies."""
+    """Mail the link to the recipient again, without the code."""
     return _told(await pickup.resend(site.config, site.store, wanted(given, "id"), site.actor))
 
 

@@ -8,7 +8,7 @@ from relay.admin.acts.site import Arguments, Json, Site
 
 
 async def rules(site: Site, given: Arguments) -> Json:
-    """The rules in their order with their lines in the file, and how many mails each decided in a week and a month."""
+    """The rules in order, with their lines in the file and the mails that each decided in the last week and month."""
     del given
     week = by_rule((await site.figures.bars(site.store.trace, "week"))[1])
     month = by_rule((await site.figures.bars(site.store.trace, "month"))[1])

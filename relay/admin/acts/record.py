@@ -11,14 +11,14 @@ from relay.store import Selection
 
 
 async def changes(site: Site, given: Arguments) -> Json:
-    """Who changed what, the newest first."""
+    """The changes of keys, bindings and users with their actors, the newest first."""
     del given
     rows = [record async for record in trace.rows(site.store, Selection(keys=True, newest=MOST))]
     return {"rows": [asdict(KeyChange.of(record)) for record in reversed(rows)]}
 
 
 async def export(site: Site, given: Arguments) -> Json:
-    """Who changed what, as the text of a file: `kind` is csv or json (signed)."""
+    """These changes as the text of a file; `kind` is csv, or json (signed)."""
     rows = Selection(keys=True, newest=record_export.MOST)
     if given.get("kind") == "csv":
         return {"text": await record_export.as_csv(site.store, rows)}
@@ -26,7 +26,7 @@ async def export(site: Site, given: Arguments) -> Json:
 
 
 async def verify(site: Site, given: Arguments) -> Json:
-    """Whether the audit trail is whole; `{"going_on": true}` where that is not known yet."""
+    """Whether the audit trail is intact; `{"going_on": true}` while the verification is running."""
     del given
     verdict = await site.verifying.verdict(site.store)
     if verdict is None:

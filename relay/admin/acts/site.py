@@ -1,4 +1,4 @@
-"""What an act is, and what it works on."""
+"""What an act consists of, and what it is given to work with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WrongAct(RelayError):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What acts work on."""
+    """What acts are given to work with: configuration, store, and the person who asks."""
 
     config: Config
     store: Store
@@ -48,14 +48,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The command that does the same, and how it is done here."""
+    """An act: the command with the same purpose, and the function to call."""
 
     command: str
     run: Callable[[Site, Arguments], Awaitable[Json]]
 
 
 def wanted(given: Arguments, name: str) -> str:
-    """An argument without which nothing can be done."""
+    """Return a required argument. Raises `WrongAct` where it is missing."""
     found = given.get(name, "").strip()
     if not found:
         raise WrongAct(f"{name} is missing")
@@ -63,7 +63,7 @@ def wanted(given: Arguments, name: str) -> str:
 
 
 def octets(given: Arguments, name: str) -> bytes:
-    """An argument that is in base64; empty: it is missing."""
+    """Decode an argument from base64; empty where it is missing. Raises `WrongAct`."""
     try:
         return base64.b64decode(given.get(name, ""), validate=True)
     except (ValueError, binascii.Error):
@@ -71,7 +71,7 @@ def octets(given: Arguments, name: str) -> bytes:
 
 
 def address(text: str) -> Address:
-    """A mail address with its domain."""
+    """Return an argument as a mail address that has a domain. Raises `WrongAct`."""
     try:
         found = Address(text)
     except AddressError as error:

@@ -9,19 +9,19 @@ from relay.admin.acts.site import Arguments, Json, Site, WrongAct, wanted
 
 
 async def users(site: Site, given: Arguments) -> Json:
-    """Who may log in."""
+    """The console's users, with their roles and logins."""
     del given
     return {"rows": [asdict(each) for each in await persons.every(site.store)]}
 
 
 async def enable(site: Site, given: Arguments) -> Json:
-    """Enable a user again."""
+    """Enable a user who was disabled."""
     await persons.enable(site.store, wanted(given, "name"), site.actor, enabled=True)
     return {}
 
 
 async def disable(site: Site, given: Arguments) -> Json:
-    """Disable a user; nobody does that to themselves."""
+    """Disable a user. Raises `WrongAct` for the user who asks."""
     if (name := wanted(given, "name")).lower() == site.name.lower():
         raise WrongAct("nobody disables themselves: another administrator does, or the command")
     await persons.enable(site.store, name, site.actor, enabled=False)

@@ -1,4 +1,4 @@
-"""A look at the whole audit trail goes on while people wait: a trail of years takes longer than a page may.
+"""Verifies the whole audit trail in the background: for a trail of years this takes longer than a page may wait.
 
 Raises `StoreError`.
 """
@@ -17,12 +17,12 @@ PATIENCE = 5.0
 
 @dataclass(slots=True)
 class Verifying:
-    """One look at a time, for all who ask meanwhile."""
+    """Runs one verification at a time, shared by all who ask meanwhile."""
 
     _task: asyncio.Task[Verdict] | None = field(default=None)
 
     async def verdict(self, store: Store, patience: float = PATIENCE) -> Verdict | None:
-        """What it found; None: it goes on, ask again."""
+        """The result of the verification; None while it is running: ask again later."""
         task = self._task = self._task or asyncio.create_task(trace.verify(store))
         await asyncio.wait([task], timeout=patience)
         if not task.done():
