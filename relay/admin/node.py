@@ -1,7 +1,7 @@
-"""The nodes that hand each other their secret keys, as administrators manage them: added, listed, removed.
+"""Adds, lists and removes the nodes that hand each other their secret keys, for administrators.
 
-To add and to remove may need a second person (`four_eyes`, as for `own`). Raises `NodeError` with a sentence,
-`EngineError`, `OwnError` and `StoreError`; of `four_eyes` `SecondPersonNeeded` and `NoPerson`.
+Adding and removing may need a second person (`four_eyes`, as for `own`). Raises `NodeError` with a sentence,
+`EngineError`, `OwnError` and `StoreError`; from `four_eyes` `SecondPersonNeeded` and `NoPerson`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A node with a key."""
+    """One row of `node list`: a node that has a key."""
 
     key: NodeKey
     state: str
@@ -40,7 +40,7 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """What was made anew because a node is lost."""
+    """The keys that were replaced because a node is lost."""
 
     organisation: str
     """The fingerprint of its new key; empty: it has none."""
@@ -50,21 +50,21 @@ class Rekeyed:
 
 
 def sharing(config: Config, store: Store) -> SecretSharing:
-    """What passes secret keys on. Raises `NodeError` where the store is one machine's."""
+    """The object that exchanges secret keys. Raises `NodeError` where the store belongs to one machine."""
     if not store.is_shared:
         raise NodeError("the store is a SQLite file: there are no other nodes")
     return SecretSharing(config.keyring, store)
 
 
 async def show(config: Config, store: Store) -> NodeKey:
-    """The key of this node, made where there is none, and shown to the others."""
+    """Return the key of this node, and publish it to the other nodes. Makes it where there is none."""
     own = await sharing(config, store).own()
     await store.node_keys.show(own)
     return own
 
 
 async def add(config: Config, store: Store, node: str, fingerprint: str, actor: str) -> None:
-    """Trust the key that this node shows, and give it every secret key that is here."""
+    """Trust the key that this other node has published, and give that node all secret keys of this one."""
     if node == store.nodes.name:
         raise NodeError(f"{node} is this node: pgp-relay node add NODE FINGERPRINT is run on another one")
     secrets = sharing(config, store)
@@ -100,7 +100,7 @@ async def partners(config: Config, store: Store) -> list[Partner]:
 
 
 async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed:
-    """Trust its key no more, on any node; make the organisation's key and all own certificates anew."""
+    """Stop trusting a node's key, on all nodes; replace the organisation's key and all own certificates."""
     if node == store.nodes.name:
         raise NodeError(f"{node} is this node: pgp-relay node remove NODE is run on one that stays")
     secrets = sharing(config, store)
@@ -121,7 +121,7 @@ async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed
 
 
 async def _note(store: Store, *changes: KeyChange) -> None:
-    """In the trace: whom secret keys are given to, and by whose word."""
+    """Write to the trace who is given secret keys, and who decided so."""
     await store.trace.write([change.record() for change in changes])
 
 

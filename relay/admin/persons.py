@@ -18,37 +18,37 @@ LINK_LASTS = 86400.0
 
 
 class PersonError(RelayError):
-    """It cannot be done with this person."""
+    """The change of this person is not possible; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A one-time link: its path at the console."""
+    """A one-time link: its path below the console's URL."""
 
     name: str
     path: str
 
 
 async def add(store: Store, name: str, role: Role, actor: str) -> Link:
-    """Add a user: the link by which they enrol."""
+    """Add a user. Returns the link by which they enrol."""
     if not NAME.fullmatch(name):
         raise PersonError(f"{name}: a name has letters, digits and . _ - @, at most 64")
     return await _invite(store, name, role, actor)
 
 
 async def reset(store: Store, name: str, actor: str) -> Link:
-    """Have a user enrol again; the user's sessions end."""
+    """Have a user enrol again, and end the user's sessions. Returns the new link."""
     return await _invite(store, name, None, actor)
 
 
 async def enable(store: Store, name: str, actor: str, *, enabled: bool) -> None:
-    """Enable or disable a user; the user's sessions end."""
+    """Enable or disable a user. Either ends the user's sessions."""
     if not await store.persons.enable(name, actor, enabled=enabled):
         raise _unknown(name)
 
 
 async def link(store: Store, name: str, way: Way, subject: str, actor: str) -> None:
-    """Say that this login is theirs too."""
+    """Record that this login belongs to the person."""
     if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise PersonError(f"a login has 1 to {LONGEST_SUBJECT} printable characters")
     if not await store.persons.link(name, way, compared(way, subject), actor):
@@ -57,18 +57,18 @@ async def link(store: Store, name: str, way: Way, subject: str, actor: str) -> N
 
 
 async def unlink(store: Store, name: str, way: Way, subject: str, actor: str) -> None:
-    """Say that this login is not theirs any more."""
+    """Remove a login from the person."""
     if not await store.persons.unlink(name, way, compared(way, subject), actor):
         raise PersonError(f"{subject}: is no login of {name}")
 
 
 async def every(store: Store) -> list[Person]:
-    """All persons."""
+    """All persons, by name."""
     return await store.persons.all()
 
 
 def compared(way: Way, subject: str) -> str:
-    """As it is stored: of a DN case does not count."""
+    """The form in which a login is stored and compared: a DN in lower case, others unchanged."""
     return subject.lower() if way is Way.LDAP else subject
 
 

@@ -33,7 +33,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def as_csv(store: Store, wanted: Selection) -> str:
-    """With a line of names, times in UTC (RFC 4180)."""
+    """The changes as CSV (RFC 4180) with a line of column names; times in UTC."""
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(_COLUMNS)
@@ -43,7 +43,7 @@ async def as_csv(store: Store, wanted: Selection) -> str:
 
 
 async def as_signed(config: Config, store: Store, wanted: Selection, actor: str) -> str:
-    """JSON, signed with the organisation's key, or with the one of `sign.default`."""
+    """The changes as JSON, signed with the organisation's key, or else with the key of `sign.default`."""
     heads = [f"{name}:{number}" if name else str(number) for name, number in (await store.trace.last_numbers()).items()]
     content = json.dumps(
         {
@@ -67,7 +67,7 @@ async def as_signed(config: Config, store: Store, wanted: Selection, actor: str)
 
 
 async def _signer(config: Config, store: Store) -> str:
-    """The fingerprint of the key that signs; empty: there is none."""
+    """The fingerprint of the key that signs; empty where there is none."""
     if organisation := await store.own_keys.organisation():
         return organisation
     return await signing.resolve(config.keyring, config.sign.default) if config.sign.default else ""

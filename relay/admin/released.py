@@ -1,4 +1,4 @@
-"""Which of the held mails can leave because of what was done to keys. Raises `StoreError`."""
+"""Finds the held mails that can leave after a change of keys. Raises `StoreError`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relay.store import Store
 
 
 async def released(config: Config, store: Store, fingerprints: Collection[str]) -> list[Held]:
-    """Those of the held mails that can leave because one of these keys is used for their recipients now."""
+    """The held mails whose recipients have one of these keys in use now."""
     stored_keys = build_stored_keys(config, store)
     keys: dict[str, frozenset[str]] = {}
     found: list[Held] = []
@@ -29,7 +29,7 @@ async def released(config: Config, store: Store, fingerprints: Collection[str]) 
 
 
 def _address(text: str) -> Address | None:
-    """None: it was too long to be kept whole."""
+    """The recipient as an address; None where the stored text was cut because it was too long."""
     try:
         return Address(text)
     except AddressError:

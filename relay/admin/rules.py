@@ -21,7 +21,7 @@ class Written:
 
 
 def written(file: Path) -> list[Written]:
-    """All of them, in their order."""
+    """All rules, in their order. Raises `ConfigError`."""
     names = [rule.name for rule in load(file).policy]
     octets = file.read_bytes()
     lines = octets.decode("utf-8").splitlines()

@@ -21,7 +21,7 @@ _NAME = "{name}"
 
 
 def _issuer(text: str) -> str:
-    """As the provider writes it: compared as it stands; in clear within this machine alone."""
+    """Validate the issuer's URL: compared as it is written; without TLS only on this machine."""
     parts = urlsplit(text)
     plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if not (parts.scheme == "https" or plain) or not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -36,7 +36,7 @@ def _person_filter(text: str) -> str:
 
 
 class OidcLogin(Section):
-    """An OpenID provider."""
+    """An OpenID provider by which people log in."""
 
     issuer: Annotated[str, AfterValidator(_issuer), Kind("URL")] = needed(
         "As the provider writes it: `https://sso.hopital.example/realms/main`."
@@ -50,7 +50,7 @@ class OidcLogin(Section):
 
 
 class LdapLogin(LdapSection):
-    """A directory that knows people's passwords."""
+    """A directory by which people log in, with name and password."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
     starttls: bool = setting(default=False, why="TLS over `ldap://`.")

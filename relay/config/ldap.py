@@ -1,4 +1,4 @@
-"""What sections about a directory (LDAP) have in common: TLS from the start or by STARTTLS, and a whole login."""
+"""What sections about an LDAP directory have in common: TLS or STARTTLS, and a login that is complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.model.endpoint import is_loopback
 
 
 class LdapSection(Section):
-    """A section with `url` and `starttls`, which stand among its other keys."""
+    """A section that has the keys `url` and `starttls`."""
 
     if TYPE_CHECKING:
         url: str
@@ -20,7 +20,7 @@ class LdapSection(Section):
 
     @property
     def clear_network(self) -> bool:
-        """Whether what is said to it, a password too, can be heard on the network."""
+        """Whether the connection, and a password sent over it, can be read on the network."""
         parts = urlsplit(self.url)
         return parts.scheme == "ldap" and not self.starttls and not is_loopback(parts.hostname or "")
 
@@ -32,7 +32,7 @@ class LdapSection(Section):
 
 
 def assure_login(bind_dn: object, password_file: object, who: str) -> None:
-    """Raise `Contradiction` where one of the two is missing: the server would take `who` for nobody."""
+    """Raise `Contradiction` where only one of login and password is given: the bind would count as anonymous."""
     if (bind_dn is None) is not (password_file is None):
         given, missing = ("bind_dn", "password_file") if bind_dn else ("password_file", "bind_dn")
         raise Contradiction(given, f"{given} needs {missing}: without it the server takes {who} for nobody")

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def _several(value: object) -> object:
-    """One value is a list of one; lists become tuples, which stay as they are."""
+    """Turn one value into a tuple of one, and a list into a tuple."""
     return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple | dict) else (value,)
 
 

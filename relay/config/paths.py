@@ -37,7 +37,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class InDirectory:
-    """`{ldap: N}`: that entry of `lookup.ldap`."""
+    """`{ldap: N}`: the addresses in entry N of `lookup.ldap`."""
 
     number: int
 
@@ -69,7 +69,7 @@ def _readable_file(path: Path, info: ValidationInfo) -> Path:
 
 
 def _private_file(path: Path, info: ValidationInfo) -> Path:
-    """A group may read it: systemd gives credentials to a service by an access list, which shows as the group's."""
+    """A secret file. Its group may read it: systemd gives credentials by an access list, which shows as the group's."""
     _readable_file(path, info)
     if isinstance(info.context, Surroundings) and info.context.exposed(path):
         raise ValueError(f"{path} can be read by others: chmod 600 it")
@@ -77,7 +77,7 @@ def _private_file(path: Path, info: ValidationInfo) -> Path:
 
 
 def _others_secret(path: Path, info: ValidationInfo) -> Path:
-    """For another process of ours, whose user alone may read it: this one need not."""
+    """A secret file of another process of ours. Only that process's user may read it; this one need not."""
     _readable(path, info, folder=False, excused=(errno.EACCES,))
     if isinstance(info.context, Surroundings) and info.context.exposed(path):
         raise ValueError(f"{path} can be read by others: chmod 600 it")
@@ -89,7 +89,7 @@ def _readable_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 def _possible_folder(path: Path, info: ValidationInfo) -> Path:
-    """Made where it is not there; where it is another user's, that has a sentence of its own."""
+    """A folder that is there or can be made. A folder of another user gets an error of its own."""
     return _readable(path, info, folder=True, excused=(errno.ENOENT, errno.EACCES))
 
 

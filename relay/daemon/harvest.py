@@ -1,7 +1,7 @@
-"""Keys that came with mail are looked at one after the other, behind the mails: none of them waits for it.
+"""Examines keys that came with mail, one after the other, in the background: no mail waits for it.
 
-At most `MOST_WAITING` wait, and what is more is not looked at: the correspondent's next mail has the key again. What
-waits when the relay stops is lost for the same reason.
+At most `MOST_WAITING` keys wait. Further ones are skipped, and those that wait when the relay stops are lost: the
+correspondent's next mail has the key again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HarvestQueue:
         self._worker: asyncio.Task[None] | None = None
 
     def offer(self, key: CarriedKey, mail: str) -> bool:
-        """Whether there is room for it."""
+        """Queue a key; False where the queue is full."""
         try:
             self._waiting.put_nowait((key, mail))
         except asyncio.QueueFull:
@@ -47,7 +47,7 @@ class HarvestQueue:
         return True
 
     async def close(self) -> None:
-        """Stop; what waits is given up."""
+        """Stop, and drop the keys that wait."""
         if self._worker:
             self._worker.cancel()
             await asyncio.wait({self._worker})
@@ -68,7 +68,7 @@ class HarvestQueue:
 
 
 def build_harvest(config: Config, store: Store) -> HarvestQueue | None:
-    """What takes keys in; None where mail brings none."""
+    """The queue that takes keys in; None where `harvest.from` is empty."""
     if not config.harvest.from_:
         return None
     examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
@@ -85,10 +85,10 @@ def build_harvest(config: Config, store: Store) -> HarvestQueue | None:
 
 
 def build_step(config: Config, queue: HarvestQueue | None, authserv_id: str) -> HarvestStep | None:
-    """What hands the keys of incoming mail to the queue."""
+    """The step that hands the keys of incoming mail to the queue; None where there is no queue."""
     return None if queue is None else HarvestStep(build_reader(config, authserv_id), queue)
 
 
 def build_reader(config: Config, authserv_id: str) -> KeyReader:
-    """What finds the keys of a mail."""
+    """The object that finds the keys of a mail."""
     return KeyReader(frozenset(config.harvest.from_), frozenset(config.own.domains), authserv_id)

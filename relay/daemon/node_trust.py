@@ -1,7 +1,7 @@
-"""Whose keys this node trusts, and what nodes say of each other's: statements in the database, each signed.
+"""Whose keys this node trusts, and the statements of other nodes about that: rows in the database, each signed.
 
-A node that is trusted vouches for another one: so an administrator compares the fingerprint of a new node on one of the
-others, and that of this one on the new node. Raises `EngineError`, `StoreError` and `NodeError`.
+A trusted node can vouch for another one. So an administrator compares the fingerprint of a new node on one of the
+others, and that node's fingerprint on the new one. Raises `EngineError`, `StoreError` and `NodeError`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relay.store import NodeKeys
 
 
 class NodeTrust:
-    """Whom this node trusts."""
+    """The keys that this node trusts."""
 
     def __init__(self, identity: NodeIdentity, keys: NodeKeys) -> None:
         self._identity = identity
@@ -30,16 +30,16 @@ class NodeTrust:
 
     @property
     def now(self) -> Trust:
-        """Whom this node trusts now."""
+        """The keys that are trusted now."""
         return self._file.read()
 
     async def add(self, key: NodeKey) -> None:
-        """The administrator of this node trusts it; the nodes that trust this one do too."""
+        """Trust a key by the word of this node's administrator; the nodes that trust this one follow."""
         await self._follow(Statement(Act.ADD, key), "")
         await self._say(Statement(Act.ADD, key))
 
     async def remove(self, key: NodeKey) -> None:
-        """Nobody trusts it any more; those that it vouched for stay trusted, by the word of this one."""
+        """Stop trusting a key, on all nodes. Nodes that it vouched for stay trusted: this node vouches for them."""
         vouched = [fingerprint for fingerprint, known in self.now.keys.items() if known.by == key.fingerprint]
         await self._follow(Statement(Act.REMOVE, key), "")
         await self._say(Statement(Act.REMOVE, key))
@@ -48,7 +48,7 @@ class NodeTrust:
                 await self._say(Statement(Act.ADD, other))
 
     async def learn(self) -> None:
-        """Follow what trusted nodes have said since; their word may make others' count."""
+        """Apply the statements that trusted nodes have made since; a statement may make those of others count."""
         while await self._learn():
             pass
 

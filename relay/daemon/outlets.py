@@ -1,4 +1,4 @@
-"""The way on: connections to a next hop, and the name that the relay gives itself there."""
+"""Connections to a next hop, and the name that the relay gives itself there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.smtp.outlet import SmtpOutlet
 
 
 def hostname(config: Config) -> str:
-    """What the relay calls itself."""
+    """The relay's name in EHLO and Received."""
     return config.hostname or socket.getfqdn()
 
 

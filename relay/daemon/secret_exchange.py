@@ -1,7 +1,6 @@
-"""Exchanges secret keys with the other nodes, beside mail: once before the node serves, and then each second.
+"""Exchanges secret keys with the other nodes, beside mail: once before the node serves, and then every second.
 
-A look costs one short question to the database; where nobody has made a key for this node, none. What fails is logged
-once, and tried again.
+A round costs one short query; none on a node that has no node key. A failure is logged once, and tried again.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ EVERY = 1.0
 
 
 class SecretExchange:
-    """Gives this node's secret keys to the others, and takes theirs."""
+    """Gives this node's secret keys to the other nodes, and takes theirs."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._sharing = SecretSharing(config.keyring, store) if store.is_shared else None
         self._told = ""
 
     async def round(self) -> None:
-        """Take and give once."""
+        """Take and give keys once."""
         if self._sharing is None:
             return
         try:

@@ -1,8 +1,8 @@
-"""Secret keys on several nodes: what one of them has the others get, encrypted to each node's own key.
+"""Copies secret keys from each node to the others, encrypted to each node's own key.
 
-Each node says in the database which secret keys it has (by name); a node that has more lays a parcel down for the one
-that lacks them, and that one takes it. What has a tombstone is neither given nor taken. Nothing happens on a node whose
-key nobody has made (`node add`). Raises `EngineError`, `StoreError` and `NodeError`.
+Each node states in the database which secret keys it has (by name). A node that has more stores a parcel for the one
+that lacks them, and that one takes it. Keys with a tombstone are neither given nor taken. Nothing happens on a node
+that has no node key (`node add`). Raises `EngineError`, `StoreError` and `NodeError`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STEP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The content of a parcel, before it is encrypted."""
+    """The content of a parcel before encryption."""
 
     files: dict[str, bytes]
     public: bytes
@@ -62,7 +62,7 @@ class SecretSharing:
         return await self.identity.own(self._store.nodes.name)
 
     async def round(self) -> None:
-        """Take what lies here, give what others lack."""
+        """Take the parcels for this node, and give the others what they lack."""
         if not self.identity.exists:
             return
         own = await self.own()
@@ -80,7 +80,7 @@ class SecretSharing:
         self._seen, self._look_at = seen, time.monotonic() + LOOK_AGAIN
 
     async def give(self) -> dict[str, int]:
-        """Lay parcels down for every trusted node that lacks something; how many secret keys, by node."""
+        """Store parcels for every trusted node that lacks keys. Returns the number of secret keys for each node."""
         receivers = await self.receivers()
         if not receivers:
             return {}
@@ -91,7 +91,7 @@ class SecretSharing:
         return {node: count for node, count in given.items() if count}
 
     async def names(self) -> frozenset[str]:
-        """The names of the secret keys that are here now."""
+        """The names of the secret keys that this node has now."""
         return await asyncio.to_thread(secret_files.names, self._home)
 
     async def share(self, names: Collection[str]) -> None:
@@ -162,7 +162,7 @@ class SecretSharing:
         await self._store.node_keys.equalise(own.fingerprint, there, secret_files.PUBLIC)
 
     async def _put(self, parcel: Parcel, buried: Collection[str]) -> list[str]:
-        """The names of what is here now because of it."""
+        """Store the keys of a parcel. Returns the names of those that are here now because of it."""
         if parcel.public:
             await secret_files.learn(self._home, parcel.public)
         written = await asyncio.to_thread(secret_files.write, self._home, parcel.files, buried)
@@ -171,7 +171,7 @@ class SecretSharing:
 
 
 def wanted_key(keys: Collection[NodeKey], node: str, fingerprint: str) -> NodeKey:
-    """The key that this node shows, where it has that fingerprint. Raises `NodeError`."""
+    """The key with this fingerprint that this node has published. Raises `NodeError` where there is none."""
     plain = fingerprint.replace(" ", "").removeprefix("0x").upper()
     for key in keys:
         if key.node == node:

@@ -1,6 +1,7 @@
-"""A `relay.own.ports.KeyMaker` whose secret keys every node that runs has before anybody is shown the public ones.
+"""A `relay.own.ports.KeyMaker` that shares secret keys with all running nodes before the public keys are published.
 
-What it made and could not share is deleted again, and has a tombstone. Raises `EngineError` and `StoreError`.
+A key that was made and could not be shared is deleted again, and has a tombstone. Raises `EngineError` and
+`StoreError`.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SharingMaker:
-    """Around the engine's own."""
+    """Wraps the engine's own `KeyMaker`."""
 
     maker: KeyMaker
     sharing: SecretSharing
     register: Register
 
     async def make(self, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
-        """A new certificate for each."""
+        """Make a new certificate for each address."""
         return await self._shared(lambda: self.maker.make(addresses, valid), lambda made: made)
 
     async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
-        """The same certificate with one more encryption subkey."""
+        """Return the certificate with one more encryption subkey."""
         return await self._shared(lambda: self.maker.rotate(key, valid), lambda rotated: [rotated])
 
     async def revoke(self, key: OwnKey) -> OwnKey:
-        """The same certificate, revoked."""
+        """Return the certificate, revoked."""
         return await self.maker.revoke(key)
 
     async def missing(self, key: OwnKey) -> list[OwnSubkey]:
@@ -48,7 +49,7 @@ class SharingMaker:
         await self.maker.forget(subkey)
 
     async def sweep(self, keygrips: Collection[str]) -> None:
-        """Delete all of these that this node has."""
+        """Delete those of these secret parts that this node has."""
         await self.maker.sweep(keygrips)
 
     async def _shared(self, work: Callable[[], Awaitable[T]], keys: Callable[[T], Sequence[OwnKey]]) -> T:

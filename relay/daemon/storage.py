@@ -1,4 +1,4 @@
-"""The store of a configuration: where it is, and open while a command works.
+"""Where the store of a configuration is, and the store opened for a command.
 
 Apart from `relay.daemon.resources`, which loads engines and sources: most commands need the store alone.
 """
@@ -22,23 +22,24 @@ LAST_RETRY = 86400.0
 
 
 def store_place(config: Config) -> str | Path:
-    """The store's URL, or its file."""
+    """The URL of the store, or the path of its file."""
     return config.database or config.keyring / STORE
 
 
 def node_name(config: Config) -> str:
-    """What this machine is called among those that share the database."""
+    """The name of this machine among those that share the database."""
     return config.node or socket.gethostname()
 
 
 def network(config: Config) -> Network:
-    """How a database on another machine is reached."""
+    """How to connect to a database on another machine: this node's name, readers' connections, and the password's file.
+    """
     return Network(node_name(config), config.database_connections - OTHERS, config.database_password_file)
 
 
 @asynccontextmanager
 async def opened_store(config: Config) -> AsyncIterator[Store]:
-    """The store of this configuration, with the keyring folder made ready."""
+    """Open the store of this configuration for the time of an `async with`; makes the keyring folder ready."""
     home.prepare(config.keyring)
     kept = config.notices.waits + LAST_RETRY
     store = await Store.open(

@@ -21,7 +21,7 @@ OPTION = re.compile(rb"[ \t]+-o (?:\{ )?(?:%b|%b) ?=" % (FILTER.encode(), OVERRI
 
 
 def place(folder: Path, named: str) -> Service:
-    """The smtpd that takes mail back from the other filter."""
+    """The smtpd with this name in master.cf. Raises `PostfixError` where there is none."""
     found = next((one for one in servers(folder) if named in {one.key[0], "/".join(one.key)}), None)
     if found is None:
         known = ", ".join(returning(folder)) or "none has an empty content_filter"
@@ -30,24 +30,24 @@ def place(folder: Path, named: str) -> Service:
 
 
 def is_behind(folder: Path) -> bool:
-    """Whether mail that another filter hands back goes to the relay."""
+    """Whether mail that another filter hands back already goes to the relay."""
     return any(one.options.get(FILTER, "").startswith(f"{TRANSPORT}:") for one in servers(folder))
 
 
 def returning(folder: Path) -> list[str]:
-    """The smtpds that take mail back from a filter, as their empty `content_filter` says."""
+    """The smtpds that take mail back from a filter: those with an empty `content_filter`."""
     return [one.key[0] for one in servers(folder) if one.options.get(FILTER) == ""]
 
 
 def lines(folder: Path, server: Service, filter_: str) -> bytes:
-    """What is inserted there; addresses are mapped behind the relay."""
+    """The lines that are inserted into the entry of that smtpd; address mapping happens behind the relay."""
     own = server.options.get(OVERRIDE) or parameter(folder, OVERRIDE)
     overrides = dict.fromkeys([*filter(None, re.split(r"[\s,]+", own)), UNMAPPED])
     return inserted([(FILTER, filter_), (OVERRIDE, ",".join(overrides))])
 
 
 def advice(folder: Path, own: str) -> str:
-    """What to do where main.cf names another filter."""
+    """A sentence for the administrator, for a main.cf that names another filter."""
     found = returning(folder)
     service = found[0] if len(found) == 1 else "SERVICE"
     where = "" if len(found) == 1 else f" ({', '.join(found) or 'the smtpd of master.cf that it hands mail back to'})"

@@ -1,1 +1,1 @@
-"""Keys that correspondents send in, by the page or by mail: judged, challenged, and stored once they are proved."""
+"""Keys that correspondents send in, on the page or by mail: examined, challenged, and stored once they are proved."""

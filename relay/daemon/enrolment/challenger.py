@@ -1,7 +1,8 @@
-"""A key that was sent in is judged, and challenged; a challenge that was answered enrols it.
+"""Examines a key that was sent in, and mails a challenge; enrols the key whose challenge was answered.
 
-A challenge is encrypted to the key, signed by ours, and mailed to the address. Its token stands in that mail alone, so
-who names it has read the mail. Raises `StoreError`, `EngineError`, `NotEncrypted`, `ChannelError` and `NextHopError`.
+A challenge is encrypted to the key, signed by ours, and mailed to the address. Its token is in that mail alone, so a
+person who names the token has decrypted the mail. Raises `StoreError`, `EngineError`, `NotEncrypted`, `ChannelError`
+and `NextHopError`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Publish = Callable[[PublicObject], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """`take` a key, `confirm` its challenge: `relay.pipeline.key_mail.KeyDesk`."""
+    """Implements `relay.pipeline.key_mail.KeyDesk`: `take` a key, `confirm` its challenge."""
 
     enrolling: Enrolling
     register: Enrolments
@@ -46,7 +47,7 @@ class Challenger:
     clock: Callable[[], float] = time.time
 
     async def take(self, key: bytes, about: str, way: str) -> Fate:
-        """Judge a key for the address that its sender chose or wrote from; `way` is `web` or `mail`."""
+        """Examine a key for the address that its sender chose or wrote from. `way` is `web` or `mail`."""
         address = reachable(about, self.own_domains)
         fate = await self._taken(key, address, way) if address else Fate.UNUSABLE
         tell(fate, about)
@@ -63,24 +64,24 @@ class Challenger:
         return fate
 
     async def refuse(self, invitation: str) -> Fate:
-        """Whoever got this invitation (SHA-256 of its token) wants no more of them."""
+        """Never invite again the address whose invitation has a token with this SHA-256."""
         address = await self.invitations.refuse(invitation)
         fate = Fate.UNKNOWN if address is None else Fate.REFUSED
         tell(fate, address.text if address else "")
         return fate
 
     async def not_me(self, token: str) -> Fate:
-        """The same, by the token itself."""
+        """The same as `refuse`, for the token itself."""
         return await self.refuse(digest(token))
 
     async def named(self, token: str) -> Challenged | None:
-        """The open challenge with this token."""
+        """The open challenge with this token; None where there is none."""
         one = await self.register.open(digest(token))
         certificate = await self.enrolling.read(one.certificate) if one else None
         return Challenged(one, certificate) if one and certificate else None
 
     def note(self, fate: Fate, address: str) -> None:
-        """Count a mail that has no effect, by the reason."""
+        """Count a mail that had no effect, by this reason."""
         tell(fate, address)
 
     async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
@@ -113,10 +114,10 @@ class Challenger:
 
 
 def digest(token: str) -> str:
-    """What a challenge is known by."""
+    """The SHA-256 by which a challenge is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def tell(fate: Fate, address: str, fingerprint: str = "") -> None:
-    """One line in the log, which the metrics count."""
+    """Write one line to the log; the metrics count it."""
     events.log().info(Event.ENROLMENT, result=fate.value, recipient=address, fingerprint=fingerprint)

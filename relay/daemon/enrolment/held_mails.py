@@ -1,4 +1,4 @@
-"""Mails that wait in Postfix's queue for a key. Raises `StoreError`."""
+"""Has Postfix send mails that waited for a key. Raises `StoreError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from relay.telemetry.events import Event
 
 @dataclass(frozen=True, slots=True)
 class HeldMails:
-    """Has Postfix send them."""
+    """The mails that wait in Postfix's queue for a key."""
 
     trace: Trace
     stored_keys: StoredKeys
@@ -25,7 +25,10 @@ class HeldMails:
     clock: Callable[[], float] = time.time
 
     async def release(self, address: Address) -> None:
-        """Have Postfix send those to this address now, if its key is used; else, and elsewhere, with its next try."""
+        """Have Postfix retry the mails to this address now, if its key is used.
+
+        Otherwise they leave with a later retry.
+        """
         if not isinstance(await self.stored_keys.lookup(address), Found):
             return
         held = await self.trace.held(self.clock() - self.waits)

@@ -32,7 +32,7 @@ REFUSABLE = 90 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Inviter:
-    """`relay.pipeline.ports.Asking`."""
+    """Implements `relay.pipeline.ports.Asking`."""
 
     stored_keys: StoredKeys
     register: Invitations
@@ -45,7 +45,7 @@ class Inviter:
     clock: Callable[[], float] = time.time
 
     async def ask(self, recipient: Address) -> bool:
-        """Whether this person has been asked, now or within the last week. Never raises."""
+        """Return whether this person is asked now or was within the last week. Never raises."""
         try:
             return await self.invite(recipient)
         except RelayError as error:
@@ -53,7 +53,7 @@ class Inviter:
             return False
 
     async def invite(self, recipient: Address) -> bool:
-        """The same; raises `StoreError`, `EngineError`, `ChannelError` and `NextHopError`."""
+        """The same as `ask`, but raises `StoreError`, `EngineError`, `ChannelError` and `NextHopError`."""
         address = reachable(recipient.text, self.own_domains)
         if address is None or address.local.lower() in MACHINES:
             return False
@@ -69,7 +69,7 @@ class Inviter:
             raise
 
     async def _send(self, address: Address, token: str) -> bool:
-        """Whether the next hop took it; what it refuses for good is not tried again before it is due."""
+        """Return whether the next hop took it. A permanent refusal is not tried again before the next one is due."""
         now = self.clock()
         if self.publish:
             await self.publish(PublicObject(ObjectKind.INVITATION, digest(token), b"", math.ceil(now + REFUSABLE)))
@@ -81,6 +81,6 @@ class Inviter:
 
 
 def _is_missing(known: Lookup) -> bool:
-    """Whether a held mail waits for a key: what came with mail is none."""
+    """Whether the address has no key for a held mail: a harvested one does not count. False in an outage."""
     found = isinstance(known, Found) and known.origin is not Origin.HARVESTED
     return not found and not isinstance(known, Outage)

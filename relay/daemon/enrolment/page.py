@@ -1,4 +1,7 @@
-"""What visitors of the page `/keys` did, judged again here. Raises as `challenger` does, for what comes again."""
+"""Handles what visitors did on the page `/keys`; everything is examined again here.
+
+Raises what `challenger` raises; the event then comes again.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from relay.model.public import PublicEvent
 
 @dataclass(frozen=True, slots=True)
 class PageEvents:
-    """Handlers of `relay.daemon.public_link`."""
+    """The event handlers that `relay.daemon.public_link` calls."""
 
     challenger: Challenger
 
@@ -28,5 +31,5 @@ class PageEvents:
             await self.challenger.confirm(one)
 
     async def refused(self, event: PublicEvent, _octets: bytes) -> None:
-        """Send no more invitations to the address: the token stood in one."""
+        """Send no more invitations to the address of this token."""
         await self.challenger.refuse(event.about)

@@ -1,4 +1,4 @@
-"""Enrolment of a configuration, made into parts."""
+"""Builds the objects of enrolment from the configuration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from relay.store import Store
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentParts:
-    """What enrolment is made of; `signers` are the fingerprints of the configured keys."""
+    """What the objects of enrolment are built from; `signers` are the fingerprints of the configured keys."""
 
     config: Config
     store: Store
@@ -43,14 +43,14 @@ class EnrolmentParts:
     """To the public web service; None: there is none."""
 
     def handlers(self) -> Mapping[EventKind, Handler]:
-        """What is done with what the page brings."""
+        """The handler for each kind of event that the page sends."""
         if self.config.enrol.web is None or self.channel is None:
             return {}
         made = PageEvents(self.desk())
         return {EventKind.KEY: made.sent_in, EventKind.CONFIRMED: made.confirmed, EventKind.REFUSED: made.refused}
 
     def inviter(self) -> Inviter | None:
-        """What invites those for whom a mail is held; None where they are not to be."""
+        """The object that invites recipients of held mails; None where `enrol.invite` is off."""
         config, store = self.config, self.store
         if not config.enrol.invite:
             return None
@@ -65,14 +65,14 @@ class EnrolmentParts:
         )
 
     def invitations(self, every: float) -> InvitationJob | None:
-        """What looks regularly who is to be invited."""
+        """The job that looks regularly for recipients to invite; None where `enrol.invite` is off."""
         inviter, store = self.inviter(), self.store
         if inviter is None:
             return None
         return InvitationJob(store.trace, inviter, store.leases, self.config.notices.waits, min(every, EVERY))
 
     def desk(self) -> Challenger:
-        """What takes keys and answers, by either way."""
+        """The object that takes keys and answers to challenges, from the page and by mail."""
         config, store = self.config, self.store
         examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
         return Challenger(
@@ -111,7 +111,7 @@ class EnrolmentParts:
         )
 
     async def _signer(self) -> Signer | None:
-        """Who signs our own mails: the own key of the address that notices are from, else `sign.default`."""
+        """The key that signs our own mails: that of the address in `notices.from`, else `sign.default`."""
         key = await self.store.own_keys.get(self.config.notices.from_.address)
         if key and key.signs:
             return Signer(key.fingerprint, key.data)

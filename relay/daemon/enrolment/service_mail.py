@@ -1,6 +1,6 @@
-"""Our own mails to correspondents about their keys: signed by ours, from the null sender, by the way of our notices.
+"""Sends our own mails to correspondents about their keys: signed by our key, with the null sender, as notices are sent.
 
-No rule looks at them. Raises `EngineError`, `NotEncrypted` and `NextHopError`.
+No rule of the policy applies to them. Raises `EngineError`, `NotEncrypted` and `NextHopError`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ServiceMail:
     outlet: Outlet
 
     async def send(self, to: Address, content: bytes, certificate: Certificate | None = None) -> Reply:
-        """What the next hop says; encrypted to the certificate, or without one signed in clear."""
+        """Send a mail, encrypted to the certificate, or without one signed cleartext. Returns the next hop's reply."""
         options = () if to.is_ascii else ("SMTPUTF8",)
         envelope = Envelope(None, (Recipient(to, ("NOTIFY=NEVER",)),), options)
         inbound = Inbound(
@@ -44,7 +44,7 @@ class ServiceMail:
 
 
 def reachable(text: str, own_domains: frozenset[str]) -> Address | None:
-    """Whom we may write to: nobody of ours, nobody whom another host may take for somebody else."""
+    """The address, or None where we must not write to it: an own one, or one that hosts read in different ways."""
     try:
         address = Address(text)
     except AddressError:
