@@ -1,9 +1,11 @@
-"""Keys that came with mail: `take` one whose mail fulfils all conditions (`relay.policy.harvest`).
+"""Stores keys that came with mail: `take` one whose mail meets all conditions (`relay.policy.harvest`).
 
-It is cut down to the user id of the mail's author, and stored once a second mail has confirmed it: as a proposal, or
-(`use: instead_of_clear`) to be used in place of cleartext, and behind every other key. Where an administrator imported
-a key for the address it is a proposal in any case. A key that is in the store already is merged where mail brought it,
-and left alone otherwise. Raises `StoreError` and `EngineError`.
+The key is cut down to the user id of the mail's author, and stored once a second mail has confirmed it: as a proposal,
+or (`use: instead_of_clear`) to be used in place of cleartext, behind every other key. Where an administrator imported a
+key for the address, it is always a proposal. A key that the store has already is merged if it came with mail, and left
+alone otherwise.
+
+Raises `StoreError` and `EngineError`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from relay.store import Certificates, Sightings
 
 @dataclass(frozen=True, slots=True)
 class Harvesting:
-    """Takes keys that came with mail."""
+    """Stores keys that came with mail."""
 
     certificates: Certificates
     sightings: Sightings
@@ -39,7 +41,7 @@ class Harvesting:
     clock: Callable[[], float] = time.time
 
     async def take(self, key: CarriedKey) -> Outcome:
-        """Store, propose or merge this key, or not; what was done."""
+        """Store, propose or merge this key where it is due. Returns what was done, or why nothing was."""
         name = self._fingerprint(key.data)
         known = await self.certificates.by_fingerprint(name)
         if known and known.origin is not Origin.HARVESTED:
@@ -50,7 +52,7 @@ class Harvesting:
         return waiting or await self._confirmed(key, known)
 
     def _fingerprint(self, data: bytes) -> str:
-        """The fingerprint of its primary key."""
+        """The fingerprint of the key's primary key."""
         return fingerprint(packets.body(data, next(packets.walk(data))))
 
     async def _confirmed(self, key: CarriedKey, known: Entry | None) -> Outcome:
@@ -70,7 +72,7 @@ class Harvesting:
         return outcome
 
     async def _cut(self, key: CarriedKey) -> Certificate | None:
-        """The certificate with the author's user id alone, where it can be used."""
+        """The certificate with the author's user id alone; None where it cannot be used."""
         (whole,) = await self.examiner.examine([key.data])
         if not isinstance(whole, Certificate):
             return None
@@ -78,7 +80,7 @@ class Harvesting:
         return cut if isinstance(cut, Certificate) and not self.keyring.fault(cut, key.address) else None
 
     async def _replace(self, beside: list[Entry], address: Address) -> None:
-        """What mail brought for this address alone before is over."""
+        """Remove keys that mail brought before and that are for this address alone."""
         for entry in beside:
             if entry.origin is Origin.HARVESTED and set(entry.certificate.shown_addresses) <= {address}:
                 await self.certificates.remove_fetched(entry.certificate.fingerprint, entry.version)

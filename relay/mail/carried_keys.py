@@ -60,7 +60,7 @@ class Fault(StrEnum):
 
 
 def of_header(head: Head, author: Address | None) -> bytes | Fault | None:
-    """The key in the Autocrypt field, for this author alone; None: the mail has no such field."""
+    """The key in the `Autocrypt` field, if it is for this author; else a `Fault`; None where there is no such field."""
     fields = headers.all(head, AUTOCRYPT)
     if not fields:
         return None
@@ -68,7 +68,7 @@ def of_header(head: Head, author: Address | None) -> bytes | Fault | None:
 
 
 def of_body(content: bytes) -> tuple[bytes, ...]:
-    """The keys that are attached or stand in the text, each once, the first ones."""
+    """The keys that are attached or in the text, without repetition, `MOST_KEYS` at most."""
     return tuple(dict.fromkeys(islice(_attached(content), MOST_KEYS)))
 
 
@@ -84,7 +84,7 @@ def _autocrypt(field: Field, author: Address | None) -> bytes | Fault:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """Those of a field; none where one stands there twice, or is unknown and does not say (`_`) that it may be."""
+    """The attributes of a field; empty where one is there twice, or is unknown and not optional (no leading `_`)."""
     found: dict[str, str] = {}
     for piece in text.rstrip("; \t").split(";"):
         match = _ATTRIBUTE.fullmatch(piece)
@@ -130,6 +130,6 @@ def _certificates(data: bytes) -> list[bytes]:
 
 
 def _is_ordinary(group: list[Packet]) -> bool:
-    """Whether it is no larger, and has no more user ids, than keys of people."""
+    """Whether the key is within `MOST_OCTETS` and `MOST_USER_IDS`."""
     user_ids = sum(packet.tag == packets.USER_ID for packet in group)
     return group[-1].end - group[0].start <= MOST_OCTETS and user_ids <= MOST_USER_IDS

@@ -1,4 +1,4 @@
-"""What correspondents write back to our mails about keys: the token of a challenge, or "not me". Raises nothing.
+"""Reads what correspondents write back to our mails about keys: the token of a challenge, or "not me". Raises nothing.
 
 A token is 32 letters of base64 (RFC 4648 section 5) that stand alone, in any text of the mail, quoted or in a link.
 """
@@ -23,7 +23,7 @@ _NOT_ME = re.compile(rf"\bnot me\s+({_TOKEN})", re.IGNORECASE)
 
 
 def tokens(content: bytes) -> tuple[str, ...]:
-    """What may be the token of a challenge, each once, in their order."""
+    """Everything in the mail that may be the token of a challenge, without repetition, in order."""
     texts = (
         mime.octets(content, part, MOST_TEXT) or b""
         for part, kind in entities(content, mime.root(content))
@@ -34,7 +34,7 @@ def tokens(content: bytes) -> tuple[str, ...]:
 
 
 def refusal(head: Head) -> str:
-    """The token of the invitation that the subject refuses; empty: it refuses none."""
+    """The token of the invitation that the subject refuses; empty where it refuses none."""
     subject = headers.first(head, "subject")
     found = _NOT_ME.search(headers.decoded(subject)) if subject else None
     return found[1] if found else ""

@@ -45,7 +45,7 @@ _DIGITS = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 def read(head: Head, authserv_id: str, sender: Address | None) -> DkimEvidence:
-    """What is known of this mail; `sender` is the envelope's."""
+    """The DKIM signatures and results of this mail; `sender` is that of the envelope."""
     results = authentication_results.ours(head, authserv_id)
     if len(results) > MOST_FIELDS or not _is_harmless(head, sender):
         return DkimEvidence()
@@ -53,7 +53,10 @@ def read(head: Head, authserv_id: str, sender: Address | None) -> DkimEvidence:
 
 
 def _is_harmless(head: Head, sender: Address | None) -> bool:
-    """Whether neither sender nor client has a name that could begin a result: Received has one `;`, before its date."""
+    """Whether neither the envelope sender nor the client's name could begin a result.
+
+    `Received` must have one `;`, the one before its date.
+    """
     last = headers.first(head, "received")
     by_client = last is not None and last.raw.count(b";") == 1
     return by_client and (sender is None or _HARMLESS.fullmatch(sender.text) is not None)
@@ -67,7 +70,10 @@ def _signatures(head: Head) -> tuple[DkimSignature, ...] | None:
 
 
 def _signature(field: Field) -> DkimSignature | None:
-    """RFC 6376 section 3.5; None where a tag that matters is missing or stands there twice, or From is not signed."""
+    """Parse one field (RFC 6376 section 3.5).
+
+    None where a needed tag is missing or there twice, or `From` is not signed.
+    """
     tags = _tags(field.value) if len(field.raw) <= MOST_OCTETS else {}
     names = [name.strip().lower() for name in tags.get("h", "").split(":")]
     value = _BLANK.sub("", tags.get("b", ""))
@@ -79,12 +85,12 @@ def _signature(field: Field) -> DkimSignature | None:
 
 
 def _are_plain(tags: Mapping[str, str]) -> bool:
-    """Whether a verifier can write them into its results as they are."""
+    """Whether these values can be written into results without changing their meaning."""
     return all(pattern.fullmatch(tags[tag]) for tag, pattern in _PLAIN.items() if tag in tags)
 
 
 def _tags(text: str) -> Mapping[str, str]:
-    """A list of tags (RFC 6376 section 3.2); none where it is not one."""
+    """Parse a list of tags (RFC 6376 section 3.2); empty where it is not valid."""
     tags: dict[str, str] = {}
     for piece in text.removesuffix(";").split(";"):
         found = _TAG.fullmatch(piece)
@@ -95,7 +101,7 @@ def _tags(text: str) -> Mapping[str, str]:
 
 
 def _results(field: Field) -> Iterator[DkimResult]:
-    """Its results of DKIM."""
+    """The DKIM results of one `Authentication-Results` field."""
     _, *several = _pieces(field.value) if len(field.raw) <= MOST_OCTETS else [""]
     for text in several:
         found = _RESULT.fullmatch(text)
@@ -106,7 +112,7 @@ def _results(field: Field) -> Iterator[DkimResult]:
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between semicolons, without comments; one piece where a comment or a quoted string has no end."""
+    """The text between semicolons, without comments; one piece where a comment or quoted string is not closed."""
     pieces = [""]
     depth = 0
     for piece in _PIECE.findall(text):
@@ -125,7 +131,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _properties(text: str) -> Mapping[str, str] | None:
-    """Each with its value; None where it is no list of them, or one stands there twice."""
+    """The properties of a result with their values; None where they are not valid, or one is there twice."""
     found: dict[str, str] = {}
     at = 0
     while match := _PROPERTY.match(text, at):
@@ -138,7 +144,7 @@ def _properties(text: str) -> Mapping[str, str] | None:
 
 
 def _domain(properties: Mapping[str, str]) -> str:
-    """Whose signature it is: what older software tells is the identity alone."""
+    """The domain of the signature; older verifiers tell only the identity, whose domain is taken."""
     identity = properties.get("header.i", "")
     return normalise_domain(properties.get("header.d", "") or identity.rpartition("@")[2])
 

@@ -1,4 +1,4 @@
-"""Every entity of a mail, a bounded number of them, without recursion. Raises nothing."""
+"""Iterates over the entities of a mail, up to a fixed number, without recursion. Raises nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_ENTITIES = 1_000
 
 
 def entities(content: bytes, whole: Part) -> Iterator[tuple[Part, ContentType | None]]:
-    """`whole` and all that is in it, in their order; a mail within it (message/rfc822) is one entity."""
+    """`whole` and all entities in it, in their order. A mail inside it (message/rfc822) is one entity."""
     waiting, seen = [(whole, 0)], 0
     while waiting and seen < MAX_ENTITIES:
         part, depth = waiting.pop()

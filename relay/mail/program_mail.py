@@ -10,12 +10,12 @@ _BULK = frozenset({"bulk", "junk", "list"})
 
 
 def listed(head: Head) -> bool:
-    """Whether it came by a list."""
+    """Whether the mail came through a mailing list."""
     return any(headers.first(head, name) for name in _LIST)
 
 
 def automatic(head: Head) -> bool:
-    """Whether a program wrote it; the null sender is the envelope's matter."""
+    """Whether a program wrote the mail. The null sender is not looked at: it is in the envelope."""
     submitted = [_first_word(field.value) for field in headers.all(head, "auto-submitted")]
     precedence = [_first_word(field.value) for field in headers.all(head, "precedence")]
     return (
@@ -26,5 +26,5 @@ def automatic(head: Head) -> bool:
 
 
 def _first_word(value: str) -> str:
-    """The keyword before parameters and comments (RFC 3834 section 5)."""
+    """The keyword of the field, without parameters and comments (RFC 3834 section 5)."""
     return value.replace(";", " ").replace("(", " ").strip().partition(" ")[0].lower()

@@ -8,7 +8,10 @@ from publicsuffixlist import PublicSuffixList
 
 
 def is_public_suffix(domain: str) -> bool:
-    """Whether it is one, those of private registries too (lower case, A-labels); a single label always is one."""
+    """Whether anybody can register below it, also at private registries.
+
+    `domain` is in lower case, with A-labels. A single label always counts as one.
+    """
     return not domain.startswith("[") and _list().is_public(domain) is True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DkimResult:
-    """One result of our MX."""
+    """One DKIM result that our MX reports."""
 
     passed: bool
     domain: str
@@ -34,7 +34,7 @@ class DkimSignature:
 
 @dataclass(frozen=True, slots=True)
 class DkimEvidence:
-    """Both, of one mail."""
+    """The signatures of one mail, and our MX's results about them."""
 
     results: tuple[DkimResult, ...] = ()
     signatures: tuple[DkimSignature, ...] | None = ()

@@ -1,4 +1,4 @@
-"""Keys that come with mail: what one mail shows, what is remembered of it, and what happens to the key."""
+"""Keys that come with mail: what a mail carries, what is stored about it, and what happens to the key."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class CarriedKey:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What is remembered of a key of an address until it is confirmed. Times are Date fields of mails."""
+    """What is stored about a key until a second mail confirms it. Times are `Date` fields of mails, in seconds."""
 
     first: float
     latest: float
@@ -89,7 +89,7 @@ class Sighting:
 
 
 class Step(NamedTuple):
-    """What one more mail means."""
+    """What happens after one more mail with the key."""
 
     outcome: Outcome | None
     """None: the key is confirmed."""
@@ -102,7 +102,7 @@ NextStep = Callable[[Sighting | None, float | None, CarriedKey], Step]
 
 
 class HarvestBounds(NamedTuple):
-    """How many keys mail may bring."""
+    """How many keys are taken from mail at most."""
 
     open_proposals: int = 2
     """That wait at a time, of one address."""

@@ -1,4 +1,4 @@
-"""The keys of nodes that share a database: what secret keys are encrypted to on their way from one to another."""
+"""The keys of nodes that share a database: secret keys are encrypted to them on their way from one node to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class NodeKey:
-    """What a node says of itself; nobody relies on it before an administrator has compared the fingerprint."""
+    """The key that a node has published. It is not trusted before an administrator has compared the fingerprint."""
 
     node: str
     fingerprint: str
@@ -17,7 +17,7 @@ class NodeKey:
 
 
 class Act(StrEnum):
-    """What one node tells the others of another one's key."""
+    """What a statement says about another node's key."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -26,7 +26,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One node's word about the key of another."""
+    """The statement of one node about the key of another."""
 
     act: Act
     key: NodeKey

@@ -26,7 +26,7 @@ _PREFIXED = 33
 
 
 def is_on_its_curve(body: bytes) -> bool:
-    """False for a version 4 ECDH key that is no point of the curve it names; of others nothing is said."""
+    """False for a version 4 ECDH key whose number is no point of its curve; True for all other keys."""
     if body[:1] != b"\x04" or body[_MATERIAL - 1 : _MATERIAL] != bytes([_ECDH]):
         return True
     size = next(iter(body[_MATERIAL:]), 0)

@@ -1,7 +1,9 @@
-"""The key of this node among those that share a database: what others encrypt secret keys to, and what it signs with.
+"""The key of this node among those that share a database: others encrypt secret keys to it, and the node signs with it.
 
-It lies in a GnuPG home of its own, `node` in the keyring folder: it signs no mail, stands in no backup, and is handed
-to nobody. Raises `EngineError` and `EngineTimeout`.
+It is in a GnuPG home of its own, `node` in the keyring folder. It signs no mail, is in no backup, and is given to
+nobody.
+
+Raises `EngineError` and `EngineTimeout`.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _USER_ID = "pgp-relay node"
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a trusted node said."""
+    """The content of a message that a trusted node signed, and who signed it."""
 
     by: str
     """The fingerprint of the key of that node."""
@@ -55,7 +57,7 @@ class NodeIdentity:
         return self._file.exists()
 
     async def own(self, node: str) -> NodeKey:
-        """Its key, which is made where there is none yet."""
+        """The key of this node; makes it where there is none yet."""
         if not self.exists:
             home.prepare(self.folder)
             async with _alone(self.folder / "making"):
@@ -74,20 +76,20 @@ class NodeIdentity:
         return made
 
     async def learn(self, certificate: bytes) -> None:
-        """Know this certificate from now on: what its owner signs can be verified."""
+        """Store another node's certificate, so that its signatures can be verified."""
         result = await self._gpg("--import", content=certificate)
         if result.code != 0:
             raise EngineError("gpg did not take the key of another node")
 
     async def sign(self, content: bytes) -> bytes:
-        """A signed message."""
+        """Return the data as a signed OpenPGP message."""
         result = await self._gpg("--sign", content=content)
         if result.code != 0 or not result.told("sign"):
             raise EngineError("gpg did not sign with the key of this node")
         return result.output
 
     async def encrypt(self, content: bytes, certificate: bytes) -> bytes:
-        """A signed message that only the owner of this certificate can open."""
+        """Return the data as an OpenPGP message, signed, and encrypted to the owner of this certificate."""
         with call.memory(certificate) as fd:
             words = ("--sign", f"--recipient-file={call.name(fd)}", "--encrypt")
             result = await self._gpg(*words, content=content, passing=(fd,))
@@ -96,7 +98,7 @@ class NodeIdentity:
         return result.output
 
     async def heard(self, message: bytes, trusted: Collection[str]) -> Spoken | None:
-        """What it says, where exactly one key signed it and that one is trusted; else nothing."""
+        """Decrypt and verify a message; None unless it has exactly one signature, by a trusted key."""
         result = await self._gpg("--decrypt", content=message)
         signers = [value.split()[-1] for keyword, value in result.status if keyword == "VALIDSIG"]
         words = {keyword for keyword, _ in result.status}
@@ -118,14 +120,14 @@ class NodeIdentity:
 
 @asynccontextmanager
 async def _alone(file: Path) -> AsyncIterator[None]:
-    """No other process makes the key meanwhile."""
+    """Hold the lock that keeps other processes from making the key."""
     with file.open("ab") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield
 
 
 def read(node: str, certificate: bytes) -> NodeKey:
-    """A key as another node shows it. Raises `EngineError` for what is not one certificate."""
+    """Parse the key that another node has published. Raises `EngineError` unless it is exactly one certificate."""
     try:
         (one,) = packets.split_certificates(certificate[: LARGEST_CERTIFICATE + 1])
         return NodeKey(node, certificate_fingerprint(one), certificate)

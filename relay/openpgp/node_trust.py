@@ -1,8 +1,7 @@
-"""Whose keys this node trusts among the nodes that share its database: a file beside its own key, and not in it.
+"""Which keys of other nodes this node trusts: a file beside its own key, not a table of the database.
 
-Who can write to the database must not be able to have secret keys sent to a key of theirs. An administrator compared
-each fingerprint here, or a node that is trusted vouches for it. What was removed is never trusted again.
-Raises `EngineError`.
+So a person who can write to the database cannot have secret keys sent to a key of their own. An administrator compared
+each fingerprint here, or a trusted node vouches for it. A removed key is never trusted again. Raises `EngineError`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A key that is trusted."""
+    """A trusted key."""
 
     node: str
     by: str
@@ -34,31 +33,31 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The keys that are trusted, by fingerprint."""
+    """The trusted keys by fingerprint, and the removed ones."""
 
     keys: Mapping[str, Known] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
 
     def with_key(self, key: NodeKey, by: str = "") -> Trust:
-        """The same with one more, unless it was removed."""
+        """Return the trust with one more key; unchanged where that key was removed before."""
         if key.fingerprint in self.removed or key.fingerprint in self.keys:
             return self
         return Trust({**self.keys, key.fingerprint: Known(key.node, by)}, self.removed)
 
     def without(self, fingerprint: str) -> Trust:
-        """The same without that one, for good."""
+        """Return the trust without this key, which is never trusted again."""
         keys = {known: what for known, what in self.keys.items() if known != fingerprint}
         return Trust(keys, self.removed | {fingerprint})
 
 
 class TrustFile:
-    """In the folder of the node's own key."""
+    """The file with the trusted keys, in the folder of the node's own key."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
     def read(self) -> Trust:
-        """As it is now; nobody is trusted where there is no file."""
+        """The trust as it is now; nobody is trusted where there is no file."""
         try:
             with self._file.open("rb") as file:
                 return _trust(file.read(LARGEST))
@@ -68,7 +67,7 @@ class TrustFile:
             raise EngineError(f"{self._file} cannot be read") from error
 
     def change(self, change: Callable[[Trust], Trust]) -> Trust:
-        """What it is afterwards; no other process changes it meanwhile."""
+        """Change the file, under a lock. Returns the trust afterwards."""
         try:
             with _alone(self._file.with_name("lock")):
                 before = self.read()

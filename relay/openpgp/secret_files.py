@@ -1,8 +1,8 @@
-"""The secret keys of a keyring folder as files, on their way from one node to another that shares the database.
+"""The secret keys of a keyring folder as files, to be copied from one node to another that shares the database.
 
-Each has a name: secret keys as gpg-agent keeps them, revocation certificates, and the secret of codes that are kept
-(`vault`). A key on a card is none of them. Public halves go along. Nothing that is there is written over.
-Raises `EngineError`.
+Each has a name: secret keys as gpg-agent keeps them, revocation certificates, and the secret that encrypts preset codes
+(`vault`). Keys on a card are left out. Public keys are copied too. Existing files are never overwritten. Raises
+`EngineError`.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _ASIDE = ".shared-"
 
 
 def names(home: Path, buried: Collection[str] = ()) -> frozenset[str]:
-    """The names of all that is there, but not of the secret keys with these keygrips."""
+    """The names of all files that are there, without the secret keys with these keygrips."""
     return frozenset(_names(home, buried))
 
 
 def changed(home: Path) -> tuple[int, ...]:
-    """A value that changes when files come or go."""
+    """A value that differs whenever files were added or removed."""
     return tuple(_changed(home / name) for name in (*FOLDERS, "pubring.kbx", vault.SECRET))
 
 
 def read(home: Path, wanted: Iterable[str]) -> dict[str, bytes]:
-    """The files of these names that are there and not on a card."""
+    """The contents of those of these files that are there and not on a card, by name."""
     found: dict[str, bytes] = {}
     for name in wanted:
         with suppress(FileNotFoundError):
@@ -51,7 +51,10 @@ def read(home: Path, wanted: Iterable[str]) -> dict[str, bytes]:
 
 
 def write(home: Path, files: Mapping[str, bytes], buried: Collection[str] = ()) -> list[str]:
-    """Put them there where they are missing; not the secret keys with these keygrips. What is there of these names."""
+    """Write the files that are missing, without the secret keys with these keygrips.
+
+    Returns those of the names that are there afterwards.
+    """
     _sweep(home)
     written: list[str] = []
     for name, octets in files.items():
@@ -63,7 +66,7 @@ def write(home: Path, files: Mapping[str, bytes], buried: Collection[str] = ()) 
 
 
 async def public(home: Path) -> bytes:
-    """The public halves of the home's keys."""
+    """The public keys of this GnuPG home, in binary."""
     result = await call.run(reachable(home), "--export", seconds=key_transfer.SECONDS, most=key_transfer.LARGEST_EXPORT)
     if result.code != 0:
         raise EngineError("gpg does not export the public keys of the keyring")
@@ -71,12 +74,12 @@ async def public(home: Path) -> bytes:
 
 
 async def learn(home: Path, public_halves: bytes) -> None:
-    """Take public halves into the home."""
+    """Import public keys into this GnuPG home."""
     await key_transfer.put(home, {key_transfer.PUBLIC: public_halves})
 
 
 def public_name(public_halves: bytes) -> str:
-    """The name of these public halves."""
+    """The name under which these public keys are copied."""
     return PUBLIC + hashlib.sha256(public_halves).hexdigest()
 
 
@@ -91,7 +94,7 @@ def _names(home: Path, buried: Collection[str]) -> Iterator[str]:
 
 
 def _sweep(home: Path) -> None:
-    """What a crash left half written: one process of a node takes secret keys, and this is it."""
+    """Remove files that a crash left half written. Only one process of a node writes them."""
     for folder in FOLDERS:
         with suppress(FileNotFoundError):
             for name in os.listdir(home / folder):  # noqa: PTH208  as above
@@ -117,7 +120,7 @@ def _read(file: Path) -> bytes:
 
 
 def _write(file: Path, octets: bytes) -> None:
-    """Write a file in one step, and only where there is none."""
+    """Write a file in one step; nothing happens where there is one."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(prefix=_ASIDE, dir=file.parent)  # 0600

@@ -24,7 +24,7 @@ _MEMBER = "(|(member={dn})(uniqueMember={dn})(memberUid={name}))"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where people are."""
+    """Where in the directory people and their groups are, and how they are found."""
 
     base: str
     filter: str
@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who has logged in."""
+    """A person who has logged in: entry and groups."""
 
     dn: str
     groups: frozenset[str]
@@ -43,7 +43,7 @@ class Member:
 
 
 async def authenticated(server: Server, place: Place, name: str, password: str) -> Member | None:
-    """Who this is; None where name and password are not one person's. `server` says who may look people up."""
+    """The person with this name and password; None where they do not match. `server` has the login for the search."""
     if not name or not 0 < len(password) <= LONGEST or "\0" in password:
         return None
     try:
@@ -69,7 +69,7 @@ async def _authenticated(server: Server, place: Place, name: str, password: str)
 
 
 async def _binds(server: Server, dn: str, password: str) -> bool:
-    """In a process of its own: the one that looks up keeps its own login."""
+    """Whether a bind as this entry succeeds. In a process of its own: the one that searches keeps its own login."""
     connection = await Connection.start()
     try:
         await connection.login(replace(server, bind_dn=dn, password=password))
