@@ -32,8 +32,7 @@ def node_name(config: Config) -> str:
 
 
 def network(config: Config) -> Network:
-    """How to connect to a database on another machine: the node's name, connections for reading, the password's file.
-    """
+    """How to reach a database on another machine: this node's name, connections for reading, the password's file."""
     return Network(node_name(config), config.database_connections - OTHERS, config.database_password_file)
 
 

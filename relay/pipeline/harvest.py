@@ -1,7 +1,7 @@
-"""The keys that an incoming mail carries, for who harvests them. It holds no mail up: what follows is another's task.
+"""Finds the keys that an incoming mail carries, and hands them to the one who harvests. No mail waits for that.
 
-A mail is read where a carrier is configured (`harvest.from`), and each key that it carries is either handed on or told
-of with the reason why not.
+A mail is read where `harvest.from` names something. Each key that it carries is either handed on, or logged with the
+reason why not.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Harvester(Protocol):
     """Takes keys in."""
 
     def offer(self, key: CarriedKey, mail: str) -> bool:
-        """Whether it will look at the key of the mail with this id; not where too many wait. Never raises."""
+        """Queue a key of the mail with this id. False where too many keys wait. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyReader:
-    """Reads mails. Pure."""
+    """Finds keys in mails. Pure."""
 
     carriers: frozenset[str]
     """`autocrypt`, `attached`."""
@@ -45,7 +45,7 @@ class KeyReader:
     authserv_id: str
 
     def read(self, content: bytes, letter: Letter, sender: Address | None) -> list[CarriedKey | Outcome]:
-        """Each key that the mail carries, or why that gives none; `sender` is the envelope's."""
+        """Each key that the mail carries, or the reason why it does not count. `sender` is that of the envelope."""
         in_field = carried_keys.of_header(letter.head, letter.author) if AUTOCRYPT in self.carriers else None
         in_body = carried_keys.of_body(content) if ATTACHED in self.carriers else ()
         if in_field is None and not in_body:
@@ -82,7 +82,7 @@ class HarvestStep:
     harvester: Harvester
 
     async def look(self, transaction: Transaction, letter: Letter, document: Document) -> None:
-        """Hand its keys on. Raises nothing: the mail goes on, whatever is in it."""
+        """Hand the mail's keys on. Raises nothing: the mail goes on, whatever is in it."""
         inbound = transaction.inbound
         try:
             found = await document.run(self.reader.read, inbound.content, letter, inbound.envelope.sender)
@@ -95,7 +95,7 @@ class HarvestStep:
                 transaction.log.info(Event.HARVESTED, result=outcome, author=author)
 
     def _offered(self, one: CarriedKey | Outcome, mail: str) -> Outcome | None:
-        """What is known of it at once; None: it will be looked at."""
+        """The outcome, where it is known at once; None where the key was queued."""
         if isinstance(one, Outcome):
             return one
         return None if self.harvester.offer(one, mail) else Outcome.BUSY

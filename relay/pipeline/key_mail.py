@@ -38,22 +38,22 @@ TAKEN = frozenset({Fate.CHALLENGED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
 
 
 class KeyDesk(Protocol):
-    """Takes keys and answers. Everything raises `RelayError` for what is to come again."""
+    """Takes keys and answers. Each method raises `RelayError` where the mail has to be retried."""
 
     async def take(self, key: bytes, about: str, way: str) -> Fate:
-        """What happens to a key for an address."""
+        """Examine a key for an address. Returns what happened to it."""
 
     async def named(self, token: str) -> Challenged | None:
-        """The open challenge with this token."""
+        """The open challenge with this token; None where there is none."""
 
     async def confirm(self, one: Enrolment) -> Fate:
-        """What happens to it, now that it is proved."""
+        """Enrol the key of a challenge that was answered. Returns what happened to it."""
 
     async def not_me(self, token: str) -> Fate:
-        """Whoever got the invitation with this token wants no more."""
+        """Never again invite the recipient of the invitation with this token."""
 
     def note(self, fate: Fate, address: str) -> None:
-        """Count a mail that has no effect, by the reason."""
+        """Count a mail that had no effect, by this reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class KeyMails:
     authserv_id: str
 
     async def take(self, attempt: Attempt, letter: Letter, document: Document) -> dict[int, Decision]:
-        """Answer this address where the mail ends here; what was done."""
+        """Handle the mail for the address for keys. Returns its decision, by recipient, where the mail ends here."""
         transaction, done = attempt.transaction, dict[int, Decision]()
         for index in transaction.open:
             if transaction.recipients[index].address == self.address:
@@ -91,7 +91,7 @@ class KeyMails:
         return {index: Pass(RULE, fate.value)}
 
     async def _fate(self, transaction: Transaction, letter: Letter, document: Document) -> Fate | None:
-        """What happens to it; None: it is an ordinary mail."""
+        """What happened; None for an ordinary mail, which goes on to the mailbox."""
         content = document.octets
         if len(content) > LARGEST:
             return None
@@ -109,7 +109,7 @@ class KeyMails:
         return await self._sent_in(text, letter, transaction.inbound.envelope.sender)
 
     async def _entitled(self, letter: Letter) -> Entitled | None:
-        """The keys that open it; None: it is not encrypted, or not to this address."""
+        """The keys that may decrypt the mail; None where it is not encrypted, or not for this address."""
         if not letter.encrypted:
             return None
         keys = await entitled(self.register, self.address, letter.key_ids)
@@ -130,7 +130,7 @@ class KeyMails:
         return Fate.UNPROVED
 
     async def _sent_in(self, text: bytes, letter: Letter, sender: Address | None) -> Fate | None:
-        """A mail with keys, for its author."""
+        """Take the keys in a mail, for its author. None where there is none."""
         keys = carried_keys.of_body(text)
         if not keys:
             return None
@@ -147,14 +147,14 @@ class KeyMails:
         return Fate.UNUSABLE
 
     def _is_signed(self, letter: Letter, sender: Address | None) -> bool:
-        """Whether our MX says that the author's domain has signed it."""
+        """Whether our MX reports a valid DKIM signature by the author's domain."""
         evidence = dkim_evidence.read(letter.head, self.authserv_id, sender)
         found = coverage(evidence, letter.author.domain if letter.author else "", is_public_suffix)
         return isinstance(found, Coverage) and found.covers("from")
 
 
 def _names(key: bytes, author: Address) -> bool:
-    """Whether a user id of it shows the author's address: for others' keys no OpenPGP software is started."""
+    """Whether a user id of the key shows the author's address: other keys are not given to OpenPGP software."""
     try:
         return any(tag == packets.USER_ID for tag, _ in user_id_filter.showing(key, {author}))
     except OpenPgpError:

@@ -18,7 +18,7 @@ IsPublicSuffix = Callable[[str], bool]
 
 
 class Uncovered(StrEnum):
-    """Why nothing is covered."""
+    """The reason why no DKIM signature counts."""
 
     UNSIGNED = "no-dkim"
     """Our MX says of no signature that it holds."""
@@ -32,7 +32,7 @@ class Uncovered(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the author's domain has signed."""
+    """The parts of a mail that the author's domain has signed."""
 
     domain: str
     fields: frozenset[str]
@@ -41,12 +41,12 @@ class Coverage:
     """The values of the signatures: two mails have none in common."""
 
     def covers(self, name: str) -> bool:
-        """Whether fields of this name are covered; the body always is."""
+        """Whether header fields of this name are signed. The body always is."""
         return name in self.fields
 
 
 def coverage(evidence: DkimEvidence, domain: str, is_public_suffix: IsPublicSuffix) -> Coverage | Uncovered:
-    """For the author's domain (lower case, A-labels)."""
+    """The signed parts of a mail whose author has this domain (lower case, A-labels), or why there are none."""
     if not any(one.passed for one in evidence.results):
         return Uncovered.UNSIGNED
     aligned = [one for one in evidence.results if is_aligned(one.domain, domain, is_public_suffix)]
@@ -65,7 +65,7 @@ def is_aligned(signing: str, author: str, is_public_suffix: IsPublicSuffix) -> b
 
 
 def _best(results: Iterable[DkimResult], signatures: Iterable[DkimSignature]) -> Coverage | Uncovered:
-    """All that is covered by a signature which must be the one that a result is about."""
+    """What is covered by every signature that this result may be about."""
     of_results = [(one.domain, [sig for sig in signatures if _may_be(one, sig)]) for one in results]
     whole = [(domain, found) for domain, found in of_results if found and not any(sig.limited for sig in found)]
     if not whole:

@@ -35,7 +35,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A mail that may give keys: whose, when it was written, and what is signed."""
+    """A mail that may give keys: its author, its date, and what of it is signed."""
 
     author: Address
     date: float
@@ -43,7 +43,10 @@ class Witness:
 
 
 def witness(mail: Mail, field: str = "") -> Witness | Outcome:
-    """The witness, or why the mail gives no key; `field` names what carries it, in lower case; empty: the body."""
+    """Return the witness, or why the mail gives no key.
+
+    `field` is the name of the field that carries the key, in lower case; empty: the body carries it.
+    """
     if mail.author is None:
         return Outcome.NO_AUTHOR
     obstacles = ((not mail.foreign, Outcome.OWN), (mail.listed, Outcome.LIST), (mail.automatic, Outcome.AUTOMATIC))
@@ -59,7 +62,10 @@ def witness(mail: Mail, field: str = "") -> Witness | Outcome:
 
 
 def next_step(known: Sighting | None, latest: float | None, key: CarriedKey) -> Step:
-    """What this mail means. `latest`: the latest Date of a mail of the address that counted, with whatever key."""
+    """What this mail means for the key.
+
+    `latest` is the latest `Date` of any mail of this address that counted, for whatever key.
+    """
     if known and not known.signatures.isdisjoint(key.signatures):
         return Step(Outcome.SAME_MAIL, None)
     if latest is not None and key.date <= latest:

@@ -1,4 +1,4 @@
-"""Programs of others (gpg, a site's own): what they know of their surroundings, and how they are ended."""
+"""Starts and ends other programs (gpg, a site's hook): their environment, and how they are killed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from contextlib import suppress
 
 
 def environment() -> dict[str, str]:
-    """All that such a program gets: PATH and a UTF-8 locale."""
+    """The whole environment of such a program: PATH and a UTF-8 locale."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 async def end(process: Process) -> None:
-    """Kill it with all that it has started, and reap it; nothing where it has ended.
-
-    It leads a process group of its own.
+    """Kill the program and its process group, of which it must be the leader, and reap it. Nothing where it has ended.
     """
     if process.returncode is None:
         with suppress(ProcessLookupError):

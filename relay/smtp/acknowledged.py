@@ -19,7 +19,7 @@ _FIRST, _LONGEST = 0.001, 0.1
 
 
 async def is_acknowledged(transport: asyncio.WriteTransport, within: float = WITHIN) -> bool:
-    """Whether nothing is on its way any more; True also where that cannot be said, because the client has closed."""
+    """Whether the client's system has acknowledged all that was written. Also True where it has closed."""
     end, pause = time.monotonic() + within, 0.0
     while not transport.is_closing() and (transport.get_write_buffer_size() or _on_the_way(transport)):
         if time.monotonic() > end:
@@ -30,7 +30,7 @@ async def is_acknowledged(transport: asyncio.WriteTransport, within: float = WIT
 
 
 def _on_the_way(transport: asyncio.WriteTransport) -> int:
-    """Octets that the other end's system has not acknowledged."""
+    """The number of octets that the client's system has not acknowledged."""
     wire = transport.get_extra_info("socket")
     if wire is None or wire.family not in {socket.AF_INET, socket.AF_INET6}:
         return 0

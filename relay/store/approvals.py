@@ -1,6 +1,6 @@
-"""Acts that one person has approved and that wait for a second one, each by a digest of what would be done.
+"""Acts that one person has approved and that wait for a second person, each by the digest of the act.
 
-Who approved what, and who was the second, are rows of the trace's hash chain. Raises `StoreError`.
+Who approved what first, and who second, are rows of the trace's hash chain. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ LASTS = 86400.0
 
 
 class Approvals:
-    """Given once, and used up by the second person."""
+    """The open approvals. The second person uses one up."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 
     async def agree(self, digest: bytes, person: str, roles: Collection[Role], what: str, actor: str) -> str:
-        """Approve as this person. The other one who had, and their approval is used up; empty: it waits for another.
+        """Approve as this person.
 
-        Only an approval of somebody who is enabled and has one of these roles now counts. `what` is the act in words,
-        for the trace.
+        Returns the other person who had approved, or an empty text where a second one is needed. Both approvals are
+        used up then. Only an approval by somebody who is enabled, and has one of these roles now, counts. `what` is the
+        act in words, for the trace.
         """
         now = self._clock()
 
@@ -50,7 +51,7 @@ class Approvals:
         return await self._database.write(work)
 
     async def given(self, digest: bytes, roles: Collection[Role]) -> str:
-        """Whose approval waits for a second person; empty: nobody's."""
+        """The name of the person whose approval waits for a second one; empty where there is none."""
         wanted = _standing(digest, roles).where(approvals.c.given > self._clock() - LASTS)
         return await self._database.read(lambda c: c.execute(wanted).scalars().one_or_none()) or ""
 

@@ -1,4 +1,4 @@
-"""The SQL that reads certificates: plain functions of a connection, values in and out."""
+"""The SQL that reads certificates: functions that take a connection and return values."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _BY_ADDRESS = (
 
 
 class Number(NamedTuple):
-    """How many certificates there are of one kind."""
+    """The number of certificates of one kind."""
 
     origin: str
     proposed: bool
@@ -60,18 +60,18 @@ class Number(NamedTuple):
 
 
 def token(connection: Connection) -> bytes | None:
-    """What tells this state of the certificates from any other; None: nothing was ever stored."""
+    """A value that differs for each state of the certificates; None where none was ever stored."""
     return connection.execute(_STATE).scalar_one_or_none()
 
 
 def by_address(connection: Connection, address: str) -> tuple[bytes | None, tuple[Entry, ...]]:
-    """The token, and the certificates with this address in that very state."""
+    """The token, and the certificates that have this address in the state of that token."""
     found = connection.execute(_BY_ADDRESS, {"wanted": address}).all()
     return found[0].token, tuple(_entry(*entry) for _, *entry in found if entry[0] is not None)
 
 
 def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> dict[str, Entry]:
-    """Those that are known."""
+    """The certificates with these fingerprints that are stored, by fingerprint."""
     found: dict[str, Entry] = {}
     for chunk in chunks(fingerprints):
         for row in connection.execute(_ENTRY.where(_COLUMNS.fingerprint.in_(chunk))):
@@ -81,14 +81,14 @@ def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> di
 
 
 def by_key_ids(connection: Connection, key_ids: Collection[str]) -> list[Entry]:
-    """Those that have one of these keys or subkeys, `MOST_FOUND` at most: all are read, in one pass."""
+    """The certificates that have one of these keys or subkeys, `MOST_FOUND` at most. Reads the whole table once."""
     named = [_COLUMNS.verdict.contains(key_id, autoescape=True) for key_id in key_ids]
     found = [_entry(*row) for row in connection.execute(_ENTRY.where(or_(*named)).limit(MOST_FOUND))] if named else []
     return [entry for entry in found if any(one.key_id in key_ids for one in entry.certificate.components)]
 
 
 def claimed_by(connection: Connection, fingerprints: Collection[str]) -> list[Entry]:
-    """Those that carry an unverified revocation by one of these keys."""
+    """The certificates that carry a revocation, not yet verified, by one of these keys."""
     found: dict[str, Entry] = {}
     for chunk in chunks(fingerprints):
         claimed = _ENTRY.join(revokers, revokers.c.fingerprint == _COLUMNS.fingerprint)
@@ -110,7 +110,7 @@ def shared(connection: Connection, keys: Collection[str]) -> list[Entry]:
 
 
 def search(connection: Connection, text: str) -> list[Entry]:
-    """By fingerprint, its beginning or a key id; nothing for any other text."""
+    """The certificates with this fingerprint, beginning of one, or key id; none for any other text."""
     digits = re.sub(r"\s", "", text).upper().removeprefix("0X")
     if not re.fullmatch(r"[0-9A-F]{8,64}", digits):
         return []
@@ -121,39 +121,39 @@ def search(connection: Connection, text: str) -> list[Entry]:
 
 
 def page(connection: Connection, after: str, size: int, sought: Sought) -> list[Entry]:
-    """The next `size` of those that may be sought, by fingerprint."""
+    """The next `size` certificates that may match, in the order of fingerprints."""
     there = _ENTRY.where(_COLUMNS.fingerprint > after, *sought.conditions())
     wanted = there.order_by(_COLUMNS.fingerprint).limit(size)
     return [_entry(*row) for row in connection.execute(wanted)]
 
 
 def some(connection: Connection, sought: Sought, most: int) -> list[Entry]:
-    """Up to `most` that may be sought, in no order: in that of an index the search takes ten times as long."""
+    """Up to `most` certificates that may match, in no order: in that of an index this takes ten times as long."""
     return [_entry(*row) for row in connection.execute(_ENTRY.where(*sought.conditions()).limit(most))]
 
 
 def first(connection: Connection, most: int) -> list[Entry]:
-    """The first by their addresses."""
+    """The first certificates in the order of their addresses."""
     owned = _ENTRY.join_from(addresses, certificates, _COLUMNS.fingerprint == addresses.c.fingerprint)
     by_address = owned.order_by(addresses.c.address, _COLUMNS.fingerprint).limit(most)
     return [_entry(*row) for row in connection.execute(by_address)]
 
 
 def expiring(connection: Connection, after: float, until: float, most: int | None) -> list[Entry]:
-    """Those whose time ends in between, the next to end first."""
+    """The certificates that expire between these times, the earliest first."""
     wanted = _ENTRY.where(_COLUMNS.expires > whole(after), _COLUMNS.expires <= whole(until)).order_by(_COLUMNS.expires)
     return [_entry(*row) for row in connection.execute(wanted.limit(most))]
 
 
 def count_expiring(connection: Connection, after: float, until: float) -> int:
-    """How many those are that are not proposed."""
+    """The number of these certificates, without proposed ones."""
     unproposed = select(func.count(case((_COLUMNS.proposed == false(), 1))))  # as a condition it would be the index
     within = unproposed.where(_COLUMNS.expires > whole(after), _COLUMNS.expires <= whole(until))
     return int(connection.execute(within).scalar_one())
 
 
 def proposed(connection: Connection, most: int) -> list[Proposal]:
-    """Those that wait for a person, the newest first."""
+    """The certificates that wait for an approval, the newest first."""
     told = (proposals.c.first_seen, proposals.c.dkim_domain)
     wanted = _ENTRY.add_columns(*told).outerjoin(proposals, proposals.c.fingerprint == _COLUMNS.fingerprint)
     newest_first = wanted.where(_PROPOSED).order_by(_COLUMNS.updated.desc()).limit(most)
@@ -161,37 +161,37 @@ def proposed(connection: Connection, most: int) -> list[Proposal]:
 
 
 def count_proposed(connection: Connection) -> int:
-    """How many wait for a person."""
+    """The number of certificates that wait for an approval."""
     waiting = select(func.count()).select_from(certificates).where(_PROPOSED)
     return int(connection.execute(waiting).scalar_one())
 
 
 def counts(connection: Connection, now: float) -> list[Number]:
-    """One for each kind there is."""
+    """The number of certificates of each kind."""
     over = func.count(case((_COLUMNS.expires <= now, 1)))
     kinds = select(_COLUMNS.origin, _COLUMNS.proposed, func.count().label("total"), over.label("expired"))
     return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
 
 
 def is_approved(connection: Connection, fingerprint: str) -> bool:
-    """Whether a person took it in place of an imported one."""
+    """Whether a person approved it although another key of the address was imported."""
     wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
     return connection.execute(wanted).first() is not None
 
 
 def is_bound(connection: Connection, fingerprint: str) -> bool:
-    """Whether a binding names it."""
+    """Whether a binding names this certificate."""
     wanted = select(bindings.c.pattern).where(bindings.c.fingerprints.contains(fingerprint, autoescape=True))
     return connection.execute(wanted.limit(1)).first() is not None
 
 
 def is_rejected(connection: Connection, fingerprint: str) -> bool:
-    """Whether a person rejected it."""
+    """Whether a person rejected this certificate."""
     return bool(rejected_of(connection, [fingerprint]))
 
 
 def rejected_of(connection: Connection, fingerprints: Collection[str]) -> list[str]:
-    """Those among them that a person rejected."""
+    """Those of these fingerprints that a person rejected."""
     found: list[str] = []
     for chunk in chunks(fingerprints):
         found.extend(

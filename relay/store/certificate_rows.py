@@ -1,6 +1,6 @@
-"""The SQL that changes certificates: plain functions of a connection, in a transaction that writes.
+"""The SQL that changes certificates: functions that take a connection with a transaction that writes.
 
-Each change gives the table a new token (`certificate_queries.token`), by which caches see that there was one.
+Each change gives the table a new token (`certificate_queries.token`), by which caches notice it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _PUT_STATE = put(state)
 def upsert(
     connection: Connection, entries: Sequence[Entry], known: Mapping[str, int | None] | None, noting: Noting
 ) -> list[Entry]:
-    """Store; what `known` (fingerprint -> version) shows to be outdated is returned instead."""
+    """Store these certificates, except those that a person rejected.
+
+    Returns those that were changed meanwhile, as `known` (fingerprint -> version) shows: they were not stored.
+    """
     latest = {entry.certificate.fingerprint: entry for entry in entries}
     outdated = [] if known is None else _outdated(connection, latest, known)
     for entry in outdated:
@@ -42,7 +45,7 @@ def upsert(
 
 
 def remove(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Delete one, and that a source answered with it; whether it was there."""
+    """Delete a certificate, and the answers of sources with it. Returns whether it was there."""
     there = _take_out(connection, fingerprint, noting)
     connection.execute(delete(answers).where(answers.c.fingerprint == fingerprint))
     connection.execute(delete(approved).where(approved.c.fingerprint == fingerprint))
@@ -51,7 +54,7 @@ def remove(connection: Connection, fingerprint: str, noting: Noting) -> bool:
 
 
 def remove_fetched(connection: Connection, fingerprint: str, version: int | None, noting: Noting) -> None:
-    """Delete one that a source brought, unless it was changed since `version`, is bound, or somebody approved it."""
+    """Delete a certificate from a source, unless it was changed since `version`, is bound, or was approved."""
     wanted = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.version == version)
     kept = is_approved(connection, fingerprint) or is_bound(connection, fingerprint)
     if connection.execute(wanted).first() and not kept:
@@ -60,7 +63,7 @@ def remove_fetched(connection: Connection, fingerprint: str, version: int | None
 
 
 def approve(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Make a proposed one count, as one that was imported."""
+    """Approve a proposed certificate: it counts as imported from now on. Returns whether it was proposed."""
     before = by_fingerprints(connection, [fingerprint])
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
     now = {"proposed": False, "origin": Origin.IMPORTED.value, "updated": int(noting.at), "version": _new_version()}
@@ -75,7 +78,7 @@ def approve(connection: Connection, fingerprint: str, noting: Noting) -> bool:
 
 
 def reject(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Take a proposed one out, and remember that."""
+    """Remove a proposed certificate, and remember the rejection. Returns whether it was proposed."""
     waiting = select(_COLUMNS.fingerprint).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
     if connection.execute(waiting).first() is None:
         return False
@@ -86,7 +89,7 @@ def reject(connection: Connection, fingerprint: str, noting: Noting) -> bool:
 
 
 def _take_out(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Delete one, and note it; whether it was there."""
+    """Delete a certificate, and write the change to the trace. Returns whether it was there."""
     before = by_fingerprints(connection, [fingerprint])
     there = _delete(connection, [fingerprint])
     connection.execute(delete(proposals).where(proposals.c.fingerprint == fingerprint))
@@ -95,7 +98,7 @@ def _take_out(connection: Connection, fingerprint: str, noting: Noting) -> bool:
 
 
 def _propose(connection: Connection, entries: Collection[Entry], noting: Noting) -> None:
-    """Remember since when each proposed one is; forget that of the others."""
+    """Store for proposed certificates since when they are; delete that for all others."""
     waiting = {entry.certificate.fingerprint: entry.proposed for entry in entries}
     for chunk in chunks(waiting):
         known = set(
@@ -165,5 +168,5 @@ def _row(entry: Entry) -> dict[str, object]:
 
 
 def _new_version() -> int:
-    """A row never has the same version twice, also where it was deleted meanwhile or restored from a backup."""
+    """A version for a row that it never had, even if it was deleted meanwhile or restored from a backup."""
     return secrets.randbits(63)

@@ -1,4 +1,4 @@
-"""`async with` for what stands on a database."""
+"""Lets what uses a database be closed by `async with`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from relay.store.database import Database
 
 
 class Closing:
-    """Closes its database at the end of `async with`."""
+    """Closes the database at the end of `async with`."""
 
     __slots__ = ()
     database: Database
 
     async def close(self) -> None:
-        """Let what runs finish, then release every connection, file and thread."""
+        """Wait for what is running, then release all connections, files and threads."""
         await self.database.close()
 
     async def __aenter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""What nodes pass to each other about keys: their own public keys, statements about each other's, and secret keys.
+"""What nodes exchange about keys: their own public keys, statements about those of others, and secret keys.
 
-Nothing here is secret, and nothing here is believed: secret keys are encrypted to the node that takes them, and
-statements are signed (`relay.openpgp.node_key`). Raises `StoreError`.
+Nothing here is secret or trusted: secret keys are encrypted to the node that takes them, and statements are signed
+(`relay.openpgp.node_key`). Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PUT_SECRET = put(node_secrets)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What changes when there is something for a node to learn, to take or to give."""
+    """Values that change when there is something for a node to learn, to take or to give."""
 
     statements: int
     parcels: int
@@ -61,18 +61,18 @@ class NodeKeys:
         return await self._database.read(look)
 
     async def all(self) -> list[NodeKey]:
-        """The keys that nodes have shown, by node."""
+        """The keys that nodes have published, by node."""
         wanted = select(node_keys).order_by(node_keys.c.node)
         rows = await self._database.read(lambda c: c.execute(wanted).all())
         return [NodeKey(row.node, row.fingerprint, bytes(row.certificate)) for row in rows]
 
     async def show(self, key: NodeKey) -> None:
-        """Store the key of this node, in place of an earlier one."""
+        """Publish the key of this node, in place of an earlier one."""
         row = {"node": key.node, "fingerprint": key.fingerprint, "certificate": key.certificate}
         await self._database.write(lambda c: c.execute(_PUT_KEY, row), "node")
 
     async def statements(self) -> list[bytes]:
-        """All statements, as they were signed."""
+        """All statements, as signed messages."""
         wanted = select(node_statements.c.data).order_by(node_statements.c.id).limit(MOST_STATEMENTS)
         return [bytes(data) for data in await self._database.read(lambda c: c.execute(wanted).scalars().all())]
 
@@ -82,17 +82,17 @@ class NodeKeys:
         await self._database.write(lambda c: c.execute(_ADD_STATEMENT, row), "node")
 
     async def given(self, fingerprint: str) -> frozenset[str]:
-        """The names of what the node with this key has, or has been sent."""
+        """The names of the secret keys that the node with this key has, or that are on their way to it."""
         wanted = select(node_secrets.c.name).where(node_secrets.c.fingerprint == fingerprint)
         return frozenset(await self._database.read(lambda c: c.execute(wanted).scalars().all()))
 
     async def held(self, fingerprint: str) -> int:
-        """How many secret keys the node with this key has said that it has."""
+        """The number of secret keys that the node with this key has reported."""
         wanted = select(func.count()).where(node_secrets.c.fingerprint == fingerprint, node_secrets.c.held)
         return int(await self._database.read(lambda c: c.execute(wanted).scalar_one()))
 
     async def holds(self, fingerprint: str, names: Collection[str]) -> bool:
-        """Whether it has said that it has all of these."""
+        """Whether the node has reported that it has all of these secret keys."""
         wanted = sorted(names)
         mine = (node_secrets.c.fingerprint == fingerprint, node_secrets.c.held)
 
@@ -104,7 +104,7 @@ class NodeKeys:
         return await self._database.read(count) == len(wanted)
 
     async def send(self, fingerprint: str, names: Collection[str], data: bytes) -> None:
-        """Lay a parcel down for the node with this key."""
+        """Store a parcel for the node with this key."""
         parcel = {"id": uuid4().hex, "fingerprint": fingerprint, "data": data, "made": self._clock()}
         rows = _rows(fingerprint, names, held=False)
 
@@ -116,7 +116,7 @@ class NodeKeys:
         await self._database.write(write, "node")
 
     async def parcels(self, fingerprint: str, without: Collection[str] = ()) -> Mapping[str, bytes]:
-        """The parcels for the node with this key but these, some at a time: id to what was sent."""
+        """Parcels for the node with this key, without these ids; a limited number: id to encrypted content."""
         wanted = (
             select(node_parcels.c.id, node_parcels.c.data)
             .where(node_parcels.c.fingerprint == fingerprint, node_parcels.c.id.not_in(list(without)))
@@ -127,7 +127,7 @@ class NodeKeys:
         return {row.id: bytes(row.data) for row in rows}
 
     async def taken(self, fingerprint: str, parcels: Collection[str], names: Collection[str]) -> None:
-        """These parcels were opened, or cannot be; these are here now."""
+        """Delete these parcels, which were taken or cannot be decrypted; note which secret keys are here now."""
 
         def write(connection: Connection) -> None:
             connection.execute(delete(node_parcels).where(node_parcels.c.id.in_(list(parcels))))

@@ -25,7 +25,7 @@ SUBJECT = "console:{}"
 
 
 class Persons:
-    """Read for each page, changed by administrators and by logins."""
+    """The table of persons, read for each page."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -37,11 +37,11 @@ class Persons:
         return [each.person for each in found]
 
     async def one(self, name: str) -> Known | None:
-        """Who has this name; case does not count."""
+        """The person with this name, in any case; None where there is none."""
         return await self._database.read(lambda c: _named(c, name))
 
     async def of_login(self, way: Way, subject: str) -> Known | None:
-        """Whose login this is."""
+        """The person to whom this login belongs; None where there is none."""
         return await self._database.read(lambda c: _of_login(c, way, subject))
 
     async def invite(self, name: str, role: Role | None, token: str, ends: float, actor: str) -> bool:
@@ -65,7 +65,7 @@ class Persons:
         return await self._database.write(work)
 
     async def invited(self, token: str) -> Known | None:
-        """Whose link this is, if it has not ended and was not used."""
+        """The person of this link, if it has not expired and was not used; else None."""
         wanted = select(persons).where(
             persons.c.enrolment == _hashed(token), persons.c.enrolment_ends > self._clock(), ~persons.c.enrolled
         )
@@ -102,7 +102,7 @@ class Persons:
         return await self._database.write(work)
 
     async def link(self, name: str, way: Way, subject: str, actor: str) -> bool:
-        """Say that this login is theirs. False where nobody has that name, or the login is somebody else's."""
+        """Record that this login is the person's. False where nobody has that name, or somebody else the login."""
 
         def work(connection: Connection) -> bool:
             found, owner = _named(connection, name), _of_login(connection, way, subject)
@@ -115,7 +115,7 @@ class Persons:
         return await self._database.write(work)
 
     async def unlink(self, name: str, way: Way, subject: str, actor: str) -> bool:
-        """Say that this login is not theirs any more. False where it was not."""
+        """Remove this login from the person. False where it was not theirs."""
 
         def work(connection: Connection) -> bool:
             found = _of_login(connection, way, subject)

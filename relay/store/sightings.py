@@ -1,6 +1,7 @@
-"""Keys that came with mail once, until a second mail confirms them. Raises `StoreError`.
+"""Keys that came with one mail, until a second mail confirms them. Raises `StoreError`.
 
-Strangers write these rows, so they are bounded by address, by domain and in all, and forgotten after `KEPT` seconds.
+Strangers cause these rows, so their number is limited by address, by domain and in all, and each is deleted after
+`KEPT` seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Sightings:
         self._pruned = float("-inf")
 
     async def step(self, key: CarriedKey, fingerprint: str, decide: NextStep, bounds: HarvestBounds) -> Outcome | None:
-        """Remember this mail as `decide` says; what it comes to, None where the key is confirmed."""
+        """Store this mail as `decide` says. Returns what happened; None where the key is confirmed."""
         now = self._clock()
 
         def write(connection: Connection) -> Outcome | None:
@@ -64,7 +65,7 @@ class Sightings:
 
 
 def may_take(connection: Connection, address: Address, bounds: HarvestBounds, now: float, *, proposed: bool) -> bool:
-    """Whether mail may bring one more key of this address now."""
+    """Whether one more key of this address may be taken from mail now."""
     lately = select(func.count()).where(_COLUMNS.domain == address.domain, _COLUMNS.taken >= now - DAY)
     if connection.execute(lately).scalar_one() >= bounds.domain:
         return False
@@ -72,12 +73,12 @@ def may_take(connection: Connection, address: Address, bounds: HarvestBounds, no
 
 
 def take(connection: Connection, address: Address, fingerprint: str, now: float) -> None:
-    """Remember that mail brought this key of the address."""
+    """Note that mail brought this key of the address."""
     connection.execute(update(sightings).where(*_is(address, fingerprint)).values(taken=now))
 
 
 def _waiting(address: Address) -> Select[int]:
-    """How many of its certificates wait for a person."""
+    """The query for the number of proposals of this address."""
     both = addresses.join(certificates, certificates.c.fingerprint == addresses.c.fingerprint)
     of_address = (addresses.c.address == address.key, certificates.c.proposed == true())
     return select(func.count()).select_from(both).where(*of_address)
@@ -88,7 +89,7 @@ def _is(address: Address, fingerprint: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _of_address(connection: Connection, address: Address) -> dict[str, Row[Any]]:
-    """Its rows, the oldest first."""
+    """The rows of this address, the oldest first."""
     wanted = select(sightings).where(_COLUMNS.address == address.key).order_by(_COLUMNS.latest)
     return {row.fingerprint: row for row in connection.execute(wanted)}
 

@@ -1,4 +1,4 @@
-"""Which certificates a person looks for, as far as SQL can tell: every one that is wanted, and perhaps others."""
+"""The part of a person's search for certificates that SQL can do: it finds all that match, and perhaps others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLUMNS = certificates.c
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """All conditions that are set."""
+    """The conditions of a search. All that are set must hold."""
 
     text: str = ""
     """Stands in an address, a user id or the fingerprint; case does not count."""
@@ -34,7 +34,7 @@ class Sought:
     """Its time ends then or before, in seconds since the epoch."""
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """The conditions that are set, as SQL: all of them have to hold."""
+        """The conditions that are set, as SQL; all of them must hold."""
         if self.text:
             yield _has(self.text)
         if self.domain:
@@ -51,7 +51,8 @@ EVERYTHING = Sought()
 
 
 def _has(text: str) -> ColumnElement[bool]:
-    """The longest part of the text that is written as it is stands in what was read of the certificate."""
+    """Whether what is stored about a certificate contains the longest plain part of the text, or its fingerprint does.
+    """
     text = text[:_LONGEST]
     part = max(_PLAIN.findall(text), key=len, default="")
     written, digits = _COLUMNS.verdict.icontains(part, autoescape=True), text.replace(" ", "").upper()
@@ -59,7 +60,7 @@ def _has(text: str) -> ColumnElement[bool]:
 
 
 def _is_at(end: str) -> ColumnElement[bool]:
-    """One of its addresses ends so."""
+    """Whether one of the certificate's addresses ends with this domain."""
     begin = func.length(addresses.c.address) - len(end.encode("utf-8", "surrogatepass")) + 1
     there = func.substr(addresses.c.address, begin, type_=addresses.c.address.type) == end
     return _COLUMNS.fingerprint.in_(select(addresses.c.fingerprint).where(there))

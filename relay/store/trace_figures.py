@@ -1,4 +1,4 @@
-"""What is counted in the trace: mails by rule, domain and decision, and decisions over time."""
+"""Figures from the trace: mails by rule, domain and decision, and decisions over time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COUNTS = select(
 
 
 class Sum(NamedTuple):
-    """How many mails to a domain had which decision by which rule."""
+    """The number of mails to one domain with one decision by one rule."""
 
     rule: str
     domain: str
@@ -30,7 +30,7 @@ class Sum(NamedTuple):
 
 
 def summary(connection: Connection, wanted: Selection) -> list[Sum]:
-    """A mail that came several times counts once for each decision, rule, domain and mode."""
+    """The sums of these rows. A mail with retries counts once for each decision, rule, domain and mode."""
     statement = _COUNTS.where(*matching(wanted)).group_by(*_COUNTS.selected_columns[:-1])
     sums: Counter[tuple[str, str, str, bool]] = Counter()
     for rule, address, action, shadow, count in connection.execute(statement):
@@ -39,7 +39,7 @@ def summary(connection: Connection, wanted: Selection) -> list[Sum]:
 
 
 def histogram(connection: Connection, since: float, until: float, width: float) -> dict[int, Counter[tuple[str, str]]]:
-    """Decisions in this time, by action and rule, in bars of so many seconds; the first bar is 0."""
+    """The number of decisions by action and rule, for each bar of so many seconds; the first bar is 0."""
     bar = cast(func.floor((trace.c.time - since) / width), Integer)
     counted = select(bar.label("bar"), trace.c.action, trace.c.rule, func.count())
     groups = counted.where(*matching(Selection(since=since, until=until)))

@@ -42,7 +42,7 @@ _SPARSE = frozenset({"queue_id", "message_id"})
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows: all conditions that are set."""
+    """The conditions by which rows are selected. All that are set must hold."""
 
     since: float | None = None
     """The message was received then or later, in seconds since the epoch."""
@@ -65,7 +65,7 @@ class Selection:
 
 
 def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
-    """Its conditions, but for `newest`: texts are compared as a `Record` writes them."""
+    """The conditions as SQL, without `newest`."""
     yield trace.c.action != hash_chain.NOTED
     yield trace.c.action == KEY if wanted.keys else trace.c.action != KEY
     if wanted.since is not None:
@@ -84,17 +84,17 @@ def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
 
 
 def of_chain(name: str, wanted: Selection) -> Select[Any]:
-    """The rows of one chain that match."""
+    """The query for the rows of one chain that match."""
     return ALL.where(*matching(wanted), trace.c.chain == name)
 
 
 def page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Row[Any]]:
-    """The first `PAGE` of these rows of one chain whose number is greater than `after`, in their order."""
+    """The next `PAGE` matching rows of one chain with a number greater than `after`, in order."""
     return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
 
 
 def last_old(connection: Connection, name: str, before: float, now: float) -> int:
-    """The number of the last row to delete of a chain; 0: none."""
+    """The number of the last row of a chain that is old enough to delete; 0 where there is none."""
     here = trace.c.chain == name
     young = select(trace.c.number).where(here, trace.c.time >= before, trace.c.time <= now)
     first_kept = connection.execute(young.order_by(trace.c.number).limit(1)).scalar_one_or_none()
@@ -105,7 +105,7 @@ def last_old(connection: Connection, name: str, before: float, now: float) -> in
 
 
 def delete_page(connection: Connection, name: str, last: int) -> int:
-    """Delete up to a page of rows of a chain, none after number `last`, and move the anchor; how many."""
+    """Delete up to a page of rows of a chain, none after number `last`; move the anchor. Returns how many."""
     anchor = hash_chain.ends(connection, name).anchor
     here = trace.c.chain == name
     rows = page(connection, ALL.where(here, trace.c.number <= last), anchor.number)
@@ -117,7 +117,7 @@ def delete_page(connection: Connection, name: str, last: int) -> int:
 
 
 def held(connection: Connection, since: float) -> list[tuple[float, Record]]:
-    """When each mail was held first and its last row, where that row says `hold`; oldest first."""
+    """The mails whose last row says `hold`, oldest first: the time of the first hold, and the last row."""
     mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
     is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
     groups = select(*mail, func.min(trace.c.time).label("first"), func.max(trace.c.time).label("last"))
