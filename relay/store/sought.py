@@ -51,8 +51,7 @@ EVERYTHING = Sought()
 
 
 def _has(text: str) -> ColumnElement[bool]:
-    """Whether what is stored about a certificate contains the longest plain part of the text, or its fingerprint the digits.
-    """
+    """Whether the stored text of a certificate has the longest plain part of `text`, or its fingerprint the digits."""
     text = text[:_LONGEST]
     part = max(_PLAIN.findall(text), key=len, default="")
     written, digits = _COLUMNS.verdict.icontains(part, autoescape=True), text.replace(" ", "").upper()

@@ -1,7 +1,8 @@
-"""Logging in by what is elsewhere: an OpenID provider, or a directory. The groups there give the role.
+"""Logging in at an OpenID provider or a directory. The groups there give the role.
 
-Who comes back from the provider is known by a cookie of their own attempt, which its other end, in the console's
-database, answers once. Nothing of the answers of others is shown or logged, but a word of ours says what was wrong.
+A person who comes back from the provider is recognised by a cookie of that attempt; the console's database has the
+other half, and gives it out once. Nothing that the provider or directory answers is shown or logged; a word of ours
+says what was wrong.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The handlers, and the look at a password in the directory."""
+    """The handlers for a login at a provider, and for a name and password in the directory."""
 
     sessions: sessions.Sessions
     ways: Ways
@@ -45,7 +46,7 @@ class Elsewhere:
     asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def begin(self, view: View) -> Answer:
-        """GET /login/oidc: on to the provider."""
+        """GET /login/oidc: send the browser to the provider."""
         if self.oidc is None:
             return view.page("login", HTTPStatus.NOT_FOUND, wrong=False)
         token = secrets.token_urlsafe(32)
@@ -58,7 +59,7 @@ class Elsewhere:
         return Answer(HTTPStatus.SEE_OTHER, headers=headers)
 
     async def finish(self, request: Request, view: View) -> Answer:
-        """GET /login/oidc/back: the provider has sent somebody back."""
+        """GET /login/oidc/back: the provider has sent the browser back."""
         token = sessions.cookies(request).get(ATTEMPT, "")
         written = await self.sessions.store.attempted(token, Way.OIDC)
         if self.oidc is None or self.ways.oidc is None or written is None:
@@ -75,7 +76,7 @@ class Elsewhere:
         return replace(page, headers={**page.headers, "Set-Cookie": cookie})
 
     async def by_directory(self, name: str, form: Mapping[str, str]) -> str | None:
-        """The cookie of who has this name and password in the directory."""
+        """Log in by name and password in the directory. Returns the session cookie; None where that fails."""
         if self.directory is None or self.ways.ldap is None:
             return None
         keys = self.ways.ldap
@@ -96,7 +97,7 @@ class Elsewhere:
         return cookie
 
     async def _begun(self, way: Way, subject: str, name: str, role: Role | None) -> str | None:
-        """The session of whose login this is, where it may begin."""
+        """Begin the session of this login. Returns its cookie; None where the person may not log in."""
         if role is None or not NAME.fullmatch(name):
             return None
         known = await self.sessions.link.known("met", way=way.value, subject=subject, name=name, role=role.value)
@@ -107,7 +108,7 @@ class Elsewhere:
 
 
 def refused(way: str, why: str) -> None:
-    """Note that somebody was not let in, and a word that says why."""
+    """Log that a login was refused, and a word that says why."""
     events.log().info(Event.LOGIN_REFUSED, way=str(way), why=why)
 
 

@@ -1,4 +1,4 @@
-"""The first time: behind a one-time link somebody sets a passkey, or a password with a second factor."""
+"""The first login: at a one-time link a person sets a passkey, or a password with a second factor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECRET = re.compile(r"[A-Z2-7]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """The handlers. Opening a link changes nothing; the one that is used first counts."""
+    """The handlers. Opening the link changes nothing; it is used up when something was set."""
 
     sessions: sessions.Sessions
     passkeys: Passkeys | None
@@ -41,7 +41,7 @@ class Enrolment:
         return _over(view) if known is None else self._form(request, view, known)
 
     async def enrol(self, request: Request, view: View) -> Answer:
-        """POST /enrol/TOKEN: keep what was set, and log in."""
+        """POST /enrol/TOKEN: store what was set, and log in."""
         sessions.assure_same_site(request)
         form = await form_of(request, _LARGEST)
         known = await self._invited(request)
@@ -53,7 +53,7 @@ class Enrolment:
         return _done() if await self._enrolled(request, keep) else _over(view)
 
     def _passkey(self, request: Request, known: Known, form: Mapping[str, str]) -> Callable[[], Awaitable[None]] | None:
-        """Keeps the one that was made; None where it is none."""
+        """Return what stores the new passkey; None where the browser's answer is not valid."""
         if self.passkeys is None:
             return None
         try:
@@ -63,7 +63,7 @@ class Enrolment:
         return lambda: self.sessions.store.add_passkey(made)
 
     async def _password(self, known: Known, form: Mapping[str, str]) -> Callable[[], Awaitable[None]] | None:
-        """Keeps password and second factor; None where one of them does not do."""
+        """Return what stores password and second factor; None where one of them cannot be taken."""
         secret, password = form.get("secret", ""), form.get("password", "")
         long_enough = credentials.SHORTEST <= len(password) <= credentials.LONGEST
         right = _SECRET.fullmatch(secret) and credentials.step_of(secret, form.get("code", "").strip()) is not None
@@ -73,7 +73,7 @@ class Enrolment:
         return lambda: self.sessions.store.set_password(known.person.name, known.generation, made)
 
     async def _enrolled(self, request: Request, keep: Callable[[], Awaitable[None]]) -> bool:
-        """Keep what they log in with, then use the link up: it counts once that is done."""
+        """Store what the person logs in with, then use the link up. False where the link is not valid."""
         async with self.one_at_a_time:
             if await self._invited(request) is None:
                 return False

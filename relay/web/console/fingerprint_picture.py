@@ -1,6 +1,6 @@
-"""A fingerprint as a picture, so that another one is seen at a glance. Whoever wants to be sure compares the words.
+"""Draws a fingerprint as a picture, so that a different one is seen at a glance. To be certain, compare the words.
 
-Nine rows of five cells, mirrored, in two colours that come from the fingerprint too: 90 bits of its SHA-256 and more.
+Nine rows of five cells, mirrored, in two colours that also depend on the fingerprint: 90 bits of its SHA-256 and more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _HUES = 24
 
 
 def picture(fingerprint: str) -> str:
-    """An SVG; it needs no escaping, and says nothing to who does not see it: the digits stand beside it."""
+    """Return an SVG. It needs no escaping, and has no text for screen readers: the digits are beside it."""
     number = int.from_bytes(hashlib.sha256(fingerprint.encode()).digest())
     first, number = number % _HUES, number // _HUES
     away, number = 5 + number % (_HUES - 9), number // (_HUES - 9)

@@ -1,4 +1,4 @@
-"""Pages about correspondents' keys: searched, shown, imported, bound, approved."""
+"""Pages about correspondents' keys: find, show, import, bind and approve them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.web.http.messages import Answer
 
 
 async def keys(visit: Visit, fault: str = "") -> Answer:
-    """Search of keys; htmx asks for the rows alone as one types."""
+    """The search for keys; htmx requests only the rows while a person types."""
     text = visit.asked("text")
     told = await visit.ask("keys", text=text)
     typed = visit.request.headers.get("HX-Request") == "true"
@@ -20,7 +20,7 @@ async def keys(visit: Visit, fault: str = "") -> Answer:
 
 
 async def take(visit: Visit, form: Mapping[str, bytes]) -> Answer:
-    """POST /keys: import a file or what was pasted, or only say what that would do."""
+    """POST /keys: import a file or pasted text, or only tell what that would do."""
     octets = form.get("file", b"") or form.get("keys", b"")
     data = base64.b64encode(octets).decode("ascii")
     dry_run = b"1" if form.get("act") == b"try" else b""
@@ -31,20 +31,20 @@ async def take(visit: Visit, form: Mapping[str, bytes]) -> Answer:
 
 
 async def key(visit: Visit) -> Answer:
-    """One key in full."""
+    """The page of one key in full."""
     told, fault = await visit.attempt("key", {"fingerprint": visit.request.parts["fingerprint"]}, None)
     return visit.page("key", HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK, told=told, fault=fault)
 
 
 async def bindings(visit: Visit, fault: str = "") -> Answer:
-    """Which keys all mail to an address or a domain is encrypted to."""
+    """The bindings: the keys to which all mail to an address or a domain is encrypted."""
     told = await visit.ask("bindings")
     status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
     return visit.page("bindings", status, rows=told["rows"], fault=fault, chosen=visit.asked("key"))
 
 
 async def proposals(visit: Visit, fault: str = "") -> Answer:
-    """Keys that wait, each beside what it would replace."""
+    """The proposed keys, each beside the key that it would replace."""
     told = await visit.ask("proposals")
     status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
     return visit.page("proposals", status, rows=told["rows"], fault=fault)

@@ -1,4 +1,4 @@
-"""Pages about mails: today, where one is, which wait, what would happen."""
+"""Pages about mails: today's figures, the search for a mail, the mails that wait, explain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EMPTY: dict[str, list[object]] = {"rows": []}
 
 
 async def today(visit: Visit) -> Answer:
-    """What left how, what waits, which keys end, what is out of order."""
+    """Today: figures, the mails that wait, the keys that expire soon, what does not work."""
     period = visit.asked("period")
     period = period if period in PERIODS else "day"
     told = await visit.ask("figures", period=period)
@@ -40,20 +40,20 @@ async def today(visit: Visit) -> Answer:
 
 
 def _beginning(told: dict[str, float], number: int, period: str) -> str:
-    """Of a bar, in local time."""
+    """The beginning of a bar, in local time."""
     at = datetime.fromtimestamp(told["since"] + number * told["width"], UTC).astimezone()
     return f"{at:%H:%M}" if period == "day" else f"{at:%d/%m %H:%M}" if period == "week" else f"{at:%d/%m}"
 
 
 async def messages(visit: Visit) -> Answer:
-    """Search by address, id, queue id or Message-ID, within times."""
+    """The search for mails by address, id, queue id or Message-ID, within a time."""
     asked = {name: visit.asked(name) for name in ("text", "since", "until")}
     told, fault = await visit.attempt("messages", asked, _EMPTY)
     return visit.page("messages", rows=told["rows"], asked=asked, fault=fault)
 
 
 async def message(visit: Visit) -> Answer:
-    """One mail's whole way."""
+    """All that was decided about one mail."""
     one = visit.request.parts["id"]
     told, fault = await visit.attempt("message", {"id": one}, _EMPTY)
     return visit.page(
@@ -62,19 +62,19 @@ async def message(visit: Visit) -> Answer:
 
 
 async def held(visit: Visit, fault: str = "") -> Answer:
-    """Who waits for a key, and which pick-ups wait for their readers."""
+    """The mails that wait for a key, and the pick-ups that wait for their readers."""
     status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
     mails, pickups = await visit.ask("held"), await visit.ask("pickups")
     return visit.page("held", status, mails=mails, pickups=pickups, fault=fault)
 
 
 async def explain(visit: Visit) -> Answer:
-    """What would happen to a mail of which two addresses are known."""
+    """What would happen to a mail between two addresses."""
     return await _explained(visit, visit.asked("from"), visit.asked("to"), b"")
 
 
 async def explain_file(visit: Visit, form: Mapping[str, bytes]) -> Answer:
-    """POST /explain: the same of a whole mail. It goes to the relay's side, and is kept nowhere."""
+    """POST /explain: the same for a whole mail. It is sent to the relay's side, and stored nowhere."""
     sender, recipient = (form.get(name, b"").decode("utf-8", "replace")[:LONGEST] for name in ("from", "to"))
     return await _explained(visit, sender, recipient, form.get("file", b""))
 

@@ -36,12 +36,12 @@ MOST_GROUPS = 2000
 
 
 class Refused(RelayError):
-    """It is no login; the message is a word for the log."""
+    """The login is refused; the message is a word for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What the answer has to fit."""
+    """The values that the provider's answer must match: state, nonce and PKCE verifier."""
 
     state: str
     nonce: str
@@ -49,18 +49,18 @@ class Begun:
 
     @classmethod
     def read(cls, text: str) -> Begun:
-        """What `written` wrote."""
+        """Parse what `written` returned."""
         return cls(**json.loads(text))
 
     @property
     def written(self) -> str:
-        """For the console's database."""
+        """The values as text, for the console's database."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Whom the provider names."""
+    """The person as the ID token names them."""
 
     subject: str
     name: str
@@ -68,7 +68,7 @@ class Claimed:
 
 
 class Oidc:
-    """Log-in at one OpenID Connect provider."""
+    """The login at one OpenID Connect provider."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Oidc:
         provider: Provider,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`callback`: our address to which it sends people back."""
+        """`callback` is our URL to which the provider sends the browser back."""
         self._config = config
         self._login = quote_plus(config.client_id), quote_plus(secret)
         self._callback = callback
@@ -87,7 +87,7 @@ class Oidc:
         self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def begin(self) -> tuple[str, Begun]:
-        """Where to send the browser, and what to keep."""
+        """Return the URL to which the browser is sent, and the values to keep for `finish`."""
         begun = Begun(*(secrets.token_urlsafe(32) for _ in range(3)))
         url = prepare_grant_uri(
             await self._endpoint("authorization_endpoint"),
@@ -103,7 +103,7 @@ class Oidc:
         return url, begun
 
     async def finish(self, begun: Begun, query: Mapping[str, str]) -> Claimed:
-        """Whom the provider names, after it has sent the browser back."""
+        """Return the person, after the provider has sent the browser back. Raises `Refused` and `ProviderError`."""
         if not secrets.compare_digest(query.get("state", "").encode(), begun.state.encode()):
             raise Refused("state")
         if query.get("iss", self._config.issuer) != self._config.issuer:
@@ -120,7 +120,7 @@ class Oidc:
         return self._claimed(await self._claims(answer, begun.nonce))
 
     async def _claims(self, answer: Mapping[str, Any], nonce: str) -> CodeIDToken:
-        """Those of the ID token, verified."""
+        """Return the claims of the ID token, verified."""
         written = answer.get("id_token")
         if not isinstance(written, str):
             raise Refused("no ID token")
@@ -140,7 +140,7 @@ class Oidc:
         return claims
 
     async def _verified(self, written: str) -> jwt.Token:
-        """By a key of the provider; keys that are kept are asked for again once where none of them fits."""
+        """Verify the token's signature with the provider's keys; fetch the keys again once where none fits."""
         for fresh in (False, True):
             told = await self._kept_of(await self._endpoint("jwks_uri"), fresh=fresh)
             try:
@@ -160,7 +160,10 @@ class Oidc:
         return Claimed(subject, name, frozenset(group for group in groups if isinstance(group, str)))
 
     async def _endpoint(self, name: str) -> str:
-        """From the provider's metadata (OpenID Connect Discovery 1.0 section 4), in clear only where the issuer is."""
+        """Return an endpoint from the provider's metadata (OpenID Connect Discovery 1.0 section 4).
+
+        Without TLS only where the issuer's URL has none.
+        """
         issuer = self._config.issuer
         told = await self._kept_of(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         place = told.get(name)
@@ -179,12 +182,12 @@ class Oidc:
 
 
 def _keys(told: Mapping[str, Any]) -> KeySet:
-    """Those that can sign; a provider may publish others beside them."""
+    """The keys that can sign; a provider may publish others beside them."""
     listed = told["keys"] if isinstance(told.get("keys"), list) else []
     signing = [each for each in listed if isinstance(each, dict) and each.get("kty") in {"RSA", "EC", "OKP"}]
     return KeySet.import_key_set({"keys": [each for each in signing if each.get("use", "sig") == "sig"]})
 
 
 def _word(error: JoseError) -> str:
-    """Which claim was wrong."""
+    """The word for the log: which claim was wrong."""
     return f"claim {claim}" if (claim := getattr(error, "claim", None)) else error.error

@@ -1,9 +1,8 @@
-"""Passkeys (WebAuthn level 3): options for the browser, and the look at what it answers. The one place of py_webauthn.
+"""Passkeys (WebAuthn level 3): options for the browser, and the verification of its answers.
 
-A passkey is of a person's device and verified there by finger, face or PIN: it is both factors. Nothing secret is kept
-of it. Attestation is not asked for: which make of authenticator somebody has does not matter here.
-
-Raises `WrongPasskey`.
+The one place that uses py_webauthn. A passkey is on a person's device, which verifies finger, face or PIN: it counts as
+both factors. Nothing secret about it is stored. Attestation is not requested: the make of the authenticator does not
+matter here. Raises `WrongPasskey`.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ _REQUIRED = UserVerificationRequirement.REQUIRED
 
 
 class WrongPasskey(RelayError):
-    """The answer is not one of a passkey that counts."""
+    """The browser's answer is not valid, or is from a passkey that is not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passkeys:
-    """The passkeys of the site with this address."""
+    """The passkeys of the site at this URL."""
 
     url: str
     name: str = "pgp-relay"
@@ -55,7 +54,7 @@ class Passkeys:
         return urlsplit(self.url).hostname or ""
 
     def making(self, known: Known, challenge: bytes) -> str:
-        """JSON for `navigator.credentials.create`."""
+        """Return the options for `navigator.credentials.create`, as JSON."""
         options = generate_registration_options(
             rp_id=self._host,
             rp_name=self.name,
@@ -69,7 +68,7 @@ class Passkeys:
         return options_to_json(options)
 
     def made(self, known: Known, challenge: bytes, answer: str) -> Passkey:
-        """What the browser has made for them."""
+        """Verify the browser's answer. Returns the new passkey."""
         made = _looked(
             lambda: verify_registration_response(
                 credential=answer[:LONGEST],
@@ -83,16 +82,16 @@ class Passkeys:
         return Passkey(made.credential_id, known.person.name, known.generation, public_key, used)
 
     def asking(self, challenge: bytes) -> str:
-        """JSON for `navigator.credentials.get`; the person chooses which passkey."""
+        """Return the options for `navigator.credentials.get`, as JSON; the person chooses the passkey."""
         options = generate_authentication_options(rp_id=self._host, challenge=challenge, user_verification=_REQUIRED)
         return options_to_json(options)
 
     def id_of(self, answer: str) -> bytes:
-        """The id of the passkey that the answer claims to be from."""
+        """Return the id of the passkey from which the answer claims to be. Nothing is verified."""
         return _looked(lambda: parse_authentication_credential_json(answer[:LONGEST]).raw_id)
 
     def used(self, passkey: Passkey, challenge: bytes, answer: str) -> int:
-        """Its counter, where it is that passkey's answer to this challenge."""
+        """Verify the answer of this passkey to this challenge. Returns the passkey's new counter."""
         done = _looked(
             lambda: verify_authentication_response(
                 credential=answer[:LONGEST],

@@ -1,4 +1,4 @@
-"""HTTP with the OpenID provider: JSON within bounds, certificates verified, nothing followed.
+"""HTTP with the OpenID provider: JSON of limited size, certificates verified, redirects not followed.
 
 Raises `ProviderError`.
 """
@@ -21,11 +21,11 @@ MOST_OCTETS = 1 << 20
 
 
 class ProviderError(RelayError):
-    """The provider does not answer, or not as it has to."""
+    """The provider does not answer, or its answer is not valid."""
 
 
 class Provider:
-    """Made in the event loop that uses it; `close` at the end."""
+    """An HTTP client. Make it in the event loop that uses it; call `close` at the end."""
 
     def __init__(self, ca_file: Path | None) -> None:
         self._session = aiohttp.ClientSession(
@@ -36,11 +36,11 @@ class Provider:
         )
 
     async def get(self, url: str) -> dict[str, Any]:
-        """The JSON at this URL."""
+        """Return the JSON at this URL."""
         return await self._asked("GET", url)
 
     async def post(self, url: str, form: Mapping[str, str], login: tuple[str, str]) -> dict[str, Any]:
-        """What it answers to this form, with HTTP Basic authentication (RFC 6749 section 2.3.1)."""
+        """Send a form, with HTTP Basic authentication (RFC 6749 section 2.3.1). Returns the JSON of the answer."""
         return await self._asked("POST", url, data=dict(form), auth=aiohttp.BasicAuth(*login))
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the relay says of a decision or a key, in French. What is not known here is shown as the relay said it."""
+"""Translates the relay's reasons for a decision, or about a key, into French. Unknown ones are shown as they are."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def reason(text: str, language: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The reason, and what stands beside it with the words between."""
+    """Split a reason into the reason itself and additions to it, with the words between them."""
     found = _BESIDE.search(text)
     return [text[: found.start()], found.group(), text[found.end() :]] if found else [text]
 

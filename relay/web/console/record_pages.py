@@ -13,26 +13,26 @@ _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 async def policy(visit: Visit) -> Answer:
-    """The rules in their order, and what each did."""
+    """The rules in their order, and the mails that each decided."""
     told, fault = await visit.attempt("policy", {}, {"rows": [], "others": {}, "file": ""})
     return visit.page("policy", told=told, fault=fault)
 
 
 async def sources(visit: Visit) -> Answer:
-    """How the relay is doing."""
+    """How the relay and its nodes are doing."""
     told = await visit.ask("sources")
     return visit.page("sources", told=told, rows=list(_flat(told["status"])))
 
 
 async def audit(visit: Visit) -> Answer:
-    """Who changed what, and whether the record is whole."""
+    """The changes with their actors, and whether the audit trail is intact."""
     changes = await visit.ask("changes")
     verdict = await visit.ask("verify") if visit.asked("verify") else None
     return visit.page("audit", rows=changes["rows"], verdict=verdict)
 
 
 async def export(visit: Visit) -> Answer:
-    """The same as a file."""
+    """The changes as a file."""
     kind = visit.request.parts["kind"]
     told = await visit.ask("export", kind=kind)
     name = f'attachment; filename="pgp-relay-audit.{kind}"'
@@ -40,13 +40,13 @@ async def export(visit: Visit) -> Answer:
 
 
 async def users(visit: Visit, fault: str = "") -> Answer:
-    """Who may log in."""
+    """The users of the console."""
     status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
     return visit.page("users", status, rows=(await visit.ask("users"))["rows"], fault=fault)
 
 
 def _flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401  JSON
-    """Each value with the names that lead to it."""
+    """Each value of nested dictionaries, with the path of names that leads to it."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _flat(inner, f"{above}.{name}" if above else name)

@@ -1,4 +1,4 @@
-"""One request of somebody who is logged in, and what pages ask the relay for them."""
+"""One request by a person who is logged in, and how its page asks the relay for data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """They may open the page."""
+    """A request by a person whose role may open the page."""
 
     request: Request
     view: View
@@ -27,20 +27,20 @@ class Visit:
     link: RelayLink
 
     def asked(self, name: str) -> str:
-        """A field of the query, cut to what pages take."""
+        """A field of the query, cut to the longest text that pages take; empty where it is missing."""
         return query_of(self.request).get(name, "")[:LONGEST]
 
     async def ask(self, act: str, **arguments: str) -> dict[str, Any]:
-        """What the act says. Raises `ActRefused` with a sentence, and `LinkError`."""
+        """Return the result of an act. Raises `ActRefused` with a sentence, and `LinkError`."""
         return await self.link.ask(self.person, act, arguments)
 
     async def attempt(self, act: str, arguments: Mapping[str, str], otherwise: Any) -> tuple[Any, str]:  # noqa: ANN401  JSON
-        """What the act says, or instead of it the sentence that says why not."""
+        """Return the result of an act and an empty text, or else the sentence that says why it was refused."""
         try:
             return await self.link.ask(self.person, act, arguments), ""
         except ActRefused as refused:
             return otherwise, str(refused)
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Answer:  # noqa: ANN401  as Jinja takes it
-        """The page, with what was done before it was opened."""
+        """Render the page, with a message about what was just done."""
         return self.view.page(template, status, **{"done": self.asked("done"), "fault": "", **values})
