@@ -112,4 +112,5 @@ def _read(octets: bytes) -> tuple[str, dict[str, str]]:
 
 
 def _json(status: HTTPStatus, value: dict[str, Any]) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False).encode(), JSON)
+    octets = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # user ids hold octets that are no UTF-8
+    return Answer(status, octets, JSON)

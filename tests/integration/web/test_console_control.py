@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 import pytest
 from lab.console import Console
 from lab.relay import Relay
+from lab.synthetic import certificate, entry
 
 from relay.admin.acts import ACTS as DONE
 from relay.model.console import ACTS, Role
+from relay.store import Store
 
 PEOPLE = {role: f"the-{role}" for role in Role}
 ORDER = tuple(Role)
@@ -85,6 +88,22 @@ def test_nobody_else_is_a_person(site: Console) -> None:
 def test_a_login_that_cannot_be_makes_nobody(site: Console, arguments: dict[str, str]) -> None:
     assert ask(site, "/logins/met", {"arguments": arguments})[0] == 400
     assert ask(site, "/logins/person", {"arguments": {"name": "evil"}}) == (200, {})
+
+
+def test_what_is_no_utf8_in_a_user_id_or_an_argument_is_answered(site: Console) -> None:
+    """Such a key, and every list with it, was an internal error."""
+    admin, odd = PEOPLE[Role.ADMIN], certificate("lea", "lef\udce8vre@ville.example")
+
+    async def stored() -> None:
+        async with await Store.open(site.relay.keyring / "store.db") as store:
+            await store.certificates.upsert([entry(odd)])
+
+    asyncio.run(stored())
+    for act, arguments in (("keys", {}), ("key", {"fingerprint": odd.fingerprint})):
+        status, told = ask(site, f"/acts/{act}", {"actor": admin, "arguments": arguments})
+        assert (status, "lef?vre@ville.example" in str(told)) == (200, True)
+    for act, name in (("disable", "name"), ("extend", "id"), ("approve", "fingerprint")):
+        assert ask(site, f"/acts/{act}", {"actor": admin, "arguments": {name: "\udcff"}})[0] == 400
 
 
 def test_nobody_disables_themselves(site: Console) -> None:
