@@ -36,9 +36,9 @@ class Deed:
 
     kind: Watched
     words: str
-    """For the trace and for people."""
+    """The act in words, for the trace and for people."""
     details: tuple[str, ...]
-    """All that it depends on: an approval is of this alone."""
+    """All that the act depends on: an approval is for exactly this."""
 
     @property
     def digest(self) -> bytes:

@@ -21,7 +21,7 @@ from relay.openpgp import signing
 from relay.store import Store
 
 AT_ONCE = 100
-"""Certificates that are made anew at a time."""
+"""The number of certificates that are replaced at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Partner:
     """The node that vouches for it; empty: the administrator of this one."""
     runs: bool
     secrets: int
-    """How many secret keys it has."""
+    """The number of secret keys that the node has reported."""
 
 
 @dataclass(frozen=True, slots=True)

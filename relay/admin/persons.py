@@ -14,7 +14,7 @@ from relay.model.errors import RelayError
 from relay.store import Store
 
 LINK_LASTS = 86400.0
-"""Seconds for which a one-time link is good."""
+"""Seconds for which a one-time link is valid."""
 
 
 class PersonError(RelayError):

@@ -26,7 +26,7 @@ from relay.openpgp.gnupg import GnuPG
 from relay.store import Selection, Store
 
 MOST = 20_000
-"""Changes of one file, the newest ones."""
+"""The most changes in one file: the newest ones."""
 _COLUMNS = ("time", "actor", "address", "old", "new", "reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula where a text begins so; others choose addresses and names of rules."""

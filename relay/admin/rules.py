@@ -15,9 +15,9 @@ class Written:
 
     name: str
     line: int
-    """Where it begins, from 1."""
+    """The number of its first line, from 1."""
     text: str
-    """Its lines, without what all of them are indented by."""
+    """Its lines, without their common indentation."""
 
 
 def written(file: Path) -> list[Written]:

@@ -28,7 +28,7 @@ class Surroundings:
     """What values need to know of the file they stand in; handed over as pydantic's context."""
 
     folder: Path
-    """Relative paths begin here."""
+    """The folder in which relative paths begin."""
     unreadable: Callable[[Path, bool], int | None] = lambda _path, _is_folder: None
     """The errno for a file (or folder) that cannot be read. This and `exposed` look outside, and are the loader's."""
     exposed: Callable[[Path], bool] = lambda _path: False

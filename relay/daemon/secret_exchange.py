@@ -15,7 +15,7 @@ from relay.telemetry import events
 from relay.telemetry.events import Event
 
 EVERY = 1.0
-"""Seconds: a certificate that is made on one node waits for the others."""
+"""Seconds between two rounds: a certificate that is made on one node waits for the others."""
 
 
 class SecretExchange:

@@ -26,11 +26,11 @@ from relay.telemetry import events
 from relay.telemetry.events import Event
 
 AT_ONCE = 500
-"""Secret keys of a parcel: some 200 KB."""
+"""The most secret keys in a parcel: some 200 KB."""
 LOOK_AGAIN = 60.0
-"""Seconds after which it looks whatever seems to have changed."""
+"""Seconds after which a round looks at everything, even where nothing seems to have changed."""
 PATIENCE = 20.0
-"""Seconds for the other nodes to take what was made here."""
+"""Seconds that the other nodes have to take the keys that were made here."""
 STEP = 0.2
 
 

@@ -34,7 +34,7 @@ class Harvesting:
     examiner: Examiner
     merge_policy: MergePolicy
     keyring: Keyring
-    """Whose judgement counts: whether this site uses such a certificate."""
+    """Decides whether this site uses such a certificate."""
     next_step: NextStep
     instead_of_clear: bool = False
     bounds: HarvestBounds = HarvestBounds()  # noqa: RUF009  frozen

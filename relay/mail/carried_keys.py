@@ -26,15 +26,15 @@ from relay.model.errors import AddressError, OpenPgpError
 
 AUTOCRYPT = "autocrypt"
 MOST_KEYS = 5
-"""Of one mail; what stands behind them is not read."""
+"""The most keys of one mail; further ones are not read."""
 MOST_OCTETS = 256 * 1024
-"""Of one key."""
+"""The most octets of one key."""
 MOST_USER_IDS = 100
-"""Of one key: each is looked at for the author's address."""
+"""The most user ids of one key: each is searched for the author's address."""
 MOST_TEXT = 1 << 20
-"""Octets of an attachment, or of a text, that are read."""
+"""The most octets of an attachment, or of a text, that are read."""
 MOST_PACKETS = 2_000
-"""Of one attachment or block."""
+"""The most packets of one attachment or block."""
 MOST_FIELD = 64 * 1024
 """Octets of an Autocrypt field: keys of Level 1 have 10 KiB, those with post-quantum subkeys some more."""
 
@@ -52,11 +52,11 @@ class Fault(StrEnum):
     """Why an Autocrypt field gives no key."""
 
     SEVERAL = "two-fields"
-    """There are several: Level 1 takes none of them."""
+    """There are several fields: by Level 1 none of them counts."""
     OTHER_ADDRESS = "other-address"
     """It is for another address than the author's."""
     UNREADABLE = "unreadable"
-    """It is no field of Level 1, or has no key in it."""
+    """The field is not valid by Level 1, or has no key in it."""
 
 
 def of_header(head: Head, author: Address | None) -> bytes | Fault | None:

@@ -13,9 +13,9 @@ from relay.mail.entities import entities
 from relay.mail.headers import Head
 
 MOST_TOKENS = 20
-"""Of one mail."""
+"""The most tokens of one mail."""
 MOST_TEXT = 256 * 1024
-"""Octets of one text."""
+"""The most octets of one text that are read."""
 
 _TOKEN = r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])"  # noqa: S105  the pattern of one
 _TOKENS = re.compile(_TOKEN.encode())

@@ -22,9 +22,9 @@ from relay.model.dkim import DkimEvidence, DkimResult, DkimSignature
 
 SIGNATURE = "dkim-signature"
 MOST_FIELDS = 20
-"""Signatures, or fields of results, of one mail."""
+"""The most signatures, or fields of results, of one mail."""
 MOST_OCTETS = 16_384
-"""Of one field."""
+"""The most octets of one field."""
 
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|\\.|[();]|[^\\();"]+|[\\"]', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)

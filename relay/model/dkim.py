@@ -11,11 +11,11 @@ class DkimResult:
 
     passed: bool
     domain: str
-    """Whose signature it is about (`header.d`), in lower case and A-labels."""
+    """The domain of the signature that the result is about (`header.d`), in lower case and A-labels."""
     selector: str = ""
-    """Its `header.s`; empty: not told."""
+    """The signature's selector (`header.s`); empty: the result does not have it."""
     begins: str = ""
-    """What its value begins with (`header.b`, RFC 6008); empty: not told."""
+    """The beginning of the signature's value (`header.b`, RFC 6008); empty: the result does not have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DkimSignature:
     fields: frozenset[str]
     """The header fields that it covers, in lower case."""
     limited: bool
-    """It has an `l=` tag: anybody may add to the body."""
+    """It has an `l=` tag: anybody can add to the body."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     """What happens to a key that a mail carries. The values are labels of a metric."""
 
     NOTED = "noted"
-    """It came for the first time: another mail has to confirm it."""
+    """The first mail with this key: a second one has to confirm it."""
     PROPOSED = "proposed"
     """It waits for an administrator."""
     USED = "used"
@@ -24,17 +24,17 @@ class Outcome(StrEnum):
     KNOWN = "known"
     """It is in the store, and mail did not bring it: nothing is changed."""
     NO_AUTHOR = "no-author"
-    """The mail's From leaves a doubt about who wrote it."""
+    """The mail's From does not name exactly one author."""
     OWN = "own-address"
     """Its author has an address of ours, or one that hosts may take for different mailboxes."""
     LIST = "list"
     AUTOMATIC = "automatic"
     NO_DKIM = "no-dkim"
-    """Our MX says of no DKIM signature that it holds."""
+    """Our MX reports no valid DKIM signature."""
     UNALIGNED = "unaligned"
-    """The signatures that hold are other domains' than the author's."""
+    """The valid signatures are by other domains than the author's."""
     DKIM_FAILED = "dkim-failed"
-    """A signature of the author's domain does not hold, or one cannot be read."""
+    """A signature by the author's domain is not valid, or a signature cannot be read."""
     DKIM_LIMITED = "dkim-limited"
     """The signature is made for the beginning of the body alone (`l=`)."""
     NOT_COVERED = "not-covered"
@@ -50,16 +50,16 @@ class Outcome(StrEnum):
     BACKWARD = "backward"
     """A mail of the author with a later Date came before."""
     SAME_MAIL = "same-mail"
-    """The very mail that is known already."""
+    """The same mail came before."""
     SOON = "too-soon"
     """Less than a day after the first mail with this key."""
     UNUSABLE = "unusable"
     REJECTED = "rejected"
     """An administrator rejected this key before."""
     BUDGET = "budget"
-    """As many keys came lately, or wait, for the address or the domain as may."""
+    """A limit of `HarvestBounds` is reached."""
     BUSY = "busy"
-    """More keys came than can be looked at."""
+    """More keys came than can be examined."""
     FAILED = "failed"
     """The store or the engine does not work now."""
 
@@ -92,9 +92,9 @@ class Step(NamedTuple):
     """What happens after one more mail with the key."""
 
     outcome: Outcome | None
-    """None: the key is confirmed."""
+    """What happens to the key; None: it is confirmed."""
     sighting: Sighting | None
-    """What is to be remembered from now on; None: as before."""
+    """What is stored about the key from now on; None: no change."""
 
 
 NextStep = Callable[[Sighting | None, float | None, CarriedKey], Step]
@@ -105,12 +105,12 @@ class HarvestBounds(NamedTuple):
     """How many keys are taken from mail at most."""
 
     open_proposals: int = 2
-    """That wait at a time, of one address."""
+    """Proposals of one address that are open at a time."""
     domain: int = 50
-    """In a day, of one domain."""
+    """Keys of one domain that are taken in a day."""
     sightings: int = 4
-    """That wait for a second mail, of one address; the oldest goes."""
+    """Keys of one address that wait for a second mail; one more replaces the oldest."""
     domain_sightings: int = 200
-    """That begin to wait in a day, of one domain."""
+    """Keys of one domain that begin to wait in a day."""
     all_sightings: int = 10_000
-    """That begin to wait in a day."""
+    """Keys of all domains that begin to wait in a day."""

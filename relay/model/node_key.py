@@ -13,7 +13,7 @@ class NodeKey:
     node: str
     fingerprint: str
     certificate: bytes
-    """Binary OpenPGP."""
+    """The certificate in binary."""
 
 
 class Act(StrEnum):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 _ECDH = 18
 _MATERIAL = 6
-"""Where it begins in the body of a version 4 key packet."""
+"""The offset of the key material in the body of a version 4 key packet, in octets."""
 _CURVES: dict[bytes, ec.EllipticCurve] = {
     bytes.fromhex("2a8648ce3d030107"): ec.SECP256R1(),
     bytes.fromhex("2b81040022"): ec.SECP384R1(),
@@ -22,7 +22,7 @@ _CURVES: dict[bytes, ec.EllipticCurve] = {
 }
 _CURVE25519 = bytes.fromhex("2b060104019755010501")
 _PREFIXED = 33
-"""Octets of a point of Curve25519, with 0x40 before it."""
+"""Octets of a point of Curve25519, with the 0x40 before it."""
 
 
 def is_on_its_curve(body: bytes) -> bool:

@@ -25,10 +25,10 @@ from relay.openpgp.prefilter import certificate_fingerprint
 FOLDER = "node"
 SECONDS = 60.0
 LARGEST = 1 << 24
-"""Octets of what is signed or encrypted."""
+"""The most octets that are signed or encrypted."""
 LARGEST_CERTIFICATE = 1 << 16
 FILE = "own.pgp"
-"""The certificate of the node's own key: it is there once the key is whole."""
+"""The file with the certificate of the node's own key, written once the key is complete."""
 
 _USER_ID = "pgp-relay node"
 

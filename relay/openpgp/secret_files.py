@@ -21,7 +21,7 @@ from relay.openpgp.home import reachable
 
 FOLDERS = ("private-keys-v1.d", "openpgp-revocs.d")
 PUBLIC = "public/"
-"""In front of the digest of public halves, which have a name too."""
+"""The prefix of the name of public keys; a digest follows."""
 _NAME = re.compile(
     rf"private-keys-v1\.d/[0-9A-F]{{40}}\.key|openpgp-revocs\.d/[0-9A-F]{{40,64}}\.rev|{re.escape(vault.SECRET)}"
 )

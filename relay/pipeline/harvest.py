@@ -25,7 +25,7 @@ from relay.telemetry.events import Event, unforeseen
 
 ATTACHED = "attached"
 DIGITS = 16
-"""Of the digest by which a signature is known again."""
+"""Digits of the digest by which a signature is recognised."""
 
 
 class Harvester(Protocol):
@@ -40,7 +40,7 @@ class KeyReader:
     """Finds keys in mails. Pure."""
 
     carriers: frozenset[str]
-    """`autocrypt`, `attached`."""
+    """What is read: `autocrypt`, `attached`."""
     own_domains: frozenset[str]
     authserv_id: str
 

@@ -28,11 +28,11 @@ from relay.process.pool import Document
 from relay.telemetry.events import Event, unforeseen
 
 RULE = "(keys by mail)"
-"""In the place of a rule's name."""
+"""Stands in the trace in place of a rule's name."""
 LARGEST = 1 << 20
-"""Octets of a mail that is looked at."""
+"""The most octets of a mail that is examined."""
 MOST_KEYS = 2
-"""Of one mail that are judged."""
+"""The most keys of one mail that are examined."""
 TAKEN = frozenset({Fate.CHALLENGED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
 """What ends here. A key that is known goes on: many programs attach it to whatever their user writes."""
 

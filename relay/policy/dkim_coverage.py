@@ -21,11 +21,11 @@ class Uncovered(StrEnum):
     """The reason why no DKIM signature counts."""
 
     UNSIGNED = "no-dkim"
-    """Our MX says of no signature that it holds."""
+    """Our MX reports no valid signature."""
     UNALIGNED = "unaligned"
-    """Those that hold are other domains'."""
+    """The valid signatures are by other domains."""
     FAILED = "dkim-failed"
-    """One of the author's domain does not hold, or a signature cannot be read."""
+    """A signature by the author's domain is not valid, or a signature cannot be read."""
     LIMITED = "dkim-limited"
     """It is made for the beginning of the body alone (`l=`)."""
 

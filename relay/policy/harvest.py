@@ -21,14 +21,14 @@ class Mail:
     """What is known of a mail that carries a key. Times are seconds since the epoch."""
 
     author: Address | None
-    """The single one; None where there is a doubt."""
+    """The one author in From; None where there is not exactly one."""
     foreign: bool
     """The author is somebody whose keys are looked for: at no domain of ours, and one mailbox for every host."""
     listed: bool
     automatic: bool
     coverage: Coverage | Uncovered
     date: float | None
-    """The single Date."""
+    """The mail's `Date`; None where there is not exactly one."""
     received: float | None
     """When our MX received it, as its Received field says."""
 

@@ -28,7 +28,7 @@ from relay.store.statements import chunks, whole
 from relay.store.verdict import load
 
 MOST_FOUND = 10
-"""Certificates that a search answers with."""
+"""The most certificates that a search returns."""
 TOKEN = "certificates"  # noqa: S105 - the name of a row that tells states of the store apart, no secret
 
 _COLUMNS = certificates.c

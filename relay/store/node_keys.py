@@ -21,9 +21,9 @@ from relay.store.statements import add, put
 
 MOST_STATEMENTS = 1000
 MOST_PARCELS = 8
-"""That are fetched at a time."""
+"""The most parcels that are fetched at a time."""
 AT_ONCE = 500
-"""Names of one question."""
+"""The most names in one query."""
 
 _PUT_KEY = put(node_keys)
 _ADD_STATEMENT = add(node_statements)
@@ -38,7 +38,7 @@ class Stamp:
 
     statements: int
     parcels: int
-    """That lie there for it."""
+    """The number of parcels for this node."""
     keys: tuple[str, ...]
 
 

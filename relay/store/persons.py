@@ -21,7 +21,7 @@ from relay.store.database import Database
 from relay.store.schema import person_logins, persons
 
 SUBJECT = "console:{}"
-"""A person in the column of addresses."""
+"""How a person is written in the trace's column of addresses."""
 
 
 class Persons:

@@ -60,7 +60,7 @@ proposals = Table(
     Column("first_seen", Double, nullable=False),
     Column("dkim_domain", Text, nullable=False),
 )
-"""What is known of a proposed certificate beside it."""
+"""When a proposed certificate came, and the domain whose DKIM signature its mail had."""
 
 sightings = Table(
     "sighting",

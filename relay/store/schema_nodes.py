@@ -28,12 +28,12 @@ node_keys = Table(
     Column("fingerprint", Text, nullable=False),
     Column("certificate", LargeBinary, nullable=False),
 )
-"""What secret keys are encrypted to that nodes pass to each other."""
+"""The nodes' own public keys: nodes encrypt secret keys to each other's."""
 
 node_statements = Table(
     "node_statement", tables, Column("id", Text, primary_key=True), Column("data", LargeBinary, nullable=False)
 )
-"""What nodes say of each other's keys, signed."""
+"""The nodes' signed statements about each other's keys."""
 
 node_parcels = Table(
     "node_parcel",

@@ -27,7 +27,7 @@ own_keys = Table(
 own_subkeys = Table(
     "own_subkey", tables, Column("key_id", Text, primary_key=True), Column("address", Octets, primary_key=True)
 )
-"""Whose encryption subkeys a message names."""
+"""The own address of each encryption subkey, by the key id that a message names."""
 
 own_allowed = Table(
     "own_allowed", tables, Column("address", Octets, primary_key=True), Column("other", Octets, primary_key=True)

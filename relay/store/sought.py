@@ -12,7 +12,7 @@ from relay.store.schema import addresses, certificates
 from relay.store.statements import whole
 
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
-"""What stands in JSON as it is (`relay.store.verdict`)."""
+"""Characters that JSON does not escape (`relay.store.verdict`)."""
 
 _LONGEST = 1000
 """Characters of a text that SQL looks for: SQLite takes no pattern of more than 50,000."""
@@ -26,12 +26,12 @@ class Sought:
     """The conditions of a search. All that are set must hold."""
 
     text: str = ""
-    """Stands in an address, a user id or the fingerprint; case does not count."""
+    """A text in an address, a user id or the fingerprint, in any case."""
     domain: str = ""
     origin: str = ""
     proposed: bool = False
     until: float | None = None
-    """Its time ends then or before, in seconds since the epoch."""
+    """The certificate expires then or before, in seconds since the epoch."""
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """The conditions that are set, as SQL; all of them must hold."""

@@ -35,7 +35,7 @@ ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
 """Every row, with what a record and its hash are made of."""
 
 _TEXTS = ("id", "queue_id", "message_id", "action", "rule", "direction")
-"""Columns that a selection compares as they are."""
+"""Columns that a selection compares for equality."""
 _SPARSE = frozenset({"queue_id", "message_id"})
 """Those whose index leaves empty texts out, which a condition has to say as well."""
 

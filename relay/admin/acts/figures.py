@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from relay.store import Trace
 
 PERIODS: Mapping[str, tuple[float, int]] = {"day": (3600.0, 24), "week": (6 * 3600.0, 28), "month": (86400.0, 31)}
-"""Width of a bar in seconds, and how many."""
+"""The width of a bar in seconds, and the number of bars."""
 SETTLED = 3600.0
-"""Seconds after which no more rows come for a time: one is written when its mail is answered."""
+"""Seconds after which no more rows with an earlier time are written: a row is written when its mail is answered."""
 
 Bar = Counter[tuple[str, str]]
 """Mails by decision and rule."""

@@ -17,9 +17,9 @@ from relay.model.key_change import KeyChange
 from relay.store import Selection, Store
 
 LARGEST_KEYS = 1 << 20
-"""Octets of keys at a time."""
+"""The most octets of keys in one import."""
 MOST_ADDRESSES = 20
-"""Of one key whose history is told."""
+"""The most addresses of a key whose history is shown."""
 
 
 async def listed(site: Site, given: Arguments) -> Json:

@@ -21,7 +21,7 @@ from relay.telemetry.status_client import ask
 
 SOON = 30 * 86400.0
 SHOWN = 10
-"""Keys that the first page names."""
+"""The most keys that the first page names."""
 _ID = re.compile(r"[0-9A-Za-z]{5,40}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d)?")
 

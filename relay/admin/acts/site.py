@@ -17,7 +17,7 @@ from relay.model.errors import AddressError, RelayError
 from relay.store import Store
 
 MOST = 200
-"""Rows of a list."""
+"""The most rows of a list."""
 
 Arguments = Mapping[str, str]
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ class Site:
     config: Config
     store: Store
     file: Path
-    """Where the configuration is."""
+    """The configuration file."""
     actor: str = ""
     """Who asks, as the hash chain names them: `console:anne`."""
     figures: Figures = field(default_factory=Figures)

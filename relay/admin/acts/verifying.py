@@ -12,7 +12,7 @@ from relay.admin import trace
 from relay.store import Store, Verdict
 
 PATIENCE = 5.0
-"""Seconds that one request waits."""
+"""Seconds that one request waits for the result."""
 
 
 @dataclass(slots=True)

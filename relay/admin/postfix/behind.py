@@ -17,7 +17,7 @@ from relay.model.errors import PostfixError
 
 FILTER = "content_filter"
 OPTION = re.compile(rb"[ \t]+-o (?:\{ )?(?:%b|%b) ?=" % (FILTER.encode(), OVERRIDE.encode()))
-"""A line that `lines` makes."""
+"""Matches a line that `lines` makes."""
 
 
 def place(folder: Path, named: str) -> Service:

@@ -40,7 +40,7 @@ class EnrolmentParts:
     outlet: Outlet
     signers: Mapping[str, str]
     channel: Channel | None
-    """To the public web service; None: there is none."""
+    """The connection to the public web service; None: there is none."""
 
     def handlers(self) -> Mapping[EventKind, Handler]:
         """The handler for each kind of event that the page sends."""

@@ -18,7 +18,7 @@ from relay.keys.ldap.server import Server
 
 DN = "dn"
 LONGEST = 1000
-"""Characters of a password."""
+"""The most characters of a password."""
 _MEMBER = "(|(member={dn})(uniqueMember={dn})(memberUid={name}))"
 
 
@@ -28,9 +28,9 @@ class Place:
 
     base: str
     filter: str
-    """`{name}` stands for what was typed."""
+    """The search filter; `{name}` stands for the typed name."""
     groups: Collection[str]
-    """DNs of groups that matter."""
+    """The DNs of the groups that give a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Member:
 
     dn: str
     groups: frozenset[str]
-    """Those that matter and have them as a member."""
+    """Those of `Place.groups` that have the person as a member."""
 
 
 async def authenticated(server: Server, place: Place, name: str, password: str) -> Member | None:

@@ -32,7 +32,7 @@ _COOKIE = "Path=/; Secure; HttpOnly; SameSite=Lax"  # it comes back with a navig
 WRONG = "wrong"
 """Why somebody was not let in: name, password, code or answer."""
 AT_ONCE = 4
-"""Logins at the directory: each has two processes."""
+"""The most logins at the directory at a time: each takes two processes."""
 
 
 @dataclass(frozen=True, slots=True)

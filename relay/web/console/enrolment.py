@@ -33,7 +33,7 @@ class Enrolment:
     """Whether there are users of the console's own."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    """Makes a challenge of each link."""
+    """The secret from which the challenge of each link is made."""
 
     async def show(self, request: Request, view: View) -> Answer:
         """GET /enrol/TOKEN: the form."""

@@ -27,11 +27,11 @@ from relay.model.errors import RelayError
 from relay.web.console.provider import Provider, ProviderError
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
-"""Of ID tokens: with a public key, so that nobody who only knows what we know can write one."""
+"""Signature algorithms of ID tokens. All use public keys: our client secret is not enough to forge a token."""
 LEEWAY = 60
 """Seconds by which clocks may differ."""
 KEPT = 600.0
-"""Seconds for which what the provider says of itself is kept."""
+"""Seconds for which the provider's metadata and keys are kept."""
 MOST_GROUPS = 2000
 
 

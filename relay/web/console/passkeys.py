@@ -34,7 +34,7 @@ from relay.store.console import Passkey
 T = TypeVar("T")
 
 LONGEST = 16384
-"""Characters of an answer."""
+"""The most characters of an answer."""
 _REQUIRED = UserVerificationRequirement.REQUIRED
 
 

@@ -14,7 +14,7 @@ from relay.web.console.view import View
 from relay.web.http.messages import Answer, Request
 
 LONGEST = 300
-"""Characters of a search."""
+"""The most characters of a field of a search."""
 
 
 @dataclass(frozen=True, slots=True)
