@@ -11,21 +11,30 @@ import asyncio
 import fcntl
 import socket
 import termios
-import time
 
 WITHIN = 3.0
 """Seconds: the reply is sent again several times within them."""
-_FIRST, _LONGEST = 0.001, 0.1
+PAUSE = 0.05
+"""Seconds between two looks: a system acknowledges alone after 40 ms at most, and at once with what its client says."""
 
 
-async def is_acknowledged(transport: asyncio.WriteTransport, within: float = WITHIN) -> bool:
-    """Whether the client's system has acknowledged all that was written. Also True where it has closed."""
-    end, pause = time.monotonic() + within, 0.0
+async def is_acknowledged(transport: asyncio.WriteTransport, heard: asyncio.Event, within: float = WITHIN) -> bool:
+    """Whether nothing is on its way any more; True also where that cannot be said, because the client has closed.
+
+    `heard` is set by whatever comes from the client: its next command does not wait for a look.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    heard.clear()
     while not transport.is_closing() and (transport.get_write_buffer_size() or _on_the_way(transport)):
-        if time.monotonic() > end:
+        if loop.time() > end:
             return False
-        await asyncio.sleep(pause)
-        pause = min(_LONGEST, 2 * pause or _FIRST)
+        alarm = loop.call_later(PAUSE, heard.set)
+        try:
+            await heard.wait()
+        finally:
+            alarm.cancel()
+        heard.clear()
     return True
 
 

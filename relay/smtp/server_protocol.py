@@ -43,6 +43,8 @@ class Line(SMTP):
     def __init__(self, host: Host, *, name: str) -> None:
         self._host = host
         self._peer = UNIX
+        self.heard = asyncio.Event()
+        """Set whenever something comes from the client."""
         self._admitted = False
         self._secure = False
         self._handshake = False
@@ -89,8 +91,14 @@ class Line(SMTP):
         transport.set_write_buffer_limits(high=0)  # drained means handed to the kernel
         super().connection_made(transport)
 
+    def data_received(self, data: bytes) -> None:
+        """Hand it to the reader."""
+        self.heard.set()
+        super().data_received(data)
+
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client; a message that is being handled is finished by the server."""
+        self.heard.set()
         if self._admitted:
             self._admitted = False
             self._host.leave(self)

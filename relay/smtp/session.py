@@ -200,7 +200,7 @@ class Session(Line):
 
     async def _tell(self, given: tuple[Reply, ...], id_: str) -> bool:
         """Whether the replies have reached the client's system: else the ledger has to know who was served."""
-        return await self._answer(given, id_) and await is_acknowledged(self._writer.transport)
+        return await self._answer(given, id_) and await is_acknowledged(self._writer.transport, self.heard)
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:
         """Write one reply a recipient (LMTP) or one for all; False where the client has disconnected."""

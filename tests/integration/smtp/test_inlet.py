@@ -31,6 +31,7 @@ from structlog.testing import capture_logs
 from relay.config import Endpoint
 from relay.model import Inbound, Reply, replies
 from relay.model.errors import ListenError
+from relay.smtp import acknowledged
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 from relay.smtp.listening import Reserved
@@ -584,6 +585,19 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
     await server.stop(1)
     assert {log["event"] for log in logs} == {Event.FAILED}
     assert "secret" not in str(logs)
+
+
+async def test_the_next_mail_waited_until_the_answer_to_the_last_one_was_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "PAUSE", 60.0)
+    async with inlet(LMTP) as running, Client(running.url) as client, asyncio.timeout(SOON):
+        await client.hello()
+        for _ in range(3):
+            assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
+        await client.say("NOOP")
+        await running.until(told=3)
+        assert running.told == [True] * 3
 
 
 async def test_an_answer_counts_when_nothing_of_it_is_left_in_our_buffer() -> None:
