@@ -5,7 +5,7 @@
 One relay with one worker, signing, in front of a next hop with a thread a connection (smtp-sink would not do: it reads
 one message to its end before it looks at another). A client sends 10 KB mails one after the other with a
 pause between; in every other round a second client sends 20 MB mails without a pause. Quiet and busy rounds
-alternate, so that what else runs on the machine meets both alike. The promise is a ratio of at most 4.
+alternate, so that what else runs on the machine meets both alike. The promise is a ratio under 3.
 """
 
 from __future__ import annotations

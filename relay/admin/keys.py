@@ -93,7 +93,7 @@ class Some:
 
     entries: Sequence[Entry]
     more: bool
-    """There are others."""
+    """Whether the store has more keys than are told here."""
 
 
 async def some(store: Store, text: str, most: int) -> Some:

@@ -58,12 +58,9 @@ def _with_contents(value: str, folder: pathlib.Path) -> str:
 
 def _content(file: pathlib.Path) -> str:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+        mode, octets = _read(file)
     except OSError as error:
         raise ValueError(f"names the file {file}, which cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as opened:
-        mode = os.fstat(descriptor).st_mode
-        octets = opened.read(MOST_OCTETS + 1) if stat.S_ISREG(mode) else b""
     if not stat.S_ISREG(mode):
         raise ValueError(f"names {file}, which is no file")
     if mode & (stat.S_IROTH | stat.S_IWOTH):
@@ -71,6 +68,16 @@ def _content(file: pathlib.Path) -> str:
     if len(octets) > MOST_OCTETS:
         raise ValueError(f"names the file {file}, which has more than {MOST_OCTETS} octets")
     return _line(octets, file)
+
+
+def _read(file: pathlib.Path) -> tuple[int, bytes]:
+    """Its mode, and its first octets where it is a regular file: a pipe is not waited for."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        return mode, os.read(descriptor, MOST_OCTETS + 1) if stat.S_ISREG(mode) else b""
+    finally:
+        os.close(descriptor)
 
 
 def _line(octets: bytes, file: pathlib.Path) -> str:

@@ -26,7 +26,7 @@ class SecretExchange:
         self._told = ""
 
     async def round(self) -> None:
-        """Take and give keys once."""
+        """Take the secret keys that others sent, and send ours, once."""
         if self._sharing is None:
             return
         try:

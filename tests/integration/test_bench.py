@@ -54,19 +54,19 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
 def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
-    """p99 of 10 KB mails while 20 MB mails are encrypted stays within four times its quiet value, with one worker.
+    """p99 of 10 KB mails while 20 MB mails are encrypted stays under three times its quiet value, with one worker.
 
     Where it does not it is measured again: a machine with other work stops them too, and not each time. Two clients,
     the relay, a process of its pool and the next hop share the processors; held up on the loop, it is twenty times.
     """
-    for _ in range(4):
+    for _ in range(5):
         told = measured(engine)
         assert told["large_mails"] > 5
         assert told["small_mails"] == 300
-        if told["ratio_p99"] <= 4:
+        if told["ratio_p99"] < 3:
             break
     else:
         pytest.fail("each time")

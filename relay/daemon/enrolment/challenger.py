@@ -43,7 +43,7 @@ class Challenger:
     own_domains: frozenset[str]
     budget: Budget
     publish: Publish | None = None
-    """None: there is no page."""
+    """Puts an object on the public web service; None: there is no page."""
     clock: Callable[[], float] = time.time
 
     async def take(self, key: bytes, about: str, way: str) -> Fate:

@@ -41,7 +41,7 @@ class Inviter:
     own_domains: frozenset[str]
     budget: Budget
     publish: Publish | None = None
-    """None: there is no page."""
+    """Puts an object on the public web service; None: there is no page."""
     clock: Callable[[], float] = time.time
 
     async def ask(self, recipient: Address) -> bool:
