@@ -97,12 +97,17 @@ class Line(SMTP):
         super().data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Forget the client; a message that is being handled is finished by the server."""
+        """Forget the client; a message that is being handled is finished by the server.
+
+        asyncio retrieves the error when the protocol is finalised. The garbage collector may finalise the future that
+        holds it first, and asyncio reports it then.
+        """
         self.heard.set()
         if self._admitted:
             self._admitted = False
             self._host.leave(self)
             super().connection_lost(error)
+            self._get_close_waiter(self._writer).exception()  # type: ignore[attr-defined]  # in the stubs
 
     def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read commands up to CRLF: text behind a bare LF would be a command (RFC 5321 section 2.3.8)."""

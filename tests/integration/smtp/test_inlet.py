@@ -35,6 +35,7 @@ from relay.smtp import acknowledged
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
 from relay.smtp.listening import Reserved
+from relay.smtp.session import Session
 from relay.telemetry.events import Event
 
 LMTP = "lmtp://127.0.0.1:0"
@@ -983,6 +984,25 @@ async def test_a_client_that_talks_no_tls_is_dropped_without_a_trace(identity: I
         await client.reader.read()
         await running.until_left()
     gc.collect()  # asyncio tells of exceptions nobody has asked for
+    assert told == []
+
+
+async def test_the_error_of_a_lost_connection_is_retrieved_before_the_garbage_collector_decides(
+    identity: Identity,
+) -> None:
+    """The collector may finalise the future that holds it before the protocol that would retrieve it."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    async with inlet(SMTP_URL, tls=identity.server()) as running, Client(running.url) as client:
+        await client.hello()
+        (line,) = [one for one in gc.get_objects() if isinstance(one, Session) and one.heard.is_set() and one.transport]
+        lost = line._get_close_waiter(None)  # type: ignore[attr-defined]  # in the stubs
+        assert (await client.say("STARTTLS")).startswith("220 ")
+        await client.write(b"MAIL FROM:<a@b>\r\n" * 10)
+        await client.reader.read()
+        await running.until_left()
+        assert lost.done()
+        lost.__del__()
     assert told == []
 
 
