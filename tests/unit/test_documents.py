@@ -156,7 +156,8 @@ def test_every_command_line_of_the_documents_can_be_typed(page: str, line: str) 
     KNOWN[path].make_context(path, words[name:])  # raises where an option or an argument is wrong
 
 
-OTHERS = ("scrape_configs:", "livenessProbe:", "healthcheck:")  # Prometheus', Kubernetes' and Docker's own
+# Prometheus', Kubernetes' and Docker's own, and values of the Helm chart
+OTHERS = ("scrape_configs:", "livenessProbe:", "healthcheck:", "networkPolicy:", "secrets:")
 
 
 def configurations() -> Iterator[tuple[str, str]]:
