@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from relay.mail import armor, mime, packets
-from relay.mail import signature as signatures
 from relay.mail.headers import Field
 from relay.mail.outer_headers import MIME_VERSION
 from relay.model.errors import NotSigned
@@ -49,22 +48,22 @@ def verify(message: bytes, entity: bytes, signature: bytes) -> None:
     """Raise `NotSigned` unless a reader finds these very octets in it, and this signature over them."""
     whole = mime.root(message)
     kind = mime.content_type(whole.head)
-    found = mime.parts(message, whole, kind.get("boundary")) if kind and kind.kind == "multipart/signed" else None
-    if found is None or not found.closed or len(found.parts) != 2:
+    mark = b"--%b" % kind.get("boundary") if kind and kind.kind == "multipart/signed" else b"--"
+    if mark == b"--" or message.count(mark, whole.start) != 3 or not message.endswith(b"\r\n%b--\r\n" % mark):
         raise NotSigned("not signed: there are not two parts")
-    first = message.index(b"\r\n", found.preamble.stop) + 2
-    if message[first : found.parts[0].end] != entity:
+    first = whole.start + len(mark) + len(b"\r\n")
+    second = first + len(entity)
+    if not (
+        message.startswith(b"%b\r\n" % mark, whole.start)
+        and message.startswith(entity, first)
+        and message.startswith(b"\r\n%b\r\n" % mark, second)
+    ):
         raise NotSigned("not signed: a reader would find other octets than those that were signed")
-    if [block.data for block in armor.dearmor(message[found.parts[1].start : found.parts[1].end])] != [signature]:
+    if [block.data for block in armor.dearmor(message[second:])] != [signature]:
         raise NotSigned("not signed: a reader would find another signature")
 
 
 def _micalg(signature: bytes) -> bytes:
-    return next(_named(signature), b"pgp-sha512")
-
-
-def _named(signature: bytes) -> Iterator[bytes]:
-    for packet in packets.walk(signature):
-        read = signatures.read(packets.body(signature, packet))
-        if read and read.hash in _HASHES:
-            yield _HASHES[read.hash]
+    """Versions 4 and 6 name the hash in the fourth octet (RFC 9580 section 5.2.3)."""
+    packet = next(packets.walk(signature))
+    return _HASHES.get(signature[packet.body_start + 3], b"pgp-sha512")

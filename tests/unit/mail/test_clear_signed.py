@@ -46,6 +46,10 @@ def test_any_entity_comes_out_to_the_octet(entity: bytes) -> None:
         (b"multipart/signed", b"multipart/mixed"),
         (b"\r\n--=_", b"\r\n-=_"),
         (b"BEGIN PGP SIGNATURE-----\r\n\r\nw", b"BEGIN PGP SIGNATURE-----\r\n\r\nx"),
+        (b"\r\nX-Other: y\r\n", b"\r\n\r\nX-Other: y\r\n"),
+        (b"\r\nX-Other: y\r\n", b"\r\nContent-Type: text/plain\r\n"),
+        (b"boundary=", b"boundary*="),
+        (b'"=_', b'"_='),
     ],
 )
 def test_what_was_changed_does_not_leave(old: bytes, new: bytes) -> None:
@@ -53,3 +57,22 @@ def test_what_was_changed_does_not_leave(old: bytes, new: bytes) -> None:
     assert old in message
     with pytest.raises(NotSigned):
         clear_signed.verify(message.replace(old, new), ENTITY, SIGNATURE)
+
+
+@pytest.mark.parametrize("line", ["", "\r\n", "--\r\n", "\r\nContent-Type: text/plain\r\n\r\nmore"])
+def test_a_boundary_inside_what_was_signed_does_not_leave(line: str) -> None:
+    """Chosen at random, it never stands there. If it did, a reader would find other parts."""
+    message = clear_signed.signed(HEAD.fields, ENTITY, SIGNATURE, received=b"")
+    boundary = message.partition(b'boundary="')[2].partition(b'"')[0]
+    entity = b"%b\r\n--%b%b" % (ENTITY, boundary, line.encode())
+    with pytest.raises(NotSigned):
+        clear_signed.verify(message.replace(ENTITY, entity), entity, SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("hash_", "name"), [(8, "sha256"), (9, "sha384"), (10, "sha512"), (11, "sha224"), (99, "sha512")]
+)
+def test_the_hash_of_the_signature_is_named(hash_: int, name: str) -> None:
+    signature = b"\xc2\x0a\x04\x00\x16%c" % hash_ + bytes(6)
+    message = clear_signed.signed(HEAD.fields, ENTITY, signature, received=b"")
+    assert b"micalg=pgp-%b;" % name.encode() in message
