@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from relay.model import Reply
 from relay.model.errors import StoreError
+from relay.pipeline import outcome
 from relay.pipeline.audit import AuditEntry
 from relay.pipeline.ledger import LedgerEntry
 from relay.pipeline.transaction import Transaction
@@ -47,11 +48,13 @@ class Attempt:
         transaction = self.transaction
         transaction.is_awaited = awaited
         await self.guarded(self._story(self))
+        outcomes = transaction.outcomes()
         if self.audit:
-            await self.guarded(self.audit.write(transaction.outcomes()))
+            await self.guarded(self.audit.write(outcomes))
         given = transaction.final_replies()
         codes = Counter(reply.code for reply in given)
         transaction.log.debug(Event.ANSWERED, codes=dict(codes), seconds=round(time.monotonic() - transaction.began, 4))
+        await self.guarded(outcome.tell(transaction, self.audit, outcomes))
         return given
 
     async def settle(self, *, delivered: bool) -> None:
@@ -108,6 +111,8 @@ class Attempt:
             self.transaction.log.error(Event.UNTRACED, rows=waiting)
 
     async def _forget_final(self, ledger: LedgerEntry) -> None:
+        if not ledger.has_rows:
+            return
         final = [at for at, reply in enumerate(self.transaction.final_replies()) if not reply.temporary]
         keys = [self._key(index) for index in final]
         await ledger.forget([*keys, *(_TOLD + key for key in keys)])

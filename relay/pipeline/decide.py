@@ -71,7 +71,7 @@ class Decider:
                 obstacle=await self._obstacle(transaction, facts, index, rule),
             )
             decisions[index] = decision
-            transaction.log.info(
+            transaction.log.debug(
                 Event.DECIDED,
                 action=verb(decision),
                 recipient=addresses[index].text,

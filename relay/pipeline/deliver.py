@@ -57,7 +57,7 @@ class Deliverer:
     def _answered(self, attempt: Attempt, index: int, reply: Reply) -> bool:
         transaction = attempt.transaction
         recipient = transaction.recipients[index].address.text
-        transaction.log.info(Event.NEXT_HOP_REPLIED, recipient=recipient, code=reply.code)
+        transaction.log.debug(Event.NEXT_HOP_REPLIED, recipient=recipient, code=reply.code)
         if reply.permanent and transaction.inbound.single_answer:
             return False
         transaction.answer((index,), replies.delivered(transaction.inbound.id) if reply.accepted else reply)

@@ -88,7 +88,7 @@ class BatchEncryptor:
                 self._answer(transaction, group, replies.failed(transaction.inbound.id))
             return [m for half in halves for m in await self._make(transaction, half, document, attempts)]
         if group.encrypted:
-            transaction.log.info(
+            transaction.log.debug(
                 Event.ENCRYPTED,
                 recipients=len(group.recipients),
                 signer=message.signer,

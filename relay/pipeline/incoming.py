@@ -97,7 +97,7 @@ class IncomingPipeline:
 
 async def _tell(transaction: Transaction, decisions: Mapping[int, Decision | Incoming]) -> None:
     for at, (index, decision) in enumerate(decisions.items()):
-        transaction.log.info(
+        transaction.log.debug(
             Event.DECIDED,
             direction=IN,
             action=decision.action if isinstance(decision, Incoming) else verb(decision),

@@ -97,6 +97,11 @@ class LedgerEntry:
         self.digest = digest
         self._recorded: set[str] = set()
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether anything is written down of it."""
+        return bool(self.known or self._recorded)
+
     def is_ours(self) -> bool:
         """Whether no other attempt can have begun: else nothing more is handed over."""
         return self._ledger.holds(self.digest)

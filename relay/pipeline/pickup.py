@@ -179,7 +179,7 @@ class Pickups:
             return replies.next_hop_down(inbound.id)
         letter = self.letters.announced(replace(pickup, state=PickupState.ACTIVE), datetime.now(UTC))
         (reply,) = await self.next_hop.send(transaction, _envelope(transaction, one.index), letter)
-        transaction.log.info(Event.NEXT_HOP_REPLIED, recipient=pickup.recipient.text, code=reply.code)
+        transaction.log.debug(Event.NEXT_HOP_REPLIED, recipient=pickup.recipient.text, code=reply.code)
         if reply.permanent:
             await self.service.remove(pickup)
             await self.register.put(replace(pickup, state=PickupState.WITHDRAWN))

@@ -35,7 +35,7 @@ class Receiver:
         transaction goes on too long.
         """
         inbound = transaction.inbound
-        transaction.log.info(
+        transaction.log.debug(
             Event.RECEIVED, size=len(inbound.content), recipients=len(transaction.recipients), protocol=inbound.protocol
         )
         found = await document.run(_examined, inbound, self.incoming)

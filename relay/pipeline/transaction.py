@@ -70,8 +70,10 @@ class Transaction:
 
     def final_replies(self) -> tuple[Reply, ...]:
         """What the client is told for each recipient; without a reply it is 451."""
-        failed = replies.failed(self.inbound.id)
-        each = tuple(self.replies.get(index, failed) for index in self.everyone)
+        given = self.replies
+        if len(given) < len(self.recipients):
+            given = {**dict.fromkeys(self.everyone, replies.failed(self.inbound.id)), **given}
+        each = tuple(given[index] for index in self.everyone)
         if self.inbound.single_answer and each:
             return (replies.combined(each, self.inbound.id),) * len(each)
         return each

@@ -61,6 +61,7 @@ class Event(StrEnum):
     PICKUP_OPENED = "pickup_opened"
     PICKUP_ANSWERED = "pickup_answered"
     ANSWERED = "answered"
+    HANDLED = "handled"
     UNANSWERED = "unanswered"
     # Keys
     SOURCE_ASKED = "source_asked"
@@ -97,6 +98,7 @@ Logger = structlog.stdlib.BoundLogger
 Seen = Callable[[str, Mapping[str, Any]], None]
 """Called with the level and the fields of each line (`event` is its name), before the log level filters it."""
 
+_LEVELS = ("debug", "info", "warning", "error")
 _JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for every line
 
 
@@ -108,11 +110,10 @@ class _StandardError:
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
+            sys.stderr.write(text)  # a line: it is written at its end
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
+        """Nothing is left to write."""
 
 
 def _let_go() -> None:
@@ -136,7 +137,6 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
     structlog.configure(
         processors=[
             *([lambda _logger, _method, line: {**always, **line}] if always else []),
-            *([_shown_to(seen, least)] if seen else []),
             _in_words,
             *([_without_places] if least > logging.DEBUG else []),
             structlog.processors.add_log_level,
@@ -145,7 +145,7 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
             renderer,
             *([journal.with_priority] if by_journal else []),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if seen else least),
+        wrapper_class=_bound(least, seen, always),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
@@ -154,15 +154,42 @@ def configure(*, level: str = "info", fmt: str = "console", seen: Seen | None = 
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # … and this one exception texts
 
 
+def _bound(least: int, seen: Seen | None, always: Mapping[str, object]) -> type[structlog.BoundLoggerBase]:
+    """A logger that shows each line to `seen` and renders those of this level and above."""
+
+    def method(level: str, number: int) -> Callable[..., None]:
+        def write(self: structlog.BoundLoggerBase, event: str, **fields: object) -> None:
+            if seen:
+                seen(level, {**always, **fields, "event": event})
+            if number >= least:
+                self._proxy_to_logger(level, event, **fields)
+
+        return write
+
+    return type(
+        "Bound",
+        (structlog.BoundLoggerBase,),
+        {name: method(name, logging.getLevelNamesMapping()[name.upper()]) for name in _LEVELS},
+    )
+
+
 def _in_words(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A word of ours is its text, where the console would show what Python calls it; all text is printable."""
     return {name: _in_word(value) for name, value in fields.items()}
 
 
 def _in_word(value: object) -> object:
-    if isinstance(value, StrEnum):
-        return value.value
-    return escaped(value) if isinstance(value, str) else value
+    match value:
+        case StrEnum():
+            return value.value
+        case str():
+            return escaped(value)
+        case list():
+            return [_in_word(each) for each in value]
+        case dict():
+            return {name: _in_word(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _without_places(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -178,19 +205,11 @@ def _on_one_line(_logger: object, _method: str, fields: MutableMapping[str, Any]
 
 
 def _joined(values: Sequence[object]) -> str:
-    return escaped("; ".join(map(str, values)))
+    return escaped("; ".join(map(_plain, values)))
 
 
-def _shown_to(seen: Seen, least: int) -> structlog.types.Processor:
-    levels = logging.getLevelNamesMapping()
-
-    def show(_: object, level: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        seen(level, fields)
-        if levels[level.upper()] < least:
-            raise structlog.DropEvent
-        return fields
-
-    return show
+def _plain(value: object) -> str:
+    return " ".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
 
 
 def log() -> Logger:

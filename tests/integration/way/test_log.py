@@ -14,7 +14,7 @@ from lab.relay import Relay
 from relay.telemetry.events import Event
 
 HEAD = f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: What the scan has shown\r\n"
-STEPS = {"received", "decided", "encrypted", "next_hop_replied", "notice_sent"}
+STEPS = {"received", "decided", "encrypted", "next_hop_replied", "notice_sent", "handled"}
 ACTIONS = {"encrypt", "pass", "clear", "refuse", "hold", "defer"}
 FIELDS = {
     *(
@@ -44,6 +44,7 @@ FIELDS = {
         "source",
         "result",
         "codes",
+        "outcomes",
     ),
 }
 
@@ -80,3 +81,6 @@ def test_every_step_is_a_word_of_the_vocabulary_with_both_ids(bench: Bench) -> N
     assert {event["queue_id"] for event in mails} == {QUEUE_ID}
     assert len({event["id"] for event in mails}) == 3
     assert {name for event in mails for name in event} <= FIELDS
+    outcomes = [outcome for event in mails if event["event"] == "handled" for outcome in event["outcomes"]]
+    assert {outcome["action"] for outcome in outcomes} == ACTIONS
+    assert {name for outcome in outcomes for name in outcome} <= FIELDS | {"reply"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -59,10 +59,27 @@ def test_what_a_terminal_or_a_reader_would_obey_is_escaped(
 ) -> None:
     events.configure(level="info", fmt=fmt)
     events.log().info(events.Event.DENIED, peer=f"a{char}b", helo="h\N{LATIN SMALL LETTER E WITH ACUTE}")
+    events.log().info(events.Event.HANDLED, outcomes=[{"reason": f"a{char}b"}])
     said = capsys.readouterr().err
     assert char not in said
-    assert len(said.splitlines()) == 1
-    assert f"{ord(char):04x}" in said
+    assert len(said.splitlines()) == 2
+    assert all(f"{ord(char):04x}" in line for line in said.splitlines())
+
+
+def test_an_observer_sees_what_the_level_leaves_out_with_the_fields_of_every_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: list[tuple[str, Mapping[str, object]]] = []
+    events.configure(level="info", seen=lambda level, fields: seen.append((level, fields)), worker=3)
+    events.log().debug(events.Event.RECEIVED, size=5)
+    events.log().bind(shadow=True).warning(events.Event.CROWDED)
+    assert seen == [
+        ("debug", {"worker": 3, "event": "received", "size": 5}),
+        ("warning", {"worker": 3, "event": "crowded"}),
+    ]
+    assert "received" not in (said := capsys.readouterr().err)
+    assert "worker=3" in said
+    assert "shadow=True" in said
 
 
 @pytest.mark.parametrize("fmt", ["console", "json"])
