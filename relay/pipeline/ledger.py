@@ -43,10 +43,12 @@ class BufferedLedger:
 
         Raises `StoreError`: then nobody may be served now; `TimeoutError` where another attempt goes on too long.
         """
-        await self._locks.acquire(digest)
+        served = await self._locks.acquire(digest)
         try:
-            await self.write_rest()
-            return LedgerEntry(self, digest, await self._ledger.served(digest))
+            if served is None or self._unwritten:
+                await self.write_rest()
+                served = await self._ledger.served(digest)
+            return LedgerEntry(self, digest, served)
         except BaseException:
             self.close(digest)
             raise

@@ -131,8 +131,8 @@ class OpenedMail(Protocol):
 class Elsewhere(Protocol):
     """Keeps attempts at one transaction apart over several machines; a place is a number of 62 bits."""
 
-    async def try_take(self, place: int) -> bool:
-        """Take the place; False where another process has it. Raises `StoreError`."""
+    async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
+        """Take the place: who is served, as `Ledger.served`; None where another process has it. Raises `StoreError`."""
 
     def give_back(self, place: int) -> None:
         """Others may take it."""

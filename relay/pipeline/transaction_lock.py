@@ -47,8 +47,11 @@ class TransactionLocks:
         """The file is made where there is none."""
         return cls(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), elsewhere)
 
-    async def acquire(self, digest: bytes) -> None:
-        """Return when no other attempt is under way; then `release` has to follow."""
+    async def acquire(self, digest: bytes) -> frozenset[str] | None:
+        """Return when no other attempt is under way; then `release` has to follow.
+
+        Returns who is served, where `Elsewhere` was asked: it knows at the same time; else None.
+        """
         place = _place(digest)
         async with asyncio.timeout(PATIENCE):
             while other := self._underway.get(place):
@@ -62,7 +65,7 @@ class TransactionLocks:
                 mine.set()
                 raise
         try:
-            await self._take_elsewhere(place)
+            return await self._take_elsewhere(place, digest)
         except BaseException:
             self._free(place)
             raise
@@ -82,11 +85,13 @@ class TransactionLocks:
         """Give up all of them."""
         os.close(self._lock)
 
-    async def _take_elsewhere(self, place: int) -> None:
-        if self._elsewhere:
-            async with asyncio.timeout(PATIENCE_ELSEWHERE):
-                while not await self._elsewhere.try_take(place):  # noqa: ASYNC110  as above
-                    await asyncio.sleep(LOOK_AGAIN)
+    async def _take_elsewhere(self, place: int, digest: bytes) -> frozenset[str] | None:
+        if self._elsewhere is None:
+            return None
+        async with asyncio.timeout(PATIENCE_ELSEWHERE):
+            while (served := await self._elsewhere.try_take(place, digest)) is None:  # noqa: ASYNC110  as above
+                await asyncio.sleep(LOOK_AGAIN)
+            return served
 
     def _free(self, place: int) -> None:
         self._set(place, fcntl.F_UNLCK)

@@ -171,7 +171,7 @@ class Store(Closing):
             return None
         from relay.store.turns import Turns  # noqa: PLC0415  loads the driver, which SQLite does not need
 
-        found = Turns(self.database.sessions)
+        found = Turns(self.database.sessions, self.ledger.oldest)
         await found.open(lambda: self.database.write_beside(_backend))
         return found
 

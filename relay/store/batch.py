@@ -16,7 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from relay.store import one_statement
 from relay.store.database import Database
+from relay.store.one_statement import Part
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,13 +87,16 @@ class Batch(Generic[T, R]):
                 waiting.done.set_result(outcome[index])
 
 
-Write = Callable[[Connection, Sequence[Any]], None]
+Write = Callable[[Connection, Sequence[T]], None]
+PartOf = Callable[[Sequence[T]], Part | None]
+"""The same as a part of one statement of PostgreSQL; None: not with these."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    write: Write
+    write: Write[Any]
     items: Sequence[Any]
+    part: PartOf[Any] | None
 
 
 class WriteBatch:
@@ -104,23 +109,41 @@ class WriteBatch:
     def __init__(self, database: Database) -> None:
         self._batch: Batch[_Rows, None] = Batch(partial(_commit, database), lambda rows: len(rows.items))
 
-    async def add(self, write: Write, items: Sequence[Any]) -> None:
+    async def add(self, write: Write[T], items: Sequence[T], part: PartOf[T] | None = None) -> None:
         """Return when the items are committed. `write` is called once for all items that came together.
 
-        Raises `StoreError` when they are not.
+        Or `part`, which says the same, where the database is PostgreSQL and all that came together have one.
+
+        Raises `StoreError` when they are not committed.
         """
         if items:
-            await self._batch.do(_Rows(write, items))
+            await self._batch.do(_Rows(write, items, part))
 
 
 async def _commit(database: Database, taken: Sequence[_Rows]) -> list[None]:
-    together: defaultdict[Write, list[Any]] = defaultdict(list)
+    together: defaultdict[Write[Any], list[Any]] = defaultdict(list)
     for rows in taken:
         together[rows.write].extend(rows.items)
-    await database.write_beside(lambda connection: _write_all(connection, together))
+    parts = _parts(together, {rows.write: rows.part for rows in taken}) if database.is_shared else None
+    if parts is None or not await database.write_at_once(partial(one_statement.run, parts=parts)):
+        await database.write_beside(lambda connection: _write_all(connection, together))
     return [None] * len(taken)
 
 
-def _write_all(connection: Connection, together: Mapping[Write, Sequence[Any]]) -> None:
+def _parts(
+    together: Mapping[Write[Any], Sequence[Any]], by_write: Mapping[Write[Any], PartOf[Any] | None]
+) -> list[Part] | None:
+    """One for each kind; None where one of them has none."""
+    parts: list[Part] = []
+    for write, items in together.items():
+        part_of = by_write[write]
+        part = part_of(items) if part_of else None
+        if part is None:
+            return None
+        parts.append(part)
+    return parts
+
+
+def _write_all(connection: Connection, together: Mapping[Write[Any], Sequence[Any]]) -> None:
     for write, items in together.items():
         write(connection, items)

@@ -18,6 +18,12 @@ class ConnectionPool(Protocol):
     async def run(self, work: Callable[[Connection], T], lock: str = "") -> T:
         """Run the work in a connection; it is not cancelled. `lock`: no other work under this word meanwhile."""
 
+    async def run_alone(self, statement: Callable[[Connection], object]) -> bool:
+        """Run work that is one statement, committed when this returns.
+
+        False: the database did not take it as it was, by a constraint of its tables.
+        """
+
     async def close(self) -> None:
         """Release connections and threads."""
 

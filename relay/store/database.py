@@ -128,6 +128,13 @@ class Database:
         """The same, while others write."""
         return await self._bounded(self._run(self._writer, work))
 
+    async def write_at_once(self, statement: Callable[[Connection], object]) -> bool:
+        """The same with work that is one statement: no transaction around it, whose begin and end a server is told.
+
+        False where a constraint of the tables refuses it: nothing is written.
+        """
+        return await self._bounded(self._run_alone(statement))
+
     async def close(self) -> None:
         """Let what runs finish, then release every connection and thread."""
         self._closed = True
@@ -142,6 +149,10 @@ class Database:
     async def _run(self, pool: ConnectionPool, work: Callable[[Connection], T], lock: str = "") -> T:
         with translated():
             return await pool.run(work, lock)
+
+    async def _run_alone(self, statement: Callable[[Connection], object]) -> bool:
+        with translated():
+            return await self._writer.run_alone(statement)
 
     async def _bounded(self, coroutine: Coroutine[Any, Any, T]) -> T:
         task = self._begun(coroutine)

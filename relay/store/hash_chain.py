@@ -130,10 +130,9 @@ def append(connection: Connection, records: Sequence[Record], name: str | None =
     link = _taken_head(connection, name)
     rows = []
     for record in records:
-        keys = (address_key(record.sender), address_key(record.recipient))
-        content = [link.number + 1, *_VALUES(record), *keys, *_LATER_VALUES(record)]
-        link = Link(link.number + 1, linked(link.hash, content))
-        rows.append(dict(zip(CONTENT, content, strict=True)) | {"hash": link.hash, "chain": name})
+        numbered = [link.number + 1, *content(record)]
+        link = Link(link.number + 1, linked(link.hash, numbered))
+        rows.append(dict(zip(CONTENT, numbered, strict=True)) | {"hash": link.hash, "chain": name})
     connection.execute(_APPEND, rows)
     note(connection, name, HEAD, link)
 
@@ -148,10 +147,24 @@ def _taken_head(connection: Connection, name: str) -> Link:
     return Link(found.number, bytes(found.hash))
 
 
+def content(record: Record) -> list[Any]:
+    """What a hash covers of a record: `CONTENT` without the row's number."""
+    keys = (address_key(record.sender), address_key(record.recipient))
+    return [*_VALUES(record), *keys, *_LATER_VALUES(record)]
+
+
 def linked(previous: bytes, content: Sequence[Any]) -> bytes:
     """The hash of a row after the one with hash `previous`."""
-    canonical = json.dumps(content[: _covered(content)], separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(previous + canonical.encode("ascii")).digest()
+    return hashlib.sha256(previous + _canonical(content).encode("ascii")).digest()
+
+
+def behind_number(content: Sequence[Any]) -> str:
+    """What follows the number and its comma in the text that a hash covers; content without the number."""
+    return _canonical(content)[1:]
+
+
+def _canonical(content: Sequence[Any]) -> str:
+    return json.dumps(content[: _covered(content)], separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def _covered(content: Sequence[Any]) -> int:

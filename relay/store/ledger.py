@@ -17,7 +17,9 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from relay.store.batch import Batch, WriteBatch
 from relay.store.database import Database
+from relay.store.one_statement import Part
 from relay.store.schema import ledger
+from relay.store.schema_types import as_octets
 from relay.store.statements import put
 
 KEPT_SECONDS = 5 * 24 * 3600.0
@@ -29,6 +31,17 @@ _SERVED = select(ledger.c.digest, ledger.c.recipient).where(
 _ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
 _PUT = put(ledger)
 _OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
+_CHANGE = """recorded AS (
+    INSERT INTO ledger (digest, recipient, recorded)
+    SELECT digest, recipient, CAST(:recorded AS double precision)
+    FROM unnest(CAST(:served AS bytea[]), CAST(:served_recipients AS bytea[])) AS served (digest, recipient)
+    ON CONFLICT (digest, recipient) DO UPDATE SET recorded = excluded.recorded),
+forgotten AS (
+    DELETE FROM ledger
+    USING unnest(CAST(:over AS bytea[]), CAST(:over_recipients AS bytea[])) AS gone (digest, recipient)
+    WHERE ledger.digest = gone.digest AND ledger.recipient = gone.recipient)"""
+
+_Row = tuple[bytes, str]
 
 
 class _Line(NamedTuple):
@@ -51,34 +64,64 @@ class StoredLedger:
         self._batch = batch
         self._asked: Batch[bytes, frozenset[str]] = Batch(self._served)
 
+    def oldest(self) -> float:
+        """Rows count that were recorded after this time, in seconds since the epoch."""
+        return self._clock() - self._kept
+
     async def served(self, transaction: bytes) -> frozenset[str]:
         """The recipients already served; concurrent callers share one query."""
         return await self._asked.do(transaction)
 
     async def record(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """Write down that these are served; on disk when it returns."""
-        await self._batch.add(self._write, [_Line(transaction, recipient, served=True) for recipient in recipients])
+        await self._add([_Line(transaction, recipient, served=True) for recipient in recipients])
 
     async def forget(self, transaction: bytes, recipients: Sequence[str]) -> None:
         """They have had their final answer."""
-        await self._batch.add(self._write, [_Line(transaction, recipient, served=False) for recipient in recipients])
+        await self._add([_Line(transaction, recipient, served=False) for recipient in recipients])
 
     async def _served(self, transactions: Sequence[bytes]) -> list[frozenset[str]]:
-        values = {"transactions": transactions, "after": self._clock() - self._kept}
+        values = {"transactions": transactions, "after": self.oldest()}
         found: defaultdict[bytes, set[str]] = defaultdict(set)
         for digest, recipient in await self._database.read(lambda c: c.execute(_SERVED, values).all()):
             found[bytes(digest)].add(recipient)
         return [frozenset(found[transaction]) for transaction in transactions]
 
+    async def _add(self, lines: Sequence[_Line]) -> None:
+        await self._batch.add(self._write, lines, self._part)
+
     def _write(self, connection: Connection, lines: Sequence[_Line]) -> None:
-        last = {(line.transaction, line.recipient): line.served for line in lines}
-        over = [{"transaction": d, "named": r} for (d, r), is_served in last.items() if not is_served]
+        served, over = _sorted(lines)
         now = self._clock()
-        served = [{"digest": d, "recipient": r, "recorded": now} for (d, r), is_served in last.items() if is_served]
         if over:
-            connection.execute(_ONE, over)
+            connection.execute(_ONE, [{"transaction": digest, "named": recipient} for digest, recipient in over])
         if served:
-            connection.execute(_PUT, served)
-        if now - self._pruned >= PRUNED_EVERY:
-            connection.execute(_OLD, {"before": now - self._kept})
+            connection.execute(_PUT, [{"digest": d, "recipient": r, "recorded": now} for d, r in served])
+        if self._prunes(now):
+            connection.execute(_OLD, {"before": self.oldest()})
             self._pruned = now
+
+    def _part(self, lines: Sequence[_Line]) -> Part | None:
+        now = self._clock()
+        if self._prunes(now):
+            return None
+        served, over = _sorted(lines)
+        values = {"served": _digests(served), "served_recipients": _recipients(served), "recorded": now}
+        return Part(_CHANGE, values | {"over": _digests(over), "over_recipients": _recipients(over)})
+
+    def _prunes(self, now: float) -> bool:
+        return now - self._pruned >= PRUNED_EVERY
+
+
+def _sorted(lines: Sequence[_Line]) -> tuple[list[_Row], list[_Row]]:
+    """The rows to write, and those to delete; of several lines for one row the last counts."""
+    last = {(line.transaction, line.recipient): line.served for line in lines}
+    return [row for row, is_served in last.items() if is_served], [row for row, kept in last.items() if not kept]
+
+
+def _digests(rows: Sequence[_Row]) -> list[bytes]:
+    return [digest for digest, _ in rows]
+
+
+def _recipients(rows: Sequence[_Row]) -> list[bytes]:
+    return [as_octets(recipient) for _, recipient in rows]

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from relay.model.errors import StoreError
@@ -35,6 +36,7 @@ class _PostgresqlPool:
 
     def __init__(self, engine: AsyncEngine, *, transactions: bool) -> None:
         self._engine = engine
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._transactions = transactions
 
     async def run(self, work: Callable[[Connection], T], lock: str = "") -> T:
@@ -55,6 +57,22 @@ class _PostgresqlPool:
             done = await connection.run_sync(work)
             await _commit(connection)
             return done
+
+    async def run_alone(self, statement: Callable[[Connection], object]) -> bool:
+        try:
+            return await self._alone_once(statement)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != sqlstate.READ_ONLY:
+                raise  # perhaps it was committed
+        return await self._alone_once(statement)
+
+    async def _alone_once(self, statement: Callable[[Connection], object]) -> bool:
+        async with self._alone.connect() as connection:
+            try:
+                await connection.run_sync(statement)
+            except IntegrityError:
+                return False
+            return True
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -81,6 +99,7 @@ def open_pools(sessions: Sessions, readers: int, node: str) -> tuple[ConnectionP
     writer = create_async_engine(url, pool_size=WRITERS, **shared)
     for engine in (reader, writer):
         event.listen(engine.sync_engine, "handle_error", _throw_away_read_only)
+        event.listen(engine.sync_engine, "checkout", _replace_ended)
     return _PostgresqlPool(reader, transactions=False), _PostgresqlPool(writer, transactions=True)
 
 
@@ -88,3 +107,9 @@ def _throw_away_read_only(context: ExceptionContext) -> None:
     if getattr(context.original_exception, "sqlstate", None) == sqlstate.READ_ONLY:
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = True
+
+
+def _replace_ended(connection: DBAPIConnection, *_: object) -> None:
+    """Before it is used: a statement that ends with its session may have been committed, and is never tried again."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

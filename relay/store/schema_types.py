@@ -20,12 +20,22 @@ class Octets(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
         """Text to octets."""
         del dialect
-        return None if value is None else value.encode("utf-8", "surrogatepass")
+        return None if value is None else as_octets(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         """Octets to text."""
         del dialect
-        return None if value is None else bytes(value).decode("utf-8", "surrogatepass")
+        return None if value is None else as_text(value)
+
+
+def as_octets(text: str) -> bytes:
+    """Text as `Octets` stores it."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def as_text(octets: bytes) -> str:
+    """Text as `Octets` reads it."""
+    return bytes(octets).decode("utf-8", "surrogatepass")
 
 
 tables = MetaData()

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError
 
 from relay.model.errors import StoreError
 from relay.store.connection import READERS, ConnectionPool, pool_options, reader_options
@@ -59,6 +60,13 @@ class _SqlitePool:
     async def run(self, work: Callable[[Connection], T], lock: str = "") -> T:
         del lock  # SQLite has one writer
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    async def run_alone(self, statement: Callable[[Connection], object]) -> bool:
+        try:
+            await self.run(statement)
+        except IntegrityError:
+            return False
+        return True
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         self._file.check()

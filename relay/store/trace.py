@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from relay.model import Record
-from relay.store import hash_chain, trace_figures, trace_rows, verification
+from relay.store import chain_statement, hash_chain, trace_figures, trace_rows, verification
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.hash_chain import Link, Logged
@@ -40,10 +40,11 @@ class Trace:
         self._batch = batch
         self._chain = chain
         self._append = partial(hash_chain.append, name=chain)  # one, for all that it is given shares a commit
+        self._part = partial(chain_statement.append, name=chain)
 
     async def write(self, records: Sequence[Record]) -> None:
         """Append; on disk when it returns."""
-        await self._batch.add(self._append, records)
+        await self._batch.add(self._append, records, self._part)
 
     async def head(self) -> Link:
         """The newest row's number and hash, of this node's chain."""

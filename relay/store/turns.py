@@ -4,6 +4,9 @@ The server frees the locks of a process that dies, and of one that has said noth
 still, or its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have
 ended the session yet. A session does not survive a failover: what was in hand then is in nobody's hand.
 
+Who takes a transaction is told at once whom the ledger has as served. The server may be far away: places that are
+taken and given back at the same time, and the ledger of those that are taken, share one round trip.
+
 Raises `StoreError`.
 """
 
@@ -11,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -21,6 +26,7 @@ import asyncpg
 from relay.model.errors import StoreError
 from relay.store import sqlstate
 from relay.store.batch import Batch
+from relay.store.schema_types import as_text
 from relay.store.session import Connection, Sessions, said
 
 SILENT_SECONDS = 8.0
@@ -31,9 +37,12 @@ MARGIN = 1.0
 ANSWER_SECONDS = 2.5
 """A session that is silent for so long is given up."""
 
-_TAKE = """SELECT place, pg_try_advisory_lock(place), current_setting('transaction_read_only') = 'on'
-    FROM unnest($1::bigint[]) AS place"""
-_FREE = "SELECT pg_advisory_unlock(place) FROM unnest($1::bigint[]) AS place"
+_ROUND = """SELECT place, pg_try_advisory_lock(place) AS taken,
+        current_setting('transaction_read_only') = 'on' AS read_only, NULL::bytea AS digest, NULL::bytea AS recipient
+    FROM unnest($1::bigint[]) AS place
+    UNION ALL SELECT NULL, pg_advisory_unlock(place), NULL, NULL, NULL FROM unnest($2::bigint[]) AS place
+    UNION ALL SELECT NULL, NULL, NULL, digest, recipient FROM ledger
+    WHERE digest = ANY($3::bytea[]) AND recorded > $4"""
 _WHO = "SELECT pg_backend_pid()"
 
 
@@ -51,15 +60,28 @@ class _Session:
         return _now() < self.safe_until and not self.connection.is_closed()
 
 
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    place: int
+    transaction: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    place: int
+    session: _Session
+
+
 class Turns:
     """`try_take` a place, and `give_back`; `close` at the end."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, oldest: Callable[[], float]) -> None:
+        """`oldest`: rows of the ledger count that were recorded after this time."""
         self._sessions = sessions
+        self._oldest = oldest
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
-        self._asked: Batch[int, bool] = Batch(self._take)
-        self._returned: Batch[tuple[_Session, int], None] = Batch(self._free)
+        self._rounds: Batch[_Taking | _Returned, frozenset[str] | None] = Batch(self._round)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, transaction_pid: Callable[[], Awaitable[int]]) -> None:
@@ -73,9 +95,9 @@ class Turns:
             await self.close()
             raise StoreError(sqlstate.TRANSACTION_POOLING)
 
-    async def try_take(self, place: int) -> bool:
-        """Take the place, a number of 63 bits; False where another process has it."""
-        asked = asyncio.ensure_future(self._asked.do(place))
+    async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
+        """Take the place, a number of 63 bits: who is served of the transaction; None where another process has it."""
+        asked = asyncio.ensure_future(self._rounds.do(_Taking(place, transaction)))
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
@@ -87,7 +109,7 @@ class Turns:
         session = self._session
         if session is not None and place in session.taken:
             session.taken.discard(place)
-            self._begin(self._returned.do((session, place)))
+            self._begin(self._rounds.do(_Returned(place, session)))
 
     def holds(self, place: int) -> bool:
         """Whether nobody else can have it now."""
@@ -104,22 +126,28 @@ class Turns:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await session.connection.close(timeout=1)
 
-    async def _take(self, places: Sequence[int]) -> list[bool]:
+    async def _round(self, asked: Sequence[_Taking | _Returned]) -> list[frozenset[str] | None]:
+        taking = [each for each in asked if isinstance(each, _Taking)]
+        here = [each.place for each in asked if isinstance(each, _Returned) and each.session is self._session]
+        if not taking and not here:  # with their session the locks are gone
+            return [None] * len(asked)
         session = await self._ready()
-        rows = await self._say(session, _TAKE, list(places))
-        if any(read_only for _, _, read_only in rows):  # found out before a mail is handed over, and not after it
+        # A statement sees what was committed before it began. So the ledger is read by a second one, sent with the
+        # first: who had a place before has written there until then.
+        steps = [
+            ([each.place for each in taking], here, [], 0.0),
+            ([], [], [each.transaction for each in taking], self._oldest()),
+        ]
+        rows = await self._say(session, partial(session.connection.fetchmany, _ROUND, steps))
+        if any(row["read_only"] for row in rows):  # found out before a mail is handed over, and not after it
             self._lose(session)
             raise StoreError(sqlstate.IS_READ_ONLY)
-        taken = {place for place, is_taken, _ in rows if is_taken}
+        taken = {row["place"] for row in rows if row["place"] is not None and row["taken"]}
         session.taken |= taken
-        return [place in taken for place in places]
-
-    async def _free(self, returned: Sequence[tuple[_Session, int]]) -> list[None]:
-        here = [place for session, place in returned if session is self._session]
-        if here and self._session is not None:
-            with suppress(StoreError):  # with the session the locks are gone
-                await self._say(self._session, _FREE, here)
-        return [None] * len(returned)
+        served = _served(rows)
+        return [
+            served[each.transaction] if isinstance(each, _Taking) and each.place in taken else None for each in asked
+        ]
 
     async def _ready(self) -> _Session:
         async with self._opening:
@@ -133,25 +161,25 @@ class Turns:
         idle = {"idle_session_timeout": f"{SILENT_SECONDS * 1000:.0f}"}
         connection = await self._sessions.connect(more=idle)
         session = _Session(connection, 0, begun + SILENT_SECONDS - MARGIN)
-        session.pid = (await self._say(session, _WHO))[0][0]
+        session.pid = (await self._say(session, partial(connection.fetch, _WHO)))[0][0]
         return session
 
     async def _beat(self, session: _Session) -> None:
         while not session.connection.is_closed():
             await asyncio.sleep(BEAT)
             try:
-                ((pid,),) = await self._say(session, _WHO)
+                ((pid,),) = await self._say(session, partial(session.connection.fetch, _WHO))
             except StoreError:
                 return
             if pid != session.pid:
                 self._lose(session)
 
-    async def _say(self, session: _Session, statement: str, *values: object) -> Sequence[Any]:
+    async def _say(self, session: _Session, statement: Callable[[], Awaitable[Sequence[Any]]]) -> Sequence[Any]:
         async with session.turn:
             begun = _now()
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    rows: Sequence[Any] = await session.connection.fetch(statement, *values)
+                    rows = await statement()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 self._lose(session)
                 raise StoreError(said(error)) from None
@@ -167,8 +195,8 @@ class Turns:
         if self._session is session:
             self._session = None
 
-    def _give_up(self, asked: asyncio.Future[bool], place: int) -> None:
-        if not asked.cancelled() and asked.exception() is None and asked.result():
+    def _give_up(self, asked: asyncio.Future[frozenset[str] | None], place: int) -> None:
+        if not asked.cancelled() and asked.exception() is None and asked.result() is not None:
             self.give_back(place)
 
     def _begin(self, work: Any) -> None:  # noqa: ANN401  a coroutine of any result
@@ -180,6 +208,14 @@ class Turns:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved: `_say` has dealt with it
+
+
+def _served(rows: Sequence[Any]) -> defaultdict[bytes, frozenset[str]]:
+    found: defaultdict[bytes, frozenset[str]] = defaultdict(frozenset)
+    for row in rows:
+        if row["digest"] is not None:
+            found[row["digest"]] |= {as_text(row["recipient"])}
+    return found
 
 
 def _now() -> float:

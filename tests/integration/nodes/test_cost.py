@@ -14,10 +14,10 @@ from lab.nexthop import ScriptedHop
 from lab.postgresql import PostgreSQL
 
 MAILS = 60
-MOST_QUERIES = 15
+MOST_QUERIES = 8
 SESSIONS = 50
 EACH = 6
-MOST_TRIPS = 25
+MOST_TRIPS = 12
 """A mail waits for its own statements, one after the other, and for those of the commit that it shares."""
 DELAY = 0.005
 """Seconds, each way."""
@@ -26,7 +26,7 @@ _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS millisecond
     AND query NOT LIKE '%pg_stat_statements%'"""
 
 
-async def test_a_mail_asks_the_database_no_more_than_fifteen_times(
+async def test_a_mail_asks_the_database_no_more_than_eight_times(
     database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     asking = await asyncpg.connect(database)
