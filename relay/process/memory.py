@@ -13,8 +13,8 @@ import gc
 from contextlib import suppress
 
 LARGE = 384 * 1024
-"""Above what asyncio reads at once (256 KiB), which would cost a system call each; below the slices of a large message
-(`relay.smtp.data`), of which fifty at once left the heap full of holes."""
+"""Above what asyncio reads at once (256 KiB), which would cost a system call each; below the pieces that a process of
+the pool copies of a large message: many at once left the heap full of holes."""
 KEPT = 8 << 20
 """Of small blocks, at the heap's end."""
 

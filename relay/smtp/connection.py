@@ -28,6 +28,7 @@ from aiosmtplib.response import SMTPResponse
 
 from relay.model.endpoint import Endpoint
 from relay.model.errors import NextHopError, Unwilling
+from relay.process.small_first import give_way
 
 Said = SMTPResponse
 """A reply of the next hop: `code` and `message`, its lines joined by LF."""
@@ -116,10 +117,12 @@ class Connection(SMTPProtocol):
         self._awaited += len(lines)
         await self._write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"), timeout)
 
-    async def send_message(self, slices: Iterable[bytes], answers: int, timeout: float) -> bool:
+    async def send_message(self, slices: Iterable[bytes | memoryview], answers: int, timeout: float) -> bool:
         """Write a message that gets `answers` replies; False where a reply came before its end."""
         self._awaited += answers
-        for piece in slices:
+        for at, piece in enumerate(slices):
+            if at:  # a next hop that reads as fast as we write would block the event loop
+                await give_way()
             if self._replies:
                 return False
             try:
@@ -128,12 +131,11 @@ class Connection(SMTPProtocol):
                 if self._replies:
                     return False
                 raise
-            await asyncio.sleep(0)  # a next hop that reads as fast as we write would block the event loop
         return True
 
-    async def _write(self, data: bytes, timeout: float) -> None:
+    async def _write(self, data: bytes | memoryview, timeout: float) -> None:
         try:
-            self.write(data)
+            self.write(data)  # type: ignore[arg-type]  # it passes it to asyncio, which takes any buffer
             if self._ended:
                 raise Broken("the connection ended before the command")
             if self._paused:

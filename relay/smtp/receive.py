@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 from relay.model import Reply, replies
 from relay.process.budget import Lease
+from relay.process.small_first import MailInHand
 from relay.smtp.bounds import Bounds
 from relay.smtp.data import Body
 
 
 async def receive(
-    reader: asyncio.StreamReader, lease: Lease, bounds: Bounds, patience: Callable[[float], None]
+    reader: asyncio.StreamReader, lease: Lease, bounds: Bounds, patience: Callable[[float], None], mail: MailInHand
 ) -> bytes | Reply:
     """The content, or the reply that says why there is none. `patience` restarts the connection's timer, in seconds."""
     clock = asyncio.get_running_loop().time
@@ -26,10 +27,12 @@ async def receive(
     room, rest = True, None
     while rest is None:
         patience(max(0.001, min(bounds.idle, ends - clock())))
+        await mail.give_way()
         piece = await reader.read(sys.maxsize)
         if not piece:
             raise ConnectionResetError("the client left during DATA")
         rest = body.feed(piece)
+        mail.is_of(len(body))
         room = room and lease.cover(len(body))
         if not room:
             body.discard()

@@ -22,6 +22,7 @@ from aiosmtpd.smtp import syntax
 
 from relay.model import Envelope, Inbound, Reply, replies
 from relay.process.budget import Lease
+from relay.process.small_first import MailInHand
 from relay.smtp.acknowledged import is_acknowledged
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
 from relay.smtp.message_ids import new_id
@@ -176,10 +177,15 @@ class Session(Line):
         return envelope
 
     async def _transact(self, envelope: Envelope, lease: Lease) -> None:
+        with MailInHand() as mail:
+            mail.is_of(self._transaction.size)
+            await self._take(envelope, lease, mail)
+
+    async def _take(self, envelope: Envelope, lease: Lease, mail: MailInHand) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(lease.release)
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            received = await receive(self._reader, lease, self._host.bounds, self._reset_timeout)
+            received = await receive(self._reader, lease, self._host.bounds, self._reset_timeout, mail)
             if isinstance(received, bytes):
                 stack.pop_all()  # the server gives it back
         if isinstance(received, Reply):

@@ -73,7 +73,7 @@ def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
 
 
 def measured(engine: str) -> dict[str, float]:
-    words = [engine, "--rounds", "2", "--mails", "150", "--json"]
+    words = [engine, "--rounds", "2", "--mails", "150", "--large", "1", "--json"]
     done = subprocess.run(
         [sys.executable, ROOT / "bench/large_beside_small.py", *words],
         capture_output=True,

@@ -31,6 +31,7 @@ from structlog.testing import capture_logs
 from relay.config import Endpoint
 from relay.model import Inbound, Reply, replies
 from relay.model.errors import ListenError
+from relay.process import small_first
 from relay.smtp import acknowledged
 from relay.smtp.bounds import Bounds
 from relay.smtp.inlet import Inlet
@@ -341,6 +342,31 @@ async def peak_of(client: Client, lines: int, answer: str) -> int:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+async def test_a_large_message_is_not_read_while_a_small_one_is_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its octets stay with its client until the small one is answered."""
+    monkeypatch.setattr(small_first, "PATIENCE", 600.0)
+    answered = asyncio.Event()
+
+    async def process(inbound: Inbound) -> tuple[Reply, ...]:
+        await answered.wait()
+        return take(inbound)
+
+    async with inlet(process=process) as running, Client(running.url) as small, Client(running.url) as large:
+        await in_hand(small, running)
+        await large.hello()
+        await large.envelope("a@b.example", ["1@x"])
+        await large.say("DATA")
+        sending = asyncio.create_task(large.body((b"x" * 998 + b"\r\n") * 16_000))
+        await until(lambda: running.inlet.budget.free <= running.inlet.bounds.room - small_first.LARGE)
+        for _ in range(1000):  # of the loop's turns, in each of which a piece could be read
+            await asyncio.sleep(0)
+        assert running.inlet.budget.free > running.inlet.bounds.room - 1_000_000
+        answered.set()
+        await sending
+        assert (await small.reply()).startswith("250")
+        assert (await large.reply()).startswith("250")
 
 
 async def test_a_message_far_too_large_needs_no_memory() -> None:
