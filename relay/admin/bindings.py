@@ -117,11 +117,20 @@ def compared(text: str, own_domains: Collection[str]) -> str:
 
 async def _binding(config: Config, store: Store, wanted: Wanted) -> Binding:
     pattern = compared(wanted.pattern, config.own.domains)
-    found = [(await keys.one(store, name)).certificate.fingerprint for name in wanted.keys]
+    found = [await _usable(store, name) for name in wanted.keys]
     try:
         return Binding(pattern, tuple(dict.fromkeys(found)), wanted.signs)
     except ValueError as error:
         raise BindingError(f"{wanted.pattern}: {error}") from None
+
+
+async def _usable(store: Store, name: str) -> str:
+    """The fingerprint of this key, which is not proposed: binding it would use it without an approval."""
+    entry = await keys.one(store, name)
+    fingerprint = entry.certificate.fingerprint
+    if entry.proposed:
+        raise BindingError(f"{fingerprint}: is proposed and not in use: pgp-relay keys approve {fingerprint}")
+    return fingerprint
 
 
 async def _judged(config: Config, store: Store, bindings: Sequence[Binding]) -> list[Judged]:

@@ -59,11 +59,18 @@ async def agreed(config: Config, store: Store, deed: Deed, actor: str) -> None:
     """
     if deed.kind not in config.console.four_eyes:
         return
-    person = await _person(store, actor)
-    if person.role not in deed.roles:
-        raise NoPerson(f"{person.name}: the role {person.role} approves nothing of this kind")
+    person = await _permitted(store, deed, actor)
     if not await store.approvals.agree(deed.digest, person.name, deed.roles, deed.words, actor):
-        raise SecondPersonNeeded(f"{deed.words}: waits for a second person, who asks for the same within 24 hours")
+        raise _needed(deed)
+
+
+async def would_agree(config: Config, store: Store, deed: Deed, actor: str) -> None:
+    """Return or raise as `agreed` would; nothing is recorded."""
+    if deed.kind not in config.console.four_eyes:
+        return
+    person = await _permitted(store, deed, actor)
+    if await waiting(config, store, deed) in {"", person.name}:
+        raise _needed(deed)
 
 
 async def waiting(config: Config, store: Store, deed: Deed) -> str:
@@ -71,6 +78,18 @@ async def waiting(config: Config, store: Store, deed: Deed) -> str:
     if deed.kind not in config.console.four_eyes:
         return ""
     return await store.approvals.given(deed.digest, deed.roles)
+
+
+def _needed(deed: Deed) -> SecondPersonNeeded:
+    return SecondPersonNeeded(f"{deed.words}: waits for a second person, who asks for the same within 24 hours")
+
+
+async def _permitted(store: Store, deed: Deed, actor: str) -> Person:
+    """The person who asks, whose role may approve this."""
+    person = await _person(store, actor)
+    if person.role not in deed.roles:
+        raise NoPerson(f"{person.name}: the role {person.role} approves nothing of this kind")
+    return person
 
 
 async def _person(store: Store, actor: str) -> Person:

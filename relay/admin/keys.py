@@ -154,7 +154,7 @@ async def approve(config: Config, store: Store, name: str, actor: str) -> str:
     fingerprint = entry.certificate.fingerprint
     if not entry.proposed:
         raise _not_proposed(fingerprint, "approve")
-    await agreed(config, store, _approval(entry), actor)
+    await agreed(config, store, approval(entry.certificate), actor)
     if not await store.certificates.approve(fingerprint, actor=actor):
         raise _not_proposed(fingerprint, "approve")
     return fingerprint
@@ -165,7 +165,7 @@ async def approve_all(config: Config, store: Store, origin: Origin, actor: str) 
     proposed = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
     entries = [entry for entry in proposed if entry.origin is origin]
     if entries:
-        details = sorted(detail for entry in entries for detail in _approval(entry).details)
+        details = sorted(detail for entry in entries for detail in approval(entry.certificate).details)
         deed = Deed("approve", f"approve all {len(entries)} of {origin.value}", tuple(details))
         await agreed(config, store, deed, actor)
     wanted = [entry.certificate.fingerprint for entry in entries]
@@ -174,13 +174,13 @@ async def approve_all(config: Config, store: Store, origin: Origin, actor: str) 
 
 async def approved_by(config: Config, store: Store, entry: Entry) -> str:
     """Who has approved this proposal and waits for a second person; empty: nobody."""
-    return await waiting(config, store, _approval(entry))
+    return await waiting(config, store, approval(entry.certificate))
 
 
-def _approval(entry: Entry) -> Deed:
-    """Of these octets and no other."""
-    fingerprint = entry.certificate.fingerprint
-    octets = hashlib.sha256(entry.certificate.data).hexdigest()
+def approval(certificate: Certificate) -> Deed:
+    """The approval of exactly these octets."""
+    fingerprint = certificate.fingerprint
+    octets = hashlib.sha256(certificate.data).hexdigest()
     return Deed("approve", f"approve {fingerprint}", (fingerprint, octets))
 
 

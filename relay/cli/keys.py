@@ -145,7 +145,8 @@ def approve(
     ] = None,
     *,
     all_from: Annotated[
-        str, typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, ….")
+        str,
+        typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
     ] = "",
     flush: Flush = False,
 ) -> None:

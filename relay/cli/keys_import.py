@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from relay.admin.key_import import STDIN, File, Intake, Outcome, Progress, Refusal, Result, exported, survey
+from relay.admin.key_import import STDIN, File, Outcome, Progress, Refusal, Result, build_intake, exported, survey
 from relay.admin.owner import stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, on_terminal, print_json, say
@@ -21,10 +21,9 @@ from relay.cli.release import Flush, release
 from relay.cli.times import Look, moment
 from relay.config import Config
 from relay.daemon import storage
-from relay.daemon.engines import build_examiner
 from relay.openpgp import home, signing
 
-_STYLES = {Outcome.REFUSED: "red", Outcome.IMPORTED: "green", Outcome.UPDATED: "green"}
+_STYLES = {Outcome.REFUSED: "red", Outcome.PROPOSED: "yellow", Outcome.IMPORTED: "green", Outcome.UPDATED: "green"}
 
 
 @dataclass(slots=True)
@@ -55,7 +54,8 @@ class Report:
     def close(self) -> None:
         """The sum; ends the program with status 1 where something was refused or can never be used."""
         if not (self.as_json or self.quiet):
-            counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in Outcome)
+            told = [outcome for outcome in Outcome if outcome is not Outcome.PROPOSED or self.fates[outcome]]
+            counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in told)
             say(counted)
         if self.never_usable or not self.fates.total():
             raise typer.Exit(1)
@@ -73,6 +73,9 @@ def import_(  # noqa: PLR0913  each is an option
     signing_file: Annotated[
         Path | None, typer.Option("--signing", metavar="FILE", help="Import a secret key for the relay to sign with.")
     ] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Propose the keys: none is used before keys approve.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge everything, but store nothing.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Report only keys that are refused or cannot be used.")
@@ -83,7 +86,7 @@ def import_(  # noqa: PLR0913  each is an option
     """Import keys from files, folders, pipes and GnuPG homes.
 
     Files may be armored or binary, with one key or thousands. Each key is reported as imported, updated, unchanged or
-    refused, with the reason.
+    refused, with the reason. With --propose, or where console.four_eyes has approve, a new key is proposed.
 
     Nothing is ever deleted. A key that cannot be used is kept with its addresses: mail to them is not sent in clear.
     The exit status is 1 if a key was refused or can never be used.
@@ -94,14 +97,15 @@ def import_(  # noqa: PLR0913  each is an option
         fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
     secret = _octets(signing_file) if signing_file else None
     report = Report(as_json, Look.of(), quiet)
-    if dry_run and secret is not None:
-        fail("--dry-run is for correspondents' keys: leave --signing out", status=2)
+    if (dry_run or propose) and secret is not None:
+        fail("--dry-run and --propose are for correspondents' keys: leave --signing out", status=2)
     with named(paths or [], gnupg_home) as files:
         config = context_of(context).config()
         if secret is not None:
             _tell_secret(run(_import_secret(config, secret)), as_json=as_json)
         if paths or gnupg_home:
-            run(import_keys(config, files, report, actor=context_of(context).actor, dry_run=dry_run))
+            actor = context_of(context).actor
+            run(import_keys(config, files, report, actor=actor, propose=propose, dry_run=dry_run))
             if not dry_run:
                 release(config, report.stored, flush=flush, as_json=as_json or quiet)
             report.close()
@@ -123,13 +127,19 @@ def _is_named(file: File | Refusal) -> bool:
     return isinstance(file, File) and file.place != STDIN
 
 
-async def import_keys(
-    config: Config, files: Sequence[File | Refusal], report: Report, *, actor: str, dry_run: bool = False
+async def import_keys(  # noqa: PLR0913  the last two are options
+    config: Config,
+    files: Sequence[File | Refusal],
+    report: Report,
+    *,
+    actor: str,
+    propose: bool = False,
+    dry_run: bool = False,
 ) -> None:
-    """Import them all, and tell each; or (`dry_run`) tell what importing them would do."""
+    """Import or propose them all, and tell each; or (`dry_run`) tell what that would do."""
     async with storage.opened_store(config) as store:
         with _bar() as progress:
-            intake = Intake(build_examiner(config), store.certificates, actor=actor, dry_run=dry_run)
+            intake = build_intake(config, store, actor=actor, propose=propose, dry_run=dry_run)
             async for result in intake.run(files, progress=progress):
                 report.tell(result)
 

@@ -129,12 +129,12 @@ class Enrolling:
             others = any(entry.origin is Origin.IMPORTED for entry in beside)
             return Entry(cut.showing((address,)), Origin.ENROLLED, now, proposed=others)
         before: Certificate | None = known.certificate
-        if known.origin in UNPROVED:
+        if known.origin in UNPROVED or known.suggested:
             before = await self._without(known.certificate, _encrypting(known.certificate) - _encrypting(cut))
         merged = await self._examiner.merge(before.data if before else cut.data, cut.data)
         if not isinstance(merged, Certificate):
             raise StoreError("two states of one key could not be merged")
-        shown = (*known.certificate.shown_addresses, address)
+        shown = (*(() if known.suggested else known.certificate.shown_addresses), address)
         merged = merged.showing(shown).revoked_as(known.certificate)
         if known.origin is Origin.IMPORTED and not known.proposed:
             return replace(known, certificate=merged)

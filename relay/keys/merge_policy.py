@@ -154,7 +154,12 @@ class MergePolicy:
             useless = imported and not self._usable(news.certificate, address)
             own = replace(news, certificate=news.certificate.showing((address,)), proposed=bool(imported))
             return None if useless else own
-        return known if imported else replace(known, proposed=False, updated=news.updated)
+        if imported:
+            return known
+        if known.suggested:  # the source vouches for this address, and nobody for the others
+            certificate = known.certificate.showing((address,))
+            return replace(known, certificate=certificate, origin=news.origin, proposed=False, updated=news.updated)
+        return replace(known, proposed=False, updated=news.updated)
 
     def _usable(self, certificate: Certificate, address: Address) -> bool:
         return certificate.unusable(self._clock(), address) is None

@@ -248,7 +248,7 @@ class Search:
         entry = await self.local.certificates.by_fingerprint(fingerprint)
         if entry is None:  # a person rejected it: that is not "no key"
             return Unusable(Why.DISABLED, fingerprint, found.origin, found.source, found.method)
-        if self.local.listed and entry.origin is not Origin.IMPORTED:
+        if self.local.listed and (entry.proposed or entry.origin is not Origin.IMPORTED):
             beside = await self.local.keyring.lookup(address)
             if isinstance(beside, Found) and beside.origin is Origin.IMPORTED:
                 return beside
@@ -261,7 +261,7 @@ class Search:
         """No source has a key. What stands in the store for the address counts all the same: it is not "no key"."""
         for wanted in filter(None, (self.address, self.address.untagged)):
             known = await self.local.certificates.by_address(wanted)
-            if entries := [entry for entry in known if entry.origin is not Origin.HARVESTED]:
+            if entries := [e for e in known if e.origin is not Origin.HARVESTED and not e.suggested]:
                 return await self._of_kept(entries, wanted)
         for fingerprint, source in self._fingerprints.items():
             if await self.local.certificates.is_rejected(fingerprint):

@@ -30,7 +30,8 @@ class Role(StrEnum):
     READER = "reader"
     """Figures and the audit trail."""
     DESK = "desk"
-    """Also: who waits for what, and what would happen to a mail; held mail is tried again, pick-ups are withdrawn."""
+    """Also: who waits for what, and what would happen to a mail; held mail is tried again, pick-ups are withdrawn, keys
+    are proposed."""
     KEYS = "keys"
     """Also: import, bind, approve and reject keys."""
     ADMIN = "admin"
@@ -64,6 +65,7 @@ ACTS: Mapping[str, Role] = {
     "keys": Role.DESK,
     "key": Role.DESK,
     "bindings": Role.DESK,
+    "propose": Role.DESK,
     "import": Role.KEYS,
     "bind": Role.KEYS,
     "unbind": Role.KEYS,

@@ -47,9 +47,14 @@ class Entry:
     updated: int
     """When it was stored or last changed, in seconds since the epoch."""
     proposed: bool = False
-    """Fetched, but not taken over one that an administrator imported: it waits for `keys approve`."""
+    """It waits for `keys approve`: a person proposed it, or it was fetched where an administrator imported another."""
     version: int | None = field(default=None, compare=False)
     """The version of the row that it was read from; None: it was not read from the store."""
+
+    @property
+    def suggested(self) -> bool:
+        """Whether a person proposed it: nobody has vouched for it, not even for one of its addresses."""
+        return self.proposed and self.origin is Origin.IMPORTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def upsert(
     outdated = [] if known is None else _outdated(connection, latest, known)
     for entry in outdated:
         del latest[entry.certificate.fingerprint]
-    found = [f for f, entry in latest.items() if entry.origin is not Origin.IMPORTED]
+    found = [f for f, entry in latest.items() if entry.origin is not Origin.IMPORTED or entry.proposed]
     for fingerprint in rejected_of(connection, found):
         del latest[fingerprint]
     if latest:

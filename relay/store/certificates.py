@@ -149,8 +149,8 @@ class Certificates:
 
         `known` holds the version of the row that each entry was made from (optimistic locking); what it does not
         name was not in the store. An entry whose row was changed, added or deleted since is not stored and is
-        returned: read and merge again. A fetched entry that was rejected before is not stored; importing it lifts
-        the rejection.
+        returned: read and merge again. What was rejected before is not stored as fetched or proposed; importing it
+        lifts the rejection.
         """
         noting = Noting(actor, self._clock())
         return await self._change(lambda c: certificate_rows.upsert(c, entries, known, noting))

@@ -94,6 +94,8 @@ def _reason(before: Entry | None, after: Entry | None) -> str:
     """In a word or two; empty: nothing that matters has changed."""
     if after is None:
         return "removed"
+    if after.suggested and not (before and before.suggested):
+        return "proposed: by a person"
     if before is None or (before.proposed and not after.proposed):
         came = _CAME.get(after.origin, f"found by {after.origin.value}")
         return f"proposed: {came}" if after.proposed else came

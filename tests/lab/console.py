@@ -185,7 +185,7 @@ class Console:
 
 async def proposed(relay: Relay, pair: Keypair) -> str:
     """A key that waits for an approval; its fingerprint."""
-    relay.run("keys", "import", "-", content=pair.public)
+    relay.run("keys", "import", "-", "--propose", content=pair.public)
     async with await Store.open(relay.keyring / "store.db") as store:
         (entry,) = await store.certificates.search(pair.fingerprint)
         await store.certificates.remove(pair.fingerprint)

@@ -35,6 +35,7 @@ ACTS: Mapping[str, Act] = {
     "key": Act("keys show", keys.one_key),
     "bindings": Act("keys bindings", keys.bound),
     "import": Act("keys import", keys.import_keys),
+    "propose": Act("keys import", keys.propose),
     "bind": Act("keys bind", keys.bind),
     "unbind": Act("keys unbind", keys.unbind),
     "proposals": Act("keys proposals", keys.proposals),

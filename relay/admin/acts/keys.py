@@ -8,10 +8,9 @@ from io import BytesIO
 
 from relay.admin import bindings, keys, trace
 from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, octets, wanted
-from relay.admin.key_import import STDIN, File, Intake, Result
+from relay.admin.key_import import STDIN, File, Result, build_intake
 from relay.admin.keys import Offered
 from relay.admin.released import released
-from relay.daemon.engines import build_examiner
 from relay.model import Entry, Record
 from relay.model.key_change import KeyChange
 from relay.store import Selection, Store
@@ -50,11 +49,20 @@ async def _history(store: Store, entry: Entry) -> list[Json]:
 
 async def import_keys(site: Site, given: Arguments) -> Json:
     """Import the keys in `data` (base64), or (`dry_run`) only tell what that would do. Returns one row for each key."""
+    return await _taken(site, given)
+
+
+async def propose(site: Site, given: Arguments) -> Json:
+    """Propose the keys in `data`, or (`dry_run`) only tell what that would do, as `import_keys` does."""
+    return await _taken(site, given, propose=True)
+
+
+async def _taken(site: Site, given: Arguments, *, propose: bool = False) -> Json:
     data = octets(given, "data")
     if not data:
         raise WrongAct("there is no key in it")
     dry_run = bool(given.get("dry_run"))
-    intake = Intake(build_examiner(site.config), site.store.certificates, actor=site.actor, dry_run=dry_run)
+    intake = build_intake(site.config, site.store, actor=site.actor, propose=propose, dry_run=dry_run)
     found = [result async for result in intake.run([File(STDIN)], stdin=BytesIO(data))]
     usable = {each.fingerprint for each in found if each.certificate and not each.reason}
     waited = [] if dry_run else await released(site.config, site.store, usable)

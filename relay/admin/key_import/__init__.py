@@ -7,7 +7,7 @@ an expired or revoked certificate is stored, as unusable, because "must not be u
 
 from relay.admin.key_import.folders import STDIN, File, survey
 from relay.admin.key_import.gnupg_home import exported
-from relay.admin.key_import.importer import Intake, Progress
+from relay.admin.key_import.importer import Intake, Progress, build_intake
 from relay.admin.key_import.result import Outcome, Refusal, Result
 
-__all__ = ["STDIN", "File", "Intake", "Outcome", "Progress", "Refusal", "Result", "exported", "survey"]
+__all__ = ["STDIN", "File", "Intake", "Outcome", "Progress", "Refusal", "Result", "build_intake", "exported", "survey"]

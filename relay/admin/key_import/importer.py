@@ -19,15 +19,18 @@ from itertools import islice
 from typing import BinaryIO
 
 from relay.admin.key_import import revocations
+from relay.admin.key_import.admission import Admission, admission
 from relay.admin.key_import.folders import File
 from relay.admin.key_import.reader import Read, read
 from relay.admin.key_import.result import Offer, Refusal, Result, refused
 from relay.admin.key_import.storing import State, Storing
 from relay.admin.several_keys import several, told
+from relay.config import Config
+from relay.daemon.engines import build_examiner
 from relay.keys.designated_revokers import RevocationExaminer
 from relay.model import Address, Certificate, Entry, Unreadable
 from relay.pipeline.ports import Examiner
-from relay.store import Certificates
+from relay.store import Certificates, Store
 
 BATCH = 400
 BATCH_OCTETS = 32 << 20
@@ -49,7 +52,7 @@ class _Batch:
 class Intake:
     """Imports into one store, with one judge."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each says how it imports
         self,
         examiner: Examiner,
         certificates: Certificates,
@@ -57,13 +60,17 @@ class Intake:
         *,
         actor: str,
         dry_run: bool = False,
+        admission: Admission | None = None,
     ) -> None:
-        """`actor` imports. With `dry_run` nothing is stored: the fates are those that it would have."""
+        """`actor` imports. With `dry_run` nothing is stored: the fates are those that it would have.
+
+        `admission` decides which keys are used at once; None: all.
+        """
         self._examiner = RevocationExaminer(examiner, certificates)
         self._certificates = certificates
         self._clock = clock
         self._dry_run = dry_run
-        self._storing = Storing(self._examiner, certificates, clock, actor=actor, dry_run=dry_run)
+        self._storing = Storing(self._examiner, certificates, clock, actor=actor, dry_run=dry_run, admission=admission)
         self._actor = actor
 
     async def run(
@@ -134,6 +141,12 @@ class Intake:
         addresses = {a for result in results.values() if result.certificate for a in result.certificate.addresses}
         beside = several(await self._certificates.shared(addresses), self._clock()) if addresses else {}
         return {key: _with_remarks(result, revoked, beside) for key, result in results.items()}
+
+
+def build_intake(config: Config, store: Store, *, actor: str, propose: bool = False, dry_run: bool = False) -> Intake:
+    """The import of this site, for pages and commands alike; with `propose` new keys wait for an approval."""
+    admits = admission(config, store, actor, propose=propose, dry_run=dry_run)
+    return Intake(build_examiner(config), store.certificates, actor=actor, dry_run=dry_run, admission=admits)
 
 
 def _with_remarks(

@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     IMPORTED = "imported"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    PROPOSED = "proposed"
     REFUSED = "refused"
 
 
@@ -72,12 +73,13 @@ def refused(what: Offer | Refusal, reason: str = "") -> Result:
     return Result(what.place, what.number, Outcome.REFUSED, reason, never_usable=True)
 
 
-def stored(offer: Offer, outcome: Outcome, certificate: Certificate, at: float) -> Result:
-    """Imported, updated or unchanged; what is to be known of it is told each time."""
+def stored(offer: Offer, outcome: Outcome, certificate: Certificate, at: float, remark: str = "") -> Result:
+    """Imported, updated, unchanged or proposed; what is to be known of it is told each time."""
     why = certificate.unusable(at)
     reason = offer.damage or (certificate.fault if why is Why.UNREADABLE else str(why or ""))
     never = bool(offer.damage) or why in NEVER_USABLE
-    return Result(offer.place, offer.number, outcome, reason, certificate, tuple(_warnings(certificate, at)), never)
+    warnings = (*([remark] if remark else []), *_warnings(certificate, at))
+    return Result(offer.place, offer.number, outcome, reason, certificate, warnings, never)
 
 
 def _warnings(certificate: Certificate, at: float) -> Iterator[str]:

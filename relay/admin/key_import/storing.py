@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from relay.admin.key_import.result import Offer, Outcome, Result, refused, stored
-from relay.model import Certificate, Entry, Origin, Unreadable
+from relay.admin.key_import.admission import Admission, Using
+from relay.admin.key_import.result import Offer, Result, refused, stored
+from relay.model import Certificate, Entry, Unreadable
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
@@ -34,7 +35,7 @@ class State:
 class Storing:
     """Stores imported certificates, merged with their stored states. Raises `StoreError` and `EngineError`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each says how it stores
         self,
         examiner: Examiner,
         certificates: Certificates,
@@ -42,7 +43,9 @@ class Storing:
         *,
         actor: str,
         dry_run: bool = False,
+        admission: Admission | None = None,
     ) -> None:
+        self._admission = admission or Using()
         self._actor = actor
         self._dry_run = dry_run
         self._examiner = examiner
@@ -82,12 +85,12 @@ class Storing:
                 results[id(state.offer)] = refused(state.offer, merged.reason)
                 continue
             now = self._clock()
-            outcome = _outcome(entry, merged, now)
-            if entry is None or outcome is not Outcome.UNCHANGED:
-                entry = Entry(merged, Origin.IMPORTED, int(now))
-            else:
-                entry = Entry(merged, entry.origin, entry.updated)
-            results[id(state.offer)] = stored(state.offer, outcome, merged, now)
+            admitted = await self._admission.admit(entry, merged, now)
+            if isinstance(admitted, str):
+                results[id(state.offer)] = refused(state.offer, admitted)
+                continue
+            entry = admitted.entry
+            results[id(state.offer)] = stored(state.offer, admitted.outcome, entry.certificate, now, admitted.remark)
         return entry
 
     async def _merge(self, entry: Entry | None, state: State) -> Certificate | Unreadable:
@@ -100,11 +103,3 @@ class Storing:
             return merged
         merged = merged.revoked_as(entry.certificate)
         return merged if merged.primary.revoked or not state.offer.revocation else Unreadable(_DOES_NOT_HOLD)
-
-
-def _outcome(before: Entry | None, after: Certificate, at: float) -> Outcome:
-    if before is None:
-        return Outcome.IMPORTED
-    administered = before.origin is Origin.IMPORTED and not before.proposed
-    same = before.certificate.data == after.data and before.certificate.unusable(at) == after.unusable(at)
-    return Outcome.UNCHANGED if administered and same else Outcome.UPDATED

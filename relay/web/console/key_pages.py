@@ -21,13 +21,20 @@ async def keys(visit: Visit, fault: str = "") -> Answer:
 
 async def take(visit: Visit, form: Mapping[str, bytes]) -> Answer:
     """POST /keys: import a file or pasted text, or only tell what that would do."""
+    return await _taken(visit, form, "import")
+
+
+async def propose(visit: Visit, form: Mapping[str, bytes]) -> Answer:
+    """POST /keys: propose the keys of a file or pasted text, or only tell what that would do."""
+    return await _taken(visit, form, "propose")
+
+
+async def _taken(visit: Visit, form: Mapping[str, bytes], act: str) -> Answer:
     octets = form.get("file", b"") or form.get("keys", b"")
     data = base64.b64encode(octets).decode("ascii")
-    dry_run = b"1" if form.get("act") == b"try" else b""
-    told, fault = await visit.attempt("import", {"data": data, "dry_run": dry_run.decode()}, None)
-    if fault:
-        return await keys(visit, fault)
-    return visit.page("imported", told=told, dry_run=bool(dry_run))
+    dry_run = "1" if form.get("try") else ""
+    told, fault = await visit.attempt(act, {"data": data, "dry_run": dry_run}, None)
+    return await keys(visit, fault) if fault else visit.page("imported", told=told, dry_run=bool(dry_run), act=act)
 
 
 async def key(visit: Visit) -> Answer:

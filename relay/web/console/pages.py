@@ -66,11 +66,19 @@ FORMS: Mapping[str, Form] = {
 }
 """The forms of the console, by the path that they are sent to."""
 Take = Callable[[Visit, Mapping[str, bytes]], Awaitable[Answer]]
-TAKEN: Mapping[str, tuple[str, Take]] = {
-    "/keys": ("import", key_pages.take),
-    "/explain": ("explain", mail_pages.explain_file),
+TAKEN: Mapping[str, Mapping[str, Take]] = {
+    "/keys": {"import": key_pages.take, "propose": key_pages.propose},
+    "/explain": {"explain": mail_pages.explain_file},
 }
-"""Forms with a file, by path: the act, and what shows its result."""
+"""Forms with a file, by path: each act, and what shows its result."""
+
+
+async def taken(visit: Visit, form: Mapping[str, bytes]) -> Answer:
+    """Do what a form with a file says, and show the result; who may do it was looked at."""
+    take = TAKEN[visit.request.path].get(form.get("act", b"").decode("utf-8", "replace"))
+    if take is None:
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    return await take(visit, form)
 
 
 async def changed(visit: Visit, form: Mapping[str, str]) -> Answer:

@@ -12,7 +12,7 @@ from relay.web.console import sessions
 from relay.web.console.enrolment import Enrolment
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
-from relay.web.console.pages import FORMS, SHOWN, TAKEN, Show, Shown, changed
+from relay.web.console.pages import FORMS, SHOWN, TAKEN, Show, Shown, changed, taken
 from relay.web.console.relay_link import LinkError, RelayLink
 from relay.web.console.sessions import LoggedIn
 from relay.web.console.texts import TEXTS
@@ -69,10 +69,9 @@ class Site:
     def _handlers(self, page: Shown) -> dict[str, Handler]:
         handlers = {"GET": self._shown(page.act, page.show)}
         if page.path.pattern in FORMS:
-            handlers["POST"] = self._posted(lambda form: _text(form, "act"), _changed)
+            handlers["POST"] = self._posted(_changed)
         if page.path.pattern in TAKEN:
-            act, take = TAKEN[page.path.pattern]
-            handlers["POST"] = self._posted(lambda _form: act, take)
+            handlers["POST"] = self._posted(taken)
         return handlers
 
     def _shown(self, act: str, show: Show) -> Handler:
@@ -84,14 +83,14 @@ class Site:
 
         return _linked(handler)
 
-    def _posted(self, act_of: Callable[[Fields], str], change: Change) -> Handler:
+    def _posted(self, change: Change) -> Handler:
         async def handler(request: Request) -> Answer:
             session = await self.sessions.of(request)
             if session is None:
                 raise Refusal(HTTPStatus.FORBIDDEN)
             fields = await form(request, LARGEST)
             sessions.assure_form(request, session, {sessions.CSRF: _text(fields, sessions.CSRF)})
-            if (act := act_of(fields)) not in ACTS:
+            if (act := _text(fields, "act")) not in ACTS:
                 raise Refusal(HTTPStatus.BAD_REQUEST)
             return await self._guarded(request, session, act, lambda visit: change(visit, fields))
 

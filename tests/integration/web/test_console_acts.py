@@ -72,10 +72,10 @@ def changes(site: Console) -> list[dict[str, str]]:
     return [json.loads(line) for line in site.relay.run("trace", "--keys", "--json").stdout.splitlines()]
 
 
-def imported(visitor: Visitor, octets: bytes, act: str = "import") -> Page:
+def imported(visitor: Visitor, octets: bytes, act: str = "import", **button: str) -> Page:
     """As a browser sends a file that was dropped."""
     visitor.get("/keys")
-    return visitor.upload("/keys", {"act": act}, "file", f"{EVIL}.asc", octets)
+    return visitor.upload("/keys", {"act": act, **button}, "file", f"{EVIL}.asc", octets)
 
 
 def test_a_dropped_file_is_imported_with_the_verdicts_of_the_command(site: Console, people: dict[str, Visitor]) -> None:
@@ -83,7 +83,7 @@ def test_a_dropped_file_is_imported_with_the_verdicts_of_the_command(site: Conso
     octets = good.public + evil.public + b"\x99garbage"
     told = site.relay.run("keys", "import", "-", "--dry-run", "--json", content=octets, check=False).stdout
     verdicts = [json.loads(line)["result"] for line in told.splitlines()]
-    tried = imported(people["keys"], octets, act="try")
+    tried = imported(people["keys"], octets, **{"try": "1"})
     assert re.findall(r'Result"><span class="[a-z]+">([a-z]+)<', tried.text) == verdicts
     assert not json.loads(site.relay.run("keys", "list", "--json").stdout or "[]")
     done = imported(people["keys"], octets)
@@ -98,6 +98,38 @@ def test_a_dropped_file_is_imported_with_the_verdicts_of_the_command(site: Conso
     assert "<svg" in page
     assert imported(people["keys"], b"").status == 400
     assert imported(people["desk"], good.public).status == 403
+
+
+def test_the_desk_proposes_a_key_with_the_verdicts_of_the_command_and_somebody_else_decides(
+    site: Console, people: dict[str, Visitor]
+) -> None:
+    pair, used = make_keypair("Paula <paula@clinique.example>"), make_keypair("Used <used@clinique.example>")
+    site.relay.run("keys", "import", "-", content=used.public)
+    dry = ("keys", "import", "-", "--propose", "--dry-run", "--json")
+    octets = pair.public + used.public
+    told = site.relay.run(*dry, content=octets).stdout
+    verdicts = [json.loads(line)["result"] for line in told.splitlines()]
+    assert verdicts == ["proposed", "unchanged"]
+    for button in ({"try": "1"}, {}):
+        assert not [each for each in changes(site) if each["new"] == pair.fingerprint]
+        page = imported(people["desk"], octets, act="propose", **button)
+        assert re.findall(r'Result"><span class="[a-z]+">([a-z]+)<', page.text) == verdicts
+    assert imported(people["desk"], octets).status == 403
+    assert imported(people["reader"], octets, act="propose").status == 403
+    (row,) = [each for each in changes(site) if each["new"] == pair.fingerprint]
+    assert (row["actor"], row["address"], row["reason"]) == (
+        "console:desk1",
+        "paula@clinique.example",
+        "proposed: by a person",
+    )
+    explain = ("explain", "--json", "--from", "dr@hopital.example", "--to", "paula@clinique.example")
+    assert json.loads(site.relay.run(*explain).stdout)["action"] == "clear", "it counts for nothing yet"
+    assert "paula@clinique.example" in people["keys"].get("/proposals").text
+    assert people["desk"].get("/proposals").status == 403
+    assert people["keys"].post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint}).status == 303
+    assert json.loads(site.relay.run(*explain).stdout)["action"] == "encrypt"
+    rows = [(each["actor"], each["reason"]) for each in changes(site) if each["new"] == pair.fingerprint]
+    assert sorted(rows) == [("console:desk1", "proposed: by a person"), ("console:keys1", "approved")]
 
 
 def test_what_is_pasted_is_imported_and_a_held_mail_can_leave(people: dict[str, Visitor]) -> None:
@@ -148,15 +180,14 @@ def test_a_held_mail_is_tried_again_only_where_it_waits(site: Console, people: d
 def test_no_form_is_taken_from_elsewhere_or_with_what_it_does_not_do(people: dict[str, Visitor], path: str) -> None:
     admin = people["admin"]
     admin.get("/keys")
-    acts = FORMS[path].acts if path in FORMS else [TAKEN[path][0]]
+    acts = FORMS[path].acts if path in FORMS else TAKEN[path]
     for act in acts:
         assert admin.post(path, {"act": act, "csrf": ""}).status == 403
         assert admin.post(path, {"act": act}, Origin="https://evil.example").status == 403
         assert admin.post(path, {"act": act}, **{"Sec-Fetch-Site": "cross-site"}).status == 403
-    if path in FORMS:
-        for act in ("", "figures", "approve" if path != "/proposals" else "bind", "<b>"):
-            if act not in acts:
-                assert admin.post(path, {"act": act}).status == 400
+    for act in ("", "figures", "approve" if path != "/proposals" else "bind", "<b>"):
+        if act not in acts:
+            assert admin.post(path, {"act": act}).status == 400
 
 
 @pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.path.pattern)
@@ -246,7 +277,7 @@ def test_no_page_can_be_framed_or_stored(people: dict[str, Visitor]) -> None:
 
 def test_a_dropped_mail_is_explained_by_its_own_header(people: dict[str, Visitor]) -> None:
     """Its subject decides, and is not shown."""
-    form = {"from": "dr@hopital.example", "to": "nobody@ville.example"}
+    form = {"act": "explain", "from": "dr@hopital.example", "to": "nobody@ville.example"}
     mail = b"From: dr@hopital.example\r\nSubject: [secret] Resultats de Madame Durand\r\n\r\nBonjour.\r\n"
     desk = people["desk"]
     desk.get("/explain")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from lab.certificates import make_keypair
 from lab.console import Console, Visitor, proposed
+from lab.correspondent import Correspondent
 from lab.relay import PROGRAM, Relay
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sudo's real user counts for root alone")
@@ -56,6 +57,27 @@ def waits(site: Console, fingerprint: str) -> bool:
     return any(each["fingerprint"] == fingerprint for each in told)
 
 
+def used(site: Console, name: str) -> bool:
+    words = ("explain", "--json", "--from", "dr@hopital.example", "--to", f"{name}@ville.example")
+    return bool(json.loads(site.relay.run(*words).stdout)["action"] == "encrypt")
+
+
+def imported(site: Console, login: str, octets: bytes, *options: str) -> dict[str, object]:
+    """What `keys import` says of the one key in it."""
+    line = [str(PROGRAM), "-c", str(site.relay.file), "keys", "import", "-", "--json", *options]
+    environment = {**os.environ, "SUDO_USER": login}
+    ran = subprocess.run(line, env=environment, input=octets, capture_output=True, check=False)
+    assert ran.stdout, ran.stderr
+    told: dict[str, object] = json.loads(ran.stdout)
+    return told
+
+
+@pytest.fixture
+def logins(site: Console, anne: Visitor, bruno: Visitor) -> None:  # noqa: ARG001  they have to be there
+    for name, login in (("anne", "amartin"), ("bruno", "bpetit")):
+        site.relay.run("console", "user", "link", name, "--sudo", login)
+
+
 def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, anne: Visitor, bruno: Visitor) -> None:
     fingerprint = key(site, "carol")
     form = {"act": "approve", "fingerprint": fingerprint}
@@ -88,12 +110,12 @@ def test_a_person_is_one_whether_by_sudo_or_in_the_browser(site: Console, anne: 
     assert not waits(site, fingerprint)
 
 
+@pytest.mark.usefixtures("logins")
 def test_a_binding_needs_two_too_and_the_same_keys(site: Console) -> None:
     first, other = make_keypair("Eva <eva@ville.example>"), make_keypair("Finn <finn@ville.example>")
     for pair in (first, other):
-        site.relay.run("keys", "import", "-", content=pair.public)
-    for name, login in (("anne", "amartin"), ("bruno", "bpetit")):
-        site.relay.run("console", "user", "link", name, "--sudo", login)
+        for login in ("amartin", "bpetit"):
+            imported(site, login, pair.public)
     bind = ("keys", "bind", "*@partner.example")
     assert "second person" in command(site, "amartin", *bind, first.fingerprint).stderr
     assert "second person" in command(site, "bpetit", *bind, other.fingerprint).stderr, "other keys: another act"
@@ -122,3 +144,48 @@ def test_the_organisations_key_is_made_for_two_administrators(site: Console) -> 
     assert "second person" in command(site, "oadmin", *create).stderr
     assert "second person" in command(site, "padmin", "own", "create", "Hospice").stderr, "another name: another act"
     assert command(site, "padmin", *create).returncode == 0
+
+
+@pytest.mark.usefixtures("logins")
+def test_one_person_alone_cannot_have_an_imported_key_used(site: Console, anne: Visitor, bruno: Visitor) -> None:
+    """It would go round the approval of two."""
+    pair = make_keypair("Hugo <hugo@ville.example>")
+    assert imported(site, "amartin", pair.public, "--dry-run")["result"] == "proposed"
+    assert not waits(site, pair.fingerprint)
+    for _ in range(2):
+        assert imported(site, "amartin", pair.public)["result"] == "proposed"
+        anne.get("/keys")
+        page = anne.upload("/keys", {"act": "import"}, "file", "hugo.asc", pair.public)
+        assert "a second person approves it" in page.text
+        anne.get("/proposals")
+        assert "second person" in anne.post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint}).text
+        bind = command(site, "amartin", "keys", "bind", "*@hugo.example", pair.fingerprint)
+        assert (bind.returncode, "is proposed and not in use" in bind.stderr) == (1, True)
+        assert not used(site, "hugo")
+    page = bruno.get("/proposals")
+    assert "Approved by anne" in page.text, "the second person sees it beside what it replaces"
+    assert bruno.post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint}).status == 303
+    assert used(site, "hugo")
+    assert rows(site, "hugo@ville.example") == [("cli:amartin", "proposed: by a person"), ("console:bruno", "approved")]
+
+
+@pytest.mark.usefixtures("logins")
+def test_a_key_in_use_is_renewed_and_revoked_by_one_and_gets_no_other_address(site: Console) -> None:
+    """A later state by the key's owner counts at once; a user id more is a decision of two."""
+    with Correspondent() as luc:
+        fingerprint = luc.new_key("Luc <luc@ville.example>", expires="20300101T120000")
+        for login in ("amartin", "bpetit"):
+            imported(site, login, luc.export())
+        assert used(site, "luc")
+        for options, login, expires in ((("--propose",), "nobody1", "5y"), ((), "amartin", "6y")):
+            luc.gpg("--quick-set-expire", fingerprint, expires)
+            assert imported(site, login, luc.export(), *options)["result"] == "updated"
+        luc.gpg("--quick-add-uid", fingerprint, "Luc <directeur@ville.example>")
+        assert imported(site, "nobody1", luc.export(), "--propose")["result"] == "refused"
+        assert "second person" in str(imported(site, "amartin", luc.export())["reason"])
+        assert not used(site, "directeur")
+        assert imported(site, "bpetit", luc.export())["result"] == "updated"
+        assert used(site, "directeur")
+        luc.revoke(fingerprint)
+        assert imported(site, "nobody1", luc.export(), "--propose")["reason"] == "the key is revoked"
+        assert not used(site, "luc")

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 from lab.armors import variants
+from lab.configs import config
 from lab.others import NoOthers
 from lab.synthetic import NOW, certificate, entry
 
+from relay.admin.four_eyes import NoPerson
 from relay.admin.key_import import Intake, Outcome, Result, survey
+from relay.admin.key_import.admission import admission
 from relay.mail import packets
 from relay.mail.armor import enarmor
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
+from relay.model.console import Role
 from relay.model.errors import EngineError
 from relay.store import Store
 
@@ -443,3 +447,85 @@ async def test_two_imports_at_once_lose_nothing(store: Store) -> None:
     for n in range(50):
         assert await _known(store, f"ours{n}")
         assert await _known(store, f"theirs{n}")
+
+
+PEOPLE = {"anne": Role.KEYS, "bruno": Role.KEYS, "dora": Role.DESK}
+
+
+async def _by(store: Store, folder: Path, who: str, content: bytes, **how: bool) -> list[tuple[Outcome, str]]:
+    """As this person imports it where `approve` needs two."""
+    for name, role in PEOPLE.items():
+        await store.persons.invite(name, role, name, NOW, "cli:root")
+    site = config(folder, console={"four_eyes": ["approve"]})
+    admits = admission(site, store, f"console:{who}", **how)
+    intake = Intake(
+        FakeExaminer(),
+        store.certificates,
+        clock=lambda: NOW,
+        actor=f"console:{who}",
+        dry_run=how.get("dry_run", False),
+        admission=admits,
+    )
+    found = [each async for each in intake.run(survey(["-"]), stdin=io.BytesIO(content))]
+    return [(each.outcome, each.reason) for each in found]
+
+
+async def _in_use(store: Store, name: str) -> bool:
+    return any(not e.proposed for e in await store.certificates.by_address(Address(f"{name}@example.org")))
+
+
+async def test_two_persons_who_import_the_same_key_have_it_used(store: Store, tmp_path: Path) -> None:
+    for who, dry_run, outcome in (
+        ("anne", True, Outcome.PROPOSED),
+        ("anne", False, Outcome.PROPOSED),
+        ("anne", False, Outcome.PROPOSED),
+        ("anne", True, Outcome.PROPOSED),
+        ("bruno", True, Outcome.UPDATED),
+    ):
+        assert await _by(store, tmp_path, who, key("a"), dry_run=dry_run) == [(outcome, "")]
+        assert not await _in_use(store, "a")
+    assert await _by(store, tmp_path, "bruno", key("a")) == [(Outcome.UPDATED, "")]
+    assert await _in_use(store, "a")
+    assert await _by(store, tmp_path, "anne", key("a")) == [(Outcome.UNCHANGED, "")]
+
+
+async def test_the_second_person_approves_what_is_proposed_and_no_later_state(store: Store, tmp_path: Path) -> None:
+    await _by(store, tmp_path, "anne", key("a"))
+    assert await _by(store, tmp_path, "bruno", key("a", "a@example.org", "b@example.org")) == [(Outcome.PROPOSED, "")]
+    assert not await _in_use(store, "a")
+
+
+async def test_a_rejected_key_is_proposed_by_nobody_and_imported_by_two(store: Store, tmp_path: Path) -> None:
+    await _by(store, tmp_path, "anne", key("a"))
+    (entry,) = await store.certificates.by_address(Address("a@example.org"))
+    await store.certificates.reject(entry.certificate.fingerprint)
+    ((outcome, reason),) = await _by(store, tmp_path, "dora", key("a"), propose=True)
+    assert (outcome, "was rejected" in reason) == (Outcome.REFUSED, True)
+    ((outcome, reason),) = await _by(store, tmp_path, "anne", key("a"))
+    assert (outcome, "second person" in reason) == (Outcome.REFUSED, True)
+    assert not await _known(store, "a")
+    assert await _by(store, tmp_path, "bruno", key("a")) == [(Outcome.IMPORTED, "")]
+    assert await _in_use(store, "a")
+
+
+async def test_who_may_not_approve_imports_nothing_and_may_propose(store: Store, tmp_path: Path) -> None:
+    for who in ("dora", "nobody"):
+        for dry_run in (True, False):
+            with pytest.raises(NoPerson):
+                await _by(store, tmp_path, who, key("a"), dry_run=dry_run)
+    assert not await _known(store, "a")
+    assert await _by(store, tmp_path, "dora", key("a"), propose=True) == [(Outcome.PROPOSED, "")]
+    assert not await _in_use(store, "a")
+
+
+async def test_a_fetched_key_becomes_an_imported_one_by_two(store: Store, tmp_path: Path) -> None:
+    """An imported key stands before its domain's."""
+    (read,) = await FakeExaminer().examine([key("a")])
+    assert isinstance(read, Certificate)
+    await store.certificates.upsert([Entry(read, Origin.WKD, 1)])
+    assert await _by(store, tmp_path, "dora", key("a"), propose=True) == [(Outcome.UNCHANGED, "")]
+    ((outcome, reason),) = await _by(store, tmp_path, "anne", key("a"))
+    assert (outcome, "second person" in reason) == (Outcome.REFUSED, True)
+    assert [e.origin for e in await store.certificates.by_address(Address("a@example.org"))] == [Origin.WKD]
+    assert await _by(store, tmp_path, "bruno", key("a")) == [(Outcome.UPDATED, "")]
+    assert [e.origin for e in await store.certificates.by_address(Address("a@example.org"))] == [Origin.IMPORTED]

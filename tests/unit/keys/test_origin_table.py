@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lab.resolvers import DOWN, Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
+from relay.admin.key_import.admission import Admitted, Proposing
 from relay.keys.enrolling import Enrolling
 from relay.keys.harvesting import Harvesting
 from relay.keys.keyring import Keyring
@@ -26,12 +27,14 @@ from relay.model.lookup import ORDER
 from relay.policy.harvest import next_step
 
 BOB = Address("bob@ville.example")
+EVE = Address("eve@ville.example")
+"""Whose address stands in proposed keys too: nothing but an approval vouches for it."""
 GATEWAY = 9
 KEYS = st.integers(1, 4)
 ACTS = st.sampled_from(
     ["import", "import expired", "remove", "approve", "reject", "bind", "unbind", "published", "withdrawn", "down"]
 )
-FOREIGN = st.sampled_from(["enrol", "harvest", "harvest to propose", "vks"])
+FOREIGN = st.sampled_from(["propose", "enrol", "harvest", "harvest to propose", "vks"])
 STEPS = st.lists(st.tuples(ACTS | FOREIGN, KEYS), min_size=1, max_size=10)
 BROUGHT = {"enrol", "harvest", "harvest to propose"}
 """What mail and the web bring."""
@@ -61,6 +64,7 @@ class Site:
         acts: dict[str, Callable[[], Awaitable[object]]] = {
             "import": lambda: self.at.imported(key(number, BOB.text)),
             "import expired": lambda: self.at.imported(key(number, BOB.text, expires=NOW - DAY)),
+            "propose": lambda: self.propose(number),
             "remove": lambda: certificates.remove(fpr(number)),
             "approve": lambda: certificates.approve(fpr(number)),
             "reject": lambda: certificates.reject(fpr(number)),
@@ -81,6 +85,13 @@ class Site:
             }
             shelf[BOB.text] = shown[act]
         self.at.later(2 * DAY)
+
+    async def propose(self, number: int) -> None:
+        certificates = self.at.store.certificates
+        known, proposed = await certificates.by_fingerprint(fpr(number)), read(key(number, BOB.text, EVE.text))
+        admitted = await Proposing(certificates).admit(known, proposed, self.at.time)
+        if isinstance(admitted, Admitted):
+            await certificates.upsert([admitted.entry])
 
     async def mail(self, number: int, *, instead_of_clear: bool) -> None:
         """A key that comes with two mails, the second one 25 hours later."""
@@ -124,7 +135,7 @@ def used(lookup: Lookup) -> tuple[str, ...]:
 async def held(steps: list[tuple[str, int]], folder: Path) -> None:
     async with bench(folder) as at:
         await at.imported(key(GATEWAY, "gateway@partner.example"))
-        site = Site(at)
+        site, approved = Site(at), set[str]()
         for act, number in steps:
             before, decided = await at.find(BOB.text), [e for e in await site.counting() if e.origin is Origin.IMPORTED]
             await site.step(act, number)
@@ -132,6 +143,14 @@ async def held(steps: list[tuple[str, int]], folder: Path) -> None:
             usable = [entry for entry in entries if entry.certificate.unusable(at.time, BOB) is None]
             bound = await at.store.bindings.of(BOB)
 
+            if act == "propose":
+                assert used(after) == used(before), "a proposal was used"
+                assert type(after) is type(before), "a proposal kept mail back"
+            known = await at.store.certificates.by_fingerprints(used(after))
+            assert not [entry for entry in known.values() if entry.proposed], "a proposal was used"
+            approved |= {fpr(number)} if act == "approve" else set()
+            for entry in await at.store.certificates.by_address(EVE):
+                assert entry.proposed or entry.certificate.fingerprint in approved, "nobody vouched for this address"
             if act in BROUGHT and (decided or bound):
                 same = act == "enrol" and any(entry.certificate.fingerprint == fpr(number) for entry in decided)
                 renewed = same and used(after) == (fpr(number),)  # its owner proved that it has a later end
@@ -151,6 +170,12 @@ async def held(steps: list[tuple[str, int]], folder: Path) -> None:
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
+@example([("propose", 1), ("published", 1)])
+@example([("propose", 1), ("enrol", 1)])
+@example([("propose", 1), ("published", 2), ("withdrawn", 2)])
+@example([("import", 1), ("published", 2), ("propose", 2), ("remove", 1)])
+@example([("import expired", 1), ("propose", 2), ("published", 2)])
+@example([("propose", 1), ("reject", 1), ("propose", 1), ("approve", 1)])
 def test_the_best_usable_key_is_used_and_nobody_outside_moves_what_an_administrator_decided(
     steps: list[tuple[str, int]],
 ) -> None:

@@ -1,0 +1,137 @@
+"""Decides how an imported key is stored: in use at once, as a proposal, or not.
+
+`Using` stores every key for use. `Proposing` stores what is new as a proposal. `TwoPersons` (`console.four_eyes` with
+`approve`) stores what is new as a proposal that the importer has approved; it is used once a second person approves
+it, or imports the same. A state that adds no user id and no subkey to a key in use, such as a renewal or a
+revocation, is the word of that key's owner: it is stored at once.
+
+Raises `StoreError`, and from `four_eyes` `NoPerson`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from relay.admin.four_eyes import SecondPersonNeeded, agreed, would_agree
+from relay.admin.key_import.result import Outcome
+from relay.admin.keys import approval
+from relay.config import Config
+from relay.model import Certificate, Entry, Origin
+from relay.store import Certificates, Store
+
+_WAITS = "it is not used before a second person approves it, or imports the same, within 24 hours"
+_PROPOSED = "it is not used before somebody approves it"
+_REJECTED = "It was rejected: who may import keys can import it all the same (pgp-relay keys import)."
+_IN_USE = "It is in use, and this adds a user id or a subkey: who may import keys does that (pgp-relay keys import)."
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """How a key is stored."""
+
+    entry: Entry
+    outcome: Outcome
+    remark: str = ""
+
+
+class Admission(Protocol):
+    """Decides about one key after the other."""
+
+    async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
+        """How it is stored; a text: why it is not. `before` is what the store has of the key."""
+
+
+class Using:
+    """Every key is used at once."""
+
+    async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
+        """Always stored."""
+        return _used(before, after, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposing:
+    """What is new waits for somebody who may approve it; what a person rejected is refused."""
+
+    certificates: Certificates
+
+    async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
+        """Proposed, or of a key in use the word of its owner."""
+        if before is not None and not before.proposed:
+            return _of_owner(before, after, at) or _IN_USE
+        if before is None and await self.certificates.is_rejected(after.fingerprint):
+            return _REJECTED
+        return _proposed(before, after, at, _PROPOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoPersons:
+    """What is new is used once two persons have approved it."""
+
+    config: Config
+    store: Store
+    actor: str
+    dry_run: bool = False
+
+    async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
+        """Proposed for the first person, used for the second."""
+        in_use = before is not None and not before.proposed
+        if before and in_use and before.origin is Origin.IMPORTED and (owners := _of_owner(before, after, at)):
+            return owners
+        try:
+            await self._agreed(after)
+        except SecondPersonNeeded as error:
+            rejected = before is None and await self.store.certificates.is_rejected(after.fingerprint)
+            return str(error) if in_use or rejected else _proposed(before, after, at, _WAITS)
+        return _used(before, after, at)
+
+    async def _agreed(self, certificate: Certificate) -> None:
+        ask = would_agree if self.dry_run else agreed
+        await ask(self.config, self.store, approval(certificate), self.actor)
+
+
+def admission(config: Config, store: Store, actor: str, *, propose: bool = False, dry_run: bool = False) -> Admission:
+    """The one for this site and this import."""
+    if propose:
+        return Proposing(store.certificates)
+    return TwoPersons(config, store, actor, dry_run) if "approve" in config.console.four_eyes else Using()
+
+
+def _used(before: Entry | None, after: Certificate, at: float) -> Admitted:
+    outcome = _outcome(before, after, at)
+    if before is None or outcome is not Outcome.UNCHANGED:
+        return Admitted(Entry(after, Origin.IMPORTED, int(at)), outcome)
+    return Admitted(replace(before, certificate=after), outcome)
+
+
+def _outcome(before: Entry | None, after: Certificate, at: float) -> Outcome:
+    if before is None:
+        return Outcome.IMPORTED
+    administered = before.origin is Origin.IMPORTED and not before.proposed
+    return Outcome.UNCHANGED if administered and _same(before.certificate, after, at) else Outcome.UPDATED
+
+
+def _proposed(before: Entry | None, after: Certificate, at: float, remark: str) -> Admitted:
+    if before is not None and before.suggested and _same(before.certificate, after, at):
+        return Admitted(before, Outcome.PROPOSED, remark)
+    return Admitted(Entry(after, Origin.IMPORTED, int(at), proposed=True), Outcome.PROPOSED, remark)
+
+
+def _of_owner(before: Entry, after: Certificate, at: float) -> Admitted | None:
+    """A state of a key in use that adds nothing to it; None for any other."""
+    if not _parts(after) <= _parts(before.certificate):
+        return None
+    shown = after.showing(before.certificate.shown_addresses)
+    if _same(before.certificate, shown, at):
+        return Admitted(before, Outcome.UNCHANGED)
+    return Admitted(replace(before, certificate=shown), Outcome.UPDATED)
+
+
+def _same(before: Certificate, after: Certificate, at: float) -> bool:
+    return before.data == after.data and before.unusable(at) == after.unusable(at)
+
+
+def _parts(certificate: Certificate) -> frozenset[str]:
+    """Its user ids and its keys."""
+    return frozenset(u.text for u in certificate.user_ids) | frozenset(c.fingerprint for c in certificate.components)
