@@ -149,14 +149,13 @@ async def _nodes(config: Config) -> str:
 
 
 async def _signing(config: Config) -> str:
-    selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
-    if not selectors:
+    if not config.sign.keys:
         return "none set: what is encrypted is not signed (sign.default)"
     begun = time.monotonic()
-    for selector in sorted(selectors):
+    for selector in sorted(config.sign.keys):
         await signing.can_sign(config.keyring, await signing.resolve(config.keyring, selector), passphrase(config))
     shared = f"; {SHARED_SIGNER}" if config.sign.default else ""
-    return f"{len(selectors)} made a signature in {time.monotonic() - begun:.1f} s{shared}"
+    return f"{len(config.sign.keys)} made a signature in {time.monotonic() - begun:.1f} s{shared}"
 
 
 async def _next_hop(config: Config) -> str:

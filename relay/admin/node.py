@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from relay.admin import signing_keys
 from relay.admin.four_eyes import Deed, agreed
+from relay.admin.signing_keys import Replaced
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
@@ -45,8 +47,8 @@ class Rekeyed:
     organisation: str
     """The fingerprint of its new key; empty: it has none."""
     addresses: int
-    signers: tuple[str, ...]
-    """Signing keys that the lost node had, and that only the configuration can replace."""
+    signers: tuple[Replaced, ...]
+    """The keys that `sign` names, and what was made in their place."""
 
 
 def sharing(config: Config, store: Store) -> SecretSharing:
@@ -100,7 +102,7 @@ async def partners(config: Config, store: Store) -> list[Partner]:
 
 
 async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed:
-    """Stop trusting a node's key, on all nodes; replace the organisation's key and all own certificates."""
+    """Stop trusting a node's key, on all nodes; replace the organisation's key, own certificates and signing keys."""
     if node == store.nodes.name:
         raise NodeError(f"{node} is this node: pgp-relay node remove NODE is run on one that stays")
     secrets = sharing(config, store)
@@ -132,7 +134,7 @@ def _deed(*words: str) -> Deed:
 async def _rekey(config: Config, store: Store, secrets: SecretSharing) -> Rekeyed:
     organisation = await _new_organisation(config, store, secrets)
     addresses = await _new_certificates(config, store) if organisation else 0
-    return Rekeyed(organisation, addresses, tuple(sorted({*filter(None, await _signers(config))})))
+    return Rekeyed(organisation, addresses, await signing_keys.replace(config, secrets))
 
 
 async def _new_organisation(config: Config, store: Store, secrets: SecretSharing) -> str:
@@ -154,8 +156,3 @@ async def _new_certificates(config: Config, store: Store) -> int:
     for at in range(0, len(keys), AT_ONCE):
         made += len(await certificates.succeed(keys[at : at + AT_ONCE]))
     return made
-
-
-async def _signers(config: Config) -> list[str]:
-    wanted = [*config.sign.senders.values(), config.sign.default]
-    return [await signing.resolve(config.keyring, selector) for selector in wanted if selector]

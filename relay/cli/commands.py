@@ -38,7 +38,8 @@ KEYS = Group(
         "bind": "bindings:bind",
         "unbind": "bindings:unbind",
         "bindings": "bindings:bindings",
-        "generate": "keys_generate:generate",
+        "generate": "signing_keys:generate",
+        "revoke": "signing_keys:revoke",
     },
 )
 CONFIG = Group(

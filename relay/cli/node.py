@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -96,7 +98,7 @@ def remove(
     """Stop trusting a node's key, and replace the keys it had.
 
     The organisation's key and the certificates of all own addresses are made again; the earlier ones are published
-    revoked. Mail encrypted to those can still be opened.
+    revoked. Mail encrypted to those can still be opened. The keys that sign names get successors, which are printed.
 
     $ pgp-relay node remove beta
     """
@@ -110,7 +112,7 @@ def remove(
                 "node": node,
                 "organisation": made.organisation or None,
                 "addresses": made.addresses,
-                "signing": list(made.signers),
+                "signing": [asdict(each) for each in made.signers],
             }
         )
         return
@@ -122,8 +124,13 @@ def _tell(made: Rekeyed) -> None:
     if made.organisation:
         say(f"new key of the organisation: {made.organisation}")
         say(f"new certificates: {made.addresses}")
-    for signer in made.signers:
-        complain(f"it had the signing key {signer}: keys generate makes another one, and sign names it on every node")
+    for each in made.signers:
+        say(f"new signing key: {each.new}, in place of {each.old}")
+        sys.stdout.write(each.public_key)
+        complain(
+            f"On every node write {each.new} in place of {each.old} where sign names it, and reload. "
+            f"Then: pgp-relay keys revoke {each.old} --yes"
+        )
     complain("Change the password of the database, and what else that machine knew")
 
 

@@ -65,6 +65,11 @@ class Sign(Section):
         None, "A file whose first line is the passphrase of these keys; null: they have none."
     )
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """All keys that are named here, each by fingerprint or address."""
+        return frozenset({*self.senders.values(), *([self.default] if self.default else [])})
+
     def signer(self, sender: Address | None) -> str | None:
         """Whose signature a mail of this sender gets."""
         return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from relay.config import Config
 from relay.daemon import pickup_events, templates
-from relay.daemon.engines import build_engine, build_pooled_examiner
+from relay.daemon.engines import build_engine, build_pooled_examiner, signers
 from relay.daemon.enrolment.parts import EnrolmentParts
 from relay.daemon.incoming import IncomingComponents, build_incoming
 from relay.daemon.jobs.daily_report import DailyReport
@@ -32,7 +32,6 @@ from relay.keys.resolver import Resolver
 from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
-from relay.openpgp import signing
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
@@ -95,18 +94,18 @@ async def build(config: Config, persistence: Persistence) -> Components:
     resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
     outlet, notices = build_outlet(config, config.reinject), build_notices(config)
     next_hop = NextHop(outlet, config.deadlines.next_hop + config.deadlines.final_dot)
-    signers = await _signers(config)
+    signing = await signers(config)
     own, existing = OwnParts(config, store, persistence.past_subkeys), build_existing(config)
-    engine, in_pool = await build_engine(config, signers.values())
+    engine, in_pool = await build_engine(config, signing.values())
     channel = build_channel(config)
     encryptor = Encryptor(engine, hostname(config), in_pool)
-    enrolment = EnrolmentParts(config, store, encryptor, outlet, signers, channel)
+    enrolment = EnrolmentParts(config, store, encryptor, outlet, signing, channel)
     incoming = build_incoming(config, persistence, resolver, hostname(config), notices, enrolment.desk())
     readers = pickup_events.handlers(config, store, incoming.pipeline if incoming else None)
     link = build_link(config, store, {**readers, **enrolment.handlers()}, channel)
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
-        authors=build_authors(config, signers, own, existing),
+        authors=build_authors(config, signing, own, existing),
         decider=Decider(
             config.rules(),
             resolver,
@@ -134,7 +133,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     schedule = Schedule(jobs, key_refresh.interval)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
     return Components(
-        config, resolver, outlet, pipeline, schedule, own_keys, incoming, link, tuple(sorted({*signers.values()}))
+        config, resolver, outlet, pipeline, schedule, own_keys, incoming, link, tuple(sorted({*signing.values()}))
     )
 
 
@@ -172,9 +171,3 @@ def build_daily_report(config: Config, store: Store, outlet: Outlet) -> DailyRep
     """What writes the daily mail."""
     daily = Daily(Language(config.notices.language), config.notices.from_, hostname(config))
     return DailyReport(store, outlet, daily, address_in(config.notices.contact))
-
-
-async def _signers(config: Config) -> dict[str, str]:
-    """The configured keys that sign: what names each, and its fingerprint. Resolved once, at start."""
-    wanted = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
-    return {selector: await signing.resolve(config.keyring, selector) for selector in wanted}

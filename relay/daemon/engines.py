@@ -76,12 +76,14 @@ def _made(settings: EngineSettings) -> Engine:
     return settings.engine()
 
 
+async def signers(config: Config) -> dict[str, str]:
+    """What `sign` says, and the fingerprint of the key that each means. Raises `EngineError` where one is missing."""
+    return {selector: await signing.resolve(config.keyring, selector) for selector in config.sign.keys}
+
+
 async def check_engine(config: Config) -> None:
     """What signs is still there, as gpg-agent says; without a signing key, that gpg runs. Raises `EngineError`."""
-    selectors = {*config.sign.senders.values(), *([config.sign.default] if config.sign.default else [])}
-    for selector in selectors:
-        await signing.resolve(config.keyring, selector)
-    if not selectors:
+    if not await signers(config):
         await signing.secret_keys(config.keyring)
 
 

@@ -51,6 +51,8 @@ class Listing:
     capabilities: str
     components: list[Component] = field(default_factory=list)
     user_ids: list[UserId] = field(default_factory=list)
+    token: str = ""
+    """Of a secret key: `+`: its secret part is in the home; `#`: it is not; else the serial number of its card."""
 
     @property
     def fingerprint(self) -> str:
@@ -69,7 +71,9 @@ def listings(output: bytes) -> list[Listing]:
     for record in records(output):
         match record[0]:
             case b"pub" | b"sec":
-                keys.append(Listing(_letter(record), _text(record, 11), [_component(record, "")]))
+                keys.append(
+                    Listing(_letter(record), _text(record, 11), [_component(record, "")], token=_text(record, 14))
+                )
             case b"sub" | b"ssb" if keys:
                 keys[-1].components.append(_component(record, keys[-1].primary))
             case b"fpr" if keys and not keys[-1].components[-1].fingerprint:

@@ -48,6 +48,9 @@ class SecretKey:
     expires: int | None
     signs: bool
     """It may sign now: it has the capability and is neither revoked nor expired."""
+    user_ids: tuple[str, ...]
+    on_card: bool
+    """Its secret part is on a card, not in the home."""
 
 
 async def generate(home: Path, name: str, address: str, passphrase: bytes | None = None) -> GeneratedKey:
@@ -129,7 +132,10 @@ async def secret_keys(home: Path) -> list[SecretKey]:
 
 
 async def resolve(home: Path, selector: str) -> str:
-    """The fingerprint of the one signing key that is meant: by fingerprint, or by address."""
+    """Return the fingerprint of the signing key that is meant: by fingerprint, or by address.
+
+    Of several keys with the same user ids the newest is meant: it was made in place of the others.
+    """
     keys = await secret_keys(home)
     meant = [key for key in keys if _matches(key, selector)]
     if not meant:
@@ -140,9 +146,9 @@ async def resolve(home: Path, selector: str) -> str:
     alive = [key for key in meant if key.signs]
     if not alive:
         raise EngineError(f"the secret key {selector} is revoked, expired, or may not sign")
-    if len(alive) > 1:
+    if len({key.user_ids for key in alive}) > 1:
         raise EngineError(f"the keyring has several secret keys for {selector}: name one by its fingerprint")
-    return alive[0].fingerprint
+    return max(alive, key=lambda key: (key.created, key.fingerprint)).fingerprint
 
 
 async def can_sign(home: Path, fingerprint: str, passphrase: bytes | None = None) -> None:
@@ -187,6 +193,8 @@ def _secret_key(key: Listing) -> SecretKey:
         created=primary.created,
         expires=primary.expires,
         signs="S" in key.capabilities,  # the capital stands for what the whole key can do now
+        user_ids=tuple(user_id.text for user_id in key.user_ids),
+        on_card=key.token not in {"", "+", "#"},
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from signal import SIGHUP
 from typing import Any
 
 import asyncpg
@@ -173,6 +175,74 @@ def test_a_node_that_is_lost_is_removed_and_what_it_had_is_made_anew(pair: list[
     assert secrets(beta) == lost
     refused = alpha.run("node", "add", "beta", shown(beta)["fingerprint"], check=False)
     assert (refused.returncode, b"was removed" in refused.stderr) == (1, True)
+
+
+def test_the_signing_keys_of_a_lost_node_get_successors_and_are_revoked_once_no_node_signs_with_them(
+    database: str, hop: ScriptedHop
+) -> None:
+    with cluster(database, hop.port, count=3) as (alpha, beta, gamma):
+        acquaint(alpha, beta)
+        acquaint(alpha, gamma)
+        named, addressed = (generated(alpha, name) for name in ("relais@hopital.example", DESK))
+        everything_shared(alpha, beta, gamma)
+        sign: dict[str, object] = {"default": named, "senders": {"*@hopital.example": DESK}}
+        for node in (alpha, gamma):
+            reloaded(node, {**node.settings, "sign": sign})
+        beta.kill()
+        lost = secrets(beta)
+
+        made = json.loads(alpha.run("node", "remove", "beta", "--json").stdout)["signing"]
+        new = {each["old"]: each["new"] for each in made}
+        assert new.keys() == {named, addressed}
+        assert len(secrets(alpha) - lost) == 2
+        assert secrets(gamma) == secrets(alpha), "before the command ends"
+        beta.start()
+
+        sign = {**sign, "default": new[named]}
+        assert b"sign names" in refused_revocation(alpha, named)
+        reloaded(alpha, {**alpha.settings, "sign": sign})
+        assert b"gamma signs with" in refused_revocation(alpha, named)
+        reloaded(gamma, {**gamma.settings, "sign": sign})
+        wait_for(lambda: signing(alpha, "alpha", "gamma") == set(new.values()), "by the address too")
+        for old in new:
+            assert revoked(alpha.run("keys", "revoke", old, "--yes").stdout)
+            wait_for(partial(known_revoked, gamma, old), "gamma knows it too")
+        rows = [json.loads(line) for line in alpha.run("trace", "--keys", "--json").stdout.splitlines()]
+        assert {row["old"] for row in rows if row["reason"] == "revoked"} == new.keys()
+        assert secrets(beta) == lost
+
+
+def generated(node: Node, address: str) -> str:
+    return str(json.loads(node.run("keys", "generate", "Relay", address, "--json").stdout)["fingerprint"])
+
+
+def reloaded(node: Node, settings: dict[str, Any]) -> None:
+    before = node.log.count('"reloaded"')
+    node.configure(settings)
+    node.signal(SIGHUP)
+    wait_for(lambda: node.log.count('"reloaded"') > before, "reloaded")
+
+
+def refused_revocation(node: Node, fingerprint: str) -> bytes:
+    done = node.run("keys", "revoke", fingerprint, "--yes", check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    return done.stderr
+
+
+def signing(node: Node, *names: str) -> set[str]:
+    """What these nodes sign with; empty where they differ."""
+    found = {each["node"]: set(each["signing"]) for each in json.loads(node.run("nodes", "--json").stdout)}
+    return found[names[0]] if len({frozenset(found[name]) for name in names}) == 1 else set()
+
+
+def known_revoked(node: Node, fingerprint: str) -> bool:
+    return revoked(gpg(node.keyring, "--export", fingerprint).stdout)
+
+
+def revoked(certificate: bytes) -> bool:
+    with gnupg_home() as home:
+        gpg(home, "--import", content=certificate)
+        return "\npub:r:" in gpg(home, "--list-keys", "--with-colons").stdout.decode()
 
 
 def test_a_third_node_is_added_on_one_of_the_others_and_all_know_it(

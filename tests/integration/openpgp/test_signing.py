@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,29 @@ async def test_two_keys_for_one_address_are_told_apart_by_fingerprint(home: Path
     with pytest.raises(EngineError, match="fingerprint"):
         await signing.resolve(home, "relay@hopital.example")
     assert await signing.resolve(home, made[1]) == made[1]
+
+
+async def test_of_several_keys_with_the_same_user_id_the_newest_is_meant(home: Path) -> None:
+    for year in ("2024", "2026", "2025"):
+        generate(home, "Relay <relay@hopital.example>", usage="sign", algorithm="ed25519", at=f"{year}0101T000000!")
+    newest = max(await signing.secret_keys(home), key=lambda key: key.created)
+
+    assert await signing.resolve(home, "relay@hopital.example") == newest.fingerprint
+
+
+async def test_a_key_on_a_card_is_told_from_one_in_the_home(home: Path) -> None:
+    made = secret_key(home, "Relay <relay@hopital.example>")
+    assert [key.on_card for key in await signing.secret_keys(home)] == [False]
+    stop_agent(home)
+    (file,) = (home / "private-keys-v1.d").iterdir()
+    public = re.search(rb"\(q\s+(#[0-9A-F\s]+#)\)", file.read_bytes())
+    assert public
+    file.write_bytes(
+        b"Key: (shadowed-private-key (ecc (curve Ed25519)(flags eddsa)(q %s)(shadowed t1-v1 "
+        b"(#D2760001240103040006123456780000# OPENPGP.1))))\n" % b"".join(public[1].split())
+    )
+
+    assert [(key.fingerprint, key.on_card) for key in await signing.secret_keys(home)] == [(made, True)]
 
 
 async def test_an_expired_key_does_not_resolve(home: Path) -> None:

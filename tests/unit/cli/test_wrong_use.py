@@ -38,6 +38,7 @@ RIGHT_USE = {
     "keys unbind": ["*@b.example"],
     "keys bindings": [],
     "keys generate": ["Name", "a@b.example"],
+    "keys revoke": ["8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08", "--yes"],
     "own create": ["Name"],
     "own add": ["a@b.example"],
     "own remove": ["a@b.example"],

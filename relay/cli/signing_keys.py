@@ -1,4 +1,4 @@
-"""`pgp-relay keys generate`: a signing key for the relay, in the GnuPG home."""
+"""`pgp-relay keys generate` and `keys revoke`: the relay's signing keys, in the GnuPG home."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from relay.admin import signing_keys
 from relay.cli import values
-from relay.cli.context import Json, context_of, run
+from relay.cli.context import Json, context_of, run, with_store
 from relay.cli.output import complain, fail, print_json
 from relay.daemon.engines import passphrase
 from relay.openpgp import home, signing
 
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]+")
 
 
@@ -41,3 +43,24 @@ def generate(
     else:
         sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
     complain(f"The relay signs with it once the configuration says so: sign: {{default: {key.fingerprint}}}")
+
+
+def revoke(
+    context: typer.Context,
+    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A signing key of the relay.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm: this cannot be undone.")] = False,
+) -> None:
+    """Revoke a signing key of the relay that is used no more.
+
+    Prints its armored public key with the revocation: give it to the correspondents.
+
+    $ pgp-relay keys revoke 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08 --yes
+    """
+    name = "".join(fingerprint).removeprefix("0x").upper()
+    if not _FINGERPRINT.fullmatch(name):
+        fail(f"{' '.join(fingerprint)}: give the whole fingerprint, 40 digits", status=2)
+    if not yes:
+        fail("A revocation cannot be taken back: give --yes", status=2)
+    config, actor = context_of(context).config(), context_of(context).actor
+    sys.stdout.write(with_store(config, lambda store: signing_keys.revoke(config, store, name, actor)))
