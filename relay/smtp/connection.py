@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import socket
@@ -42,6 +43,7 @@ class _X509(IntEnum):
     IP_ADDRESS_MISMATCH = 64
 
 
+CLOSING = 421
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -64,7 +66,9 @@ class Connection(SMTPProtocol):
         super().__init__(loop)
         self._replies: deque[Said] = deque()
         self._awaited = 1  # the greeting
-        self._news = asyncio.Event()
+        self._wanted = 1
+        self._heard = 0.0
+        self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self.extensions: dict[str, str] = {}
         """What was announced: keyword in lower case, parameters."""
@@ -85,20 +89,26 @@ class Connection(SMTPProtocol):
     def _take(self, reply: Said) -> None:
         if self._awaited > len(self._replies) and 200 <= reply.code <= 599:
             self._replies.append(reply)
-            self._news.set()
+            self._heard = self._loop.time()
+            if len(self._replies) >= self._wanted or reply.code == CLOSING:
+                self._wake()
         else:
             self.abandon()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended: wake those who wait for a reply."""
         super().connection_lost(exc)
         self._ended = True
-        self._news.set()
+        self._wake()
 
     def abandon(self) -> None:
         """End it now; replies that have come can still be read."""
         self._ended = True
-        self._news.set()
+        self._wake()
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
@@ -149,26 +159,45 @@ class Connection(SMTPProtocol):
 
     async def reply(self, timeout: float) -> Said:
         """The next reply; 421 means that the next hop closes the connection, and raises `NextHopError`."""
+        return (await self.replies(1, timeout))[0]
+
+    async def replies(self, count: int, timeout: float, within: float = math.inf) -> list[Said]:
+        """The next ones: `timeout` seconds for each, `within` for all. One that is 421 raises as with `reply`."""
+        if len(self._replies) < count:
+            await self._answered(count, timeout, within)
+        return [self._next() for _ in range(count)]
+
+    def _next(self) -> Said:
         if not self._replies:
-            await self._answered(timeout)
+            raise Broken("the connection ended before the answer")
         self._awaited -= 1
         given = self._replies.popleft()
-        if given.code == 421:
+        if given.code == CLOSING:
             self.abandon()
             raise Broken("the next hop is closing")
         return given
 
-    async def _answered(self, timeout: float) -> None:
+    async def _answered(self, count: int, timeout: float, within: float) -> None:
+        """Return when so many replies are there, or no more will come."""
+        self._wanted, self._heard = count, self._loop.time()
+        waiter = self._waiter = self._loop.create_future()
+        ends = self._heard + within
+        alarm = self._loop.call_at(self._heard + min(timeout, within), self._wake)
         try:
-            async with asyncio.timeout(timeout):
-                while not self._replies:
-                    if self._ended:
-                        raise Broken("the connection ended before the answer")
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            self.abandon()
-            raise NextHopError("no answer in time") from None
+            while not self._ended:
+                await waiter
+                if len(self._replies) >= count or any(reply.code == CLOSING for reply in self._replies):
+                    return
+                now = self._loop.time()
+                if now >= min(ends, self._heard + timeout) and not self._ended:
+                    self.abandon()
+                    raise NextHopError("the next hop is slow" if now >= ends else "no answer in time")
+                waiter = self._waiter = self._loop.create_future()
+                alarm = self._loop.call_at(min(ends, self._heard + timeout), self._wake)
+        finally:
+            self._waiter = None
+            self._wanted = 1
+            alarm.cancel()
 
     async def ask(self, command: str, timeout: float) -> Said:
         """One command, one reply."""

@@ -1,7 +1,8 @@
 """One message on one connection: the envelope, DATA, the content, and the next hop's reply for each recipient.
 
-A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. DATA is not sent where no
-recipient was accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would allow it).
+A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. With PIPELINING, DATA goes out
+together with MAIL and RCPT (RFC 2920 section 3.1). A next hop that says 354 although it has accepted no recipient gets
+no content and no final dot: the connection is aborted, which ends the transaction without a message.
 Of the next hop's replies the code and the enhanced status are kept, never the text (`replies.from_next_hop`).
 """
 
@@ -17,6 +18,7 @@ from relay.smtp import commands
 from relay.smtp.connection import Broken, Connection, Said, Timeouts
 from relay.smtp.data import stuffed
 
+GO_ON = 354
 _STEPS_BEFORE_DATA = 4  # all recipients together get the time of so many steps
 
 
@@ -48,44 +50,40 @@ class Handover:
 
     async def _introduced(self, size: int) -> list[Reply]:
         """The replies to each recipient; those accepted wait for the content now."""
+        ends = asyncio.get_running_loop().time() + _STEPS_BEFORE_DATA * self._timeouts.step
         try:
-            async with asyncio.timeout(_STEPS_BEFORE_DATA * self._timeouts.step):
-                given = await self._recipients(size)
-                if any(reply.accepted for reply in given):
-                    given = await self._data(given)
-                if not any(reply.accepted for reply in given):
-                    await self._reset()
-        except TimeoutError:
-            raise NextHopError("the next hop is slow") from None
+            given, data = await self._recipients(size)
+            accepted = any(reply.accepted for reply in given)
+            if accepted:
+                given = _begun(given, data or await self._connection.ask("DATA", _left(ends, self._timeouts.step)))
+            elif data and data.code == GO_ON:
+                self._connection.abandon()  # a mail for nobody has begun, and must not end
+            if not any(reply.accepted for reply in given):
+                await self._reset()
         except Broken as error:
             raise Stale(str(error)) from None
         return given
 
-    async def _recipients(self, size: int) -> list[Reply]:
+    async def _recipients(self, size: int) -> tuple[list[Reply], Said | None]:
+        """The replies to each recipient, and to DATA where that was sent with them."""
         extensions = self._connection.extensions
         attributes = tuple(commands.xforward(self._envelope, extensions))
         lines = [*attributes, commands.mail(self._envelope, size, extensions)]
         lines += [commands.rcpt(recipient, extensions) for recipient in self._envelope.recipients]
-        given = await self._said(lines)
-        mail, *rcpts = given[len(attributes) :]  # XFORWARD is for logs: its reply is ignored
+        said, data = await self._said(lines)
+        mail, *rcpts = said[len(attributes) :]  # XFORWARD is for logs: its reply is ignored
         sender = _reply(mail, "sender")
-        return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts]
+        return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts], data
 
-    async def _said(self, lines: Sequence[str]) -> list[Said]:
+    async def _said(self, lines: Sequence[str]) -> tuple[list[Said], Said | None]:
         step = self._timeouts.step
+        within = _STEPS_BEFORE_DATA * step
         if "pipelining" not in self._connection.extensions:
-            return [await self._connection.ask(line, step) for line in lines]
-        await self._connection.send(lines, step)
-        return [await self._connection.reply(step) for _ in lines]
-
-    async def _data(self, given: list[Reply]) -> list[Reply]:
-        answer = await self._connection.ask("DATA", self._timeouts.step)
-        if answer.code == 354:
-            return given
-        refusal = _reply(answer, "message")
-        if refusal.accepted:
-            raise NextHopError("the next hop answers DATA with 2xx")
-        return [refusal if reply.accepted else reply for reply in given]
+            ends = asyncio.get_running_loop().time() + within
+            return [await self._connection.ask(line, _left(ends, step)) for line in lines], None
+        await self._connection.send([*lines, "DATA"], step)
+        *said, data = await self._connection.replies(len(lines) + 1, step, within)
+        return said, data
 
     async def _reset(self) -> None:
         """No recipient was accepted: reset the connection, or close it."""
@@ -117,6 +115,24 @@ class Handover:
             return _reply(await self._connection.reply(max(0.001, left)), "message")
         except NextHopError:
             return replies.BROKE_OFF
+
+
+def _begun(given: list[Reply], data: Said) -> list[Reply]:
+    """The replies to each recipient, after the one to DATA."""
+    if data.code == GO_ON:
+        return given
+    refusal = _reply(data, "message")
+    if refusal.accepted:
+        raise NextHopError("the next hop answers DATA with 2xx")
+    return [refusal if reply.accepted else reply for reply in given]
+
+
+def _left(ends: float, step: float) -> float:
+    """Seconds for the next step. Raises `NextHopError` where the time for all of them is over."""
+    left = ends - asyncio.get_running_loop().time()
+    if left <= 0:
+        raise NextHopError("the next hop is slow")
+    return min(left, step)
 
 
 def _reply(given: Said, about: replies.About) -> Reply:

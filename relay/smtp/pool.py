@@ -27,15 +27,21 @@ class Pool:
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """The right to use one connection."""
+        if self._free.locked():
+            await self._until_free()
+        else:
+            await self._free.acquire()  # at once
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    async def _until_free(self) -> None:
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()
         except TimeoutError:
             raise NextHopError("every connection to the next hop is busy") from None
-        try:
-            yield
-        finally:
-            self._free.release()
 
     def kept(self) -> Connection | None:
         """The connection that was used last, where it is still open."""
