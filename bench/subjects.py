@@ -27,7 +27,7 @@ from relay.admin.key_import import Intake, survey
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.store import Store
 
-LARGEST = "300MiB"  # fifty messages of 20 MB at once find room
+MEMORY = "16GiB"  # fifty messages of 20 MB at once find room, though smtp-source declares no size
 SIGNER = "bench@hopital.example"
 POLICY = [
     {"name": "internal", "to": ["*@hopital.example"], "encrypt": "never"},
@@ -92,7 +92,7 @@ def prepared(onward: int, engine: str, stock: Path, *, workers: int = 1) -> Iter
             "engine": engine,
             "workers": workers,
             "policy": POLICY,
-            "max_message_size": LARGEST,
+            "memory": MEMORY,
             "log": {"level": "info", "format": "json"},
         }
     )

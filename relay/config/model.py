@@ -44,6 +44,11 @@ class Config(Section):
     plaintext_network: bool = setting(default=False, why="Allow SMTP without TLS outside the loopback.")
     hostname: Host | None = setting(None, "The relay's name in EHLO and `Received`; null: this machine's name.")
     max_message_size: Size = setting("50MiB", "A larger message is refused (552).")
+    memory: Size = setting(
+        "1GiB",
+        "What large mails in hand may take, of all workers together; each counts five times its size. Further ones "
+        "wait: their clients are slowed.",
+    )
     workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Worker processes.")
     deadlines: Deadlines = setting({}, "How long each step may take.")
     shadow: bool = setting(

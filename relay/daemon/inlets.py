@@ -8,11 +8,12 @@ from relay.smtp.inlet import Inlet
 
 
 class Inlets:
-    """Both stop together."""
+    """Both stop together, and their large mails share the memory of one."""
 
     def __init__(self, outgoing: Inlet, incoming: Inlet) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
+        incoming.room = outgoing.room
 
     def of(self, *, incoming: bool) -> Inlet:
         """The one for this way."""

@@ -133,7 +133,7 @@ class Service:
             hostname=hostname(settings),
             allow=settings.allow,
             tls=tls.inlet(settings),
-            bounds=Bounds(max_message_size=settings.max_message_size),
+            bounds=Bounds.within(settings.memory // settings.workers, max_message_size=settings.max_message_size),
         )
 
     async def _reload(self) -> None:

@@ -11,6 +11,9 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from relay.model.envelope import UNIX
 
+TIMES_ITS_SIZE = 5
+"""Memory that a large message takes in all processes while it is received, encrypted and passed on, at most."""
+
 Network = IPv4Network | IPv6Network
 
 
@@ -21,8 +24,11 @@ class Bounds:
     max_message_size: int = 50 * 1024 * 1024
     connections: int = 1200
     octets: int = 0
-    """Of all messages being received or handled, which take up to five times as much memory in the making; 0: half a
+    """Of all large messages being received or handled, and of all small ones (`relay.process.small_first`); 0: half a
     gibibyte, or four of the largest messages."""
+    patience: float = 120.0
+    """Seconds that a large message waits for room; Postfix gives up after 180 without progress
+    (smtp_data_xfer_timeout)."""
     recipients: int = 10_000
     """Recipients in one transaction."""
     errors: int = 20
@@ -35,6 +41,11 @@ class Bounds:
     """Seconds: where all connections are in use, one that has been idle longer is closed for a new one."""
     transfer: float = 600.0
     """Seconds in which a whole message has to arrive; with its handling it stays under the client's 1200."""
+
+    @classmethod
+    def within(cls, memory: int, *, max_message_size: int) -> Bounds:
+        """Large messages take so many octets of memory at most, or what the largest one alone needs."""
+        return cls(max_message_size=max_message_size, octets=max(memory // TIMES_ITS_SIZE, max_message_size))
 
     @property
     def room(self) -> int:

@@ -21,8 +21,10 @@ from pathlib import Path
 from relay.model import Inbound, Reply, replies
 from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
-from relay.process.budget import Budget, Lease
+from relay.process.budget import Budget
+from relay.process.room import Room
 from relay.smtp.bounds import Bounds, Network, allowed
+from relay.smtp.memory_share import MemoryShare
 from relay.smtp.server_context import Answer, Awaited, Begin, Delivery, Dismissable
 from relay.smtp.session import Session
 from relay.smtp.unix_socket import make_way
@@ -55,6 +57,7 @@ class Inlet:
         self.tls = tls
         self.bounds = bounds or Bounds()
         self.budget = Budget(self.bounds.room)
+        self.room = Room(self.bounds.room)
         self.stopping = False
         self._servers: list[asyncio.Server] = []
         self._sockets: list[Path] = []
@@ -166,9 +169,9 @@ class Inlet:
         self._sessions.discard(session)
         self._quiet.set()
 
-    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> asyncio.Task[None]:
+    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, share: MemoryShare) -> asyncio.Task[None]:
         """Handle one message in a task that ends by itself."""
-        delivery = asyncio.create_task(self._deliver(inbound, answer, awaited, lease))
+        delivery = asyncio.create_task(self._deliver(inbound, answer, awaited, share))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._delivered)
         return delivery
@@ -177,13 +180,13 @@ class Inlet:
         self._deliveries.discard(delivery)
         self._quiet.set()
 
-    async def _deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> None:
+    async def _deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, share: MemoryShare) -> None:
         delivery, told = self._begin(inbound), False
         try:
             try:
                 given = await _replies(delivery, inbound, awaited)
             finally:
-                lease.release()
+                share.release()
             told = await answer(given)
         finally:  # also where `stop` cut it off: what has been served by then has to be written down
             await _settle(delivery, inbound, delivered=told)

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from relay.model import Inbound, Reply
-from relay.process.budget import Budget, Lease
+from relay.process.budget import Budget
+from relay.process.room import Room
 from relay.smtp.bounds import Bounds
+from relay.smtp.memory_share import MemoryShare
 
 Answer = Callable[[tuple[Reply, ...]], Awaitable[bool]]
 """Writes the replies to the client; True when they were handed over."""
@@ -50,6 +52,7 @@ class Host(Protocol):
     hostname: str
     bounds: Bounds
     budget: Budget
+    room: Room
     tls: ssl.SSLContext | None
     stopping: bool
 
@@ -59,5 +62,5 @@ class Host(Protocol):
     def leave(self, session: Dismissable) -> None:
         """The connection is gone."""
 
-    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, lease: Lease) -> asyncio.Task[None]:
-        """Handle the message in a task of the host's own, answer, and give the lease back."""
+    def deliver(self, inbound: Inbound, answer: Answer, awaited: Awaited, share: MemoryShare) -> asyncio.Task[None]:
+        """Handle the message in a task of the host's own, answer, and give the share back."""

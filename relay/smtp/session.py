@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from aiosmtpd.smtp import syntax
 
 from relay.model import Envelope, Inbound, Reply, replies
-from relay.process.budget import Lease
 from relay.process.small_first import MailInHand
 from relay.smtp.acknowledged import is_acknowledged
 from relay.smtp.esmtp import XFORWARD_NAMES, Refusal
+from relay.smtp.memory_share import MemoryShare
 from relay.smtp.message_ids import new_id
 from relay.smtp.receive import receive
 from relay.smtp.server_context import Host
@@ -151,15 +151,15 @@ class Session(Line):
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
         """DATA: receive the message, have it handled, answer."""
-        lease = self._host.budget.lease()
+        share = MemoryShare(self._host.budget, self._host.room, self._host.bounds, self._transaction.size)
         try:
-            envelope = self._welcome(arg, lease)
+            envelope = self._welcome(arg, share)
         except Refusal as refusal:
             await self.push(refusal.reply)
             return
         self.busy = True
         try:
-            await self._transact(envelope, lease)
+            await self._transact(envelope, share)
         finally:
             self.busy = False
             self.spoke = time.monotonic()
@@ -167,25 +167,25 @@ class Session(Line):
         if self._host.stopping:
             self.dismiss(replies.CLOSING)
 
-    def _welcome(self, arg: str | None, lease: Lease) -> Envelope:
+    def _welcome(self, arg: str | None, share: MemoryShare) -> Envelope:
         self._ready()
         envelope = self._transaction.envelope()
         if arg:
             raise Refusal(replies.BAD_ARGUMENT)
-        if not lease.has_room(self._transaction.size):
+        if not share.could_begin():
             raise Refusal(replies.NO_ROOM)
         return envelope
 
-    async def _transact(self, envelope: Envelope, lease: Lease) -> None:
+    async def _transact(self, envelope: Envelope, share: MemoryShare) -> None:
         with MailInHand() as mail:
             mail.is_of(self._transaction.size)
-            await self._take(envelope, lease, mail)
+            await self._take(envelope, share, mail)
 
-    async def _take(self, envelope: Envelope, lease: Lease, mail: MailInHand) -> None:
+    async def _take(self, envelope: Envelope, share: MemoryShare, mail: MailInHand) -> None:
         with contextlib.ExitStack() as stack:
-            stack.callback(lease.release)
+            stack.callback(share.release)
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            received = await receive(self._reader, lease, self._host.bounds, self._reset_timeout, mail)
+            received = await receive(self._reader, share, self._host.bounds, self._reset_timeout, mail)
             if isinstance(received, bytes):
                 stack.pop_all()  # the server gives it back
         if isinstance(received, Reply):
@@ -197,7 +197,7 @@ class Session(Line):
         self._set_post_data_state()
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()  # neither the timer nor a disconnect ends the handling
-        delivery = self._host.deliver(inbound, lambda given: self._tell(given, inbound.id), self._is_there, lease)
+        delivery = self._host.deliver(inbound, lambda given: self._tell(given, inbound.id), self._is_there, share)
         await asyncio.shield(delivery)
 
     def _is_there(self) -> bool:

@@ -320,13 +320,13 @@ async def test_a_message_too_large_is_552_and_the_connection_goes_on(url: str, c
         assert running.inlet.budget.free == running.inlet.bounds.room
 
 
-async def in_hand(client: Client, running: Running) -> None:
+async def in_hand(client: Client, running: Running, got: int = 1) -> None:
     """Send a mail up to its final dot, and wait until it is being handled."""
     await client.hello()
     await client.envelope("a@b.example", ["1@x"])
     await client.say("DATA")
     await client.body(MAIL)
-    await running.until(got=1)
+    await running.until(got=got)
 
 
 async def peak_of(client: Client, lines: int, answer: str) -> int:
@@ -359,10 +359,11 @@ async def test_a_large_message_is_not_read_while_a_small_one_is_in_hand(monkeypa
         await large.envelope("a@b.example", ["1@x"])
         await large.say("DATA")
         sending = asyncio.create_task(large.body((b"x" * 998 + b"\r\n") * 16_000))
-        await until(lambda: running.inlet.budget.free <= running.inlet.bounds.room - small_first.LARGE)
+        await until(lambda: running.inlet.room.free < running.inlet.room.octets)
         for _ in range(1000):  # of the loop's turns, in each of which a piece could be read
             await asyncio.sleep(0)
-        assert running.inlet.budget.free > running.inlet.bounds.room - 1_000_000
+        assert len(running.got) == 1
+        assert not sending.done()
         answered.set()
         await sending
         assert (await small.reply()).startswith("250")
@@ -735,6 +736,85 @@ async def test_beyond_the_octets_in_hand_the_client_keeps_its_mail() -> None:
         assert (await two.say("DATA")).startswith("354 ")
         await two.body(b"x" * 8000 + b"\r\n")
         assert (await two.reply()).startswith("250 ")
+
+
+async def test_a_large_message_waits_for_room_and_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client is slowed, not refused; when the one before has its answer, it goes on."""
+    go = asyncio.Event()
+
+    async def slow(inbound: Inbound) -> tuple[Reply, ...]:
+        await go.wait()
+        return take(inbound)
+
+    monkeypatch.setattr(small_first, "PATIENCE", 0.0)
+    bounds = Bounds(max_message_size=10_000_000, octets=12_000_000)
+    async with inlet(LMTP, slow, bounds=bounds) as running, Client(running.url) as one, Client(running.url) as two:
+        for client in (one, two):
+            await client.hello()
+            await client.envelope("a@b.example SIZE=8000000", ["1@x"])
+            assert (await client.say("DATA")).startswith("354 ")
+        content = (b"x" * 998 + b"\r\n") * 8000
+        await one.body(content)
+        await running.until(got=1)
+        sending = asyncio.create_task(two.body(content))
+        await until(lambda: running.inlet.room.waiting == 1)
+        assert running.inlet.room.free == 4_000_000
+        assert running.inlet.budget.free == running.inlet.bounds.room
+        async with Client(running.url) as small:
+            await in_hand(small, running, got=2)
+            go.set()
+            assert (await small.reply()).startswith("250 ")
+        assert (await one.reply()).startswith("250 ")
+        await sending
+        assert (await two.reply()).startswith("250 ")
+        assert [len(got.content) for got in running.got] == [8_000_000, len(MAIL), 8_000_000]
+        assert running.inlet.room.free == 12_000_000
+
+
+async def test_a_large_message_that_waits_too_long_is_read_to_its_end_and_stays_with_its_client() -> None:
+    bounds = Bounds(max_message_size=10_000_000, octets=10_000_000, patience=0.05)
+    go = asyncio.Event()
+
+    async def slow(inbound: Inbound) -> tuple[Reply, ...]:
+        await go.wait()
+        return take(inbound)
+
+    async with inlet(LMTP, slow, bounds=bounds) as running, Client(running.url) as one, Client(running.url) as two:
+        for client in (one, two):
+            await client.hello()
+            await client.envelope("a@b.example", ["1@x"])
+            assert (await client.say("DATA")).startswith("354 ")
+        content = (b"x" * 998 + b"\r\n") * 8000
+        await one.body(content)
+        await running.until(got=1)
+        await two.body(content)
+        assert (await two.reply())[:9] == "452 4.3.1"
+        go.set()
+        assert (await one.reply()).startswith("250 ")
+        assert (await two.send("a@b.example", ["1@x"], content))[0].startswith("250 ")
+
+
+async def test_a_client_that_leaves_while_it_waits_for_room_takes_none() -> None:
+    bounds = Bounds(max_message_size=10_000_000, octets=10_000_000)
+    go = asyncio.Event()
+
+    async def slow(inbound: Inbound) -> tuple[Reply, ...]:
+        await go.wait()
+        return take(inbound)
+
+    async with inlet(LMTP, slow, bounds=bounds) as running, Client(running.url) as one, Client(running.url) as two:
+        for client in (one, two):
+            await client.hello()
+            await client.envelope("a@b.example", ["1@x"])
+            assert (await client.say("DATA")).startswith("354 ")
+        await one.body((b"x" * 998 + b"\r\n") * 8000)
+        await running.until(got=1)
+        await two.write(b"x" * 200_000)
+        await until(lambda: running.inlet.room.waiting == 1)
+        two.drop()
+        go.set()
+        assert (await one.reply()).startswith("250 ")
+        await until(lambda: running.inlet.room.free == 10_000_000 and not running.inlet.room.waiting)
 
 
 async def test_what_there_is_no_room_for_is_not_held() -> None:

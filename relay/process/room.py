@@ -1,0 +1,66 @@
+"""Room for large mails: octets of memory that they share, for which they wait in turn.
+
+Promises that nobody waits for ever: a mail takes all that it will need at once and holds nothing of the room while it
+waits, so that no two mails wait for each other; who came first is first, whatever its size. What is more than the whole
+room is refused at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class Room:
+    """So many octets; `free` are those not taken."""
+
+    def __init__(self, octets: int) -> None:
+        self.octets = octets
+        self.free = octets
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many mails wait."""
+        return len(self._waiting)
+
+    def take_now(self, octets: int) -> bool:
+        """Take so many without waiting; False where they are not free, or others wait for them."""
+        if self._waiting or octets > self.free:
+            return False
+        self.free -= octets
+        return True
+
+    async def take(self, octets: int, seconds: float) -> bool:
+        """Take so many, after waiting for so long at most; False where they are not to be had by then."""
+        if self.take_now(octets):
+            return True
+        if octets > self.octets:
+            return False
+        place = octets, asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await asyncio.wait((place[1],), timeout=seconds)
+        except asyncio.CancelledError:
+            self._leave(place)
+            if place[1].done():
+                self.give_back(octets)
+            raise
+        self._leave(place)
+        return place[1].done()
+
+    def give_back(self, octets: int) -> None:
+        """So many of those taken."""
+        self.free += octets
+        self._serve()
+
+    def _leave(self, place: tuple[int, asyncio.Future[None]]) -> None:
+        if place in self._waiting:
+            self._waiting.remove(place)
+            self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self.free:
+            octets, granted = self._waiting.popleft()
+            self.free -= octets
+            granted.set_result(None)

@@ -1,0 +1,57 @@
+"""What one message holds of the server's memory, from its first octet to its answer.
+
+A small one takes what has come of it from the budget, and is refused where that is used up. Once it is large it takes
+all that it will need from the room for large ones, at once: by the size that MAIL declared (RFC 1870), or as much as
+any message may have. Meanwhile nothing more of it is read.
+"""
+
+from __future__ import annotations
+
+from relay.process.budget import Budget
+from relay.process.room import Room
+from relay.process.small_first import LARGE
+from relay.smtp.bounds import Bounds
+
+
+class MemoryShare:
+    """One message's."""
+
+    def __init__(self, budget: Budget, room: Room, bounds: Bounds, declared: int = 0) -> None:
+        self._lease = budget.lease()
+        self._room = room
+        self._bounds = bounds
+        self._declared = declared
+        self._taken = 0
+
+    def could_begin(self) -> bool:
+        """Whether there is memory for it now, or it may wait."""
+        return self._declared >= LARGE or self._lease.has_room(self._declared)
+
+    async def cover(self, octets: int, *, whole: bool) -> bool:
+        """Hold the memory for so many octets, which are the `whole` of it or not; False where there is none."""
+        if octets <= self._taken:
+            return True
+        if octets < LARGE:
+            return self._lease.cover(octets)
+        self._lease.release()
+        wanted = octets if whole else self._expected(octets)
+        if self._taken:  # more than it declared: it cannot wait, since it holds something
+            covered = self._room.take_now(wanted - self._taken)
+        else:
+            covered = await self._room.take(wanted, self._bounds.patience)
+        self._taken = wanted if covered else self._taken
+        return covered
+
+    def _expected(self, octets: int) -> int:
+        return self._declared if self._declared >= octets else max(octets, self._bounds.max_message_size)
+
+    def trim(self, octets: int) -> None:
+        """It has come: keep so much of the room for large ones."""
+        if self._taken > octets:
+            self._room.give_back(self._taken - octets)
+            self._taken = octets
+
+    def release(self) -> None:
+        """Give everything back; more than once does no harm."""
+        self._lease.release()
+        self.trim(0)
