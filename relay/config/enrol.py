@@ -22,6 +22,14 @@ class EnrolBudget(Section):
     all: Many = setting(500, "To everybody.")
 
 
+class EnrolJudged(Section):
+    """How many mailed keys each worker process examines in an hour; others go on to the mailbox."""
+
+    address: Many = setting(6, "Of one address.")
+    domain: Many = setting(60, "Of one domain.")
+    all: Many = setting(600, "Of everybody.")
+
+
 class EnrolKeys(Section):
     """Keys that correspondents send in themselves."""
 
@@ -38,6 +46,7 @@ class EnrolKeys(Section):
         why="The recipient of a held mail is asked to send in a key, on that page or by mail: at most once a week.",
     )
     budget: EnrolBudget = setting({}, "How many challenges may be mailed in a day.")
+    judged: EnrolJudged = setting({}, "How many mailed keys each worker process examines in an hour.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

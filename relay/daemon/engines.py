@@ -6,12 +6,12 @@ Raises `ConfigError` where the extra `sequoia` is not installed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from relay.config import Config
 from relay.keys.wrapped_examiner import WrappedExaminer
@@ -25,6 +25,7 @@ from relay.pipeline.ports import Engine, Examiner
 from relay.process.pool import Document, run_in_background
 
 Kind = Literal["gnupg", "sequoia"]
+R = TypeVar("R")
 
 ORDINARY = 8 << 10
 """Octets of certificates that are judged here: a few people's, some milliseconds of this process."""
@@ -97,6 +98,11 @@ def build_pooled_examiner(config: Config) -> Examiner:
     return PooledExaminer(ExaminerSettings(config.engine, config.deadlines.gpg), config.lookup.timeout)
 
 
+def build_background_examiner(config: Config) -> Examiner:
+    """What judges the keys that strangers mail: all of them in another process, which delays no mail."""
+    return PooledExaminer(ExaminerSettings(config.engine, config.deadlines.gpg), config.lookup.timeout, ordinary=0)
+
+
 @dataclass(frozen=True, slots=True)
 class ExaminerSettings:
     """What an examiner is made of, here or in another process."""
@@ -114,27 +120,40 @@ class ExaminerSettings:
 class PooledExaminer(WrappedExaminer):
     """`ports.Examiner`. One large request at a time; others wait up to `patience` seconds, and then fail."""
 
-    def __init__(self, judging: ExaminerSettings, patience: float) -> None:
+    def __init__(self, judging: ExaminerSettings, patience: float, ordinary: int = ORDINARY) -> None:
+        """Requests of up to `ordinary` octets are worked on in this process."""
         super().__init__(judging.examiner())
         self._judging = judging
         self._patience = patience
+        self._ordinary = ordinary
         self._turn = asyncio.Semaphore(1)
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
         """As the port says."""
         size = sum(map(len, blobs))
-        if size <= ORDINARY:
+        if size <= self._ordinary:
             return await super().examine(blobs)
+        return await self._in_background(run_in_background(size, examine_in_pool, self._judging, blobs))
+
+    async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
+        """As the port says."""
+        size = len(known) + len(news)
+        if size <= self._ordinary:
+            return await super().merge(known, news)
+        return await self._in_background(run_in_background(size, merge_in_pool, self._judging, known, news))
+
+    async def _in_background(self, request: Coroutine[Any, Any, R]) -> R:
         try:
             async with asyncio.timeout(self._patience):
                 await self._turn.acquire()
         except TimeoutError as error:
+            request.close()
             raise EngineError("other keys are being judged") from error
-        work = asyncio.ensure_future(run_in_background(size, examine_in_pool, self._judging, blobs))
+        work = asyncio.ensure_future(request)
         work.add_done_callback(self._ended)
         return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
 
-    def _ended(self, work: asyncio.Future[list[Certificate | Unreadable]]) -> None:
+    def _ended(self, work: asyncio.Future[Any]) -> None:
         self._turn.release()
         if not work.cancelled():
             work.exception()  # retrieved, or asyncio would log it where no caller waits any more
@@ -143,6 +162,11 @@ class PooledExaminer(WrappedExaminer):
 async def examine_in_pool(judging: ExaminerSettings, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
     """In the background process: the verdicts."""
     return await judging.examiner().examine(blobs)
+
+
+async def merge_in_pool(judging: ExaminerSettings, known: bytes, news: bytes) -> Certificate | Unreadable:
+    """In the background process: both states of one certificate as one."""
+    return await judging.examiner().merge(known, news)
 
 
 def passphrase(config: Config) -> bytes | None:

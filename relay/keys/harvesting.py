@@ -11,10 +11,11 @@ Raises `StoreError` and `EngineError`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relay.keys import narrowing
+from relay.keys.judging_limits import HourlyLimit
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import MergePolicy
 from relay.mail import packets
@@ -23,6 +24,10 @@ from relay.model import Address, Certificate, Entry, Origin
 from relay.model.harvest import CarriedKey, HarvestBounds, NextStep, Outcome
 from relay.pipeline.ports import Examiner
 from relay.store import Certificates, Sightings
+
+
+async def no_rest() -> None:
+    """Go on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ class Harvesting:
     keyring: Keyring
     """Decides whether this site uses such a certificate."""
     next_step: NextStep
+    limit: HourlyLimit
+    rest: Callable[[], Awaitable[None]] = no_rest
+    """Awaited between two steps, so that a mail meets one of them at most."""
     instead_of_clear: bool = False
     bounds: HarvestBounds = HarvestBounds()  # noqa: RUF009  frozen
     clock: Callable[[], float] = time.time
@@ -46,23 +54,30 @@ class Harvesting:
         known = await self.certificates.by_fingerprint(name)
         if known and known.origin is not Origin.HARVESTED:
             return Outcome.KNOWN
+        await self.rest()
         if await self.certificates.is_rejected(name):
             return Outcome.REJECTED
+        await self.rest()
         waiting = await self.sightings.step(key, name, self.next_step, self.bounds)
-        return waiting or await self._confirmed(key, known)
+        if waiting:
+            return waiting
+        return await self._confirmed(key, known) if self.limit.admits(key.address) else Outcome.BUDGET
 
     def _fingerprint(self, data: bytes) -> str:
         """The fingerprint of the key's primary key."""
         return fingerprint(packets.body(data, next(packets.walk(data))))
 
     async def _confirmed(self, key: CarriedKey, known: Entry | None) -> Outcome:
+        await self.rest()
         cut = await self._cut(key)
         if cut is None:
             return Outcome.UNUSABLE
+        await self.rest()
         if known:
             await self.merge_policy.learn([cut])
             return Outcome.RENEWED
         beside = [entry for entry in await self.certificates.by_address(key.address) if not entry.proposed]
+        await self.rest()
         imported = any(entry.origin is Origin.IMPORTED for entry in beside)
         certificate = cut.showing((key.address,))
         entry = Entry(certificate, Origin.HARVESTED, int(self.clock()), imported or not self.instead_of_clear)

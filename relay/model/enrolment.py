@@ -29,7 +29,9 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     """An administrator rejected this key before."""
     BUDGET = "budget"
-    """As many challenges were mailed to the address, to its domain or in all as may be in a day."""
+    """As many challenges were mailed in a day, or as many mailed keys examined in an hour, as may be."""
+    BUSY = "busy"
+    """Too many mailed keys wait for being examined."""
     UNKNOWN = "unknown"
     """What was confirmed is no challenge that is open."""
     UNPROVED = "unproved"
@@ -60,7 +62,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many challenges may be mailed in a day."""
+    """How many are allowed: for one address, for one domain, and in all."""
 
     address: int
     domain: int

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from relay.model.address import Address
+from relay.model.enrolment import Budget
 
 
 class Outcome(StrEnum):
@@ -114,3 +115,7 @@ class HarvestBounds(NamedTuple):
     """Keys of one domain that begin to wait in a day."""
     all_sightings: int = 10_000
     """Keys of all domains that begin to wait in a day."""
+    judged: Budget = Budget(address=4, domain=60, all=2_000)
+    """Keys that are examined in an hour, by each process."""
+    waiting: Budget = Budget(address=4, domain=100, all=200)
+    """Keys that wait for being examined at the same time, in each process."""

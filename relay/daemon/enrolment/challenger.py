@@ -13,10 +13,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from relay.daemon.enrolment.held_mails import HeldMails
 from relay.daemon.enrolment.service_mail import ServiceMail, reachable
 from relay.keys.enrolling import Enrolling
+from relay.keys.judging_limits import JudgingLimits
 from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.model import Address, Certificate
 from relay.model.enrolment import TOKEN_OCTETS, VALID, Budget, Challenged, Enrolment, Fate
@@ -42,6 +44,8 @@ class Challenger:
     held: HeldMails
     own_domains: frozenset[str]
     budget: Budget
+    limits: JudgingLimits
+    """Of keys that are mailed. Those sent in on the page are limited there."""
     publish: Publish | None = None
     """Puts an object on the public web service; None: there is no page."""
     clock: Callable[[], float] = time.time
@@ -85,12 +89,16 @@ class Challenger:
         tell(fate, address)
 
     async def _taken(self, key: bytes, address: Address, way: str) -> Fate:
-        judged = await self.enrolling.judge(key, address)
+        judged = await self._judged(key, address, way)
         if not isinstance(judged, Fate):
             return await self._challenge(judged, address, way)
         if judged is Fate.RENEWED:
             await self.held.release(address)
         return judged
+
+    async def _judged(self, key: bytes, address: Address, way: str) -> Certificate | Fate:
+        judge = partial(self.enrolling.judge, key, address)
+        return await (self.limits.judged(address, judge) if way == "mail" else judge())
 
     async def _challenge(self, certificate: Certificate, address: Address, way: str) -> Fate:
         token, now = secrets.token_urlsafe(TOKEN_OCTETS), self.clock()

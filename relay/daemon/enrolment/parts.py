@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from relay.channel.client import Channel
 from relay.config import Config
-from relay.daemon.engines import build_pooled_examiner
+from relay.config.enrol import EnrolBudget, EnrolJudged
+from relay.daemon.engines import build_background_examiner
 from relay.daemon.enrolment.challenger import Challenger, Publish
 from relay.daemon.enrolment.held_mails import HeldMails
 from relay.daemon.enrolment.inviter import Inviter
@@ -19,6 +20,7 @@ from relay.daemon.public_link import Handler
 from relay.keys.designated_revokers import RevocationExaminer
 from relay.keys.enrolling import Enrolling
 from relay.keys.factory import build_stored_keys
+from relay.keys.judging_limits import HourlyLimit, JudgingLimits, Places
 from relay.keys.merge_policy import MergePolicy
 from relay.mail.enrolment_letters import EnrolmentLetters
 from relay.mail.notice_texts import Language
@@ -28,6 +30,9 @@ from relay.model.public import EventKind
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.ports import Outlet
 from relay.store import Store
+
+WAITING = Budget(address=2, domain=5, all=20)
+"""Mailed keys that wait for being examined at the same time; the mails wait with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class EnrolmentParts:
     def desk(self) -> Challenger:
         """The object that takes keys and answers to challenges, from the page and by mail."""
         config, store = self.config, self.store
-        examiner = RevocationExaminer(build_pooled_examiner(config), store.certificates)
+        examiner = RevocationExaminer(build_background_examiner(config), store.certificates)
         return Challenger(
             enrolling=Enrolling(store.certificates, examiner, MergePolicy(store.certificates, examiner)),
             register=store.enrolments,
@@ -84,6 +89,7 @@ class EnrolmentParts:
             held=HeldMails(store.trace, build_stored_keys(config, store), config.notices.waits),
             own_domains=frozenset(config.own.domains),
             budget=self._budget,
+            limits=JudgingLimits(HourlyLimit(_budget(config.enrol.judged)), Places(WAITING)),
             publish=self._publish,
         )
 
@@ -93,8 +99,7 @@ class EnrolmentParts:
 
     @property
     def _budget(self) -> Budget:
-        keys = self.config.enrol.budget
-        return Budget(keys.address, keys.domain, keys.all)
+        return _budget(self.config.enrol.budget)
 
     @property
     def _mail(self) -> ServiceMail:
@@ -117,3 +122,7 @@ class EnrolmentParts:
             return Signer(key.fingerprint, key.data)
         selector = self.config.sign.signer(None)
         return Signer(self.signers[selector]) if selector else None
+
+
+def _budget(keys: EnrolBudget | EnrolJudged) -> Budget:
+    return Budget(keys.address, keys.domain, keys.all)

@@ -18,10 +18,12 @@ from lab.correspondent import Correspondent
 from lab.opendkim import COVERED, Dkim
 
 from relay.keys.harvesting import Harvesting
+from relay.keys.judging_limits import HourlyLimit
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import MergePolicy
 from relay.mail import armor
 from relay.model import Address, Certificate, Entry, Origin
+from relay.model.enrolment import Budget
 from relay.model.harvest import Outcome
 from relay.model.key_change import KeyChange
 from relay.openpgp.examiner import GnuPGExaminer
@@ -105,7 +107,8 @@ class Site:
             MergePolicy(self.store.certificates, EXAMINER),
             Keyring(self.store.certificates, clock=lambda: self.time),
             next_step,
-            self.instead_of_clear,
+            HourlyLimit(Budget(9, 9, 9)),
+            instead_of_clear=self.instead_of_clear,
             clock=lambda: self.time,
         )
         return [one if isinstance(one, Outcome) else await harvesting.take(one) for one in found]

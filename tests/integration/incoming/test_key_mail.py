@@ -12,6 +12,7 @@ import pytest
 from lab.hospital import DR, MX, Hospital
 from lab.key_mails import KEYS, Writer, through_mx
 from lab.ports import free_port
+from lab.prometheus import figures
 from lab.public import HOST, WebPublic
 from lab.sink import Taken
 from lab.waiting import wait_for
@@ -256,3 +257,21 @@ def test_its_own_results_are_believed_from_our_mx_alone(hospital: Hospital, bob:
     forged = through_mx(bob.key_mail()).replace(MX.encode(), b"mx.evil.example", 1)
     send(hospital, forged)
     assert hospital.outside.taken == []
+
+
+def test_a_flood_of_mailed_keys_is_not_examined_beyond_the_hours_limit() -> None:
+    port = free_port()
+    settings = {
+        "enrol": {"mail": KEYS, "judged": {"address": 2, "domain": 3, "all": 4}},
+        "metrics": f"127.0.0.1:{port}",
+    }
+    with Hospital("gnupg", settings) as hospital, Writer(BOB) as bob:
+        senders = [BOB] * 4 + [f"b{n}@example.org" for n in range(4)] + [f"x@d{n}.example" for n in range(3)]
+        for address in senders:
+            key = bob.export(bob.key if address == BOB else bob.new_key(f"<{address}>"))
+            send(hospital, through_mx(bob.key_mail(author=address, key=key), address.partition("@")[2]), sender=address)
+        told = ["challenged"] * 2 + ["budget"] * 2 + ["challenged"] + ["budget"] * 3 + ["challenged"] + ["budget"] * 2
+        assert results(hospital) == told
+        assert len(hospital.outside.taken) == 4
+        assert len(hospital.sink.taken) == 7, "the others go on to the mailbox"
+        assert figures(port)["pgp_relay_enrolments_total", "budget"] == 7

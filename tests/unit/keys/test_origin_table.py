@@ -18,10 +18,12 @@ from lab.sources import DAY, NOW, fpr, key, read
 from relay.admin.key_import.admission import Admitted, Proposing
 from relay.keys.enrolling import Enrolling
 from relay.keys.harvesting import Harvesting
+from relay.keys.judging_limits import HourlyLimit
 from relay.keys.keyring import Keyring
 from relay.keys.merge_policy import MergePolicy
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Unusable
 from relay.model.binding import Binding
+from relay.model.enrolment import Budget
 from relay.model.harvest import CarriedKey
 from relay.model.lookup import ORDER
 from relay.policy.harvest import next_step
@@ -102,7 +104,8 @@ class Site:
             MergePolicy(self.at.store.certificates, self.at.notary),
             Keyring(self.at.store.certificates, clock=lambda: self.at.time),
             next_step,
-            instead_of_clear,
+            HourlyLimit(Budget(9, 9, 9)),
+            instead_of_clear=instead_of_clear,
             clock=lambda: self.at.time,
         )
         for _ in range(2):

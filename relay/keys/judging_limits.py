@@ -1,0 +1,86 @@
+"""How many keys that strangers mail are judged: in an hour, and how many wait for it at the same time.
+
+Limits are for an address, a domain and in all, so that nobody uses up what others need. A key that is refused is not
+read or stored. Each process counts for itself. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from relay.model import Address
+from relay.model.enrolment import Budget, Fate
+
+HOUR = 3600.0
+
+T = TypeVar("T")
+
+
+class Places:
+    """So many at the same time."""
+
+    def __init__(self, most: Budget) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    def enter(self, address: Address) -> bool:
+        """Take a place; False where there is none for this address. Whoever took one calls `leave`."""
+        bounds = (self._most.address, self._most.domain, self._most.all)
+        if any(self._taken[name] >= bound for name, bound in zip(_names(address), bounds, strict=True)):
+            return False
+        self._taken.update(_names(address))
+        return True
+
+    def leave(self, address: Address) -> None:
+        """Give the place back."""
+        for name in _names(address):
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]
+
+
+class HourlyLimit:
+    """So many in any hour."""
+
+    def __init__(self, most: Budget, clock: Callable[[], float] = time.monotonic) -> None:
+        self._places = Places(most)
+        self._clock = clock
+        self._admitted: deque[tuple[float, Address]] = deque()
+
+    def admits(self, address: Address) -> bool:
+        """Whether one more key of this address may be judged now; if so, it is counted for an hour."""
+        now = self._clock()
+        while self._admitted and self._admitted[0][0] <= now - HOUR:
+            self._places.leave(self._admitted.popleft()[1])
+        if not self._places.enter(address):
+            return False
+        self._admitted.append((now, address))
+        return True
+
+
+class JudgingLimits:
+    """Has keys judged one after the other, within an hourly limit and a number of places for those that wait."""
+
+    def __init__(self, hourly: HourlyLimit, places: Places) -> None:
+        self._hourly = hourly
+        self._places = places
+        self._turn = asyncio.Lock()
+
+    async def judged(self, address: Address, judge: Callable[[], Awaitable[T]]) -> T | Fate:
+        """What `judge` returns or raises; `BUSY` or `BUDGET` where a limit is reached and it was not called."""
+        if not self._places.enter(address):
+            return Fate.BUSY
+        try:
+            async with self._turn:
+                return await judge() if self._hourly.admits(address) else Fate.BUDGET
+        finally:
+            self._places.leave(address)
+
+
+def _names(address: Address) -> tuple[str, str, str]:
+    """What is counted for it; an address has an @, a domain has none."""
+    return address.key, address.domain, ""
