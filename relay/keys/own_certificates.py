@@ -75,9 +75,11 @@ class OwnFirst:
         self._own = own
         self._others = others
 
-    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
+    async def find_all(
+        self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
+    ) -> dict[Address, Lookup]:
         """The answer for each address. Never raises."""
         answers = dict(zip(wanted, await asyncio.gather(*map(self._own.lookup, wanted)), strict=True))
         found = {address: answer for address, answer in answers.items() if not isinstance(answer, NotFound)}
         rest = {address: excused for address, excused in wanted.items() if address not in found}
-        return found | await self._others.find_all(rest)
+        return found | await self._others.find_all(rest, since)

@@ -56,11 +56,16 @@ class Resolver:
         """The sources that are asked over the network."""
         return self._remotes
 
-    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
-        """The answer for each address; the value names the sources whose outage a rule excuses."""
+    async def find_all(
+        self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
+    ) -> dict[Address, Lookup]:
+        """The answer for each address; the value names the sources whose outage a rule excuses.
+
+        What was stored before `since` counts, a moment of `time.monotonic`; None: before this call.
+        """
         if not wanted:
             return {}
-        return {address: answer for address, (answer, _) in (await self._find_all(wanted)).items()}
+        return {address: answer for address, (answer, _) in (await self._find_all(wanted, since)).items()}
 
     async def explain(self, address: Address, excused: frozenset[str]) -> tuple[Lookup, list[SourceReport]]:
         """As `find_all` for one address, and what each source answered that was asked, in that order."""
@@ -81,10 +86,10 @@ class Resolver:
             await self._close()
 
     async def _find_all(
-        self, wanted: Mapping[Address, frozenset[str]]
+        self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
     ) -> dict[Address, tuple[Lookup, list[SourceReport]]]:
         try:
-            await asyncio.wait_for(self._local.state.renew(), self._timeout)
+            await asyncio.wait_for(self._local.state.renew(since), self._timeout)
         except (StoreError, TimeoutError) as error:
             unread = Outage(self._local.keyring.name, str(error) or TOO_SLOW)
             return {address: (unread, []) for address in wanted}

@@ -47,8 +47,8 @@ class SourceReport:
 class State(Protocol):
     """`relay.store.StateTokens`."""
 
-    async def renew(self) -> None:
-        """What any process stored before this call counts after it. Raises `StoreError`."""
+    async def renew(self, since: float | None = None) -> None:
+        """What any process stored before `since` (None: before this call) counts after it. Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Decider:
         self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]], lookups: Lookups | None
     ) -> dict[Address, Lookup]:
         begun = time.monotonic()
-        found = await (lookups or self.lookups).find_all(wanted)
+        found = await (lookups or self.lookups).find_all(wanted, transaction.began)
         seconds = round(time.monotonic() - begun, 4)
         for (source, kind), count in Counter((each.source, type(each)) for each in found.values()).items():
             transaction.log.debug(

@@ -28,8 +28,13 @@ class Source(Protocol):
 class Lookups(Protocol):
     """All sources together, for all recipients of a mail at once."""
 
-    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
-        """The answer for each address; the value names the sources whose outage is excused. Never raises."""
+    async def find_all(
+        self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
+    ) -> dict[Address, Lookup]:
+        """The answer for each address; the value names the sources whose outage is excused. Never raises.
+
+        What was stored before `since` counts, a moment of `time.monotonic`; None: before this call.
+        """
 
 
 class Engine(Protocol):

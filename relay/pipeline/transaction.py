@@ -23,6 +23,7 @@ class Transaction:
     """Decisions are only traced, and the mail is passed on unchanged."""
     replies: dict[int, Reply] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    """When the mail was there, on the clock of `time.monotonic`: keys that were stored before count for it."""
     is_ours: Callable[[], bool] = lambda: True
     """Whether no other attempt at it can have begun, on any machine."""
     is_awaited: Callable[[], bool] = lambda: True

@@ -144,7 +144,7 @@ class Store(Closing):
             sightings=Sightings(database, clock),
             enrolments=Enrolments(database, clock),
             invitations=Invitations(database, clock),
-            ledger=StoredLedger(database, batch, clock, ledger_kept),
+            ledger=StoredLedger(database, batch, tokens, clock, ledger_kept),
             trace=Trace(database, batch, chain),
             answers=Answers(database),
             leases=Leases(database, clock, network.node),
@@ -171,7 +171,7 @@ class Store(Closing):
             return None
         from relay.store.turns import Turns  # noqa: PLC0415  loads the driver, which SQLite does not need
 
-        found = Turns(self.database.sessions, self.ledger.oldest)
+        found = Turns(self.database.sessions, self.ledger, self.tokens)
         await found.open(lambda: self.database.write_beside(_backend))
         return found
 

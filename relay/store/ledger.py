@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from relay.store import state_tokens
 from relay.store.batch import Batch, WriteBatch
 from relay.store.database import Database
 from relay.store.one_statement import Part
 from relay.store.schema import ledger
 from relay.store.schema_types import as_octets
+from relay.store.state_tokens import StateTokens
 from relay.store.statements import put
 
 KEPT_SECONDS = 5 * 24 * 3600.0
@@ -55,9 +57,16 @@ class StoredLedger:
     """Implements `relay.pipeline.ports.Ledger`."""
 
     def __init__(
-        self, database: Database, batch: WriteBatch, clock: Callable[[], float] = time.time, kept: float = KEPT_SECONDS
+        self,
+        database: Database,
+        batch: WriteBatch,
+        tokens: StateTokens,
+        clock: Callable[[], float] = time.time,
+        kept: float = KEPT_SECONDS,
     ) -> None:
+        """`tokens` are read with each look at the ledger."""
         self._database = database
+        self._tokens = tokens
         self._clock = clock
         self._kept = kept
         self._pruned = float("-inf")
@@ -82,8 +91,11 @@ class StoredLedger:
 
     async def _served(self, transactions: Sequence[bytes]) -> list[frozenset[str]]:
         values = {"transactions": transactions, "after": self.oldest()}
+        begun = time.monotonic()
+        rows, tokens = await self._database.read(lambda c: (c.execute(_SERVED, values).all(), state_tokens.tokens(c)))
+        self._tokens.found(tokens, begun)
         found: defaultdict[bytes, set[str]] = defaultdict(set)
-        for digest, recipient in await self._database.read(lambda c: c.execute(_SERVED, values).all()):
+        for digest, recipient in rows:
             found[bytes(digest)].add(recipient)
         return [frozenset(found[transaction]) for transaction in transactions]
 

@@ -1,9 +1,10 @@
 """The tokens that tell states of tables apart, as this process last read them.
 
-What is remembered of a table counts for the token that it was read with. `renew` reads all tokens in one statement: a
-message begins with it, so that a key that was imported, revoked, bound or removed by any process before the message
-came counts for it. Without it a token is at most `FRESH_SECONDS` old. Where tokens cannot be read, whoever asks next
-reads again or gets the `StoreError`, never an old answer.
+What is remembered of a table counts for the token that it was read with. A message begins with a look at the ledger,
+which reads all tokens too (`found`): so a key that was imported, revoked, bound or removed by any process before the
+message came counts for it. `renew` reads them where that has not happened since. Without either a token is at most
+`FRESH_SECONDS` old. Where tokens cannot be read, whoever asks next reads again or gets the `StoreError`, never an old
+answer.
 """
 
 from __future__ import annotations
@@ -37,9 +38,14 @@ class StateTokens:
         await self._read_since(max(time.monotonic() - FRESH_SECONDS, self._changed))
         return self._tokens.get(table)
 
-    async def renew(self) -> None:
-        """Read them, unless they are read meanwhile: what was committed before this call counts after it."""
-        await self._read_since(time.monotonic())
+    async def renew(self, since: float | None = None) -> None:
+        """Read them, unless they were since: what was committed before that moment (None: now) counts after it."""
+        await self._read_since(time.monotonic() if since is None else since)
+
+    def found(self, tokens: Mapping[str, bytes], begun: float) -> None:
+        """Another query has read them; it began at `begun`, on the clock of `time.monotonic`."""
+        if begun > self._asked:
+            self._tokens, self._asked = tokens, begun
 
     def forget(self) -> None:
         """Read again before the next answer: this process changed a table."""
@@ -50,10 +56,10 @@ class StateTokens:
             return
         async with self._asking:  # one query for all who wait
             if self._asked < moment:
-                asked = time.monotonic()
-                self._tokens = await self._database.read(_tokens)
-                self._asked = asked
+                begun = time.monotonic()
+                self.found(await self._database.read(tokens), begun)
 
 
-def _tokens(connection: Connection) -> Mapping[str, bytes]:
+def tokens(connection: Connection) -> Mapping[str, bytes]:
+    """All of them, by the name of their table."""
     return {row.name: row.value for row in connection.execute(_ALL)}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,10 +23,12 @@ from typing import Any
 import asyncpg
 
 from relay.model.errors import StoreError
-from relay.store import sqlstate
+from relay.store import sqlstate, turn_round
 from relay.store.batch import Batch
-from relay.store.schema_types import as_text
+from relay.store.ledger import StoredLedger
 from relay.store.session import Connection, Sessions, said
+from relay.store.state_tokens import StateTokens
+from relay.store.turn_round import Taking
 
 SILENT_SECONDS = 8.0
 """After so long without a word the server ends the session."""
@@ -37,12 +38,6 @@ MARGIN = 1.0
 ANSWER_SECONDS = 2.5
 """A session that is silent for so long is given up."""
 
-_ROUND = """SELECT place, pg_try_advisory_lock(place) AS taken,
-        current_setting('transaction_read_only') = 'on' AS read_only, NULL::bytea AS digest, NULL::bytea AS recipient
-    FROM unnest($1::bigint[]) AS place
-    UNION ALL SELECT NULL, pg_advisory_unlock(place), NULL, NULL, NULL FROM unnest($2::bigint[]) AS place
-    UNION ALL SELECT NULL, NULL, NULL, digest, recipient FROM ledger
-    WHERE digest = ANY($3::bytea[]) AND recorded > $4"""
 _WHO = "SELECT pg_backend_pid()"
 
 
@@ -61,12 +56,6 @@ class _Session:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    place: int
-    transaction: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class _Returned:
     place: int
     session: _Session
@@ -75,13 +64,13 @@ class _Returned:
 class Turns:
     """`try_take` a place, and `give_back`; `close` at the end."""
 
-    def __init__(self, sessions: Sessions, oldest: Callable[[], float]) -> None:
-        """`oldest`: rows of the ledger count that were recorded after this time."""
+    def __init__(self, sessions: Sessions, ledger: StoredLedger, tokens: StateTokens) -> None:
         self._sessions = sessions
-        self._oldest = oldest
+        self._ledger = ledger
+        self._tokens = tokens
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
-        self._rounds: Batch[_Taking | _Returned, frozenset[str] | None] = Batch(self._round)
+        self._rounds: Batch[Taking | _Returned, frozenset[str] | None] = Batch(self._round)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self, transaction_pid: Callable[[], Awaitable[int]]) -> None:
@@ -97,7 +86,7 @@ class Turns:
 
     async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
         """Take the place, a number of 63 bits: who is served of the transaction; None where another process has it."""
-        asked = asyncio.ensure_future(self._rounds.do(_Taking(place, transaction)))
+        asked = asyncio.ensure_future(self._rounds.do(Taking(place, transaction)))
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
@@ -126,28 +115,22 @@ class Turns:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await session.connection.close(timeout=1)
 
-    async def _round(self, asked: Sequence[_Taking | _Returned]) -> list[frozenset[str] | None]:
-        taking = [each for each in asked if isinstance(each, _Taking)]
+    async def _round(self, asked: Sequence[Taking | _Returned]) -> list[frozenset[str] | None]:
+        taking = [each for each in asked if isinstance(each, Taking)]
         here = [each.place for each in asked if isinstance(each, _Returned) and each.session is self._session]
         if not taking and not here:  # with their session the locks are gone
             return [None] * len(asked)
-        session = await self._ready()
-        # A statement sees what was committed before it began. So the ledger is read by a second one, sent with the
-        # first: who had a place before has written there until then.
-        steps = [
-            ([each.place for each in taking], here, [], 0.0),
-            ([], [], [each.transaction for each in taking], self._oldest()),
-        ]
-        rows = await self._say(session, partial(session.connection.fetchmany, _ROUND, steps))
-        if any(row["read_only"] for row in rows):  # found out before a mail is handed over, and not after it
+        session, begun = await self._ready(), time.monotonic()
+        steps = turn_round.steps(taking, here, self._ledger.oldest())
+        found = turn_round.found(
+            await self._say(session, partial(session.connection.fetchmany, turn_round.STATEMENT, steps))
+        )
+        if found.is_read_only:  # found out before a mail is handed over, and not after it
             self._lose(session)
             raise StoreError(sqlstate.IS_READ_ONLY)
-        taken = {row["place"] for row in rows if row["place"] is not None and row["taken"]}
-        session.taken |= taken
-        served = _served(rows)
-        return [
-            served[each.transaction] if isinstance(each, _Taking) and each.place in taken else None for each in asked
-        ]
+        session.taken |= found.taken
+        self._tokens.found(found.tokens, begun)
+        return [found.answer(each) if isinstance(each, Taking) else None for each in asked]
 
     async def _ready(self) -> _Session:
         async with self._opening:
@@ -208,14 +191,6 @@ class Turns:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved: `_say` has dealt with it
-
-
-def _served(rows: Sequence[Any]) -> defaultdict[bytes, frozenset[str]]:
-    found: defaultdict[bytes, frozenset[str]] = defaultdict(frozenset)
-    for row in rows:
-        if row["digest"] is not None:
-            found[row["digest"]] |= {as_text(row["recipient"])}
-    return found
 
 
 def _now() -> float:

@@ -65,7 +65,10 @@ class FakeLookups:
     answers: Mapping[str, Lookup] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
+    async def find_all(
+        self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
+    ) -> dict[Address, Lookup]:
+        del since
         self.asked.extend(address.key for address in wanted)
         return {address: self.answers.get(address.key, NotFound("keyring")) for address in wanted}
 

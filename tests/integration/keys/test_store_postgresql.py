@@ -235,7 +235,7 @@ async def test_a_pooler_that_lends_one_session_to_several_is_refused(server: Pos
     """As PgBouncer does in transaction mode: the statement outside a transaction and the one inside share a process."""
     async with await Store.open(server.url) as store:
         assert store.database.sessions
-        turns = Turns(store.database.sessions, store.ledger.oldest)
+        turns = Turns(store.database.sessions, store.ledger, store.tokens)
         session = await turns._ready()
 
         async def same() -> int:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from relay.model import Record
 from relay.model.errors import StoreError
-from relay.store import Network, Store, hash_chain, turns
+from relay.store import Network, Store, hash_chain, turn_round
 
 PLACE = 7
 TEXTS = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", 'because \\ é "', "AB" * 20, "", "250 2.0.0", 1)
@@ -40,10 +40,12 @@ async def test_who_takes_a_transaction_is_told_whom_another_served_until_it_gave
     assert first
     assert second
     assert await first.try_take(PLACE, b"t") == frozenset()
-    slow = turns._ROUND.replace("FROM unnest($1::bigint[]) AS place", "FROM unnest($1::bigint[]) AS place, pg_sleep(1)")
-    assert slow != turns._ROUND
+    slow = turn_round.STATEMENT.replace(
+        "FROM unnest($1::bigint[]) AS place", "FROM unnest($1::bigint[]) AS place, pg_sleep(1)"
+    )
+    assert slow != turn_round.STATEMENT
     with monkeypatch.context() as patched:
-        patched.setattr(turns, "_ROUND", slow)
+        patched.setattr(turn_round, "STATEMENT", slow)
         taking = asyncio.create_task(second.try_take(PLACE, b"t"))
         await _until_it_sleeps(server)
     await store.ledger.record(b"t", ["a@x", "b\udce9@x"])

@@ -14,10 +14,12 @@ from lab.nexthop import ScriptedHop
 from lab.postgresql import PostgreSQL
 
 MAILS = 60
-MOST_QUERIES = 8
+MOST_QUERIES = 7
 SESSIONS = 50
 EACH = 6
-MOST_TRIPS = 12
+MOST_TRIPS = 8
+LEAST_OF_NEAR = 0.7
+"""Of the mails a second with the database beside: 50 sessions have others to work on while one waits."""
 """A mail waits for its own statements, one after the other, and for those of the commit that it shares."""
 DELAY = 0.005
 """Seconds, each way."""
@@ -26,7 +28,7 @@ _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS millisecond
     AND query NOT LIKE '%pg_stat_statements%'"""
 
 
-async def test_a_mail_asks_the_database_no_more_than_eight_times(
+async def test_a_mail_asks_the_database_no_more_than_seven_times(
     database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     asking = await asyncpg.connect(database)
@@ -53,7 +55,7 @@ async def test_a_mail_asks_the_database_no_more_than_eight_times(
 
 
 @pytest.mark.alone
-async def test_a_database_five_milliseconds_away_costs_a_mail_some_round_trips(
+async def test_a_database_five_milliseconds_away_costs_a_mail_some_round_trips_and_the_sessions_no_throughput(
     database: str, server: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     with Wire(server.port) as near, Wire(server.port, DELAY) as far:
@@ -69,9 +71,10 @@ async def test_a_database_five_milliseconds_away_costs_a_mail_some_round_trips(
     record_property(
         "counted",
         f"{SESSIONS} sessions: {near_rate:.0f} mails a second with the database beside, {far_rate:.0f} with "
-        f"{DELAY * 1000:g} ms each way: {trips:.0f} round trips a mail",
+        f"{DELAY * 1000:g} ms each way ({far_rate / near_rate:.2f}): {trips:.1f} round trips a mail",
     )
     assert trips < MOST_TRIPS
+    assert far_rate / near_rate >= LEAST_OF_NEAR
 
 
 async def sent(node: Node, name: str, each: int) -> float:

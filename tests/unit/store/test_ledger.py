@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from relay.model.binding import Binding
 from relay.model.errors import StoreError
 from relay.store import Store
 from relay.store.ledger import KEPT_SECONDS
@@ -64,6 +66,21 @@ async def test_those_who_ask_within_a_few_turns_of_the_loop_share_a_look(tmp_pat
             await asyncio.sleep(0)
         assert await asyncio.gather(*asking) == [frozenset({"a@x"} if n == 3 else ()) for n in range(5)]
         assert len(looks) == 1
+
+
+async def test_a_look_at_the_ledger_tells_which_keys_count_for_the_message_too(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "s.db") as store, await Store.open(tmp_path / "s.db") as other:
+        came = time.monotonic()
+        await store.ledger.served(b"t")
+        await other.bindings.put([Binding("*@x", ("AB" * 20,))])
+        later = time.monotonic()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(store.database, "read", None)
+            await store.tokens.renew(came)  # asks nobody
+            with pytest.raises(TypeError):
+                await store.tokens.renew(later)
+        await store.tokens.renew(later)
+        assert await store.tokens.of("bindings") is not None
 
 
 async def test_a_closed_store_is_a_store_error(tmp_path: Path) -> None:
