@@ -2,11 +2,11 @@
 
     python bench/crossings.py [--size OCTETS] [--json]
 
-A relay as it runs at a site encrypts mails of 10 KB with GnuPG for a key in its store. The first ones warm it up; the
-functions called for the last one are noted (sys.setprofile), from the moment its content is complete until it is
-settled. A file counts once, however often it is entered; a crossing is the start of a function of one package
-(`relay/mail`, `relay/smtp`) by a function of another one, without what lies between in libraries. Threads and other
-processes are not looked into.
+A relay as it runs at a site (its log at level info) encrypts mails of 10 KB with GnuPG for a key in its store. The
+first ones warm it up; the functions called for the last one are noted (sys.setprofile), from the moment its content is
+complete until it is settled. A file counts once, however often it is entered; a crossing is the start of a function of
+one package (`relay/mail`, `relay/smtp`) by a function of another one, without what lies between in libraries. Threads
+and other processes are not looked into.
 """
 
 from __future__ import annotations
@@ -76,7 +76,14 @@ def measure(size: int) -> dict[str, object]:
     with (
         Known() as known,
         Sink() as sink,
-        Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", "policy": policy, "engine": "gnupg"}) as relay,
+        Relay(
+            {
+                "reinject": f"smtp://127.0.0.1:{sink.port}",
+                "policy": policy,
+                "engine": "gnupg",
+                "log": {"level": "info", "format": "json"},
+            }
+        ) as relay,
     ):
         known.introduce(relay)
         relay.altered = f"WARM = {WARM}\n{NOTING}"

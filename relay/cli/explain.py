@@ -33,7 +33,6 @@ from relay.model import (
     Recipient,
     Refuse,
     Unusable,
-    verb,
 )
 from relay.model.pickup import Handover
 from relay.policy import Telling
@@ -116,7 +115,7 @@ def _object(explanation: Explanation) -> dict[str, object]:
     """The object that `--json` prints."""
     fingerprint, origin, expires = _key(explanation.search.lookup if explanation.search else None)
     return {
-        "action": verb(explanation.decision),
+        "action": explanation.decision.action,
         "rule": explanation.decision.rule,
         "reason": explanation.decision.reason,
         "fingerprint": fingerprint,
@@ -145,7 +144,7 @@ def _binding(lookup: Lookup | None) -> str | None:
 
 
 def _print(explanation: Explanation, look: Look) -> None:
-    action = verb(explanation.decision)
+    action = explanation.decision.action
     say_beside(((action, STYLES.get(action, "")), ": "), explanation.decision.reason)
     if explanation.shadow:
         say(("  shadow: true, so the mail is passed on unchanged all the same", "yellow"))

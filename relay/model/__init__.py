@@ -2,7 +2,7 @@
 
 from relay.model.address import Address
 from relay.model.certificate import Certificate, Component, Unreadable, UserId, Why
-from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Pickup, Refuse, verb
+from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Pickup, Refuse
 from relay.model.domain import normalise_domain
 from relay.model.doubt import Doubt
 from relay.model.envelope import Envelope, Inbound, Recipient
@@ -43,5 +43,4 @@ __all__ = [
     "UserId",
     "Why",
     "normalise_domain",
-    "verb",
 ]

@@ -1,8 +1,12 @@
-"""What is to be done for one recipient, by one named rule. Matched exhaustively wherever it is read."""
+"""What is to be done for one recipient, by one named rule. Matched exhaustively wherever it is read.
+
+`action` is the word of the trace, of `explain` and of the log.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from relay.model.lookup import Found
 
@@ -13,6 +17,7 @@ NOT_SIGNED = "; not signed: its Date is more than 50 minutes from now"
 class Pass:
     """Pass on as received: there is nothing readable left to encrypt."""
 
+    action: ClassVar = "pass"
     rule: str
     reason: str
 
@@ -21,6 +26,7 @@ class Pass:
 class Encrypt:
     """Encryption to this certificate."""
 
+    action: ClassVar = "encrypt"
     rule: str
     found: Found
     sign: bool
@@ -48,6 +54,7 @@ class Encrypt:
 class Clear:
     """Pass on in clear, because this rule says so."""
 
+    action: ClassVar = "clear"
     rule: str
     reason: str
     sign: bool = False
@@ -58,6 +65,7 @@ class Clear:
 class Pickup:
     """Store it on the public web service, encrypted with a code: its recipient opens it in a browser."""
 
+    action: ClassVar = "pickup"
     rule: str
     reason: str
     fingerprint: str = ""
@@ -68,6 +76,7 @@ class Pickup:
 class Refuse:
     """Do not send; the sender is told."""
 
+    action: ClassVar = "refuse"
     rule: str
     reason: str
     by_reply: bool = False
@@ -80,6 +89,7 @@ class Refuse:
 class Hold:
     """Keep it in Postfix's queue until there is a key; the sender gets one notice."""
 
+    action: ClassVar = "hold"
     rule: str
     reason: str
     fingerprint: str = ""
@@ -90,13 +100,9 @@ class Hold:
 class Defer:
     """Try again later: something is out of order."""
 
+    action: ClassVar = "defer"
     rule: str
     reason: str
 
 
 Decision = Pass | Encrypt | Clear | Pickup | Refuse | Hold | Defer
-
-
-def verb(decision: Decision) -> str:
-    """The word of the trace and of `explain`: pass, encrypt, clear, pickup, refuse, hold, defer."""
-    return type(decision).__name__.lower()

@@ -28,7 +28,7 @@ class Record:
     """As received; empty for the null reverse-path."""
     recipient: str
     action: str
-    """`relay.model.verb` of the decision."""
+    """The `action` of the decision."""
     rule: str
     reason: str
     fingerprint: str

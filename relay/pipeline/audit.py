@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from relay.mail import headers
-from relay.model import Decision, Encrypt, Hold, Pickup, Record, Refuse, Reply, verb
+from relay.model import Decision, Encrypt, Hold, Pickup, Record, Refuse, Reply
 from relay.model.errors import StoreError
 from relay.model.incoming import Incoming
 from relay.model.trace import OUT
@@ -91,6 +91,7 @@ class AuditEntry:
     def _row(self, index: int, decision: Decision | Incoming, told: Reply) -> Record:
         inbound = self._transaction.inbound
         sender = inbound.envelope.sender
+        fingerprint, binding = _keys(decision)
         return Record(
             time=inbound.received.timestamp(),
             id=inbound.id,
@@ -98,11 +99,11 @@ class AuditEntry:
             message_id=self.message_id,
             sender=sender.text if sender else "",
             recipient=self._transaction.recipients[index].address.text,
-            action=decision.action if isinstance(decision, Incoming) else verb(decision),
+            action=decision.action,
             rule=decision.rule,
             reason=decision.reason,
-            fingerprint=_keys(decision)[0],
-            binding=_keys(decision)[1],
+            fingerprint=fingerprint,
+            binding=binding,
             signed_by=self.signed_by.get(index, ""),
             reply=f"{told.code} {told.enhanced}",
             size=len(inbound.content),

@@ -61,7 +61,7 @@ class Authors:
 
     async def of(self, inbound: Inbound, head: Head) -> Author:
         """What is done for the author of this mail."""
-        address = self.sender(inbound, head)
+        address = self.sender(inbound, head) if self.own else None
         key = await self.own.key(address) if self.own and address else None
         if key is None or address is None:
             fingerprint = self.signers(inbound.envelope.sender)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay import policy
-from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable, verb
+from relay.model import Address, Decision, Found, Lookup, NotFound, Outage, Unusable
 from relay.model.pickup import Obstacle
 from relay.pipeline.author import NOBODY, Author
 from relay.pipeline.facts import Facts
@@ -73,7 +73,7 @@ class Decider:
             decisions[index] = decision
             transaction.log.debug(
                 Event.DECIDED,
-                action=verb(decision),
+                action=decision.action,
                 recipient=addresses[index].text,
                 rule=rule.name,
                 reason=decision.reason,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from relay.model import Decision, Inbound, verb
+from relay.model import Decision, Inbound
 from relay.model.incoming import Incoming
 from relay.model.trace import IN
 from relay.pipeline.attempt import Attempt
@@ -100,7 +100,7 @@ async def _tell(transaction: Transaction, decisions: Mapping[int, Decision | Inc
         transaction.log.debug(
             Event.DECIDED,
             direction=IN,
-            action=decision.action if isinstance(decision, Incoming) else verb(decision),
+            action=decision.action,
             recipient=transaction.recipients[index].address.text,
             rule=decision.rule,
             reason=decision.reason,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from relay.model import Decision, Reply, verb
+from relay.model import Decision, Reply
 from relay.model.incoming import Incoming
 from relay.pipeline.audit import AuditEntry
 from relay.pipeline.transaction import Transaction
@@ -49,7 +49,7 @@ def _outcome(transaction: Transaction, audit: AuditEntry | None, index: int, rep
 
 
 def _decided(decision: Decision | Incoming) -> Iterator[tuple[str, str]]:
-    yield "action", decision.action if isinstance(decision, Incoming) else verb(decision)
+    yield "action", decision.action
     yield "rule", decision.rule
     yield "reason", decision.reason
     if isinstance(decision, Incoming):

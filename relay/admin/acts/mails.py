@@ -15,7 +15,7 @@ from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, address
 from relay.admin.explain import Explanation, ordinary
 from relay.admin.explain import explain as explained
 from relay.admin.nodes import Standing
-from relay.model import Envelope, Recipient, verb
+from relay.model import Envelope, Recipient
 from relay.store import Selection, Store
 from relay.telemetry.status_client import ask
 
@@ -155,7 +155,7 @@ def _node(standing: Standing) -> Json:
 
 def _explained(found: Explanation) -> Json:
     return {
-        "action": verb(found.decision),
+        "action": found.decision.action,
         "rule": found.decision.rule,
         "reason": found.decision.reason,
         "passed_over": [list(each) for each in found.matched.passed_over],

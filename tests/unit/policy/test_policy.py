@@ -30,7 +30,6 @@ from relay.model import (
     UserId,
     Why,
     replies,
-    verb,
 )
 from relay.model.errors import AddressError
 from relay.model.pickup import Obstacle
@@ -147,7 +146,7 @@ def test_the_table_of_decisions_holds_every_combination_once_and_is_true() -> No
     for case in combinations(DECISIONS):
         row = row_for(DECIDED, case)
         decision = decided(case)
-        assert (verb(decision), decision.reason) == (row["decision"], row["reason"].replace(" (but)", BUT)), case
+        assert (decision.action, decision.reason) == (row["decision"], row["reason"].replace(" (but)", BUT)), case
         assert decision.rule == "a rule"
 
 
@@ -158,7 +157,7 @@ def test_the_table_of_decisions_holds_every_combination_once_and_is_true() -> No
 def test_a_mail_that_cannot_become_a_pickup_never_leaves_in_clear(obstacle: Obstacle, action: str, key: str) -> None:
     rule = Rule("a rule", without_key=WithoutKey.PICKUP)
     decision = decide(rule, NOT_ENCRYPTED, LOOKUPS[key], obstacle=obstacle)
-    assert verb(decision) == action
+    assert decision.action == action
     assert decision.reason.endswith(f", {obstacle}")
 
 
@@ -207,7 +206,7 @@ def test_a_key_is_looked_up_exactly_where_the_decision_hangs_on_it() -> None:
         rule = Rule("a rule", encrypt=Encryption(case["encrypt"]), pass_encrypted=passes)
         encrypted = ENCRYPTED[case["already encrypted"]]
         without = decide(rule, encrypted, None)
-        assert needs_key(rule, encrypted) is (verb(without) == "defer")
+        assert needs_key(rule, encrypted) is (without.action == "defer")
 
 
 def test_an_encrypt_is_as_its_rule_says() -> None:
