@@ -2,7 +2,8 @@
 
 Promises: gpg is found through PATH and gets an explicit home, our own options file (`gpg.conf` beside this
 module, which is `keyring/gpg.conf`: what an administrator writes into the home changes nothing here), an
-environment of PATH and a UTF-8 locale, and no terminal. Input, output, status and every file it reads are
+environment of PATH and the locale C, and no terminal: with a UTF-8 locale each call reads a dozen files more,
+and gpg.conf says that arguments and output are UTF-8. Input, output, status and every file it reads are
 memory files (memfd_create(2)): no thread, no pipe that can fill up, no temporary file, nothing at rest;
 the output cannot grow beyond `most`. When the deadline passes, or the caller is cancelled, gpg and what it
 started are killed and reaped. Status is read from `--status-fd` alone; gpg's messages are never looked at.
@@ -202,7 +203,7 @@ async def _start(
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=passing,
             cwd="/",
-            env=external.environment(),
+            env={**external.environment(), "LANG": "C"},
             process_group=0,  # not a session: see `relay.process.priority`
         )
     except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relay.openpgp import signing
-from relay.openpgp.gnupg import unlocking
+from relay.openpgp.arguments import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
 from relay.openpgp.scratch_home import scratch_home
 

@@ -1,8 +1,9 @@
 """The engine: GnuPG signs and encrypts (RFC 9580 sections 5.1, 5.13.1, 10.3 and 10.4).
 
 Promises: one message, encrypted to exactly the certificates given and to nobody else, binary, as PKESK
-packets and one SEIPDv1 packet, without compression. The certificates are handed to gpg (`--recipient-file`), cut down
-to the subkeys that may be used: GnuPG's keyring holds none of them and is not searched. gpg refuses what is revoked or
+packets and one SEIPDv1 packet, without compression. The certificates are handed to gpg, cut down to the subkeys that
+may be used: GnuPG's keyring holds none of them and is not searched. What gpg has verified in them once it need not
+verify for each mail (`relay.openpgp.signature_cache`). gpg refuses what is revoked or
 expired at that moment, whatever was decided before. A message counts only when gpg exits with 0, says that
 it encrypted (and signed), and what it wrote has that very shape; part of a message is never returned.
 
@@ -18,23 +19,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from relay.mail import packets
 from relay.model import Certificate, Signer
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call, password_message
+from relay.openpgp.arguments import fingerprint_of, recipients_as_files, recipients_in_keyring, signing
 from relay.openpgp.home import reachable
 from relay.openpgp.minimal import trimmed
+from relay.openpgp.signature_cache import HomeCertificates, SignatureCache
 
 MOST_RECIPIENTS = 200
 SEIPD = 18
 
-_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _OCTETS_A_SECOND = 1 << 20
 _OVERHEAD = 1 << 16
 _OVERHEAD_A_RECIPIENT = 1 << 12
@@ -50,11 +50,12 @@ class GnuPG:
         self._timeout = timeout
         self._passphrase = passphrase
         self._turns = asyncio.Semaphore(parallel or default_parallel())
+        self._verified = SignatureCache(home, timeout)
+        self._own = HomeCertificates(home, timeout)
 
     async def encrypt(self, payload: bytes, certificates: Sequence[Certificate], signer: Signer | None) -> bytes:
         """One message for all `certificates`, signed by `signer`."""
-        unique = {certificate.fingerprint: certificate for certificate in certificates}
-        recipients = _cut(unique.values())
+        recipients = _cut(certificates)
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
             raise EngineError(f"a message is encrypted for 1 to {MOST_RECIPIENTS} keys at a time")
         async with self._turns:
@@ -102,25 +103,37 @@ class GnuPG:
         check_signature(result.output)
         return result.output
 
-    async def _call(self, payload: bytes, recipients: Sequence[bytes], signer: Signer | None) -> call.Result:
-        with call.memories(recipients) as keys, signing(signer, self._passphrase) as (arguments, passphrase):
+    async def _call(self, payload: bytes, recipients: dict[str, bytes], signer: Signer | None) -> call.Result:
+        keyring = await self._keyring(signer, recipients.values())
+        with (
+            recipients_in_keyring(keyring, recipients, signer, self._passphrase)
+            if keyring
+            else recipients_as_files(recipients, signer, self._passphrase)
+        ) as (arguments, descriptors):
             return await call.run(
                 reachable(self._home),
                 "--lock-never",
                 *arguments,
                 *(["--sign"] if signer else []),
-                *(f"--recipient-file={call.name(fd)}" for fd in keys),
                 "--encrypt",
                 seconds=self._timeout + len(payload) / _OCTETS_A_SECOND,
                 content=payload,
                 most=len(payload) + len(payload) // 8 + _OVERHEAD + _OVERHEAD_A_RECIPIENT * len(recipients),
-                passing=[*keys, *passphrase],
+                passing=descriptors,
             )
 
+    async def _keyring(self, signer: Signer | None, recipients: Iterable[bytes]) -> bytes | None:
+        """Of all whose keys one call needs, as `SignatureCache` has it; None where they are handed over otherwise."""
+        if signer is None:
+            return await self._verified.keyring([*recipients])
+        own = signer.certificate or await self._own.get(fingerprint_of(signer))
+        return await self._verified.keyring([own, *recipients]) if own else None
 
-def _cut(certificates: Iterable[Certificate]) -> list[bytes]:
+
+def _cut(certificates: Iterable[Certificate]) -> dict[str, bytes]:
+    """By fingerprint."""
     try:
-        return [trimmed(certificate, time.time()) for certificate in certificates]
+        return {certificate.fingerprint: trimmed(certificate, time.time()) for certificate in certificates}
     except OpenPgpError as error:
         raise EngineError("a certificate that cannot be read") from error
 
@@ -128,41 +141,6 @@ def _cut(certificates: Iterable[Certificate]) -> list[bytes]:
 def default_parallel() -> int:
     """One call a core, and one that waits for the agent or is just starting."""
     return len(os.sched_getaffinity(0)) + 1
-
-
-@contextmanager
-def signing(signer: Signer | None, passphrase: bytes | None) -> Iterator[tuple[list[str], list[int]]]:
-    """The arguments that make gpg sign with that key, once it is told to, and the descriptors they name.
-
-    Without a passphrase none is asked for: a key that needs one is a failure.
-    """
-    if signer is None:
-        yield [], []
-        return
-    if not _FINGERPRINT.fullmatch(signer.fingerprint):
-        raise EngineError("the signing key is named by its fingerprint")
-    with unlocking(passphrase) as (words, opened), alone(signer.certificate) as (keyring, certificate):
-        yield [*words, *keyring, "--local-user", signer.fingerprint], [*opened, *certificate]
-
-
-@contextmanager
-def alone(certificate: bytes) -> Iterator[tuple[list[str], list[int]]]:
-    """The arguments that make this certificate gpg's only keyring, and the descriptors they name; empty: its own."""
-    if not certificate:
-        yield [], []
-        return
-    with call.memory(certificate) as fd:
-        yield ["--no-default-keyring", "--keyring", call.name(fd)], [fd]
-
-
-@contextmanager
-def unlocking(passphrase: bytes | None) -> Iterator[tuple[list[str], list[int]]]:
-    """The arguments that give gpg the passphrase of its secret keys, and the descriptors they name."""
-    if passphrase is None:
-        yield ["--pinentry-mode", "error"], []
-    else:
-        with call.memory(passphrase + b"\n") as fd:
-            yield ["--pinentry-mode", "loopback", "--passphrase-fd", str(fd)], [fd]
 
 
 def _check(result: call.Result, *, signed: bool) -> None:

@@ -19,7 +19,7 @@ from relay.mail import packets
 from relay.model.errors import EngineError, OpenPgpError
 from relay.model.node_key import NodeKey
 from relay.openpgp import call, home, secret_parts, signing
-from relay.openpgp.gnupg import unlocking
+from relay.openpgp.arguments import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
 
 FOLDER = "node"

@@ -22,8 +22,8 @@ from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey, OwnSubkey
 from relay.openpgp import call, secret_parts
+from relay.openpgp.arguments import unlocking
 from relay.openpgp.colon_listing import Listing, keygrips, listings
-from relay.openpgp.gnupg import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
 from relay.openpgp.scratch_home import REVOCATIONS, SECRETS, ScratchHome, scratch_home
 

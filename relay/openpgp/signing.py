@@ -19,8 +19,8 @@ from pathlib import Path
 from relay.model import Address, Signer
 from relay.model.errors import AddressError, EngineError
 from relay.openpgp import call
+from relay.openpgp.arguments import signing, unlocking
 from relay.openpgp.colon_listing import Listing, listings
-from relay.openpgp.gnupg import signing, unlocking
 from relay.openpgp.home import reachable
 
 SECONDS = 60.0

@@ -12,6 +12,7 @@ import sys
 
 LIE = b"[GNUPG:] SIG_CREATED S 22 10 00 1 " + b"F" * 40 + b"\n[GNUPG:] BEGIN_ENCRYPTION 2 9\n[GNUPG:] END_ENCRYPTION\n"
 LITERAL = 11
+RECIPIENT = ("--recipient=", "--recipient-file=")
 
 
 class Spoiler:
@@ -26,7 +27,7 @@ class Spoiler:
 
     def real(self, *more: str, instead: bool = False, silent: bool = False) -> bytes:
         """What the real gpg writes."""
-        given = [self.other if instead and a.startswith("--recipient-file=") else a for a in self.arguments]
+        given = [self.other if instead and a.startswith(RECIPIENT) else a for a in self.arguments]
         if silent:
             nowhere = os.open("/dev/null", os.O_WRONLY)
             os.set_inheritable(nowhere, True)  # noqa: FBT003  its own name for it

@@ -24,7 +24,7 @@ import pysequoia
 from relay.model import Signer
 from relay.model.errors import EngineError
 from relay.openpgp import call, signing
-from relay.openpgp.gnupg import alone, unlocking
+from relay.openpgp.arguments import alone, unlocking
 from relay.openpgp.home import reachable
 from relay.openpgp.sequoia.errors import Declined, translated
 
