@@ -12,7 +12,7 @@ from relay.config.ldap import LdapSection, assure_login
 from relay.config.lists import Listed
 from relay.config.paths import File, OthersSecret
 from relay.config.pickup import PageUrl
-from relay.config.values import Directory, Duration, Kind, Text
+from relay.config.values import AllowedNetwork, Directory, Duration, Kind, Text
 from relay.model.console import Role
 from relay.model.endpoint import is_loopback
 
@@ -82,12 +82,25 @@ class Login(Section):
     local: bool = setting(default=True, why="The console's own users: a passkey, or a password with a second factor.")
 
 
+class ConsoleTls(Section):
+    """TLS of the console itself."""
+
+    certificate: File = needed("Its certificate with the chain, PEM.")
+    key: OthersSecret = needed("Its key, PEM, without a passphrase, for the console's user alone.")
+
+
 class ConsoleKeys(Section):
     """Pages for administrators."""
 
     url: PageUrl | None = setting(
         None,
         "Its address in the browser, such as `https://pgp.hopital.example`: passkeys and `login.oidc` need it.",
+    )
+    tls: ConsoleTls | None = setting(
+        None, "TLS of its own; null: a reverse proxy on this machine speaks HTTPS to the browser."
+    )
+    trusted_proxies: Listed[AllowedNetwork] = setting(
+        ["127.0.0.0/8", "::1/128"], "Reverse proxies whose `X-Forwarded-For` is used as the client's address."
     )
     login: Login = setting({}, "The ways to log in.")
     four_eyes: Listed[Literal["approve", "bind", "own"]] = setting(

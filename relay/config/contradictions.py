@@ -194,6 +194,18 @@ def _clear_login(config: Config) -> Iterator[Problem]:
         )
 
 
+def _clear_console(config: Config) -> Iterator[Problem]:
+    place = config.web.console
+    if place and not (place.local or config.console.tls or config.plaintext_network):
+        yield (
+            ("web", "console"),
+            (
+                f"{place} can be reached from the network in clear: give console.tls a certificate and a key, or "
+                "listen on 127.0.0.1 behind a reverse proxy"
+            ),
+        )
+
+
 def _no_login(config: Config) -> Iterator[Problem]:
     login = config.console.login
     if config.web.console and not (login.local or login.oidc or login.ldap):
@@ -257,6 +269,7 @@ _CHECKS: tuple[tuple[frozenset[str], Callable[[Config], Iterator[Problem]]], ...
     (frozenset({"web"}), _open_channel),
     (frozenset({"own", "plaintext_network"}), _clear_password_of_own),
     (frozenset({"console", "plaintext_network"}), _clear_login),
+    (frozenset({"console", "web", "plaintext_network"}), _clear_console),
     (frozenset({"console", "web"}), _no_login),
     (frozenset({"own", "lookup"}), _no_such_directory),
     (frozenset({"policy", "pickup", "web"}), _pickup_without_page),

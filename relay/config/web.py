@@ -34,10 +34,13 @@ class Web(Section):
     )
     channel_tls: ChannelTls | None = setting(None, "TLS of a channel over TCP.")
     proxies: Listed[AllowedNetwork] = setting(
-        ["127.0.0.0/8", "::1/128"], "Reverse proxies whose `X-Forwarded-For` is used as the client's address."
+        ["127.0.0.0/8", "::1/128"],
+        "Reverse proxies of `web public` whose `X-Forwarded-For` is used as the client's address.",
     )
     console: WebPlace | None = setting(
-        None, "Where `web console` listens: `127.0.0.1:8081` or `unix:/path`, behind a reverse proxy. Null: it is off."
+        None,
+        "Where `web console` listens: `127.0.0.1:8081` or `unix:/path` behind a reverse proxy, or with `console.tls`. "
+        "Null: it is off.",
     )
     console_database: DatabasePlace | None = setting(
         None,

@@ -1,4 +1,4 @@
-"""TLS contexts from a configuration's files: the inlet's, and the one the next hop is checked with.
+"""TLS contexts from a configuration's files: the inlet's, the console's, and the one the next hop is checked with.
 
 A key with a passphrase is refused: a service cannot ask for it. Raises `ConfigError` naming the
 file and what is wrong with it.
@@ -33,6 +33,17 @@ def next_hop(config: Config) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks name and chain, trusts nobody yet
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _trust(context, config.reinject_ca_file)
+    return context
+
+
+def console(config: Config) -> ssl.SSLContext:
+    """TLS of the console, whose `console.tls` is given."""
+    keys = config.console.tls
+    if keys is None:
+        raise ValueError("console.tls is not given")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _read_key(context, keys.certificate, keys.key)
     return context
 
 

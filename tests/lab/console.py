@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import secrets
+import ssl
 import subprocess
 import tempfile
 import time
@@ -45,6 +46,7 @@ class Visitor:
     cookies: dict[str, str] = field(default_factory=dict)
     csrf: str = ""
     language: str = "en"
+    tls: ssl.SSLContext | None = None
     client: str = field(default_factory=lambda: str(IPv4Address(0x0A000000 + secrets.randbelow(1 << 24))))
     """Its address, as the reverse proxy names it: each visitor has another one."""
 
@@ -68,6 +70,8 @@ class Visitor:
 
     def _ask(self, method: str, path: str, form: str | bytes | None, headers: Mapping[str, str]) -> Page:
         asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.tls:
+            asking = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.tls)
         sent = {
             "Accept-Language": self.language,
             "X-Forwarded-For": self.client,
@@ -102,6 +106,8 @@ class Console:
         self.relay = relay
         self.port = free_port()
         self.secrets: dict[str, str] = {}
+        self.tls: ssl.SSLContext | None = None
+        """What its certificate is checked with, where it has one."""
         self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         place = {"console": f"127.0.0.1:{self.port}", "console_database": str(Path(self._folder.name) / "console.db")}
@@ -111,6 +117,10 @@ class Console:
     @property
     def log(self) -> str:
         return (Path(self._folder.name) / "log").read_text()
+
+    def pid(self, name: str) -> int:
+        """Of `console` or `control`."""
+        return self._running[name].pid
 
     @property
     def pids(self) -> list[int]:
@@ -150,7 +160,7 @@ class Console:
         process.wait(30)
 
     def visitor(self, language: str = "en") -> Visitor:
-        return Visitor(self.port, language=language)
+        return Visitor(self.port, language=language, tls=self.tls)
 
     def invite(self, name: str, role: str) -> str:
         """The path of the one-time link."""

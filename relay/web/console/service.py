@@ -1,18 +1,24 @@
 """The process `web console`: opens its own database, listens, and ends at SIGTERM.
 
+SIGHUP: the certificate and key of `console.tls` are read again; wrong ones change nothing.
+
 It reads neither the relay's store nor its keyring: what a page shows, the relay's side says (`relay.web.control`).
 Raises `ConfigError`, `StoreError` and `ListenError`.
 """
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from relay.config import Config
 from relay.config.console import LdapLogin
-from relay.daemon import systemd
+from relay.daemon import systemd, tls
 from relay.daemon.signals import Signals, ignore_signals
 from relay.keys.ldap.server import Server as Directory
 from relay.model.endpoint import HttpPlace
@@ -20,6 +26,7 @@ from relay.model.errors import ConfigError, Fault
 from relay.store.console import ConsoleStore
 from relay.telemetry import events
 from relay.telemetry.events import Event
+from relay.web.console.certificate import RenewableTls
 from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.enrolment import Enrolment
 from relay.web.console.login import Login
@@ -54,13 +61,35 @@ async def serve(config: Config) -> None:
 
 
 async def _serve(config: Config, place: HttpPlace, signals: Signals, opened: AsyncExitStack) -> None:
-    server = Server((await _site(config, opened)).answer, proxies=config.web.proxies)
-    await server.listen(place, mode=EVERYBODY)
+    secured = RenewableTls(partial(tls.console, config)) if config.console.tls else None
+    server = Server((await _site(config, opened)).answer, proxies=config.console.trusted_proxies)
+    await server.listen(place, mode=EVERYBODY, tls=secured.context if secured else None)
+    if secured:
+        opened.enter_context(_cancelled(signals.reload_with(partial(_renew, secured))))
     events.log().info(Event.READY, listen=[str(place)])
     systemd.ready()
     await signals.stop.wait()
     systemd.stopping()
     await server.close(config.deadlines.stop)
+
+
+@contextmanager
+def _cancelled(work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Do this meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _renew(secured: RenewableTls) -> None:
+    try:
+        secured.renew()
+    except ConfigError as error:
+        events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
+    else:
+        events.log().info(Event.RELOADED)
 
 
 async def _site(config: Config, opened: AsyncExitStack) -> Routes:

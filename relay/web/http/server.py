@@ -87,13 +87,19 @@ class Server:
     async def listen(self, place: HttpPlace, *, mode: int = 0o660, tls: ssl.SSLContext | None = None) -> None:
         """At this place; `mode` of a unix socket says who may connect."""
         loop = asyncio.get_running_loop()
+        handshake = self.bounds.idle if tls else None
         try:
             if place.path:
                 made = await bound_unix(Path(place.path), mode)
                 self._socket = Path(place.path)
-                self._servers.append(await loop.create_unix_server(self._connections, sock=made, ssl=tls))
+                serving = loop.create_unix_server(
+                    self._connections, sock=made, ssl=tls, ssl_handshake_timeout=handshake
+                )
             else:
-                self._servers.append(await loop.create_server(self._connections, place.host, place.port, ssl=tls))
+                serving = loop.create_server(
+                    self._connections, place.host, place.port, ssl=tls, ssl_handshake_timeout=handshake
+                )
+            self._servers.append(await serving)
         except OSError as error:
             raise ListenError(f"{place} cannot be listened on: {reason(error)}") from error
 

@@ -236,6 +236,14 @@ TRIED = [
         (("{login", "{url: 'https://c.example', login"),),
     ),
     Tried(
+        f"web: {{console: '192.0.2.1:81'}}\n{ALL}",
+        "give console.tls a certificate and a key, or listen on 127.0.0.1",
+        (
+            ("192.0.2.1:81'}", "192.0.2.1:81'}\nconsole: {tls: {certificate: secret, key: secret}}"),
+            ("192.0.2.1", "127.0.0.1"),
+        ),
+    ),
+    Tried(
         f"web: {{console: '127.0.0.1:81'}}\nconsole: {{login: {{ldap: {PEOPLE}}}}}\n{ALL}",
         "passwords would cross the network in clear: write ldaps://, or set starttls: true",
         (("ldap://", "ldaps://"), ("base", "starttls: true, base")),
