@@ -54,7 +54,7 @@ ONLY: dict[str, set[str]] = {
     "web.http": {"model", "process", "telemetry"},
     "web.console": {
         *("model", "telemetry", "config", "store.console", "web.http", "web.pages.languages"),
-        *("daemon.signals", "daemon.systemd", "keys.ldap.people", "keys.ldap.reason", "keys.ldap.server"),
+        *("daemon.signals", "daemon.systemd", "daemon.tls", "keys.ldap.people", "keys.ldap.reason", "keys.ldap.server"),
     },  # nothing that could reach the relay's store, its keyring or an engine
 }
 """What these import; `daemon`, `admin` and `cli` may import all that is below them."""
