@@ -66,7 +66,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Whose key signs."""
+    """The key that would sign the mail."""
 
     name: str
     """As the configuration names it; an own address."""

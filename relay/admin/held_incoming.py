@@ -29,7 +29,7 @@ _NULL = frozenset({"", "MAILER-DAEMON"})
 
 @dataclass(frozen=True, slots=True)
 class HeldMail:
-    """One that waits."""
+    """An incoming mail in Postfix's hold queue."""
 
     queue_id: str
     envelope: Envelope

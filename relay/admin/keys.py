@@ -31,7 +31,7 @@ class NoSuchKey(RelayError):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What was removed."""
+    """The key that `remove` took out of the store."""
 
     fingerprint: str
     without_key: Sequence[Address]

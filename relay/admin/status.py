@@ -26,7 +26,7 @@ _ANYWHERE = re.compile(rb"""^[^#\n]*\bkeyring["']?[ \t]*:""", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was found."""
+    """What `status` found out about the relay and its configuration."""
 
     told: Mapping[str, Any] | None
     """What the relay says of itself; None: none runs."""

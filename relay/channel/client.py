@@ -96,7 +96,7 @@ class Channel:
         await self._there("DELETE", f"/events/{event.number}")
 
     async def close(self) -> None:
-        """End its connections."""
+        """Close its connections to the public web service."""
         await self._session.close()
 
     async def _there(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> bool:

@@ -58,7 +58,7 @@ def expires_field(expires: int | None) -> dict[str, str]:
 
 
 def read_object(kind: str, name: str, fields: Mapping[str, str], octets: bytes) -> PublicObject:
-    """What `object_fields` wrote."""
+    """Make an object of its octets and of the fields that `object_fields` wrote. Raises `ValueError`."""
     return PublicObject(
         kind=ObjectKind(kind),
         id=name,
@@ -70,7 +70,7 @@ def read_object(kind: str, name: str, fields: Mapping[str, str], octets: bytes) 
 
 
 def read_expires(text: str) -> int | None:
-    """What `expires_field` wrote."""
+    """Read the field of `expires_field`: seconds since the epoch, or None for never. Raises `ValueError`."""
     return None if text == NEVER else int(text)
 
 

@@ -130,7 +130,7 @@ PLACES: Mapping[str, str | Group] = {
 
 
 class Commands(TyperGroup):
-    """`pgp-relay` itself."""
+    """The command `pgp-relay`, which imports the module of a subcommand when that is called."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  as typer hands them on
         super().__init__(**attributes)

@@ -79,7 +79,7 @@ def _name_file(shared: Context) -> None:
 
 
 def main() -> None:
-    """Run the program."""
+    """Run the command of `sys.argv`, and exit with its status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an address may hold what is no UTF-8

@@ -37,7 +37,7 @@ _TAIL = r""".SH EXIT STATUS
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the manual page pgp-relay(1), in roff."""
     parts = (line for path, command in commands() for line in _section(path, command))
     return _HEAD.format(version=version("pgp-relay")) + "\n".join(parts) + "\n" + _TAIL
 

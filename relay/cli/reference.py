@@ -60,7 +60,7 @@ def commands(group: Command | None = None, path: str = "pgp-relay") -> Iterator[
 
 
 def markdown() -> str:
-    """The whole page."""
+    """Return docs/commands.md: each command with its example and its options."""
     return _INTRODUCTION + "".join(_section(path, command) for path, command in commands())
 
 

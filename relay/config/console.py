@@ -90,7 +90,7 @@ class ConsoleTls(Section):
 
 
 class ConsoleKeys(Section):
-    """Pages for administrators."""
+    """The section `console`: pages for administrators."""
 
     url: PageUrl | None = setting(
         None,

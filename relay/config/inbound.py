@@ -24,7 +24,7 @@ class SubjectTags(Section):
 
 
 class InboundKeys(Section):
-    """Incoming mail."""
+    """The section `inbound`: incoming mail."""
 
     listen: Listed[Where] = setting([], "Where the relay takes incoming mail: `lmtp://`. Empty: it takes none.")
     reinject: Where | None = setting(None, "The next hop for incoming mail: `smtp://127.0.0.1:10036`.")

@@ -41,7 +41,7 @@ policy:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the manual page of config.yaml, in roff."""
     return _HEAD.format(version=version("pgp-relay")) + "".join(_lines()) + _TAIL
 
 

@@ -46,7 +46,7 @@ Colour = Annotated[str, AfterValidator(_colour), Kind("colour")]
 
 
 class PickupKeys(Section):
-    """Reading without OpenPGP."""
+    """The section `pickup`: mail that is read in a browser, without OpenPGP."""
 
     url: PageUrl | None = setting(
         None, "The public address of `web public`, such as `https://courrier.hopital.example`; null: no pick-ups."

@@ -69,7 +69,7 @@ def keys() -> Iterator[Key]:
 
 
 def markdown() -> str:
-    """The whole page."""
+    """Return docs/configuration.md: each key with its type, default and meaning."""
     return _INTRODUCTION + "".join(_lines())
 
 

@@ -76,7 +76,7 @@ class Sign(Section):
 
 
 class LdapServer(LdapSection):
-    """One directory."""
+    """One directory of `lookup.ldap`."""
 
     url: Directory = needed("`ldaps://host`, `ldap://host:port`.")
     base: Text | None = setting(
@@ -104,7 +104,7 @@ class LdapServer(LdapSection):
 
 
 class Wkd(Section):
-    """Web Key Directory."""
+    """The section `lookup.wkd`: the Web Key Directory of other domains."""
 
     timeout: Duration = setting("5s", "For one domain, from resolving its name to the last octet.")
     ca_file: File | None = setting(None, "The authorities that are trusted, PEM; null: the system's.")

@@ -52,7 +52,7 @@ def duration(value: object) -> float:
 
 
 def size(value: object) -> int:
-    """`50MiB`, `10MB`, `1048576`."""
+    """Return the octets that `50MiB`, `10MB` or `1048576` says. Raises `ValueError`."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     found = _SIZE.fullmatch(text) if isinstance(text, str) else None
     if not found or found[2] not in _OCTETS:

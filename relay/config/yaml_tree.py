@@ -151,7 +151,7 @@ def dotted(path: Path) -> str:
 
 
 def pruned(values: Mapping[str, Value], names: frozenset[str]) -> dict[str, Value]:
-    """Without these keys."""
+    """Return a copy of the mapping without these keys."""
     return {name: value for name, value in values.items() if name not in names}
 
 

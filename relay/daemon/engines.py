@@ -43,7 +43,7 @@ class EngineSettings:
     passphrase: bytes | None = field(repr=False)
 
     def engine(self) -> Engine:
-        """A new one."""
+        """Make an engine with these settings."""
         make = GnuPG if self.kind == "gnupg" else sequoia().Sequoia
         engine: Engine = make(self.home, self.timeout, self.passphrase)
         return engine
@@ -89,7 +89,7 @@ async def check_engine(config: Config) -> None:
 
 
 def build_examiner(config: Config) -> Examiner:
-    """What judges certificates."""
+    """Make what judges certificates, in this process."""
     return ExaminerSettings(config.engine, config.deadlines.gpg).examiner()
 
 
@@ -111,7 +111,7 @@ class ExaminerSettings:
     timeout: float
 
     def examiner(self) -> Examiner:
-        """A new one."""
+        """Make an examiner with these settings."""
         make = GnuPGExaminer if self.kind == "gnupg" else sequoia().SequoiaExaminer
         examiner: Examiner = make(self.timeout)
         return examiner

@@ -33,7 +33,7 @@ Take = Callable[[CarriedKey], Awaitable[Outcome]]
 
 
 class HarvestQueue:
-    """Implements `relay.pipeline.harvest.Harvester`."""
+    """Works on harvested keys one after the other, beside mail; implements `relay.pipeline.harvest.Harvester`."""
 
     def __init__(self, take: Take) -> None:
         self._take = take

@@ -20,5 +20,5 @@ class Inlets:
         return self._incoming if incoming else self._outgoing
 
     async def stop(self, grace: float) -> None:
-        """As `Inlet.stop`."""
+        """Stop both inlets; mails in progress have `grace` seconds to finish."""
         await asyncio.gather(self._outgoing.stop(grace), self._incoming.stop(grace))

@@ -32,7 +32,7 @@ class OpenerSettings:
     """Octets of a mail."""
 
     def opener(self) -> Opener:
-        """A new one."""
+        """Make an opener with these settings."""
         if self.kind == "gnupg":
             return OwnOpener(Agent(self.home, self.timeout), GnuPGVerifier(self.home, self.timeout), self.most)
         opener: Opener = sequoia().SequoiaOpener(self.home, self.timeout, self.most)

@@ -36,7 +36,7 @@ SERVICE = "pickup"
 
 @dataclass(frozen=True, slots=True)
 class PickupEvents:
-    """Handlers of `relay.daemon.public_link`."""
+    """Handles what readers of pick-ups did, as `relay.daemon.public_link` fetched it."""
 
     register: Pickups
     trace: Trace

@@ -66,7 +66,7 @@ class ChannelService:
     channel: Channel
 
     async def put(self, pickup: Pickup, ciphertext: bytes) -> None:
-        """Keep it, unseen."""
+        """Store it on the public web service; nobody can open it before `activate`."""
         expires = math.ceil(pickup.expires)
         await self.channel.put(
             PublicObject(ObjectKind.PICKUP, pickup.id, ciphertext, expires, active=False, proof=pickup.proof)
@@ -145,7 +145,7 @@ def build_pickups(  # noqa: PLR0913  what it is made of
 
 
 def build_ends(config: Config, store: Store, service: PickupService, outlet: Outlet, hostname: str) -> PickupEnds:
-    """What ends pick-ups."""
+    """Make what withdraws pick-ups and removes those that have expired."""
     return PickupEnds(
         register=store.pickups,
         service=service,

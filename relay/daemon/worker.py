@@ -22,7 +22,7 @@ from relay.telemetry.observer import Observer
 
 
 def main() -> int:
-    """Serve; the status."""
+    """Serve as the supervisor says over the socket in `sys.argv`. Returns the exit status."""
     end = socket.socket(fileno=int(sys.argv[1]))
     try:
         frame = ipc.receive(end, pickled.LIMITS)

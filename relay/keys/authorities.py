@@ -27,7 +27,7 @@ MOST_CHECKED = 8
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """One of `authorities`."""
+    """One entry of `authorities`: a key, and the domains whose keys it may certify."""
 
     fingerprint: str
     domains: frozenset[str]

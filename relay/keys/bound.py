@@ -17,7 +17,7 @@ NAME = "binding"
 
 
 class KnownBindings(Protocol):
-    """`relay.store.Bindings`."""
+    """The bindings in the store (`relay.store.Bindings`)."""
 
     async def of(self, address: Address) -> Binding | None:
         """The one that counts for this address."""

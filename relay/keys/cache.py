@@ -55,7 +55,7 @@ class ByFingerprint(Protocol):
 
 
 async def nobody(_domain: str) -> str:
-    """Where nobody vouches."""
+    """Return the empty state: no authority may vouch for the keys of any domain."""
     return ""
 
 
@@ -102,7 +102,7 @@ class CachedSource:
 
     @property
     def name(self) -> str:
-        """The source's name."""
+        """The name of the source whose answers are kept."""
         return self._source.name
 
     async def lookup(

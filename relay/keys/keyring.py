@@ -39,7 +39,7 @@ class Keyring:
 
     @property
     def name(self) -> str:
-        """`keyring`."""
+        """The word for this source in configuration and log: `keyring`."""
         return NAME
 
     async def lookup(self, address: Address, passed_over: Collection[str] = ()) -> Lookup:

@@ -45,7 +45,7 @@ class OwnCertificates:
 
     @property
     def name(self) -> str:
-        """`own`."""
+        """The word for this source in trace and log: `own`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:

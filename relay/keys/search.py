@@ -45,7 +45,7 @@ class SourceReport:
 
 
 class State(Protocol):
-    """`relay.store.StateTokens`."""
+    """The store's state tokens (`relay.store.StateTokens`)."""
 
     async def renew(self, since: float | None = None) -> None:
         """What any process stored before `since` (None: before this call) counts after it. Raises `StoreError`."""

@@ -34,7 +34,7 @@ class StoredCertificates(Protocol):
 
 
 class Finder(Protocol):
-    """`relay.keys.resolver.Resolver`."""
+    """The lookup of keys in all sources (`relay.keys.resolver.Resolver`)."""
 
     async def find_all(self, wanted: Mapping[Address, frozenset[str]]) -> dict[Address, Lookup]:
         """Asks the sources; what they have is in the store then."""

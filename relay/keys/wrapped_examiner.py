@@ -15,17 +15,17 @@ class WrappedExaminer:
         self._examiner = examiner
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
-        """See `relay.pipeline.ports.Examiner`."""
+        """Have the examiner within judge them; see `relay.pipeline.ports.Examiner`."""
         return await self._examiner.examine(blobs)
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        """See `relay.pipeline.ports.Examiner`."""
+        """Have the examiner within merge them; see `relay.pipeline.ports.Examiner`."""
         return await self._examiner.merge(known, news)
 
     async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
-        """See `relay.pipeline.ports.Examiner`."""
+        """Ask the examiner within for the certified addresses; see `relay.pipeline.ports.Examiner`."""
         return await self._examiner.certified_by(certificate, authority)
 
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """See `relay.pipeline.ports.Examiner`."""
+        """Ask the examiner within about a designated revoker; see `relay.pipeline.ports.Examiner`."""
         return await self._examiner.revoked_by(certificate, revoker)

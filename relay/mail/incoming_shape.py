@@ -28,7 +28,7 @@ _ARMORED_KINDS = ("text/", "application/")
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
-    """One encrypted message."""
+    """An OpenPGP message that a mail consists of."""
 
     data: bytes
     """Binary (RFC 9580 section 10.3)."""

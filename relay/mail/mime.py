@@ -93,7 +93,7 @@ class Parts:
 
 
 def root(content: bytes) -> Part:
-    """The message itself."""
+    """The whole message as a MIME entity."""
     head = headers.split(content)
     return Part(head, head.body_start, len(content))
 
@@ -107,7 +107,7 @@ def content_type(head: Head) -> ContentType | None:
 
 
 def parse(field: Field) -> ContentType | None:
-    """One Content-Type field."""
+    """Parse a Content-Type field (RFC 2045 section 5.1); None where it cannot be read or is too long."""
     raw = field.raw
     match = _TYPE.match(raw) if len(raw) <= MAX_CONTENT_TYPE else None
     parameters = _parameters(raw, match.end()) if match else None

@@ -52,7 +52,7 @@ class Template:
             raise fault
 
     def filled(self, values: Mapping[str, str]) -> tuple[str, str]:
-        """Subject and text."""
+        """Return subject and text with values for names. Raises `KeyError` for a name without a value."""
         subject, _, text = self.text.partition("\n")
         return subject.strip(), string.Template(text.strip("\r\n")).substitute(values) + "\n"
 

@@ -35,7 +35,7 @@ class Language(Enum):
         return f"{', '.join(first)} {_AND[self]} {last}" if first else last
 
     def others(self, count: int) -> str:
-        """`7 others`."""
+        """How many others there are, in words: `7 others`."""
         return f"{count} {_OTHERS[self]}"
 
 

@@ -71,7 +71,7 @@ class _Reader:
 
 
 def public_key(body: bytes) -> SessionKey:
-    """A PKESK packet."""
+    """Read the body of a PKESK packet (RFC 9580 section 5.1). Raises `OpenPgpError`."""
     key_id = pkesk_key_id(body)
     reader = _Reader(body)
     version = reader.number()
@@ -86,7 +86,7 @@ def public_key(body: bytes) -> SessionKey:
 
 
 def password(body: bytes) -> SessionKey:
-    """An SKESK packet."""
+    """Read the body of an SKESK packet (RFC 9580 section 5.3). Raises `OpenPgpError`."""
     reader = _Reader(body)
     match reader.number():
         case 4:

@@ -132,7 +132,7 @@ class Certificate:
 
     @property
     def primary(self) -> Component:
-        """The primary key."""
+        """The primary key, which is the first component."""
         return self.components[0]
 
     @property

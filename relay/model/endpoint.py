@@ -33,7 +33,7 @@ _PLACE = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:\[\]]*)):(?P<port>[0-9]+
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """`mail.example:25`, `127.0.0.1:9125`, `[::1]:9125`."""
+    """A TCP endpoint: `mail.example:25`, `127.0.0.1:9125`, `[::1]:9125`."""
 
     host: str
     """An address, or a name in lower case and A-labels."""
@@ -69,7 +69,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a URL."""
+        """Read a URL of one of the forms above. Raises `ValueError`."""
         name, colon, rest = text.partition("://")
         scheme = next((known for known in _SCHEMES if known == name), None)
         if scheme is None or not colon:

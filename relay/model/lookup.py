@@ -70,7 +70,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A usable certificate."""
+    """A usable certificate was found."""
 
     certificate: Certificate
     origin: Origin

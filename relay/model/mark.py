@@ -78,7 +78,7 @@ class Mark:
 
     @property
     def text(self) -> str:
-        """The field's value."""
+        """The value of the field X-PGP-Relay."""
         return "; ".join(f"{name}={value}" for name, value in self._elements() if value)
 
     @property

@@ -68,7 +68,7 @@ def next_hop_down(id_: str) -> Reply:
 
 
 def refused(id_: str) -> Reply:
-    """Refused by policy."""
+    """The policy refuses the mail for this recipient."""
     return Reply(550, "5.7.1", f"Not sent: policy demands encryption and no usable key is known, id {id_}")
 
 

@@ -56,7 +56,7 @@ class Listing:
 
     @property
     def fingerprint(self) -> str:
-        """The primary key's."""
+        """The fingerprint of the primary key."""
         return self.components[0].fingerprint
 
     @property

@@ -54,7 +54,7 @@ Verdict = Certificate | Unreadable
 
 
 class GnuPGExaminer:
-    """`ports.Examiner` with gpg."""
+    """Has gpg judge certificates; implements `relay.pipeline.ports.Examiner`."""
 
     def __init__(self, timeout: float = 30.0, parallel: int | None = None) -> None:
         self._timeout = timeout

@@ -85,7 +85,7 @@ class GnuPG:
         return result.output
 
     async def sign(self, content: bytes, signer: Signer) -> bytes:
-        """A detached signature."""
+        """Return a detached signature over `content`, binary. Raises `EngineError`."""
         async with self._turns:
             with signing(signer, self._passphrase) as (arguments, descriptors):
                 result = await call.run(

@@ -25,7 +25,7 @@ NOBODY = "0" * 16
 
 
 class Verifier(Protocol):
-    """The OpenPGP software."""
+    """The OpenPGP software that verifies a signature."""
 
     async def verdict(self, signed: SignedMessage, body: bytes, signer: Certificate) -> Validity:
         """Whether the signature with this packet body holds over the content, made by that certificate.

@@ -24,7 +24,7 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A trusted key."""
+    """The key of a node that is trusted, and who said so."""
 
     node: str
     by: str

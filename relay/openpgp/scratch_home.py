@@ -28,7 +28,7 @@ _LINKED = (SECRETS, REVOCATIONS)
 
 @dataclass(frozen=True, slots=True)
 class ScratchHome:
-    """Made by `scratch_home`."""
+    """A GnuPG home for one piece of work; `scratch_home` makes and removes it."""
 
     path: Path
 

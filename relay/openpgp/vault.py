@@ -30,7 +30,7 @@ class Vault:
         self._gnupg = GnuPG(home, timeout)
 
     async def close(self, text: str) -> bytes:
-        """The text, encrypted."""
+        """Return the text, encrypted with this keyring's secret. Raises `EngineError`."""
         return await self._gnupg.lock(text.encode(), self._secret())
 
     async def open(self, closed: bytes) -> str:

@@ -22,7 +22,7 @@ MOST_WAITING = 50
 
 
 class Senders:
-    """`pipeline.ports.OwnSenders`."""
+    """Finds the own key that signs for a sender; implements `relay.pipeline.ports.OwnSenders`."""
 
     def __init__(  # noqa: PLR0913  what it is made of, each by its name
         self,

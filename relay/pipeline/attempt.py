@@ -26,7 +26,7 @@ _TOLD = "<told>"  # before an address in the ledger: the sender knows that this 
 
 
 class Attempt:
-    """`replies`, then `settle`."""
+    """One attempt: call `replies`, then `settle`."""
 
     def __init__(self, transaction: Transaction, story: Callable[[Attempt], Awaitable[None]]) -> None:
         self.transaction = transaction

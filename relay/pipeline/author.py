@@ -23,7 +23,7 @@ Signers = Callable[[Address | None], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """An Autocrypt field."""
+    """The Autocrypt field that a mail gets, with its author's own key."""
 
     line: bytes
     author: Address

@@ -92,7 +92,7 @@ class Facts:
 
     @property
     def head(self) -> headers.Head:
-        """Its header block."""
+        """The header block of the message."""
         return self._head
 
     @property

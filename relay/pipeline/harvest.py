@@ -29,7 +29,7 @@ DIGITS = 16
 
 
 class Harvester(Protocol):
-    """Takes keys in."""
+    """Takes the keys that were found in mails, and works on them later."""
 
     def offer(self, key: CarriedKey, mail: str) -> bool:
         """Queue a key of the mail with this id. False where too many keys wait. Never raises."""

@@ -13,7 +13,7 @@ from relay.model import Envelope, Inbound, Recipient
 
 
 class OpenedEnvelopes(Protocol):
-    """What makes them."""
+    """Makes the envelope with which an opened mail goes on."""
 
     async def of(self, inbound: Inbound, recipients: tuple[Recipient, ...], content: bytes) -> Envelope:
         """For `content`, which was opened for these recipients. Raises `StoreError`."""

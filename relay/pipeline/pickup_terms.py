@@ -14,7 +14,7 @@ from relay.policy import Rule, WithoutKey
 
 @dataclass(frozen=True, slots=True)
 class PickupTerms:
-    """The site's terms."""
+    """The conditions on which this site makes pick-ups."""
 
     handover: Handover
     max_size: int

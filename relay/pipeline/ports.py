@@ -99,7 +99,7 @@ class OwnSenders(Protocol):
 
 
 class Outlet(Protocol):
-    """The next hop."""
+    """Hands messages over to the next hop."""
 
     async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
         """Hand over one message; one reply for each of `envelope.recipients`, in their order.
@@ -180,7 +180,7 @@ class Examiner(Protocol):
 
 
 class OwnPeople(Protocol):
-    """Our own addresses."""
+    """The own addresses to which the relay may write."""
 
     async def certificate(self, address: Address) -> OwnKey | None:
         """That of an address which exists and may be written to; None for every other. Raises `StoreError`."""

@@ -39,7 +39,7 @@ class Transaction:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """The envelope's recipients."""
+        """The envelope's recipients, in its order."""
         return self.inbound.envelope.recipients
 
     @property

@@ -92,7 +92,7 @@ class Text:
 
     @classmethod
     def joined(cls, texts: Iterable[str], *, whole: bool = True) -> Self:
-        """Several as one."""
+        """Make one text of several, with a blank between them."""
         text = " ".join(texts)
         folded = fold(text)
         return cls(folded, whole and max(len(text), len(folded)) <= MAX_FOLDED)

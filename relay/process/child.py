@@ -88,7 +88,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The process id, also after its end."""
         return self._process.pid
 
     @property

@@ -36,7 +36,7 @@ class CutOff(BadFrame):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One of them."""
+    """One message between two processes: words as JSON, and octets beside them."""
 
     words: dict[str, Any]
     strings: tuple[bytes, ...] = ()
@@ -148,7 +148,7 @@ class Channel:
             raise CutOff("the other process broke off") from error
 
     def close(self) -> None:
-        """Close the channel."""
+        """Close this end of the socket; the other end reads its end."""
         self._writer.close()
 
 

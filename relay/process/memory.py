@@ -22,7 +22,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def return_freed_memory() -> None:
-    """Fix glibc's thresholds."""
+    """Have malloc give freed memory back to the system, by fixed thresholds (mallopt(3)); nothing without glibc."""
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, LARGE)

@@ -39,7 +39,7 @@ class PoolWorker:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id, also after its end."""
         return self._process.pid
 
     @property

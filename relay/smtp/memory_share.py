@@ -14,7 +14,7 @@ from relay.smtp.bounds import Bounds
 
 
 class MemoryShare:
-    """One message's."""
+    """The memory that one message in receipt takes of all messages' budget, in octets."""
 
     def __init__(self, budget: Budget, room: Room, bounds: Bounds, declared: int = 0) -> None:
         self._lease = budget.lease()

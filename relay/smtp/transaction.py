@@ -36,7 +36,7 @@ class Transaction:
         return replies.OK
 
     def mail(self, argument: str) -> Reply:
-        """Set the reverse-path."""
+        """Set the reverse-path from the argument of MAIL. Raises `Refusal`."""
         if self.open:
             raise Refusal(replies.NESTED_MAIL)
         mail = read_mail(argument, limit=self._bounds.max_message_size)

@@ -94,7 +94,7 @@ class DueTimes:
 
 
 class Answers:
-    """The table `answer`."""
+    """What sources have answered, in the table `answer`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -156,7 +156,7 @@ class ConsoleStore(Closing):
         return Session(row.name, row.generation, row.role, row.csrf, row.login)
 
     async def end(self, token: str) -> None:
-        """Delete the session."""
+        """Delete the session with this token, if there is one."""
         await self.database.write(lambda c: c.execute(delete(sessions).where(sessions.c.token == _hashed(token))))
 
     async def attempt(self, token: str, way: str, value: str) -> None:

@@ -17,7 +17,7 @@ _COLUMNS = enrolments.c
 
 
 class Enrolments:
-    """The table `enrolment`."""
+    """Open challenges to who sent in a key, in the table `enrolment`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

@@ -24,7 +24,7 @@ _COLUMNS = invitations.c
 
 
 class Invitations:
-    """The table `invitation`."""
+    """Who was invited to send in a key, and when, in the table `invitation`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

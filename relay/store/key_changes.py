@@ -68,7 +68,7 @@ def note(connection: Connection, before: Mapping[str, Entry], after: Mapping[str
 
 
 def write(connection: Connection, changes: Sequence[KeyChange]) -> None:
-    """Append the rows."""
+    """Append a row for each change to the hash chain."""
     if changes:
         hash_chain.append(connection, [change.record() for change in changes])
 

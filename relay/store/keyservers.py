@@ -12,7 +12,7 @@ from relay.store.schema import keyservers
 
 
 class Keyservers:
-    """The table `keyserver`."""
+    """Which keyservers have proved to be one, in the table `keyserver`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

@@ -54,7 +54,7 @@ class _Line(NamedTuple):
 
 
 class StoredLedger:
-    """Implements `relay.pipeline.ports.Ledger`."""
+    """Which recipients of a mail are served, in the store; implements `relay.pipeline.ports.Ledger`."""
 
     def __init__(
         self,

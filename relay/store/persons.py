@@ -32,7 +32,7 @@ class Persons:
         self._clock = clock
 
     async def all(self) -> list[Person]:
-        """Everybody, by name."""
+        """All persons, sorted by their names."""
         found = await self._database.read(lambda c: _read(c, select(persons).order_by(persons.c.name)))
         return [each.person for each in found]
 

@@ -25,7 +25,7 @@ _FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.
 
 
 class PublicEvents:
-    """The table `public_event`."""
+    """What visitors did, until the relay fetches it, in the table `public_event`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

@@ -42,7 +42,7 @@ _SHOWN_PROOF = select(objects.c.proof).where(*_VISIBLE)
 
 
 class PublicObjects:
-    """The table `public_object`."""
+    """What the public web service shows, in the table `public_object`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

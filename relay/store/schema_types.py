@@ -18,12 +18,12 @@ class Octets(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        """Text to octets."""
+        """Encode the text for the database; None stays None."""
         del dialect
         return None if value is None else as_octets(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        """Octets to text."""
+        """Decode the text from the database; None stays None."""
         del dialect
         return None if value is None else as_text(value)
 

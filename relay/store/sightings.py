@@ -25,7 +25,7 @@ _COLUMNS = sightings.c
 
 
 class Sightings:
-    """The table `sighting`."""
+    """Which mails brought which key, in the table `sighting`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database

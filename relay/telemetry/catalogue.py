@@ -14,7 +14,7 @@ from relay.model.harvest import Outcome
 
 
 class Kind(StrEnum):
-    """Prometheus' types."""
+    """The types of metrics in Prometheus' text format."""
 
     COUNTER = "counter"
     GAUGE = "gauge"

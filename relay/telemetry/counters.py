@@ -59,7 +59,7 @@ class Counters:
         self.count(metric, *labels, SUM, by=seconds)
 
     def mark(self, metric: Metric, value: float, *labels: str) -> None:
-        """Set a gauge."""
+        """Set a gauge to this value."""
         self.marks[metric.name, *labels] = value
 
     def trouble(self, new: Trouble) -> None:

@@ -56,7 +56,7 @@ class Endpoints:
             old.close()
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Stop answering, and close the sockets."""
         await self.move(None)
         if self._own:
             self._own.close()

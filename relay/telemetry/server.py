@@ -85,7 +85,7 @@ class Server:
             raise ListenError(f"{path} cannot be listened on: {reason(error)}") from error
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, remove its socket file, and abort connections."""
         if self._server:
             self._server.close()
         if self._socket:

@@ -46,7 +46,7 @@ class Using:
     """Every key is used at once."""
 
     async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
-        """Always stored."""
+        """Return the key as one that is used from now on; none is refused."""
         return _used(before, after, at)
 
 

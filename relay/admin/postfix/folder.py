@@ -23,7 +23,7 @@ FILES = ("main.cf", "master.cf")
 
 
 def postconf(folder: Path | None, *words: str) -> str:
-    """What `postconf` prints."""
+    """Return what `postconf` prints about this configuration folder. Raises `PostfixError` where it fails."""
     return run("postconf", folder, *words)
 
 

@@ -32,7 +32,7 @@ REFUSABLE = 90 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Inviter:
-    """Implements `relay.pipeline.ports.Asking`."""
+    """Invites the recipients of held mail to send in a key; implements `relay.pipeline.ports.Asking`."""
 
     stored_keys: StoredKeys
     register: Invitations

@@ -45,7 +45,7 @@ class Connection:
         await self._exchange(_settings(server))
 
     async def search(self, search: Search) -> tuple[Entry, ...]:
-        """The entries found."""
+        """Return the entries that the server found, at most `MAX_ENTRIES`. Raises `Unavailable`."""
         return await self._exchange(
             {
                 "base": search.base,
@@ -78,7 +78,7 @@ class Connection:
         await self._exchange({"do": "drop", "dn": dn})
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill its process at once, whatever that does."""
         self._worker.kill()
 
     async def reap(self) -> None:

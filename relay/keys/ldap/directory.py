@@ -52,7 +52,7 @@ class Directory:
         return found
 
     async def close(self) -> None:
-        """End every connection."""
+        """Close all connections to the server."""
         await self._pool.close()
 
     def _failed(self, reason: Reason) -> Unavailable:

@@ -47,7 +47,7 @@ class Pool:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """The work's result."""
+        """Return what `work` returns, given a kept or new connection. Raises what `work` raises, and `Unavailable`."""
         async with self._slots:
             if self._kept:
                 try:

@@ -34,7 +34,7 @@ _EVERYTHING = "(objectClass=*)"
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search request."""
+    """One search request to a directory (RFC 4511 section 4.5)."""
 
     base: str
     filter: str

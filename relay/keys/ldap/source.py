@@ -43,7 +43,7 @@ class Ldap:
 
     @property
     def name(self) -> str:
-        """`ldap`."""
+        """The word for this source in configuration and log: `ldap`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:

@@ -46,7 +46,7 @@ class FetchClient:
 
     @asynccontextmanager
     async def fetched(self, address: Address, server: str = "") -> AsyncIterator[Fetched]:
-        """As `port.Fetch`."""
+        """Ask the process for the key of this address; see `port.Fetch`."""
         process = await self._running()
         if process is None:
             yield _NONE
@@ -55,7 +55,7 @@ class FetchClient:
             yield fetched
 
     async def close(self) -> None:
-        """As `port.Fetch`."""
+        """End the process; see `port.Fetch`."""
         async with self._starting:
             process, self._process = self._process, None
         if process:
@@ -101,7 +101,7 @@ class FetchProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id, while it runs and after."""
         return self._child.pid
 
     @asynccontextmanager

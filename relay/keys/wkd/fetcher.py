@@ -39,7 +39,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetched(self, address: Address, server: str = "") -> AsyncIterator[Fetched]:
-        """As `port.Fetch`."""
+        """Ask the address's domain, or this keyserver, for its key; see `port.Fetch`."""
         if server:
             host = server.removeprefix("https://")
             async with self._client.connection(host) as connection:
@@ -53,7 +53,7 @@ class Fetcher:
             yield await self._fetch(connection, places, address)
 
     async def close(self) -> None:
-        """As `port.Fetch`."""
+        """Close its connections and its resolver; see `port.Fetch`."""
         self._names.close()
         await self._client.close()
 

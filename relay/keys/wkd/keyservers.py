@@ -28,7 +28,7 @@ PAUSE = 60.0
 
 
 class Proofs(Protocol):
-    """`relay.store.Keyservers`. Raises `StoreError`."""
+    """Which keyservers have proved to be one (`relay.store.Keyservers`). Raises `StoreError`."""
 
     async def proved(self, server: str) -> bool:
         """Whether it has proved to be a keyserver, ever."""
@@ -59,7 +59,7 @@ class Keyservers:
 
     @property
     def name(self) -> str:
-        """`vks`."""
+        """The word for this source in configuration and log: `vks`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:

@@ -31,7 +31,7 @@ class Wkd:
 
     @property
     def name(self) -> str:
-        """`wkd`."""
+        """The word for this source in configuration and log: `wkd`."""
         return NAME
 
     async def lookup(self, address: Address) -> Lookup:

@@ -65,7 +65,7 @@ class Sequoia:
         return message
 
     async def sign(self, content: bytes, signer: Signer) -> bytes:
-        """A detached signature."""
+        """Return a detached signature over `content`, binary. Raises `EngineError`."""
         opened = await self._signers.get(signer)
         with translated("Sequoia does not sign with this key"):
             mode = pysequoia.SignatureMode.DETACHED

@@ -18,7 +18,7 @@ _OBJECT = rf"/objects/{_KIND}/(?P<id>[A-Za-z0-9._/-]{{1,400}})"
 
 
 class ChannelRoutes:
-    """`answer` the relay."""
+    """The public web service's side of the channel: answers requests of the relay."""
 
     def __init__(self, store: PublicStore) -> None:
         self._objects = store.objects

@@ -13,7 +13,7 @@ MOST_FIELDS = 32
 
 
 def query_of(request: Request) -> Mapping[str, str]:
-    """The query's fields."""
+    """Return the fields of the request's query. Raises `Refusal`."""
     return _fields(request.query)
 
 

@@ -40,7 +40,7 @@ class Login:
     by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
 
     async def log_in(self, request: Request, view: View) -> Answer:
-        """POST /login."""
+        """POST /login: log in with name and password, here or at the directory."""
         sessions.assure_same_site(request)
         form = await form_of(request, _SMALL)
         name = form.get("name", "").strip()
@@ -54,14 +54,14 @@ class Login:
         return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
 
     async def to_provider(self, request: Request, view: View) -> Answer:
-        """GET /login/oidc."""
+        """GET /login/oidc: lead the browser to the OpenID provider."""
         if not self.by_client.allows(request.client):
             refused(Way.OIDC, LIMIT)
             return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
         return await self.elsewhere.begin(view)
 
     async def from_provider(self, request: Request, view: View) -> Answer:
-        """GET /login/oidc/back."""
+        """GET /login/oidc/back: the browser comes back from the OpenID provider."""
         return await self.elsewhere.finish(request, view)
 
     async def log_out(self, request: Request) -> Answer:

@@ -69,7 +69,7 @@ class Enrolment:
 
     @property
     def routes(self) -> list[Route]:
-        """Form and confirmation."""
+        """The form for a key, and its confirmation."""
         return [
             route(re.compile(r"/keys"), GET=self._form, POST=self._send),
             route(re.compile(rf"/keys/confirm/{_TOKEN}"), GET=self._ask, POST=self._confirm),

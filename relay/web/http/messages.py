@@ -36,7 +36,7 @@ class Refusal(RelayError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked."""
+    """An HTTP request, within the bounds of the server."""
 
     method: str
     """As it came; a route has looked at it."""

@@ -27,12 +27,12 @@ class Route:
 
 
 def route(pattern: re.Pattern[str], **handlers: Handler) -> Route:
-    """`route(re.compile(r"/healthz"), GET=health)`."""
+    """Make a route: `route(re.compile(r"/healthz"), GET=health)`."""
     return Route(pattern, handlers)
 
 
 class Routes:
-    """`answer` a request."""
+    """Answers a request by the first route whose pattern fits its path."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes: Sequence[Route] = tuple(routes)

@@ -49,7 +49,7 @@ class StaticFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hexadecimal."""
+        """The SHA-256 of the file, in hexadecimal."""
         return hashlib.sha256(self.octets).hexdigest()
 
 

@@ -63,7 +63,7 @@ class PickupPages:
 
     @property
     def routes(self) -> list[Route]:
-        """The page's routes."""
+        """The page of a pick-up, its requests, and its files."""
         return [
             route(re.compile(rf"/m/{_ID}"), GET=self._page),
             route(re.compile(rf"/m/{_ID}/message"), GET=self._message),
