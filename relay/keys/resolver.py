@@ -89,7 +89,8 @@ class Resolver:
         self, wanted: Mapping[Address, frozenset[str]], since: float | None = None
     ) -> dict[Address, tuple[Lookup, list[SourceReport]]]:
         try:
-            await asyncio.wait_for(self._local.state.renew(since), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await self._local.state.renew(since)
         except (StoreError, TimeoutError) as error:
             unread = Outage(self._local.keyring.name, str(error) or TOO_SLOW)
             return {address: (unread, []) for address in wanted}
@@ -99,17 +100,34 @@ class Resolver:
             for address, excused in wanted.items()
         }
         turns = asyncio.Semaphore(LOCAL_AT_ONCE)
-        tasks = {address: asyncio.create_task(search.run(turns)) for address, search in searches.items()}
-        try:
-            await asyncio.wait(tasks.values(), timeout=self._timeout)
-        finally:
-            for task in tasks.values():
-                task.cancel()
-        return {address: (_result(tasks[address], search), search.reports) for address, search in searches.items()}
+        found = await (_one if len(searches) == 1 else _together)(list(searches.values()), turns, self._timeout)
+        return {
+            address: (answer or _so_far(search), search.reports)
+            for (address, search), answer in zip(searches.items(), found, strict=True)
+        }
 
 
-def _result(task: asyncio.Task[Lookup], search: Search) -> Lookup:
-    if task.done() and not task.cancelled():
-        return task.result()
+async def _one(searches: Sequence[Search], turns: asyncio.Semaphore, seconds: float) -> list[Lookup | None]:
+    """The answer; None where it does not come in time. Without a task: most mails have one recipient."""
+    try:
+        async with asyncio.timeout(seconds):
+            return [await searches[0].run(turns)]
+    except TimeoutError:
+        return [None]
+
+
+async def _together(searches: Sequence[Search], turns: asyncio.Semaphore, seconds: float) -> list[Lookup | None]:
+    """The same for several, which are searched for at the same time."""
+    tasks = [asyncio.create_task(search.run(turns)) for search in searches]
+    try:
+        await asyncio.wait(tasks, timeout=seconds)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return [task.result() if task.done() and not task.cancelled() else None for task in tasks]
+
+
+def _so_far(search: Search) -> Lookup:
+    """What is known when time is over."""
     known = search.so_far if search.fallback is None or search.fallback.origin is Origin.VKS else search.known
     return known if isinstance(known, Found | Unusable) else Outage("lookup", TOO_SLOW)

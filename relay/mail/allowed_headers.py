@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from relay.mail import encoded_words, headers, mime
@@ -19,6 +20,8 @@ from relay.mail.mime import Part
 from relay.mail.randomness import are_random_digits
 
 MAX_PART_HEAD = 2_000
+MOST_REMEMBERED = 256
+"""Fields, each within `MAX_PART_HEAD`, of which it is remembered whether they say nothing."""
 
 _NAMES = frozenset({"name", "filename"})
 _PARAMETERS = {
@@ -93,7 +96,9 @@ def _say_nothing(fields: Iterator[Field] | tuple[Field, ...]) -> bool:
     return sum(len(field.raw) for field in said) <= MAX_PART_HEAD and all(map(_says_nothing, said))
 
 
+@lru_cache(MOST_REMEMBERED)
 def _says_nothing(field: Field) -> bool:
+    """Remembered: the fields around what the relay encrypts, and what other programs do, are few."""
     match field.name:
         case "content-type":
             kind = mime.parse(field)

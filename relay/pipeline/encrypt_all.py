@@ -54,6 +54,8 @@ class BatchEncryptor:
 
         Several messages go into several processes of the pool, so that they are made at the same time.
         """
+        if len(groups) == 1:
+            return await self._make(transaction, groups[0], document, Attempts())
         waiting = [group for at, group in enumerate(groups) if at == 0 or self._covered(transaction, group, lease)]
         made: dict[int, list[Message]] = {}
         queue = iter(enumerate(waiting))

@@ -53,17 +53,11 @@ class TransactionLocks:
         Returns who is served, where `Elsewhere` was asked: it knows at the same time; else None.
         """
         place = _place(digest)
-        async with asyncio.timeout(PATIENCE):
-            while other := self._underway.get(place):
-                await other.wait()
-            mine = self._underway[place] = asyncio.Event()
-            try:
-                while not self._set(place, fcntl.F_WRLCK):  # noqa: ASYNC110  another process's end is no event
-                    await asyncio.sleep(LOOK_AGAIN)
-            except BaseException:
-                del self._underway[place]
-                mine.set()
-                raise
+        if not self._take_here(place):
+            async with asyncio.timeout(PATIENCE):
+                while not self._take_here(place):
+                    other = self._underway.get(place)
+                    await (other.wait() if other else asyncio.sleep(LOOK_AGAIN))
         try:
             return await self._take_elsewhere(place, digest)
         except BaseException:
@@ -92,6 +86,13 @@ class TransactionLocks:
             while (served := await self._elsewhere.try_take(place, digest)) is None:  # noqa: ASYNC110  as above
                 await asyncio.sleep(LOOK_AGAIN)
             return served
+
+    def _take_here(self, place: int) -> bool:
+        """Take it, unless another attempt on this machine has it."""
+        if place in self._underway or not self._set(place, fcntl.F_WRLCK):
+            return False
+        self._underway[place] = asyncio.Event()
+        return True
 
     def _free(self, place: int) -> None:
         self._set(place, fcntl.F_UNLCK)

@@ -56,6 +56,8 @@ class Line(SMTP):
         self.spoke = time.monotonic()
         """When the client last got a reply."""
         self._held: list[str] = []
+        self._silent_until = 0.0
+        """When the timer ends (the loop's time)."""
         self.command_size_limits = defaultdict(lambda: self.command_size_limit)  # aiosmtpd shares one dict
         super().__init__(
             _NoHooks(),
@@ -124,8 +126,23 @@ class Line(SMTP):
         events.log().error(events.Event.FAILED, id=id_, **events.unforeseen(error))
         return str(replies.failed(id_))
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Start the timer anew. One that would end sooner stays, and looks at the new time when it ends."""
+        self._silent_until = self.loop.time() + (duration or self._timeout_duration)
+        running = self._timeout_handle
+        if running is None or running.cancelled() or running.when() > self._silent_until:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        self._timeout_handle = self.loop.call_at(self._silent_until, self._timeout_cb)
+
     def _timeout_cb(self) -> None:
-        self.dismiss(replies.TIMEOUT)
+        if self.loop.time() < self._silent_until:
+            self._set_timer()
+        else:
+            self.dismiss(replies.TIMEOUT)
 
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
         """Send this reply and close; a client that does not read, or is closing already, is disconnected."""
@@ -147,7 +164,7 @@ class Line(SMTP):
         already (RFC 2920 section 3.2): one packet for all the recipients that a client names at once.
         """
         self.spoke = time.monotonic()
-        text = enhanced(str(status))
+        text = str(status) if isinstance(status, Reply) else enhanced(str(status))
         last = self._worn_out(text)
         goes_on = last is None and can_wait and b"\r\n" in self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001  no public way to look
         if goes_on and len(self._held) < _MOST_HELD:
