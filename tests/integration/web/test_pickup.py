@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from lab.certificates import make_certificates
 from lab.disk import fill, needs_root, small_disk
 from lab.french_mail import PDF, PDF_NAME, SUBJECT, french_mail
 from lab.password_readers import read_gnupg
+from lab.pickup_reader import Reader, open_mail
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site, text
 from lab.relay import Relay
 from lab.waiting import wait_for
@@ -26,7 +30,7 @@ from lab.waiting import wait_for
 from relay.model import codes
 
 if TYPE_CHECKING:  # only tests with a browser have it
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 HOSTILE = """<html><head><meta http-equiv="refresh" content="0;url=http://tracker.example/refresh">
 <style>@import url(http://tracker.example/style);</style><base href="http://tracker.example/"></head>
@@ -48,13 +52,6 @@ def site() -> Iterator[Site]:
 def chromium() -> Iterator[Browser]:
     with browser() as started:
         yield started
-
-
-def open_mail(page: Page, link: str, code: str) -> None:
-    page.goto(link)
-    page.fill("#code", code)
-    page.click("#open")
-    page.wait_for_selector("#letter:visible", timeout=60_000)
 
 
 @needs_browser
@@ -330,17 +327,44 @@ def test_while_the_services_disk_is_full_the_mail_waits(tmp_path: Path) -> None:
             assert site.web.ask(site.link().removeprefix(site.url) + "/message").status == 200
 
 
-def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(site: Site) -> None:
-    for _ in range(10):
+def held_by(pid: int) -> bytes:
+    """What stands in the files that a process has open, deleted ones too, or maps so that they can be shared."""
+    maps = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    mapped = [Path(fields[5]) for fields in maps if fields[1].endswith("s") and len(fields) > 5]
+    files = [one for one in (*mapped, *Path(f"/proc/{pid}/fd").iterdir()) if one.is_file()]
+    assert any(one.name.endswith("-shm") for one in files)
+    return b"".join(one.read_bytes() for one in files)
+
+
+def parts(code: str) -> list[str]:
+    """Two words of it at a time, as they are typed: single ones stand in any log."""
+    words = code.split("-")
+    return [between.join(pair) for pair in pairwise(words) for between in "- "]
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(site: Site, count: int) -> None:
+    secrets, people = ["Glyc", "posologie", "PDF-1.4"], [DOCTOR, PATIENT, "Lefèvre", "martin"]
+    before = len(site.mailbox.taken)
+    for number in range(count):
         site.send(french_mail(DOCTOR, PATIENT))
+        reader = Reader(site, f"203.0.113.{number}")
+        mail = reader.read()
+        reader.answer(mail, b"Content-Type: text/plain\r\n\r\nMerci, quelle posologie ?\r\n")
+        secrets += parts(site.code())
+    site.mailbox.wait_for(before + count)
+    (stored,) = site.web.folder.rglob("public.db")
+    with closing(sqlite3.connect(stored)) as database:
+        database.execute("VACUUM INTO ?", [str(site.web.folder / "backup.db")])
+    site.relay.run("backup", site.relay.folder / f"backup-{count}.tar")
     files = [file for file in site.web.folder.rglob("*") if file.is_file() and file.name != "config.yaml"]
     octets = b"".join(file.read_bytes() for file in files)
-    maps = Path(f"/proc/{site.web.pid}/maps").read_text()
+    backup = (site.relay.folder / f"backup-{count}.tar").read_bytes()
 
-    assert len(octets) > 10 * len(PDF)
-    words = (site.code(), DOCTOR, PATIENT, "Lefèvre", "PDF-1.4", "martin", *site.code().split("-"))
-    assert [word for word in words if word.encode() in octets] == []
-    assert str(site.relay.folder) not in maps
+    assert len(octets) > count * len(PDF)
+    assert [word for word in secrets + people if word.encode() in octets + held_by(site.web.pid)] == []
+    assert [word for word in secrets if word.encode() in backup] == []
+    assert str(site.relay.folder) not in Path(f"/proc/{site.web.pid}/maps").read_text()
 
 
 def test_from_outside_the_page_is_compared_with_what_it_should_be(site: Site) -> None:

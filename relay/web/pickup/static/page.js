@@ -1,5 +1,5 @@
-// The page of a pick-up: fetches the ciphertext, has it decrypted in a worker, and shows it. Nothing readable leaves the browser but
-// the answer, encrypted.
+// The page of a pick-up: has the ciphertext fetched and decrypted in a worker, and shows it. Nothing readable leaves the browser
+// but the answer, encrypted.
 import { TEXTS } from "./texts.js";
 
 const MOST_ENCLOSED = 20 * 1000 * 1000;
@@ -7,11 +7,12 @@ const WORDS = 6;
 const { DOMPurify } = window;
 const here = (id) => document.getElementById(id);
 const place = location.pathname.replace(/\/+$/, "");
+const message = new URL(`${place}/message`, location.href).href;
 const trusted = trustedTypes();
 let language = navigator.languages?.some((one) => /^fr/i.test(one)) || !navigator.languages?.length ? "fr" : "en";
 if (/^en/i.test(navigator.languages?.[0] ?? "")) language = "en";
 let texts = TEXTS[language];
-let ciphertext;
+let opener;
 let letter;
 
 // --- language ---------------------------------------------------------------------------------------------------------------
@@ -32,64 +33,51 @@ here("language").addEventListener("click", () => speak(language === "fr" ? "en" 
 
 // --- opening ----------------------------------------------------------------------------------------------------------------
 
-here("unlock").addEventListener("submit", async (event) => {
+here("code").addEventListener("input", prepared);
+
+here("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   const code = normalised(here("code").value);
   const count = code ? code.split("-").length : 0;
   if (count !== WORDS) return wrong(count ? texts.words(count) : texts.empty);
   here("problem").textContent = "";
   busy(true);
-  try {
-    ciphertext ??= await fetched();
-    progress(undefined, texts.opening);
-    const found = await opened(code);
-    if (found.failed) return wrong(texts[found.failed]);
-    show(found);
-    prove(found.token);
-  } catch (error) {
-    if (error instanceof Gone) return gone();
-    wrong(texts.network);
-  } finally {
-    busy(false);
-  }
+  progress(undefined, texts.opening);
+  prepared().postMessage({ work: "open", address: message, code });
 });
 
-class Gone extends Error {}
+// The worker that opens the mail; from the first letter of the code on it loads what that needs.
+function prepared() {
+  if (opener) return opener;
+  opener = started(({ data }) => {
+    if (data.doing) return progress(data.part, texts[data.doing]);
+    if (data.letter) return show(data.letter);
+    if (data.file) return complete(data.file);
+    if (data.end) return stopped();
+    busy(false);
+    if (data.failed === "gone") return gone();
+    if (data.failed === "broken") stopped();
+    wrong(texts[data.failed]);
+  });
+  opener.postMessage({ work: "prepare", address: message });
+  return opener;
+}
+
+function stopped() {
+  opener.terminate();
+  opener = undefined;
+}
 
 // Any case, accents, blanks or hyphens.
 function normalised(typed) {
   return (typed.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().match(/[a-z]+/g) ?? []).join("-");
 }
 
-async function fetched() {
-  progress(0, texts.fetching);
-  const response = await fetch(`${place}/message`, { credentials: "omit", referrerPolicy: "no-referrer" });
-  if (response.status === 404 || response.status === 410) throw new Gone();
-  if (!response.ok) throw new Error("not loaded");
-  const size = Number(response.headers.get("Content-Length")) || 0;
-  const pieces = [];
-  let got = 0;
-  for (const reader = response.body.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    pieces.push(value);
-    got += value.length;
-    progress(size ? got / size : undefined, texts.fetching);
-  }
-  return new Blob(pieces).arrayBuffer();
-}
-
-function work(asked, moved = []) {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(trusted.createScriptURL("/static/worker.js"), { type: "module" });
-    worker.onmessage = ({ data }) => (worker.terminate(), resolve(data));
-    worker.onerror = () => (worker.terminate(), resolve({ failed: "broken" }));
-    try {
-      worker.postMessage(asked, moved);
-    } catch (error) {
-      reject(error);
-    }
-  });
+function started(take) {
+  const worker = new Worker(trusted.createScriptURL("/static/worker.js"), { type: "module" });
+  worker.onmessage = take;
+  worker.onerror = () => take({ data: { failed: "broken" } });
+  return worker;
 }
 
 function busy(is) {
@@ -99,8 +87,8 @@ function busy(is) {
 
 function progress(part, doing) {
   const bar = here("bar");
-  if (part === undefined) bar.removeAttribute("value");
-  else bar.value = part;
+  bar.hidden = part === undefined;
+  if (part !== undefined) bar.value = part;
   bar.setAttribute("aria-label", doing);
   if (here("doing").textContent !== doing) here("doing").textContent = doing;
 }
@@ -116,15 +104,6 @@ function gone() {
   here("gone").hidden = false;
 }
 
-// In two workers, one after the other: what the first one needed is free before the second begins.
-async function opened(code) {
-  const sent = ciphertext;
-  ciphertext = undefined;
-  const clear = await work({ work: "decrypt", ciphertext: sent, code }, [sent]);
-  ciphertext = clear.ciphertext;
-  return clear.failed ? clear : work({ work: "read", octets: clear.octets }, [clear.octets.buffer]);
-}
-
 function prove(token) {
   if (token) {
     const body = new URLSearchParams({ proof: token });
@@ -137,14 +116,19 @@ function prove(token) {
 function show(found) {
   letter = found;
   here("locked").hidden = true;
-  here("code").value = "";
   here("letter").hidden = false;
   showFacts();
   showBody();
+  setTimeout(showRest); // once the text is drawn
+}
+
+function showRest() {
+  busy(false);
+  here("code").value = "";
   showFiles();
-  here("eml").href = saved([letter.eml]);
   here("reply").hidden = !(letter.answerKey && letter.answerCertificate);
   here("subject").focus();
+  prove(letter.token);
 }
 
 function showFacts() {
@@ -203,8 +187,8 @@ function clean(html) {
       data.keepAttr = false;
     } else if (data.attrName === "src") {
       const image = /^cid:/i.test(data.attrValue) ? images.get(decoded(data.attrValue.slice(4))) : undefined;
-      if (image && /^image\/(?:png|jpeg|gif|webp)$/i.test(image.type)) {
-        data.attrValue = dataUrl(image);
+      if (image?.address) {
+        data.attrValue = image.address;
         image.shown = true;
       } else data.keepAttr = false;
     } else if (data.attrName === "href" && !/^(?:https?:|mailto:|tel:|#)/i.test(data.attrValue)) data.keepAttr = false;
@@ -238,34 +222,46 @@ function decoded(text) {
   }
 }
 
-function dataUrl(image) {
-  let text = "";
-  for (let at = 0; at < image.content.length; at += 30000) text += btoa(String.fromCharCode(...image.content.subarray(at, at + 30000)));
-  return `data:${image.type.toLowerCase()};base64,${text}`;
-}
-
 function showFiles() {
   const files = letter.attachments.filter((one) => !one.shown);
   here("files").hidden = !files.length;
-  here("attachments").replaceChildren(
-    ...files.map((one) => {
-      const [item, link, name, size] = ["li", "a", "span", "span"].map((kind) => document.createElement(kind));
-      name.textContent = fileName(one.name);
-      size.textContent = sizeOf(one.content.length);
-      name.className = "name";
-      size.className = "size";
-      link.append(name, size);
-      link.href = saved([one.content]);
-      link.download = fileName(one.name);
-      item.append(link);
-      return item;
-    }),
-  );
+  here("attachments").replaceChildren(...files.map((one) => (one.item = listed(one))));
+}
+
+function listed(file) {
+  const item = document.createElement("li");
+  item.append(entry(file));
+  return item;
+}
+
+// A link, once its content is there.
+function entry(file) {
+  const [name, size] = [document.createElement("span"), document.createElement("span")];
+  const made = document.createElement(file.content ? "a" : "div");
+  name.textContent = fileName(file.name);
+  size.textContent = sizeOf(file.size);
+  name.className = "name";
+  size.className = "size";
+  made.className = "file";
+  made.append(name, size);
+  if (file.content) {
+    made.href = saved(file.content);
+    made.download = fileName(file.name);
+  }
+  return made;
+}
+
+// The content of a file; that without a number is the mail itself.
+function complete({ number, content }) {
+  if (number === undefined) return (here("eml").href = saved(content));
+  const file = letter.attachments[number];
+  file.content = content;
+  file.item?.replaceChildren(entry(file));
 }
 
 // A download and never a page: whatever it is, its type says octets.
-function saved(pieces) {
-  return URL.createObjectURL(new Blob(pieces, { type: "application/octet-stream" }));
+function saved(blob) {
+  return URL.createObjectURL(blob.slice(0, blob.size, "application/octet-stream"));
 }
 
 function fileName(name) {
@@ -294,16 +290,16 @@ here("answering").addEventListener("submit", async (event) => {
   try {
     const files = await Promise.all(chosen.map(async (one) => ({ name: one.name, content: await one.arrayBuffer() })));
     const subject = /^re\s*:/i.test(letter.subject) ? letter.subject : `Re: ${letter.subject}`;
-    const made = await work({ work: "seal", certificate: letter.answerCertificate, fingerprint: letter.answerKey, subject, text, files });
+    const made = await answered({ certificate: letter.answerCertificate, fingerprint: letter.answerKey, subject, text, files });
     if (made.failed) return problem(texts[made.failed]);
     const response = await fetch(`${place}/answer`, {
       method: "POST",
-      body: made.sealed,
+      body: made.answer,
       headers: { "Content-Type": "application/octet-stream", "Pickup-Proof": letter.token },
       credentials: "omit",
     });
     if (!response.ok) throw new Error("not sent");
-    here("copy").href = saved([`${subject}\r\n\r\n${text}\r\n`]);
+    here("copy").href = saved(new Blob([`${subject}\r\n\r\n${text}\r\n`]));
     here("answering").hidden = true;
     here("sent").hidden = false;
     here("sent-text").focus();
@@ -313,6 +309,15 @@ here("answering").addEventListener("submit", async (event) => {
     here("send").disabled = false;
   }
 });
+
+// Encrypted, in a worker of its own.
+function answered(answer) {
+  return new Promise((resolve) => {
+    const worker = started(({ data }) => (worker.terminate(), resolve(data)));
+    const moved = answer.files.map((one) => one.content);
+    worker.postMessage({ work: "answer", answer }, moved);
+  });
+}
 
 here("again").addEventListener("click", () => {
   here("answer").value = "";
