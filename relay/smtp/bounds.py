@@ -26,7 +26,7 @@ class Bounds:
     octets: int = 0
     """Of all large messages being received or handled, and of all small ones (`relay.process.small_first`); 0: half a
     gibibyte, or four of the largest messages."""
-    patience: float = 120.0
+    patience: float = 150.0
     """Seconds that a large message waits for room; Postfix gives up after 180 without progress
     (smtp_data_xfer_timeout)."""
     recipients: int = 10_000
