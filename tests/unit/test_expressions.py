@@ -23,8 +23,8 @@ NOT_BEFORE_3_11_5 = {"POSSESSIVE_REPEAT", "ATOMIC_GROUP"}
 MODULES = [name for _, name, _ in pkgutil.walk_packages(relay.__path__, "relay.") if not name.endswith("__main__")]
 
 
-ESCAPED = {"relay.keys.ldap.listing"}
-"""They make expressions of outside texts, every piece of which is escaped."""
+ESCAPED = {"relay.keys.ldap.listing", "relay.web.console.reasons"}
+"""They make expressions of texts that stand outside the source, every piece of which is escaped."""
 
 
 def operations(parsed: Any) -> Iterator[str]:  # noqa: ANN401  Python's parser of expressions has no types

@@ -53,7 +53,7 @@ ONLY: dict[str, set[str]] = {
     "web.pages": {"web.http", "web.pickup.files"},
     "web.http": {"model", "process", "telemetry"},
     "web.console": {
-        *("model", "telemetry", "config", "store.console", "web.http", "web.pages.languages"),
+        *("model", "telemetry", "config", "store.console", "web.http", "web.pages"),
         *("daemon.signals", "daemon.systemd", "daemon.tls", "keys.ldap.people", "keys.ldap.reason", "keys.ldap.server"),
     },  # nothing that could reach the relay's store, its keyring or an engine
 }
@@ -83,7 +83,7 @@ THIRD_PARTIES: dict[str, tuple[str, set[str]]] = {
     "bonsai": ("bonsai", {"keys.ldap"}),
     "gnupg": ("python-gnupg", {"openpgp"}),
     "idna": ("idna", {"model", "keys.ldap"}),
-    "jinja2": ("jinja2", {"web.pages", "web.console.view"}),
+    "jinja2": ("jinja2", {"web.pages"}),
     "markupsafe": ("jinja2", {"web.pages", "web.console"}),  # its escaped text, part of its interface
     "prometheus_client": ("prometheus-client", {"telemetry"}),
     "publicsuffixlist": ("publicsuffixlist", {"mail"}),

@@ -13,6 +13,7 @@ from relay.web.console import charts
 from relay.web.console.texts import TEXTS
 from relay.web.console.visit import LONGEST, Visit
 from relay.web.http.messages import Answer
+from relay.web.pages import dates
 
 PERIODS = ("day", "week", "month")
 _EMPTY: dict[str, list[object]] = {"rows": []}
@@ -25,7 +26,7 @@ async def today(visit: Visit) -> Answer:
     told = await visit.ask("figures", period=period)
     health, _ = await visit.attempt("sources", {}, {"running": False, "status": {}, "nodes": []})
     words = TEXTS[visit.view.language]
-    times = [_beginning(told, number, period) for number in range(len(told["bars"]))]
+    times = [_beginning(told, number, period, visit.view.language) for number in range(len(told["bars"]))]
     drawn = charts.bars(told["bars"], str(escape(words["today.how"])), [str(escape(each)) for each in times])
     return visit.page(
         "today",
@@ -39,10 +40,12 @@ async def today(visit: Visit) -> Answer:
     )
 
 
-def _beginning(told: dict[str, float], number: int, period: str) -> str:
+def _beginning(told: dict[str, float], number: int, period: str, language: str) -> str:
     """The beginning of a bar, in local time."""
     at = datetime.fromtimestamp(told["since"] + number * told["width"], UTC).astimezone()
-    return f"{at:%H:%M}" if period == "day" else f"{at:%d/%m %H:%M}" if period == "week" else f"{at:%d/%m}"
+    if period == "day":
+        return f"{at:%H:%M}"
+    return dates.short_day(at, language) + (f" {at:%H:%M}" if period == "week" else "")
 
 
 async def messages(visit: Visit) -> Answer:

@@ -1,15 +1,15 @@
-"""Pages made from templates (Jinja2, every value escaped). The one place of Jinja2."""
+"""The console's pages, made from templates."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from relay.model import fingerprint_words
@@ -18,6 +18,8 @@ from relay.web.console import fingerprint_picture
 from relay.web.console.reasons import reason
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
+from relay.web.pages import dates
+from relay.web.pages.environment import Environment, Filter, build_environment
 from relay.web.pages.languages import LANGUAGES
 
 POLICY = (
@@ -66,7 +68,7 @@ class View:
         """The page as an answer."""
         words = TEXTS[self.language]
         html = (
-            _environment()
+            _environment(self.language)
             .get_template(f"{template}.html")
             .render(
                 **values,
@@ -90,14 +92,15 @@ def may_open(person: Person, path: str) -> bool:
     return any(person.may(act) for _, place, act in PAGES if place == path)
 
 
-def moment(seconds: float | None) -> Markup:
+def moment(seconds: float | None, language: str) -> Markup:
     """Local time, with UTC where one points at it."""
     if seconds is None:
         return Markup("")
     there = datetime.fromtimestamp(seconds, UTC)
-    local = there.astimezone()
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
-        there.isoformat(timespec="seconds"), f"{there:%Y-%m-%d %H:%M:%S}", f"{local:%Y-%m-%d %H:%M}"
+        there.isoformat(timespec="seconds"),
+        dates.moment(there, language, "%H:%M:%S"),
+        dates.moment(there.astimezone(), language),
     )
 
 
@@ -106,9 +109,17 @@ def fingerprint(text: str) -> str:
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
-def size(octets: int) -> str:
+def size(octets: int, language: str) -> str:
     """A size in words, rounded up."""
-    return f"{math.ceil(octets / 1024)}\xa0KiB" if octets < 1 << 20 else f"{octets / (1 << 20):.1f}\xa0MiB"
+    unit = "o" if language == "fr" else "B"
+    if octets < 1 << 20:
+        return f"{math.ceil(octets / 1024)}\xa0Ki{unit}"
+    return f"{decimal(octets / (1 << 20), language)}\xa0Mi{unit}"
+
+
+def decimal(number: float, language: str) -> str:
+    """A number with one decimal place."""
+    return f"{number:.1f}".replace(".", "," if language == "fr" else ".")
 
 
 def words(fingerprint: str, language: str) -> list[str]:
@@ -122,20 +133,19 @@ def drawn(fingerprint: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("relay.web.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    shown = {"moment": moment, "fingerprint": fingerprint, "size": size, "words": words, "drawn": drawn}
-    made.filters |= {**shown, "reason": reason}
-    return made
+def _environment(language: str) -> Environment:
+    filters: dict[str, Filter] = {
+        "moment": partial(moment, language=language),
+        "reason": partial(reason, language=language),
+        "words": partial(words, language=language),
+        "size": partial(size, language=language),
+        "decimal": partial(decimal, language=language),
+        "fingerprint": fingerprint,
+        "drawn": drawn,
+    }
+    return build_environment("relay.web.console", filters)
 
 
 def static(name: str) -> bytes:
     """A file of the folder `static`."""
-    source = PackageLoader("relay.web.console", "static").get_source(_environment(), name)[0]
-    return source.encode()
+    return files("relay.web.console").joinpath("static", name).read_bytes()

@@ -15,20 +15,17 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from relay.web.http.messages import HTML, Answer, Request
+from relay.web.pages.dates import day
+from relay.web.pages.environment import build_environment
 from relay.web.pages.languages import LANGUAGES, chosen
 
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-_MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +56,7 @@ class Texts:
 
     def date(self, at: datetime) -> str:
         """A day, as people write it."""
-        month = _MONTHS[self.language].split()[at.month - 1]
-        first = self.language == "fr" and at.day == 1
-        return f"{'1er' if first else at.day}\xa0{month}\xa0{at.year}"
+        return day(at, self.language)
 
 
 class Pages:
@@ -70,13 +65,7 @@ class Pages:
     def __init__(self, package: str, sender: Sender) -> None:
         self._package = package
         self._sender = sender
-        self._environment = Environment(
-            loader=PackageLoader("relay.web.pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = build_environment("relay.web.pages")
 
     def page(self, request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Answer:
         """The page; `values` are what its template names."""
