@@ -6,20 +6,19 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from email.utils import formatdate
 from functools import partial
 
 import pytest
 from lab.certificates import make_keypair
 from lab.client import Client
-from lab.hospital import DR, MX, Hospital
+from lab.harvest_mails import HOUR, received
+from lab.hospital import DR, Hospital
 from lab.processes import Family
 from lab.timed import UNDISTURBED, p99_beside
 from lab.waiting import until
@@ -35,7 +34,6 @@ EVERY = 3600 / 10_000
 """Seconds between two keys."""
 STRANGERS = 200
 """As many keys as come in the longest measurement of a machine that has nothing else to do."""
-HOUR = 3600.0
 KNOWN = "colleague@honest.example"
 SETTINGS = {"harvest": {"from": ["autocrypt", "attached"]}}
 
@@ -49,16 +47,8 @@ class Stranger:
 
     def mail(self, hours: float) -> bytes:
         """As it comes from the MX: it has verified the signature, and says so."""
-        domain, value = self.address.partition("@")[2], b64encode(secrets.token_bytes(32)).decode()
-        lines = (
-            f"Authentication-Results: {MX}; dkim=pass header.d={domain} header.s=s header.b={value[:8]}",
-            f"Received: from out.example by {MX} (Postfix) with ESMTPS id 4X; {formatdate()}",
-            f"DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=s; h=from:date:autocrypt; bh=x=; b={value}",
-            f"From: <{self.address}>",
-            f"Date: {formatdate(time.time() + hours * HOUR)}",
-            f"Autocrypt: addr={self.address}; keydata={b64encode(self.key).decode()}",
-        )
-        return "".join(f"{line}\r\n" for line in (*lines, "", "Bonjour")).encode()
+        field = f"Autocrypt: addr={self.address}; keydata={b64encode(self.key).decode()}\r\n\r\nBonjour\r\n"
+        return received(self.address, field.encode(), hours)
 
 
 def strangers(count: int, domain: str = "d{n}.example") -> list[Stranger]:
