@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from itertools import islice
 
 from relay.mail import encoded_words
@@ -26,6 +27,8 @@ from relay.model import Address, Inbound, normalise_domain
 NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
 BLIND = frozenset({"bcc", "resent-bcc"})
 MAX_HOST = 255
+MOST_PEERS = 64
+"""Clients whose address literal is remembered."""
 MAX_DATE = 100
 MAX_FIELDS = 120_000
 MAX_OCTETS = 12 * 1024 * 1024
@@ -206,6 +209,7 @@ def _host(name: str) -> str:
     return name if _HOST.fullmatch(name) else "unknown"
 
 
+@lru_cache(MOST_PEERS)
 def _literal(peer: str) -> str:
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])

@@ -14,13 +14,11 @@ import re
 import ssl
 import time
 from collections import defaultdict
-from functools import partial
 from typing import Any
-
-from aiosmtpd.smtp import SMTP
 
 from relay.model import Reply, replies
 from relay.model.envelope import UNIX
+from relay.smtp.command_loop import CommandLoop
 from relay.smtp.message_ids import new_id
 from relay.smtp.server_context import Host
 from relay.telemetry import events
@@ -34,7 +32,7 @@ _MOST_HELD = 50
 _PROTOCOL_ERRORS = frozenset({"500", "502", "503", "530", "555"})
 
 
-class Line(SMTP):
+class Line(CommandLoop):
     """One connection, until either side closes it."""
 
     line_length_limit = 64 * 1024  # the reader's buffer; lines of a message have no limit of their own
@@ -111,11 +109,6 @@ class Line(SMTP):
             super().connection_lost(error)
             self._get_close_waiter(self._writer).exception()  # type: ignore[attr-defined]  # in the stubs
 
-    def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read commands up to CRLF: text behind a bare LF would be a command (RFC 5321 section 2.3.8)."""
-        reader.readuntil = partial(reader.readuntil, b"\r\n")  # type: ignore[method-assign]  # its default only
-        super()._cb_client_connected(reader, writer)
-
     def eof_received(self) -> bool | None:
         """The client has closed its side; no reply is written any more."""
         return super().eof_received() if self._admitted else None
@@ -179,7 +172,8 @@ class Line(SMTP):
     async def say(self, text: str) -> None:
         """Write this text unchanged, after the replies that waited."""
         held, self._held = self._held, []
-        await super().push("\r\n".join([*held, text]))
+        self._writer.write("\r\n".join([*held, text, ""]).encode())
+        await self._writer.drain()
 
     def _worn_out(self, text: str) -> Reply | None:
         self._errors += text[:3] in _PROTOCOL_ERRORS
