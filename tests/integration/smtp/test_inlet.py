@@ -290,6 +290,23 @@ async def test_every_reply_has_an_enhanced_code(command: str | bytes, start: str
         assert (await client.say(command)).startswith(start)
 
 
+@pytest.mark.parametrize("long", [5_000, 64 * 1024, 300_000])
+async def test_what_follows_a_line_that_is_too_long_is_a_command_again(long: int) -> None:
+    async with inlet() as running, Client(running.url) as client:
+        await client.hello()
+        assert (await client.say("NOOP " + "x" * long)).startswith("500 5.5.2 ")
+        assert (await client.say("NOOP x\nQUIT\rQUIT")).startswith("250 ")
+        assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
+
+
+async def test_the_fifth_unknown_command_ends_the_connection() -> None:
+    async with inlet() as running, Client(running.url) as client:
+        await client.hello()
+        given = [await client.say(command) for command in ("FOO", "BAR x", " NOOP", "\x1b", "FOO")]
+        assert [reply[:10] for reply in given] == [*["500 5.5.2 "] * 4, "502 5.5.1 "]
+        assert await client.reply() == ""
+
+
 # FACTS: long lines, size
 
 
