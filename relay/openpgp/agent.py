@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from relay.model.errors import EngineError, EngineTimeout
 from relay.model.own import OwnSubkey
-from relay.openpgp import call, ecdh
+from relay.openpgp import ecdh, gpgconf
 from relay.openpgp.home import reachable
 
 LONGEST_LINE = 1_002
@@ -70,11 +70,11 @@ class Agent:
             with suppress(OSError):  # it has ended, or its folder has another name
                 return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
         home = reachable(self._home)
-        self._socket = await call.agent_socket(home, self._timeout)
+        self._socket = await gpgconf.agent_socket(home, self._timeout)
         try:
             return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
         except OSError:  # none runs
-            await call.start_agent(home, self._timeout)
+            await gpgconf.start_agent(home, self._timeout)
         return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
 
 

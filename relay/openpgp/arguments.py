@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from relay.model import Signer
 from relay.model.errors import EngineError
-from relay.openpgp import call
+from relay.openpgp import memory_file
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 
@@ -35,8 +35,8 @@ def alone(certificate: bytes) -> Iterator[Given]:
     if not certificate:
         yield [], []
         return
-    with call.memory(certificate) as fd:
-        yield ["--no-default-keyring", "--keyring", call.name(fd)], [fd]
+    with memory_file.memory(certificate) as fd:
+        yield ["--no-default-keyring", "--keyring", memory_file.name(fd)], [fd]
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def unlocking(passphrase: bytes | None) -> Iterator[Given]:
     if passphrase is None:
         yield ["--pinentry-mode", "error"], []
     else:
-        with call.memory(passphrase + b"\n") as fd:
+        with memory_file.memory(passphrase + b"\n") as fd:
             yield ["--pinentry-mode", "loopback", "--passphrase-fd", str(fd)], [fd]
 
 
@@ -54,8 +54,8 @@ def recipients_as_files(
     recipients: Mapping[str, bytes], signer: Signer | None, passphrase: bytes | None
 ) -> Iterator[Given]:
     """The arguments for these certificates, by fingerprint, and that signer."""
-    with call.memories(recipients.values()) as files, signing(signer, passphrase) as (words, descriptors):
-        yield [*words, *(f"--recipient-file={call.name(fd)}" for fd in files)], [*files, *descriptors]
+    with memory_file.memories(recipients.values()) as files, signing(signer, passphrase) as (words, descriptors):
+        yield [*words, *(f"--recipient-file={memory_file.name(fd)}" for fd in files)], [*files, *descriptors]
 
 
 @contextmanager

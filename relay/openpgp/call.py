@@ -20,19 +20,17 @@ to standard error, when DEBUG_IPC happens to be set.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import gnupg
 
 from relay.model.errors import EngineError, EngineTimeout
+from relay.openpgp.memory_file import memory, sink, written
 from relay.process import external
 from relay.process.priority import give_way
 
@@ -82,38 +80,15 @@ async def run(  # noqa: PLR0913  what a process is, each by its name
 
     `passing` are the descriptors it may open, `nice` its niceness.
     """
-    with _sink(most) as output, _sink(MOST_STATUS) as status:
+    with sink(most) as output, sink(MOST_STATUS) as status:
         command = [_PROGRAM, "--homedir", str(home), "--options", str(OPTIONS), *_ALWAYS]
         command += ["--status-fd", str(status), *arguments]
         with memory(content) as source:
-            process = await _start(command, source, output, (*passing, status))
+            process = await start(command, source, output, (*passing, status))
             if nice:
                 give_way(nice, process.pid)
-            code = await _finish(process, seconds)
-        return Result(code, _written(output), tuple(_lines(_written(status))))
-
-
-@contextmanager
-def memory(content: bytes) -> Iterator[int]:
-    """A file in memory that holds `content`, read from its beginning."""
-    with _descriptor() as fd:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
-        yield fd
-
-
-@contextmanager
-def memories(contents: Iterable[bytes]) -> Iterator[list[int]]:
-    """Several files in memory."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(memory(content)) for content in contents]
-
-
-def name(fd: int) -> str:
-    """The file name under which a passed descriptor is opened anew."""
-    return f"/proc/self/fd/{fd}"
+            code = await finish(process, seconds)
+        return Result(code, written(output), tuple(_lines(written(status))))
 
 
 class Tap:
@@ -168,33 +143,8 @@ async def tap(most: int) -> AsyncIterator[Tap]:
             os.close(pipe.fd)
 
 
-async def end_agent(home: Path) -> None:
-    """End the agent of that home, where one runs. Raises `EngineError` where gpgconf cannot be started or hangs."""
-    process = await _start(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], DEVNULL, DEVNULL, ())
-    await _finish(process, DRAINED_WITHIN)
-
-
-async def start_agent(home: Path, seconds: float) -> None:
-    """Start the agent of that home, where none runs. Raises `EngineError` where it cannot, `EngineTimeout`."""
-    process = await _start(["gpgconf", "--homedir", str(home), "--launch", "gpg-agent"], DEVNULL, DEVNULL, ())
-    if await _finish(process, seconds) != 0:
-        raise EngineError("gpg-agent cannot be started")
-
-
-async def agent_socket(home: Path, seconds: float) -> str:
-    """Where the agent of that home listens. Raises `EngineError`, `EngineTimeout`."""
-    with _sink(1 << 12) as output:
-        command = ["gpgconf", "--homedir", str(home), "--list-dirs", "agent-socket"]
-        code = await _finish(await _start(command, DEVNULL, output, ()), seconds)
-        socket = os.fsdecode(_written(output).rstrip(b"\n"))
-    if code != 0 or not socket:
-        raise EngineError("gpgconf does not say where gpg-agent listens")
-    return unquote(socket)
-
-
-async def _start(
-    command: Sequence[str], source: int, output: int, passing: Sequence[int]
-) -> asyncio.subprocess.Process:
+async def start(command: Sequence[str], source: int, output: int, passing: Sequence[int]) -> asyncio.subprocess.Process:
+    """Start one of GnuPG's programs in a process group of its own. Raises `EngineError` where it cannot be started."""
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -210,7 +160,8 @@ async def _start(
         raise EngineError("gpg cannot be started: is GnuPG installed, and in PATH?") from error
 
 
-async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
+async def finish(process: asyncio.subprocess.Process, seconds: float) -> int:
+    """Wait for its exit code. Raises `EngineTimeout` after `seconds`; it is killed then, as it is at a cancellation."""
     try:
         async with asyncio.timeout(seconds):
             return await process.wait()
@@ -218,32 +169,6 @@ async def _finish(process: asyncio.subprocess.Process, seconds: float) -> int:
         raise EngineTimeout("gpg did not finish in time") from error
     finally:
         await external.end(process)
-
-
-@contextmanager
-def _descriptor() -> Iterator[int]:
-    try:
-        fd = os.memfd_create("pgp-relay", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    except OSError as error:
-        raise EngineError("too many files are open to call gpg") from error
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _sink(most: int) -> Iterator[int]:
-    """A file in memory that cannot grow beyond `most` octets; what is not written takes no memory."""
-    with _descriptor() as fd:
-        os.ftruncate(fd, most)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
-        yield fd
-
-
-def _written(fd: int) -> bytes:
-    """What was written: descriptors that are inherited share their position."""
-    return os.pread(fd, os.lseek(fd, 0, os.SEEK_CUR), 0)
 
 
 def _lines(status: bytes) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ from relay.mail import packets
 from relay.mail.certificate_parts import joined, parts, united
 from relay.model import Address, Certificate, Unreadable
 from relay.model.errors import EngineError, OpenPgpError
-from relay.openpgp import call, completion
+from relay.openpgp import call, completion, memory_file
 from relay.openpgp.canonical_order import in_order, same
 from relay.openpgp.certifications import certified
 from relay.openpgp.colon_listing import certificate, listings
@@ -94,8 +94,8 @@ class GnuPGExaminer:
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
         """Whether GnuPG takes it for revoked where it knows that other certificate: its designated revoker's."""
         async with self._turns:
-            with _throwaway_home() as home, call.memories([revoker, certificate]) as fds:
-                imported = await self._call(home, "--import", *map(call.name, fds), passing=fds, weight=2)
+            with _throwaway_home() as home, memory_file.memories([revoker, certificate]) as fds:
+                imported = await self._call(home, "--import", *map(memory_file.name, fds), passing=fds, weight=2)
                 listed = await self._call(home, "--list-keys", weight=2)
         if imported.code != 0 or listed.code != 0:
             raise EngineError("gpg did not read a key and its designated revoker")
@@ -106,8 +106,8 @@ class GnuPGExaminer:
         """The addresses of user ids that the other key certifies now, as GnuPG verifies it."""
         options = ("--import-options", "no-self-sigs-only,no-import-clean", "--import")
         async with self._turns:
-            with _throwaway_home() as home, call.memories([authority, certificate]) as fds:
-                imported = await self._call(home, *options, *map(call.name, fds), passing=fds, weight=2)
+            with _throwaway_home() as home, memory_file.memories([authority, certificate]) as fds:
+                imported = await self._call(home, *options, *map(memory_file.name, fds), passing=fds, weight=2)
                 listed = await self._call(home, "--no-sig-cache", "--fixed-list-mode", "--check-sigs", weight=2)
         if not any(keyword == "IMPORT_RES" for keyword, _ in imported.status):
             raise EngineError("gpg did not check the certifications of a key")
@@ -147,11 +147,13 @@ class GnuPGExaminer:
     async def _normalise(self, blobs: Sequence[bytes], options: str) -> dict[str, Verdict] | None:
         """By fingerprint; None where gpg did not come to its end."""
         size = sum(map(len, blobs))
-        with _throwaway_home() as home, call.memories(blobs) as fds:
+        with _throwaway_home() as home, memory_file.memories(blobs) as fds:
             async with call.tap(2 * size + _LISTING) as exported:
-                arguments = ["--output", call.name(exported.fd), "--import-options", options, "--import"]
+                arguments = ["--output", memory_file.name(exported.fd), "--import-options", options, "--import"]
                 passing = [*fds, exported.fd]
-                result = await self._call(home, *arguments, *map(call.name, fds), passing=passing, weight=len(blobs))
+                result = await self._call(
+                    home, *arguments, *map(memory_file.name, fds), passing=passing, weight=len(blobs)
+                )
                 canonical = await exported.read()
         if not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
             return None

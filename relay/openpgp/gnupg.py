@@ -26,7 +26,7 @@ from pathlib import Path
 from relay.mail import packets
 from relay.model import Certificate, Signer
 from relay.model.errors import EngineError, OpenPgpError
-from relay.openpgp import call, password_message
+from relay.openpgp import call, memory_file, password_message
 from relay.openpgp.arguments import fingerprint_of, recipients_as_files, recipients_in_keyring, signing
 from relay.openpgp.home import reachable
 from relay.openpgp.minimal import trimmed
@@ -68,7 +68,7 @@ class GnuPG:
         """One message that this code opens; no agent sees the code."""
         password = password_message.password(code).encode("ascii")
         async with self._turns:
-            with call.memory(password + b"\n") as fd:
+            with memory_file.memory(password + b"\n") as fd:
                 result = await call.run(
                     reachable(self._home),
                     *("--lock-never", "--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),

@@ -17,7 +17,7 @@ from relay.mail.signed_message import SignedMessage
 from relay.model import Certificate
 from relay.model.errors import EngineError
 from relay.model.opened import Validity
-from relay.openpgp import call
+from relay.openpgp import call, memory_file
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import reachable
 
@@ -46,15 +46,15 @@ class GnuPGVerifier:
         """Whether the signature holds."""
         if signer.version != 4:
             return Validity.UNKNOWN
-        with call.memories((signer.data, packet(packets.SIGNATURE, body))) as (keyring, signature):
+        with memory_file.memories((signer.data, packet(packets.SIGNATURE, body))) as (keyring, signature):
             async with self._turns:
                 result = await call.run(
                     reachable(self._home),
                     "--lock-never",
                     "--no-default-keyring",
-                    f"--keyring={call.name(keyring)}",
+                    f"--keyring={memory_file.name(keyring)}",
                     "--verify",
-                    call.name(signature),
+                    memory_file.name(signature),
                     "-",
                     content=signed.content,
                     seconds=self._timeout + len(signed.content) / _OCTETS_A_SECOND,

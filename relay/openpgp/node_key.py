@@ -18,7 +18,7 @@ from pathlib import Path
 from relay.mail import packets
 from relay.model.errors import EngineError, OpenPgpError
 from relay.model.node_key import NodeKey
-from relay.openpgp import call, home, secret_parts, signing
+from relay.openpgp import call, home, memory_file, secret_parts, signing
 from relay.openpgp.arguments import unlocking
 from relay.openpgp.prefilter import certificate_fingerprint
 
@@ -90,8 +90,8 @@ class NodeIdentity:
 
     async def encrypt(self, content: bytes, certificate: bytes) -> bytes:
         """Return the data as an OpenPGP message, signed, and encrypted to the owner of this certificate."""
-        with call.memory(certificate) as fd:
-            words = ("--sign", f"--recipient-file={call.name(fd)}", "--encrypt")
+        with memory_file.memory(certificate) as fd:
+            words = ("--sign", f"--recipient-file={memory_file.name(fd)}", "--encrypt")
             result = await self._gpg(*words, content=content, passing=(fd,))
         if result.code != 0 or not result.told("crypt").ok or not result.told("sign"):
             raise EngineError("gpg did not encrypt to the key of another node")

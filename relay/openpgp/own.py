@@ -21,7 +21,7 @@ from relay.mail import fingerprints, packets
 from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.own import OwnKey, OwnSubkey
-from relay.openpgp import call, secret_parts
+from relay.openpgp import memory_file, secret_parts
 from relay.openpgp.arguments import unlocking
 from relay.openpgp.colon_listing import Listing, keygrips, listings
 from relay.openpgp.prefilter import certificate_fingerprint
@@ -134,7 +134,7 @@ def _delete(folder: Path, keygrips: Collection[str]) -> None:
 
 async def _add_subkey(scratch: ScratchHome, fingerprint: str, valid: float) -> None:
     end = f"seconds={round(valid)}"
-    with call.memory(b"\n") as fd:
+    with memory_file.memory(b"\n") as fd:
         words = (*_NEVER_ASK, str(fd), "--quick-add-key", fingerprint, "cv25519", "encr", end)
         await scratch.gpg(*words, passing=(fd,))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.model.errors import EngineError
-from relay.openpgp import call
+from relay.openpgp import call, gpgconf
 from relay.openpgp.home import private_folder
 
 SECRETS = "private-keys-v1.d"
@@ -58,5 +58,5 @@ async def scratch_home(home: Path, *certificates: bytes) -> AsyncIterator[Scratc
             await scratch.gpg("--import", content=b"".join(certificates))
         yield scratch
     finally:
-        await call.end_agent(folder)
+        await gpgconf.end_agent(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from relay.model.errors import EngineError
-from relay.openpgp import call
+from relay.openpgp import call, memory_file
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.home import reachable
 
@@ -35,7 +35,7 @@ class Vault:
 
     async def open(self, closed: bytes) -> str:
         """The text that `close` was given."""
-        with call.memory(self._secret().encode() + b"\n") as fd:
+        with memory_file.memory(self._secret().encode() + b"\n") as fd:
             result = await call.run(
                 reachable(self._home),
                 *("--lock-never", "--pinentry-mode", "loopback", "--passphrase-fd", str(fd), "--decrypt"),

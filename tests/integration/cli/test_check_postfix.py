@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lab.relay import PROGRAM
 
-from relay.admin.check import NOT_EGRESS
+from relay.admin.mail_path_check import NOT_EGRESS
 
 OTHER = "pgp-relay:[127.0.0.1]:10099"
 OURS = "pgp-relay:[127.0.0.1]:10025"
