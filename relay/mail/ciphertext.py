@@ -4,23 +4,19 @@ PGP/MIME (RFC 3156 section 4), S/MIME (RFC 8551 section 3.3, RFC 5652, RFC 5083)
 Strict on purpose: whatever could be seen without a key (text around the armor or between the parts, a readable part,
 a CMS that is signed only, text in the place of ciphertext) makes it not encrypted, and so does whatever cannot be
 read: such a mail is encrypted like any other, which is the safe side. `encrypted` raises `Doubtful` for what looks
-encrypted and is not taken for that; `pgp_mime` and `session_keys` raise `OpenPgpError`.
+encrypted and is not taken for that; `pgp_mime` raises `OpenPgpError`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import NamedTuple
 
-from relay.mail import armor, base64_lines, boilerplate, cms, mime, packets, session_key
+from relay.mail import armor, base64_lines, boilerplate, cms, encrypted_packets, mime
 from relay.mail.allowed_headers import identifiers, is_bare, is_bare_armor
 from relay.mail.armor import Located
 from relay.mail.mime import ContentType, Part
-from relay.mail.packets import Packet
-from relay.mail.randomness import is_random
-from relay.mail.session_key import SessionKey
 from relay.model import Doubt
 from relay.model.errors import Doubtful, OpenPgpError
 
@@ -29,18 +25,11 @@ S_MIME = "S/MIME"
 INLINE = "inline PGP"
 FILE = "OpenPGP file"
 
-MAX_SESSION_KEYS = 10_000
-MAX_PASSWORDS = 16
 MAX_PREAMBLE = 1_000
 MAX_ARMOR_HEADERS = 8
-MIN_ENCRYPTED = 41
-"""Octets of an encrypted packet: a prefix, an empty text, and what protects its integrity."""
 PEEK = 4_096
 
 CMS = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_FIXED = {packets.SED: 0, packets.SEIPD: 1, packets.AEAD: 4}
-"""Octets in front of what is random in an encrypted packet; version 2 of SEIPD has three more."""
-_VERSIONS = {packets.SEIPD: frozenset({b"\1", b"\2"}), packets.AEAD: frozenset({b"\1"})}
 _VERSION_1 = re.compile(rb"\s*version:[ \t]*1\s*", re.IGNORECASE)
 _BEGIN = b"-----BEGIN PGP MESSAGE-----"
 _FIRST_OCTETS = frozenset({0x84, 0x85, 0x86, 0x8C, 0x8D, 0x8E, 0xC1, 0xC3})
@@ -88,7 +77,7 @@ def encrypted(content: bytes, part: Part, kind: ContentType) -> Encrypted | None
             case "inline PGP":
                 return Encrypted(look, _armored_key_ids(_body(content, part)))
             case _:
-                return Encrypted(look, _key_ids(_binary(content, part)))
+                return Encrypted(look, encrypted_packets.key_ids(_binary(content, part)))
     except OpenPgpError as error:
         raise error if isinstance(error, Doubtful) else Doubtful(Doubt.FORM) from error
 
@@ -166,65 +155,7 @@ def _armored_key_ids(body: _Body) -> frozenset[str]:
     located = _armored_message(body)
     if base64_lines.words_in(body.text, *located.digits):
         raise Doubtful(Doubt.READABLE)
-    return _key_ids(located.block.data)
-
-
-class _Message(NamedTuple):
-    """An encrypted message (RFC 9580 section 10.3): its session key packets, and the encrypted one behind them."""
-
-    keys: list[Packet]
-    encrypted: Packet
-
-
-def session_keys(data: bytes) -> tuple[list[str], int]:
-    """Of an encrypted message: whom its session keys are for, and the encrypted packet's tag."""
-    message = _message(data)
-    return [_key_id(data, key) for key in message.keys], message.encrypted.tag
-
-
-def _key_id(data: bytes, packet: Packet) -> str:
-    if packet.tag == packets.SKESK:
-        return session_key.PASSWORD
-    return packets.pkesk_key_id(data[packet.body_start : min(packet.end, packet.body_start + 40)])
-
-
-def _message(data: bytes) -> _Message:
-    """Session key packets, then one encrypted data packet, then nothing."""
-    keys: list[Packet] = []
-    for packet in packets.walk(data, MAX_SESSION_KEYS + 1):
-        if packet.tag in {packets.PKESK, packets.SKESK}:
-            keys.append(packet)
-        elif packet.tag in packets.ENCRYPTED and keys and packet.end == len(data):
-            return _Message(keys, packet)
-        else:
-            break
-    raise OpenPgpError("not session keys and one encrypted packet")
-
-
-def _key_ids(data: bytes) -> frozenset[str]:
-    """What the session keys of an encrypted message are for, in which everything is as good as random."""
-    message = _message(data)
-    keys = [_session_key(packets.body(data, packet), packet.tag) for packet in message.keys]
-    if sum(key.key_id == session_key.PASSWORD for key in keys) > MAX_PASSWORDS:
-        raise Doubtful(Doubt.FORM)
-    names = b"".join(dict.fromkeys(key.names for key in keys))
-    material = (b"".join(dict.fromkeys(some)) for some in zip_longest(*(key.material for key in keys), fillvalue=b""))
-    if not all(map(is_random, (names, *material, _ciphertext(data, message.encrypted)))):
-        raise Doubtful(Doubt.READABLE)
-    return frozenset(key.key_id for key in keys)
-
-
-def _session_key(body: bytes, tag: int) -> SessionKey:
-    return session_key.public_key(body) if tag == packets.PKESK else session_key.password(body)
-
-
-def _ciphertext(data: bytes, packet: Packet) -> bytes:
-    """What is random in an encrypted packet, its version and algorithms left out."""
-    body = packets.body(data, packet)
-    if len(body) < MIN_ENCRYPTED or body[:1] not in _VERSIONS.get(packet.tag, {body[:1]}):
-        raise OpenPgpError("an encrypted packet that is too short, or of an unknown version")
-    second_version = packet.tag == packets.SEIPD and body[0] == 2
-    return body[_FIXED[packet.tag] + 3 * second_version :]
+    return encrypted_packets.key_ids(located.block.data)
 
 
 def is_signed_data(content: bytes, leaf: Part) -> bool:

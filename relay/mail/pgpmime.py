@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 
-from relay.mail import armor, ciphertext, mime, packets
+from relay.mail import armor, ciphertext, encrypted_packets, mime, packets
 from relay.mail.headers import Head
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
 from relay.mail.outer_headers import MIME_VERSION, outside, stands_outside
@@ -77,7 +77,7 @@ def verify(
     kind = mime.content_type(whole.head)
     try:
         data = ciphertext.pgp_mime(message, whole, kind or mime.ContentType(""))
-        named, tag = ciphertext.session_keys(data)
+        named, tag = encrypted_packets.session_keys(data)
     except OpenPgpError as error:
         raise NotEncrypted(f"not encrypted: {error}") from error
     if tag != packets.SEIPD:

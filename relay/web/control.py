@@ -26,9 +26,10 @@ from relay.model.console import NAME, Known
 from relay.model.errors import RelayError, StoreError
 from relay.telemetry import events
 from relay.telemetry.events import Event
+from relay.web.http.connections import Bounds
 from relay.web.http.messages import JSON, Answer, Refusal, Request
 from relay.web.http.routes import Routes, route
-from relay.web.http.server import Bounds, Server
+from relay.web.http.server import Server
 
 LARGEST = LARGEST_KEYS * 4 // 3 + (1 << 16)
 """Octets of a request: keys come in base64."""

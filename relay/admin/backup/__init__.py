@@ -20,7 +20,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from relay.admin.backup import archive
-from relay.admin.backup.archive import NewFile, new_file, opened
+from relay.admin.backup.archive import opened
+from relay.admin.backup.new_file import NewFile, new_file
 from relay.config import Config
 from relay.daemon.storage import opened_store, store_place
 from relay.model.errors import BackupError, StoreError

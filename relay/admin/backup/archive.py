@@ -12,18 +12,15 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from relay.admin.owner import stay_root
+from relay.admin.backup.new_file import NewFile, taken, unwritable
 from relay.model.errors import BackupError
 
 FORMAT = 1
@@ -49,37 +46,6 @@ class Manifest:
     """Name -> octets, SHA-256 in hex."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file that gets its name once it is whole."""
-
-    target: Path
-    file: BinaryIO
-    publish: Callable[[], int]
-    """Give it the name. Raises `OSError`."""
-
-
-@contextmanager
-def new_file(target: Path) -> Iterator[NewFile]:
-    """A file to write to, for who called this alone, also after root was given up. Raises `BackupError`."""
-    if os.path.lexists(target):  # False where that cannot be told: writing fails then, with a sentence
-        raise BackupError(_taken(target))
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".pgp-relay-", dir=target.parent))  # 0700
-        made = folder / "backup"
-        descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    with (
-        os.fdopen(descriptor, "wb") as file,
-        stay_root([partial(_publish, made, target), partial(_discard, folder)]) as act,
-    ):
-        try:
-            yield NewFile(target, file, lambda: act(0))
-        finally:
-            act(1)
-
-
 def write(new: NewFile, manifest: Mapping[str, str], files: Mapping[str, bytes | Path]) -> int:
     """Fill the file and give it its name; its size. Raises `BackupError`, also where the name is taken."""
     try:
@@ -87,25 +53,9 @@ def write(new: NewFile, manifest: Mapping[str, str], files: Mapping[str, bytes |
         new.publish()
         return os.fstat(new.file.fileno()).st_size
     except FileExistsError:
-        raise BackupError(_taken(new.target)) from None
+        raise BackupError(taken(new.target)) from None
     except OSError as error:
-        raise _unwritable(new.target, error) from error
-
-
-def _unwritable(target: Path, error: OSError) -> BackupError:
-    return BackupError(f"{target} cannot be written: {error.strerror}")
-
-
-def _publish(made: Path, target: Path) -> int:
-    _claim(target)
-    made.replace(target)
-    _sync(target.parent)
-    return 0
-
-
-def _discard(folder: Path) -> int:
-    shutil.rmtree(folder, ignore_errors=True)
-    return 0
+        raise unwritable(new.target, error) from error
 
 
 @contextmanager
@@ -166,23 +116,6 @@ def _measured(content: bytes | Path) -> tuple[int, str]:
     with _reading(content) as octets:
         digest = hashlib.file_digest(octets, "sha256").hexdigest()
         return octets.seek(0, os.SEEK_END), digest
-
-
-def _claim(target: Path) -> None:
-    """Create the file under its name, so that no other file is replaced (not every file system has hard links)."""
-    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-
-
-def _taken(target: Path) -> str:
-    return f"{target} is there already: name a file that is not, or move it away"
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> Manifest:

@@ -19,7 +19,8 @@ from relay.store.public import PublicStore
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.web.channel.routes import ChannelRoutes
-from relay.web.http.server import Bounds, Server
+from relay.web.http.connections import Bounds
+from relay.web.http.server import Server
 from relay.web.public.site import build_site
 
 EVERY = 10.0

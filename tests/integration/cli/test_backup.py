@@ -25,6 +25,7 @@ from lab.sink import Sink
 from lab.waiting import wait_for
 
 from relay.admin.backup import archive, folder
+from relay.admin.backup.new_file import new_file
 from relay.store import snapshot
 from relay.store.schema_steps import STEPS
 
@@ -255,7 +256,7 @@ def remade(backup: Path, folder: Path, *statements: str) -> Path:
         for statement in statements:
             store.execute(statement)
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    with archive.new_file(folder.with_suffix(".tar")) as new:
+    with new_file(folder.with_suffix(".tar")) as new:
         archive.write(new, {"made": "x", "version": "x"}, files)
     return folder.with_suffix(".tar")
 

@@ -21,7 +21,7 @@ from lab.key_site import Site, exported_within, outcomes
 from lab.key_states import State, key_states
 
 from relay.admin import backup
-from relay.admin.backup import archive
+from relay.admin.backup.new_file import new_file
 from relay.daemon.storage import opened_store
 
 Way = Callable[[Site, list[State]], Awaitable[Site]]
@@ -60,7 +60,7 @@ async def restored(site: Site, states: list[State]) -> Site:
     await imported(site, states)
     file = site.folder / "backup"
     before = site.config
-    with archive.new_file(file) as new:
+    with new_file(file) as new:
         await backup.make(before, before.keyring / "store.db", new)
     another = Site(site.folder / "another")
     after = another.config

@@ -18,7 +18,7 @@ from lab.waiting import wait_for
 from relay.model import Address
 from relay.model.public import ObjectKind, PublicObject
 from relay.model.wkd_location import locations
-from relay.web.http.server import Bounds
+from relay.web.http.connections import Bounds
 
 LISTED = Address("Dr.Martin@hopital.example")
 CERTIFICATE = b"\x99" + bytes(range(256)) * 4

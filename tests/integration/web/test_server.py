@@ -15,8 +15,9 @@ import pytest
 
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import Crowded, StoreError
+from relay.web.http.connections import SMALL_BODY, Bounds
 from relay.web.http.messages import Answer, Handler, Request
-from relay.web.http.server import SMALL_BODY, Bounds, Server
+from relay.web.http.server import Server
 
 LARGE = 4 * SMALL_BODY
 WORD = "kanarienvogel7"

@@ -15,6 +15,7 @@ import pytest
 
 from relay.admin.backup import archive
 from relay.admin.backup.archive import MANIFEST
+from relay.admin.backup.new_file import new_file
 from relay.model.errors import BackupError
 
 SAID = {"made": "2026-11-25T21:00:00+00:00", "version": "0.1.0"}
@@ -61,7 +62,7 @@ def made(tmp_path: Path) -> Path:
     target = tmp_path / "b.tar"
     store = tmp_path / "store"
     store.write_bytes(FILES["store.db"])
-    with archive.new_file(target) as new:
+    with new_file(target) as new:
         archive.write(new, SAID, {"store.db": store, "sub/a.key": FILES["sub/a.key"]})
     return target
 
@@ -82,14 +83,14 @@ def test_an_existing_file_is_never_written_over(made: Path) -> None:
         if name != made:
             name.symlink_to("nowhere")
         taken = pytest.raises(BackupError, match=r"is there already: name a file that is not, or move it away")
-        with taken, archive.new_file(name):
+        with taken, new_file(name):
             pass
     assert made.read_bytes() == before
 
 
 def test_a_file_that_was_made_meanwhile_is_never_written_over(tmp_path: Path) -> None:
     target = tmp_path / "b.tar"
-    with archive.new_file(target) as new:
+    with new_file(target) as new:
         target.write_bytes(b"theirs")
         with pytest.raises(BackupError, match=r"is there already"):
             archive.write(new, SAID, {"store.db": b"ours"})
@@ -98,7 +99,7 @@ def test_a_file_that_was_made_meanwhile_is_never_written_over(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None:
     unwritable = pytest.raises(BackupError, match=r"x.tar cannot be written: No such file or directory")
-    with unwritable, archive.new_file(tmp_path / "nowhere" / "x.tar"):
+    with unwritable, new_file(tmp_path / "nowhere" / "x.tar"):
         pass
 
 

@@ -1,0 +1,143 @@
+"""The connections of the HTTP server, each within its bounds: how many there are, and how long each may take."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from relay.web.http.clients import Network, client_of
+from relay.web.http.messages import Answer, said
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "Server": "pgp-relay",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer has, where it does not say otherwise."""
+
+SMALL_BODY = 1 << 16
+"""Octets of a body that needs no room of the budget."""
+LINGER = 2.0
+"""Seconds in which the rest of a refused body is thrown away: who still sends would else not see why it was refused."""
+_SILENT = logging.getLogger(__name__)
+_SILENT.disabled = True  # aiohttp would write what was asked into our log
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits of one server."""
+
+    connections: int = 1000
+    of_one_client: int = 50
+    """A reverse proxy of ours may have all."""
+    head: int = 8192
+    """Octets of the request line, and of one field."""
+    fields: int = 64
+    idle: float = 15.0
+    """Seconds for a request's head, and between two requests."""
+    seconds: float = 30.0
+    """For a request and its answer, and so much more for each `slowest` octets."""
+    slowest: int = 8192
+    memory: int = 256 << 20
+    """Octets of large bodies that are held at a time."""
+
+
+class Connections(web.Server):
+    """Makes a handler for each connection."""
+
+    def __init__(self, handler: Any, bounds: Bounds, proxies: Sequence[Network]) -> None:  # noqa: ANN401  aiohttp's
+        settings: dict[str, Any] = {
+            "logger": _SILENT,
+            "access_log": None,
+            "lingering_time": LINGER,
+            "keepalive_timeout": bounds.idle,
+            "max_headers": bounds.fields,
+            "max_line_size": bounds.head,
+            "max_field_size": bounds.head,
+            "read_bufsize": SMALL_BODY,
+            "auto_decompress": False,
+        }
+        super().__init__(handler, **settings)
+        self.bounds = bounds
+        self.proxies = proxies
+        self.clients: Counter[str] = Counter()
+
+    def __call__(self) -> web.RequestHandler:
+        """Make the handler of a new connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def full(self, client: str) -> bool:
+        """Whether there are more connections than may be."""
+        one = bool(client) and self.clients[client] > self.bounds.of_one_client
+        return one or len(self.connections) > self.bounds.connections
+
+
+class Connection(web.RequestHandler):
+    """One connection within its bounds. It ends at once where there are too many."""
+
+    __slots__ = ("_client", "_timer", "_within")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it, as asyncio calls this."""
+        super().connection_made(transport)
+        manager = self._manager
+        if not isinstance(manager, Connections):
+            raise TypeError("it is made by Connections")
+        self._within = manager
+        self._timer: asyncio.TimerHandle | None = None
+        peer = transport.get_extra_info("peername")
+        self._client = client_of(peer[0] if isinstance(peer, tuple) else "", None, manager.proxies)
+        manager.clients[self._client] += 1
+        if manager.full(self._client):
+            self._abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count it no more, as asyncio calls this."""
+        if self._timer:
+            self._timer.cancel()
+        self._within.clients[self._client] -= 1
+        if not self._within.clients[self._client]:
+            del self._within.clients[self._client]
+        super().connection_lost(exc)
+
+    def hurry(self, seconds: float) -> None:
+        """What is under way has so many seconds, from now."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._abort)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """In our words: aiohttp's own repeat what was asked."""
+        del request, message
+        large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        response = response_of(said(large if isinstance(exc, LineTooLong) else HTTPStatus(status)))
+        response.force_close()
+        return response
+
+    def _abort(self) -> None:
+        if self.transport:
+            self.transport.abort()
+
+
+def response_of(answer: Answer) -> web.Response:
+    """Return the answer as aiohttp sends it, with the headers that every answer has."""
+    headers = {**SECURITY, "Content-Type": answer.content_type, **answer.headers}
+    if answer.status is HTTPStatus.NO_CONTENT or answer.status is HTTPStatus.NOT_MODIFIED:
+        del headers["Content-Type"]
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
