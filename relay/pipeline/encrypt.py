@@ -9,8 +9,9 @@ may leave.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from relay.mail import clear_signed, headers, pgpmime, transit_safe
 from relay.mail.headers import Head
@@ -82,15 +83,14 @@ def unprotected(content: bytes, group: Group, received: bytes) -> bytes:
     return passed_on(content, received, group.hidden, group.announcement.among if group.announcement else None)
 
 
-async def protected(engine: Engine, job: ProtectionJob) -> Protected:
-    """The encrypted mail, or the one that is signed in clear."""
+def protected(engine: Engine, job: ProtectionJob) -> Coroutine[Any, Any, Protected]:
+    """The encrypted mail, or the one that is signed in clear. Only the coroutine holds the job."""
     if not job.group.encrypted and job.group.signer:
-        return await _signed(engine, job, job.group.signer)
-    signer = job.group.signer.fingerprint if job.group.signer else ""
-    return await _encrypted(engine, job), signer
+        return _signed(engine, job, job.group.signer)
+    return _encrypted(engine, job)
 
 
-async def _encrypted(engine: Engine, job: ProtectionJob) -> bytes:
+async def _encrypted(engine: Engine, job: ProtectionJob) -> Protected:
     """The encrypted mail. Each form that a large one goes through is released as soon as the next is there."""
     group, received = job.group, job.received
     head = _announcing(headers.split(job.content), group)
@@ -106,7 +106,7 @@ async def _encrypted(engine: Engine, job: ProtectionJob) -> bytes:
     meant = [[c.key_id for c in certificate.encryption_components(now)] for certificate in group.certificates]
     seipd2 = all(certificate.takes_seipd2 for certificate in group.certificates)
     pgpmime.verify(message, meant, group.hidden, protect_subject=group.protect_subject, seipd2=seipd2)
-    return message
+    return message, group.signer.fingerprint if group.signer else ""
 
 
 async def _signed(engine: Engine, job: ProtectionJob, signer: Signer) -> Protected:

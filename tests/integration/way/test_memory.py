@@ -45,11 +45,22 @@ def test_many_large_mails_at_once_stay_within_the_memory_and_are_all_taken(
         assert all(is_encrypted(taken.content) for taken in sink.taken)
 
 
+@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
+def test_one_large_mail_takes_four_and_a_half_times_its_size_at_most(engine: str, known: Known) -> None:
+    """Of the resident memory of all processes; the first one starts a process of the pool."""
+    with serving(512 * MIB, 32 * MIB, known, engine=engine) as (relay, _):
+        sending = partial(send, relay.port, HEAD + (b"x" * 76 + b"\r\n") * 256_000)
+        assert sending(0) == 250
+        with peak(Family(relay.pid, relay.keyring)) as seen:
+            assert sending(0) == 250
+        assert seen.above < 4.5 * 256_000 * 78
+
+
 @contextmanager
-def serving(memory: int, largest: int, known: Known) -> Iterator[tuple[Relay, Sink]]:
+def serving(memory: int, largest: int, known: Known, engine: str = "gnupg") -> Iterator[tuple[Relay, Sink]]:
     with Sink() as sink:
-        settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "memory": memory, "max_message_size": largest}
-        with Relay(settings, scheme="smtp") as relay:
+        settings = {"memory": memory, "max_message_size": largest, "engine": engine}
+        with Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", **settings}, scheme="smtp") as relay:
             relay.program = (PROGRAM,)  # a child of the nursery looks like its parent, which `Family` does not count
             known.introduce(relay)
             relay.start()
