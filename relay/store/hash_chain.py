@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from relay.model import Address, Record
 from relay.model.errors import AddressError
+from relay.store.prepared import Prepared
 from relay.store.schema import chain, trace
 from relay.store.statements import add, put
 
@@ -47,12 +48,14 @@ _LINK = re.compile(r"(?:(.{1,255}):)?(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
 _ENDS = select(chain.c.name, chain.c.number, chain.c.hash).where(chain.c.chain == bindparam("of"))
 _NAMES = select(chain.c.chain).distinct().order_by(chain.c.chain)
-_HEAD = (
-    select(chain.c.number, chain.c.hash).where(chain.c.chain == bindparam("of"), chain.c.name == HEAD).with_for_update()
+_HEAD = Prepared(
+    select(chain.c.number, chain.c.hash)
+    .where(chain.c.chain == bindparam("of"), chain.c.name == bindparam("end"))
+    .with_for_update()
 )
-_PUT = put(chain)
+_PUT = Prepared(put(chain))
 _ADD = add(chain)
-_APPEND = insert(trace)
+_APPEND = Prepared(insert(trace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def ends(connection: Connection, name: str) -> Ends:
 
 def note(connection: Connection, name: str, end: str, link: Link) -> None:
     """Write one end of a chain."""
-    connection.execute(_PUT, {"chain": name, "name": end, "number": link.number, "hash": link.hash})
+    _PUT.run(connection, {"chain": name, "name": end, "number": link.number, "hash": link.hash})
 
 
 def append(connection: Connection, records: Sequence[Record], name: str | None = None) -> None:
@@ -133,18 +136,16 @@ def append(connection: Connection, records: Sequence[Record], name: str | None =
         numbered = [link.number + 1, *content(record)]
         link = Link(link.number + 1, linked(link.hash, numbered))
         rows.append(dict(zip(CONTENT, numbered, strict=True)) | {"hash": link.hash, "chain": name})
-    connection.execute(_APPEND, rows)
+    _APPEND.run(connection, rows)
     note(connection, name, HEAD, link)
 
 
 def _taken_head(connection: Connection, name: str) -> Link:
     """The newest row, with the lock on it."""
-    found = connection.execute(_HEAD, {"of": name}).first()
-    if found is None:
+    while not (found := _HEAD.run(connection, {"of": name, "end": HEAD})):
         begin = ends(connection, name).anchor
         connection.execute(_ADD, {"chain": name, "name": HEAD, "number": begin.number, "hash": begin.hash})
-        found = connection.execute(_HEAD, {"of": name}).one()
-    return Link(found.number, bytes(found.hash))
+    return Link(found[0][0], bytes(found[0][1]))
 
 
 def content(record: Record) -> list[Any]:

@@ -11,25 +11,24 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, select, type_coerce
 
 from relay.store import state_tokens
 from relay.store.batch import Batch, WriteBatch
 from relay.store.database import Database
 from relay.store.one_statement import Part
+from relay.store.prepared import Prepared
 from relay.store.schema import ledger
-from relay.store.schema_types import as_octets
+from relay.store.schema_types import as_octets, as_text
 from relay.store.state_tokens import StateTokens
 from relay.store.statements import put
 
 KEPT_SECONDS = 5 * 24 * 3600.0
 PRUNED_EVERY = 3600.0
 
-_SERVED = select(ledger.c.digest, ledger.c.recipient).where(
-    ledger.c.digest.in_(bindparam("transactions", expanding=True)), ledger.c.recorded > bindparam("after")
-)
 _ONE = delete(ledger).where(ledger.c.digest == bindparam("transaction"), ledger.c.recipient == bindparam("named"))
 _PUT = put(ledger)
 _OLD = delete(ledger).where(ledger.c.recorded <= bindparam("before"))
@@ -44,6 +43,14 @@ forgotten AS (
     WHERE ledger.digest = gone.digest AND ledger.recipient = gone.recipient)"""
 
 _Row = tuple[bytes, str]
+
+
+@cache
+def _served_of(count: int) -> Prepared:
+    """Who is served of so many transactions, `t0` and so on."""
+    named = ledger.c.digest.in_([bindparam(f"t{at}") for at in range(count)])
+    rows = select(ledger.c.digest, type_coerce(ledger.c.recipient, LargeBinary))
+    return Prepared(rows.where(named, ledger.c.recorded > bindparam("after")))
 
 
 class _Line(NamedTuple):
@@ -90,13 +97,14 @@ class StoredLedger:
         await self._add([_Line(transaction, recipient, served=False) for recipient in recipients])
 
     async def _served(self, transactions: Sequence[bytes]) -> list[frozenset[str]]:
-        values = {"transactions": transactions, "after": self.oldest()}
+        asked = _served_of(len(transactions))
+        values = {f"t{at}": each for at, each in enumerate(transactions)} | {"after": self.oldest()}
         begun = time.monotonic()
-        rows, tokens = await self._database.read(lambda c: (c.execute(_SERVED, values).all(), state_tokens.tokens(c)))
+        rows, tokens = await self._database.read(lambda c: (asked.run(c, values), state_tokens.tokens(c)))
         self._tokens.found(tokens, begun)
         found: defaultdict[bytes, set[str]] = defaultdict(set)
         for digest, recipient in rows:
-            found[bytes(digest)].add(recipient)
+            found[bytes(digest)].add(as_text(recipient))
         return [frozenset(found[transaction]) for transaction in transactions]
 
     async def _add(self, lines: Sequence[_Line]) -> None:

@@ -17,10 +17,11 @@ from types import MappingProxyType
 from sqlalchemy import Connection, select
 
 from relay.store.database import Database
+from relay.store.prepared import Prepared
 from relay.store.schema import state
 
 FRESH_SECONDS = 0.25
-_ALL = select(state.c.name, state.c.value)
+_ALL = Prepared(select(state.c.name, state.c.value))
 
 
 class StateTokens:
@@ -62,4 +63,4 @@ class StateTokens:
 
 def tokens(connection: Connection) -> Mapping[str, bytes]:
     """All of them, by the name of their table."""
-    return {row.name: row.value for row in connection.execute(_ALL)}
+    return dict(_ALL.run(connection))
