@@ -34,9 +34,9 @@ Leaf = tuple[Part, ContentType | None]
 class Survey:
     """What was found out of one message."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, head: Head | None = None) -> None:
         self._content = content
-        self.whole = mime.root(content)
+        self.whole = mime.root(content, head)
         self.leaves: list[Leaf] = []
         """Each entity that is judged by itself: leaves, and a multipart/encrypted as one."""
         self._identifiers: list[str] = list(identifiers(self.whole.head))

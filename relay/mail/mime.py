@@ -92,9 +92,9 @@ class Parts:
     """The delimiter that ends it is there."""
 
 
-def root(content: bytes) -> Part:
-    """The whole message as a MIME entity."""
-    head = headers.split(content)
+def root(content: bytes, head: Head | None = None) -> Part:
+    """The whole message as a MIME entity; `head` is its header block, where that has been cut already."""
+    head = head or headers.split(content)
     return Part(head, head.body_start, len(content))
 
 

@@ -66,9 +66,9 @@ class Traces:
 NO_TRACES = Traces()
 
 
-def traces(content: bytes) -> Traces:
-    """Those of a whole message."""
-    whole = mime.root(content)
+def traces(content: bytes, head: Head | None = None) -> Traces:
+    """Those of a whole message; `head` is its header block, where that has been cut already."""
+    whole = mime.root(content, head)
     walk = _Walk()
     walk.run(content, whole)
     return Traces(walk.marked, () if _is_delivery_report(whole.head) else tuple(walk.identifiers))

@@ -35,9 +35,14 @@ _LOOKED_INTO = frozenset(
 _EIGHT_BIT = frozenset({"8bit", "binary"})
 
 
-def payload(content: bytes, hidden: HiddenRecipients, *, protect_subject: bool) -> bytes:
-    """Of the received mail, with all header fields that tell of no hidden recipient."""
-    head = headers.split(content)
+def payload(
+    content: bytes, hidden: HiddenRecipients, *, protect_subject: bool, head: headers.Head | None = None
+) -> bytes:
+    """Of the received mail, with all header fields that tell of no hidden recipient.
+
+    `head` is its header block, where that has been cut already.
+    """
+    head = head or headers.split(content)
     structural = [one for one in head.fields if is_structural(one)]
     copied = [one for one in hidden.visible(head.fields) if not (is_structural(one) or one.name in OUTSIDE_ALONE)]
     fields = [

@@ -55,9 +55,9 @@ class Shape:
     tnef: bool = False
 
 
-def shape_of(content: bytes) -> Shape:
-    """The shape of a whole message."""
-    survey = Survey(content)
+def shape_of(content: bytes, head: Head | None = None) -> Shape:
+    """The shape of a whole message; `head` is its header block, where that has been cut already."""
+    survey = Survey(content, head)
     encrypted = survey.encrypted
     signed = "" if encrypted else _signed(content, survey.whole)
     claims = [_claims(part, kind) for part, kind in survey.leaves]

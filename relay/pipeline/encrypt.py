@@ -93,8 +93,9 @@ def protected(engine: Engine, job: ProtectionJob) -> Coroutine[Any, Any, Protect
 async def _encrypted(engine: Engine, job: ProtectionJob) -> Protected:
     """The encrypted mail. Each form that a large one goes through is released as soon as the next is there."""
     group, received = job.group, job.received
-    head = _announcing(headers.split(job.content), group)
-    clear = payload(job.content, group.hidden, protect_subject=group.protect_subject)
+    cut = headers.split(job.content)
+    head = _announcing(cut, group)
+    clear = payload(job.content, group.hidden, protect_subject=group.protect_subject, head=cut)
     del job
     ciphertext = await engine.encrypt(clear, group.certificates, group.signer)
     del clear

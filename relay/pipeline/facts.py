@@ -27,7 +27,8 @@ async def read(inbound: Inbound, document: Document, *, codes: bool = False) -> 
 
 def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients, Traces]:
     head = headers.split(inbound.content)
-    return head, shape_of(inbound.content), hidden_recipients(inbound.envelope, head), traces(inbound.content)
+    content = inbound.content
+    return head, shape_of(content, head), hidden_recipients(inbound.envelope, head), traces(content, head)
 
 
 LATE = 50 * 60.0
