@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import subjects
 from lab.ports import free_port
 from lab.processes import Family
 from plan import LARGE, MIDDLE, SMALL, Plan
-from rawgpg import RawGpg
+from rawgpg import PlainGpg, RawGpg
 from target import TARGETS, target, turns
 
 ENGINES = ("gnupg", "sequoia")
@@ -112,18 +112,23 @@ def _content(folder: Path, size: int) -> Path:
 
 
 def gnupg_over_raw(bench: Bench) -> dict[str, object]:
+    """The same call as the relay's, and the plain one."""
     mails = max(5, int(50 * bench.plan.seconds))
-    raw = RawGpg(bench.folder / "raw-again", subjects.real(load.KNOWN))
-    try:
+    certificate = subjects.real(load.KNOWN)
+    with ExitStack() as stack:
+        raw, plain = (
+            stack.enter_context(closing(kind(bench.folder / f"again-{kind.__name__}", certificate)))
+            for kind in (RawGpg, PlainGpg)
+        )
         content = _content(bench.folder, SMALL)
-        ours, theirs = turns(
+        ours, theirs, verifying = turns(
             bench.plan.turns,
             partial(cpu_ms, bench.relay("gnupg"), mails),
             lambda: raw.run(content, mails)["cpu_ms"],
+            lambda: plain.run(content, mails)["cpu_ms"],
         )
-    finally:
-        raw.close()
-    return target("gnupg-raw", ours / theirs, relay_cpu_ms=round(ours, 2), gpg_cpu_ms=round(theirs, 2))
+    parts = {"relay_cpu_ms": ours, "gpg_cpu_ms": theirs, "plain_gpg_cpu_ms": verifying}
+    return target("gnupg-raw", ours / theirs, **{name: round(value, 2) for name, value in parts.items()})
 
 
 def two_workers(bench: Bench) -> dict[str, object]:

@@ -21,6 +21,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from relay.mail import packets
@@ -87,6 +88,8 @@ class GnuPG:
     async def sign(self, content: bytes, signer: Signer) -> bytes:
         """Return a detached signature over `content`, binary. Raises `EngineError`."""
         async with self._turns:
+            keyring = await self._keyring(signer, [])
+            signer = replace(signer, certificate=keyring) if keyring else signer
             with signing(signer, self._passphrase) as (arguments, descriptors):
                 result = await call.run(
                     reachable(self._home),
