@@ -25,7 +25,7 @@ class EnrolBudget(Section):
 class EnrolJudged(Section):
     """How many mailed keys each worker process examines in an hour; others go on to the mailbox."""
 
-    address: Many = setting(6, "Of one address.")
+    address: Many = setting(12, "Of one address: as often as Postfix tries again where a challenge cannot leave.")
     domain: Many = setting(60, "Of one domain.")
     all: Many = setting(600, "Of everybody.")
 

@@ -27,7 +27,11 @@ Mail = Callable[[Writer], bytes]
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
     settings = {
-        "enrol": {"mail": KEYS, "budget": {"address": 100, "domain": 100, "all": 100}},
+        "enrol": {
+            "mail": KEYS,
+            "budget": {"address": 100, "domain": 100, "all": 100},
+            "judged": {"address": 100, "domain": 100, "all": 100},
+        },
         "notices": {"from": f"Hôpital <{OURS}>"},
     }
     with Hospital("gnupg", settings) as made:
