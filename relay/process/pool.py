@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Self, TypeVar
 
-from relay.process.pool_worker import Call, PoolWorker
+from relay.process.child import Program
+from relay.process.pool_worker import APART, PROGRAM, Call, PoolWorker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,14 +78,17 @@ async def run(size: int, work: Callable[P, R], *given: P.args, **named: P.kwargs
     return result
 
 
-async def run_in_pool(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-    """What this coroutine function's coroutine returns or raises, always in the pool."""
-    result: R = await _mail_pool.run(_seconds(size), (work, given, named))
+async def run_apart(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
+    """What this coroutine function's coroutine returns or raises, in a process that gives way to all other programs.
+
+    Each piece takes long for its size: what handles other mail meanwhile, Postfix too, must not feel it.
+    """
+    result: R = await _apart.run(_seconds(size), (work, given, named))
     return result
 
 
 async def run_in_background(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-    """As `run_in_pool`, in a process that no mail waits for: strangers decide how long it takes."""
+    """What it returns or raises, in a process that no mail waits for: strangers decide how long it takes."""
     result: R = await _background_pool.run(_seconds(size), (work, given, named))
     return result
 
@@ -97,8 +101,8 @@ async def yield_to_others(at: int) -> None:
 
 def stop() -> None:
     """End the processes, whatever they do."""
-    _mail_pool.stop()
-    _background_pool.stop()
+    for one in (_mail_pool, _apart, _background_pool):
+        one.stop()
 
 
 def _seconds(size: int) -> float:
@@ -108,7 +112,8 @@ def _seconds(size: int) -> float:
 class _Pool:
     """At most `most` processes, each with one thread that waits for it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, program: Program = PROGRAM) -> None:
+        self._program = program
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="pool")
         self._idle: list[PoolWorker] = []
         self._all: set[PoolWorker] = set()
@@ -153,7 +158,7 @@ class _Pool:
                 kept = [self._kept.get(worker) for worker in self._idle]
                 at = min(range(len(kept)), key=lambda at: (kept[at] is not document, kept[at] is not None))
                 return self._idle.pop(at)
-        worker = PoolWorker()
+        worker = PoolWorker(self._program)
         with self._lock:
             self._all.add(worker)
         return worker
@@ -179,4 +184,5 @@ class _Pool:
 
 
 _mail_pool = _Pool(MOST_WORKERS)
+_apart = _Pool(MOST_WORKERS, APART)
 _background_pool = _Pool(1)

@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from relay.process.child import Program
 from relay.process.ipc import BadFrame
 
 PROGRAM = Program("relay.process.worker_process")
+APART = replace(PROGRAM, session=True)
+"""It gives way to Postfix and all other programs too (`relay.process.priority`)."""
 
 _TIME = struct.Struct("@ll")
 
@@ -31,9 +34,9 @@ Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 class PoolWorker:
     """Starts the process. Raises `EngineError` where it cannot."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program = PROGRAM) -> None:
         try:
-            self._process, self._socket = PROGRAM.run()
+            self._process, self._socket = program.run()
         except OSError as error:
             raise EngineError("no process can be started for a large message") from error
 

@@ -31,7 +31,7 @@ from relay.openpgp.gnupg import MOST_RECIPIENTS, GnuPG, check_signature
 from relay.openpgp.minimal import ORDINARY, REMEMBERED, trimmed
 from relay.openpgp.sequoia.errors import Declined, translated
 from relay.openpgp.sequoia.signers import Opened, Signers
-from relay.process.pool import run_in_pool
+from relay.process.pool import run_apart
 
 
 class Sequoia:
@@ -74,12 +74,12 @@ class Sequoia:
         return signature
 
     async def lock(self, payload: bytes, code: str) -> bytes:
-        """One message that this code opens, made in a process of the pool: deriving the key holds the GIL."""
-        return await run_in_pool(len(payload), locked, payload, password_message.password(code))
+        """One message that this code opens, made in another process: deriving the key takes long and holds the GIL."""
+        return await run_apart(len(payload), locked, payload, password_message.password(code))
 
 
 async def locked(payload: bytes, code: str) -> bytes:
-    """In a process of the pool: the message."""
+    """In that process: the message."""
     with translated("Sequoia does not encrypt with this password"):
         message = bytes(pysequoia.encrypt(payload, passwords=[code], armor=False))
     password_message.check(message)
