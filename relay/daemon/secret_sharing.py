@@ -137,13 +137,15 @@ class SecretSharing:
         pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
         if not pages and public and public_name not in given:
             pages = [[]]
-        count = 0
+        if not pages:
+            return 0
+        count, own = 0, await self.own()
         for page in pages:
             files = await asyncio.to_thread(secret_files.read, self._home, page)
             if not files and public_name in given:
                 continue  # on a card, all of them
             message = await self.identity.encrypt(_packed(Parcel(files, public)), receiver.certificate)
-            await self._store.node_keys.send(receiver.fingerprint, [*files, public_name], message)
+            await self._store.node_keys.send(own.fingerprint, receiver.fingerprint, [*files, public_name], message)
             count += len(files)
         return count
 

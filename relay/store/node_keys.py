@@ -103,8 +103,8 @@ class NodeKeys:
 
         return await self._database.read(count) == len(wanted)
 
-    async def send(self, fingerprint: str, names: Collection[str], data: bytes) -> None:
-        """Store a parcel for the node with this key."""
+    async def send(self, sender: str, fingerprint: str, names: Collection[str], data: bytes) -> None:
+        """Store a parcel for the node with this key; the node with the key `sender` has what is in it."""
         parcel = {"id": uuid4().hex, "fingerprint": fingerprint, "data": data, "made": self._clock()}
         rows = _rows(fingerprint, names, held=False)
 
@@ -112,6 +112,7 @@ class NodeKeys:
             connection.execute(_ADD_PARCEL, parcel)
             if rows:
                 connection.execute(_ADD_SECRET, rows)
+            _hold(connection, sender, names)
 
         await self._database.write(write, "node")
 

@@ -60,7 +60,8 @@ async def send(sender: Side, receiver: Side, files: dict[str, bytes]) -> None:
     message = await sender.sharing.identity.encrypt(
         json.dumps({"files": words, "public": ""}).encode(), key.certificate
     )
-    await sender.store.node_keys.send(key.fingerprint, files, message)
+    own = await sender.sharing.own()
+    await sender.store.node_keys.send(own.fingerprint, key.fingerprint, files, message)
 
 
 async def test_a_parcel_that_comes_as_soon_as_another_was_taken_is_not_passed_over(sides: list[Side]) -> None:
@@ -125,6 +126,17 @@ async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(side
     assert beta.there == {GRIPS[0]}
     stop_agent(folder / "node")
     await store.close()
+
+
+async def test_no_secret_key_is_sent_back_to_the_node_that_it_came_from(sides: list[Side]) -> None:
+    alpha, beta = sides
+    await alpha.sharing.round()
+    (alpha.folder / "private-keys-v1.d").mkdir(mode=0o700, exist_ok=True)
+    (alpha.folder / "private-keys-v1.d" / f"{GRIPS[0]}.key").write_bytes(b"one")
+    await alpha.sharing.give()  # as a command does, between two rounds of the relay
+    await beta.sharing.round()
+    assert beta.there == {GRIPS[0]}
+    assert await beta.store.node_keys.parcels((await alpha.sharing.own()).fingerprint) == {}
 
 
 async def test_many_secret_keys_go_in_several_parcels(sides: list[Side]) -> None:
