@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.certificates import make_certificates
+from lab.certificates import make_certificates, make_keypair
 from lab.processes import ended
 from lab.waiting import until
 
@@ -48,6 +48,20 @@ async def test_many_are_judged_in_another_process_as_they_would_be_here(
     (one,) = await examiner.examine(blobs[:1])
     assert isinstance(one, Certificate)
     assert len(elsewhere) == 1
+
+
+@pytest.mark.parametrize("kind", ["gnupg", "sequoia"])
+async def test_of_what_strangers_mail_one_key_too_is_judged_and_merged_in_another_process(
+    kind: engines.Kind, elsewhere: list[int]
+) -> None:
+    key = make_keypair("Bob <bob@example.org>")
+    judging = ExaminerSettings(kind, 30.0)
+    examiner = PooledExaminer(judging, 30.0, ordinary=0)
+
+    assert await examiner.examine([key.public]) == await judging.examiner().examine([key.public])
+    merged = await examiner.merge(key.public, key.public)
+    assert isinstance(merged, Certificate)
+    assert elsewhere == [len(key.public), 2 * len(key.public)]
 
 
 async def test_what_fails_there_fails_here(elsewhere: list[int]) -> None:
