@@ -87,6 +87,17 @@ def measured(engine: str) -> dict[str, float]:
     return told
 
 
+def test_a_store_with_a_long_trace_is_beside_one_with_none() -> None:
+    words = ["--rows", "0", "2000", "--rounds", "1", "--mails", "50"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench/long_trace.py", *words], capture_output=True, text=True, check=True, timeout=100
+    )
+    told = json.loads(done.stdout)
+    assert set(told) == {"0", "2000", "load"}
+    assert told["0"]["cpu_ms"] > 0
+    assert told["2000"]["cpu_ms"] > 0
+
+
 def test_many_nodes_in_one_process_find_their_rows() -> None:
     if programs() is None:
         pytest.skip("PostgreSQL is not installed")
