@@ -59,7 +59,7 @@ bench-quick: $(VENV)/.development ## … fewer sizes, sessions and rounds
 bench-where: $(VENV)/.development ## where the time goes, by py-spy, into docs/performance.md
 	@$(BIN)/python bench/where.py --page docs/performance.md
 
-bench-peers: $(VENV)/.development ## beside Zeyple: PEERS="--zeyple CHECKOUT" (root, and Debian's python3-gpg)
+bench-peers: $(VENV)/.development ## beside others: PEERS="--zeyple CHECKOUT --gpgmail CHECKOUT" (root; Debian's python3-gpg, msmtp)
 	@$(BIN)/python bench/peers.py $(PEERS)
 
 docs: $(VENV)/.docs ## the documentation as a site, in site/; a dead link or anchor is an error
