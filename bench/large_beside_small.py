@@ -36,6 +36,8 @@ from subjects import Subject
 
 PAUSE = 0.01
 IN_FLIGHT = 3
+ENOUGH = 4
+"""Large mails that a round has at least; more small ones are sent until then."""
 HEAD = f"From: a@hopital.example\r\nTo: {KNOWN}\r\nSubject: bench\r\nMIME-Version: 1.0\r\n".encode()
 _SINK = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n"}
 
@@ -69,6 +71,8 @@ def measure(engine: str, rounds: int, mails: int, in_flight: int = IN_FLIGHT) ->
                 while not count.value:
                     time.sleep(0.05)
                 busy += small(port, mails)
+                while count.value < ENOUGH:
+                    busy += small(port, mails // 10)
                 large += count.value
     return {
         "engine": engine,

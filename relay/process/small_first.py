@@ -13,7 +13,7 @@ from typing import Self
 
 LARGE = 128 * 1024
 """Octets from which on a mail is large."""
-PATIENCE = 0.02
+PATIENCE = 0.005
 """Seconds that one piece of a large mail waits at most."""
 
 

@@ -55,25 +55,27 @@ def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path)
 
 @pytest.mark.alone
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("engine", ["gnupg", "sequoia"])
-def test_a_large_mail_does_not_stop_the_small_ones(engine: str) -> None:
+@pytest.mark.parametrize(("engine", "large", "bound"), [("gnupg", 1, 3), ("sequoia", 1, 3), ("sequoia", 3, 6)])
+def test_a_large_mail_does_not_stop_the_small_ones(engine: str, large: int, bound: int) -> None:
     """p99 of 10 KB mails while 20 MB mails are encrypted stays under three times its quiet value, with one worker.
+
+    Beside three at once the bound is generous; `make bench` has the true one.
 
     Where it does not it is measured again: a machine with other work stops them too, and not each time. Two clients,
     the relay, a process of its pool and the next hop share the processors; held up on the loop, it is twenty times.
     """
     for _ in range(5):
-        told = measured(engine)
+        told = measured(engine, large)
         assert told["large_mails"] > 5
-        assert told["small_mails"] == 300
-        if told["ratio_p99"] < 3:
+        assert told["small_mails"] >= 300
+        if told["ratio_p99"] < bound:
             break
     else:
         pytest.fail("each time")
 
 
-def measured(engine: str) -> dict[str, float]:
-    words = [engine, "--rounds", "2", "--mails", "150", "--large", "1", "--json"]
+def measured(engine: str, large: int) -> dict[str, float]:
+    words = [engine, "--rounds", "2", "--mails", "150", "--large", str(large), "--json"]
     done = subprocess.run(
         [sys.executable, ROOT / "bench/large_beside_small.py", *words],
         capture_output=True,
