@@ -47,7 +47,8 @@ def _say(each: Offered, look: Look, language: Language) -> None:
     for line in words(fingerprint, language):
         say(f"            {line}")
     say(f"  replaces  {grouped(each.replaces) if each.replaces else 'nothing: no key is used now'}")
-    say(f"  found by  {entry.origin.value}{by}, {look.moment(each.proposal.first_seen)}")
+    found = "by        a person" if entry.suggested else f"found by  {entry.origin.value}{by}"
+    say(f"  {found}, {look.moment(each.proposal.first_seen)}")
     say(f"  made      {look.day(entry.certificate.primary.created)}, expires {look.day(entry.certificate.expires)}")
 
 

@@ -73,6 +73,7 @@ def _pictures(started: Browser, anne: Visitor, console: Console, folder: Path, l
     shown += [
         ("message", "/messages/ID00001"),
         ("login", "/login"),
+        ("nothing", "/messages?text=nobody@ville.example"),
         ("key", f"/keys/{_fingerprint(console.relay)}"),
         ("verified", "/audit?verify=1"),
         ("explained", f"/explain?from=dr.martin@hopital.example&to={OTHERS[0]}"),
@@ -116,16 +117,14 @@ def fill(relay: Relay) -> None:
 
 async def _filled(relay: Relay) -> None:
     chosen = random.Random(7)  # noqa: S311  invented mails
-    pairs = [make_keypair(f"Mairie <{OTHERS[2]}>"), make_keypair(f"Cabinet Lefèvre <{OTHERS[0]}>")]
-    for pair in pairs:
-        relay.run("keys", "import", "-", content=pair.public)
+    relay.run("keys", "import", "-", "--propose", content=make_keypair(f"Mairie <{OTHERS[2]}>").public)
+    pair = make_keypair(f"Cabinet Lefèvre <{OTHERS[0]}>")
+    relay.run("keys", "import", "-", content=pair.public)
     async with await Store.open(relay.keyring / "store.db") as store:
         await store.trace.write([_row(number, chosen) for number in range(240, 0, -1)])
-        for pair in pairs:
-            (entry,) = await store.certificates.search(pair.fingerprint)
-            await store.certificates.remove(pair.fingerprint, actor="cli:root")
-            proposed = Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)
-            await store.certificates.upsert([proposed])
+        (entry,) = await store.certificates.search(pair.fingerprint)
+        await store.certificates.remove(pair.fingerprint, actor="cli:root")
+        await store.certificates.upsert([Entry(entry.certificate, Origin.WKD, updated=int(time.time()), proposed=True)])
 
 
 def _row(number: int, chosen: random.Random) -> Record:

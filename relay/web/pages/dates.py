@@ -26,7 +26,8 @@ def short_day(at: datetime, language: str) -> str:
 
 def moment(at: datetime, language: str, clock: str = "%H:%M") -> str:
     """`1 December 2026, 14:09`, `1er décembre 2026 à 14:09`; `clock` is the form of the time, as strftime takes it."""
-    return f"{day(at, language)}{' à' if language == 'fr' else ','} {at:{clock}}"
+    between = " à\xa0" if language == "fr" else ", "
+    return f"{day(at, language)}{between}{at:{clock}}"
 
 
 def _number(at: datetime, language: str) -> str:

@@ -20,7 +20,7 @@ from lab.certificates import make_keypair
 from lab.console import Console, Visitor, proposed
 from lab.relay import PROGRAM, Relay
 
-ROUNDS = [2, pytest.param(24, marks=pytest.mark.slow)]
+ROUNDS = [2, pytest.param(24, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,13 @@ def imported(site: Console, number: int) -> tuple[list[str], bytes, Callable[[],
     return ["keys", "import", "-"], public, there, (address, "imported")
 
 
+def suggested(site: Console, number: int) -> tuple[list[str], bytes, Callable[[], bool], tuple[str, str]]:
+    address = f"s{number}@ville.example"
+    public = make_keypair(f"S <{address}>").public
+    there = lambda: any(e["address"] == address for e in told(site, "keys", "proposals"))  # noqa: E731  as above
+    return ["keys", "import", "-", "--propose"], public, there, (address, "proposed: by a person")
+
+
 def added(site: Console, number: int) -> tuple[list[str], bytes, Callable[[], bool], tuple[str, str]]:
     name = f"u{number}"
     there = lambda: any(e["name"] == name for e in told(site, "console", "user", "list"))  # noqa: E731  as above
@@ -93,7 +100,7 @@ def added(site: Console, number: int) -> tuple[list[str], bytes, Callable[[], bo
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize("act", [bound, imported, added])
+@pytest.mark.parametrize("act", [bound, imported, suggested, added])
 def test_a_command_killed_while_it_works(
     site: Console,
     act: Callable[[Console, int], tuple[list[str], bytes, Callable[[], bool], tuple[str, str]]],

@@ -76,7 +76,7 @@ def test_every_event_that_may_be_told_as_an_outage_has_words() -> None:
 
 @pytest.mark.parametrize(
     ("language", "written"),
-    [("fr", "1er\xa0décembre\xa02026 à 14:09"), ("en", "1\xa0December\xa02026, 14:09")],
+    [("fr", "1er\xa0décembre\xa02026 à\xa014:09"), ("en", "1\xa0December\xa02026, 14:09")],
 )
 def test_a_date_is_written_as_the_language_has_it(language: str, written: str) -> None:
     at = datetime(2026, 12, 1, 14, 9, 5, tzinfo=UTC)
