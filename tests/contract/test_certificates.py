@@ -163,9 +163,10 @@ async def test_approved_counts_from_now_on(store: Store) -> None:
     ]
 
 
-async def test_rejected_is_not_proposed_again_but_may_be_imported(store: Store) -> None:
+@pytest.mark.parametrize("origin", [Origin.WKD, Origin.IMPORTED])
+async def test_rejected_is_not_proposed_again_but_may_be_imported(store: Store, origin: Origin) -> None:
     bob = certificate("bob")
-    proposed = entry(bob, origin=Origin.WKD, proposed=True)
+    proposed = entry(bob, origin=origin, proposed=True)
     await store.certificates.upsert([proposed])
     assert await store.certificates.reject(bob.fingerprint)
     await store.certificates.upsert([proposed])

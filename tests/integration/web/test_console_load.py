@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from lab.console import Console, Visitor
 from lab.console_load import fill
+from lab.paced import Paced, percentile
 from lab.relay import Relay
+from lab.sink import Sink
 
 from relay.web.console.pages import SHOWN
 
@@ -36,8 +41,13 @@ TIMES = 20
 """How often each is asked for."""
 
 
+LOADS = 1000
+"""Pages loaded one after the other, while memory has to stay."""
+
+
 @dataclass(frozen=True)
 class Large:
+    relay: Relay
     console: Console
     visitor: Visitor
     within: float
@@ -45,13 +55,12 @@ class Large:
 
 
 def large(rows: int, keys: int, within: float) -> Iterator[Large]:
-    with Relay(
-        {"policy": [{"name": "inside", "to": "*@hopital.example", "encrypt": "never"}, {"name": "everyone"}]}
-    ) as relay:
+    policy = [{"name": "inside", "to": "*@hopital.example", "encrypt": "never"}, {"name": "everyone"}]
+    with Sink() as sink, Relay({"policy": policy, "reinject": f"smtp://127.0.0.1:{sink.port}"}) as relay:
         relay.run("keys", "list")
         fill(relay.keyring / "store.db", rows=rows, keys=keys)
         with Console(relay) as console:
-            yield Large(console, console.logged_in("anne", "admin"), within)
+            yield Large(relay, console, console.logged_in("anne", "admin"), within)
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +119,75 @@ def memory(console: Console) -> int:
     """Octets of both processes together (VmRSS)."""
     status = [Path(f"/proc/{pid}/status").read_text() for pid in console.pids]
     return sum(int(line.split()[1]) for text in status for line in text.splitlines() if line.startswith("VmRSS")) << 10
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_thousand_pages_are_loaded_in_memory_that_stays(
+    whole: Large, record_property: Callable[[str, object], None]
+) -> None:
+    paths = [*PAGES, *SEARCHES]
+    sizes = []
+    for number in range(LOADS + 1):
+        assert whole.visitor.get(paths[number % len(paths)]).status == 200
+        if number % 100 == 0:
+            sizes.append(memory(whole.console) >> 20)
+    record_property("counted", f"MiB of both processes after each 100 pages: {sizes}")
+    assert sizes[-1] - sizes[2] < 16, sizes
+
+
+@pytest.mark.alone
+def test_mail_passes_while_the_console_is_used(small: Large, record_property: Callable[[str, object], None]) -> None:
+    """Half of the mails, within a bound that no machine of CI misses; the long version has the one that is promised."""
+    assert beside_console(small, 20, rounds=2, seconds=2, record=record_property)[50] < 8
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_200_mails_a_second_are_as_quick_while_the_console_is_used(
+    whole: Large, record_property: Callable[[str, object], None]
+) -> None:
+    assert beside_console(whole, 200, rounds=6, seconds=10, record=record_property)[99] <= 1.2
+
+
+def beside_console(
+    large: Large, rate: int, *, rounds: int, seconds: float, record: Callable[[str, object], None]
+) -> dict[int, float]:
+    """How many times as long half of the mails, and 99 of 100, take while somebody searches; quiet and busy in turn."""
+    if not large.relay.running:
+        large.relay.start()
+    quiet, busy, pages = list[float](), list[float](), 0
+    with Paced(large.relay.port, rate) as mails:
+        mails.run(seconds)
+        for _ in range(rounds):
+            quiet += mails.run(seconds)
+            with used(large) as counted:
+                busy += mails.run(seconds)
+            pages += counted[0]
+    times = {percent: (percentile(quiet, percent), percentile(busy, percent)) for percent in (50, 99)}
+    told = [f"p{percent} {one * 1000:.1f} ms, then {other * 1000:.1f} ms" for percent, (one, other) in times.items()]
+    record("counted", f"{rate} mails a second, beside {pages} pages: {'; '.join(told)}")
+    return {percent: other / one for percent, (one, other) in times.items()}
+
+
+@contextmanager
+def used(large: Large) -> Iterator[list[int]]:
+    """One person opens page after page meanwhile, without a pause; how many."""
+    over, counted = threading.Event(), [0]
+
+    def visit() -> None:
+        for path in cycle((*PAGES, *SEARCHES)):
+            if over.is_set():
+                return
+            large.visitor.get(path)
+            counted[0] += 1
+
+    visiting = threading.Thread(target=visit)
+    visiting.start()
+    try:
+        yield counted
+    finally:
+        over.set()
+        visiting.join()

@@ -1,0 +1,61 @@
+"""Mails at a steady rate over kept connections, and how long each takes from when it was due."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+CONNECTIONS = 8
+SENDER, RECIPIENT = "dr@hopital.example", "accueil@hopital.example"
+MAIL = f"From: {SENDER}\r\nTo: {RECIPIENT}\r\nSubject: canary\r\n\r\n" + "canary " * 1400 + "\r\n"
+
+
+class Paced:
+    """`with Paced(port, 200) as mails: seconds = mails.run(10)`: over LMTP."""
+
+    def __init__(self, port: int, rate: int) -> None:
+        """`rate`: mails a second, over all connections."""
+        self._port, self._rate = port, rate
+        self._connections: list[smtplib.LMTP] = []
+
+    def __enter__(self) -> Self:
+        self._connections = [smtplib.LMTP("127.0.0.1", self._port, timeout=60) for _ in range(CONNECTIONS)]
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def run(self, seconds: float) -> list[float]:
+        """Send for so long; the seconds of each mail. A mail that waits for the one before it has begun to count."""
+        begun, found = time.monotonic() + 0.1, list[float]()
+        each = int(self._rate * seconds / CONNECTIONS)
+        senders = [
+            threading.Thread(target=self._send, args=(connection, begun + number / self._rate, each, found))
+            for number, connection in enumerate(self._connections)
+        ]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        if len(found) != each * CONNECTIONS:
+            raise RuntimeError(f"{len(found)} of {each * CONNECTIONS} mails were taken")
+        return found
+
+    def _send(self, connection: smtplib.LMTP, first: float, mails: int, found: list[float]) -> None:
+        for number in range(mails):
+            due = first + number * CONNECTIONS / self._rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            connection.sendmail(SENDER, [RECIPIENT], MAIL)
+            found.append(time.monotonic() - due)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many of a hundred do not exceed."""
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
