@@ -124,9 +124,9 @@ def test_the_desk_proposes_a_key_with_the_verdicts_of_the_command_and_somebody_e
     )
     explain = ("explain", "--json", "--from", "dr@hopital.example", "--to", "paula@clinique.example")
     assert json.loads(site.relay.run(*explain).stdout)["action"] == "clear", "it counts for nothing yet"
-    page = people["keys"].get("/proposals").text
-    assert "paula@clinique.example" in page
-    assert "proposed by a person" in page
+    waiting = people["keys"].get("/proposals").text
+    assert "paula@clinique.example" in waiting
+    assert "proposed by a person" in waiting
     assert b"by        a person" in site.relay.run("keys", "proposals").stdout
     assert people["desk"].get("/proposals").status == 403
     assert people["keys"].post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint}).status == 303
