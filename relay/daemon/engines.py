@@ -149,6 +149,9 @@ class PooledExaminer(WrappedExaminer):
         except TimeoutError as error:
             request.close()
             raise EngineError("other keys are being judged") from error
+        except asyncio.CancelledError:
+            request.close()  # never begun
+            raise
         work = asyncio.ensure_future(request)
         work.add_done_callback(self._ended)
         return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away

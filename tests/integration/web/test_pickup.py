@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pysequoia
 import pytest
 from lab import canary
+from lab.accessible import needs_axe, violations
 from lab.browser import browser, needs_browser, tab
 from lab.certificates import make_certificates
 from lab.disk import fill, needs_root, small_disk
@@ -156,6 +157,21 @@ def test_nothing_in_a_hostile_mail_runs_loads_or_asks(site: Site, chromium: Brow
         assert "allow-forms" not in sandbox
         page.wait_for_timeout(300)
         assert not any("tracker" in url for url in page.asked)
+
+
+@needs_browser
+@needs_axe
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_axe_finds_nothing_before_and_after_opening(site: Site, chromium: Browser, width: int, scheme: str) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    size = {"width": width, "height": 900}
+    with tab(chromium, viewport=size, color_scheme=scheme, bypass_csp=True) as page:
+        page.goto(site.link())
+        assert violations(page) == []
+        open_mail(page, site.link(), site.code())
+        page.wait_for_selector("#attachments a")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @needs_browser
