@@ -11,18 +11,18 @@ from typing import Annotated
 import typer
 
 from relay.admin import trace as tracing
-from relay.cli import key_changes
+from relay.cli import key_changes, trace_verify
 from relay.cli.actions import ACTIONS, STYLES, USUAL
 from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, fail, print_json, say
+from relay.cli.output import complain, print_json
 from relay.cli.table import Column, Row, Table, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.values import given, one_of
 from relay.config.values import duration
 from relay.model import Record
 from relay.model.trace import IN, OUT
-from relay.store import ChainVerdict, Link, Logged, Selection, Store
+from relay.store import Logged, Selection, Store
 
 NULL_SENDER = "<>"
 FOLLOWED = 10
@@ -112,7 +112,7 @@ def trace(  # noqa: PLR0913  each is an option
     config = context_of(context).config()
     if verify or head:
         logged = given("--head", Logged.parse, head)
-        with_store(config, lambda store: _verify(store, logged, as_json=as_json))
+        with_store(config, lambda store: trace_verify.verify(store, logged, as_json=as_json))
         return
     if action:
         one_of("--action", action, ACTIONS)
@@ -200,33 +200,6 @@ def _shown(occurring: Collection[str]) -> tuple[str, ...]:
 def _sum(count: tracing.Count, shown: Sequence[str]) -> Row:
     mode = "shadow" if count.shadow else "live"
     return (count.rule or "all", count.domain, mode, *(str(count.mails.get(action, 0)) for action in shown))
-
-
-async def _verify(store: Store, logged: Logged | None, *, as_json: bool) -> None:
-    verdict = await tracing.verify(store, logged)
-    if as_json:
-        told = {"newest": _newest(verdict.head), "fault": _fault(verdict.faulty)}
-        chains = [
-            {"node": each.name, "checked": each.checked, "newest": _newest(each.head), "fault": _fault(each)}
-            for each in verdict.chains
-        ]
-        print_json({"holds": verdict.holds, "checked": verdict.checked, **told, "chains": chains})
-        raise typer.Exit(0 if verdict.holds else 1)
-    if (faulty := verdict.faulty) is not None:
-        where = f"{faulty.name}: " if faulty.name else ""
-        fail(f"{where}row {faulty.number}: {faulty.fault}")
-    count = len(verdict.chains)
-    say(f"{verdict.checked} rows checked, the chain ", ("holds", "green"), f" in each of {count} nodes" * (count > 1))
-    for each in verdict.chains:
-        say(f"newest  {Logged(each.head, each.name)}")
-
-
-def _newest(link: Link) -> dict[str, object]:
-    return {"number": link.number, "hash": link.hash.hex()}
-
-
-def _fault(verdict: ChainVerdict | None) -> dict[str, object] | None:
-    return None if verdict is None or verdict.holds else {"row": verdict.number, "fault": verdict.fault}
 
 
 def _object(record: Record) -> dict[str, object]:
