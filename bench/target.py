@@ -5,8 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 
+from budgets import BUDGETS
+
 TARGETS: dict[str, tuple[str, str, float]] = {
     "gnupg-raw": ("`gnupg`, 10 KB: CPU of a mail / CPU of one raw gpg call", "at most", 1.2),
+    "small-10": ("`sequoia`, 10 KB, 10 sessions: CPU of a mail / pass-through's", "at most", 2.3),
+    "small-50": ("`sequoia`, 10 KB, 50 sessions: CPU of a mail / pass-through's", "at most", 1.7),
+    **{f"part: {part}": (f"… with 10 sessions, {part}", "at most", most) for part, most in BUDGETS.items()},
     "workers": ("`sequoia`, 2 workers, 10 KB: mails a second / pass-through with 2 processes", "at least", 0.8),
     "postfix-sequoia": ("Postfix on both sides, `sequoia`: mails a second / pass-through", "at least", 0.95),
     "postfix-gnupg": ("Postfix on both sides, `gnupg`: mails a second / pass-through", "at least", 0.5),

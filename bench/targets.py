@@ -17,6 +17,7 @@ import coming_in
 import large_beside_small
 import load
 import pysequoia
+import rooms
 import store
 import subjects
 from lab.ports import free_port
@@ -59,6 +60,8 @@ def measure(bench: Bench, result: dict[str, Any]) -> None:
     for each in _measures(bench):
         rows.append(each())
         bench.say(str(rows[-1]["key"]))
+    rows += rooms.measures(plan, bench.relay("sequoia"), bench.programs["pass-through, 1 process"], cpu_ms)
+    bench.say("the parts of a small mail")
     for some in coming_in.measures(plan):
         rows += some()
         bench.say(str(rows[-1]["key"]))

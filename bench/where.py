@@ -10,12 +10,14 @@ puts the table in place of the one that stands there.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,14 +36,16 @@ CERTIFICATES = 1000
 RATE = 250
 REST = "the rest"
 PARTS = {
-    "log lines": "structlog/|relay/telemetry",
+    "log lines": "structlog/|relay/telemetry|relay/pipeline/outcome",
     "the store: ledger, trace, certificates": "sqlalchemy/|relay/store",
     "the last check of what was made": r"verify \(relay/mail/pgpmime",
     "encryption (pysequoia), or calling gpg": "relay/openpgp|asyncio/subprocess",
     "armor and MIME around it": "relay/mail/armor|relay/mail/pgpmime",
     "next hop": r"relay/smtp/(outlet|handover|connection|pool|commands)|aiosmtplib/|stuffed \(",
-    "handing over to the process beside, and back": "relay/process/",
-    "inlet: commands, DATA, dots": r"relay/smtp/(session|server_protocol|receive|data|esmtp|transaction)|aiosmtpd/",
+    "handing over to the process beside, and back": r"relay/process/(?!pool\.py)|_Pool\.",
+    "inlet: commands, DATA, dots": (
+        r"relay/smtp/(session|server_protocol|command_loop|receive|data|esmtp|transaction|acknowledged)|aiosmtpd/"
+    ),
     "reading the mail: header checks, shape, digest": "relay/mail/|relay/pipeline/ledger",
     "rules, lookups, pipeline": r"relay/(?!(cli|process|smtp/inlet|daemon))",
     "asyncio": "asyncio/",
@@ -65,17 +69,17 @@ def main() -> None:
         report.put(table, page, BEGIN, END)
 
 
-def sampled(folder: Path, stock: Path, engine: str, size: int) -> str:
-    """py-spy's lines: the frames from the outermost in, and how often."""
-    sessions, mails = LOADS[size]
+def sampled(folder: Path, stock: Path, engine: str, size: int, count: int = 0) -> str:
+    """py-spy's lines: the frames from the outermost in, and how often; `count`: of so many mails, if not as usual."""
+    sessions, usual = LOADS[size]
+    mails = count or usual
     file = folder / f"{engine}-{size}"
     with load.sink() as (onward, _), subjects.relay(onward, engine, stock) as relay:
         port = relay.ports["lmtp"]
         load.run(port, lmtp=True, size=size, sessions=sessions, mails=2 * sessions)
         words = ["--pid", str(relay.family.leader), "--subprocesses", "--rate", str(RATE), "--duration", "3600"]
-        program = Path(sys.executable).with_name("py-spy")
         spy = subprocess.Popen(
-            [program, "record", *words, "--format", "raw", "--output", file],
+            [_py_spy(), "record", *words, "--format", "raw", "--output", file],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -84,6 +88,17 @@ def sampled(folder: Path, stock: Path, engine: str, size: int) -> str:
         spy.send_signal(signal.SIGINT)
         spy.wait()
     return file.read_text()
+
+
+def can_sample() -> bool:
+    """Whether the system lets py-spy look into another process (ptrace(2)): root may."""
+    return os.geteuid() == 0
+
+
+def _py_spy() -> str:
+    """Where its package has put it."""
+    files = metadata.distribution("py-spy").files or ()
+    return next(str(file.locate()) for file in files if file.name == "py-spy")
 
 
 def shares(lines: str) -> Counter[str]:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/performance.md"
 KEPT = ROOT / "bench/results/kept.json"
 
 
-def test_the_documents_tables_are_those_of_the_kept_run() -> None:
-    spec = importlib.util.spec_from_file_location("report", ROOT / "bench/report.py")
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"bench/{name}.py")
     assert spec
     assert spec.loader
-    report = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(report)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_the_document_has_the_budget_of_each_part() -> None:
+    section = DOCUMENT.read_text().partition("\n## What a part may cost\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| ([0-9.]+) \|", section, re.MULTILINE)
+    assert {part: float(most) for part, most in rows} == module("budgets").BUDGETS
+
+
+def test_the_documents_tables_are_those_of_the_kept_run() -> None:
+    report = module("report")
     result = json.loads(KEPT.read_text())
 
     begin, end = DOCUMENT.read_text().split(report.BEGIN)[1], report.END
