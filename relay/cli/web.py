@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # loading it takes longer than most commands run
     from relay.config import Config
 
 
+BESIDE_MAIL = 5
+"""By how much the priority of the console's processes is lower than the relay's."""
+
+
 def public(context: typer.Context) -> None:
     """Run the public web service in the foreground.
 
@@ -38,7 +42,7 @@ def console(context: typer.Context) -> None:
     """
     from relay.web.console.service import serve  # noqa: PLC0415  takes long to load
 
-    _serve(serve, context_of(context).console_config())
+    _serve_beside_mail(serve, context_of(context).console_config())
 
 
 def control(context: typer.Context) -> None:
@@ -51,7 +55,15 @@ def control(context: typer.Context) -> None:
     from relay.web.control import serve  # noqa: PLC0415  takes long to load
 
     found = context_of(context)
-    _serve(lambda config: serve(config, found.path), found.config())
+    _serve_beside_mail(lambda config: serve(config, found.path), found.config())
+
+
+def _serve_beside_mail(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:
+    """Mail comes first: a person who searches does not make it wait."""
+    from relay.process.priority import give_way  # noqa: PLC0415  only for this
+
+    give_way(BESIDE_MAIL)
+    _serve(serve, config)
 
 
 def _serve(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:

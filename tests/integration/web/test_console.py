@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -262,3 +263,8 @@ def test_no_log_names_a_mail_or_a_person(site: Console, people: dict[str, Visito
     people["desk"].get("/messages?text=bob@ville.example")
     assert "bob@" not in site.log
     assert "desk1" not in site.log
+
+
+def test_the_consoles_processes_give_way_to_mail(site: Console) -> None:
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in site.pids] == [min(10, here + 5)] * 2
