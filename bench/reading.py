@@ -23,15 +23,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from email.message import EmailMessage
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from lab.browser import browser, tab
+from lab.browser_memory import Pages, processes
 from lab.french_mail import HTML, TEXT, png
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site
-from lab.processes import PAGE, Family, peak
+from lab.processes import Family, peak
 
 if TYPE_CHECKING:  # as in the lab
     from playwright.sync_api import Browser
@@ -65,12 +65,6 @@ def mail(octets: int) -> bytes:
     return made.as_bytes().replace(b"\n", b"\r\n")
 
 
-def _processes(chromium: Browser, kind: str) -> list[int]:
-    """Of the browser: `browser`, or `renderer`, those of its pages."""
-    told = chromium.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-    return [one["id"] for one in told["processInfo"] if one["type"] == kind]
-
-
 def typed(page: Any, site: Site) -> None:  # noqa: ANN401  as the lab's tab
     page.goto(site.link())
     page.evaluate(WATCH)
@@ -83,7 +77,7 @@ def until_read(chromium: Browser, site: Site, way: str, slower: int) -> float:
         page.goto(site.link())
         if way == "page":
             page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
-        with _quota(_processes(chromium, "renderer"), slower) if way == "all" else nullcontext():
+        with _quota(processes(chromium, "renderer"), slower) if way == "all" else nullcontext():
             typed(page, site)
             page.click("#open")
             return float(page.evaluate("() => window.seen"))
@@ -104,36 +98,10 @@ def _quota(pids: list[int], slower: int) -> Iterator[None]:
         GROUP.rmdir()
 
 
-class Pages(Thread):
-    """Watches the browser's processes for pages. The page is the one that has most."""
-
-    def __init__(self, chromium: Browser) -> None:
-        super().__init__()
-        self._files = [Path(f"/proc/{pid}/statm") for pid in _processes(chromium, "renderer")]
-        self._ended = Event()
-        self.most = (0, 0)
-        """Resident, and without what it shares: the program, mostly."""
-
-    def run(self) -> None:
-        """Until `stop`."""
-        while not self._ended.wait(0.002):
-            self.most = max(self.most, *map(self._now, self._files))
-
-    @staticmethod
-    def _now(file: Path) -> tuple[int, int]:
-        _, resident, shared, *_ = map(int, file.read_text().split())
-        return resident * PAGE, (resident - shared) * PAGE
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._ended.set()
-        self.join()
-
-
 def memory(site: Site) -> dict[str, float]:
     """Megabytes, in a browser of its own."""
     with browser() as chromium, tab(chromium) as page:
-        everything = Family(_processes(chromium, "browser")[0])
+        everything = Family(processes(chromium, "browser")[0])
         everything.settle()
         with peak(everything) as whole:
             typed(page, site)
