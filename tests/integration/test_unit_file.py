@@ -110,7 +110,7 @@ def test_the_console_has_a_user_of_its_own_in_whose_group_the_control_socket_is(
 
 @pytest.mark.parametrize("unit", [UNIT, BACKUP, WEB, CONTROL, CONSOLE], ids=lambda unit: unit.stem)
 def test_a_system_call_that_is_filtered_fails_and_kills_no_process(unit: Path) -> None:
-    """An import by the console was killed: a process that gives way to mail asks for a lower priority."""
+    """A process that gives way to mail asks for a lower priority: without this it would be killed (systemd.exec(5))."""
     assert "SystemCallFilter" in dict(settings(unit))
     assert dict(settings(unit))["SystemCallErrorNumber"] == "EPERM"
 
