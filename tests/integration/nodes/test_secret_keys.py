@@ -236,7 +236,8 @@ def signing(node: Node, *names: str) -> set[str]:
 
 
 def known_revoked(node: Node, fingerprint: str) -> bool:
-    return revoked(gpg(node.keyring, "--export", fingerprint).stdout)
+    done = gpg(node.keyring, "--export", fingerprint, check=False)  # fails while the relay's gpg replaces the keyring
+    return done.returncode == 0 and revoked(done.stdout)
 
 
 def revoked(certificate: bytes) -> bool:
