@@ -1,8 +1,7 @@
 """One message on one connection: the envelope, DATA, the content, and the next hop's reply for each recipient.
 
-A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. With PIPELINING, DATA goes out
-together with MAIL and RCPT (RFC 2920 section 3.1). A next hop that says 354 although it has accepted no recipient gets
-no content and no final dot: the connection is aborted, which ends the transaction without a message.
+A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. DATA is not sent where no
+recipient was accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would allow it).
 Of the next hop's replies the code and the enhanced status are kept, never the text (`replies.from_next_hop`).
 """
 
@@ -18,7 +17,7 @@ from relay.smtp import commands
 from relay.smtp.connection import Broken, Connection, Said, Timeouts
 from relay.smtp.data import stuffed
 
-GO_ON = 354
+_GO_ON = 354
 _STEPS_BEFORE_DATA = 4  # all recipients together get the time of so many steps
 
 
@@ -52,38 +51,33 @@ class Handover:
         """The replies to each recipient; those accepted wait for the content now."""
         ends = asyncio.get_running_loop().time() + _STEPS_BEFORE_DATA * self._timeouts.step
         try:
-            given, data = await self._recipients(size)
-            accepted = any(reply.accepted for reply in given)
-            if accepted:
-                given = _begun(given, data or await self._connection.ask("DATA", _left(ends, self._timeouts.step)))
-            elif data and data.code == GO_ON:
-                self._connection.abandon()  # a mail for nobody has begun, and must not end
+            given = await self._recipients(size)
+            if any(reply.accepted for reply in given):
+                given = _begun(given, await self._connection.ask("DATA", _left(ends, self._timeouts.step)))
             if not any(reply.accepted for reply in given):
                 await self._reset()
         except Broken as error:
             raise Stale(str(error)) from None
         return given
 
-    async def _recipients(self, size: int) -> tuple[list[Reply], Said | None]:
-        """The replies to each recipient, and to DATA where that was sent with them."""
+    async def _recipients(self, size: int) -> list[Reply]:
         extensions = self._connection.extensions
         attributes = tuple(commands.xforward(self._envelope, extensions))
         lines = [*attributes, commands.mail(self._envelope, size, extensions)]
         lines += [commands.rcpt(recipient, extensions) for recipient in self._envelope.recipients]
-        said, data = await self._said(lines)
-        mail, *rcpts = said[len(attributes) :]  # XFORWARD is for logs: its reply is ignored
+        given = await self._said(lines)
+        mail, *rcpts = given[len(attributes) :]  # XFORWARD is for logs: its reply is ignored
         sender = _reply(mail, "sender")
-        return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts], data
+        return [_reply(rcpt, "recipient") if sender.accepted else sender for rcpt in rcpts]
 
-    async def _said(self, lines: Sequence[str]) -> tuple[list[Said], Said | None]:
+    async def _said(self, lines: Sequence[str]) -> list[Said]:
         step = self._timeouts.step
         within = _STEPS_BEFORE_DATA * step
         if "pipelining" not in self._connection.extensions:
             ends = asyncio.get_running_loop().time() + within
-            return [await self._connection.ask(line, _left(ends, step)) for line in lines], None
-        await self._connection.send([*lines, "DATA"], step)
-        *said, data = await self._connection.replies(len(lines) + 1, step, within)
-        return said, data
+            return [await self._connection.ask(line, _left(ends, step)) for line in lines]
+        await self._connection.send(lines, step)
+        return await self._connection.replies(len(lines), step, within)
 
     async def _reset(self) -> None:
         """No recipient was accepted: reset the connection, or close it."""
@@ -119,7 +113,7 @@ class Handover:
 
 def _begun(given: list[Reply], data: Said) -> list[Reply]:
     """The replies to each recipient, after the one to DATA."""
-    if data.code == GO_ON:
+    if data.code == _GO_ON:
         return given
     refusal = _reply(data, "message")
     if refusal.accepted:

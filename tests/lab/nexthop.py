@@ -124,8 +124,6 @@ class ScriptedHop:
         """Conversations that came to a `Hang`."""
         self.takes_unsaid = False
         """A message counts as taken although its final dot was answered otherwise (RFC 1047)."""
-        self.takes_nobody = False
-        """DATA is answered 354 although no recipient was accepted."""
         self.connections = 0
         self.open = 0
         self.most_open = 0
@@ -256,7 +254,7 @@ class _Conversation:
         await self.answer(verb, line, "".join(f"250-{each}\r\n" for each in lines) + f"250 {last}")
 
     async def data(self, line: str) -> None:
-        if not self.state.rcpts and not self.hop.takes_nobody:
+        if not self.state.rcpts:
             await self.answer("DATA", line, "503 5.5.1 Nobody")
             return
         if not await self.answer("DATA", line, "354 Go"):

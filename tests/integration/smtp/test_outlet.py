@@ -135,24 +135,7 @@ async def test_after_a_refused_message_the_connection_is_reset_and_kept() -> Non
         assert hop.connections == 1
         assert hop.messages[0].xforward == []
         verbs = [c.split(" ")[0] for c in hop.commands]
-        assert verbs == ["EHLO", "XFORWARD", "MAIL", "RCPT", "DATA", "RSET", "MAIL", "RCPT", "DATA"]
-
-
-@pytest.mark.parametrize("refused", ["MAIL", "RCPT"])
-@pytest.mark.parametrize("lmtp", [True, False])
-async def test_a_next_hop_that_wants_the_content_of_a_mail_for_nobody_gets_nothing(refused: str, lmtp: bool) -> None:
-    hop = ScriptedHop(lmtp=lmtp)
-    hop.takes_nobody = True
-    hop.at[refused] = [Say("550 5.1.1 No")]
-    async with delivering(hop) as outlet:
-        (reply,) = await outlet.send(envelope("1@x"), MAIL)
-        assert (reply.code, reply.enhanced) == (550, "5.1.1")
-        async with asyncio.timeout(SOON):
-            await hop.until_closed()
-        assert (hop.messages, hop.bodies) == ([], 0)
-        assert {wire for _, wire in hop.heard} <= {b"\r\n"}
-        assert (await outlet.send(envelope("2@x"), MAIL))[0].accepted
-        assert [m.rcpts for m in hop.messages] == [["RCPT TO:<2@x>"]]
+        assert verbs == ["EHLO", "XFORWARD", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "DATA"]
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
