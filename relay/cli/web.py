@@ -59,7 +59,7 @@ def control(context: typer.Context) -> None:
 
 
 def _serve_beside_mail(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:
-    """Mail comes first: a person who searches does not make it wait."""
+    """Serve with a lower priority than the relay, so that a search does not delay mail."""
     from relay.process.priority import give_way  # noqa: PLC0415  only for this
 
     give_way(BESIDE_MAIL)

@@ -85,8 +85,8 @@ class Login(Section):
 class ConsoleTls(Section):
     """TLS of the console itself."""
 
-    certificate: File = needed("Its certificate with the chain, PEM.")
-    key: OthersSecret = needed("Its key, PEM, without a passphrase, for the console's user alone.")
+    certificate: File = needed("The console's certificate with the chain, PEM.")
+    key: OthersSecret = needed("The certificate's key, PEM, without a passphrase. Only the console's user may read it.")
 
 
 class ConsoleKeys(Section):
@@ -97,7 +97,7 @@ class ConsoleKeys(Section):
         "Its address in the browser, such as `https://pgp.hopital.example`: passkeys and `login.oidc` need it.",
     )
     tls: ConsoleTls | None = setting(
-        None, "TLS of its own; null: a reverse proxy on this machine speaks HTTPS to the browser."
+        None, "HTTPS by the console itself; null: a reverse proxy on this machine does HTTPS."
     )
     trusted_proxies: Listed[AllowedNetwork] = setting(
         ["127.0.0.0/8", "::1/128"], "Reverse proxies whose `X-Forwarded-For` is used as the client's address."

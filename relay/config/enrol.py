@@ -25,9 +25,9 @@ class EnrolBudget(Section):
 class EnrolJudged(Section):
     """How many mailed keys each worker process examines in an hour; others go on to the mailbox."""
 
-    address: Many = setting(12, "Of one address: as often as Postfix tries again where a challenge cannot leave.")
+    address: Many = setting(12, "Of one address. Each retry of a mail whose challenge cannot be sent counts too.")
     domain: Many = setting(60, "Of one domain.")
-    all: Many = setting(600, "Of everybody.")
+    all: Many = setting(600, "In all.")
 
 
 class EnrolKeys(Section):

@@ -46,8 +46,8 @@ class Config(Section):
     max_message_size: Size = setting("50MiB", "A larger message is refused (552).")
     memory: Size = setting(
         "1GiB",
-        "What large mails in hand may take, of all workers together; each counts five times its size. Further ones "
-        "wait: their clients are slowed.",
+        "Memory for large mails (from 128 KiB on), of all workers together; each counts five times its size. Where it "
+        "is used up, further large mails wait.",
     )
     workers: Annotated[int, Field(ge=1, le=256)] = setting(1, "Worker processes.")
     deadlines: Deadlines = setting({}, "How long each step may take.")

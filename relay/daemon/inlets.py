@@ -8,7 +8,7 @@ from relay.smtp.inlet import Inlet
 
 
 class Inlets:
-    """Both stop together, and their large mails share the memory of one."""
+    """The inlets for outgoing and incoming mail: they stop together, and share the memory for large mails."""
 
     def __init__(self, outgoing: Inlet, incoming: Inlet) -> None:
         self._outgoing = outgoing

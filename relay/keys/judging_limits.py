@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Places:
-    """So many at the same time."""
+    """Places that are taken and given back: so many for an address, for a domain, and in all."""
 
     def __init__(self, most: Budget) -> None:
         self._most = most
@@ -44,7 +44,7 @@ class Places:
 
 
 class HourlyLimit:
-    """So many in any hour."""
+    """How many keys may be judged in any hour: of an address, of a domain, and in all."""
 
     def __init__(self, most: Budget, clock: Callable[[], float] = time.monotonic) -> None:
         self._places = Places(most)
@@ -71,7 +71,7 @@ class JudgingLimits:
         self._turn = asyncio.Lock()
 
     async def judged(self, address: Address, judge: Callable[[], Awaitable[T]]) -> T | Fate:
-        """What `judge` returns or raises; `BUSY` or `BUDGET` where a limit is reached and it was not called."""
+        """Return or raise what `judge` does. `BUSY` or `BUDGET`: a limit is reached, and `judge` was not called."""
         if not self._places.enter(address):
             return Fate.BUSY
         try:
@@ -82,5 +82,5 @@ class JudgingLimits:
 
 
 def _names(address: Address) -> tuple[str, str, str]:
-    """What is counted for it; an address has an @, a domain has none."""
+    """The names under which it is counted: its address, its domain (which has no @), and all."""
     return address.key, address.domain, ""

@@ -126,7 +126,7 @@ class GnuPG:
             )
 
     async def _keyring(self, signer: Signer | None, recipients: Iterable[bytes]) -> bytes | None:
-        """Of all whose keys one call needs, as `SignatureCache` has it; None where they are handed over otherwise."""
+        """The keyring from `SignatureCache` for one call; None where the call gets certificates as files."""
         if signer is None:
             return await self._verified.keyring([*recipients])
         own = signer.certificate or await self._own.get(fingerprint_of(signer))

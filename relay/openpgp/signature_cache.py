@@ -1,12 +1,12 @@
 """GnuPG's signature cache, for certificates that no keyring of its own holds.
 
-gpg verifies all self-signatures of a certificate before it uses it, 0.4 ms each with Ed25519. In a keyring it notes
-once, behind each signature, that it holds (a trust packet, RFC 9580 section 5.10). Here it does the same when a
-certificate is used for the second time: one call takes it and writes it as it would keep it (`--import-options
-import-export`, `--export-options backup`). What it wrote is remembered in this process alone and is the keyring of the
-calls that follow. Whether something is expired or revoked gpg judges anew in each of them.
+gpg verifies all self-signatures of a certificate before it uses it, 0.4 ms each with Ed25519. In a keyring it
+does so once, and notes behind each signature that it is valid (a trust packet, RFC 9580 section 5.10). Here one call of
+gpg makes these notes when a certificate is used for the second time: it reads the certificate and writes it as it would
+keep it (`--import-options import-export`, `--export-options backup`). The result is remembered in this process alone,
+and is the keyring of the calls that follow. In each of them gpg still judges what is expired or revoked.
 
-Notes that come with a certificate count for nothing: gpg believes them with the import option `restore` alone.
+Trust packets that come with a certificate are ignored: gpg uses them only with the import option `restore`.
 
 Raises `EngineTimeout`, and `EngineError` where gpg fails or writes nonsense.
 """
@@ -33,7 +33,7 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 class SignatureCache:
-    """What gpg has verified, the certificates used last; `home` is where it is called."""
+    """Remembers the certificates used last with gpg's notes; `home` is the GnuPG home of its calls."""
 
     def __init__(self, home: Path, timeout: float) -> None:
         self._home = home

@@ -20,7 +20,7 @@ IN_A_LINE = 20
 
 
 async def tell(transaction: Transaction, audit: AuditEntry | None, told: Mapping[int, Reply]) -> None:
-    """Write it; `told` is what each recipient is answered."""
+    """Write the log line of this mail; `told` has the reply for each recipient."""
     inbound = transaction.inbound
     seconds = round(time.monotonic() - transaction.began, 4)
     outcomes = list(told.items())

@@ -88,7 +88,7 @@ async def run_apart(size: int, work: Callable[P, Awaitable[R]], *given: P.args, 
 
 
 async def run_in_background(size: int, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-    """What it returns or raises, in a process that no mail waits for: strangers decide how long it takes."""
+    """The same in a process that no mail waits for: for work whose length strangers decide."""
     result: R = await _background_pool.run(_seconds(size), (work, given, named))
     return result
 

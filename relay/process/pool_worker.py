@@ -23,7 +23,7 @@ from relay.process.ipc import BadFrame
 
 PROGRAM = Program("relay.process.worker_process")
 APART = replace(PROGRAM, session=True)
-"""It gives way to Postfix and all other programs too (`relay.process.priority`)."""
+"""A program in a session of its own: it gives way to Postfix and all other programs (`relay.process.priority`)."""
 
 _TIME = struct.Struct("@ll")
 

@@ -12,7 +12,7 @@ from collections import deque
 
 
 class Room:
-    """So many octets; `free` are those not taken."""
+    """Octets of memory that large mails share; `free` of them are not taken."""
 
     def __init__(self, octets: int) -> None:
         self.octets = octets
@@ -25,14 +25,14 @@ class Room:
         return len(self._waiting)
 
     def take_now(self, octets: int) -> bool:
-        """Take so many without waiting; False where they are not free, or others wait for them."""
+        """Take octets without waiting; False where too few are free, or other mails wait."""
         if self._waiting or octets > self.free:
             return False
         self.free -= octets
         return True
 
     async def take(self, octets: int, seconds: float) -> bool:
-        """Take so many, after waiting for so long at most; False where they are not to be had by then."""
+        """Take octets, after waiting for `seconds` at most; False where they were not free by then."""
         if self.take_now(octets):
             return True
         if octets > self.octets:
@@ -50,7 +50,7 @@ class Room:
         return place[1].done()
 
     def give_back(self, octets: int) -> None:
-        """So many of those taken."""
+        """Give back octets that were taken, and let those that wait have them."""
         self.free += octets
         self._serve()
 

@@ -1,9 +1,8 @@
 """Large mails give way to small ones on the event loop of this process.
 
-A small mail takes some twenty turns of the loop. Where a large one has a piece of its content read or sent in each of
-them, all turns become longer: so the pieces of large mails wait while a small mail is in hand, for `PATIENCE` a piece
-at most, so that a large mail goes on at some megabytes a second however many small ones come. What is not read stays
-with the client: TCP slows it down. Raises nothing.
+A small mail takes dozens of turns of the loop. Each turn takes longer if a piece of a large mail is read or sent in it.
+So the pieces of large mails wait while a small mail is in hand. A piece waits for `PATIENCE` at most, so large mails go
+on however many small ones come. What is not read stays with the client: TCP slows it down. Raises nothing.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ class MailInHand:
         self._is_not_small()
 
     def is_of(self, octets: int) -> None:
-        """It has so many, or will have."""
+        """Say how large the mail is, or will be."""
         if octets >= LARGE:
             self._is_not_small()
 
     async def give_way(self) -> None:
-        """Before the next piece is read: where it is large, the others have their turn."""
+        """Return when the next piece may be read: at once for a small mail."""
         if not self._small:
             await give_way()
 
@@ -48,13 +47,13 @@ class MailInHand:
 
 
 async def give_way() -> None:
-    """Before the next piece of a large mail: others have their turn, small mails until they are answered."""
+    """Wait until no small mail is in hand, for one turn at least and `PATIENCE` at most."""
     await asyncio.sleep(0)
     await _in_hand.none()
 
 
 class _SmallMails:
-    """How many are in hand, and who waits until there are none."""
+    """How many small mails are in hand, and what waits until there are none."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -44,7 +44,7 @@ class Bounds:
 
     @classmethod
     def within(cls, memory: int, *, max_message_size: int) -> Bounds:
-        """Large messages take so many octets of memory at most, or what the largest one alone needs."""
+        """Bounds with which large messages take `memory` octets at most, or what the largest one alone needs."""
         return cls(max_message_size=max_message_size, octets=max(memory // TIMES_ITS_SIZE, max_message_size))
 
     @property

@@ -22,7 +22,7 @@ _MOST_UNKNOWN = 5
 
 
 class CommandLoop(SMTP):
-    """One command after the other."""
+    """Reads and runs the commands of one connection, one after the other."""
 
     _unknown = 0
 
@@ -55,7 +55,7 @@ class CommandLoop(SMTP):
             await self._refuse_unknown()
 
     async def _next_line(self) -> bytes:
-        """Without its end; one that is longer than the buffer is told by its length alone."""
+        """The next line without its end. Of a line longer than the buffer, only the length is right."""
         try:
             line = await self._reader.readuntil(_END)
         except asyncio.LimitOverrunError as error:

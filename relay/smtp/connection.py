@@ -162,7 +162,7 @@ class Connection(SMTPProtocol):
         return (await self.replies(1, timeout))[0]
 
     async def replies(self, count: int, timeout: float, within: float = math.inf) -> list[Said]:
-        """The next ones: `timeout` seconds for each, `within` for all. One that is 421 raises as with `reply`."""
+        """The next `count` replies: `timeout` seconds for each, `within` for all. A 421 raises as in `reply`."""
         if len(self._replies) < count:
             await self._answered(count, timeout, within)
         return [self._next() for _ in range(count)]

@@ -1,8 +1,8 @@
 """What one message holds of the server's memory, from its first octet to its answer.
 
-A small one takes what has come of it from the budget, and is refused where that is used up. Once it is large it takes
-all that it will need from the room for large ones, at once: by the size that MAIL declared (RFC 1870), or as much as
-any message may have. Meanwhile nothing more of it is read.
+A small message takes memory from the budget as it arrives, and is refused where the budget is used up. When it becomes
+large, it takes all that it will need at once, from the room for large messages: the size that MAIL declared (RFC 1870),
+or as much as any message may have. While it waits for that, nothing more of it is read.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class MemoryShare:
         self._taken = 0
 
     def could_begin(self) -> bool:
-        """Whether there is memory for it now, or it may wait."""
+        """Whether its receipt may begin: there is memory for it, or it is large and may wait for some."""
         return self._declared >= LARGE or self._lease.has_room(self._declared)
 
     async def cover(self, octets: int, *, whole: bool) -> bool:
-        """Hold the memory for so many octets, which are the `whole` of it or not; False where there is none."""
+        """Hold memory for `octets` of it, which are all of it (`whole`) or not; False where there is none."""
         if octets <= self._taken:
             return True
         if octets < LARGE:
@@ -46,7 +46,7 @@ class MemoryShare:
         return self._declared if self._declared >= octets else max(octets, self._bounds.max_message_size)
 
     def trim(self, octets: int) -> None:
-        """It has come: keep so much of the room for large ones."""
+        """The whole message has come: keep room for `octets`, and give the rest back."""
         if self._taken > octets:
             self._room.give_back(self._taken - octets)
             self._taken = octets

@@ -89,7 +89,7 @@ class Batch(Generic[T, R]):
 
 Write = Callable[[Connection, Sequence[T]], None]
 PartOf = Callable[[Sequence[T]], Part | None]
-"""The same as a part of one statement of PostgreSQL; None: not with these."""
+"""Makes the same write a part of one PostgreSQL statement; None where it cannot with these rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ async def _commit(database: Database, taken: Sequence[_Rows]) -> list[None]:
 def _parts(
     together: Mapping[Write[Any], Sequence[Any]], by_write: Mapping[Write[Any], PartOf[Any] | None]
 ) -> list[Part] | None:
-    """One for each kind; None where one of them has none."""
+    """One part for each kind of write; None where a kind cannot be a part."""
     parts: list[Part] = []
     for write, items in together.items():
         part_of = by_write[write]

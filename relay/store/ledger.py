@@ -47,7 +47,7 @@ _Row = tuple[bytes, str]
 
 @cache
 def _served_of(count: int) -> Prepared:
-    """Who is served of so many transactions, `t0` and so on."""
+    """The query of who is served, for `count` transactions that are given as `t0`, `t1` and so on."""
     named = ledger.c.digest.in_([bindparam(f"t{at}") for at in range(count)])
     rows = select(ledger.c.digest, type_coerce(ledger.c.recipient, LargeBinary))
     return Prepared(rows.where(named, ledger.c.recorded > bindparam("after")))

@@ -24,7 +24,7 @@ class Part:
 
 
 def run(connection: Connection, parts: Sequence[Part]) -> None:
-    """Run all of them."""
+    """Run all parts as one statement."""
     values = {name: value for part in parts for name, value in part.values.items()}
     connection.execute(_statement(tuple(part.queries for part in parts)), values)
 

@@ -21,7 +21,7 @@ class Prepared:
     def run(
         self, connection: Connection, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] = {}
     ) -> Sequence[Any]:
-        """Its rows; a list of values: run once for each of them."""
+        """Run it and return its rows. With a list of values it runs once for each of them."""
         if connection.dialect.name != "sqlite":
             result = connection.execute(self._statement, values)
             return result.all() if result.returns_rows else ()

@@ -40,11 +40,11 @@ class StateTokens:
         return self._tokens.get(table)
 
     async def renew(self, since: float | None = None) -> None:
-        """Read them, unless they were since: what was committed before that moment (None: now) counts after it."""
+        """Read the tokens, unless they were read after `since` (None: now): what was committed before then counts."""
         await self._read_since(time.monotonic() if since is None else since)
 
     def found(self, tokens: Mapping[str, bytes], begun: float) -> None:
-        """Another query has read them; it began at `begun`, on the clock of `time.monotonic`."""
+        """Take the tokens that another query has read, which began at `begun` (`time.monotonic`)."""
         if begun > self._asked:
             self._tokens, self._asked = tokens, begun
 

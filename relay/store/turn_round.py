@@ -29,7 +29,7 @@ class Taking:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the server said."""
+    """The result of one round trip."""
 
     taken: frozenset[int]
     served: Mapping[bytes, frozenset[str]]
@@ -54,7 +54,7 @@ def steps(taking: Sequence[Taking], returned: Sequence[int], oldest: float) -> l
 
 
 def found(rows: Sequence[Any]) -> Found:
-    """What its rows say."""
+    """Make the result from the rows of `STATEMENT`."""
     served: defaultdict[bytes, set[str]] = defaultdict(set)
     for row in rows:
         if row["digest"] is not None:

@@ -28,7 +28,7 @@ _IN_USE = "It is in use, and this adds a user id or a subkey: who may import key
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """How a key is stored."""
+    """How an imported key is stored, and what the administrator is told of it."""
 
     entry: Entry
     outcome: Outcome
@@ -36,10 +36,10 @@ class Admitted:
 
 
 class Admission(Protocol):
-    """Decides about one key after the other."""
+    """Decides for each imported key whether and how it is stored."""
 
     async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
-        """How it is stored; a text: why it is not. `before` is what the store has of the key."""
+        """How the key is stored, or a text that says why it is not. `before` is what the store has of it."""
 
 
 class Using:
@@ -92,7 +92,7 @@ class TwoPersons:
 
 
 def admission(config: Config, store: Store, actor: str, *, propose: bool = False, dry_run: bool = False) -> Admission:
-    """The one for this site and this import."""
+    """The admission that this site's configuration asks for, for this import."""
     if propose:
         return Proposing(store.certificates)
     return TwoPersons(config, store, actor, dry_run) if "approve" in config.console.four_eyes else Using()
@@ -133,5 +133,5 @@ def _same(before: Certificate, after: Certificate, at: float) -> bool:
 
 
 def _parts(certificate: Certificate) -> frozenset[str]:
-    """Its user ids and its keys."""
+    """Its user ids, and the fingerprints of its primary key and subkeys."""
     return frozenset(u.text for u in certificate.user_ids) | frozenset(c.fingerprint for c in certificate.components)

@@ -45,7 +45,7 @@ class Challenger:
     own_domains: frozenset[str]
     budget: Budget
     limits: JudgingLimits
-    """Of keys that are mailed. Those sent in on the page are limited there."""
+    """The limits of mailed keys. Keys that are sent in on the web page are limited by the page."""
     publish: Publish | None = None
     """Puts an object on the public web service; None: there is no page."""
     clock: Callable[[], float] = time.time

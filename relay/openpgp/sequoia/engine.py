@@ -79,7 +79,7 @@ class Sequoia:
 
 
 async def locked(payload: bytes, code: str) -> bytes:
-    """In that process: the message."""
+    """Runs in the other process: return the message that this code opens."""
     with translated("Sequoia does not encrypt with this password"):
         message = bytes(pysequoia.encrypt(payload, passwords=[code], armor=False))
     password_message.check(message)

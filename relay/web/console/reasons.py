@@ -47,7 +47,7 @@ def _sentences() -> Mapping[str, str]:
 
 @cache
 def _patterns() -> Sequence[tuple[re.Pattern[str], str]]:
-    """Those with `{}`, the longest first: it says most."""
+    """The sentences with `{}` as patterns, the longest first: it is the most specific."""
     several = sorted((english for english in _sentences() if "{}" in english), key=len, reverse=True)
     return [
         (re.compile("(.+)".join(map(re.escape, english.split("{}"))), re.DOTALL), _sentences()[english])

@@ -75,7 +75,7 @@ async def _serve(config: Config, place: HttpPlace, signals: Signals, opened: Asy
 
 @contextmanager
 def _cancelled(work: Coroutine[Any, Any, None]) -> Iterator[None]:
-    """Do this meanwhile."""
+    """Run `work` while the block runs; cancel it at the end."""
     task = asyncio.create_task(work)
     try:
         yield

@@ -43,7 +43,7 @@ class Bounds:
 
     connections: int = 1000
     of_one_client: int = 50
-    """A reverse proxy of ours may have all."""
+    """Of each client address; a trusted reverse proxy may have all connections."""
     head: int = 8192
     """Octets of the request line, and of one field."""
     fields: int = 64
@@ -115,7 +115,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def hurry(self, seconds: float) -> None:
-        """What is under way has so many seconds, from now."""
+        """Give the request under way `seconds` from now; then the connection ends."""
         if self._timer:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self._abort)
@@ -123,7 +123,7 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """In our words: aiohttp's own repeat what was asked."""
+        """Answer in our own words: aiohttp's text repeats what the client sent."""
         del request, message
         large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         response = response_of(said(large if isinstance(exc, LineTooLong) else HTTPStatus(status)))
