@@ -2,7 +2,8 @@
 
 A small message takes memory from the budget as it arrives, and is refused where the budget is used up. When it becomes
 large, it takes all that it will need at once, from the room for large messages: the size that MAIL declared (RFC 1870),
-or as much as any message may have. While it waits for that, nothing more of it is read.
+or as much as any message may have. While it waits for that, nothing more of it is read. One that is larger than it
+declared takes more as it arrives, and is refused where there is none: it cannot wait, since it holds something.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from relay.process.budget import Budget
 from relay.process.room import Room
 from relay.process.small_first import LARGE
 from relay.smtp.bounds import Bounds
+
+STEP = 64 * 1024
+"""Octets more that a message takes which is larger than it declared: Postfix breaks long lines as it sends them."""
 
 
 class MemoryShare:
@@ -33,9 +37,9 @@ class MemoryShare:
             return True
         if octets < LARGE:
             return self._lease.cover(octets)
-        self._lease.release()
+        self._lease.release()  # small messages are not refused because large ones wait
         wanted = octets if whole else self._expected(octets)
-        if self._taken:  # more than it declared: it cannot wait, since it holds something
+        if self._taken:
             covered = self._room.take_now(wanted - self._taken)
         else:
             covered = await self._room.take(wanted, self._bounds.patience)
@@ -43,6 +47,8 @@ class MemoryShare:
         return covered
 
     def _expected(self, octets: int) -> int:
+        if self._taken:
+            return octets + STEP
         return self._declared if self._declared >= octets else max(octets, self._bounds.max_message_size)
 
     def trim(self, octets: int) -> None:

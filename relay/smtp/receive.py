@@ -37,13 +37,16 @@ async def receive(
         if not piece:
             raise ConnectionResetError("the client left during DATA")
         rest = body.feed(piece)
+        if rest and not reader.at_eof():
+            reader.feed_data(rest)  # its buffer is empty as long as nothing is awaited, so these octets come next
         mail.is_of(len(body))
-        room = room and await share.cover(len(body), whole=rest is not None)
-        if not room:
+        if body.discarded:
             share.release()
-            body.discard()
-    if rest and not reader.at_eof():
-        reader.feed_data(rest)  # its buffer is empty, so these octets come next
+        else:
+            room = await share.cover(len(body), whole=rest is not None)
+            if not room:
+                share.release()
+                body.discard()
     if not room:
         return replies.NO_ROOM
     share.trim(len(body))

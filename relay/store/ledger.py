@@ -53,6 +53,12 @@ def _served_of(count: int) -> Prepared:
     return Prepared(rows.where(named, ledger.c.recorded > bindparam("after")))
 
 
+def _filled_up(transactions: Sequence[bytes]) -> list[bytes]:
+    """Repeat the last one up to a power of two: a statement for each number of them would be kept for ever."""
+    size = 1 << (len(transactions) - 1).bit_length()
+    return [*transactions, *[transactions[-1]] * (size - len(transactions))]
+
+
 class _Line(NamedTuple):
     transaction: bytes
     recipient: str
@@ -97,8 +103,9 @@ class StoredLedger:
         await self._add([_Line(transaction, recipient, served=False) for recipient in recipients])
 
     async def _served(self, transactions: Sequence[bytes]) -> list[frozenset[str]]:
-        asked = _served_of(len(transactions))
-        values = {f"t{at}": each for at, each in enumerate(transactions)} | {"after": self.oldest()}
+        named = _filled_up(transactions)
+        asked = _served_of(len(named))
+        values = {f"t{at}": each for at, each in enumerate(named)} | {"after": self.oldest()}
         begun = time.monotonic()
         rows, tokens = await self._database.read(lambda c: (asked.run(c, values), state_tokens.tokens(c)))
         self._tokens.found(tokens, begun)

@@ -11,7 +11,7 @@ from relay.process.budget import Budget
 from relay.process.room import Room
 from relay.process.small_first import LARGE
 from relay.smtp.bounds import TIMES_ITS_SIZE, Bounds
-from relay.smtp.memory_share import MemoryShare
+from relay.smtp.memory_share import STEP, MemoryShare
 
 MOST = 10 * LARGE
 BOUNDS = Bounds(max_message_size=MOST, patience=600.0)
@@ -79,6 +79,18 @@ async def test_a_message_that_outgrows_what_it_declared_does_not_wait_while_it_h
     assert room.free == MOST - 6 * LARGE
     assert await one.cover(7 * LARGE, whole=True)
     assert room.free == MOST - 7 * LARGE
+
+
+async def test_a_message_one_octet_larger_than_it_declared_needs_no_room_for_the_largest_one() -> None:
+    """Postfix breaks long lines as it sends them; the room was asked for all that any message may have."""
+    room = Room(4 * LARGE)
+    mine = share(room, 3 * LARGE)
+    assert await mine.cover(LARGE, whole=False)
+    assert await mine.cover(3 * LARGE + 1, whole=False)
+    assert room.free == LARGE - 1 - STEP
+    assert await mine.cover(3 * LARGE + 2, whole=False)
+    mine.trim(3 * LARGE + 2)
+    assert room.free == LARGE - 2
 
 
 def test_the_largest_message_has_room_however_small_the_setting() -> None:

@@ -9,7 +9,7 @@ import pytest
 from relay.model.binding import Binding
 from relay.model.errors import StoreError
 from relay.store import Store
-from relay.store.ledger import KEPT_SECONDS
+from relay.store.ledger import KEPT_SECONDS, _served_of
 
 
 async def test_after_five_days_nobody_is_served_and_the_row_is_gone(tmp_path: Path) -> None:
@@ -66,6 +66,16 @@ async def test_those_who_ask_within_a_few_turns_of_the_loop_share_a_look(tmp_pat
             await asyncio.sleep(0)
         assert await asyncio.gather(*asking) == [frozenset({"a@x"} if n == 3 else ()) for n in range(5)]
         assert len(looks) == 1
+
+
+async def test_no_statement_is_kept_for_each_number_of_mails_that_look_at_once(tmp_path: Path) -> None:
+    _served_of.cache_clear()
+    async with await Store.open(tmp_path / "s.db") as store:
+        await store.ledger.record(b"2", ["a@x"])
+        for count in range(1, 40):
+            found = await asyncio.gather(*(store.ledger.served(b"%d" % number) for number in range(count)))
+            assert found == [frozenset({"a@x"} if number == 2 else ()) for number in range(count)]
+    assert _served_of.cache_info().currsize == 7
 
 
 async def test_a_look_at_the_ledger_tells_which_keys_count_for_the_message_too(tmp_path: Path) -> None:
