@@ -115,7 +115,24 @@ def _outcome(before: Entry | None, after: Certificate, at: float) -> Outcome:
 def _proposed(before: Entry | None, after: Certificate, at: float, remark: str) -> Admitted:
     if before is not None and before.suggested and _same(before.certificate, after, at):
         return Admitted(before, Outcome.PROPOSED, remark)
+    if before is not None and before.proposed and not before.suggested:
+        return Admitted(_as_vouched(before, after), Outcome.PROPOSED, remark)
     return Admitted(Entry(after, Origin.IMPORTED, int(at), proposed=True), Outcome.PROPOSED, remark)
+
+
+def _as_vouched(before: Entry, after: Certificate) -> Entry:
+    """A proposal that its source vouches for: for the addresses that it shows, and no encryption subkey unproved."""
+    if (
+        before.origin is Origin.ENROLLED
+        and not after.primary.revoked
+        and _encrypting(after) - _encrypting(before.certificate)
+    ):
+        return before
+    return replace(before, certificate=after.showing(before.certificate.shown_addresses))
+
+
+def _encrypting(certificate: Certificate) -> frozenset[str]:
+    return frozenset(component.fingerprint for component in certificate.components if component.encrypts)
 
 
 def _of_owner(before: Entry, after: Certificate, at: float) -> Admitted | None:

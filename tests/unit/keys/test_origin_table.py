@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lab.resolvers import DOWN, Bench, bench
@@ -178,9 +179,27 @@ async def held(steps: list[tuple[str, int]], folder: Path) -> None:
 @example([("propose", 1), ("published", 2), ("withdrawn", 2)])
 @example([("import", 1), ("published", 2), ("propose", 2), ("remove", 1)])
 @example([("import expired", 1), ("propose", 2), ("published", 2)])
+@example([("import", 1), ("vks", 2), ("propose", 2), ("remove", 1)])
+@example([("import", 1), ("enrol", 2), ("propose", 2), ("remove", 1)])
 @example([("propose", 1), ("reject", 1), ("propose", 1), ("approve", 1)])
 def test_the_best_usable_key_is_used_and_nobody_outside_moves_what_an_administrator_decided(
     steps: list[tuple[str, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(held(steps, Path(folder)))
+
+
+@pytest.mark.parametrize("origin", [Origin.ENROLLED, Origin.WKD, Origin.VKS])
+async def test_who_proposes_a_fetched_proposal_again_does_not_take_its_origin_and_its_addresses_away(
+    tmp_path: Path, origin: Origin
+) -> None:
+    async with bench(tmp_path) as at:
+        site = Site(at)
+        await at.imported(key(1, BOB.text))
+        await site.put(origin, 2)
+        await site.propose(2)
+        entry = await at.store.certificates.by_fingerprint(fpr(2))
+        assert entry is not None
+        assert (entry.origin, entry.proposed, entry.certificate.shown_addresses) == (origin, True, (BOB,))
+        await at.store.certificates.remove(fpr(1))
+        assert used(await at.find(BOB.text)) == (fpr(2),), "clear text would have left"
