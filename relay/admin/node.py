@@ -9,21 +9,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from relay.admin import signing_keys
 from relay.admin.four_eyes import Deed, agreed
-from relay.admin.signing_keys import Replaced
+from relay.admin.rekeying import Rekeyed, Rekeying
 from relay.config import Config
-from relay.daemon.engines import passphrase
-from relay.daemon.own import build_certificates
 from relay.daemon.secret_sharing import SecretSharing, wanted_key
 from relay.model.errors import NodeError
 from relay.model.key_change import KeyChange
 from relay.model.node_key import NodeKey
-from relay.openpgp import signing
 from relay.store import Store
-
-AT_ONCE = 100
-"""The number of certificates that are replaced at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +31,6 @@ class Partner:
     runs: bool
     secrets: int
     """The number of secret keys that the node has reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rekeyed:
-    """The keys that were replaced because a node is lost."""
-
-    organisation: str
-    """The fingerprint of its new key; empty: it has none."""
-    addresses: int
-    signers: tuple[Replaced, ...]
-    """The keys that `sign` names, and what was made in their place."""
 
 
 def sharing(config: Config, store: Store) -> SecretSharing:
@@ -108,18 +90,26 @@ async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed
     secrets = sharing(config, store)
     await show(config, store)
     await secrets.trust.learn()
-    lost = [fingerprint for fingerprint, known in secrets.trust.now.keys.items() if known.node == node]
-    await agreed(config, store, _deed("remove", node), actor)
     shown = {key.fingerprint: key for key in await store.node_keys.all()}
-    if not lost and not await store.nodes.remove(node):
+    trust = secrets.trust.now
+    lost = [fingerprint for fingerprint, known in trust.keys.items() if known.node == node]
+    begun = [f for f, key in shown.items() if key.node == node and f in trust.removed]
+    await agreed(config, store, _deed("remove", node), actor)
+    if not lost and not begun and not await store.nodes.remove(node):
         raise NodeError(f"node {node} is not known: pgp-relay node list")
     for fingerprint in lost:
         await secrets.trust.remove(shown.get(fingerprint, NodeKey(node, fingerprint, b"")))
     told = [KeyChange(time.time(), actor, f"node {node}", fingerprint, "", "removed") for fingerprint in lost]
     await _note(store, *told)
-    await store.node_keys.forget(node, lost)
-    await store.nodes.remove(node)
-    return await _rekey(config, store, secrets) if lost else Rekeyed("", 0, ())
+    made = Rekeyed("", 0, ())
+    if lost or begun:
+        had = [await store.node_keys.given(fingerprint) for fingerprint in begun]
+        again = frozenset[str]().union(*had) if begun and not lost else None
+        made = await Rekeying(config, store, secrets, again).run()
+    if not made.failed:  # until then they say that it is not done
+        await store.node_keys.forget(node, [*lost, *begun])
+        await store.nodes.remove(node)
+    return made
 
 
 async def _note(store: Store, *changes: KeyChange) -> None:
@@ -129,30 +119,3 @@ async def _note(store: Store, *changes: KeyChange) -> None:
 
 def _deed(*words: str) -> Deed:
     return Deed("own", f"node {' '.join(words)}", ("node", *words))
-
-
-async def _rekey(config: Config, store: Store, secrets: SecretSharing) -> Rekeyed:
-    organisation = await _new_organisation(config, store, secrets)
-    addresses = await _new_certificates(config, store) if organisation else 0
-    return Rekeyed(organisation, addresses, await signing_keys.replace(config, secrets))
-
-
-async def _new_organisation(config: Config, store: Store, secrets: SecretSharing) -> str:
-    old = await store.own_keys.organisation()
-    if old is None:
-        return ""
-    before = await secrets.names()
-    made = await signing.generate_successor(config.keyring, old, passphrase(config))
-    await secrets.share(await secrets.names() - before)
-    await store.own_keys.set_organisation(made.fingerprint)
-    await signing.revoke(config.keyring, old)
-    await secrets.give()
-    return made.fingerprint
-
-
-async def _new_certificates(config: Config, store: Store) -> int:
-    certificates = await build_certificates(config, store)
-    keys, made = [key for key in await store.own_keys.all() if key.signs], 0
-    for at in range(0, len(keys), AT_ONCE):
-        made += len(await certificates.succeed(keys[at : at + AT_ONCE]))
-    return made

@@ -16,7 +16,8 @@ from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look
 
 if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
-    from relay.admin.node import Partner, Rekeyed
+    from relay.admin.node import Partner
+    from relay.admin.rekeying import Rekeyed
     from relay.config import Config
     from relay.store import Store
 
@@ -115,9 +116,11 @@ def remove(
                 "signing": [asdict(each) for each in made.signers],
             }
         )
-        return
-    say(f"removed {node}")
-    _tell(made)
+    else:
+        say(f"removed {node}")
+        _tell(made)
+    if made.failed:
+        fail(f"{'; '.join(made.failed)}. Not all keys that {node} had are replaced: pgp-relay node remove {node}")
 
 
 def _tell(made: Rekeyed) -> None:

@@ -212,6 +212,33 @@ def test_the_signing_keys_of_a_lost_node_get_successors_and_are_revoked_once_no_
         assert secrets(beta) == lost
 
 
+def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was_slow_in_the_first(
+    database: str, hop: ScriptedHop
+) -> None:
+    with cluster(database, hop.port, count=3, settings=SETTINGS) as (alpha, beta, gamma):
+        acquaint(alpha, beta)
+        acquaint(alpha, gamma)
+        alpha.run("own", "create", "Hôpital Exemple")
+        alpha.run("own", "add", MARTIN)
+        named, old = generated(alpha, "relais@hopital.example"), own(alpha)[MARTIN]["fingerprint"]
+        everything_shared(alpha, beta, gamma)
+        alpha.configure({**alpha.settings, "sign": {"default": named}})
+        beta.kill()
+        lost = secrets(beta)
+
+        gamma.freeze()
+        first = alpha.run("node", "remove", "beta", "--json", check=False)
+        gamma.thaw()
+        assert (first.returncode, b"pgp-relay node remove beta" in first.stderr) == (1, True)
+        (told,) = json.loads(first.stdout)["signing"]
+        made = json.loads(alpha.run("node", "remove", "beta", "--json").stdout)
+        assert (made["addresses"], made["signing"]) == (1, [told])
+        assert own(alpha)[MARTIN]["fingerprint"] != old
+        assert len(secrets(alpha) - lost) == 5, "the organisation's, three of the address, one that signs"
+        assert secrets(gamma) == secrets(alpha)
+        assert b"not known" in alpha.run("node", "remove", "beta", check=False).stderr
+
+
 def generated(node: Node, address: str) -> str:
     return str(json.loads(node.run("keys", "generate", "Relay", address, "--json").stdout)["fingerprint"])
 
