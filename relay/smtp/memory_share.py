@@ -47,9 +47,10 @@ class MemoryShare:
         return covered
 
     def _expected(self, octets: int) -> int:
+        most = max(octets, self._bounds.max_message_size)
         if self._taken:
-            return octets + STEP
-        return self._declared if self._declared >= octets else max(octets, self._bounds.max_message_size)
+            return min(octets + STEP, most)
+        return self._declared if self._declared >= octets else most
 
     def trim(self, octets: int) -> None:
         """The whole message has come: keep room for `octets`, and give the rest back."""

@@ -91,6 +91,9 @@ async def test_a_message_one_octet_larger_than_it_declared_needs_no_room_for_the
     assert await mine.cover(3 * LARGE + 2, whole=False)
     mine.trim(3 * LARGE + 2)
     assert room.free == LARGE - 2
+    largest = share(Room(MOST), 3 * LARGE)
+    assert await largest.cover(LARGE, whole=False)
+    assert await largest.cover(MOST, whole=False), "the step is not beyond what any message may have"
 
 
 def test_the_largest_message_has_room_however_small_the_setting() -> None:
