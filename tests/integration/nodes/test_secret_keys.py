@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -55,6 +56,33 @@ def everything_shared(*nodes: Node) -> None:
     wait_for(lambda: len({frozenset(secrets(node)) for node in nodes}) == 1, "all have the same secret keys")
 
 
+async def freeze_between_transactions(node: Node, database: str) -> None:
+    """Stop it where it holds up nobody: in the middle of a transaction, the other's command is told of the store."""
+    asking = await asyncpg.connect(database)
+    try:
+        for _ in range(50):
+            node.freeze()
+            if await is_at_rest(asking):
+                return
+            node.thaw()
+            await asyncio.sleep(0.05)
+    finally:
+        await asking.close()
+    pytest.fail("it is never between two transactions")
+
+
+async def is_at_rest(asking: asyncpg.Connection) -> bool:
+    """Whether no session goes on with a transaction; those of a node that runs end soon."""
+    for _ in range(20):
+        if not await asking.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+        ):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
 def encrypted(certificate: bytes, folder: Path) -> bytes:
     with gnupg_home() as home:
         file = folder / "certificate"
@@ -97,13 +125,15 @@ def test_what_one_node_makes_is_the_others_before_it_is_published(pair: list[Nod
     wait_for(lambda: listed(alpha)["alpha"]["secrets"] == listed(alpha)["beta"]["secrets"], "both say so")
 
 
-def test_a_certificate_waits_for_a_node_that_runs_and_not_for_one_that_does_not(pair: list[Node]) -> None:
+async def test_a_certificate_waits_for_a_node_that_runs_and_not_for_one_that_does_not(
+    pair: list[Node], database: str
+) -> None:
     alpha, beta = pair
     alpha.run("own", "create", "Hôpital Exemple")
     acquaint(alpha, beta)
     everything_shared(alpha, beta)
     before = secrets(alpha)
-    beta.freeze()
+    await freeze_between_transactions(beta, database)
     refused = alpha.run("own", "add", MARTIN, check=False)
     beta.thaw()
     assert (refused.returncode, b"node beta has not taken the new secret keys" in refused.stderr) == (1, True)
@@ -212,7 +242,7 @@ def test_the_signing_keys_of_a_lost_node_get_successors_and_are_revoked_once_no_
         assert secrets(beta) == lost
 
 
-def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was_slow_in_the_first(
+async def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was_slow_in_the_first(
     database: str, hop: ScriptedHop
 ) -> None:
     with cluster(database, hop.port, count=3, settings=SETTINGS) as (alpha, beta, gamma):
@@ -226,7 +256,7 @@ def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was_slow_
         beta.kill()
         lost = secrets(beta)
 
-        gamma.freeze()
+        await freeze_between_transactions(gamma, database)
         first = alpha.run("node", "remove", "beta", "--json", check=False)
         gamma.thaw()
         assert (first.returncode, b"pgp-relay node remove beta" in first.stderr) == (1, True)
