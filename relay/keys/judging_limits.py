@@ -36,7 +36,7 @@ class Places:
         return True
 
     def leave(self, address: Address) -> None:
-        """Give the place back."""
+        """Give the place of one key back, so that another one may be judged."""
         for name in _names(address):
             self._taken[name] -= 1
             if not self._taken[name]:

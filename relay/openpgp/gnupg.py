@@ -134,7 +134,7 @@ class GnuPG:
 
 
 def _cut(certificates: Iterable[Certificate]) -> dict[str, bytes]:
-    """By fingerprint."""
+    """The certificates cut down to what gpg needs of them now, by fingerprint; raises `EngineError` for nonsense."""
     try:
         return {certificate.fingerprint: trimmed(certificate, time.time()) for certificate in certificates}
     except OpenPgpError as error:

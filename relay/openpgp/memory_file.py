@@ -26,7 +26,7 @@ def memory(content: bytes) -> Iterator[int]:
 
 @contextmanager
 def memories(contents: Iterable[bytes]) -> Iterator[list[int]]:
-    """Several files in memory."""
+    """A file in memory for each of these contents, as descriptors; closed at the end."""
     with ExitStack() as stack:
         yield [stack.enter_context(memory(content)) for content in contents]
 

@@ -21,7 +21,7 @@ class Room:
 
     @property
     def waiting(self) -> int:
-        """How many mails wait."""
+        """The number of mails that wait for room now."""
         return len(self._waiting)
 
     def take_now(self, octets: int) -> bool:

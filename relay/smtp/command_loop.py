@@ -27,7 +27,7 @@ class CommandLoop(SMTP):
     _unknown = 0
 
     async def push(self, status: Any, *, can_wait: bool = False) -> None:  # noqa: ANN401  wider than aiosmtpd's
-        """Write a reply."""
+        """Write one reply to the client; one that `can_wait` may go out together with the next."""
         raise NotImplementedError
 
     async def _handle_client(self) -> None:
