@@ -8,7 +8,9 @@ Policy and signing keys have to be the same on all, or what happens to a mail de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
 
 from relay.daemon.build import Components
@@ -22,11 +24,19 @@ EVERY = 5.0
 
 
 class NodeWatch:
-    """`arrive` before it serves, `watch` while it does; `components` are those that count now."""
+    """`arrive` before it serves, `watch` while it does; `components` are those that count now.
 
-    def __init__(self, nodes: Nodes, components: Callable[[], Components]) -> None:
+    `signers` are the keys that sign now: those of mails in progress from before a reload too.
+    """
+
+    def __init__(
+        self, nodes: Nodes, components: Callable[[], Components], signers: Callable[[], Collection[str]]
+    ) -> None:
         self._nodes = nodes
         self._components = components
+        self._signers = signers
+        self._next: Collection[str] = ()
+        self._one_statement = asyncio.Lock()
         self._told: list[str] | None = None
 
     async def arrive(self) -> None:
@@ -38,12 +48,26 @@ class NodeWatch:
         self._tell(found, len(self._others(every)))
         await self._nodes.announce(ours)
 
+    @asynccontextmanager
+    async def preceding(self, signers: Collection[str]) -> AsyncIterator[None]:
+        """Say that these keys sign, before they do, until the block ends: `keys revoke` on any node relies on it.
+
+        Raises `StoreError`: these must not sign.
+        """
+        self._next = signers
+        try:
+            if not set(signers) <= set(self._signers()):
+                await self._say()
+            yield
+        finally:
+            self._next = ()
+
     async def watch(self) -> None:
         """Compare this node with the others at intervals, until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             try:
-                await self._nodes.seen(about(self._components()))
+                await self._say()
                 others = self._others(await self._nodes.all())
             except StoreError:
                 continue  # that the store is away is told by those who need it for a mail
@@ -55,6 +79,10 @@ class NodeWatch:
             await self._nodes.leave()
         except StoreError:
             return  # it is forgotten in a moment
+
+    async def _say(self) -> None:
+        async with self._one_statement:  # or an older one might be written last
+            await self._nodes.seen(replace(about(self._components()), signing=tuple({*self._signers(), *self._next})))
 
     def _others(self, every: list[Node]) -> list[Node]:
         return [node for node in every if node.name != self._nodes.name and node.runs]

@@ -9,6 +9,7 @@ change with a restart only.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 from relay.config import Config
 from relay.daemon import build, systemd, tls
@@ -47,7 +48,7 @@ class Service:
         """The last one counts; those before have mails in progress."""
         self._role = role
         self._signals = Signals()
-        self._node = NodeWatch(persistence.store.nodes, lambda: self._components)
+        self._node = NodeWatch(persistence.store.nodes, lambda: self._components, lambda: self._signers)
         self._secrets = SecretExchange(components.config, persistence.store)
         self._health = Health(lambda: self._components, persistence, observer)
         self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
@@ -111,6 +112,12 @@ class Service:
         return self._generations[-1].components
 
     @property
+    def _signers(self) -> set[str]:
+        """The keys that sign now: those of mails in progress too."""
+        *before, current = self._generations
+        return {s for g in (*(b for b in before if b.in_progress), current) for s in g.components.signers}
+
+    @property
     def _in_progress(self) -> int:
         """Mails, of all generations."""
         return sum(generation.in_progress for generation in self._generations)
@@ -143,7 +150,7 @@ class Service:
         """Whether a new configuration counts now."""
         try:
             components = await build.build(await self._role.fresh(), self._persistence)
-            await self._follow(components)
+            old = await self._succeed(components)
         except ConfigError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
         except ListenError as error:
@@ -151,22 +158,23 @@ class Service:
         except RelayError as error:
             events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
         else:
-            await self._succeed(components)
+            await old.retire()
             events.log().info(Event.RELOADED)
             return True
         return False
 
-    async def _succeed(self, components: Components) -> None:
-        *_, old = self._generations
-        self._generations = [each for each in self._generations if each.in_progress] + [Generation(components)]
-        await old.retire()
-
-    async def _follow(self, components: Components) -> None:
+    async def _succeed(self, components: Components) -> Generation:
+        """Have these count; the generation that counted before. Raises `RelayError` where it counts on."""
+        preceding = self._node.preceding(components.signers) if self._role.duties else nullcontext()
         try:
-            await self._reporting.follow(components.config)
-        except ListenError:
+            async with preceding:
+                await self._reporting.follow(components.config)
+                *before, old = self._generations
+                self._generations = [*(each for each in (*before, old) if each.in_progress), Generation(components)]
+        except RelayError:
             await components.close()
             raise
+        return old
 
 
 async def serve(settings: Config, role: Role, observer: Observer) -> None:

@@ -242,6 +242,29 @@ def test_the_signing_keys_of_a_lost_node_get_successors_and_are_revoked_once_no_
         assert secrets(beta) == lost
 
 
+async def test_a_node_has_told_what_it_signs_with_when_it_begins_to_after_a_reload(
+    pair: list[Node], database: str
+) -> None:
+    alpha, beta = pair
+    acquaint(alpha, beta)
+    first, second, third, refused = (generated(alpha, f"relais{n}@hopital.example") for n in range(4))
+    everything_shared(alpha, beta)
+    for key in (first, second, third):
+        reloaded(beta, {**beta.settings, "sign": {"default": key}})
+        assert key in signing(alpha, "beta")
+
+    asking = await asyncpg.connect(database)
+    await asking.execute("ALTER TABLE node RENAME TO unwritable")
+    beta.configure({**beta.settings, "sign": {"default": refused}})
+    beta.signal(SIGHUP)
+    assert beta.wait_event("not_reloaded")["error"] == "StoreError", "what cannot be told does not sign"
+    await asking.execute("ALTER TABLE unwritable RENAME TO node")
+    await asking.close()
+    wait_for(lambda: signing(alpha, "beta") == {third}, "what signed before signs on, alone")
+    beta.signal(SIGHUP)
+    wait_for(lambda: signing(alpha, "beta") == {refused}, "told now, and what signed before does not any more")
+
+
 async def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was_slow_in_the_first(
     database: str, hop: ScriptedHop
 ) -> None:
