@@ -19,6 +19,11 @@ class Inlets:
         """The one for this way."""
         return self._incoming if incoming else self._outgoing
 
+    def listen_no_more(self) -> None:
+        """Refuse new connections from now on."""
+        self._outgoing.listen_no_more()
+        self._incoming.listen_no_more()
+
     async def stop(self, grace: float) -> None:
         """Stop both inlets; mails in progress have `grace` seconds to finish."""
         await asyncio.gather(self._outgoing.stop(grace), self._incoming.stop(grace))

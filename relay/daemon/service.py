@@ -89,6 +89,7 @@ class Service:
         await self._signals.stop.wait()
         for task in tasks:
             task.cancel()
+        inlets.listen_no_more()
         events.log().info(Event.STOPPING)
         systemd.stopping()
         await inlets.stop(self._components.config.deadlines.stop)

@@ -110,13 +110,17 @@ class Inlet:
         Path(place.path).chmod(ANYONE_HERE)  # noqa: ASYNC240  one system call, at start
         return str(place)
 
-    async def stop(self, grace: float) -> None:
-        """Listen no more, let what is in flight finish within `grace` seconds, end the rest."""
+    def listen_no_more(self) -> None:
+        """Refuse new connections from now on."""
         self.stopping = True
         for server in self._servers:
             server.close()
-        for path in self._sockets:
-            path.unlink(missing_ok=True)
+        while self._sockets:  # once: the next relay may be there with its own
+            self._sockets.pop().unlink(missing_ok=True)
+
+    async def stop(self, grace: float) -> None:
+        """Listen no more, let what is in flight finish within `grace` seconds, end the rest."""
+        self.listen_no_more()
         for session in tuple(self._sessions):
             if not session.busy:
                 session.dismiss(replies.CLOSING)

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,7 +73,8 @@ class Node(Relay):
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in Family(self.pid).descendants():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, as a gpg does
+                os.kill(pid, number)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,14 @@ BOB = "bob@ville.example"
 NUMBERS = count(1)
 REQUIRED = [{"name": "required", "encrypt": "required", "refuse_with": "reply"}]
 PREFERRED = [{"name": "preferred", "encrypt": "preferred"}]
+SLOW_BEHIND_STOPPING = """
+import pathlib, time
+from relay.daemon import systemd
+def stopping():
+    while not pathlib.Path("go").exists():
+        time.sleep(0.02)
+systemd.stopping = stopping
+"""
 
 
 @asynccontextmanager
@@ -115,6 +124,19 @@ async def test_what_is_in_flight_is_finished_and_the_status_is_0(number: signal.
         await asyncio.to_thread(relay.wait_event, "stopped")
         assert len(hop.messages) == 1
     # leaving `serving` has seen exit status 0
+
+
+def test_that_it_stops_was_told_while_it_still_took_connections() -> None:
+    with Relay() as relay:
+        relay.altered = SLOW_BEHIND_STOPPING
+        relay.start()
+        relay.signal(signal.SIGTERM)
+        relay.wait_event("stopping")
+        try:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", relay.port), 30)
+        finally:
+            (relay.folder / "go").touch()
 
 
 async def test_stopping_does_not_wait_for_a_client_that_says_nothing() -> None:

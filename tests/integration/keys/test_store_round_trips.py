@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import asyncpg
@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 
 from relay.model import Record
 from relay.model.errors import StoreError
-from relay.store import Network, Store, hash_chain, turn_round
+from relay.store import Network, Store, hash_chain, turn_round, turns
 
 PLACE = 7
+GATE = 1
 TEXTS = ("queue", "<m@x>", "a@x", "b@x", "encrypt", "rule", 'because \\ é "', "AB" * 20, "", "250 2.0.0", 1)
 
 
@@ -39,17 +40,21 @@ async def test_who_takes_a_transaction_is_told_whom_another_served_until_it_gave
     first, second = await store.turns(), await store.turns()
     assert first
     assert second
+    monkeypatch.setattr(turns, "ANSWER_SECONDS", 60)
+    await (await second._ready()).connection.fetch("SET lock_timeout = 0")
     assert await first.try_take(PLACE, b"t") == frozenset()
-    slow = turn_round.STATEMENT.replace(
-        "FROM unnest($1::bigint[]) AS place", "FROM unnest($1::bigint[]) AS place, pg_sleep(1)"
+    waiting = turn_round.STATEMENT.replace(
+        "FROM unnest($1::bigint[]) AS place", f"FROM unnest($1::bigint[]) AS place, pg_advisory_xact_lock({GATE})"
     )
-    assert slow != turn_round.STATEMENT
-    with monkeypatch.context() as patched:
-        patched.setattr(turn_round, "STATEMENT", slow)
-        taking = asyncio.create_task(second.try_take(PLACE, b"t"))
-        await _until_it_sleeps(server)
-    await store.ledger.record(b"t", ["a@x", "b\udce9@x"])
-    first.give_back(PLACE)
+    assert waiting != turn_round.STATEMENT
+    async with _closed_gate(server) as somebody_waits:
+        with monkeypatch.context() as patched:
+            patched.setattr(turn_round, "STATEMENT", waiting)
+            taking = asyncio.create_task(second.try_take(PLACE, b"t"))
+            await somebody_waits()
+        await store.ledger.record(b"t", ["a@x", "b\udce9@x"])
+        first.give_back(PLACE)
+        await first.try_take(PLACE + 1, b"u")  # the round that gives it back has ended
     assert await taking == frozenset({"a@x", "b\udce9@x"})
     await first.close()
     await second.close()
@@ -107,11 +112,20 @@ async def test_a_statement_that_may_have_been_committed_is_not_tried_again(store
     await store.ledger.record(b"t", ["a@x"])
 
 
-async def _until_it_sleeps(server: PostgreSQL) -> None:
+@asynccontextmanager
+async def _closed_gate(server: PostgreSQL) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """The lock `GATE` is held meanwhile; what is given returns once another session waits for it."""
     asking = await asyncpg.connect(server.url)
-    try:
-        async with asyncio.timeout(5):
-            while not await asking.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+
+    async def somebody_waits() -> None:
+        async with asyncio.timeout(60):
+            while not await asking.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            ):
                 pass
+
+    try:
+        await asking.execute(f"SELECT pg_advisory_lock({GATE})")
+        yield somebody_waits
     finally:
         await asking.close()
