@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -36,8 +37,9 @@ def told(node: Node) -> list[dict[str, Any]]:
     return found
 
 
-def finding(node: Node, name: str) -> dict[str, Any]:
-    found = json.loads(node.run("check", "--json", check=False).stdout)
+async def finding(node: Node, name: str) -> dict[str, Any]:
+    """In a thread, because `check` asks the next hop, which answers on the test's own loop."""
+    found = json.loads((await asyncio.to_thread(node.run, "check", "--json", check=False)).stdout)
     return next(each for each in found if each["name"] == name)
 
 
@@ -55,7 +57,7 @@ async def test_nodes_are_told_and_one_that_differs_is_named_and_may_be_refused(
     assert [each["node"] for each in both] == ["alpha", "beta"]
     assert both[0]["policy"] == both[1]["policy"]
     assert {duty for each in both for duty in each["duties"]} >= {"retention", "upkeep"}
-    assert finding(beta, "nodes") == {"name": "nodes", "ok": True, "message": "alpha, beta"}
+    assert await finding(beta, "nodes") == {"name": "nodes", "ok": True, "message": "alpha, beta"}
     shown = alpha.run("nodes").stdout.decode()
     assert shown.splitlines()[0].split("\t")[:2] == ["node", "state"]
     assert shown.count("runs") == 2
@@ -67,7 +69,7 @@ async def test_nodes_are_told_and_one_that_differs_is_named_and_may_be_refused(
     with Node("gamma", database, hop.port, {"policy": OTHER_POLICY, "nodes": "warn"}) as gamma:
         gamma.start()
         assert gamma.wait_event("nodes_differ")["reason"].startswith("node alpha has another policy")
-        assert finding(beta, "nodes")["message"] == "node gamma has another policy"
+        assert (await finding(beta, "nodes"))["message"] == "node gamma has another policy"
         assert alpha.wait_event("nodes_differ", 20)["reason"] == "node gamma has another policy"
 
 
