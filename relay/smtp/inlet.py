@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import socket
 import ssl
 import time
@@ -22,6 +21,7 @@ from relay.model import Inbound, Reply, replies
 from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
 from relay.process.budget import Budget
+from relay.process.open_files import allow_open_files
 from relay.process.room import Room
 from relay.smtp.bounds import Bounds, Network, allowed
 from relay.smtp.memory_share import MemoryShare
@@ -72,7 +72,7 @@ class Inlet:
 
         `listening` is the place's socket where somebody else has made it, and removes it (`smtp.reserve`).
         """
-        _allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
+        allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
             raise ValueError(f"{place}: TLS for the inlet is set by tls, not by the scheme")
         try:
@@ -216,14 +216,6 @@ async def _replies(delivery: Delivery, inbound: Inbound, awaited: Awaited) -> tu
     except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
         events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
     return (replies.failed(inbound.id),) * expected
-
-
-def _allow_open_files(wanted: int) -> None:
-    """Raise the soft limit: systemd's 1024 is less than the connections we admit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _reason(error: OSError) -> str:

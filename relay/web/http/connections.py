@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from relay.web.http.clients import Network, client_of
+from relay.web.http.handshakes import Handshake, Handshakes
 from relay.web.http.messages import Answer, said
 
 SECURITY = {
@@ -42,13 +44,14 @@ class Bounds:
     """The limits of one server."""
 
     connections: int = 1000
+    """TLS handshakes under way are counted too."""
     of_one_client: int = 50
     """Of each client address; a trusted reverse proxy may have all connections."""
     head: int = 8192
     """Octets of the request line, and of one field."""
     fields: int = 64
     idle: float = 15.0
-    """Seconds for a request's head, and between two requests."""
+    """Seconds for a TLS handshake, for a request's head, and between two requests."""
     seconds: float = 30.0
     """For a request and its answer, and so much more for each `slowest` octets."""
     slowest: int = 8192
@@ -75,15 +78,33 @@ class Connections(web.Server):
         self.bounds = bounds
         self.proxies = proxies
         self.clients: Counter[str] = Counter()
+        self.handshakes = Handshakes()
 
     def __call__(self) -> web.RequestHandler:
         """Make the handler of a new connection."""
         return Connection(self, loop=self._loop, **self._kwargs)
 
-    def full(self, client: str) -> bool:
-        """Whether there are more connections than may be."""
-        one = bool(client) and self.clients[client] > self.bounds.of_one_client
-        return one or len(self.connections) > self.bounds.connections
+    def secured(self, tls: ssl.SSLContext) -> Handshake:
+        """Make the handler of a new connection, with TLS before it."""
+        return Handshake(self(), tls, self.bounds.idle, self._begin, self.handshakes.end)
+
+    def client(self, transport: asyncio.BaseTransport) -> str:
+        """Who is at the other end, as it is counted."""
+        peer = transport.get_extra_info("peername")
+        return client_of(peer[0] if isinstance(peer, tuple) else "", None, self.proxies)
+
+    def make_room(self, client: str) -> bool:
+        """Whether one that was just counted may stay. Where there are too many, the longest handshake ends for it."""
+        one = self.clients[client] + self.handshakes.of(client) if client else 0
+        if one > self.bounds.of_one_client:
+            return self.handshakes.give_up(client)
+        everybody = len(self.connections) + len(self.handshakes)
+        return everybody <= self.bounds.connections or self.handshakes.give_up()
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        client = self.client(transport)
+        self.handshakes.begin(transport, client)
+        self.make_room(client)  # there is one handshake at least: this one
 
 
 class Connection(web.RequestHandler):
@@ -99,10 +120,10 @@ class Connection(web.RequestHandler):
             raise TypeError("it is made by Connections")
         self._within = manager
         self._timer: asyncio.TimerHandle | None = None
-        peer = transport.get_extra_info("peername")
-        self._client = client_of(peer[0] if isinstance(peer, tuple) else "", None, manager.proxies)
+        self._client = manager.client(transport)
+        manager.handshakes.end(transport)
         manager.clients[self._client] += 1
-        if manager.full(self._client):
+        if not manager.make_room(self._client):
             self._abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from aiohttp import web
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import Crowded, ListenError, StoreError
 from relay.process.budget import Budget, Lease
+from relay.process.open_files import allow_open_files
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.unix_listener import bound_unix, reason
@@ -27,6 +29,8 @@ from relay.web.http.clients import FORWARDED, Network, client_of
 from relay.web.http.connections import SMALL_BODY, Bounds, Connection, Connections, response_of
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 
+_OTHER_FILES = 256
+"""Files beside the connections: databases, the way to the relay, connections that are refused a moment later."""
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -45,18 +49,15 @@ class Server:
     async def listen(self, place: HttpPlace, *, mode: int = 0o660, tls: ssl.SSLContext | None = None) -> None:
         """At this place; `mode` of a unix socket says who may connect."""
         loop = asyncio.get_running_loop()
-        handshake = self.bounds.idle if tls else None
+        made = partial(self._connections.secured, tls) if tls else self._connections
+        allow_open_files(self.bounds.connections + _OTHER_FILES)
         try:
             if place.path:
-                made = await bound_unix(Path(place.path), mode)
+                bound = await bound_unix(Path(place.path), mode)
                 self._socket = Path(place.path)
-                serving = loop.create_unix_server(
-                    self._connections, sock=made, ssl=tls, ssl_handshake_timeout=handshake
-                )
+                serving = loop.create_unix_server(made, sock=bound)
             else:
-                serving = loop.create_server(
-                    self._connections, place.host, place.port, ssl=tls, ssl_handshake_timeout=handshake
-                )
+                serving = loop.create_server(made, place.host, place.port)
             self._servers.append(await serving)
         except OSError as error:
             raise ListenError(f"{place} cannot be listened on: {reason(error)}") from error
@@ -72,6 +73,7 @@ class Server:
             server.close()
         if self._socket:
             self._socket.unlink(missing_ok=True)
+        self._connections.handshakes.give_up_all()
         self._connections.pre_shutdown()  # those that ask nothing end at once
         await self._connections.shutdown(seconds)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from http import HTTPStatus
 from ipaddress import ip_network
 
 import pytest
+from lab.tls import Identity, make_identity
 
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import Crowded, StoreError
@@ -25,10 +27,12 @@ LAST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
 @asynccontextmanager
-async def serving(answer: Handler, bounds: Bounds, *proxies: str) -> AsyncIterator[int]:
+async def serving(
+    answer: Handler, bounds: Bounds, *proxies: str, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Its port."""
     server = Server(answer, proxies=[ip_network(each) for each in proxies], bounds=bounds)
-    await server.listen(HttpPlace("127.0.0.1", 0))
+    await server.listen(HttpPlace("127.0.0.1", 0), tls=tls)
     try:
         yield server.port
     finally:
@@ -95,6 +99,68 @@ async def test_one_client_has_so_many_connections_and_a_proxy_of_ours_all() -> N
 
 def _reset(reader: asyncio.StreamReader) -> bool:
     return reader.exception() is not None
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return make_identity(tmp_path_factory.mktemp("tls"))
+
+
+@asynccontextmanager
+async def connected(
+    port: int, count: int = 1, tls: ssl.SSLContext | None = None, said: bytes = b""
+) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many connections, one after the other; each says this."""
+    pairs = [await asyncio.open_connection("127.0.0.1", port, ssl=tls) for _ in range(count)]
+    for _, writer in pairs:
+        writer.write(said)
+    yield [reader for reader, _ in pairs]
+    for _, writer in pairs:
+        writer.transport.abort()
+
+
+async def test_a_handshake_has_so_many_seconds(identity: Identity) -> None:
+    async with (
+        asyncio.timeout(20),
+        serving(reading, Bounds(idle=0.3), "127.0.0.1", tls=identity.server()) as port,
+        connected(port) as (silent,),
+    ):
+        assert await silent.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "proxies"), [(Bounds(of_one_client=3), ()), (Bounds(connections=3), ("127.0.0.1",))]
+)
+async def test_the_handshake_that_has_taken_longest_ends_where_there_are_too_many(
+    identity: Identity, bounds: Bounds, proxies: tuple[str, ...]
+) -> None:
+    async with (
+        asyncio.timeout(10),
+        serving(reading, bounds, *proxies, tls=identity.server()) as port,
+        connected(port, 5) as crowd,
+    ):
+        assert [await _end(reader) for reader in crowd[:2]] == [True, True]
+        async with connected(port, 1, identity.client()):
+            assert await _end(crowd[2])
+            assert not any(reader.at_eof() or _reset(reader) for reader in crowd[3:])
+
+
+async def test_who_has_made_a_handshake_is_not_sent_away_for_one_that_is_under_way(identity: Identity) -> None:
+    async with (
+        asyncio.timeout(10),
+        serving(reading, Bounds(connections=3), "127.0.0.1", tls=identity.server()) as port,
+        connected(port, 3, identity.client(), b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") as made,
+    ):
+        assert [await reader.readline() for reader in made] == [b"HTTP/1.1 200 OK\r\n"] * 3
+        async with connected(port) as (silent,):
+            assert await _end(silent)
+        assert not any(reader.at_eof() or _reset(reader) for reader in made)
+
+
+async def _end(reader: asyncio.StreamReader) -> bool:
+    with suppress(ConnectionResetError):
+        return await reader.read() == b""
+    return True
 
 
 async def test_large_bodies_share_a_bound_of_memory_and_small_ones_need_none() -> None:
