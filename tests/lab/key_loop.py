@@ -69,10 +69,9 @@ class Loop:
         printed = self.relay.run(*words, "--json").stdout
         return [json.loads(line) for line in printed.splitlines()] if words[0] == "trace" else json.loads(printed)
 
-    def result(self, count: int = 1) -> str:
-        """What became of the newest key or answer."""
-        seen = [event for event in self.relay.events if event["event"] == "enrolment"]
-        return str(seen[-count]["result"])
+    def results(self) -> list[str]:
+        """What became of each key and answer so far."""
+        return [str(event["result"]) for event in self.relay.events if event["event"] == "enrolment"]
 
 
 def text(mail: Taken) -> str:

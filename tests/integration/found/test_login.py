@@ -13,6 +13,7 @@ from lab.certificates import Keypair, make_keypair
 from lab.relay import Relay
 from lab.slapd import PEOPLE, Slapd, person_entry
 from lab.timed import send
+from lab.waiting import wait_for
 
 BOB = "bob@ville.example"
 READER = f"cn=reader,{PEOPLE}"
@@ -69,7 +70,7 @@ def test_a_wrong_password_in_the_file_is_an_outage_and_stands_neither_in_the_log
     reply = asyncio.run(send(f"lmtp://127.0.0.1:{site.relay.port}", "new@ville.example"))
     site.relay.stop()
     assert reply.startswith("451 4.4.3"), reply
-    assert "err=49" in site.directory.log
+    wait_for(lambda: "err=49" in site.directory.log, "slapd tells what it answered after it has")
     assert "the directory refuses the login" in site.relay.log
     for secret in (WRONG, PASSWORD):
         assert secret not in printed + site.relay.log + reply
