@@ -118,7 +118,7 @@ def test_the_reader_answers_and_the_clinician_alone_has_it_decrypted_in_the_mail
     assert words in body.get_content()
     (file,) = answer.iter_attachments()
     assert (file.get_filename(), file.get_content()) == ("été.pdf", PDF)
-    (row,) = site.relay.trace("--in", "--json")[-1:]
+    (row,) = wait_for(lambda: site.relay.trace("--in")[-1:], "the row that follows the mail")
     assert (row["action"], row["recipient"]) == ("decrypt", DOCTOR)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from lab.french_mail import HTML, SUBJECT, TEXT, french_mail, png
 from lab.pickup_reader import open_mail
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site
 
+from relay.web import pickup
+
 if TYPE_CHECKING:  # only tests with a browser have it
     from playwright.sync_api import Browser, Page, Route
 
@@ -22,6 +26,8 @@ FILE = bytes(range(251)) * 6_000 + b"%%EOF"
 """1.5 MB; its base64 ends with padding."""
 PICTURE = png(1400, 400) + bytes(300_000)
 """What stands behind the last chunk of a PNG is not shown."""
+STATIC = Path(pickup.__file__).parent / "static"
+IMPORTED = re.compile(r"""\bfrom ?["']\./([\w./-]+)["']""")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,17 @@ def test_of_a_large_mail_that_was_altered_nothing_is_shown(site: Site, chromium:
         assert "opened" not in " ".join(page.asked)
 
 
+def needed_to_open() -> set[str]:
+    """The worker's files, with all that they import at once."""
+    names, following = set[str](), [STATIC / name for name in ("worker.js", "opening.js", "reading.js")]
+    while following:
+        file = following.pop()
+        if file.name not in names:
+            names.add(file.name)
+            following += [file.parent / found for found in IMPORTED.findall(file.read_text("utf-8"))]
+    return names
+
+
 @needs_browser
 def test_what_opening_needs_is_loaded_while_the_code_is_typed(site: Site, chromium: Browser) -> None:
     site.send(french_mail(DOCTOR, PATIENT))
@@ -135,9 +152,10 @@ def test_what_opening_needs_is_loaded_while_the_code_is_typed(site: Site, chromi
         assert not [
             url for url in page.asked if url.endswith(("/message", "worker.js"))
         ]  # nobody types: a scanner, say
-        with page.expect_response("**/message"), page.expect_response("**/text-format.js"):
+        with ExitStack() as all_of_them:
+            for name in ("message", *needed_to_open()):
+                all_of_them.enter_context(page.expect_response(f"**/{name}"))
             page.locator("#code").press_sequentially(site.code()[:1])
-        page.wait_for_load_state("networkidle")
         before = len(page.asked)
         page.fill("#code", site.code())
         page.click("#open")
