@@ -96,6 +96,10 @@ async def test_one_client_has_so_many_connections_and_a_proxy_of_ours_all() -> N
                 pytest.fail("who left is not counted any more")
 
 
+def _reset(reader: asyncio.StreamReader) -> bool:
+    return reader.exception() is not None
+
+
 async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Whether this connection is served."""
     with suppress(ConnectionError):
