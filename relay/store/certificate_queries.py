@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -24,7 +25,7 @@ from relay.model import Entry, Origin
 from relay.model.lookup import Proposal
 from relay.store.schema import addresses, approved, bindings, certificates, proposals, rejected, revokers, state
 from relay.store.sought import Sought
-from relay.store.statements import chunks, whole
+from relay.store.statements import chunks, has, whole
 from relay.store.verdict import load
 
 MOST_FOUND = 10
@@ -81,9 +82,9 @@ def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> di
 
 
 def by_key_ids(connection: Connection, key_ids: Collection[str]) -> list[Entry]:
-    """The certificates that have one of these keys or subkeys, `MOST_FOUND` at most. Reads the whole table once."""
-    named = [_COLUMNS.verdict.contains(key_id, autoescape=True) for key_id in key_ids]
-    found = [_entry(*row) for row in connection.execute(_ENTRY.where(or_(*named)).limit(MOST_FOUND))] if named else []
+    """The certificates that have one of these keys or subkeys, `MOST_FOUND` at most."""
+    named = [has(_COLUMNS.verdict, key_id) for key_id in key_ids]
+    found = _fitting(connection, [or_(*named)], MOST_FOUND) if named else []
     return [entry for entry in found if any(one.key_id in key_ids for one in entry.certificate.components)]
 
 
@@ -129,7 +130,13 @@ def page(connection: Connection, after: str, size: int, sought: Sought) -> list[
 
 def some(connection: Connection, sought: Sought, most: int) -> list[Entry]:
     """Up to `most` certificates that may match, in no order: in that of an index this takes ten times as long."""
-    return [_entry(*row) for row in connection.execute(_ENTRY.where(*sought.conditions()).limit(most))]
+    return _fitting(connection, sought.conditions(), most)
+
+
+def _fitting(connection: Connection, conditions: Iterable[ColumnElement[bool]], most: int) -> list[Entry]:
+    """Looks at texts in an index first: it is a tenth of the table, whose rows have the certificates' octets."""
+    fitting = select(_COLUMNS.fingerprint).where(*conditions).limit(most)
+    return [_entry(*row) for row in connection.execute(_ENTRY.where(_COLUMNS.fingerprint.in_(fitting)))]
 
 
 def first(connection: Connection, most: int) -> list[Entry]:

@@ -22,7 +22,7 @@ After = Mapping[int, Callable[[Connection], None]]
 
 _SQLITE = {"octets": "BLOB", "integer": "INTEGER", "clustered": " WITHOUT ROWID"}
 _POSTGRESQL = {"octets": "BYTEA", "integer": "BIGINT", "clustered": ""}
-AFTER_STEP: After = {4: reindex.shown_addresses}
+AFTER_STEP: After = {4: reindex.certificates_as_they_are_searched}
 """What a step does beside its statements, by the version that it leads to."""
 WRITERS = {4: 4}
 """Steps after which programs that know no later schema than this may write no more, by the version they lead to."""

@@ -1,4 +1,4 @@
-"""The index of addresses, made anew from the user ids that are stored (a step of the schema)."""
+"""The indexes of certificates that no statement for both databases makes (a step of the schema)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from relay.store.schema import addresses, certificates
 PAGE = 500
 
 
-def shown_addresses(connection: Connection) -> None:
+def certificates_as_they_are_searched(connection: Connection) -> None:
+    """Index what people and incoming mail search by."""
+    _shown_addresses(connection)
+    if connection.dialect.name == "sqlite":  # PostgreSQL takes no text over 2704 octets, and keeps octets elsewhere
+        connection.exec_driver_sql("CREATE INDEX certificate_text ON certificate (verdict, fingerprint)")
+
+
+def _shown_addresses(connection: Connection) -> None:
     """Index every address that a reader sees; version 0.1.0 indexed one of each user id.
 
     The stored verdicts stay as they are. They are read again where they are used (`verdict.NOT_ANY_MORE`).

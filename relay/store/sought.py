@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, or_, select
 
 from relay.store.schema import addresses, certificates
-from relay.store.statements import whole
+from relay.store.statements import has, whole
 
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 """Characters that JSON does not escape (`relay.store.verdict`)."""
@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 _LONGEST = 1000
 """Characters of a text that SQL looks for: SQLite takes no pattern of more than 50,000."""
 
-_DIGITS = re.compile(r"[0-9A-F]+")
+_DIGITS = re.compile(r"[0-9A-Fa-f]+")
 _COLUMNS = certificates.c
 
 
@@ -51,11 +51,11 @@ EVERYTHING = Sought()
 
 
 def _has(text: str) -> ColumnElement[bool]:
-    """Whether the stored text of a certificate has the longest plain part of `text`, or its fingerprint the digits."""
+    """Whether the stored text of a certificate has the longest plain part of `text`, or the digits of a fingerprint."""
     text = text[:_LONGEST]
-    part = max(_PLAIN.findall(text), key=len, default="")
-    written, digits = _COLUMNS.verdict.icontains(part, autoescape=True), text.replace(" ", "").upper()
-    return or_(written, _COLUMNS.fingerprint.contains(digits)) if _DIGITS.fullmatch(digits) else written
+    part, digits = max(_PLAIN.findall(text), key=len, default=""), text.replace(" ", "")
+    wanted = {part, digits} if _DIGITS.fullmatch(digits) else {part}
+    return or_(*(has(_COLUMNS.verdict, each) for each in sorted(wanted)))
 
 
 def _is_at(end: str) -> ColumnElement[bool]:

@@ -7,17 +7,21 @@ SQLAlchemy has a construct for each, and neither reads the other's.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Table, TextClause, bindparam, text
+from sqlalchemy import Boolean, ColumnElement, Table, TextClause, bindparam, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 T = TypeVar("T")
 CHUNK = 500
 """Values in one IN list: SQLite allows 32,766 parameters, old ones 999."""
-
-
+_SPECIAL = re.compile(r"[/%_]")
+"""What a pattern of LIKE reads as something else."""
 _LATEST = 2.0**62
 """Fits a column of whole numbers."""
 
@@ -32,6 +36,34 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
     rest = iter(values)
     while chunk := list(islice(rest, CHUNK)):
         yield chunk
+
+
+class _Like(FunctionElement[bool]):
+    """`text LIKE pattern` in any case. SQLite's own LIKE looks at no case; `lower` would take as long again."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Like)
+def _ilike(element: _Like, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401  SQLAlchemy's
+    return _operator("ILIKE", element, compiler, given)
+
+
+@compiles(_Like, "sqlite")
+def _like(element: _Like, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401  SQLAlchemy's
+    return _operator("LIKE", element, compiler, given)
+
+
+def _operator(name: str, element: _Like, compiler: SQLCompiler, given: dict[str, Any]) -> str:
+    one, other = (compiler.process(each, **given) for each in element.clauses)
+    return f"{one} {name} {other} ESCAPE '/'"
+
+
+def has(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text has this part, in any case of the letters A to Z."""
+    escaped = _SPECIAL.sub(r"/\g<0>", part)
+    return _Like(column, f"%{escaped}%")
 
 
 def put(table: Table) -> TextClause:

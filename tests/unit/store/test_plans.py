@@ -14,6 +14,7 @@ from relay.model.key_change import KeyChange
 from relay.store import Selection, Store, key_changes, schema, trace_rows
 from relay.store import certificate_queries as queries
 from relay.store.schema import tables
+from relay.store.sought import Sought
 from relay.store.statements import CHUNK
 
 BOB = certificate("bob")
@@ -97,6 +98,9 @@ ASKED_BY_PEOPLE: dict[str, tuple[Callable[[Store], Awaitable[object]], str]] = {
     "a Message-ID": (lambda store: rows_of(store, Selection(message_id="<1@x>", newest=200)), "INDEX trace_message_id"),
     "changes of keys": (lambda store: rows_of(store, Selection(keys=True, newest=200)), "INDEX trace_key_changes"),
     "proposals": (lambda store: store.certificates.proposed(200), "INDEX certificate_proposed"),
+    "a text of a key": (lambda store: store.certificates.some(Sought("bob"), 9), "COVERING INDEX certificate_text"),
+    "a fingerprint": (lambda store: store.certificates.some(Sought("AB CD"), 9), "COVERING INDEX certificate_text"),
+    "a key id": (lambda store: store.certificates.by_key_ids(["00" * 8]), "COVERING INDEX certificate_text"),
     "how many end soon": (lambda store: store.certificates.count_expiring(60.0), "INDEX certificate_expires"),
 }
 
@@ -120,4 +124,6 @@ async def test_what_a_page_asks_goes_through_an_index(
     monkeypatch.setattr(store.database, "read", planned)
     await work(store)
     assert [plan for plan in plans if index in plan], plans
-    assert not [plan for plan in plans if plan.startswith("SCAN trace ") and "INDEX" not in plan], plans
+    assert not [
+        plan for plan in plans if plan.startswith(("SCAN trace ", "SCAN certificate ")) and "INDEX" not in plan
+    ], plans
