@@ -32,7 +32,8 @@ _BEGIN_LINE = re.compile(rb"-----BEGIN PGP ([A-Z0-9 ,/]{1,40})-----[ \t]*(?:\r\n
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 _CHECKSUM = re.compile(rb"(?:\A|[\r\n])[ \t]*=[A-Za-z0-9+/]{1,4}={0,2}\Z")
 _TAIL = 1_000  # where a checksum is looked for
-_WINDOW = 1 << 20
+_WINDOW = 1 << 18
+"""Octets below what `relay.process.memory` has malloc take from the system anew each time."""
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
 _CRC24 = anycrc.Model("CRC24-OPENPGP")  # section 6.1.1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from relay.mail import line_ends
 from relay.mail.randomness import are_random_digits
 
 SHORTEST_LINE = 32
@@ -16,21 +17,23 @@ _WINDOW = 1 << 20
 _TAIL = 1_000
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 _NO_DIGITS = b"\r\n="
+_BLANKS = (b" ", b"\t")
 
 
 def in_full_lines(text: bytes, start: int = 0, end: int | None = None) -> bool:
     """Whether `text[start:end]` is in such lines; empty lines around it do not count."""
     start, end = _without_empty_lines(text, start, len(text) if end is None else end)
-    blanks = text.count(b" ", start, end) + text.count(b"\t", start, end)
-    ends, returns = text.count(b"\n", start, end), text.count(b"\r", start, end)
-    if blanks or not ends:
-        return not blanks and not returns
+    if any(text.find(blank, start, end) >= 0 for blank in _BLANKS):
+        return False
     first = text.find(b"\n", start, end)
+    if first < 0:
+        return text.find(b"\r", start, end) < 0
     line_end = b"\r\n" if text[first - 1 : first] == b"\r" else b"\n"
     width = first + 1 - len(line_end) - start
     every = [text[start + width + at : end : width + len(line_end)] for at in range(len(line_end))]
-    aligned = all(octets == bytes([octet]) * ends for octets, octet in zip(every, line_end, strict=True))
-    return aligned and width >= SHORTEST_LINE and returns == ends * (len(line_end) - 1)
+    lines = len(every[-1])
+    aligned = all(octets == bytes([octet]) * lines for octets, octet in zip(every, line_end, strict=True))
+    return width >= SHORTEST_LINE and aligned and line_ends.octets(text, start, end) == lines * len(line_end)
 
 
 def words_in(text: bytes, start: int = 0, end: int | None = None) -> bool:

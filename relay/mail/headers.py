@@ -20,7 +20,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 from itertools import islice
 
-from relay.mail import encoded_words
+from relay.mail import encoded_words, line_ends
 from relay.mail.addresses import MAX_LIST, addresses
 from relay.model import Address, Inbound, normalise_domain
 
@@ -184,8 +184,7 @@ def excessive(content: bytes) -> bool:
 
 def faulty(content: bytes) -> bool:
     """Whether it holds NUL, a bare CR or a bare LF (RFC 5321 section 2.3.8)."""
-    ends = content.count(b"\r\n")
-    return b"\0" in content or content.count(b"\r") != ends or content.count(b"\n") != ends
+    return b"\0" in content or not line_ends.are_crlf(content)
 
 
 def _ends(content: bytes, start: int, end: int) -> Iterator[int]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.mail import headers, incoming_shape, mime, subject_tags
+from relay.mail import headers, incoming_shape, line_ends, mime, subject_tags
 from relay.mail.author import differs
 from relay.mail.headers import Field, Head
 from relay.mail.incoming_shape import Encrypted, Signed
@@ -123,10 +123,7 @@ def _rewritten(subject: Field) -> Field:
 
 
 def _with_crlf(content: bytes) -> bytes:
-    ends = content.count(b"\r\n")
-    if content.count(b"\r") == ends == content.count(b"\n"):
-        return content
-    return _LINE_END.sub(b"\r\n", content)
+    return content if line_ends.are_crlf(content) else _LINE_END.sub(b"\r\n", content)
 
 
 def _is_utf8(content: bytes) -> bool:

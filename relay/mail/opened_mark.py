@@ -38,6 +38,7 @@ NEAR = 300
 """Octets after the field's name in a text in which it says what it says."""
 
 _NAME = FIELD.encode()
+_WINDOW = 1 << 16
 _NAMED = re.compile(_NAME + rb"(?![a-z0-9-])", re.IGNORECASE)
 _COMMENT = re.compile(r"\([^()]*\)")
 _SPACE = re.compile(r"\s+")
@@ -137,7 +138,7 @@ class _Walk:
         self.marked |= any(says_decrypted(field) for field in headers.all(part.head, FIELD))
         kind = mime.content_type(part.head)
         if depth >= MAX_DEPTH or self._seen >= MAX_ENTITIES:
-            self._search(content[part.start : part.end])
+            self._search(content, part.start, part.end)
         elif kind is not None and kind.multipart:
             self._multipart(content, part, kind, depth)
         elif kind is not None and kind.kind in _MESSAGES:
@@ -148,10 +149,10 @@ class _Walk:
     def _multipart(self, content: bytes, part: Part, kind: ContentType, depth: int) -> None:
         found = mime.parts(content, part, kind.get("boundary"))
         if found is None or self._seen + len(found.parts) > MAX_ENTITIES:
-            self._search(content[part.start : part.end])
+            self._search(content, part.start, part.end)
             return
-        self._search(content[found.preamble])
-        self._search(content[found.epilogue])
+        for around in (found.preamble, found.epilogue):
+            self._search(content, around.start, around.stop)
         for one in found.parts:
             self._wait(content, one, depth + 1)
 
@@ -167,19 +168,30 @@ class _Walk:
         """A text or a file: a header block in it is found where it stands in lines of its own."""
         is_text = kind is None or kind.kind.startswith(_TEXTS)
         if mime.encoding(part.head) in mime.IDENTITY:
-            self._search(content[part.start : part.end])
+            self._search(content, part.start, part.end)
         else:
             limit = MAX_CONTAINER if kind and kind.kind in _CONTAINERS else MAX_BEGINNING
-            self._search(_decoded(content, part, None if is_text else limit).translate(None, b"\0"))
+            octets = _decoded(content, part, None if is_text else limit).translate(None, b"\0")
+            self._search(octets, 0, len(octets))
 
-    def _search(self, octets: bytes) -> None:
-        if not self.marked and _NAME in octets.lower():
-            self.marked = any(_is_near(octets, found.end()) for found in _NAMED.finditer(octets))
+    def _search(self, octets: bytes, start: int, end: int) -> None:
+        if not self.marked and _is_named(octets, start, end):
+            found = _NAMED.finditer(octets, start, end)
+            self.marked = any(_is_near(octets[one.end() : min(one.end() + NEAR, end)]) for one in found)
 
 
-def _is_near(octets: bytes, at: int) -> bool:
-    """Whether a text says `decrypted` there: quoted (`>`), folded or encoded."""
-    text = octets[at : at + NEAR].translate(None, b">|").decode("utf-8", "replace")
+def _is_named(octets: bytes, start: int, end: int) -> bool:
+    """Whether the field's name stands there, in capitals or not. A large text is not copied, or not all at once."""
+    for at in range(start, end, _WINDOW):
+        until = min(at + _WINDOW + len(_NAME) - 1, end)
+        if octets.find(b"-", at, until) >= 0 and _NAME in octets[at:until].lower():
+            return True
+    return False
+
+
+def _is_near(octets: bytes) -> bool:
+    """Whether the text behind the name says `decrypted`: quoted (`>`), folded or encoded."""
+    text = octets.translate(None, b">|").decode("utf-8", "replace")
     return "decrypted" in _SPACE.sub("", encoded_words.decode(text)).lower()
 
 

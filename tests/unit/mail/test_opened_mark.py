@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import quopri
 import time
+import tracemalloc
 
 import pytest
 from lab.corpus import needs_corpus, sent
+from lab.timed import quickest
 
 from relay.mail import headers
 from relay.mail.opened_mark import MAX_DEPTH, MAX_IN_FIELD, Traces, own_identifiers, traces
@@ -124,6 +126,33 @@ def test_a_mail_that_carries_one_is_known_too(content: bytes) -> None:
 def test_a_carried_mail_without_a_mark_is_none() -> None:
     found = traces(attached(INNER.replace(MARK, "X-Other: decrypted").encode(), "Content-Type: message/rfc822"))
     assert found == Traces(marked=False, message_ids=("inner@b.example",))
+
+
+@pytest.mark.parametrize("at", [*range(65_536 - 40, 65_536 + 2), 3 * 65_536 - 5])
+def test_a_mark_in_a_long_text_is_found_wherever_it_stands(at: int) -> None:
+    """A long text is searched in windows."""
+    carried = b"x" * at + b"\r\nx-Pgp-rElay: encryption=decrypted\r\n"
+    assert traces(mail("Content-Type: text/plain").replace(b"body", carried + b"y" * 65_536)).marked
+    assert not traces(mail("Content-Type: text/plain").replace(b"body", carried.replace(b"lay:", b"lax:"))).marked
+
+
+def test_what_stands_behind_the_part_says_nothing_of_its_mark() -> None:
+    content = attached(b"X-PGP-Relay: encryption=none", "Content-Type: text/plain").replace(
+        b"--b--", b"--b\r\n\r\n%b--b--"
+    )
+    assert not traces(content.replace(b"%b", b"It was decrypted elsewhere.\r\n")).marked
+
+
+def test_a_long_text_without_a_mark_is_not_copied() -> None:
+    """It took 27 ms of 20 MB: a copy of it, and another one in small letters."""
+    content = mail("Content-Type: text/plain").replace(b"body", (b"X" * 78 + b"\r\n") * 100_000)
+    tracemalloc.start()
+    try:
+        assert not traces(content).marked
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert quickest(lambda: traces(content)) < quickest(content.lower)
 
 
 def test_deeper_than_is_walked_the_octets_are_searched() -> None:
