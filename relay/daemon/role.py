@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from relay.daemon.reporting import LocalReporting, WorkerReporting
 from relay.daemon.signals import Signals
 from relay.process import pickled
 from relay.process.ipc import BadFrame, Channel
-from relay.smtp.listening import Shared
+from relay.smtp.balance import Balance
+from relay.smtp.listening import Inherited
+from relay.smtp.spread import Shared
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.metrics import ProcessState
@@ -76,10 +79,17 @@ class WorkerSpec:
     path: Path
     config: Config
     places: Mapping[Endpoint, int]
-    """To the descriptor of its listening socket; -1: bind it, with SO_REUSEPORT."""
+    """To the descriptor of its listening socket."""
     incoming: frozenset[Endpoint] = frozenset()
     """Those of these for incoming mail."""
+    spread: Shared | None = None
+    """How connections are spread evenly; None: as chance has it."""
     beat: float = BEAT
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What the worker inherits."""
+        return [*self.places.values(), *(self.spread.descriptors if self.spread else ())]
 
 
 class WorkerRole:
@@ -102,13 +112,17 @@ class WorkerRole:
     async def listen(self, inlets: Inlets, _settings: Config) -> list[str]:
         """Start the inlets on what the supervisor has reserved, whatever the configuration says by now."""
         listening: list[str] = []
-        for place, descriptor in self._spec.places.items():
+        for place, sockets in self._sockets():
             inlet = inlets.of(incoming=place in self._spec.incoming)
-            if descriptor < 0:
-                listening += await inlet.start(place, reuse_port=True)
-            else:
-                listening += await inlet.start(place, listening=Shared(fileno=descriptor))
+            for each in sockets:
+                await inlet.start(place, listening=each)
+            listening.append(str(place))
         return listening
+
+    def _sockets(self) -> Iterator[tuple[Endpoint, Sequence[socket.socket]]]:
+        balance = Balance(self._spec.spread, self._spec.number) if self._spec.spread else None
+        for number, (place, descriptor) in enumerate(self._spec.places.items()):
+            yield place, balance.sockets(number, descriptor) if balance else [Inherited(fileno=descriptor)]
 
     def ready(self, listening: Sequence[str]) -> None:
         """Say that this process serves."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from relay import config
@@ -27,6 +27,7 @@ from relay.daemon.worker_handle import WorkerHandle
 from relay.model.errors import ConfigError, ListenError, RelayError
 from relay.process.child import use_pidfd
 from relay.smtp.listening import Reserved
+from relay.smtp.spread import Spread
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
@@ -48,6 +49,7 @@ class Supervisor:
         self._reporting = SupervisorReporting(settings.workers, observer)
         self._places: dict[Endpoint, int] = {}
         self._incoming: set[Endpoint] = set()
+        self._spread: Spread | None = None
         self._workers: dict[int, WorkerHandle] = {}
         self._one_configuration = asyncio.Lock()
         """No worker starts while others are given a new one."""
@@ -63,6 +65,7 @@ class Supervisor:
                 try:
                     await self._supervise()
                 finally:
+                    stack.close()  # first of all: who connects now is refused, and tries again when others serve
                     await self._end_all()
         finally:
             await self._reporting.close()
@@ -71,9 +74,10 @@ class Supervisor:
         for place in self._config.everywhere:
             reserved = Reserved(place)
             stack.callback(reserved.release)
-            shared = reserved.shared
-            self._places |= dict.fromkeys(reserved.places, shared.fileno() if shared else -1)
-            self._incoming |= set(reserved.places if place in self._config.inbound.listen else ())
+            self._places |= reserved.descriptors
+            self._incoming |= set(reserved.descriptors if place in self._config.inbound.listen else ())
+        with suppress(OSError):  # they serve without, as chance has it
+            self._spread = stack.enter_context(Spread(self._config.workers, len(self._places)))
 
     async def _supervise(self) -> None:
         starting = asyncio.create_task(self._start_all())
@@ -106,7 +110,8 @@ class Supervisor:
     async def _start(self, number: int) -> WorkerHandle:
         """Start a worker."""
         async with self._one_configuration:
-            spec = WorkerSpec(number, self._path, self._config, self._places, frozenset(self._incoming))
+            shared = self._spread.shared if self._spread else None
+            spec = WorkerSpec(number, self._path, self._config, self._places, frozenset(self._incoming), shared)
             worker = await WorkerHandle.start(spec, self._reporting.hear)
             self._workers[number] = worker
         return worker
@@ -117,6 +122,8 @@ class Supervisor:
         age = worker.age
         await worker.close()
         self._reporting.lost(number)
+        if self._spread:
+            self._spread.lost(number)
         return age
 
     async def _keep(self, number: int) -> None:

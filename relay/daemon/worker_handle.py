@@ -55,7 +55,7 @@ class WorkerHandle:
     async def start(cls, spec: WorkerSpec, hear: Hear) -> Self:
         """Start it and send it its spec."""
         try:
-            child = await _program().start([place for place in spec.places.values() if place >= 0])
+            child = await _program().start(spec.descriptors)
         except OSError as error:
             raise RelayError("a worker cannot be started") from error
         worker = cls(spec.number, child, hear)

@@ -65,12 +65,10 @@ class Inlet:
         self._deliveries: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
 
-    async def start(
-        self, place: Endpoint, *, reuse_port: bool = False, listening: socket.socket | None = None
-    ) -> tuple[str, ...]:
+    async def start(self, place: Endpoint, *, listening: socket.socket | None = None) -> tuple[str, ...]:
         """Listen there; the URLs really listened on (port 0 takes a free one, a name may have two addresses).
 
-        `listening` is the place's socket where somebody else has made it, and removes it (`smtp.reserve`).
+        `listening` is the place's socket where somebody else has made it, and removes it (`smtp.listening`).
         """
         allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
         if place.starttls:
@@ -78,17 +76,13 @@ class Inlet:
         try:
             if listening:
                 return (await self._start_on(place, listening),)
-            return (await self._start_unix(place),) if place.path else await self._start_tcp(place, reuse_port)
+            return (await self._start_unix(place),) if place.path else await self._start_tcp(place)
         except OSError as error:
             raise ListenError(f"{place} cannot be listened on: {_reason(error)}") from error
 
-    async def _start_tcp(self, place: Endpoint, reuse_port: bool) -> tuple[str, ...]:  # noqa: FBT001  as start has it
+    async def _start_tcp(self, place: Endpoint) -> tuple[str, ...]:
         server = await asyncio.get_running_loop().create_server(
-            lambda: Session(self, lmtp=place.lmtp),
-            place.host,
-            place.port,
-            backlog=BACKLOG,
-            reuse_port=reuse_port,
+            lambda: Session(self, lmtp=place.lmtp), place.host, place.port, backlog=BACKLOG
         )
         self._servers.append(server)
         names = (socket.getsockname() for socket in server.sockets)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from lab.clock import leap
@@ -16,11 +17,16 @@ from relay.daemon import worker_handle
 from relay.daemon.role import WorkerSpec
 from relay.daemon.worker_handle import WorkerHandle
 from relay.model.errors import RelayError
+from relay.smtp.listening import Reserved
 
 
-def spec(relay: Relay, *more: str) -> WorkerSpec:
-    places = {Endpoint.parse(url): -1 for url in (f"lmtp://127.0.0.1:{relay.port}", *more)}
-    return WorkerSpec(1, relay.file, config.load(relay.file), places, beat=0.1)
+@contextmanager
+def spec(relay: Relay) -> Iterator[WorkerSpec]:
+    reserved = Reserved(Endpoint.parse(f"lmtp://127.0.0.1:{relay.port}"))
+    try:
+        yield WorkerSpec(1, relay.file, config.load(relay.file), reserved.descriptors, beat=0.1)
+    finally:
+        reserved.release()
 
 
 def unheard(_number: int, _report: dict[str, object]) -> None:
@@ -36,8 +42,8 @@ async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkey
         beat.set()
 
     monkeypatch.setattr(WorkerHandle, "_take", heard)
-    with Relay() as relay:
-        worker = await WorkerHandle.start(spec(relay), unheard)
+    with Relay() as relay, spec(relay) as given:
+        worker = await WorkerHandle.start(given, unheard)
         assert await worker.ready == [f"lmtp://127.0.0.1:{relay.port}"]
         for _ in range(4):
             beat.clear()
@@ -55,11 +61,11 @@ async def test_one_that_stands_still_is_killed_and_one_that_serves_is_not(monkey
         await worker.close()
 
 
-async def test_one_that_cannot_serve_says_why(tmp_path: Path) -> None:
-    with Relay() as relay:
-        worker = await WorkerHandle.start(spec(relay, f"lmtp://{tmp_path}/nowhere/inlet"), unheard)
+async def test_one_that_cannot_serve_says_why() -> None:
+    with Relay({"sign": {"default": "nobody@front.example"}}) as relay, spec(relay) as given:
+        worker = await WorkerHandle.start(given, unheard)
 
-        with pytest.raises(RelayError, match=r"nowhere/inlet cannot be listened on: No such file or directory$"):
+        with pytest.raises(RelayError, match=r"nobody@front\.example"):
             await worker.ready
         assert await worker.child.wait() == 1
         await worker.close()

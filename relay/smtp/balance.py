@@ -1,0 +1,145 @@
+"""A worker's listening sockets, which spread connections evenly over all workers.
+
+All of them accept from the same sockets, and chance decides which one does. It hands the connection to the worker that
+has the fewest, if that has fewer than itself, before a word is said on it. What was handed over and not taken yet
+counts too. What cannot be handed over it serves. Each writes only its own number, without a lock: where two decide in
+the same microsecond, they differ by one more.
+
+A worker that has taken nothing from its inbox for `STANDS_STILL` seconds is given nothing more. The sockets are for
+`asyncio.loop.create_server`: an inbox is a listening socket whose `accept` gives what others have accepted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+import termios
+import time
+from collections.abc import Callable
+from typing import Any
+
+from relay.smtp.listening import Inherited
+from relay.smtp.spread import AWAY, Shared, numbers
+
+STANDS_STILL = 5.0
+
+
+class Balance:
+    """The connections of one worker among those of all, from its start until it closes an inbox."""
+
+    def __init__(self, shared: Shared, own: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._numbers = numbers(shared)
+        self._own = own
+        self._inboxes = [[inbox.taking for inbox in those] for those in shared.inboxes]
+        self._outboxes = [[socket.socket(fileno=inbox.handing) for inbox in those] for those in shared.inboxes]
+        self._others = [worker for worker in range(len(shared.inboxes)) if worker != own]
+        self._taken = dict.fromkeys(self._others, clock())
+        """When each had last taken all that was in its inboxes, as far as this worker has seen."""
+        self._numbers[own] = 0
+
+    def sockets(self, place: int, descriptor: int) -> tuple[socket.socket, socket.socket]:
+        """For the place with this number: its listening socket, which is `descriptor`, and the inbox."""
+        return _Listening(self, place, descriptor), _Inbox(self, self._inboxes[self._own][place])
+
+    def hand_over(self, place: int, connection: socket.socket) -> bool:
+        """Whether another worker has it now."""
+        others = [worker for worker in self._others if self._moves(worker)]
+        fewest = min(others, key=self._load, default=self._own)
+        if self._load(fewest) >= self._load(self._own):
+            return False
+        try:
+            socket.send_fds(self._outboxes[fewest][place], [b"\0"], [connection.fileno()])
+        except OSError:  # it has too many of them
+            return False
+        return True
+
+    def more(self) -> None:
+        """A connection has come."""
+        self._numbers[self._own] += 1
+
+    def fewer(self) -> None:
+        """A connection has gone."""
+        self._numbers[self._own] -= 1
+
+    def leave(self) -> None:
+        """It takes no more connections, and hands none over."""
+        self._numbers[self._own] = AWAY
+        for outboxes in self._outboxes:
+            for outbox in outboxes:
+                outbox.close()
+
+    def _load(self, worker: int) -> int:
+        return int(self._numbers[worker]) + self._waiting(worker)
+
+    def _waiting(self, worker: int) -> int:
+        return sum(map(_octets, self._inboxes[worker]))
+
+    def _moves(self, worker: int) -> bool:
+        now = self._clock()
+        if not self._waiting(worker):
+            self._taken[worker] = now
+        return now - self._taken[worker] < STANDS_STILL
+
+
+class _Listening(Inherited):
+    """The socket that all workers accept from."""
+
+    def __init__(self, balance: Balance, place: int, descriptor: int) -> None:
+        super().__init__(fileno=descriptor)
+        self._balance = balance
+        self._place = place
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection that is this worker's. Raises `BlockingIOError` where there is none."""
+        while True:
+            made, peer = super().accept()
+            if not self._balance.hand_over(self._place, made):
+                return _Connection(self._balance, made.detach()), peer
+            made.close()
+
+
+class _Inbox(Inherited):
+    """What others hand over."""
+
+    def __init__(self, balance: Balance, descriptor: int) -> None:
+        super().__init__(fileno=os.dup(descriptor))  # the balance looks into it, also when this one is closed
+        self._balance = balance
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next one. Raises `BlockingIOError` where there is none, `ConnectionAbortedError` where it has gone."""
+        _, descriptors, _, _ = socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        if not descriptors:
+            raise ConnectionAbortedError
+        made = _Connection(self._balance, descriptors[0])
+        try:
+            return made, made.getpeername()
+        except OSError:  # whoever is not allowed to connect is known by this name
+            made.close()
+            raise ConnectionAbortedError from None
+
+    def close(self) -> None:
+        """Others hand over nothing more."""
+        self._balance.leave()
+        super().close()
+
+
+class _Connection(socket.socket):
+    """It counts until it is closed."""
+
+    def __init__(self, balance: Balance, descriptor: int) -> None:
+        super().__init__(fileno=descriptor)
+        self._balance = balance
+        balance.more()
+
+    def close(self) -> None:
+        if self.fileno() >= 0:
+            self._balance.fewer()
+        super().close()
+
+
+def _octets(descriptor: int) -> int:
+    """How many can be read: one for each connection."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
