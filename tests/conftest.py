@@ -7,18 +7,25 @@ A test that has written something of a mail to standard output, standard error o
 
 Hypothesis measures no time: how long an example takes is the machine's doing.
 
+Where the tests of one mark alone are asked for (`-m "alone and not slow"`), files without it are not loaded.
+
 What a test has counted is shown at the end of a run in which it passed: `record_property("counted", text)`.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
+from functools import cache
+from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from lab.canary import Sings, assert_unheard, listen, overhear
+
+MARKS = ("alone", "slow")
 
 
 @pytest.hookimpl(trylast=True)
@@ -29,6 +36,32 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("untimed")
     listen()
     overhear(captured=config.getoption("capture") != "no")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, None, None]:
+    """Collecting makes half a million objects that stay: to look through them for garbage took a third of its time."""
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    wanted = str(config.option.markexpr).partition(" ")[0]
+    return True if wanted in MARKS and collection_path.suffix == ".py" and not _names(collection_path, wanted) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    for mark in MARKS:
+        if item.get_closest_marker(mark) and not _names(item.path, mark):
+            raise pytest.UsageError(f"{item.nodeid}: its file does not say mark.{mark}, and would not be loaded")
+
+
+@cache
+def _names(file: Path, mark: str) -> bool:
+    return f"mark.{mark}" in file.read_text()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]  # it says nothing of its types
 import pytest
 import yaml
 from lab.helm import Helm, HelmError, needs_helm
@@ -41,6 +42,12 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm.unpacked(tmp_path_factory.mktemp("helm"))
 
 
+@pytest.fixture(scope="module")
+def kubernetes() -> ModuleType:
+    """What validates objects; it takes seconds to load, and whoever collects the tests does not need it."""
+    return import_module("kubernetes_validate")
+
+
 @pytest.fixture(params=SITES, scope="module")
 def values(request: pytest.FixtureRequest) -> list[Path]:
     return [EXAMPLE / f"values-{name}.yaml" for name in SITES[request.param]]
@@ -55,15 +62,15 @@ def test_helm_finds_nothing_wrong_with_the_chart(helm: Helm, values: list[Path])
     helm.lint(CHART, *values)
 
 
-def test_kubernetes_knows_every_field(objects: Objects) -> None:
+def test_kubernetes_knows_every_field(kubernetes: ModuleType, objects: Objects) -> None:
     for version in ("1.31", "1.36"):
         for described in objects.values():
-            kubernetes_validate.validate(described, version, strict=True)
+            kubernetes.validate(described, version, strict=True)
 
 
-def test_a_field_that_kubernetes_does_not_know_is_found(objects: Objects) -> None:
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate({**objects["Service relay"], "spce": {}}, "1.31", strict=True)
+def test_a_field_that_kubernetes_does_not_know_is_found(kubernetes: ModuleType, objects: Objects) -> None:
+    with pytest.raises(kubernetes.ValidationError):
+        kubernetes.validate({**objects["Service relay"], "spce": {}}, "1.31", strict=True)
 
 
 def test_the_relay_starts_with_the_configuration_and_the_pod_has_its_places_and_ports(

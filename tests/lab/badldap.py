@@ -104,6 +104,10 @@ class Front:
         """From now on, and what is open is over."""
         asyncio.run_coroutine_threadsafe(self._behave(handler, behind or self._behind), self._loop).result(60)
 
+    async def cut(self) -> None:
+        """What is open is over."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end_all(), self._loop))
+
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 

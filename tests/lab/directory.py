@@ -21,6 +21,8 @@ from lab.waiting import until
 TIMEOUT = 3.0
 EVERY = 0.6
 """Seconds between three mails to people in the evil directory and the next three."""
+AGAIN = 0.1
+"""Seconds between two times that it breaks off, at the end: who was told so may ask once more."""
 
 
 @dataclass
@@ -102,8 +104,11 @@ class Disturbing:
         await until(lambda: self._there.front.met)
 
     async def end(self) -> Counter[str]:
-        """Send no more. The replies' beginnings."""
+        """Send no more. The replies' beginnings; who waits for the directory still is told now that it is away."""
         self._stop.set()
+        while not self._task.done():
+            await self._there.front.cut()
+            await asyncio.wait({self._task}, timeout=AGAIN)
         replies = await self._task
         self._evil.close()
         self._there.good_again()

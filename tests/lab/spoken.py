@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,13 @@ class Text(NamedTuple):
     says: str
 
 
-def texts() -> Iterator[Text]:
+@cache
+def texts() -> tuple[Text, ...]:
     """All of them."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[Text]:
     for file in sorted(PACKAGE.rglob("*")):
         place = str(file.relative_to(PACKAGE.parent))
         if file.suffix == ".py":

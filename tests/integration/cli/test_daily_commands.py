@@ -118,7 +118,7 @@ def _is_quick(relay: Relay, words: str, told: Callable[[str, object], None]) -> 
     took, out = cost(PROGRAM, "-c", relay.file, *words.split(" "))
     told("counted", f"pgp-relay {words}: {took:.2f} s of processor time ({seconds} s wanted)")
     assert lines in {None, len(out.splitlines())}
-    assert took <= allowed(seconds)
+    assert took <= seconds * MORE or took <= allowed(seconds)  # measured only where it decides: it takes seconds
 
 
 @pytest.mark.parametrize("words", COMMANDS)
