@@ -44,13 +44,18 @@ def become_owner(folder: Path) -> bool:
     """
     if os.geteuid() != 0:
         return False
-    facts = next(place for place in (folder, *folder.absolute().parents) if place.exists()).stat()
+    facts = _nearest(folder)
     if facts.st_uid == 0:
         return False
     _become(facts.st_uid, facts.st_gid)
     if not os.access(Path(relay.__file__), os.R_OK):
         raise PrivilegeError(f"{user_name(facts.st_uid)} cannot read the program in {Path(relay.__file__).parent}")
     return True
+
+
+def is_owner(folder: Path) -> bool:
+    """Whether this process works as the owner of this folder, or of the nearest one above it that is there."""
+    return _nearest(folder).st_uid == os.geteuid()
 
 
 def user_name(uid: int) -> str:
@@ -82,6 +87,10 @@ def stay_root(acts: Sequence[Act]) -> Iterator[Callable[[int], int]]:
     finally:
         ours.close()
         os.waitpid(pid, 0)
+
+
+def _nearest(folder: Path) -> os.stat_result:
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists()).stat()
 
 
 def _ask(helper: socket.socket, number: int) -> int:

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from relay.channel.client import Channel
@@ -28,6 +29,16 @@ from relay.store import Store
 
 SHORTEST = 6
 """Characters that name one by the beginning of its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A code that was given beforehand."""
+
+    recipient: Address
+    code: str
+    expires: float
+    """Seconds since the epoch."""
 
 
 async def look(config: Config) -> str:
@@ -62,9 +73,10 @@ async def withdraw(config: Config, store: Store, name: str, actor: str) -> Picku
     await _note(store, one, actor, "withdrawn")
     async with _channel(config) as channel:
         await channel.remove(ObjectKind.PICKUP, one.id)
-    if one.state is PickupState.ACTIVE:
-        await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
-    return one
+    if one.state is not PickupState.ACTIVE:
+        return one
+    await store.pickups.change(one.id, state=PickupState.WITHDRAWN.value)
+    return replace(one, state=PickupState.WITHDRAWN)
 
 
 async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
@@ -85,8 +97,8 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
     return one
 
 
-async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> float:
-    """It can be opened for so long from now; until when, in seconds since the epoch. The trace keeps who did it."""
+async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> Pickup:
+    """It can be opened for so long from now, and has this expiry. The trace keeps who did it."""
     one = await found(store, name)
     expires = time.time() + seconds
     await _note(store, one, actor, "extended")
@@ -95,7 +107,7 @@ async def extend(config: Config, store: Store, name: str, seconds: float, actor:
     if not there:
         raise PickupError("it is over, and what is deleted does not come back: the mail has to be sent again")
     await store.pickups.change(one.id, expires=expires, warned=False)
-    return expires
+    return replace(one, expires=expires)
 
 
 async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
@@ -104,12 +116,12 @@ async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
     await store.trace.write([told.record()])
 
 
-async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> str:
+async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> Preset:
     """A new code that locks the next mail to this recipient within so many seconds, in place of an earlier one."""
-    code = codes.new(config.notices.language)
-    closed = await build_presets(config, store).vault.close(code)
-    await store.pickups.set_preset(recipient, closed, time.time() + seconds)
-    return code
+    made = Preset(recipient, codes.new(config.notices.language), time.time() + seconds)
+    closed = await build_presets(config, store).vault.close(made.code)
+    await store.pickups.set_preset(recipient, closed, made.expires)
+    return made
 
 
 def _is_open(one: Pickup, now: float) -> bool:

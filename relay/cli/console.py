@@ -46,7 +46,7 @@ def add(
         fail(f"{name}: a name has letters, digits and . _ - @, at most 64", status=2)
     if role not in set(Role):
         fail(f"--role: one of {', '.join(Role)}", status=2)
-    _tell(_with(context, lambda store, actor: persons.add(store, name, Role(role), actor)), as_json=as_json)
+    _tell(context, lambda store, actor: persons.add(store, name, Role(role), actor), as_json=as_json)
 
 
 def reset(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
@@ -56,7 +56,7 @@ def reset(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
 
     $ pgp-relay console user reset anne
     """
-    _tell(_with(context, lambda store, actor: persons.reset(store, name, actor)), as_json=as_json)
+    _tell(context, lambda store, actor: persons.reset(store, name, actor), as_json=as_json)
 
 
 def disable(context: typer.Context, name: Name) -> None:
@@ -139,12 +139,16 @@ def _state(person: Person) -> str:
     return "enabled" if person.enrolled or person.logins else "not enrolled"
 
 
-def _tell(link: persons.Link, *, as_json: bool) -> None:
+def _tell(context: typer.Context, work: Callable[[Store, str], Awaitable[persons.Link]], *, as_json: bool) -> None:
+    config = context_of(context).config()
+    link = with_store(config, lambda store: work(store, context_of(context).actor))
+    whole = f"{config.console_address}{link.path}"
     if as_json:
-        print_json({"name": link.name, "enrol": link.path})
+        print_json({"name": link.name, "enrol": link.path, "link": whole})
         return
-    say(link.path)
-    complain(f"{link.name} opens this path at the console within a day, and chooses there how to log in.")
+    say(whole)
+    where = "link" if config.console_address else "path at the console"
+    complain(f"{link.name} opens this {where} within a day, and chooses there how to log in.")
 
 
 def _with(context: typer.Context, work: Callable[[Store, str], Awaitable[T]]) -> T:

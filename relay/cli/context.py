@@ -58,6 +58,16 @@ class Context:
         """The configuration for the console; from then on this process works as its database's owner."""
         return self._web_config(lambda config: config.web.console_store(config.keyring), "console")
 
+    def control_config(self, console: Config) -> Config | None:
+        """The whole configuration, where the console's process does the work of `web control` too.
+
+        None: another process does, because `web.control` is set or the keyring folder is somebody else's.
+        """
+        from relay.admin.owner import is_owner  # noqa: PLC0415  only commands that need it
+        from relay.config import load  # noqa: PLC0415  likewise
+
+        return load(self.path) if console.web.control is None and is_owner(console.keyring) else None
+
     def _web_config(self, database_of: Callable[[Config], str | Path], *sections: str) -> Config:
         from relay.admin.owner import become_owner  # noqa: PLC0415  only commands that need it
         from relay.config import load_public  # noqa: PLC0415  likewise

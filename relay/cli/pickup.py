@@ -75,7 +75,7 @@ def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = 
     say(("state       ", "bold"), one.state.value)
 
 
-def withdraw(context: typer.Context, name: Id) -> None:
+def withdraw(context: typer.Context, name: Id, *, as_json: Json = False) -> None:
     """Withdraw a pick-up: nobody can open it any more.
 
     $ pgp-relay pickup withdraw 4f3abc91
@@ -84,10 +84,10 @@ def withdraw(context: typer.Context, name: Id) -> None:
 
     actor = context_of(context).actor
     one = _with(context, lambda config, store: pickup.withdraw(config, store, name, actor))
-    say(f"withdrawn: {one.id}")
+    _tell(one, f"withdrawn: {one.id}", as_json=as_json)
 
 
-def resend(context: typer.Context, name: Id) -> None:
+def resend(context: typer.Context, name: Id, *, as_json: Json = False) -> None:
     """Tell its recipient once more where it lies.
 
     The mail has the link and no code.
@@ -98,7 +98,7 @@ def resend(context: typer.Context, name: Id) -> None:
 
     actor = context_of(context).actor
     one = _with(context, lambda config, store: pickup.resend(config, store, name, actor))
-    say(f"sent to {one.recipient.text}")
+    _tell(one, f"sent to {one.recipient.text}", as_json=as_json)
 
 
 def extend(
@@ -109,6 +109,7 @@ def extend(
     ] = None,
     *,
     utc: Utc = False,
+    as_json: Json = False,
 ) -> None:
     """Give the reader of a pick-up more time.
 
@@ -117,8 +118,9 @@ def extend(
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
     seconds, actor = _duration("DURATION", duration), context_of(context).actor
-    until = _with(context, lambda c, store: pickup.extend(c, store, name, seconds or c.pickup.keep, actor))
-    say(f"can be opened until {Look.of(full=True, utc=utc).moment(until)}")
+    one = _with(context, lambda c, store: pickup.extend(c, store, name, seconds or c.pickup.keep, actor))
+    until = Look.of(full=True, utc=utc).moment(one.expires)
+    _tell(one, f"can be opened until {until}", as_json=as_json)
 
 
 def preset(
@@ -128,6 +130,7 @@ def preset(
     valid: Annotated[
         str | None, typer.Option(metavar="DURATION", help="How long the code is valid; default: pickup.keep.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a code to give to a recipient beforehand.
 
@@ -139,8 +142,19 @@ def preset(
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
     address, seconds = values.address(recipient), _duration("--valid", valid)
-    say(_with(context, lambda c, store: pickup.preset(c, store, address, seconds or c.pickup.keep)))
+    made = _with(context, lambda c, store: pickup.preset(c, store, address, seconds or c.pickup.keep))
+    if as_json:
+        print_json({"recipient": made.recipient.text, "code": made.code, "expires": moment(made.expires)})
+        return
+    say(made.code)
     complain("Give it to the recipient now: it is not shown again.")
+
+
+def _tell(one: Pickup, sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_object(one))
+    else:
+        say(sentence)
 
 
 def _duration(option: str, text: str | None) -> float | None:
@@ -173,4 +187,5 @@ def _object(one: Pickup) -> dict[str, object]:
         "expires": moment(one.expires),
         "opened": None if one.opened is None else moment(one.opened),
         "size": one.size,
+        "state": one.state.value,
     }

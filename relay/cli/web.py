@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from relay.cli.context import context_of, run
+from relay.cli.context import Context, context_of, run
 from relay.cli.output import say
 
 if TYPE_CHECKING:  # loading it takes longer than most commands run
@@ -35,14 +37,30 @@ def public(context: typer.Context) -> None:
 def console(context: typer.Context) -> None:
     """Run the console for administrators in the foreground.
 
-    It gets what it shows from `web control`, which has to run as well. SIGTERM finishes the requests in progress and
-    stops it.
+    It gets what it shows from `web control`, which runs as well if `web.control` is set. Without `web.control`, and
+    run by the owner of the keyring folder, it does the work of `web control` itself. SIGTERM finishes the requests in
+    progress and stops it.
 
     $ pgp-relay web console
     """
     from relay.web.console.service import serve  # noqa: PLC0415  takes long to load
 
-    _serve_beside_mail(serve, context_of(context).console_config())
+    found = context_of(context)
+    _serve_beside_mail(lambda config: serve(config, _relay_side(found, config)), found.console_config())
+
+
+@asynccontextmanager
+async def _relay_side(found: Context, console: Config) -> AsyncIterator[None]:
+    """What `web control` does, where this process has to do it: within an `async with`."""
+    from relay.telemetry.unix_listener import is_listening  # noqa: PLC0415  only for this
+    from relay.web.control import answering  # noqa: PLC0415  takes long to load
+
+    whole = found.control_config(console)
+    if whole is None or await is_listening(Path(whole.control.path)):
+        yield
+        return
+    async with answering(whole, found.path):
+        yield
 
 
 def control(context: typer.Context) -> None:

@@ -131,6 +131,14 @@ class Config(Section):
         return self.web.control or HttpPlace(path=str(self.keyring.parent / "control.sock"))
 
     @property
+    def console_address(self) -> str:
+        """Where a browser reaches the console, without a slash at its end; empty: it is not known."""
+        place = self.web.console
+        if self.console.url or place is None or place.path:
+            return self.console.url or ""
+        return f"{'https' if self.console.tls else 'http'}://{place}"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the file it was read from, in hexadecimal: tells whether the file is still the same."""
         return self._digest

@@ -18,6 +18,7 @@ from relay.model.errors import StoreError
 from relay.store.closing import Closing
 from relay.store.console_schema import STEPS, attempts, passkeys, passwords, sessions
 from relay.store.database import Database
+from relay.store.faults import translated
 from relay.store.migration import migrate
 
 IDLE = 15 * 60.0
@@ -75,7 +76,10 @@ class ConsoleStore(Closing):
 
     @classmethod
     async def open(cls, place: str | Path, *, clock: Callable[[], float] = time.time, idle: float = IDLE) -> Self:
-        """Open, or make, the database."""
+        """Open, or make, the database, and the folder of a file."""
+        if isinstance(place, Path):
+            with translated():
+                place.parent.mkdir(mode=0o700, exist_ok=True)
         database = await Database.open(place, overwrite=True)
         try:
             await migrate(database, STEPS, after={})

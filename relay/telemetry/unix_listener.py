@@ -19,14 +19,20 @@ def reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error.strerror or "it cannot be used")
 
 
-async def _clear(path: Path) -> None:
+async def is_listening(path: Path) -> bool:
+    """Whether a process listens there. Raises `OSError` where that cannot be told."""
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except (ConnectionRefusedError, FileNotFoundError):
-        path.unlink(missing_ok=True)  # noqa: ASYNC240  one system call, at start
-    else:
-        writer.close()
+        return False
+    writer.close()
+    return True
+
+
+async def _clear(path: Path) -> None:
+    if await is_listening(path):
         raise FileExistsError(0, "another relay listens there")
+    path.unlink(missing_ok=True)  # noqa: ASYNC240  one system call, at start
 
 
 def _bound(path: Path, mode: int) -> socket.socket:

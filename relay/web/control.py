@@ -1,5 +1,7 @@
 """The relay's side of the console: acts over a unix socket, by a process that works as the keyring's owner.
 
+That is `web control`; where nobody set `web.control` and the console's user owns the keyring, `web console` itself.
+
 `POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, or `{"fault": sentence}` (400).
 Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).
 `POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …}`, or `{}`: there is none.
@@ -10,7 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -77,19 +80,28 @@ class Acts:
         return _json(HTTPStatus.OK, told)
 
 
+@asynccontextmanager
+async def answering(config: Config, file: Path) -> AsyncIterator[None]:
+    """Answer on the control socket for the time of an `async with`."""
+    async with opened_store(config) as store:
+        server = Server(Acts(Site(config, store, file)).routes.answer, bounds=_BOUNDS)
+        await server.listen(config.control, mode=GROUP)
+        try:
+            yield
+        finally:
+            await server.close(config.deadlines.stop)
+
+
 async def serve(config: Config, file: Path) -> None:
     """Serve until a signal to stop."""
     signals = Signals()
     signals.listen()
     try:
-        async with opened_store(config) as store:
-            server = Server(Acts(Site(config, store, file)).routes.answer, bounds=_BOUNDS)
-            await server.listen(config.control, mode=GROUP)
+        async with answering(config, file):
             events.log().info(Event.READY, listen=[str(config.control)])
             systemd.ready()
             await signals.stop.wait()
             systemd.stopping()
-            await server.close(config.deadlines.stop)
     finally:
         ignore_signals()
     events.log().info(Event.STOPPED)

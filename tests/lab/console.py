@@ -101,8 +101,8 @@ FORM = "application/x-www-form-urlencoded"
 class Console:
     """`with Relay() as relay, Console(relay) as console: anne = console.logged_in("anne", "keys")`."""
 
-    def __init__(self, relay: Relay, **keys: object) -> None:
-        """`keys` are those of `console`."""
+    def __init__(self, relay: Relay, *, alone: bool = False, **keys: object) -> None:
+        """`alone`: without `web control`, and its database where it is by default. `keys` are those of `console`."""
         self.relay = relay
         self.port = free_port()
         self.secrets: dict[str, str] = {}
@@ -110,7 +110,9 @@ class Console:
         """What its certificate is checked with, where it has one."""
         self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        place = {"console": f"127.0.0.1:{self.port}", "console_database": str(Path(self._folder.name) / "console.db")}
+        self._names = ("console",) if alone else ("control", "console")
+        database = {} if alone else {"console_database": str(Path(self._folder.name) / "console.db")}
+        place = {"console": f"127.0.0.1:{self.port}", **database}
         keys = {"url": f"http://localhost:{self.port}", **relay.settings.get("console", {}), **keys}
         relay.configure({**relay.settings, "web": {**relay.settings.get("web", {}), **place}, "console": keys})
 
@@ -128,7 +130,7 @@ class Console:
         return [process.pid for process in self._running.values()]
 
     def __enter__(self) -> Self:
-        for name in ("control", "console"):
+        for name in self._names:
             self.start(name)
         return self
 

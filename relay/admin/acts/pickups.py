@@ -25,8 +25,8 @@ async def withdraw(site: Site, given: Arguments) -> Json:
 
 async def extend(site: Site, given: Arguments) -> Json:
     """Give a pick-up more time: it can be opened as long as `pickup.keep` says, from now."""
-    one = wanted(given, "id")
-    return {"expires": await pickup.extend(site.config, site.store, one, site.config.pickup.keep, site.actor)}
+    one = await pickup.extend(site.config, site.store, wanted(given, "id"), site.config.pickup.keep, site.actor)
+    return {"expires": one.expires}
 
 
 def _told(one: Pickup) -> Json:

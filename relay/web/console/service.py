@@ -2,7 +2,8 @@
 
 SIGHUP: the certificate and key of `console.tls` are read again; wrong ones change nothing.
 
-It reads neither the relay's store nor its keyring: what a page shows, the relay's side says (`relay.web.control`).
+It reads neither the relay's store nor its keyring: what a page shows, the relay's side says (`relay.web.control`). That
+is another process, or what `serve` is given.
 Raises `ConfigError`, `StoreError` and `ListenError`.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,15 +46,15 @@ BACK = "/login/oidc/back"
 """Where a provider sends people back to, below `console.url`."""
 
 
-async def serve(config: Config) -> None:
-    """Serve until a signal to stop."""
+async def serve(config: Config, relay_side: AbstractAsyncContextManager[None]) -> None:
+    """Serve until a signal to stop; `relay_side` is entered for that time."""
     place = config.web.console
     if place is None:
         raise ConfigError((Fault("web.console", 0, "is null: name where to listen, such as 127.0.0.1:8081"),))
     signals = Signals()
     signals.listen()
     try:
-        async with AsyncExitStack() as opened:
+        async with relay_side, AsyncExitStack() as opened:
             await _serve(config, place, signals, opened)
     finally:
         ignore_signals()

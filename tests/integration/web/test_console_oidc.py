@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -35,7 +36,7 @@ def site(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield console
 
 
-def settings(provider: Provider, secret: Path) -> dict[str, object]:
+def settings(provider: Provider, secret: Path) -> dict[str, Any]:
     oidc = {
         "issuer": provider.issuer,
         "client_id": CLIENT,

@@ -187,6 +187,23 @@ def test_a_wrong_code_opens_nothing_and_says_so(site: Site, chromium: Browser) -
         assert page.evaluate("document.activeElement.id") == "code"
 
 
+def test_json_of_the_commands_that_change_a_pickup_was_no_such_option(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    name = site.link().rpartition("/")[2]
+    shown = json.loads(site.relay.run("pickup", "show", name, "--json").stdout)
+    assert (shown["recipient"], shown["sender"], shown["opened"], shown["state"]) == (PATIENT, DOCTOR, None, "active")
+
+    extended = json.loads(site.relay.run("pickup", "extend", name, "60d", "--json").stdout)
+    assert extended["expires"] > shown["expires"]
+    assert extended == {**shown, "expires": extended["expires"]}
+    assert json.loads(site.relay.run("pickup", "resend", "--json", name).stdout) == extended
+    assert json.loads(site.relay.run("pickup", "withdraw", name, "--json").stdout) == {**extended, "state": "withdrawn"}
+    assert json.loads(site.relay.run("pickup", "show", name, "--json").stdout)["state"] == "withdrawn"
+    preset = json.loads(site.relay.run("pickup", "preset", "a@ville.example", "--valid", "1h", "--json").stdout)
+    assert (preset["recipient"], len(preset["code"].split("-"))) == ("a@ville.example", 6)
+    assert preset["expires"] < shown["expires"]
+
+
 @needs_browser
 def test_after_it_is_withdrawn_the_page_says_that_it_is_gone(site: Site, chromium: Browser) -> None:
     site.send(french_mail(DOCTOR, PATIENT))
