@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
@@ -36,9 +37,10 @@ _WINDOW = 1 << 18
 """Octets below what `relay.process.memory` has malloc take from the system anew each time."""
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
+"""Written at once."""
+_ROW_FORMATS = 8
+"""Remembered."""
 _CRC24 = anycrc.Model("CRC24-OPENPGP")  # section 6.1.1
-_ROW = re.compile(rb".{1,%d}" % COLUMNS)
-_ROW_FORMAT = struct.Struct(f"{COLUMNS}s" * _ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,17 @@ def pieces(data: bytes, kind: str) -> Iterator[bytes]:
     step = _ROW_OCTETS * _ROWS
     for at in range(0, len(data), step):
         encoded = pybase64.b64encode(view[at : at + step])
-        if len(encoded) == COLUMNS * _ROWS:
-            yield b"\r\n".join(_ROW_FORMAT.unpack(encoded))
-        else:
-            yield b"\r\n".join(_ROW.findall(encoded))
+        yield b"\r\n".join(_row_format(len(encoded)).unpack(encoded))
         yield b"\r\n"
     yield b"=%b\r\n" % pybase64.b64encode(_CRC24.calc(data).to_bytes(3, "big"))
     yield b"-----END PGP %b-----\r\n" % label
+
+
+@lru_cache(_ROW_FORMATS)
+def _row_format(digits: int) -> struct.Struct:
+    """Cuts so many digits into rows, in a fraction of the time of an expression or of slices."""
+    rows, rest = divmod(digits, COLUMNS)
+    return struct.Struct(f"{COLUMNS}s" * rows + (f"{rest}s" if rest else ""))
 
 
 def _beginnings(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
@@ -141,7 +147,8 @@ def _before_checksum(data: bytes, start: int, end: int) -> int:
     """Where the base64 of `data[start:end]` ends."""
     tail = max(start, end - _TAIL)
     last = data[tail:end].rstrip(SPACE)
-    checksum = _CHECKSUM.search(last)  # \A: of no data at all; in longer data the search begins inside a line of base64
+    line = max(last.rfind(b"\n"), last.rfind(b"\r"), 0)
+    checksum = _CHECKSUM.search(last, line)  # \A: of no data at all; in longer data the tail begins inside a line
     return tail + (checksum.start() if checksum else len(last))
 
 
