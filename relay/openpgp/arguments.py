@@ -23,7 +23,8 @@ def signing(signer: Signer | None, passphrase: bytes | None) -> Iterator[Given]:
     Without a passphrase none is asked for: a key that needs one is a failure.
     """
     if signer is None:
-        yield [], []
+        with no_keyring() as given:
+            yield given
         return
     with unlocking(passphrase) as (words, opened), alone(signer.certificate) as (keyring, certificate):
         yield [*words, *keyring, "--local-user", fingerprint_of(signer)], [*opened, *certificate]
@@ -31,12 +32,30 @@ def signing(signer: Signer | None, passphrase: bytes | None) -> Iterator[Given]:
 
 @contextmanager
 def alone(certificate: bytes) -> Iterator[Given]:
-    """The arguments that make this certificate gpg's only keyring, and the descriptors they name; empty: its own."""
+    """The arguments that make this certificate gpg's only keyring, and the descriptors they name; empty: the home's."""
     if not certificate:
         yield [], []
         return
-    with memory_file.memory(certificate) as fd:
-        yield ["--no-default-keyring", "--keyring", memory_file.name(fd)], [fd]
+    with _in_memory(certificate) as given:
+        yield given
+
+
+@contextmanager
+def no_keyring() -> Iterator[Given]:
+    """The arguments that have gpg leave the home's keyring alone, and the descriptors they name."""
+    with _in_memory(b"") as given:
+        yield given
+
+
+@contextmanager
+def _in_memory(keyring: bytes) -> Iterator[Given]:
+    """Only here gpg takes no lock.
+
+    While gpg replaces the home's keyring there is none for a moment, and a gpg that takes no lock makes an empty one,
+    over the new one.
+    """
+    with memory_file.memory(keyring) as fd:
+        yield ["--lock-never", "--no-default-keyring", "--keyring", memory_file.name(fd)], [fd]
 
 
 @contextmanager

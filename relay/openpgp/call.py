@@ -24,12 +24,14 @@ import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import gnupg
 
 from relay.model.errors import EngineError, EngineTimeout
+from relay.openpgp.home import keyring_stamp
 from relay.openpgp.memory_file import memory, sink, written
 from relay.process import external
 from relay.process.priority import give_way
@@ -42,6 +44,7 @@ DRAINED_WITHIN = 10.0
 """Seconds for the rest of what stands in a pipe, once gpg has ended."""
 
 _PROGRAM = "gpg"
+_LOOKS = 5
 _ALWAYS = ("--batch", "--no-tty", "--no-verbose", "--quiet", "--fixed-list-mode", "--with-colons")
 _PREFIX = b"[GNUPG:] "
 
@@ -89,6 +92,29 @@ async def run(  # noqa: PLR0913  what a process is, each by its name
                 give_way(nice, process.pid)
             code = await finish(process, seconds)
         return Result(code, written(output), tuple(_lines(written(status))))
+
+
+async def look(  # noqa: PLR0913  as `run`
+    home: Path,
+    *arguments: str,
+    seconds: float,
+    content: bytes = b"",
+    most: int = 1 << 24,
+    passing: Sequence[int] = (),
+    nice: int = 0,
+) -> Result:
+    """`run`, for what reads the home's keyring and changes nothing.
+
+    gpg replaces the keyring by two renames. Between them there is none, and another gpg finds no key: such a call is
+    made again. Descriptors that are passed have to be opened by their names, which gives them from their beginning.
+    """
+    given = partial(run, home, *arguments, seconds=seconds, content=content, most=most, passing=passing, nice=nice)
+    for _ in range(_LOOKS - 1):
+        before = keyring_stamp(home)
+        result = await given()
+        if result.code == 0 or keyring_stamp(home) == before:
+            return result
+    return await given()
 
 
 class Tap:

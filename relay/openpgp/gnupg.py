@@ -28,7 +28,7 @@ from relay.mail import packets
 from relay.model import Certificate, Signer
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call, memory_file, password_message
-from relay.openpgp.arguments import fingerprint_of, recipients_as_files, recipients_in_keyring, signing
+from relay.openpgp.arguments import fingerprint_of, no_keyring, recipients_as_files, recipients_in_keyring, signing
 from relay.openpgp.home import reachable
 from relay.openpgp.minimal import trimmed
 from relay.openpgp.signature_cache import HomeCertificates, SignatureCache
@@ -69,17 +69,18 @@ class GnuPG:
         """One message that this code opens; no agent sees the code."""
         password = password_message.password(code).encode("ascii")
         async with self._turns:
-            with memory_file.memory(password + b"\n") as fd:
+            with memory_file.memory(password + b"\n") as fd, no_keyring() as (words, descriptors):
                 result = await call.run(
                     reachable(self._home),
-                    *("--lock-never", "--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),
+                    *words,
+                    *("--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),
                     *("--s2k-mode", "3", "--s2k-count", str(password_message.COUNT)),
                     *("--s2k-digest-algo", password_message.DIGEST, "--s2k-cipher-algo", "AES256"),
                     "--symmetric",
                     seconds=self._timeout + len(payload) / _OCTETS_A_SECOND,
                     content=payload,
                     most=len(payload) + len(payload) // 8 + _OVERHEAD,
-                    passing=[fd],
+                    passing=[fd, *descriptors],
                 )
         _check(result, signed=False)
         password_message.check(result.output)
@@ -88,12 +89,12 @@ class GnuPG:
     async def sign(self, content: bytes, signer: Signer) -> bytes:
         """Return a detached signature over `content`, binary. Raises `EngineError`."""
         async with self._turns:
+            signer = await self._with_certificate(signer)
             keyring = await self._keyring(signer, [])
             signer = replace(signer, certificate=keyring) if keyring else signer
             with signing(signer, self._passphrase) as (arguments, descriptors):
                 result = await call.run(
                     reachable(self._home),
-                    "--lock-never",
                     *arguments,
                     "--detach-sign",
                     seconds=self._timeout + len(content) / _OCTETS_A_SECOND,
@@ -107,6 +108,7 @@ class GnuPG:
         return result.output
 
     async def _call(self, payload: bytes, recipients: dict[str, bytes], signer: Signer | None) -> call.Result:
+        signer = await self._with_certificate(signer) if signer else None
         keyring = await self._keyring(signer, recipients.values())
         with (
             recipients_in_keyring(keyring, recipients, signer, self._passphrase)
@@ -115,7 +117,6 @@ class GnuPG:
         ) as (arguments, descriptors):
             return await call.run(
                 reachable(self._home),
-                "--lock-never",
                 *arguments,
                 *(["--sign"] if signer else []),
                 "--encrypt",
@@ -129,8 +130,11 @@ class GnuPG:
         """The keyring from `SignatureCache` for one call; None where the call gets certificates as files."""
         if signer is None:
             return await self._verified.keyring([*recipients])
-        own = signer.certificate or await self._own.get(fingerprint_of(signer))
-        return await self._verified.keyring([own, *recipients]) if own else None
+        return await self._verified.keyring([signer.certificate, *recipients]) if signer.certificate else None
+
+    async def _with_certificate(self, signer: Signer) -> Signer:
+        """Name the certificate that is then gpg's only keyring."""
+        return replace(signer, certificate=signer.certificate or await self._own.get(fingerprint_of(signer)))
 
 
 def _cut(certificates: Iterable[Certificate]) -> dict[str, bytes]:

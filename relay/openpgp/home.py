@@ -18,16 +18,19 @@ import shlex
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from relay.model.errors import EngineError
 
 LONGEST_SOCKET = 107
+Stamp = tuple[tuple[int, int, int], ...]
 OPTIONS = Path(__file__).with_name("gpg.conf")
 
 _LONGEST_SOCKET_NAME = "S.gpg-agent.browser"
 _LINK = "home"
 _links: dict[Path, Path] = {}
+_KEYRINGS = ("pubring.kbx", "pubring.gpg")
 _HARMLESS = frozenset({"README.md", "gpg.conf", "gpg-agent.conf", ".gitignore", ".gitkeep"})
 _AGENT_OPTIONS = """# Out of secure memory the agent would answer that a secret key is not there.
 auto-expand-secmem
@@ -66,6 +69,16 @@ def reachable(path: Path) -> Path:
     if link is None or not _is_ours(link, absolute):
         link = _links[absolute] = _link(absolute)
     return link
+
+
+def keyring_stamp(path: Path) -> Stamp:
+    """A value that differs once another keyring file is in the place of this one; empty where there is none."""
+    found = []
+    for name in _KEYRINGS:
+        with suppress(OSError):
+            facts = (path / name).stat()
+            found.append((facts.st_mtime_ns, facts.st_size, facts.st_ino))
+    return tuple(found)
 
 
 def _fits(folder: Path) -> bool:

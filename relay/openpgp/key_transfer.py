@@ -47,7 +47,7 @@ def largest(name: str) -> int | None:
 
 async def taken(home: Path, without: Collection[str] = ()) -> dict[str, bytes]:
     """Name to octets; without the secret keys that have these keygrips."""
-    result = await call.run(reachable(home), "--export", seconds=SECONDS, most=LARGEST_EXPORT)
+    result = await call.look(reachable(home), "--export", seconds=SECONDS, most=LARGEST_EXPORT)
     if result.code != 0:
         raise EngineError("gpg does not export the public keys of the keyring")
     files = _read(home)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ class NodeIdentity:
 
     async def sign(self, content: bytes) -> bytes:
         """Return the data as a signed OpenPGP message."""
-        result = await self._gpg("--sign", content=content)
+        result = await self._look("--sign", content=content)
         if result.code != 0 or not result.told("sign"):
             raise EngineError("gpg did not sign with the key of this node")
         return result.output
@@ -92,14 +92,14 @@ class NodeIdentity:
         """Return the data as an OpenPGP message, signed, and encrypted to the owner of this certificate."""
         with memory_file.memory(certificate) as fd:
             words = ("--sign", f"--recipient-file={memory_file.name(fd)}", "--encrypt")
-            result = await self._gpg(*words, content=content, passing=(fd,))
+            result = await self._look(*words, content=content, passing=(fd,))
         if result.code != 0 or not result.told("crypt").ok or not result.told("sign"):
             raise EngineError("gpg did not encrypt to the key of another node")
         return result.output
 
     async def heard(self, message: bytes, trusted: Collection[str]) -> Spoken | None:
         """Decrypt and verify a message; None unless it has exactly one signature, by a trusted key."""
-        result = await self._gpg("--decrypt", content=message)
+        result = await self._look("--decrypt", content=message)
         signers = [value.split()[-1] for keyword, value in result.status if keyword == "VALIDSIG"]
         words = {keyword for keyword, _ in result.status}
         if result.code != 0 or len(signers) != 1 or signers[0] not in trusted or "BADSIG" in words:
@@ -107,7 +107,15 @@ class NodeIdentity:
         return Spoken(signers[0], result.output, {"DECRYPTION_OKAY", "GOODMDC"} <= words)
 
     async def _gpg(self, *arguments: str, content: bytes = b"", passing: tuple[int, ...] = ()) -> call.Result:
-        return await call.run(
+        return await self._called(call.run, *arguments, content=content, passing=passing)
+
+    async def _look(self, *arguments: str, content: bytes = b"", passing: tuple[int, ...] = ()) -> call.Result:
+        return await self._called(call.look, *arguments, content=content, passing=passing)
+
+    async def _called(
+        self, how: Callable[..., Awaitable[call.Result]], *arguments: str, content: bytes, passing: tuple[int, ...]
+    ) -> call.Result:
+        return await how(
             home.reachable(self.folder),
             *arguments,
             content=content,

@@ -67,7 +67,9 @@ def write(home: Path, files: Mapping[str, bytes], buried: Collection[str] = ()) 
 
 async def public(home: Path) -> bytes:
     """The public keys of this GnuPG home, in binary."""
-    result = await call.run(reachable(home), "--export", seconds=key_transfer.SECONDS, most=key_transfer.LARGEST_EXPORT)
+    result = await call.look(
+        reachable(home), "--export", seconds=key_transfer.SECONDS, most=key_transfer.LARGEST_EXPORT
+    )
     if result.code != 0:
         raise EngineError("gpg does not export the public keys of the keyring")
     return result.output

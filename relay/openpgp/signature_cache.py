@@ -13,7 +13,7 @@ Raises `EngineTimeout`, and `EngineError` where gpg fails or writes nonsense.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,15 +21,13 @@ from relay.mail import packets
 from relay.mail.fingerprints import fingerprint
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call
-from relay.openpgp.home import reachable
+from relay.openpgp.arguments import no_keyring
+from relay.openpgp.home import Stamp, keyring_stamp, reachable
 from relay.openpgp.minimal import ORDINARY, REMEMBERED
 
 _IMPORT = ("--no-autostart", "--import-options", "import-export", "--export-options", "backup", "--import")
 _KEYS = frozenset({packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY})
-_KEYRINGS = ("pubring.kbx", "pubring.gpg")
 _MOST_EXPORTED = 1 << 20
-
-Stamp = tuple[tuple[int, int, int], ...]
 
 
 class SignatureCache:
@@ -61,7 +59,10 @@ class SignatureCache:
         content = b"".join(certificates)
         most = 2 * len(content) + _MOST_EXPORTED
         home, seconds = reachable(self._home), self._timeout
-        result = await call.run(home, "--lock-never", *_IMPORT, seconds=seconds, content=content, most=most)
+        with no_keyring() as (words, descriptors):
+            result = await call.run(
+                home, *words, *_IMPORT, seconds=seconds, content=content, most=most, passing=descriptors
+            )
         if not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
             raise EngineError("gpg did not verify a certificate")
         try:
@@ -88,30 +89,19 @@ class HomeCertificates:
         self._known: dict[str, tuple[Stamp, bytes]] = {}
 
     async def get(self, name: str) -> bytes:
-        """The certificate with that fingerprint; empty where the home has no keyring file."""
-        now = tuple(_stamps(self._home))
+        """The certificate with that fingerprint; empty where the home has had no keyring file yet."""
+        now = keyring_stamp(self._home)
         before, certificate = self._known.get(name, ((), b""))
-        if now != before:
+        if now and now != before:
             certificate = await self._exported(name)
             self._known = {**self._known, name: (now, certificate)}
         return certificate
 
     async def _exported(self, name: str) -> bytes:
-        result = await call.run(
-            reachable(self._home), "--lock-never", "--export", name, seconds=self._timeout, most=_MOST_EXPORTED
-        )
+        result = await call.look(reachable(self._home), "--export", name, seconds=self._timeout, most=_MOST_EXPORTED)
         if result.code != 0 or not result.output:
             raise EngineError("gpg does not export the certificate of the signing key")
         return result.output
-
-
-def _stamps(home: Path) -> Iterator[tuple[int, int, int]]:
-    for name in _KEYRINGS:
-        try:
-            facts = (home / name).stat()
-        except OSError:
-            continue
-        yield facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -89,7 +89,7 @@ async def _generate(home: Path, user_id: str, passphrase: bytes | None) -> Gener
 
 async def generate_successor(home: Path, fingerprint: str, passphrase: bytes | None = None) -> GeneratedKey:
     """Make a key with the user id of that one."""
-    result = await _gpg(home, "--list-secret-keys", fingerprint)
+    result = await _look(home, "--list-secret-keys", fingerprint)
     found = [user_id.text for key in listings(result.output) for user_id in key.user_ids]
     if not found:
         raise EngineError("the keyring has no such key")
@@ -109,7 +109,7 @@ async def revoke(home: Path, fingerprint: str) -> None:
 
 async def export(home: Path, fingerprint: str) -> str:
     """The armored public half of a key in the home."""
-    result = await _gpg(home, "--armor", "--export", fingerprint)
+    result = await _look(home, "--armor", "--export", fingerprint)
     if result.code != 0 or not result.output:
         raise EngineError("the keyring has no such key")
     return result.output.decode("ascii")
@@ -117,7 +117,7 @@ async def export(home: Path, fingerprint: str) -> str:
 
 async def export_binary(home: Path, fingerprint: str) -> bytes:
     """The public half of a key in the home, binary."""
-    result = await _gpg(home, "--export", fingerprint)
+    result = await _look(home, "--export", fingerprint)
     if result.code != 0 or not result.output:
         raise EngineError("the keyring has no such key")
     return result.output
@@ -125,7 +125,7 @@ async def export_binary(home: Path, fingerprint: str) -> bytes:
 
 async def secret_keys(home: Path) -> list[SecretKey]:
     """All of the home."""
-    result = await _gpg(home, "--list-secret-keys")
+    result = await _look(home, "--list-secret-keys")
     if result.code != 0 and not any(keyword == "ERROR" for keyword, _ in result.status):
         raise EngineError("gpg does not list the secret keys of the keyring")
     return [_secret_key(key) for key in listings(result.output)]
@@ -153,7 +153,8 @@ async def resolve(home: Path, selector: str) -> str:
 
 async def can_sign(home: Path, fingerprint: str, passphrase: bytes | None = None) -> None:
     """Make a signature; raises where none comes."""
-    with signing(Signer(fingerprint), passphrase) as (arguments, descriptors):
+    certificate = await export_binary(home, fingerprint)
+    with signing(Signer(fingerprint, certificate), passphrase) as (arguments, descriptors):
         result = await _gpg(home, *arguments, "--detach-sign", passing=descriptors)
     if result.code != 0 or not result.told("sign") or not result.output:
         raise EngineError("the key makes no signature: is sign.passphrase_file right, and gpg-agent installed?")
@@ -173,6 +174,10 @@ async def import_secret(home: Path, data: bytes) -> list[str]:
 
 async def _gpg(home: Path, *arguments: str, content: bytes = b"", passing: Sequence[int] = ()) -> call.Result:
     return await call.run(reachable(home), *arguments, content=content, passing=passing, seconds=SECONDS)
+
+
+async def _look(home: Path, *arguments: str) -> call.Result:
+    return await call.look(reachable(home), *arguments, seconds=SECONDS)
 
 
 def _user_id(name: str, address: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from relay.model.errors import EngineError
 from relay.openpgp import call, memory_file
+from relay.openpgp.arguments import no_keyring
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.home import reachable
 
@@ -35,14 +36,15 @@ class Vault:
 
     async def open(self, closed: bytes) -> str:
         """The text that `close` was given."""
-        with memory_file.memory(self._secret().encode() + b"\n") as fd:
+        with memory_file.memory(self._secret().encode() + b"\n") as fd, no_keyring() as (words, descriptors):
             result = await call.run(
                 reachable(self._home),
-                *("--lock-never", "--pinentry-mode", "loopback", "--passphrase-fd", str(fd), "--decrypt"),
+                *words,
+                *("--pinentry-mode", "loopback", "--passphrase-fd", str(fd), "--decrypt"),
                 seconds=self._timeout,
                 content=closed,
                 most=LONGEST,
-                passing=[fd],
+                passing=[fd, *descriptors],
             )
         if result.code != 0 or not any(keyword == "GOODMDC" for keyword, _ in result.status):
             raise EngineError("a stored code cannot be decrypted: the secret beside the keyring is another one")

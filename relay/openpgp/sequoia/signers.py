@@ -15,7 +15,7 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class Signers:
         known = next((key for key in held if key.fingerprint == signer.fingerprint), None)
         if known is None or not known.signs:
             raise EngineError("the keyring has no such key that may sign")
-        return _Key(_unlocked(await self._exported(signer), self._passphrase), known.expires)
+        certified = replace(signer, certificate=await signing.export_binary(self._home, signer.fingerprint))
+        return _Key(_unlocked(await self._exported(certified), self._passphrase), known.expires)
 
     async def _exported(self, signer: Signer) -> bytes:
         with unlocking(self._passphrase) as (words, opened), alone(signer.certificate) as (keyring, certificate):
