@@ -1,4 +1,4 @@
-"""A real Postfix for a test: its own folder, queue, log and ports, stopped by its own command.
+"""A real Postfix for a test: its own folder, queue, log and ports.
 
 `Postfix` is a context manager. It starts from the packaged main.cf and master.cf (no chroot, since nothing is set up
 in there); `folder` is there before the start, so that a test can install the relay into it. What arrives goes to
@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
 import tempfile
@@ -66,7 +67,6 @@ class Postfix:
 
     def start(self) -> None:
         """Start it; it listens when this returns, because the master binds before it goes into the background."""
-        self._age()
         self.command("postfix", "start", within=self._names())
 
     def _names(self) -> Sequence[str]:
@@ -78,10 +78,10 @@ class Postfix:
         return ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(file))
 
     def stop(self) -> None:
-        """Stop it and wait until none of its processes is left."""
+        """Stop it as `postfix stop` does, which looks once a second, and wait until none of its processes is left."""
         pid = self._master()
         if pid and _group(pid):
-            self.command("postfix", "stop")
+            os.kill(pid, signal.SIGTERM)
             wait_for(lambda: not _group(pid), "Postfix has stopped")
 
     def remove(self) -> None:
@@ -92,7 +92,6 @@ class Postfix:
 
     def reload(self) -> None:
         """Take up a changed configuration; no smtpd with the old one is left when this returns."""
-        self._age()
         old = {pid for pid in _group(self._master()) if _name(pid) == "smtpd"}
         self.command("postfix", "reload")
         wait_for(lambda: not old.intersection(_group(self._master())), "every smtpd is of the new configuration")
@@ -100,6 +99,7 @@ class Postfix:
     def command(self, *words: str, text: str = "", within: Sequence[str] = ()) -> str:
         """One of Postfix's commands on this instance; what it prints."""
         name, *rest = words
+        self.age()
         output = self.root / "output"
         with output.open("w+") as file:  # a pipe would stay open in the daemon
             done = subprocess.run(
@@ -221,13 +221,14 @@ class Postfix:
             settings["default_transport"] = f"lmtp:inet:127.0.0.1:{lmtp}"
         words = [f"{name}={value}" for name, value in {**settings, **main}.items()]
         subprocess.run(["postconf", "-c", str(self.folder), "-e", *words], check=True)
+        self.age()
 
     def _master(self) -> int:
         file = self.root / "queue/pid/master.pid"
         return int(file.read_text()) if file.exists() else 0
 
-    def _age(self) -> None:
-        """Postfix's programs wait for two seconds where a file was written just now."""
+    def age(self) -> None:
+        """Make the files old: Postfix's programs wait for two seconds where one was written just now."""
         for name in ("main.cf", "master.cf"):
             os.utime(self.folder / name, (0, 0))
 

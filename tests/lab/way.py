@@ -49,18 +49,19 @@ class Way:
 
 
 @contextlib.contextmanager
-def way(
+def way(  # noqa: PLR0913  what differs from site to site
     settings: Mapping[str, Any] = {},
     *,
     scheme: str = "lmtp",
     egress: bool = False,
     main: Mapping[str, str] = {},
     signer: bool = False,
+    anew: bool = True,
 ) -> Iterator[Way]:
-    """Start everything, and leave nothing behind."""
+    """Start everything, and leave nothing behind. With `anew` all that makes the relay run starts from nothing."""
     back = free_port()
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
-        relay.program = (PROGRAM,)  # all that makes it run starts from nothing
+        relay.program = (PROGRAM,) if anew else ()
         mta = Postfix(relayhost=sink.port, main=main)
         relay.mail_config = mta.folder
         try:

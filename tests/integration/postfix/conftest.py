@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lab.postfix import PACKAGED
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "postfix"
     made.mkdir()
-    shutil.copy(PACKAGED / "main.cf.debian", made / "main.cf")
-    shutil.copy(PACKAGED / "master.cf.dist", made / "master.cf")
+    for packaged, name in (("main.cf.debian", "main.cf"), ("master.cf.dist", "master.cf")):
+        shutil.copy(PACKAGED / packaged, made / name)
+        os.utime(made / name, (0, 0))  # postconf waits for two seconds where a file is younger than that
     return made
