@@ -1,7 +1,7 @@
 """Our own addresses, as administrators manage them: the organisation's key, certificates, WKD's tree.
 
-Every change may need a second person (`four_eyes`). Raises `OwnError` with a sentence, `EngineError` and `StoreError`;
-of `four_eyes` `SecondPersonNeeded` and `NoPerson`.
+Every change may need a second person (`four_eyes`), and is a row of the trace with who made it. Raises `OwnError` with
+a sentence, `EngineError` and `StoreError`; of `four_eyes` `SecondPersonNeeded` and `NoPerson`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from relay.daemon.secret_sharing import SecretSharing
 from relay.mail.armor import enarmor
 from relay.model import Address
 from relay.model.errors import OwnError
-from relay.model.own import OwnKey
+from relay.model.key_change import KeyChange
+from relay.model.own import OwnKey, OwnState
 from relay.openpgp import certifying, signing
 from relay.own import wkd_tree
 from relay.store import Store
@@ -36,13 +37,19 @@ async def create(config: Config, store: Store, name: str, passphrase: bytes | No
     if store.is_shared:
         await secrets.share(await secrets.names() - before)
     await store.own_keys.set_organisation(key.fingerprint)
+    made = KeyChange(time.time(), actor, "organisation", "", key.fingerprint, "organisation's key made")
+    await store.trace.write([made.record()])
     return key
 
 
 async def add(config: Config, store: Store, addresses: Sequence[Address], actor: str, *, listed: bool) -> list[OwnKey]:
     """A certificate for each address that has none; all of them."""
-    await _agreed(config, store, actor, "add", *_keys(addresses), f"listed={listed}")
-    return await (await build_certificates(config, store)).add(addresses, listed=listed)
+    await _agreed(config, store, actor, "add", *_keys(addresses), *([] if listed else ["--unlisted"]))
+    before = {address: await store.own_keys.get(address) for address in addresses}
+    added = await (await build_certificates(config, store)).add(addresses, listed=listed)
+    changed = [key for key in added if key != before[key.address]]
+    await _note(store, actor, "own certificate made" if listed else "own certificate, unlisted", *changed)
+    return added
 
 
 async def remove(config: Config, store: Store, addresses: Collection[Address], actor: str) -> list[OwnKey]:
@@ -51,7 +58,9 @@ async def remove(config: Config, store: Store, addresses: Collection[Address], a
     for address in addresses:
         await certificates.required(address)
     await _agreed(config, store, actor, "remove", *_keys(addresses))
-    return [await certificates.remove(address) for address in addresses]
+    removed = [await certificates.remove(address) for address in addresses]
+    await _note(store, actor, "own certificate removed", *removed)
+    return removed
 
 
 async def revoke(config: Config, store: Store, address: Address, actor: str) -> OwnKey:
@@ -59,7 +68,9 @@ async def revoke(config: Config, store: Store, address: Address, actor: str) -> 
     certificates = await build_certificates(config, store)
     await certificates.required(address)
     await _agreed(config, store, actor, "revoke", address.key)
-    return await certificates.revoke(address)
+    revoked = await certificates.revoke(address)
+    await _note(store, actor, "own certificate revoked", revoked)
+    return revoked
 
 
 async def rotate(config: Config, store: Store, addresses: Sequence[Address], actor: str) -> list[OwnKey]:
@@ -67,7 +78,9 @@ async def rotate(config: Config, store: Store, addresses: Sequence[Address], act
     certificates = await build_certificates(config, store)
     await _agreed(config, store, actor, "rotate", *_keys(addresses))
     wanted = addresses or [key.address for key in await store.own_keys.all() if key.signs]
-    return [await certificates.rotate(address) for address in wanted]
+    rotated = [await certificates.rotate(address) for address in wanted]
+    await _note(store, actor, "own encryption subkey made anew", *rotated)
+    return rotated
 
 
 async def certify(config: Config, store: Store, name: str, actor: str) -> tuple[str, str]:
@@ -80,6 +93,8 @@ async def certify(config: Config, store: Store, name: str, actor: str) -> tuple[
         raise OwnError(f"{certificate.fingerprint} is not certified: {why}")
     await _agreed(config, store, actor, "certify", certificate.fingerprint)
     data = await certifying.certify(config.keyring, organisation, certificate.data, passphrase(config))
+    told = KeyChange(time.time(), actor, "partner's key", certificate.fingerprint, certificate.fingerprint, "certified")
+    await store.trace.write([told.record()])
     return certificate.fingerprint, enarmor(data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n")
 
 
@@ -96,11 +111,12 @@ async def allow(  # noqa: PLR0913  each is said by the command
 ) -> None:
     """Mail encrypted to a key of `others` may, or may not any more, be opened for `address`."""
     certificates = await build_certificates(config, store)
-    for own in (address, *others):
-        await certificates.required(own)
+    key, *_ = [await certificates.required(own) for own in (address, *others)]
     await _agreed(config, store, actor, "allow" if allowed else "disallow", address.key, *_keys(others))
     change = store.own_keys.allow if allowed else store.own_keys.disallow
     await change(address, others)
+    for other in others:
+        await _note(store, actor, f"mail to {other.key} {'may' if allowed else 'may not'} be opened for it", key)
 
 
 async def export_wkd(config: Config, store: Store, folder: Path) -> int:
@@ -114,6 +130,14 @@ async def export_wkd(config: Config, store: Store, folder: Path) -> int:
 
 async def _agreed(config: Config, store: Store, actor: str, *words: str) -> None:
     await agreed(config, store, Deed("own", f"own {' '.join(words)}", words), actor)
+
+
+async def _note(store: Store, actor: str, reason: str, *keys: OwnKey) -> None:
+    """Write to the trace who changed these certificates; one that is not active any more is the old one."""
+    now = time.time()
+    sides = [(key.address.key, key.fingerprint, key.state is OwnState.ACTIVE) for key in keys]
+    told = [KeyChange(now, actor, name, "" if on else key, key if on else "", reason) for name, key, on in sides]
+    await store.trace.write([change.record() for change in told])
 
 
 def _keys(addresses: Collection[Address]) -> list[str]:

@@ -231,7 +231,7 @@ def _object(key: OwnKey) -> dict[str, object]:
     return {
         "address": key.address.text,
         "fingerprint": key.fingerprint,
-        "created": moment(key.created),
+        "created": moment(key.subkeys[-1].created),
         "expires": moment(key.expires),
         "listed": key.listed,
         "state": key.state.value,

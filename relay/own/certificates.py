@@ -51,7 +51,10 @@ class OwnCertificates:
         return address.domain in self._domains
 
     async def add(self, addresses: Sequence[Address], *, listed: bool = True) -> list[OwnKey]:
-        """A certificate for each that has none; one that was removed gets a new one. The certificates of all."""
+        """A certificate for each that has none; one that was removed gets a new one. The certificates of all.
+
+        Not `listed`: those that are there already are not listed any more either. The other way round they stay.
+        """
         foreign = [address.text for address in addresses if not self.is_own(address)]
         if foreign:
             raise OwnError(f"not in own.domains: {', '.join(foreign)}")
@@ -62,7 +65,15 @@ class OwnCertificates:
         made = [replace(key.after(known[key.address]), listed=listed) for key in fresh]
         stored = await self._register.put_first(made)
         await self._drop_unused(made, stored)
-        return [*kept, *stored]
+        return [*(kept if listed else [await self._unlist(key) for key in kept]), *stored]
+
+    async def _unlist(self, key: OwnKey) -> OwnKey:
+        while key.listed:
+            unlisted = replace(key, listed=False)
+            if await self._register.put_after(key, unlisted):
+                return unlisted
+            key = await self.required(key.address)  # it was renewed at this moment
+        return key
 
     async def _drop_unused(self, made: Sequence[OwnKey], stored: Sequence[OwnKey]) -> None:
         """Another process was faster: nobody has seen these certificates, and nobody will encrypt to them."""

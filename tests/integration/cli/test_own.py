@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from lab.correspondent import Correspondent
 from lab.gnupghome import stop_agent
 from lab.relay import Relay
+from lab.waiting import wait_for
 
 from relay.model.wkd_location import hashed
 
@@ -78,6 +81,49 @@ def test_a_revocation_needs_a_yes_and_nothing_can_be_rotated_after_it(hospital: 
     hospital.run("own", "add", "urgences@hopital.example")
     states = {own["address"]: own["state"] for own in listed(hospital)}
     assert states["urgences@hopital.example"] == "active", "a new certificate"
+
+
+def test_who_changed_own_certificates_was_in_no_row_of_the_trace() -> None:
+    with Relay({"own": {"domains": ["hopital.example"]}}) as relay:
+        made = relay.run("own", "create", "Hôpital Exemple").stdout.decode().splitlines()[0]
+        (desk, martin) = json.loads(relay.run("own", "add", DESK, MARTIN, "--json").stdout)
+        relay.run("own", "add", MARTIN)
+        for words in (["allow", DESK, MARTIN], ["disallow", DESK, MARTIN], ["rotate", MARTIN], ["remove", DESK]):
+            relay.run("own", *words)
+        relay.run("own", "revoke", MARTIN, "--yes")
+        stop_agent(relay.folder / "keyring")
+        rows = [json.loads(line) for line in relay.run("trace", "--keys", "--json").stdout.splitlines()]
+        verified = relay.run("trace", "--verify").returncode
+    assert {row["actor"].partition(":")[0] for row in rows} == {"cli"}
+    assert [(row["address"], row["old"], row["new"], row["reason"]) for row in rows] == [
+        ("organisation", None, made, "organisation's key made"),
+        (DESK, None, desk["fingerprint"], "own certificate made"),
+        (MARTIN, None, martin["fingerprint"], "own certificate made"),
+        (DESK, None, desk["fingerprint"], f"mail to {MARTIN} may be opened for it"),
+        (DESK, None, desk["fingerprint"], f"mail to {MARTIN} may not be opened for it"),
+        (MARTIN, None, martin["fingerprint"], "own encryption subkey made anew"),
+        (DESK, desk["fingerprint"], None, "own certificate removed"),
+        (MARTIN, martin["fingerprint"], None, "own certificate revoked"),
+    ]
+    assert verified == 0
+
+
+def test_after_a_rotation_created_was_still_that_of_the_certificate(hospital: Relay) -> None:
+    (added,) = json.loads(hospital.run("own", "add", "garde@hopital.example", "--json").stdout)
+    wait_for(lambda: time.time() >= datetime.fromisoformat(added["created"]).timestamp() + 1, "the next second")
+    (rotated,) = json.loads(hospital.run("own", "rotate", "garde@hopital.example", "--json").stdout)
+    assert rotated["fingerprint"] == added["fingerprint"]
+    assert rotated["created"] > added["created"]
+    assert rotated["expires"] > added["expires"]
+
+
+def test_an_address_that_was_there_already_stayed_listed(hospital: Relay, tmp_path: Path) -> None:
+    (added,) = json.loads(hospital.run("own", "add", "nuit@hopital.example", "--json").stdout)
+    (unlisted,) = json.loads(hospital.run("own", "add", "nuit@hopital.example", "--unlisted", "--json").stdout)
+    assert unlisted == {**added, "listed": False}
+    assert json.loads(hospital.run("own", "add", "nuit@hopital.example", "--json").stdout) == [unlisted]
+    hospital.run("wkd", "export", tmp_path)
+    assert not (tmp_path / "hopital.example" / "hu" / hashed(b"nuit")).exists()
 
 
 def test_who_is_allowed_has_to_be_an_own_address(hospital: Relay) -> None:
