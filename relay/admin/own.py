@@ -78,7 +78,7 @@ async def rotate(config: Config, store: Store, addresses: Sequence[Address], act
     certificates = await build_certificates(config, store)
     await _agreed(config, store, actor, "rotate", *_keys(addresses))
     wanted = addresses or [key.address for key in await store.own_keys.all() if key.signs]
-    rotated = [await certificates.rotate(address) for address in wanted]
+    rotated = await certificates.rotate(wanted)
     await _note(store, actor, "own encryption subkey made anew", *rotated)
     return rotated
 

@@ -17,10 +17,8 @@ from relay.daemon.own import build_certificates
 from relay.daemon.secret_sharing import SecretSharing
 from relay.model.errors import EngineError, OwnError
 from relay.openpgp import signing
+from relay.own.certificates import AT_ONCE
 from relay.store import Store
-
-AT_ONCE = 100
-"""The number of certificates that are replaced at a time."""
 
 
 @dataclass(frozen=True, slots=True)

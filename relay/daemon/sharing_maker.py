@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from relay.daemon.secret_sharing import SecretSharing
 from relay.model import Address
 from relay.model.errors import RelayError
 from relay.model.own import OwnKey, OwnSubkey
 from relay.own.ports import KeyMaker, Register
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +26,11 @@ class SharingMaker:
 
     async def make(self, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
         """Make a new certificate for each address."""
-        return await self._shared(lambda: self.maker.make(addresses, valid), lambda made: made)
+        return await self._shared(lambda: self.maker.make(addresses, valid))
 
-    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
-        """Return the certificate with one more encryption subkey."""
-        return await self._shared(lambda: self.maker.rotate(key, valid), lambda rotated: [rotated])
+    async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
+        """Return certificates with one more encryption subkey each; these are shared together."""
+        return await self._shared(lambda: self.maker.rotate(keys, valid))
 
     async def revoke(self, key: OwnKey) -> OwnKey:
         """Return the certificate, revoked."""
@@ -52,13 +49,13 @@ class SharingMaker:
         """Delete those of these secret parts that this node has."""
         await self.maker.sweep(keygrips)
 
-    async def _shared(self, work: Callable[[], Awaitable[T]], keys: Callable[[T], Sequence[OwnKey]]) -> T:
+    async def _shared(self, work: Callable[[], Awaitable[list[OwnKey]]]) -> list[OwnKey]:
         before = await self.sharing.names()
         made = await work()
         try:
             await self.sharing.share(await self.sharing.names() - before)
         except RelayError:
-            for key in keys(made):
+            for key in made:
                 await self.forget(key.subkeys[-1])
             raise
         return made

@@ -62,12 +62,23 @@ class GnuPGKeyMaker:
         await secret_parts.on_disk()
         return made
 
-    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
-        """The same certificate with a new encryption subkey."""
+    async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
+        """These certificates with a new encryption subkey each, up to the first one for which that fails."""
+        rotated: list[OwnKey] = []
+        for key in keys:
+            try:
+                rotated.append(await self._rotated(key, valid))
+            except EngineError:
+                if not rotated:
+                    raise
+                break  # what was made is used
+        await secret_parts.on_disk()
+        return rotated
+
+    async def _rotated(self, key: OwnKey, valid: float) -> OwnKey:
         async with scratch_home(self._home, key.data) as scratch:
             await _add_subkey(scratch, key.fingerprint, valid)
             (exported,) = await _exported(scratch, [key.fingerprint])
-        await secret_parts.on_disk()
         return replace(key, data=exported.data, subkeys=exported.after(key).subkeys)
 
     async def revoke(self, key: OwnKey) -> OwnKey:

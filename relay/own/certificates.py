@@ -18,6 +18,8 @@ from relay.own.ports import KeyMaker, Register
 
 YEAR = 365 * 86400.0
 """How long the certificate of a removed address is published, revoked."""
+AT_ONCE = 100
+"""The most certificates that are changed, and shared with other nodes, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +98,22 @@ class OwnCertificates:
         """Publish it revoked, until somebody adds the address again."""
         return await self._end(await self.required(address), OwnState.REVOKED)
 
-    async def rotate(self, address: Address) -> OwnKey:
-        """A new encryption subkey now."""
+    async def rotate(self, addresses: Sequence[Address]) -> list[OwnKey]:
+        """A new encryption subkey for each now; for nobody where one of them has no active certificate."""
+        keys = [await self._active(address) for address in dict.fromkeys(addresses)]
+        rotated: list[OwnKey | None] = []
+        while len(rotated) < len(keys):
+            page = keys[len(rotated) : len(rotated) + AT_ONCE]
+            rotated += await renewed(self._register, self._maker, page, self._lifetimes)
+        if changed := [key.address.text for key, new in zip(keys, rotated, strict=True) if new is None]:
+            raise OwnError(f"the certificate of {', '.join(changed)} was changed at this moment: try again")
+        return [key for key in rotated if key is not None]
+
+    async def _active(self, address: Address) -> OwnKey:
         key = await self.required(address)
         if key.state is not OwnState.ACTIVE:
             raise OwnError(f"the certificate of {address.text} is {key.state.value}: pgp-relay own add {address.text}")
-        rotated = await renewed(self._register, self._maker, key, self._lifetimes)
-        if rotated is None:
-            raise OwnError(f"the certificate of {address.text} was changed at this moment: try again")
-        return rotated
+        return key
 
     async def succeed(self, keys: Sequence[OwnKey]) -> list[OwnKey]:
         """A new certificate for each of these active ones; what was there is published beside it, revoked."""
@@ -135,9 +144,18 @@ class OwnCertificates:
         return await self._end(await self.required(key.address), state)  # it was renewed at this moment
 
 
-async def renewed(register: Register, maker: KeyMaker, key: OwnKey, lifetimes: Lifetimes) -> OwnKey | None:
-    """The certificate with one more encryption subkey; None where it was changed meanwhile, such as revoked."""
-    rotated = await maker.rotate(key, lifetimes.valid)
+async def renewed(
+    register: Register, maker: KeyMaker, keys: Sequence[OwnKey], lifetimes: Lifetimes
+) -> list[OwnKey | None]:
+    """The first of these, at least one, with one more encryption subkey each.
+
+    None for one that was changed meanwhile, such as revoked.
+    """
+    made = await maker.rotate(keys, lifetimes.valid)
+    return [await _stored(register, maker, key, rotated) for key, rotated in zip(keys, made, strict=False)]
+
+
+async def _stored(register: Register, maker: KeyMaker, key: OwnKey, rotated: OwnKey) -> OwnKey | None:
     if await register.put_after(key, rotated):
         return rotated
     await maker.forget(rotated.subkeys[-1])

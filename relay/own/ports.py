@@ -18,8 +18,11 @@ class KeyMaker(Protocol):
     async def make(self, addresses: Sequence[Address], valid: float) -> list[OwnKey]:
         """A new certificate for each, certified by the organisation; encryption subkeys end in `valid` seconds."""
 
-    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
-        """The same certificate with one more encryption subkey, which ends in `valid` seconds."""
+    async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
+        """These certificates with one more encryption subkey each, which ends in `valid` seconds.
+
+        As many of them, from the first on, as one could be made for; raises where that fails for the first.
+        """
 
     async def revoke(self, key: OwnKey) -> OwnKey:
         """The same certificate, revoked. Its secret parts stay: old mail still opens."""

@@ -44,8 +44,9 @@ class Rotation:
 
     async def round(self) -> None:
         """Make what is due, delete what is past its time."""
-        for key in (await self._register.due(self._clock() - self._lifetimes.renew))[:AT_ONCE]:
-            await renewed(self._register, self._maker, key, self._lifetimes)
+        due = await self._register.due(self._clock() - self._lifetimes.renew)
+        if due:
+            await renewed(self._register, self._maker, due[:AT_ONCE], self._lifetimes)
         await self._delete()
 
     async def sweep(self) -> None:

@@ -111,7 +111,7 @@ async def test_a_new_subkey_is_used_by_correspondents_and_the_old_one_still_open
     (martin,) = await ours.maker.make([MARTIN], VALID)
     old = encrypted_to(martin, "gpg")
     await asyncio.sleep(max(0, martin.subkeys[-1].created + 1 - time.time()))  # gpg takes the first of one second
-    rotated = await ours.maker.rotate(martin, VALID)
+    (rotated,) = await ours.maker.rotate([martin], VALID)
     assert [s.fingerprint for s in rotated.subkeys][:1] == [s.fingerprint for s in martin.subkeys]
     assert len(rotated.subkeys) == 2
     new = encrypted_to(rotated, "gpg")

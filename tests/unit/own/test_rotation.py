@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from relay.model import Address
+from relay.model.errors import OwnError
 from relay.model.own import OwnKey, OwnState, OwnSubkey
-from relay.own.certificates import Lifetimes, OwnCertificates
+from relay.own.certificates import AT_ONCE, Lifetimes, OwnCertificates
 from relay.own.rotation import DAY, Rotation
 from relay.store import Store
 
@@ -30,11 +33,19 @@ class Maker:
     swept: list[list[str]] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[object]] | None = None
     """Happens while the first certificate is renewed."""
+    rounds: list[int] = field(default_factory=list)
+    """How many certificates were given with each call of `rotate`."""
+    able: int | None = None
+    """How many of them it makes; None: all."""
 
-    async def rotate(self, key: OwnKey, valid: float) -> OwnKey:
+    async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             await meanwhile()
+        self.rounds.append(len(keys))
+        return [self._rotated(key, valid) for key in keys[: self.able]]
+
+    def _rotated(self, key: OwnKey, valid: float) -> OwnKey:
         new = OwnSubkey(f"new{len(key.subkeys)}", round(self.clock.now), round(self.clock.now + valid), "")
         return replace(key, subkeys=(*key.subkeys, new))
 
@@ -169,6 +180,39 @@ async def test_a_certificate_that_is_revoked_while_it_is_renewed_stays_revoked(t
         assert (kept.state, kept.data) == (OwnState.REVOKED, b"certificate revoked")
         assert await at.subkeys() == ["s0"]
         assert at.maker.forgotten == ["new1"], "nobody has seen the new subkey"
+
+
+async def many(tmp_path: Path, count: int) -> tuple[Site, OwnCertificates, list[Address]]:
+    at = await site(tmp_path, NOW)
+    addresses = [Address(f"a{number:03}@hopital.example") for number in range(count)]
+    await at.store.own_keys.put([replace(key(NOW), address=address) for address in addresses])
+    return at, OwnCertificates(at.store.own_keys, at.maker, ["hopital.example"], LIFETIMES), addresses  # type: ignore[arg-type]  # as above
+
+
+async def test_many_certificates_get_their_new_subkeys_together_and_not_one_at_a_time(tmp_path: Path) -> None:
+    at, certificates, addresses = await many(tmp_path, AT_ONCE + 30)
+    async with at.store:
+        rotated = await certificates.rotate(addresses)
+        assert at.maker.rounds == [AT_ONCE, 30]
+        assert [key.address for key in rotated] == addresses
+        assert {len(key.subkeys) for key in await at.store.own_keys.all() if key.address in addresses} == {2}
+
+
+async def test_certificates_that_could_not_be_renewed_with_the_others_are_tried_again(tmp_path: Path) -> None:
+    at, certificates, addresses = await many(tmp_path, 5)
+    at.maker.able = 2
+    async with at.store:
+        assert len(await certificates.rotate(addresses)) == 5
+        assert at.maker.rounds == [5, 3, 1]
+
+
+async def test_one_address_without_an_active_certificate_keeps_all_from_being_renewed(tmp_path: Path) -> None:
+    at, certificates, addresses = await many(tmp_path, 3)
+    async with at.store:
+        await certificates.revoke(addresses[2])
+        with pytest.raises(OwnError, match=r"a002@hopital\.example is revoked"):
+            await certificates.rotate(addresses)
+        assert at.maker.rounds == []
 
 
 async def test_what_was_deleted_elsewhere_or_in_a_crash_is_deleted_here_once_an_hour(tmp_path: Path) -> None:
