@@ -62,9 +62,9 @@ class Keyring:
     def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:
         """Which of these (at least one) counts for this very address: the first usable one by its origin."""
         at = self._clock()
-        groups = [[entry for entry in entries if entry.origin in origins] for origins in ORDER]
-        chosen = [self._judge(group, address, at) for group in (*groups, entries) if group]
-        return next((found for found in chosen if isinstance(found, Found)), chosen[-1])
+        groups = ([entry for entry in entries if entry.origin in origins] for origins in ORDER)
+        judged = (self._judge(group, address, at) for group in groups if group)
+        return next((found for found in judged if isinstance(found, Found)), None) or self._judge(entries, address, at)
 
     def _judge(self, entries: Sequence[Entry], address: Address, at: float) -> Found | Unusable:
         latest_first = sorted(entries, key=lambda entry: entry.updated, reverse=True)

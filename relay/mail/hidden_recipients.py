@@ -69,9 +69,11 @@ class HiddenRecipients:
         return tuple(shown for one in fields if (shown := self._shown(one)))
 
     def _shown(self, one: Field) -> Field | None:
+        if one.name in KEPT:  # none of them is in BLIND or made to name recipients
+            return one
         if one.name in BLIND or (_names_recipients(one.name) and not self._all_named(one)):
             return None
-        if not self.keys or one.name in KEPT or one.name.startswith(KEPT_FAMILIES):
+        if not self.keys or one.name.startswith(KEPT_FAMILIES):
             return one
         if one.name == "received":
             one = replace(one, raw=_FOR.sub(self._without_for, one.raw))

@@ -118,8 +118,11 @@ def stands_outside(field: Field, *, protect_subject: bool) -> bool:
 
 
 def _line(field: Field) -> list[bytes]:
+    make = _FORMS[field.name]
+    if make is _as_it_is:  # most fields: there is no need to read them
+        return [field.line]
     value = field.value
-    form = _FORMS[field.name](value)
+    form = make(value)
     if form is None:
         return []
     return [field.line] if form == value else [b"%b: %b\r\n" % (_title(field), form.encode())]

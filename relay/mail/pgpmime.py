@@ -7,7 +7,6 @@ What gets encrypted is `relay.mail.payload`, which header fields stand outside i
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -89,11 +88,11 @@ def verify(
 
 
 def _verify_head(head: Head, hidden: HiddenRecipients, *, protect_subject: bool) -> None:
-    ours = Counter(field.name for field in head.fields if field.name in _OURS)
+    ours = sorted(field.name for field in head.fields if field.name in _OURS)
     others = [field for field in head.fields if field.name not in _OURS]
     if not head.separator:
         raise NotEncrypted("not encrypted: the header block does not end")
-    if ours != dict.fromkeys(_OURS, 1) or MIME_VERSION not in [field.raw for field in head.fields]:
+    if ours != sorted(_OURS) or MIME_VERSION not in [field.raw for field in head.fields]:
         raise NotEncrypted("not encrypted: there is not one Content-Type and one MIME-Version")
     if not all(stands_outside(field, protect_subject=protect_subject) for field in others):
         raise NotEncrypted("not encrypted: a field is left outside that belongs inside")
@@ -108,5 +107,5 @@ def _verify_recipients(named: Sequence[str], recipients: Sequence[Sequence[str]]
         raise NotEncrypted("not encrypted: there is no session key for one of the recipients")
     if not allowed.issuperset(named) or "0" * 16 in named:
         raise NotEncrypted("not encrypted: there is a session key for somebody else")
-    if max(Counter(named).values()) > 1:
+    if len(set(named)) < len(named):
         raise NotEncrypted("not encrypted: there are two session keys for one key")

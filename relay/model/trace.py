@@ -46,10 +46,13 @@ class Record:
     """The pattern of the binding whose keys counted (`relay.model.binding`)."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str) and (len(value) > LONGEST or not value.isprintable()):
-                object.__setattr__(self, field.name, kept(value))
+        for name in _TEXTS:
+            value = getattr(self, name)
+            if len(value) > LONGEST or not value.isprintable():
+                object.__setattr__(self, name, kept(value))
+
+
+_TEXTS = tuple(field.name for field in fields(Record) if field.type == "str")
 
 
 def kept(text: str) -> str:

@@ -85,10 +85,11 @@ class Receiver:
 
 def _examined(inbound: Inbound, incoming: bool) -> bytes | Reply:  # noqa: FBT001  called through the pool
     """The digest of its transaction, or why it is not taken."""
-    if headers.excessive(inbound.content):
+    hops = headers.hops(inbound.content)
+    if hops is None:
         return replies.header_too_large(inbound.id)
     if headers.faulty(inbound.content):
         return replies.malformed(inbound.id)
-    if headers.received_count(headers.split(inbound.content)) > MOST_HOPS:
+    if hops > MOST_HOPS:
         return replies.loop(inbound.id)
     return digest(inbound.envelope, inbound.content, _INCOMING if incoming else b"")

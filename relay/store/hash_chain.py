@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Self
 
@@ -41,6 +42,8 @@ _FIRST_FIELDS = tuple(name for name in _FIELDS if name not in _LATER)
 CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)
 """What a hash covers, in this order."""
 
+_ADDRESSES = 2000
+"""Whose keys are remembered."""
 _ACTION = CONTENT.index("action")
 _VALUES = attrgetter(*_FIRST_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
 _LATER_VALUES = attrgetter(*_LATER)
@@ -190,6 +193,7 @@ def record(row: Row[Any]) -> Record:
     return Record(**{name: getattr(row, name) for name in _FIELDS})
 
 
+@lru_cache(_ADDRESSES)
 def address_key(text: str) -> str:
     """The key that addresses are compared by; of text that is no address, its case-folded form."""
     try:

@@ -33,7 +33,7 @@ POLICY = [
 @pytest.mark.timeout(600)
 async def test_the_corpus_passes_byte_for_byte_while_the_trace_tells_what_would_have_been(known: Known) -> None:
     messages = [ended(content) for content in corpus.sent().values()]
-    looping = [content for content in messages if headers.received_count(headers.split(content)) > 50]
+    looping = [content for content in messages if (headers.hops(content) or 0) > 50]
     messages = [content for content in messages if content not in looping]
     async with ScriptedHop() as hop:
         with Relay({"reinject": hop.url, "policy": POLICY, "shadow": True}) as relay:

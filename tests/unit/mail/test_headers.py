@@ -223,7 +223,7 @@ def test_a_huge_list_is_read_in_part() -> None:
 
 
 def test_received_lines_are_counted() -> None:
-    assert headers.received_count(split(b"Received: a\r\nX-Received: b\r\nRECEIVED: c\r\n\r\nReceived: d\r\n")) == 2
+    assert headers.hops(b"Received: a\r\nX-Received: b\r\nRECEIVED : c\r\n\r\nReceived: d\r\n") == 2
 
 
 def test_our_received_line() -> None:

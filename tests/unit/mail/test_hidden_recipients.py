@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab.corpus import needs_corpus, sent
 
 from relay.mail import headers
-from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients, passed_on
+from relay.mail.hidden_recipients import KEPT, NOBODY, HiddenRecipients, _names_recipients, hidden_recipients, passed_on
 from relay.model import Address, Envelope, Recipient
 
 HIDDEN = "hid@x.example"
@@ -230,3 +230,9 @@ def test_a_thousand_hidden_recipients_and_a_large_header_take_linear_time() -> N
     begun = time.process_time()
     assert HiddenRecipients(frozenset(), keys).visible([field] * 3) == (field,) * 3
     assert time.process_time() - begun < 10
+
+
+def test_no_field_that_is_kept_is_made_to_name_recipients() -> None:
+    """They are not asked."""
+    assert not KEPT & headers.BLIND
+    assert not any(map(_names_recipients, KEPT))

@@ -23,7 +23,7 @@ async def test_it_passes_byte_for_byte(tmp_path: Path) -> None:
     pipeline = bed.pipeline()
     passed = closed = 0
     for name, content in MESSAGES.items():
-        if headers.faulty(content) or headers.received_count(headers.split(content)) > MOST_HOPS:
+        if headers.faulty(content) or (headers.hops(content) or 0) > MOST_HOPS:
             continue
         letter = read(content, MX)
         assert letter.unchanged, name
