@@ -161,11 +161,23 @@ class Trace:
         A row that claims to be younger than `now` was written by a clock ahead: it is deleted with an old row that
         comes after it, since rows of a chain stand in the order in which they were written.
         """
+        return sum([await self._prune(name, before, now) for name in await self._database.read(hash_chain.names)])
+
+    async def _prune(self, name: str, before: float, now: float) -> int:
         deleted = 0
-        for name in await self._database.read(hash_chain.names):
-            last = await self._database.read(partial(trace_rows.last_old, name=name, before=before, now=now))
-            while count := await self._database.write(partial(trace_rows.delete_page, name=name, last=last)):
-                deleted += count
+        end: int | None = (await self._database.read(partial(hash_chain.ends, name=name))).anchor.number
+        while end is not None:
+            looking = partial(trace_rows.look_for_old, name=name, after=end, before=before, now=now)
+            old = await self._database.read(looking)
+            if old.last is not None:
+                deleted += await self._delete(name, old.last)
+            end = old.end
+        return deleted
+
+    async def _delete(self, name: str, last: int) -> int:
+        deleted = 0
+        while count := await self._database.write(partial(trace_rows.delete_page, name=name, last=last)):
+            deleted += count
         return deleted
 
 

@@ -31,6 +31,8 @@ from relay.store.schema import trace
 
 PAGE = 1000
 """Rows that are read or deleted at once."""
+LOOK = 10_000
+"""Rows whose times are compared at once."""
 ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
 """Every row, with what a record and its hash are made of."""
 
@@ -64,6 +66,16 @@ class Selection:
     """The rows about changed keys; else those about mails."""
 
 
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What a look for old rows has found."""
+
+    last: int | None
+    """The number of the last row that is old enough to delete; None: there is none here."""
+    end: int | None
+    """The number of the last row that was looked at; None: no row after it is old enough."""
+
+
 def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
     """The conditions as SQL, without `newest`."""
     yield trace.c.action != hash_chain.NOTED
@@ -93,15 +105,18 @@ def page(connection: Connection, wanted: Select[Any], after: int) -> Sequence[Ro
     return connection.execute(wanted.where(trace.c.number > after).order_by(trace.c.number).limit(PAGE)).all()
 
 
-def last_old(connection: Connection, name: str, before: float, now: float) -> int:
-    """The number of the last row of a chain that is old enough to delete; 0 where there is none."""
-    here = trace.c.chain == name
-    young = select(trace.c.number).where(here, trace.c.time >= before, trace.c.time <= now)
-    first_kept = connection.execute(young.order_by(trace.c.number).limit(1)).scalar_one_or_none()
-    old = select(func.max(trace.c.number)).where(here, trace.c.time < before)
+def look_for_old(connection: Connection, name: str, after: int, before: float, now: float) -> Old:
+    """Look for rows that are old enough to delete among the next `LOOK` rows of a chain."""
+    end = after + LOOK
+    here = (trace.c.chain == name, trace.c.number > after, trace.c.number <= end)
+    young = select(func.min(trace.c.number)).where(*here, trace.c.time >= before, trace.c.time <= now)
+    first_kept = connection.execute(young).scalar_one()
+    old = select(func.max(trace.c.number)).where(*here, trace.c.time < before)
     if first_kept is not None:
         old = old.where(trace.c.number < first_kept)
-    return connection.execute(old).scalar_one() or 0
+    last = connection.execute(old).scalar_one()
+    is_over = first_kept is not None or end >= hash_chain.ends(connection, name).head.number
+    return Old(last, None if is_over else end)
 
 
 def delete_page(connection: Connection, name: str, last: int) -> int:

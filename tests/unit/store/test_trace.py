@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from relay.model import Record
 from relay.model.errors import StoreError
 from relay.model.key_change import KeyChange
-from relay.store import Link, Logged, Selection, Store, Trace
+from relay.store import Link, Logged, Selection, Store, Trace, trace_rows
 from relay.store.batch import WriteBatch
 
 _REST = """time, id, queue_id, message_id, sender, recipient, action, rule, reason, fingerprint, signed_by, reply,
@@ -199,6 +200,39 @@ async def test_a_row_from_a_clock_behind_takes_no_younger_one_with_it(store: Sto
     await store.trace.write([record(1), record(3000), record(3001, time=0.0), record(3002)])
     assert await store.trace.prune(1000.0 + 3000, now=5000.0) == 1
     assert [r.id async for r in store.trace.select()] == ["id3000", "id3001", "id3002"]
+
+
+async def test_retention_looks_at_some_rows_at_a_time_however_many_are_old(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look at ten million of them kept a reader's thread busy for 16 s."""
+    monkeypatch.setattr(trace_rows, "LOOK", 100)
+    await _fill(store, 3000)
+    read, steps = store.database.read, list[int]()
+
+    async def counted(work: Callable[[Connection], object]) -> object:
+        return await read(lambda connection: _steps(connection, work, steps))
+
+    store.database.read = counted  # type: ignore[method-assign, assignment]  # only counts
+    assert await store.trace.prune(1000.0 + 2900, now=5000.0) == 2899
+    assert max(steps) < 10 * trace_rows.LOOK
+    assert await store.trace.prune(1000.0 + 2950, now=5000.0) == 50
+
+
+def _steps(connection: Connection, work: Callable[[Connection], object], steps: list[int]) -> object:
+    """Do it; how many instructions SQLite's machine ran for it is added to `steps`."""
+    steps.append(0)
+
+    def ran() -> None:
+        steps[-1] += 1
+
+    driver = connection.connection.dbapi_connection
+    assert driver
+    driver.set_progress_handler(ran, 1)
+    try:
+        return work(connection)
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 async def test_after_everything_was_taken_out_the_chain_goes_on(store: Store) -> None:
