@@ -184,6 +184,8 @@ async def serve(settings: Config, role: Role, observer: Observer) -> None:
     return_freed_memory()
     try:
         async with opened_persistence(settings) as persistence:
+            if role.duties:  # a key that `sign` names may have come while this node was down
+                await SecretExchange(settings, persistence.store).round()
             await Service(persistence, await build.build(settings, persistence), role, observer).run()
     finally:
         pool.stop()

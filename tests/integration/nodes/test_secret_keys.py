@@ -141,6 +141,17 @@ async def test_what_one_node_makes_is_the_others_before_it_is_published(pair: li
     wait_for(lambda: listed(alpha)["alpha"]["secrets"] == listed(alpha)["beta"]["secrets"], "both say so")
 
 
+@pytest.mark.parametrize("by", ["fingerprint", "address"])
+def test_a_node_never_started_whose_signing_key_had_come_while_it_was_down(pair: list[Node], by: str) -> None:
+    alpha, beta = pair
+    beta.kill()
+    named = generated(alpha, "relais@hopital.example")
+    acquaint(alpha, beta)
+    beta.configure({**beta.settings, "sign": {"default": named if by == "fingerprint" else "relais@hopital.example"}})
+    beta.start()
+    wait_for(lambda: signing(beta, "beta") == {named}, "it signs with the key")
+
+
 async def test_a_certificate_waits_for_a_node_that_runs_and_not_for_one_that_does_not(
     pair: list[Node], database: str
 ) -> None:
