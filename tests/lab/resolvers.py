@@ -62,7 +62,7 @@ async def bench(  # noqa: PLR0913  each is one thing a test may want otherwise
     order: tuple[str, ...] = ("ldap", "wkd"),
     listed: bool = True,
     lifetimes: Lifetimes = DEFAULT,
-    timeout: float = 5.0,  # noqa: ASYNC109  the chain's own
+    timeout: float = 60.0,  # noqa: ASYNC109  the chain's own
     refuse_weak: bool = False,
 ) -> AsyncIterator[Bench]:
     """Everything, on a store in this folder (one that is there is opened again)."""
