@@ -19,8 +19,8 @@ from relay.daemon.own import build_existing
 from relay.daemon.pickups import build_terms
 from relay.daemon.resources import opened_resolver
 from relay.daemon.storage import opened_store
+from relay.keys.asking import SourceReport
 from relay.keys.own_certificates import OwnCertificates
-from relay.keys.search import SourceReport
 from relay.mail import headers
 from relay.mail.opened_mark import traces
 from relay.mail.quoted_code import quotes_code

@@ -12,7 +12,7 @@ from relay.cli.context import Json, context_of, run
 from relay.cli.output import print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
-from relay.keys.search import SourceReport
+from relay.keys.asking import SourceReport
 from relay.model import Found, Lookup, NotFound, Outage, Unusable
 
 _STYLES = {"found": "green", "unusable": "red", "unavailable": "yellow"}

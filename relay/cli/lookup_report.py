@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from relay.admin.explain import Search
 from relay.cli.times import Look
+from relay.keys.asking import SourceReport
 from relay.keys.keyring import NAME as KEYRING
-from relay.keys.search import SourceReport
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable
 
 Step = tuple[str, str]

@@ -6,7 +6,7 @@ import socket
 
 from relay.config import Config, Endpoint
 from relay.daemon import tls
-from relay.smtp.connection import Timeouts
+from relay.smtp.connecting import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 
 

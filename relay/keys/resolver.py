@@ -24,8 +24,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from relay.keys.asking import SourceReport, ask
 from relay.keys.cache import CachedSource, Refresh
-from relay.keys.search import LocalStore, Search, SourceReport, ask
+from relay.keys.local_store import LocalStore
+from relay.keys.search import Search
 from relay.model import Address, Found, Lookup, Origin, Outage, Unusable
 from relay.model.errors import StoreError
 

@@ -6,15 +6,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from relay.keys.bound import NAME as BINDING
-from relay.keys.bound import BoundKeys
+from relay.keys.asking import SourceReport, ask
 from relay.keys.cache import CachedSource, Refresh
-from relay.keys.current import KnownCertificates
 from relay.keys.fair_queue import Owner
-from relay.keys.keyring import Keyring
-from relay.keys.merge_policy import MergePolicy
+from relay.keys.local_store import LocalStore
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import StoreError
 
@@ -22,83 +18,6 @@ NO_SOURCE = "none"
 TOO_SLOW_NOW = "no answer at once"
 _BEHIND = frozenset({Origin.VKS, Origin.HARVESTED})
 """Origins of stored certificates behind which no source that comes before is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """What one source answered, for people. Times are seconds since the epoch."""
-
-    source: str
-    lookup: Lookup
-    asked: float
-    """When it said so."""
-    begun: float
-    """When it was asked for here."""
-    seconds: float
-    judged: Lookup | None = None
-    """What the store makes of a certificate that was found, where the search asked for it."""
-
-    @property
-    def remembered(self) -> bool:
-        """It was said before it was asked for here."""
-        return self.asked < self.begun
-
-
-class State(Protocol):
-    """The store's state tokens (`relay.store.StateTokens`)."""
-
-    async def renew(self, since: float | None = None) -> None:
-        """What any process stored before `since` (None: before this call) counts after it. Raises `StoreError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalStore:
-    """The store as searches use it."""
-
-    keyring: Keyring
-    certificates: KnownCertificates
-    merge_policy: MergePolicy
-    bound_keys: BoundKeys
-    state: State
-    listed: bool = True
-    """`keyring` is among the sources; else imported certificates do not count."""
-
-    async def bound(self, address: Address) -> SourceReport | None:
-        """What a binding has; None: no binding counts. Raises `StoreError`."""
-        now, begun = time.time(), time.monotonic()
-        found = await self.bound_keys.lookup(address)
-        return None if found is None else SourceReport(BINDING, found, now, now, time.monotonic() - begun)
-
-    async def report(self, address: Address) -> SourceReport:
-        """What the store has."""
-        now, begun = time.time(), time.monotonic()
-        known = await self.keyring.lookup(address)
-        return SourceReport(self.keyring.name, known, now, now, time.monotonic() - begun)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a source answered, and for which address: the exact one, or the one without its tag."""
-
-    report: SourceReport
-    address: Address
-    fingerprints: frozenset[str]
-    """Of certificates that it had before for either."""
-
-
-async def ask(
-    remote: CachedSource, address: Address, refresh: Refresh, owner: Owner, *, excused: bool = False
-) -> Asked:
-    """Ask for the exact address; for the one without its tag where there is nothing."""
-    now, begun = time.time(), time.monotonic()
-    answer = await remote.lookup(address, refresh, owner=owner)
-    fingerprints = {answer.fingerprint}
-    none_there = isinstance(answer.lookup, NotFound) or (excused and remote.excusable(answer.lookup))
-    if none_there and (untagged := address.untagged):
-        address, answer = untagged, await remote.lookup(untagged, refresh, owner=owner)
-        fingerprints.add(answer.fingerprint)
-    report = SourceReport(remote.name, answer.lookup, answer.asked, now, time.monotonic() - begun)
-    return Asked(report, address, frozenset(fingerprints - {""}))
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """The relay's values: frozen, normalised, without I/O. Nothing here imports anything but `relay.model.errors`."""
 
 from relay.model.address import Address
-from relay.model.certificate import Certificate, Component, Unreadable, UserId, Why
+from relay.model.certificate import Certificate, Unreadable, UserId
+from relay.model.component import Component
 from relay.model.decision import Clear, Decision, Defer, Encrypt, Hold, Pass, Pickup, Refuse
 from relay.model.domain import normalise_domain
 from relay.model.doubt import Doubt
@@ -11,6 +12,7 @@ from relay.model.mailbox import Mailbox
 from relay.model.reply import Reply
 from relay.model.signer import Signer
 from relay.model.trace import Record
+from relay.model.why import Why
 
 __all__ = [
     "Address",

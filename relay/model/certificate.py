@@ -10,72 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from relay.model.address import Address
-
-
-class Why(StrEnum):
-    """Why a certificate, or an address, cannot be encrypted to. The values are what people read."""
-
-    NO_KEY = "no key is known"
-    REVOKED = "the key is revoked"
-    EXPIRED = "the key has expired"
-    NOT_YET_VALID = "the key is not valid yet"
-    INVALID = "the key has no valid self-signature"
-    DISABLED = "the key is disabled"
-    NO_USER_ID = "the key has no user id with this address"
-    USER_ID_REVOKED = "the key's user id with this address is revoked"
-    NO_ENCRYPTION = "the key has no subkey for encryption"
-    SUBKEY_REVOKED = "the key's encryption subkey is revoked"
-    SUBKEY_EXPIRED = "the key's encryption subkey has expired"
-    WEAK = "the key is weak and weak keys are refused here"
-    UNSUPPORTED = "the key is of a version that this engine cannot use"
-    UNLISTED = "the key was imported, and imported keys are not used here"
-    UNREADABLE = "the key cannot be used here"
-    SUBKEY_UNSUPPORTED = "the key's encryption subkey is of a kind that cannot be used here"
-    USER_ID_INVALID = "the key's user id with this address has no valid self-signature"
-    AMBIGUOUS = "the key's user id does not say clearly that it is for this address"
-    UNTRUSTED = "the key that was found has to be approved before this rule uses it"
-    NOT_THERE = "a key that is bound to this address is not there any more"
-
+from relay.model.component import Component
+from relay.model.why import Why
 
 FEATURE_SEIPD2 = 0x08
 """In the first octet of Features (RFC 9580 section 5.2.3.32)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """The primary key or a subkey."""
-
-    fingerprint: str
-    algorithm: str
-    """As people write it: `rsa3072`, `cv25519`, `elgamal4096`, `nistp256`."""
-    created: int
-    expires: int | None
-    encrypts: bool
-    """It has the encryption capability."""
-    revoked: bool = False
-    valid: bool = True
-    """Its binding signature holds."""
-    supported: bool = True
-    """The engine can encrypt to a key of its algorithm and curve."""
-    weaknesses: tuple[str, ...] = ()
-    """In words (`RSA of 1024 bits`); empty: not weak."""
-
-    @property
-    def key_id(self) -> str:
-        """The 64-bit key id that a PKESK names (RFC 9580 section 5.5.4): v4 the last, v6 the first octets."""
-        return self.fingerprint[:16] if len(self.fingerprint) == 64 else self.fingerprint[-16:]
-
-    def usable(self, at: float) -> bool:
-        """Whether it can be encrypted to at that time."""
-        able = self.encrypts and self.valid and self.supported and not self.revoked
-        return able and self.created <= at and not self.expired(at)
-
-    def expired(self, at: float) -> bool:
-        """Whether its time is over."""
-        return self.expires is not None and self.expires <= at
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from relay.model.certificate import Certificate, Why
+from relay.model.certificate import Certificate
+from relay.model.why import Why
 
 
 class Origin(StrEnum):

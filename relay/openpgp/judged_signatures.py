@@ -14,7 +14,7 @@ from typing import Protocol
 from relay.mail import signature
 from relay.mail.signed_message import SignedMessage
 from relay.model import Certificate
-from relay.model.certificate import Component
+from relay.model.component import Component
 from relay.model.opened import Signature, Validity
 
 DOCUMENTS = frozenset({0x00, 0x01})

@@ -13,46 +13,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
 import re
-import socket
-import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterable
 
-from aiosmtplib.errors import SMTPException, SMTPResponseException
-from aiosmtplib.esmtp import parse_esmtp_extensions
+from aiosmtplib.errors import SMTPException
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from relay.model.endpoint import Endpoint
-from relay.model.errors import NextHopError, Unwilling
+from relay.model.errors import NextHopError
 from relay.process.small_first import give_way
 
 Said = SMTPResponse
 """A reply of the next hop: `code` and `message`, its lines joined by LF."""
 
 
-class _X509(IntEnum):
-    """OpenSSL's X509_V_ERR_…, which Python does not name."""
-
-    CERT_HAS_EXPIRED = 10
-    HOSTNAME_MISMATCH = 62
-    IP_ADDRESS_MISMATCH = 64
-
-
 CLOSING = 421
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds the next hop has: for a step, and for what follows the final dot."""
-
-    step: float = 60.0
-    final_dot: float = 600.0
 
 
 class Broken(NextHopError):
@@ -209,95 +186,9 @@ class Connection(SMTPProtocol):
         self._awaited += 1
         return await self.reply(timeout or 0)
 
-    async def hello(self, verb: str, hostname: str, timeout: float) -> None:
-        """EHLO or LHLO, and what it announces."""
-        given = await self.ask(f"{verb} {hostname}", timeout)
-        _demand(given, "the hello")
-        self.extensions, _ = parse_esmtp_extensions(given.message)
-
-    async def secure(self, context: ssl.SSLContext, name: str, timeout: float) -> None:
-        """STARTTLS, with the certificate's name checked (RFC 3207, RFC 6125)."""
-        if "starttls" not in self.extensions:
-            raise Unwilling("it offers no STARTTLS: switch TLS on there")
-        try:
-            await self.start_tls(context, name, timeout)
-        except SMTPResponseException as error:
-            raise Unwilling(f"it answers STARTTLS with {error.code}: its own log says why") from None
-        except ssl.SSLCertVerificationError as error:
-            raise Unwilling(_untrusted(error)) from None
-        except (OSError, SMTPException) as error:
-            raise NextHopError(f"STARTTLS failed: {_why(error)}") from None
-
     async def quit(self) -> None:
         """Say QUIT without waiting long, and close."""
         with contextlib.suppress(NextHopError):
             if self.alive:
                 await self.ask("QUIT", 1.0)
         self.abandon()
-
-
-@contextlib.asynccontextmanager
-async def connecting(place: Endpoint, timeout: float) -> AsyncIterator[Connection]:
-    """A new connection; it is aborted where the block fails."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(timeout):
-            if place.path:
-                _, connection = await loop.create_unix_connection(lambda: Connection(loop), place.path)
-            else:
-                _, connection = await loop.create_connection(lambda: Connection(loop), place.host, place.port)
-    except OSError as error:  # TimeoutError is one
-        raise NextHopError(f"no connection: {_why(error)}") from None
-    try:
-        yield connection
-    except BaseException:
-        connection.abandon()
-        raise
-
-
-async def connect(
-    place: Endpoint,
-    *,
-    hostname: str,
-    timeouts: Timeouts,
-    tls: ssl.SSLContext,
-) -> Connection:
-    """Connect to `place`: greeting, STARTTLS where the URL demands it, EHLO or LHLO."""
-    verb = "LHLO" if place.lmtp else "EHLO"
-    async with connecting(place, timeouts.step) as connection:
-        _demand(await connection.reply(timeouts.step), "the connection")
-        await connection.hello(verb, hostname, timeouts.step)
-        if place.starttls:
-            await connection.secure(tls, place.host, timeouts.step)
-            await connection.hello(verb, hostname, timeouts.step)
-    return connection
-
-
-def _why(error: Exception) -> str:
-    """In words that say nothing of what the other side wrote."""
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case socket.gaierror():
-            return "its name cannot be resolved"
-        case ssl.SSLError():
-            return f"TLS says {error.reason}" if error.reason else "TLS fails"
-        case OSError(errno=int(number)):
-            return os.strerror(number)
-        case _:
-            return type(error).__name__
-
-
-def _demand(given: Said, step: str) -> None:
-    if not 200 <= given.code < 300:
-        raise Unwilling(f"it refuses {step} ({given.code}): its own log says why")
-
-
-def _untrusted(error: ssl.SSLCertVerificationError) -> str:
-    match error.verify_code:
-        case _X509.HOSTNAME_MISMATCH | _X509.IP_ADDRESS_MISMATCH:
-            return "its certificate is for another name: write its name in reinject"
-        case _X509.CERT_HAS_EXPIRED:
-            return "its certificate has expired: renew it there"
-        case _:
-            return "no authority trusted here vouches for its certificate: set reinject_ca_file"

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from relay.model import Envelope, Reply, replies
 from relay.model.errors import NextHopError
 from relay.smtp import commands
-from relay.smtp.connection import Broken, Connection, Said, Timeouts
+from relay.smtp.connecting import Timeouts
+from relay.smtp.connection import Broken, Connection, Said
 from relay.smtp.data import stuffed
 
 _GO_ON = 354

@@ -17,7 +17,8 @@ import ssl
 
 from relay.model import Envelope, Reply
 from relay.model.endpoint import Endpoint
-from relay.smtp.connection import Connection, Timeouts, connect
+from relay.smtp.connecting import Timeouts, connect
+from relay.smtp.connection import Connection
 from relay.smtp.handover import Handover, Stale
 from relay.smtp.pool import Pool
 

@@ -13,9 +13,9 @@ from relay.keys.bound import BoundKeys
 from relay.keys.cache import CachedSource, CacheStore, Limits
 from relay.keys.cached_answers import Lifetimes
 from relay.keys.keyring import Keyring
+from relay.keys.local_store import LocalStore
 from relay.keys.merge_policy import LearningExaminer, MergePolicy
 from relay.keys.resolver import Resolver
-from relay.keys.search import LocalStore
 from relay.model import Address, Entry, Lookup, Origin
 from relay.store import Store
 

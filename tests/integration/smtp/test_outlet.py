@@ -16,7 +16,7 @@ from lab.tls import Identity, make_identity
 from relay.config import Endpoint
 from relay.model import Address, Envelope, Recipient
 from relay.model.errors import NextHopError
-from relay.smtp.connection import Timeouts
+from relay.smtp.connecting import Timeouts
 from relay.smtp.outlet import SmtpOutlet
 
 MAIL = b"Subject: x\r\n\r\nbody\r\n"

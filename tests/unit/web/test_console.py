@@ -12,11 +12,11 @@ import pytest
 
 from relay.admin.acts import ACTS as DONE
 from relay.config.console import Login as Ways
-from relay.model.certificate import Why
 from relay.model.console import ACTS, Person, Role
 from relay.model.doubt import Doubt
 from relay.model.endpoint import HttpPlace
 from relay.model.pickup import Obstacle
+from relay.model.why import Why
 from relay.policy.decide import NEVER, NOT_LOOKED_UP
 from relay.store.console import ATTEMPT, IDLE, LONGEST, ConsoleStore, Secrets, Session
 from relay.web.console import charts, credentials
