@@ -7,8 +7,11 @@ with all that it started, when its time is over. Raises nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from relay.process import external
 
@@ -18,22 +21,32 @@ SECONDS = 20.0
 async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> bool:
     """Whether it ended with 0."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            str(program),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            env=external.environment(),
-            process_group=0,
-        )
+        with _file("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")) as given:
+            process = await asyncio.create_subprocess_exec(
+                str(program),
+                stdin=given,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                cwd="/",
+                env=external.environment(),
+                process_group=0,
+            )
     except OSError:
         return False
     try:
         async with asyncio.timeout(seconds):
-            await process.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            await process.wait()
     except TimeoutError:
         return False
     finally:
         await external.end(process)
     return process.returncode == 0
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator[BinaryIO]:
+    """In memory. Of a pipe that a program closes unread asyncio may report an exception that nobody retrieved."""
+    with os.fdopen(os.memfd_create("lines", os.MFD_CLOEXEC), "w+b") as file:
+        file.write(content)
+        file.seek(0)
+        yield file

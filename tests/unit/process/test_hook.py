@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import select
-import time
 from pathlib import Path
 
 import pytest
+from lab.clock import leap
+from lab.waiting import until
 
 from relay.process import hook
 
@@ -48,11 +51,24 @@ async def test_one_that_does_not_read_is_judged_all_the_same(tmp_path: Path, tex
     assert await hook.run(program(tmp_path, text), ("x" * 100_000,))
 
 
+async def test_that_it_closed_its_input_unread_was_reported_as_an_exception_nobody_retrieved(tmp_path: Path) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    assert await hook.run(program(tmp_path, "exec 0<&-; sleep 0.2"), ("x" * 100_000,))
+    gc.collect()
+    assert told == []
+
+
 async def test_when_its_time_is_over_it_and_its_children_are_killed(tmp_path: Path) -> None:
-    begun = time.monotonic()
-    assert not await hook.run(program(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait"), ("a",), seconds=0.5)
-    assert time.monotonic() - begun < 20
-    assert ends(int((tmp_path / "pid").read_text()))
+    child = tmp_path / "pid"
+    text = f"sleep 60 & echo $! > {child}.new; mv {child}.new {child}; wait"
+    running = asyncio.create_task(hook.run(program(tmp_path, text), ("a",)))
+    await until(child.exists)
+    while not running.done():
+        leap(hook.SECONDS)  # whenever it has begun to count
+        await asyncio.sleep(0.05)
+    assert not await running
+    assert ends(int(child.read_text()))
 
 
 async def test_one_that_cannot_be_started_did_nothing(tmp_path: Path) -> None:
