@@ -6,12 +6,16 @@ a sentence, `EngineError` and `StoreError`; of `four_eyes` `SecondPersonNeeded` 
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from relay.admin import keys
 from relay.admin.four_eyes import Deed, agreed
+from relay.admin.owner import become_owner
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.own import build_certificates
@@ -119,13 +123,25 @@ async def allow(  # noqa: PLR0913  each is said by the command
         await _note(store, actor, f"mail to {other.key} {'may' if allowed else 'may not'} be opened for it", key)
 
 
-async def export_wkd(config: Config, store: Store, folder: Path) -> int:
-    """Write the tree of all own domains; how many addresses it answers for."""
-    if not config.own.domains:
+async def read_wkd(config: Config, store: Store, file: BinaryIO) -> int:
+    """Put the tree of all own domains into this file, for `write_wkd`; how many addresses it answers for."""
+    domains = config.own.domains
+    if not domains:
         raise OwnError("own.domains is empty: there is nothing to publish")
-    keys = await store.own_keys.all()
-    wkd_tree.write(folder, config.own.domains, wkd_tree.published(keys, time.time()))
+    keys = [key for key in await store.own_keys.all() if key.address.domain in domains]
+    files = wkd_tree.published(keys, time.time())
+    file.write(json.dumps({path: b64encode(octets).decode() for path, octets in files.items()}).encode())
+    file.flush()
     return sum(key.listed for key in keys)
+
+
+def write_wkd(config: Config, folder: Path, file: BinaryIO) -> int:
+    """Write the tree that `read_wkd` has left, as the owner of the folder where root asks; 0."""
+    become_owner(folder)
+    file.seek(0)
+    files = {path: b64decode(octets) for path, octets in json.load(file).items()}
+    wkd_tree.write(folder, config.own.domains, files)
+    return 0
 
 
 async def _agreed(config: Config, store: Store, actor: str, *words: str) -> None:

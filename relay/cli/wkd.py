@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 
+from relay.admin.owner import become_owner, stay_root
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import print_json, say
 from relay.config import Config
@@ -30,17 +33,25 @@ def export(
 
     $ pgp-relay wkd export /srv/www/openpgpkey
     """
-    from relay.admin import own  # noqa: PLC0415  loads the engines
-
-    config = context_of(context).config()
     if check:
-        _check(config, folder, as_json=as_json)
+        _check(context_of(context).config(), folder, as_json=as_json)
         return
-    count = with_store(config, lambda store: own.export_wkd(config, store, folder))
+    count = _write(context_of(context).config(as_root=True), folder)
     if as_json:
         print_json({"addresses": count, "folder": str(folder)})
     else:
         say(f"{count} addresses in {folder}")
+
+
+def _write(config: Config, folder: Path) -> int:
+    """What the keyring's owner reads, and root writes; how many addresses it answers for."""
+    from relay.admin import own  # noqa: PLC0415  loads the engines
+
+    with TemporaryFile() as file, stay_root([partial(own.write_wkd, config, folder, file)]) as act:
+        become_owner(config.keyring)
+        count = with_store(config, lambda store: own.read_wkd(config, store, file))
+        act(0)
+    return count
 
 
 def _check(config: Config, folder: Path, *, as_json: bool) -> None:

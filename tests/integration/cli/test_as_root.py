@@ -17,6 +17,8 @@ from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import stop_agent
 from lab.relay import PROGRAM
 
+from relay.model.wkd_location import hashed
+
 NOBODY = pwd.getpwnam("nobody")
 MARTIN = "dr.martin@hopital.example"
 
@@ -122,6 +124,24 @@ def test_each_command_opens_what_root_named_and_leaves_nothing_of_roots(installe
     installed.run("trace", "--verify")
     assert installed.owners() == {NOBODY.pw_uid}
     assert sorted(path.name for path in installed.root.iterdir()) == ["b.tar", "mail.eml", "secret.pgp"]
+
+
+@pytest.mark.parametrize("owner", [0, pwd.getpwnam("games").pw_uid])
+def test_a_web_key_directory_in_a_folder_of_another_user_could_not_be_written(installed: Installed, owner: int) -> None:
+    installed.config.write_text(installed.config.read_text() + "own: {domains: [hopital.example]}\n")
+    installed.run("own", "create", "Hôpital Exemple")
+    installed.run("own", "add", MARTIN)
+    site = installed.root / "site" if owner == 0 else installed.root.parent / "site"
+    site.mkdir()
+    os.chown(site, owner, -1)
+
+    assert installed.run("wkd", "export", site / "wkd") == f"1 addresses in {site / 'wkd'}\n"
+    written = sorted(path.name for path in (site / "wkd" / "hopital.example").rglob("*"))
+    assert written == sorted(["hu", "policy", hashed(b"dr.martin")])
+    assert {path.stat().st_uid for path in (site / "wkd").rglob("*")} == {owner}
+    assert installed.owners() == {NOBODY.pw_uid}
+    (installed.root / "file").touch()
+    assert "cannot be written" in installed.run("wkd", "export", installed.root / "file", status=1)
 
 
 def test_what_the_owner_cannot_read_is_a_fault_of_the_configuration(installed: Installed) -> None:

@@ -126,6 +126,17 @@ def test_an_address_that_was_there_already_stayed_listed(hospital: Relay, tmp_pa
     assert not (tmp_path / "hopital.example" / "hu" / hashed(b"nuit")).exists()
 
 
+def test_an_address_of_a_domain_that_is_no_more_ours_ended_the_export(hospital: Relay, tmp_path: Path) -> None:
+    hospital.run("own", "add", MARTIN)
+    before = hospital.settings
+    hospital.configure({**before, "own": {"domains": ["clinique.example"]}})
+    try:
+        hospital.run("wkd", "export", tmp_path)
+    finally:
+        hospital.configure(before)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["policy"]
+
+
 def test_who_is_allowed_has_to_be_an_own_address(hospital: Relay) -> None:
     hospital.run("own", "add", MARTIN, "secretariat@hopital.example")
     hospital.run("own", "allow", "secretariat@hopital.example", MARTIN)
