@@ -146,19 +146,25 @@ def _send_large(port: int, wire: bytes, count: Synchronized[int]) -> None:
 
 @contextmanager
 def relay(engine: str, *program: str | Path, certificates: int = 1) -> Iterator[Subject]:
-    """One that knows `KNOWN`, or more, in front of a next hop with a thread a connection; `program` serves."""
-    sink = free_port()
-    next_hop = multiprocessing.Process(target=_next_hop, args=(sink,))
-    next_hop.start()
+    """One that knows `KNOWN`, or more, in front of such a next hop; `program` serves."""
+    with next_hop() as sink, TemporaryDirectory(prefix="pb", dir="/tmp") as folder:
+        stock = subjects.stocked(Path(folder, "stock"), certificates)
+        with subjects.relay(sink, engine, stock, program=program) as subject:
+            yield subject
+
+
+@contextmanager
+def next_hop() -> Iterator[int]:
+    """A process with a thread a connection, which takes everything; its port."""
+    port = free_port()
+    process = multiprocessing.Process(target=_next_hop, args=(port,))
+    process.start()
     try:
-        await_port(sink)
-        with TemporaryDirectory(prefix="pb", dir="/tmp") as folder:
-            stock = subjects.stocked(Path(folder, "stock"), certificates)
-            with subjects.relay(sink, engine, stock, program=program) as subject:
-                yield subject
+        await_port(port)
+        yield port
     finally:
-        next_hop.terminate()
-        next_hop.join()
+        process.terminate()
+        process.join()
 
 
 def _next_hop(port: int) -> None:

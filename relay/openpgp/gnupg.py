@@ -32,6 +32,7 @@ from relay.openpgp.arguments import fingerprint_of, no_keyring, recipients_as_fi
 from relay.openpgp.home import reachable
 from relay.openpgp.minimal import trimmed
 from relay.openpgp.signature_cache import HomeCertificates, SignatureCache
+from relay.process.pool import run_apart
 
 MOST_RECIPIENTS = 200
 SEIPD = 18
@@ -66,25 +67,9 @@ class GnuPG:
         return result.output
 
     async def lock(self, payload: bytes, code: str) -> bytes:
-        """One message that this code opens; no agent sees the code."""
-        password = password_message.password(code).encode("ascii")
-        async with self._turns:
-            with memory_file.memory(password + b"\n") as fd, no_keyring() as (words, descriptors):
-                result = await call.run(
-                    reachable(self._home),
-                    *words,
-                    *("--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),
-                    *("--s2k-mode", "3", "--s2k-count", str(password_message.COUNT)),
-                    *("--s2k-digest-algo", password_message.DIGEST, "--s2k-cipher-algo", "AES256"),
-                    "--symmetric",
-                    seconds=self._timeout + len(payload) / _OCTETS_A_SECOND,
-                    content=payload,
-                    most=len(payload) + len(payload) // 8 + _OVERHEAD,
-                    passing=[fd, *descriptors],
-                )
-        _check(result, signed=False)
-        password_message.check(result.output)
-        return result.output
+        """One message that this code opens; no agent sees the code. gpg gives way to all that handles other mail."""
+        password = password_message.password(code)
+        return await run_apart(len(payload), locked, self._home, self._timeout, payload, password)
 
     async def sign(self, content: bytes, signer: Signer) -> bytes:
         """Return a detached signature over `content`, binary. Raises `EngineError`."""
@@ -143,6 +128,26 @@ def _cut(certificates: Iterable[Certificate]) -> dict[str, bytes]:
         return {certificate.fingerprint: trimmed(certificate, time.time()) for certificate in certificates}
     except OpenPgpError as error:
         raise EngineError("a certificate that cannot be read") from error
+
+
+async def locked(home: Path, timeout: float, payload: bytes, code: str) -> bytes:  # noqa: ASYNC109  gpg's
+    """Runs in the other process: return the message that this code opens."""
+    with memory_file.memory(code.encode("ascii") + b"\n") as fd, no_keyring() as (words, descriptors):
+        result = await call.run(
+            reachable(home),
+            *words,
+            *("--pinentry-mode", "loopback", "--passphrase-fd", str(fd)),
+            *("--s2k-mode", "3", "--s2k-count", str(password_message.COUNT)),
+            *("--s2k-digest-algo", password_message.DIGEST, "--s2k-cipher-algo", "AES256"),
+            "--symmetric",
+            seconds=timeout + len(payload) / _OCTETS_A_SECOND,
+            content=payload,
+            most=len(payload) + len(payload) // 8 + _OVERHEAD,
+            passing=[fd, *descriptors],
+        )
+    _check(result, signed=False)
+    password_message.check(result.output)
+    return result.output
 
 
 def default_parallel() -> int:

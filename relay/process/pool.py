@@ -27,6 +27,8 @@ LARGE = 128 * 1024
 """Octets from which on the pool is worth it: reading a header of tiny fields takes 1 ms for each 10 KB."""
 MOST_WORKERS = min(4, len(os.sched_getaffinity(0)))
 """Large messages that are worked on at the same time."""
+MOST_APART = max(1, MOST_WORKERS // 2)
+"""Pieces of work at the same time that give way to all other programs: they leave half of the processors free."""
 
 _SECONDS = 120.0
 _OCTETS_A_SECOND = 1 << 20
@@ -184,5 +186,5 @@ class _Pool:
 
 
 _mail_pool = _Pool(MOST_WORKERS)
-_apart = _Pool(MOST_WORKERS, APART)
+_apart = _Pool(MOST_APART, APART)
 _background_pool = _Pool(1)

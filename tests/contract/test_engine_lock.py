@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,6 +67,14 @@ async def test_any_size_is_locked_and_nothing_is_compressed(engine: Engine, payl
 async def test_what_programs_would_read_differently_is_no_code(engine: Engine, code: str) -> None:
     with pytest.raises(EngineError):
         await engine.lock(PAYLOAD, code)
+
+
+async def test_no_process_that_handles_other_mail_hashes_the_code(engine: Engine) -> None:
+    """gpg did, as a child of ours: with the priority of mail, and in its turn."""
+    await engine.lock(PAYLOAD, CODE)  # the process for it is there
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    await engine.lock(PAYLOAD, CODE)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN) == before
 
 
 @pytest.mark.alone
