@@ -388,7 +388,7 @@ def test_neither_code_nor_content_nor_people_are_in_the_public_services_files(si
     site.mailbox.wait_for(before + count)
     (stored,) = site.web.folder.rglob("public.db")
     with closing(sqlite3.connect(stored)) as database:
-        database.execute("VACUUM INTO ?", [str(site.web.folder / "backup.db")])
+        database.execute("VACUUM INTO ?", [str(site.web.folder / f"backup{count}.db")])
     site.relay.run("backup", site.relay.folder / f"backup-{count}.tar")
     files = [file for file in site.web.folder.rglob("*") if file.is_file() and file.name != "config.yaml"]
     octets = b"".join(file.read_bytes() for file in files)
