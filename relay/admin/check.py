@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from relay.admin import mail_path_check
-from relay.admin.nodes import crowded, strangers
+from relay.admin.nodes import crowded, strangers, unfinished
 from relay.config import Config
 from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
@@ -118,19 +118,19 @@ async def _store(config: Config) -> str:
 
 
 async def _nodes(config: Config) -> str:
-    """Those that share the database decide and sign alike, and find enough connections."""
+    """Those that share the database decide and sign alike, find enough connections, and lost ones are removed."""
     async with opened_store(config) as store:
         running = [node for node in await store.nodes.all() if node.runs]
         full = await crowded(store)
         ours = next((node for node in running if node.name == node_name(config)), None)
         others = [node for node in running if node is not ours]
-        strange = await strangers(config, store, others)
+        strange, removed = await strangers(config, store, others), await unfinished(store)
     known = ours.about.signing if ours else ()
     faults = [f"node {node.name} has another policy" for node in others if node.about.policy != config.policy_digest]
     if ours:
         faults = differences(About("", config.policy_digest, known), others)
-    if faults or full:
-        raise RelayError("; ".join([*faults, *([full] if full else [])]))
+    if faults := [*faults, *removed, *([full] if full else [])]:
+        raise RelayError("; ".join(faults))
     names = ", ".join(node.name for node in running) or "none serves now"
     return "; ".join([names, *([strange] if strange else [])])
 

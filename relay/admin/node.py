@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from relay.admin.four_eyes import Deed, agreed
 from relay.admin.rekeying import Rekeyed, Rekeying
+from relay.admin.successors import Successors
 from relay.config import Config
 from relay.daemon.secret_sharing import SecretSharing, wanted_key
 from relay.model.errors import NodeError
@@ -97,6 +98,8 @@ async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed
     await agreed(config, store, _deed("remove", node), actor)
     if not lost and not begun and not await store.nodes.remove(node):
         raise NodeError(f"node {node} is not known: pgp-relay node list")
+    if lost:
+        await store.node_removals.begin(node)
     for fingerprint in lost:
         await secrets.trust.remove(shown.get(fingerprint, NodeKey(node, fingerprint, b"")))
     told = [KeyChange(time.time(), actor, f"node {node}", fingerprint, "", "removed") for fingerprint in lost]
@@ -105,10 +108,11 @@ async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed
     if lost or begun:
         had = [await store.node_keys.given(fingerprint) for fingerprint in begun]
         again = frozenset[str]().union(*had) if begun and not lost else None
-        made = await Rekeying(config, store, secrets, again).run()
+        made = await Rekeying(config, store, secrets, Successors(config, store, node), again).run()
     if not made.failed:  # until then they say that it is not done
         await store.node_keys.forget(node, [*lost, *begun])
         await store.nodes.remove(node)
+        await store.node_removals.finish(node)
     return made
 
 

@@ -33,6 +33,14 @@ async def strangers(config: Config, store: Store, others: Sequence[Node]) -> str
     return f"not given the secret keys of own addresses: {', '.join(names)} (node add)" if names else ""
 
 
+async def unfinished(store: Store) -> list[str]:
+    """A sentence for each node whose removal has to be run again, or goes on now."""
+    return [
+        f"not all keys that node {name} had are replaced: pgp-relay node remove {name}"
+        for name in await store.node_removals.unfinished()
+    ]
+
+
 async def crowded(store: Store) -> str:
     """What to do where all nodes together may want more connections than the server takes; empty: nothing."""
     most = await store.nodes.most_connections()

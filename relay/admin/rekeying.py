@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from relay.admin import signing_keys
 from relay.admin.signing_keys import Replaced
+from relay.admin.successors import Successors
 from relay.config import Config
-from relay.daemon.engines import passphrase, signers
 from relay.daemon.own import build_certificates
 from relay.daemon.secret_sharing import SecretSharing
 from relay.model.errors import EngineError, OwnError
@@ -41,21 +41,23 @@ class Rekeying:
     config: Config
     store: Store
     secrets: SecretSharing
+    successors: Successors
     known: frozenset[str] | None
     """The names of the secret keys that the lost node had, where an earlier run failed; None: this is the first run."""
     _failed: list[str] = field(default_factory=list)
 
     async def run(self) -> Rekeyed:
         """Replace the organisation's key, own certificates, and the keys that `sign` names."""
+        await self.successors.learn()
         before = await self.secrets.names() if self.known is None else self.known
         old = await self.store.own_keys.organisation()
         organisation = await self._new_organisation(old, before) if old else ""
         addresses = await self._new_certificates(organisation) if organisation else 0
         made: list[Replaced] = []
-        await self._try(signing_keys.replace(self.config, self.known, made))
+        await self._try(signing_keys.replace(self.config, self.successors, made))
         await self._try(self._share(before))
         if organisation:
-            await self._try(self._revoke_former(organisation, old or ""))
+            await self._try(self._revoke_former(organisation))
         return Rekeyed(organisation, addresses, tuple(made), tuple(dict.fromkeys(self._failed)))
 
     async def _try(self, work: Awaitable[None]) -> bool:
@@ -77,11 +79,7 @@ class Rekeying:
         made: list[str] = []
 
         async def make() -> None:
-            keys = await signing.secret_keys(self.config.keyring)
-            made.append(
-                signing_keys.successor(keys, old, self.known)
-                or (await signing.generate_successor(self.config.keyring, old, passphrase(self.config))).fingerprint
-            )
+            made.append(await self.successors.of(old))
             await self._share(before)
             await self.store.own_keys.set_organisation(made[0])
 
@@ -108,12 +106,7 @@ class Rekeying:
         keys = await signing.secret_keys(self.config.keyring)
         return next((key.created for key in keys if key.fingerprint == organisation), math.inf)
 
-    async def _revoke_former(self, organisation: str, old: str) -> None:
-        former = {old} - {organisation}
-        if self.known is not None:  # the run before may have failed at this
-            keys = {key.fingerprint: key for key in await signing.secret_keys(self.config.keyring)}
-            alike = {f for f, key in keys.items() if key.signs and key.user_ids == keys[organisation].user_ids}
-            former |= alike - {organisation, *(await signers(self.config)).values()}
-        for fingerprint in sorted(former):
+    async def _revoke_former(self, organisation: str) -> None:
+        for fingerprint in sorted(self.successors.replaced_by(organisation)):
             await signing.revoke(self.config.keyring, fingerprint)
         await self.secrets.give()

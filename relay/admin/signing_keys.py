@@ -7,17 +7,16 @@ Revoking may need a second person (`four_eyes`, as for `own`). Raises `EngineErr
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from relay.admin.four_eyes import Deed, agreed
+from relay.admin.successors import Successors
 from relay.config import Config
-from relay.daemon.engines import passphrase, signers
+from relay.daemon.engines import signers
 from relay.daemon.secret_sharing import SecretSharing
 from relay.model.errors import EngineError
 from relay.model.key_change import KeyChange
 from relay.openpgp import signing
-from relay.openpgp.signing import SecretKey
 from relay.store import Store
 
 
@@ -31,26 +30,15 @@ class Replaced:
     """The successor's public key, armored, for correspondents."""
 
 
-async def replace(config: Config, known: Collection[str] | None, made: list[Replaced]) -> None:
-    """Make a successor with the same user id for each key that `sign` names, and add it to `made`.
+async def replace(config: Config, successors: Successors, made: list[Replaced]) -> None:
+    """Give each key that `sign` names a successor with the same user id, and add it to `made`.
 
-    After a run that failed, `known` has the names of the secret keys that the lost node had: one that it did not have
-    is a successor already. A key on a card is left out: no other node had its secret part.
+    A key that is a successor itself stays. A key on a card is left out: no other node had its secret part.
     """
-    keys = await signing.secret_keys(config.keyring)
-    on_card = {key.fingerprint for key in keys if key.on_card}
+    on_card = {key.fingerprint for key in await signing.secret_keys(config.keyring) if key.on_card}
     for old in sorted(set((await signers(config)).values()) - on_card):
-        new = successor(keys, old, known)
-        if new != old:
-            made.append(await (_replaced(config, old, new) if new else _succeed(config, old)))
-
-
-def successor(keys: Collection[SecretKey], old: str, known: Collection[str] | None) -> str:
-    """The newest key of the same user id, perhaps itself, that was made since a node was lost; empty: none."""
-    user_ids = next((key.user_ids for key in keys if key.fingerprint == old), ())
-    made = [key for key in keys if known is not None and key.signs and key.user_ids == user_ids]
-    since = [key for key in made if f"openpgp-revocs.d/{key.fingerprint}.rev" not in (known or ())]
-    return max(since, key=lambda key: (key.created, key.fingerprint)).fingerprint if since else ""
+        if (new := await successors.of(old)) != old:
+            made.append(Replaced(old, new, await signing.export(config.keyring, new)))  # noqa: PERF401  if a later one fails
 
 
 async def revoke(config: Config, store: Store, fingerprint: str, actor: str) -> str:
@@ -65,15 +53,6 @@ async def revoke(config: Config, store: Store, fingerprint: str, actor: str) -> 
         await secrets.trust.learn()
         await secrets.give()
     return await signing.export(config.keyring, fingerprint)
-
-
-async def _succeed(config: Config, old: str) -> Replaced:
-    made = await signing.generate_successor(config.keyring, old, passphrase(config))
-    return Replaced(old, made.fingerprint, made.armored_public)
-
-
-async def _replaced(config: Config, old: str, new: str) -> Replaced:
-    return Replaced(old, new, await signing.export(config.keyring, new))
 
 
 async def _refuse_used(config: Config, store: Store, fingerprint: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from relay.admin.nodes import Standing, standings
+from relay.admin.nodes import Standing, standings, unfinished
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import print_json
+from relay.cli.output import complain, print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
+
+if TYPE_CHECKING:  # loading it takes longer than most commands run
+    from relay.store import Store
 
 _COLUMNS = (
     Column("node"),
@@ -31,12 +36,18 @@ def nodes(context: typer.Context, *, full: Full = False, utc: Utc = False, as_js
 
     $ pgp-relay nodes
     """
-    found = with_store(context_of(context).config(), standings)
+    found, removals = with_store(context_of(context).config(), _read)
     if as_json:
         print_json([_object(each) for each in found])
-        return
-    look = Look.of(full=full, utc=utc)
-    print_table(_COLUMNS, [_row(each, look) for each in found], whole=full, nothing="no node has served here yet")
+    else:
+        look = Look.of(full=full, utc=utc)
+        print_table(_COLUMNS, [_row(each, look) for each in found], whole=full, nothing="no node has served here yet")
+    for sentence in removals:
+        complain(sentence)
+
+
+async def _read(store: Store) -> tuple[list[Standing], list[str]]:
+    return await standings(store), await unfinished(store)
 
 
 def _object(standing: Standing) -> dict[str, object]:

@@ -31,6 +31,7 @@ WORDS = {
     "turn_lost": "another node may have a mail, and it was put off",
     "nodes_differ": "nodes are not alike: {}",
     "secrets_refused": "secret keys came from a node that is not trusted here: node list",
+    "removal_unfinished": "not all keys that a removed node had are replaced: {}",
     "unanswered": "an answer did not reach Postfix",
     "denied": "a client was turned away: see allow",
     "crowded": "too many connections",

@@ -6,6 +6,7 @@ A round costs one short query; none on a node that has no node key. A failure is
 from __future__ import annotations
 
 import asyncio
+import time
 
 from relay.config import Config
 from relay.daemon.secret_sharing import SecretSharing
@@ -16,6 +17,9 @@ from relay.telemetry.events import Event
 
 EVERY = 1.0
 """Seconds between two rounds: a certificate that is made on one node waits for the others."""
+LOOK_EVERY = 10.0
+UNFINISHED_SECONDS = 600.0
+"""After so long the removal of a node does not go on any more, but has failed or was broken off."""
 
 
 class SecretExchange:
@@ -23,7 +27,10 @@ class SecretExchange:
 
     def __init__(self, config: Config, store: Store) -> None:
         self._sharing = SecretSharing(config.keyring, store) if store.is_shared else None
+        self._removals = store.node_removals
         self._told = ""
+        self._look_at = 0.0
+        self._unfinished: list[str] = []
 
     async def round(self) -> None:
         """Take the secret keys that others sent, and send ours, once."""
@@ -31,6 +38,7 @@ class SecretExchange:
             return
         try:
             await self._sharing.round()
+            await self._tell_unfinished()
         except StoreError:
             return  # that the store is away is told by those who need it for a mail
         except RelayError as error:
@@ -39,6 +47,16 @@ class SecretExchange:
             self._told = str(error)
         else:
             self._told = ""
+
+    async def _tell_unfinished(self) -> None:
+        """Once for each removal that stands still, so that somebody runs the command again."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY
+        found = await self._removals.unfinished(UNFINISHED_SECONDS)
+        for node in [node for node in found if node not in self._unfinished]:
+            events.log().warning(Event.REMOVAL_UNFINISHED, node=node, reason=f"pgp-relay node remove {node}")
+        self._unfinished = found
 
     async def watch(self) -> None:
         """Exchange secret keys at intervals, until cancelled."""

@@ -8,6 +8,8 @@ declared takes more as it arrives, and is refused where there is none: it cannot
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from relay.process.budget import Budget
 from relay.process.room import Room
 from relay.process.small_first import LARGE
@@ -20,7 +22,16 @@ STEP = 64 * 1024
 class MemoryShare:
     """The memory that one message in receipt takes of all messages' budget, in octets."""
 
-    def __init__(self, budget: Budget, room: Room, bounds: Bounds, declared: int = 0) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        room: Room,
+        bounds: Bounds,
+        declared: int = 0,
+        waits: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`waits` is called when the message begins to wait, with the octets that it waits for."""
+        self._waits = waits
         self._lease = budget.lease()
         self._room = room
         self._bounds = bounds
@@ -42,9 +53,14 @@ class MemoryShare:
         if self._taken:
             covered = self._room.take_now(wanted - self._taken)
         else:
-            covered = await self._room.take(wanted, self._bounds.patience)
+            covered = self._room.take_now(wanted) or await self._wait_for(wanted)
         self._taken = wanted if covered else self._taken
         return covered
+
+    async def _wait_for(self, octets: int) -> bool:
+        if octets <= self._room.octets:
+            self._waits(octets)
+        return await self._room.take(octets, self._bounds.patience)
 
     def _expected(self, octets: int) -> int:
         most = max(octets, self._bounds.max_message_size)

@@ -30,6 +30,7 @@ from relay.smtp.receive import receive
 from relay.smtp.server_context import Host
 from relay.smtp.server_protocol import Line
 from relay.smtp.transaction import Transaction
+from relay.telemetry import events
 
 _COMMANDS = ("MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "QUIT", "STARTTLS", "XFORWARD")
 _HELLOS = {True: ("LHLO",), False: ("HELO", "EHLO")}
@@ -151,7 +152,8 @@ class Session(Line):
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
         """DATA: receive the message, have it handled, answer."""
-        share = MemoryShare(self._host.budget, self._host.room, self._host.bounds, self._transaction.size)
+        host = self._host
+        share = MemoryShare(host.budget, host.room, host.bounds, self._transaction.size, self._tell_wait)
         try:
             envelope = self._welcome(arg, share)
         except Refusal as refusal:
@@ -199,6 +201,11 @@ class Session(Line):
             self._timeout_handle.cancel()  # neither the timer nor a disconnect ends the handling
         delivery = self._host.deliver(inbound, lambda given: self._tell(given, inbound.id), self._is_there, share)
         await asyncio.shield(delivery)
+
+    def _tell_wait(self, octets: int) -> None:
+        """Why this client is slowed down."""
+        queue_id = self._transaction.envelope().queue_id
+        events.log().info(events.Event.MEMORY_AWAITED, queue_id=queue_id, size=octets)
 
     def _is_there(self) -> bool:
         """Whether the client has not closed its side: else no reply reaches it any more."""

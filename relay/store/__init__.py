@@ -32,6 +32,7 @@ from relay.store.leases import Leases
 from relay.store.ledger import KEPT_SECONDS, StoredLedger
 from relay.store.migration import migrate
 from relay.store.node_keys import NodeKeys
+from relay.store.node_removals import NodeRemovals
 from relay.store.nodes import About, Node, Nodes, differences
 from relay.store.opened_mail import OpenedMail
 from relay.store.own_keys import OwnKeys
@@ -69,6 +70,7 @@ __all__ = [
     "Network",
     "Node",
     "NodeKeys",
+    "NodeRemovals",
     "Nodes",
     "OpenedMail",
     "OwnKeys",
@@ -106,6 +108,7 @@ class Store(Closing):
     leases: Leases
     nodes: Nodes
     node_keys: NodeKeys
+    node_removals: NodeRemovals
     own_keys: OwnKeys
     opened_mail: OpenedMail
     pickups: Pickups
@@ -150,6 +153,7 @@ class Store(Closing):
             leases=Leases(database, clock, network.node),
             nodes=Nodes(database, network.node, chain, clock),
             node_keys=NodeKeys(database, clock),
+            node_removals=NodeRemovals(database, clock),
             own_keys=OwnKeys(database, clock),
             opened_mail=OpenedMail(database, batch, clock),
             pickups=Pickups(database, clock),

@@ -21,7 +21,15 @@ from relay.store.schema_keys import (
     revokers,
     sightings,
 )
-from relay.store.schema_nodes import node_keys, node_parcels, node_secrets, node_statements, nodes
+from relay.store.schema_nodes import (
+    node_keys,
+    node_parcels,
+    node_removals,
+    node_secrets,
+    node_statements,
+    node_successors,
+    nodes,
+)
 from relay.store.schema_own import own_allowed, own_deleted, own_keys, own_organisation, own_subkeys
 from relay.store.schema_types import Octets, tables
 
@@ -41,8 +49,10 @@ __all__ = [
     "ledger",
     "node_keys",
     "node_parcels",
+    "node_removals",
     "node_secrets",
     "node_statements",
+    "node_successors",
     "nodes",
     "opened_identifiers",
     "own_allowed",

@@ -45,6 +45,20 @@ node_parcels = Table(
 )
 """Secret keys on their way, encrypted to the key with that fingerprint."""
 
+node_removals = Table(
+    "node_removal", tables, Column("node", Text, primary_key=True), Column("begun", Double, nullable=False)
+)
+"""Nodes whose removal was begun and is not finished; times by the database's clock."""
+
+node_successors = Table(
+    "node_successor",
+    tables,
+    Column("node", Text, primary_key=True),
+    Column("old", Text, primary_key=True),
+    Column("new", Text, nullable=False),
+)
+"""Which key was made in place of which one that the node had, until its removal is finished."""
+
 node_secrets = Table(
     "node_secret",
     tables,

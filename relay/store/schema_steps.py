@@ -151,6 +151,9 @@ _NODES = (
         made DOUBLE PRECISION NOT NULL)""",
     """CREATE TABLE node_secret (
         fingerprint TEXT NOT NULL, name TEXT NOT NULL, held BOOLEAN NOT NULL, PRIMARY KEY (fingerprint, name))""",
+    "CREATE TABLE node_removal (node TEXT NOT NULL PRIMARY KEY, begun DOUBLE PRECISION NOT NULL)",
+    """CREATE TABLE node_successor (
+        node TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, PRIMARY KEY (node, old))""",
     # The lowest schema whose programs may still write: a newer one adds, and takes nothing away from them.
     "ALTER TABLE schema_version ADD COLUMN writers BIGINT NOT NULL DEFAULT 4",
 )

@@ -23,8 +23,10 @@ from relay.store.schema import (
     duties,
     node_keys,
     node_parcels,
+    node_removals,
     node_secrets,
     node_statements,
+    node_successors,
     nodes,
     schema_version,
     tables,
@@ -34,7 +36,16 @@ from relay.store.sqlite import begin_immediate
 PAGE = 2000
 _SETTLED = ("SET LOCAL idle_in_transaction_session_timeout = 0", "SET LOCAL statement_timeout = 0")
 _ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-_OF_NODES = (duties, nodes, node_keys, node_statements, node_parcels, node_secrets)
+_OF_NODES = (
+    duties,
+    nodes,
+    node_keys,
+    node_statements,
+    node_parcels,
+    node_secrets,
+    node_removals,
+    node_successors,
+)
 _NOT_COPIED = frozenset({schema_version.name, *(table.name for table in _OF_NODES)})
 COPIED = tuple(table for table in tables.sorted_tables if table.name not in _NOT_COPIED)
 

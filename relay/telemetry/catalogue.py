@@ -136,6 +136,7 @@ TURNED_AWAY = Metric(
     ("reason",),
     ("denied", "crowded"),
 )
+MEMORY_WAITS = Metric(_counter, "pgp_relay_memory_waits", "Large messages that had to wait for `memory`.")
 NODES = Metric(_gauge, "pgp_relay_nodes", "Machines that share the database and run now, this one included.")
 NODES_DIFFERING = Metric(_gauge, "pgp_relay_nodes_differing", "Others of them whose policy or signing keys differ.")
 RELOADED = Metric(

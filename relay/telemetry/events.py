@@ -43,6 +43,7 @@ class Event(StrEnum):
     # Connections
     DENIED = "denied"
     CROWDED = "crowded"
+    MEMORY_AWAITED = "memory_awaited"
     # A mail
     RECEIVED = "received"
     REJECTED = "rejected"
@@ -89,6 +90,7 @@ class Event(StrEnum):
     SECRETS_GIVEN = "secrets_given"
     SECRETS_TAKEN = "secrets_taken"
     SECRETS_REFUSED = "secrets_refused"
+    REMOVAL_UNFINISHED = "removal_unfinished"
     # Whatever else goes wrong
     FAILED = "failed"
 

@@ -51,6 +51,7 @@ class Observer:
             Event.UNANSWERED: lambda _: counters.count(c.UNANSWERED),
             Event.DENIED: lambda _: counters.count(c.TURNED_AWAY, "denied"),
             Event.CROWDED: lambda _: counters.count(c.TURNED_AWAY, "crowded"),
+            Event.MEMORY_AWAITED: lambda _: counters.count(c.MEMORY_WAITS),
             Event.WORKER_ENDED: lambda _: counters.count(c.WORKERS_ENDED),
             Event.RELOADED: lambda _: counters.mark(c.RELOADED, 1),
             Event.PUBLIC_UNREACHABLE: lambda _: counters.mark(c.PUBLIC_UP, 0),

@@ -14,13 +14,14 @@ from typing import Any
 import asyncpg
 import pytest
 from lab.cluster import Node, cluster
-from lab.gnupghome import gnupg_home, gpg
+from lab.gnupghome import gnupg_home, gpg, secret_key
 from lab.nexthop import ScriptedHop
 from lab.waiting import wait_for
 
 MARTIN = "dr.martin@hopital.example"
 DESK = "accueil@hopital.example"
 SETTINGS = {"own": {"domains": ["hopital.example"]}}
+UNFINISHED = "not all keys that node beta had are replaced: pgp-relay node remove beta"
 IMPATIENT = """
 from relay.daemon.secret_sharing import SecretSharing
 SecretSharing.__init__.__defaults__ = (3.0,)
@@ -311,12 +312,27 @@ async def test_what_a_lost_node_had_is_replaced_by_a_second_run_where_a_node_was
         gamma.thaw()
         assert (first.returncode, b"pgp-relay node remove beta" in first.stderr) == (1, True)
         (told,) = json.loads(first.stdout)["signing"]
+        with gnupg_home() as home:
+            alike = secret_key(home, "Relay <relais@hopital.example>")
+            gpg(alpha.keyring, "--import", content=gpg(home, "--export-secret-keys", alike).stdout)
+        await unfinished_is_told(alpha, database)
         made = json.loads(alpha.run("node", "remove", "beta", "--json").stdout)
-        assert (made["addresses"], made["signing"]) == (1, [told])
+        assert (made["addresses"], made["signing"]) == (1, [told]), "an imported key is no successor"
+        assert UNFINISHED not in await checked(alpha)
+        assert alpha.run("nodes").stderr == b""
         assert own(alpha)[MARTIN]["fingerprint"] != old
-        assert len(secrets(alpha) - lost) == 5, "the organisation's, three of the address, one that signs"
+        assert len(secrets(alpha) - lost) == 6, "the organisation's, three of the address, one that signs, one imported"
         assert secrets(gamma) == secrets(alpha)
         assert b"not known" in alpha.run("node", "remove", "beta", check=False).stderr
+
+
+async def unfinished_is_told(node: Node, database: str) -> None:
+    assert UNFINISHED in await checked(node)
+    assert UNFINISHED.encode() in node.run("nodes").stderr
+    asking = await asyncpg.connect(database)
+    await asking.execute("UPDATE node_removal SET begun = begun - 3600")
+    await asking.close()
+    wait_for(lambda: b"pgp-relay node remove beta" in node.run("status", check=False).stdout, "an hour later", 60)
 
 
 def generated(node: Node, address: str) -> str:

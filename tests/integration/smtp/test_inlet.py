@@ -773,8 +773,10 @@ async def test_a_large_message_waits_for_room_and_is_taken(monkeypatch: pytest.M
         content = (b"x" * 998 + b"\r\n") * 8000
         await one.body(content)
         await running.until(got=1)
-        sending = asyncio.create_task(two.body(content))
-        await until(lambda: running.inlet.room.waiting == 1)
+        with capture_logs() as logs:
+            sending = asyncio.create_task(two.body(content))
+            await until(lambda: running.inlet.room.waiting == 1)
+        assert logs == [{"event": "memory_awaited", "log_level": "info", "queue_id": "", "size": 8_000_000}]
         assert running.inlet.room.free == 4_000_000
         assert running.inlet.budget.free == running.inlet.bounds.room
         async with Client(running.url) as small:

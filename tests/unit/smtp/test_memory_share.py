@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from lab.waiting import until
@@ -17,8 +18,10 @@ MOST = 10 * LARGE
 BOUNDS = Bounds(max_message_size=MOST, patience=600.0)
 
 
-def share(room: Room, declared: int = 0, budget: Budget | None = None) -> MemoryShare:
-    return MemoryShare(budget or Budget(MOST), room, BOUNDS, declared)
+def share(
+    room: Room, declared: int = 0, budget: Budget | None = None, waits: Callable[[int], None] = lambda _: None
+) -> MemoryShare:
+    return MemoryShare(budget or Budget(MOST), room, BOUNDS, declared, waits)
 
 
 async def test_a_small_message_takes_what_has_come_of_it_and_nothing_of_the_room() -> None:
@@ -54,6 +57,20 @@ async def test_a_large_message_takes_at_once_all_that_it_will_need(
     mine.release()
     mine.release()
     assert room.free == MOST
+
+
+async def test_a_message_that_waits_says_so_once_and_one_that_finds_room_or_none_at_all_says_nothing() -> None:
+    room, told = Room(4 * LARGE), list[int]()
+    first = share(room, 3 * LARGE, waits=told.append)
+    assert await first.cover(LARGE, whole=False)
+    assert not await share(room, 5 * LARGE, waits=told.append).cover(LARGE, whole=False)
+    assert told == []
+    waiting = asyncio.create_task(share(room, 2 * LARGE, waits=told.append).cover(LARGE, whole=False))
+    await until(lambda: room.waiting)
+    assert told == [2 * LARGE]
+    first.release()
+    assert await asyncio.wait_for(waiting, 10)
+    assert told == [2 * LARGE]
 
 
 async def test_two_large_messages_that_have_come_in_part_do_not_wait_for_each_other() -> None:

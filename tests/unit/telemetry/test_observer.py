@@ -62,6 +62,7 @@ LINES: list[tuple[str, dict[str, Any], tuple[str, ...], float]] = [
     (Event.UNANSWERED, {}, ("pgp_relay_unanswered_messages",), 1),
     (Event.DENIED, {}, ("pgp_relay_connections_refused", "denied"), 1),
     (Event.CROWDED, {}, ("pgp_relay_connections_refused", "crowded"), 1),
+    (Event.MEMORY_AWAITED, {}, ("pgp_relay_memory_waits",), 1),
     (Event.WORKER_ENDED, {"worker": 1}, ("pgp_relay_workers_ended",), 1),
 ]
 
