@@ -50,6 +50,8 @@ def status(
             raise typer.Exit(_status(standing))
         time.sleep(EVERY)
         standing = ask(shared.path)
+    if as_json:
+        print_json({"ready": False, "config": str(shared.path), "faults": []})
     fail(NOTHING_RUNS)
 
 

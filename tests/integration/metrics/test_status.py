@@ -165,6 +165,14 @@ def test_where_nothing_runs_it_says_so_and_makes_nothing() -> None:
         assert not relay.keyring.exists()
 
 
+def test_where_nothing_runs_json_was_no_json() -> None:
+    with Relay() as relay:
+        done = relay.run("status", "--json", check=False)
+
+    assert (done.returncode, done.stderr.decode()) == (1, NOTHING)
+    assert json.loads(done.stdout) == {"ready": False, "config": str(relay.file), "faults": []}
+
+
 def test_a_socket_that_was_left_by_a_killed_relay_is_no_relay() -> None:
     with Relay() as relay:
         relay.start()
