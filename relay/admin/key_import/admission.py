@@ -23,6 +23,10 @@ from relay.store import Certificates, Store
 _WAITS = "it is not used before a second person approves it, or imports the same, within 24 hours"
 _PROPOSED = "it is not used before somebody approves it"
 _REJECTED = "It was rejected: who may import keys can import it all the same (pgp-relay keys import)."
+_UNPROVED = (
+    "It waits for approval as its owner confirmed it. The encryption subkey that this adds is not confirmed, and was "
+    "left out: who may import keys can import it all the same (pgp-relay keys import)."
+)
 _IN_USE = "It is in use, and this adds a user id or a subkey: who may import keys does that (pgp-relay keys import)."
 
 
@@ -116,19 +120,18 @@ def _proposed(before: Entry | None, after: Certificate, at: float, remark: str) 
     if before is not None and before.suggested and _same(before.certificate, after, at):
         return Admitted(before, Outcome.PROPOSED, remark)
     if before is not None and before.proposed and not before.suggested:
-        return Admitted(_as_vouched(before, after), Outcome.PROPOSED, remark)
+        if _adds_unproved(before, after):
+            return Admitted(before, Outcome.PROPOSED, _UNPROVED)
+        vouched = after.showing(before.certificate.shown_addresses)
+        return Admitted(replace(before, certificate=vouched), Outcome.PROPOSED, remark)
     return Admitted(Entry(after, Origin.IMPORTED, int(at), proposed=True), Outcome.PROPOSED, remark)
 
 
-def _as_vouched(before: Entry, after: Certificate) -> Entry:
-    """A proposal that its source vouches for: for the addresses that it shows, and no encryption subkey unproved."""
-    if (
-        before.origin is Origin.ENROLLED
-        and not after.primary.revoked
-        and _encrypting(after) - _encrypting(before.certificate)
-    ):
-        return before
-    return replace(before, certificate=after.showing(before.certificate.shown_addresses))
+def _adds_unproved(before: Entry, after: Certificate) -> bool:
+    """Whether its owner, who was asked to decrypt with each encryption subkey, has not done so with one of these."""
+    if before.origin is not Origin.ENROLLED or after.primary.revoked:
+        return False
+    return bool(_encrypting(after) - _encrypting(before.certificate))
 
 
 def _encrypting(certificate: Certificate) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,21 @@ async def test_who_proposes_a_fetched_proposal_again_does_not_take_its_origin_an
         assert (entry.origin, entry.proposed, entry.certificate.shown_addresses) == (origin, True, (BOB,))
         await at.store.certificates.remove(fpr(1))
         assert used(await at.find(BOB.text)) == (fpr(2),), "clear text would have left"
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+@pytest.mark.parametrize("origin", [Origin.ENROLLED, Origin.WKD])
+async def test_an_encryption_subkey_that_its_owner_has_not_confirmed_is_left_out_of_an_enrolled_proposal(
+    tmp_path: Path, origin: Origin, *, revoked: bool
+) -> None:
+    """Somebody could put their own subkey under the key of another person, and read what is encrypted to it."""
+    async with bench(tmp_path) as at:
+        before = Entry(read(key(2, BOB.text)), origin, int(at.time), proposed=True)
+        uploaded = read(key(2, BOB.text, revoked=revoked))
+        another = replace(uploaded.primary, fingerprint=fpr(7), encrypts=True, revoked=False)
+        after = replace(uploaded, components=(*uploaded.components, another))
+        admitted = await Proposing(at.store.certificates).admit(before, after, at.time)
+        assert isinstance(admitted, Admitted)
+        left_out = origin is Origin.ENROLLED and not revoked
+        assert admitted.entry == (before if left_out else replace(before, certificate=after))
+        assert ("not confirmed" in admitted.remark) == left_out
