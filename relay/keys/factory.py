@@ -24,8 +24,9 @@ from relay.keys.ldap.pool import SIZE as SESSIONS
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.ldap.server import Server
 from relay.keys.ldap.source import Ldap
+from relay.keys.learning_examiner import LearningExaminer
 from relay.keys.local_store import LocalStore
-from relay.keys.merge_policy import LearningExaminer, MergePolicy
+from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import Resolver
 from relay.keys.stored import StoredKeys
 from relay.keys.wkd.fetch_client import FetchClient

@@ -1,7 +1,7 @@
 """What happens to certificates that a source brought: merged, stored, proposed, or left alone.
 
 - A fingerprint the store has is merged with the stored state, whoever read it: a revocation found anywhere counts at
-  once, and so does a renewal. `LearningExaminer` does this for everything that a source has examined.
+  once, and so does a renewal. `relay.keys.learning_examiner` does this for everything that a source has examined.
 - A source speaks for the address it was asked for: it adds no other address to a stored certificate, and not that one
   either where an administrator imported another certificate for it.
 - A key whose owner proved to have its encryption subkey (`enrolled`) gets another one by a new proof or from the
@@ -25,7 +25,6 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from relay.keys.narrowing import bounded
-from relay.keys.wrapped_examiner import WrappedExaminer
 from relay.mail.certificate_parts import without_subkeys
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
@@ -223,23 +222,6 @@ class MergePolicy:
             first[entry.certificate.fingerprint][0] is entry and entry.certificate.fingerprint not in left
             for entry, _ in changes
         ]
-
-
-class LearningExaminer(WrappedExaminer):
-    """An examiner from whose verdicts the store learns: `relay.pipeline.ports.Examiner` for sources."""
-
-    def __init__(self, examiner: Examiner, merge_policy: MergePolicy) -> None:
-        super().__init__(examiner)
-        self._merge_policy = merge_policy
-
-    async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
-        """The examiner's verdicts, once the store has learnt from them."""
-        verdicts = await self._examiner.examine(blobs)
-        try:
-            await self._merge_policy.learn([verdict for verdict in verdicts if isinstance(verdict, Certificate)])
-        except StoreError as error:
-            raise EngineError("the store does not take what was found") from error
-        return verdicts
 
 
 def _new_subkeys(news: Certificate, before: Certificate) -> frozenset[str]:

@@ -5,23 +5,19 @@
 """
 
 from relay.policy.decide import NOT_ENCRYPTED, Encrypted, Telling, decide, needs_key, telling
+from relay.policy.matching import Message, candidates, first_for, match, why_not
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
     DEFAULT_RULE,
     OPENED,
     OWN_NOTICE,
     Encryption,
-    Message,
     PassEncrypted,
     Rule,
     Trust,
     WithoutKey,
     WkdOutage,
-    candidates,
-    first_for,
     for_opened,
-    match,
-    why_not,
 )
 from relay.policy.text import Text
 

@@ -6,7 +6,6 @@ it to life again. Raises `StoreError`.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,19 +16,8 @@ from sqlalchemy import Connection, case, delete, func, insert, select
 from relay.model import Address
 from relay.model.own import OwnKey, OwnState, OwnSubkey
 from relay.store.database import Database
+from relay.store.own_key_rows import COLUMNS, to_key, to_row
 from relay.store.schema import own_allowed, own_deleted, own_keys, own_organisation, own_subkeys
-
-_COLUMNS = (
-    own_keys.c.address_text,
-    own_keys.c.fingerprint,
-    own_keys.c.data,
-    own_keys.c.subkeys,
-    own_keys.c.created,
-    own_keys.c.listed,
-    own_keys.c.state,
-    own_keys.c.changed,
-    own_keys.c.former,
-)
 
 
 class OwnKeys:
@@ -56,20 +44,20 @@ class OwnKeys:
 
     async def get(self, address: Address) -> OwnKey | None:
         """That of this address, whatever its state."""
-        wanted = select(*_COLUMNS).where(own_keys.c.address == address.key)
+        wanted = select(*COLUMNS).where(own_keys.c.address == address.key)
         row = await self._database.read(lambda c: c.execute(wanted).one_or_none())
-        return None if row is None else _key(row)
+        return None if row is None else to_key(row)
 
     async def all(self) -> list[OwnKey]:
         """Every one, sorted by address."""
-        wanted = select(*_COLUMNS).order_by(own_keys.c.address)
-        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+        wanted = select(*COLUMNS).order_by(own_keys.c.address)
+        return [to_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
 
     async def named(self, key_ids: Iterable[str]) -> list[OwnKey]:
         """Those with an encryption subkey of one of these key ids, deleted ones too; sorted by address."""
         whose = select(own_subkeys.c.address).where(own_subkeys.c.key_id.in_(list(key_ids)))
-        wanted = select(*_COLUMNS).where(own_keys.c.address.in_(whose)).order_by(own_keys.c.address)
-        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+        wanted = select(*COLUMNS).where(own_keys.c.address.in_(whose)).order_by(own_keys.c.address)
+        return [to_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
 
     async def summary(self) -> tuple[int, ...]:
         """Numbers that change when what is published of the certificates does."""
@@ -80,10 +68,10 @@ class OwnKeys:
 
     async def due(self, before: float) -> list[OwnKey]:
         """Active ones whose newest encryption subkey was made before that time."""
-        wanted = select(*_COLUMNS).where(
+        wanted = select(*COLUMNS).where(
             own_keys.c.newest < math.ceil(before), own_keys.c.state == OwnState.ACTIVE.value
         )
-        return [_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
+        return [to_key(row) for row in await self._database.read(lambda c: c.execute(wanted).all())]
 
     async def put(self, keys: Sequence[OwnKey]) -> None:
         """Store them, in place of what their addresses had."""
@@ -114,9 +102,9 @@ class OwnKeys:
         def write(connection: Connection) -> Sequence[Any]:
             there = set(connection.execute(active).scalars().all())
             _put(connection, [key for key in keys if key.address.key not in there])
-            return connection.execute(select(*_COLUMNS).where(theirs).order_by(own_keys.c.address)).all()
+            return connection.execute(select(*COLUMNS).where(theirs).order_by(own_keys.c.address)).all()
 
-        return [_key(row) for row in await self._database.write(write)] if keys else []
+        return [to_key(row) for row in await self._database.write(write)] if keys else []
 
     async def drop(self, address: Address) -> None:
         """Forget the certificate of this address and who may open mail for it."""
@@ -178,7 +166,7 @@ def _put(connection: Connection, keys: Sequence[OwnKey]) -> None:
     for table in (own_keys, own_subkeys):
         connection.execute(delete(table).where(table.c.address.in_([key.address.key for key in keys])))
     if keys:
-        connection.execute(insert(own_keys), [_row(key) for key in keys])
+        connection.execute(insert(own_keys), [to_row(key) for key in keys])
         connection.execute(insert(own_subkeys), named)
 
 
@@ -187,42 +175,3 @@ def _disallow(connection: Connection, pairs: Sequence[dict[str, str]]) -> None:
         connection.execute(
             delete(own_allowed).where(own_allowed.c.address == pair["address"], own_allowed.c.other == pair["other"])
         )
-
-
-def _row(key: OwnKey) -> dict[str, object]:
-    return {
-        "address": key.address.key,
-        "address_text": key.address.text,
-        "fingerprint": key.fingerprint,
-        "data": key.data,
-        "subkeys": json.dumps([_subkey_row(one) for one in key.subkeys]),
-        "newest": key.subkeys[-1].created,
-        "created": key.created,
-        "listed": key.listed,
-        "state": key.state.value,
-        "changed": key.changed,
-        "former": key.former,
-    }
-
-
-def _key(row: Sequence[Any]) -> OwnKey:
-    text, fingerprint, data, subkeys, created, listed, kept, changed, former = row
-    return OwnKey(
-        address=Address(text),
-        fingerprint=fingerprint,
-        data=bytes(data),
-        subkeys=tuple(_subkey(*subkey) for subkey in json.loads(subkeys)),
-        created=created,
-        listed=listed,
-        state=OwnState(kept),
-        changed=changed,
-        former=bytes(former),
-    )
-
-
-def _subkey_row(subkey: OwnSubkey) -> list[object]:
-    return [subkey.fingerprint, subkey.created, subkey.expires, subkey.keygrip, subkey.public.hex()]
-
-
-def _subkey(fingerprint: str, created: int, expires: int, keygrip: str, public: str) -> OwnSubkey:
-    return OwnSubkey(fingerprint, created, expires, keygrip, bytes.fromhex(public))

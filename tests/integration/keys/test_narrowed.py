@@ -16,7 +16,8 @@ from lab.wkd import WkdServer, asking
 
 from relay.keys.ldap.server import Server
 from relay.keys.ldap.source import Ldap
-from relay.keys.merge_policy import LearningExaminer, MergePolicy
+from relay.keys.learning_examiner import LearningExaminer
+from relay.keys.merge_policy import MergePolicy
 from relay.keys.narrowing import bounded, narrow
 from relay.keys.wkd.fetcher import Fetcher
 from relay.keys.wkd.port import Settings
