@@ -20,7 +20,10 @@ SESSIONS = 50
 EACH = 6
 ROUNDS = 3
 LEAST_OF_NEAR = 0.7
-"""Of the mails a second with the database beside: 50 sessions have others to work on while one waits."""
+"""Of the mails a second with the database beside.
+
+Sessions wait together for two round trips. Where a mail costs the relay 1.7 ms it is 50 * 1.7 / (50 * 1.7 + 20) = 0.81.
+"""
 MOST_TRIPS = 12
 """A mail waits for its own statements, one after the other, and for those of the commit that it shares."""
 DELAY = 0.005
