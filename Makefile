@@ -32,9 +32,7 @@ demo: $(VENV)/.package ## one mail through the relay, shown as sent, as received
 	@$(BIN)/pgp-relay demo
 
 test: $(VENV)/.development ## every test tier that can run here, against the built package
-	@tiers="$(TIERS)"; \
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone and not slow" $$tiers; \
-	$(BIN)/pytest -m "alone and not slow" $$tiers || [ $$? = 5 ] # where no test of these tiers is one
+	@tiers="$(TIERS)"; PYTEST=$(BIN)/pytest JOBS=$(JOBS) .ci/tests $$tiers
 
 test-slow: $(VENV)/.development ## the long versions of tests that have a short one
 	@$(BIN)/pytest -m slow

@@ -25,7 +25,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 from lab.canary import Sings, assert_unheard, listen, overhear
 
-MARKS = ("alone", "slow")
+MARKS = ("alone", "slow", "waits")
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,8 @@
 """Free ports on the loopback, from outside the range that the kernel gives to outgoing connections.
 
 A port is chosen some time before somebody listens on it, and a test's server may be away for a while. So none is given
-twice, and processes of one test run that run beside one another (pytest-xdist) choose from ranges of their own.
+twice, and processes of one test run that run beside one another (pytest-xdist, `TEST_PORTS`) choose from ranges of
+their own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import cycle, islice
 
-_RANGE = range(20_000, 32_000)
+_RANGE = range(*map(int, os.environ.get("TEST_PORTS", "20000:32000").split(":")))
 _random = random.SystemRandom()
 
 

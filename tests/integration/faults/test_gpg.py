@@ -22,6 +22,8 @@ from lab.mta import Mail
 from lab.nexthop import ScriptedHop
 from lab.waiting import wait_for
 
+pytestmark = pytest.mark.waits
+
 FAILED = "451 4.3.0"
 OK = "250 2.0.0"
 RIGHT = "the-one-that-opens"

@@ -25,6 +25,8 @@ from lab.waiting import wait_for
 
 from relay.daemon.jobs.key_refresh import EARLY, MARGIN
 
+pytestmark = pytest.mark.waits
+
 DOMAIN = "ville.example"
 FETCHED, IMPORTED, ALIAS = f"fetched@{DOMAIN}", f"imported@{DOMAIN}", f"alias@{DOMAIN}"
 OTHER = "imported@elsewhere.example"

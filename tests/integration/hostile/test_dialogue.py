@@ -18,6 +18,8 @@ from lab.ordinary import Ordinary, peak
 from lab.relay import Relay
 from lab.sink import Sink
 
+pytestmark = pytest.mark.waits
+
 MIB = 1 << 20
 MAIL = b"From: a@hopital.example\r\nSubject: from an attacker\r\n\r\nThe text of an attacker.\r\n"
 CLEAR = b"X-Clear: yes\r\n" + MAIL

@@ -33,6 +33,8 @@ from relay.keys.ldap.source import Ldap
 from relay.model import Address, Lookup, NotFound, Outage
 from relay.openpgp.examiner import GnuPGExaminer
 
+pytestmark = pytest.mark.waits
+
 pytest.importorskip("bonsai")
 
 BOB = Address("bob@example.org")

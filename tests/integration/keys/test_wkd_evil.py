@@ -30,6 +30,8 @@ from relay.keys.wkd.reason import Failed
 from relay.model import Address, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.model.errors import ConfigError
 
+pytestmark = pytest.mark.waits
+
 BOB = Address("bob@example.org")
 HOST = "openpgpkey.example.org"
 NOBODY = NotFound("wkd", "wkd/advanced")

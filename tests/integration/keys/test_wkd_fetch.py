@@ -25,6 +25,8 @@ from relay.keys.wkd.port import Document, Fetch, Settings
 from relay.model import Address, NotFound, Outage
 from relay.model.errors import ConfigError
 
+pytestmark = pytest.mark.waits
+
 BOB = Address("bob@example.org")
 HOST = "openpgpkey.example.org"
 NOBODY_ASKS = Outage("wkd", Reason.FETCHER)

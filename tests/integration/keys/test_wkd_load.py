@@ -19,6 +19,8 @@ from relay.keys.wkd import Reason
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unreadable
 from relay.pipeline.ports import Examiner
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[WkdServer]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from lab.baddomains import never
 from lab.paper import PaperExaminer
 from lab.waiting import until
@@ -22,6 +23,8 @@ from relay.keys.factory import build_resolver
 from relay.keys.resolver import Resolver
 from relay.model import Address, Found, Lookup, Outage
 from relay.store import Store
+
+pytestmark = pytest.mark.waits
 
 SILENT = [f"silent{n}.example" for n in range(300)]
 FAST = ["fast.example", "quick.example"]

@@ -26,6 +26,8 @@ from lab.waiting import until
 
 from relay.telemetry.server import MOST_CONNECTIONS, MOST_OCTETS, SECONDS
 
+pytestmark = pytest.mark.waits
+
 SENDER = "dr.martin@hopital.example"
 INSIDE = "dr.leroy@hopital.example"
 POLICY = [

@@ -5,9 +5,12 @@ import signal
 import urllib.error
 import urllib.request
 
+import pytest
 from lab.ports import free_port
 from lab.relay import Relay
 from lab.waiting import wait_for
+
+pytestmark = pytest.mark.waits
 
 
 def ready(port: int) -> str:

@@ -24,6 +24,8 @@ from lab.postgresql import PostgreSQL
 from lab.prometheus import ask
 from lab.waiting import until
 
+pytestmark = pytest.mark.waits
+
 OK = "250 2.0.0"
 STORE = float(DEADLINES["store"].removesuffix("s"))
 READY_SECONDS = 15.0

@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Callable
 
 import asyncpg
+import pytest
 from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, DEADLINES, Node, Wire, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop
 from lab.postgresql import PostgreSQL
 from lab.waiting import until
+
+pytestmark = pytest.mark.waits
 
 OK = "250 2.0.0"
 FAILED = "451 4.3.0"

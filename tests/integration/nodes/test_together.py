@@ -17,6 +17,8 @@ from lab.ports import free_port
 from lab.prometheus import ask
 from lab.waiting import until
 
+pytestmark = pytest.mark.waits
+
 FIELDS = ["node", "version", "schema", "since", "seen", "policy", "signing", "rate", "duties"]
 OTHER_POLICY = [{"name": "everyone", "encrypt": "required"}]
 OK = "250 2.0.0"

@@ -8,11 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, Node, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop, Wait
 from lab.waiting import until
+
+pytestmark = pytest.mark.waits
 
 OK = "250 2.0.0"
 FAILED = "451 4.3.0"

@@ -30,6 +30,8 @@ from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
 from relay.openpgp.sequoia.signers import Signers
 
+pytestmark = pytest.mark.waits
+
 AT_MOST = 15.0
 """Seconds that a test takes on a machine with much else to do; the deadlines themselves are longer (`lab.hanging`)."""
 BRIEF = 0.4

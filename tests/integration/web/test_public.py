@@ -20,6 +20,8 @@ from relay.model.public import ObjectKind, PublicObject
 from relay.model.wkd_location import locations
 from relay.web.http.connections import Bounds
 
+pytestmark = pytest.mark.waits
+
 LISTED = Address("Dr.Martin@hopital.example")
 CERTIFICATE = b"\x99" + bytes(range(256)) * 4
 
