@@ -25,5 +25,5 @@ def _held(pid: int, inodes: set[str]) -> int:
     found = 0
     for descriptor in os.scandir(f"/proc/{pid}/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
-            found += os.readlink(descriptor.path).removeprefix("socket:[").rstrip("]") in inodes  # noqa: PTH115
+            found += os.readlink(descriptor.path).removeprefix("socket:[").rstrip("]") in inodes  # noqa: PTH115  scandir gives no Path
     return found
