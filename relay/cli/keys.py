@@ -149,6 +149,7 @@ def approve(
         typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
     ] = "",
     flush: Flush = False,
+    as_json: Json = False,
 ) -> None:
     """Use a proposed key from now on.
 
@@ -169,14 +170,14 @@ def approve(
         return [await keys.approve(config, store, name, actor)]
 
     approved = with_store(config, approving)
-    for each in approved:
-        say(f"approved {each}")
-    if not approved:
-        say(f"nothing is proposed by {all_from}")
-    release(config, approved, flush=flush)
+    if as_json:
+        print_json({"approved": approved})
+    else:
+        say("\n".join(f"approved {each}" for each in approved) or f"nothing is proposed by {all_from}")
+    release(config, approved, flush=flush, as_json=as_json)
 
 
-def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
+def reject(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
     """Remove a proposed key, for good.
 
     It is not proposed again.
@@ -185,7 +186,11 @@ def reject(context: typer.Context, fingerprint: Fingerprint) -> None:
     """
     name = _one_of(fingerprint)
     config, actor = context_of(context).config(), context_of(context).actor
-    say(f"rejected {with_store(config, lambda store: keys.reject(store, name, actor))}")
+    rejected = with_store(config, lambda store: keys.reject(store, name, actor))
+    if as_json:
+        print_json({"rejected": rejected})
+    else:
+        say(f"rejected {rejected}")
 
 
 def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:

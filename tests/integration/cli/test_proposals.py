@@ -72,6 +72,15 @@ def test_a_proposal_is_shown_beside_what_it_replaces_approved_and_told(site: Rel
     assert site.trace() == []
 
 
+def test_json_of_approve_and_reject_was_no_such_option(site: Relay) -> None:
+    first, second = make_keypair("<json1@ville.example>"), make_keypair("<json2@ville.example>")
+    for pair in (first, second):
+        site.run("keys", "import", "-", "--propose", content=pair.public)
+    assert listed(site, "keys", "approve", first.fingerprint) == {"approved": [first.fingerprint]}
+    assert listed(site, "keys", "reject", second.fingerprint) == {"rejected": second.fingerprint}
+    assert listed(site, "keys", "approve", "--all-from", "wkd") == {"approved": []}
+
+
 def test_a_dry_run_says_what_an_import_would_do_and_changes_nothing(site: Relay) -> None:
     pair = make_keypair("<dry@ville.example>")
     before = listed(site, "keys", "list")
