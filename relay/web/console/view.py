@@ -15,6 +15,7 @@ from markupsafe import Markup
 from relay.model import fingerprint_words
 from relay.model.console import Person
 from relay.web.console import fingerprint_picture
+from relay.web.console.line_breaks import breakable
 from relay.web.console.reasons import reason
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
@@ -135,6 +136,7 @@ def drawn(fingerprint: str) -> Markup:
 @cache
 def _environment(language: str) -> Environment:
     filters: dict[str, Filter] = {
+        "breakable": breakable,
         "moment": partial(moment, language=language),
         "reason": partial(reason, language=language),
         "words": partial(words, language=language),

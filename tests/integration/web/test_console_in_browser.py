@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lab.accessible import needs_axe, violations
 from lab.browser import browser, needs_browser, tab
+from lab.certificates import make_keypair
 from lab.console import WORDS, Console
 from lab.console_pictures import fill
 from lab.relay import Relay
 
+from relay.model import Record
 from relay.model.console import Person, Role
+from relay.store import Store
 from relay.web.console.view import PAGES
 
 if TYPE_CHECKING:  # only tests with a browser have it
@@ -21,9 +26,20 @@ if TYPE_CHECKING:  # only tests with a browser have it
 
 pytestmark = [needs_browser, needs_axe]
 
-PEOPLE = {"keys": "keys", "admin": "admin", "anne": "reader", "bruno": "desk", "chloe": "keys"}
+PEOPLE = {"keys": "keys", "admin": "admin", "anne": "reader", "bruno": "desk", "chloe": "keys", "dora": "admin"}
 """Who logs in, with their roles."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+LONG = "secretariat.cardiologie@hopitaldejour.chuclermont.example"
+SPLIT = """long => {
+  const lines = node => { const range = document.createRange(); range.selectNode(node);
+    return new Set([...range.getClientRects()].map(one => Math.round(one.top))).size; };
+  const shown = [...document.querySelectorAll("td, h2, dd, li")].filter(one => one.textContent.includes(long));
+  const walker = one => document.createNodeIterator(one, NodeFilter.SHOW_TEXT), found = [];
+  for (const one of shown) for (let each, all = walker(one); (each = all.nextNode());)
+    if (long.includes(each.data.trim()) && each.data.trim() && lines(each) > 1) found.push(each.data);
+  return [shown.length > 0, found]; }"""
+"""Whether an address is shown, and those of its parts that stand in two lines."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,8 @@ class Bench:
 def bench() -> Iterator[Bench]:
     with Relay() as relay, Console(relay) as console:
         fill(relay)
+        relay.run("keys", "import", "-", content=make_keypair(f"<{LONG}>").public)
+        asyncio.run(_mail_to_long(relay))
         for name, role in PEOPLE.items():
             console.enrol(name, console.invite(name, role), console.visitor())
         with browser() as started:
@@ -104,3 +122,21 @@ def test_keys_are_found_as_one_types(bench: Bench) -> None:
         page.locator("[name=text]").press_sequentially("passerelle")
         page.wait_for_selector("#found tbody tr:only-child")
         assert "passerelle@clinique.example" in page.locator("#found").inner_text()
+
+
+def test_a_long_address_goes_on_in_the_next_line_and_not_in_the_middle_of_a_word(bench: Bench) -> None:
+    with tab(bench.browser, viewport={"width": 360, "height": 800}) as page:
+        bench.log_in(page, "dora")
+        for path in ("/keys", f"/messages?text={LONG}", "/held", "/messages/IDLONG"):
+            page.goto(bench.url(path))
+            assert page.evaluate(SPLIT, LONG) == [True, []], path
+            assert page.evaluate(WIDER) == 0, path
+
+
+async def _mail_to_long(relay: Relay) -> None:
+    async with await Store.open(relay.keyring / "store.db") as store:
+        row = Record(
+            *(time.time(), "IDLONG", "4F1", "<1@x>", LONG, LONG, "hold", "everyone else", "no key is known"),
+            *("", "", "450 4.7.1", 1),
+        )
+        await store.trace.write([row])
