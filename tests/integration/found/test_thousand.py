@@ -49,11 +49,11 @@ def hasty() -> Iterator[Site]:
 
 
 @contextmanager
-def made(workers: int, timeout: float = 10) -> Iterator[Site]:
+def made(workers: int, timeout: float = 60) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
         wkd = stack.enter_context(Published(DOMAIN, timeout=timeout))
-        lookup = {"wkd": wkd.settings, "cache": {"unavailable": "5s"}}
+        lookup = {"timeout": "60s", "wkd": wkd.settings, "cache": {"unavailable": "5s"}}
         settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "workers": workers}
         relay = stack.enter_context(Relay(settings))
         relay.start()
