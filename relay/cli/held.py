@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from relay.admin.held import Held, send_again
 from relay.admin.held import held as waiting
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import print_json
+from relay.cli.output import complain, print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.trace import NULL_SENDER
@@ -40,20 +41,31 @@ def held(
     """List the mails that wait for a key.
 
     Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
+    With --flush, the exit status is 1 if Postfix was not asked for one of them.
 
     $ pgp-relay held
     """
     found = context_of(context)
     config = found.config()
+    mails = with_store(config, lambda store: waiting(config, store))
+    held_ids = {mail.queue_id for mail in mails}
     if flush:
         mails = with_store(config, lambda store: send_again(config, store, flush, found.actor))
-    else:
-        mails = with_store(config, lambda store: waiting(config, store))
     if as_json:
         print_json([{**asdict(mail), "since": moment(mail.since), "until": moment(mail.until)} for mail in mails])
-        return
-    look = Look.of(full=full, utc=utc)
-    print_table(_COLUMNS, [_row(mail, look) for mail in mails], whole=full, nothing="no mail is held")
+    elif mails or not flush:
+        look = Look.of(full=full, utc=utc)
+        print_table(_COLUMNS, [_row(mail, look) for mail in mails], whole=full, nothing="no mail is held")
+    _tell_failed(set(flush or ()) - {mail.queue_id for mail in mails}, held_ids)
+
+
+def _tell_failed(failed: Collection[str], held_ids: Collection[str]) -> None:
+    """Say of each queue id why Postfix was not asked for it; status 1 where there is one."""
+    for each in sorted(failed):
+        why = "Postfix did not take the request" if each in held_ids else "no held mail has this queue id"
+        complain(f"{each}: {why}")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _row(mail: Held, look: Look) -> Row:

@@ -68,6 +68,27 @@ def test_each_mail_that_waits_is_told_once(tmp_path: Path, capsys: pytest.Captur
     assert len(lines) == 2
 
 
+def test_a_mail_that_postfix_was_not_asked_for_was_told_as_no_mail_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = [row(time.time() - 60, queue_id, f"{queue_id}@ville.example") for queue_id in ("4AAAA1", "4BBBB2")]
+    asyncio.run(written(tmp_path / "keyring", waiting))
+    (tmp_path / "postqueue").write_text('#!/bin/sh\n[ "$2" = 4AAAA1 ]\n')
+    (tmp_path / "postqueue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    file = tmp_path / "config.yaml"
+    file.write_text("policy: []\nlookup: {sources: [keyring]}\n")
+
+    ids = ("4CCCC3", "4BBBB2", "4AAAA1")
+    asked = program(capsys, "-c", file, "held", "--json", *(word for each in ids for word in ("--flush", each)))
+    assert (asked.status, [mail["queue_id"] for mail in json.loads(asked.out)]) == (1, ["4AAAA1"])
+    assert asked.err == "4BBBB2: Postfix did not take the request\n4CCCC3: no held mail has this queue id\n"
+    nothing = program(capsys, "-c", file, "held", "--flush", "4CCCC3")
+    assert (nothing.status, nothing.out) == (1, "")
+    done = program(capsys, "-c", file, "held", "--flush", "4AAAA1")
+    assert (done.status, done.err, done.out.count("4AAAA1@ville.example")) == (0, "", 1)
+
+
 async def test_a_hundred_thousand_rows_of_retries_are_looked_through_fast(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
