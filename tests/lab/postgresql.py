@@ -119,6 +119,6 @@ def postgresql(where: Path, primary: PostgreSQL | None = None) -> Iterator[Postg
             yield server
         finally:
             if server.running:
-                server.stop()
+                server.stop("immediate")  # its data is deleted next, and takes seconds to write
     finally:
         shutil.rmtree(folder)
