@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -21,6 +23,10 @@ T = TypeVar("T")
 
 WAL_OCTETS = 8 << 20
 """Octets to which SQLite truncates its write-ahead log once no reader needs an old state."""
+
+ASKED_FOR = 4
+"""Milliseconds after which SQLite is called again while another process writes. In one call its pauses grow from 1 ms
+to 100, and a process that writes again and again kept another one waiting for almost a second."""
 
 TAKEN_AWAY = "the store's file was taken away or replaced: put it back, or restart the relay"
 
@@ -94,7 +100,7 @@ def open_pools(url: URL, busy_seconds: float, *, overwrite: bool = False) -> tup
     event.listen(writer, "connect", _prepare_writer)
     if overwrite:
         event.listen(writer, "connect", _overwrite_removed)
-    event.listen(writer, "begin", begin_immediate)
+    event.listen(writer, "begin", _Turn(busy_seconds).begin)
     file = _File(url.database or "")
     return _SqlitePool(reader, file, size=READERS, transactions=False), _SqlitePool(
         writer, file, size=1, transactions=True
@@ -105,6 +111,7 @@ def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None  # or sqlite3 would begin transactions of its own, too late
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={ASKED_FOR}")
     cursor.execute(f"PRAGMA journal_size_limit={WAL_OCTETS}")
     cursor.close()
 
@@ -113,6 +120,26 @@ def _overwrite_removed(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
+
+
+class _Turn:
+    """The one writer's, among all processes."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+
+    def begin(self, connection: Connection) -> None:
+        """Begin, once no other transaction writes. Raises SQLite's error for a busy database after the patience."""
+        until = time.monotonic() + self._patience
+        driver: Any = connection.connection.dbapi_connection
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+            else:
+                return
 
 
 def begin_immediate(connection: Connection) -> None:

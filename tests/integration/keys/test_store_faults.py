@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.synthetic import certificate, entry
@@ -42,6 +43,10 @@ def _locked(path: Path, how: str) -> Iterator[sqlite3.Connection]:
         other.close()
 
 
+def _driver(connection: Connection) -> Any:  # noqa: ANN401  the driver's connection
+    return connection.connection.dbapi_connection
+
+
 async def _write_all(store: Store) -> list[BaseException | None]:
     writes = (store.ledger.record(b"t", ["a"]), store.certificates.upsert([entry(certificate("carol"))]))
     return await asyncio.gather(*writes, return_exceptions=True)  # type: ignore[return-value]  # both kinds of results
@@ -70,6 +75,22 @@ async def test_a_write_waits_for_a_short_lock(tmp_path: Path) -> None:
             assert not done
             other.execute("ROLLBACK")
             await writing
+
+
+async def test_a_write_that_waits_asks_again_without_growing_pauses(tmp_path: Path) -> None:
+    """SQLite's pauses grow to 100 ms: another process that wrote all the time kept this one waiting for a second."""
+    path = tmp_path / "s.db"
+    await _filled(path)
+    begun: list[str] = []
+    async with await Store.open(path, busy_seconds=60) as store:
+        await store.database.write(lambda c: _driver(c).set_trace_callback(begun.append))
+        with _locked(path, "BEGIN IMMEDIATE") as other:
+            writing = asyncio.create_task(store.ledger.record(b"t", ["a"]))
+            await until(lambda: begun.count("BEGIN IMMEDIATE") >= 10, 50)
+            assert not writing.done()
+            other.execute("ROLLBACK")
+            await writing
+        assert await store.ledger.served(b"t") == {"a"}
 
 
 async def test_a_store_locked_for_readers_too_is_an_outage(tmp_path: Path) -> None:

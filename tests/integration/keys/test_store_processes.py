@@ -14,6 +14,7 @@ import pytest
 from lab.synthetic import certificate, entry
 
 from relay.model import Address
+from relay.model.errors import StoreError
 from relay.store import Store
 
 TESTS = Path(__file__).parents[2]
@@ -82,6 +83,47 @@ async def test_what_was_recorded_survives_kill_9(tmp_path: Path) -> None:
     child.communicate()
     async with await Store.open(tmp_path / "s.db") as store:
         assert await store.ledger.served(b"t") == {"a@x", "b@x"}
+
+
+MIDWAY = """
+import asyncio, sys
+from sqlalchemy import text
+from relay.store import Store
+def work(connection):
+    connection.execute(text("INSERT INTO ledger (digest, recipient, recorded) VALUES (x'74', x'62', 9e9)"))
+    print("midway", flush=True)
+    sys.stdin.readline()
+async def main():
+    async with await Store.open(sys.argv[1]) as store:
+        await store.database.write(work)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+async def test_one_that_dies_in_the_middle_of_a_write_frees_the_others_and_one_that_stands_still_keeps_them_a_while(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    path = tmp_path / "s.db"
+    async with await Store.open(path, busy_seconds=60 if end == signal.SIGKILL else 0.5) as store:
+        child = _python(MIDWAY, str(path))
+        assert child.stdin
+        assert child.stdout
+        assert await asyncio.to_thread(child.stdout.readline) == "midway\n"
+        writing = asyncio.create_task(store.ledger.record(b"t", ["a"]))
+
+        os.kill(child.pid, end)
+
+        if end == signal.SIGSTOP:
+            with pytest.raises(StoreError, match="locked by another process"):
+                await writing
+            os.kill(child.pid, signal.SIGCONT)
+            child.stdin.write("go on\n")
+        await asyncio.to_thread(child.communicate)
+        await store.ledger.record(b"t", ["a"])
+        if end == signal.SIGKILL:
+            await writing
+        assert await store.ledger.served(b"t") == ({"a"} if end == signal.SIGKILL else {"a", "b"})
 
 
 CHANGE = """
