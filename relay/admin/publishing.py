@@ -6,11 +6,14 @@ Raises `OwnError` with a sentence, and `StoreError`.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from relay.admin.owner import become_owner
 from relay.config import Config
 from relay.config.own import OwnLdap
 from relay.keys.factory import build_wkd_client
@@ -53,13 +56,14 @@ async def publish_ldap(config: Config, store: Store) -> int:
     return len(wanted)
 
 
-async def check_wkd(config: Config, store: Store, folder: Path) -> list[Look]:
-    """For each published address: what `lookup.wkd` finds is what we publish, and so is its file in the folder."""
+async def check_wkd(config: Config, store: Store, file: BinaryIO) -> list[Look]:
+    """For each published address: what `lookup.wkd` finds is what we publish, and so is its file (`read_folder`)."""
     now = time.time()
-    keys = [key for key in await store.own_keys.all() if wkd_tree.is_published(key, now)]
+    ours = [key for key in await store.own_keys.all() if key.address.domain in config.own.domains]
+    keys = [key for key in ours if wkd_tree.is_published(key, now)]
     client = build_wkd_client(config)
     turns = asyncio.Semaphore(AT_ONCE)
-    old = frozenset(await asyncio.to_thread(_not_written, folder, wkd_tree.published(keys, now)))
+    old = frozenset(_not_written(file, wkd_tree.published(keys, now)))
 
     async def look(key: OwnKey) -> Look:
         async with turns:
@@ -72,18 +76,27 @@ async def check_wkd(config: Config, store: Store, folder: Path) -> list[Look]:
         await client.close()
 
 
-def _not_written(folder: Path, files: dict[str, bytes]) -> Iterable[str]:
-    """The paths that hold something else in the folder; none where it is not there: the tree may be elsewhere."""
-    if not folder.is_dir():
-        return []
+def read_folder(config: Config, folder: Path, file: BinaryIO) -> int:
+    """Put into `file` what the folder holds, for `check_wkd`, read as the folder's owner where root asks; 0.
+
+    A folder that is not there leaves it empty: the tree may be elsewhere.
+    """
+    become_owner(folder)
     try:
-        return [path for path, data in files.items() if not (folder / path).is_file() or _read(folder / path) != data]
+        if folder.is_dir():
+            file.write(json.dumps(wkd_tree.digests(folder, config.own.domains)).encode())
     except OSError as error:
         raise OwnError(f"{folder} cannot be read: {error.strerror}") from error
+    file.flush()
+    return 0
 
 
-def _read(file: Path) -> bytes:
-    return file.read_bytes() if file.stat().st_size < wkd_tree.LARGEST else b""
+def _not_written(file: BinaryIO, files: dict[str, bytes]) -> Iterable[str]:
+    """The paths that hold something else in the folder; none where it is not there."""
+    file.seek(0)
+    octets = file.read()
+    there = json.loads(octets) if octets else {path: wkd_tree.digest(data) for path, data in files.items()}
+    return [path for path, data in files.items() if there.get(path) != wkd_tree.digest(data)]
 
 
 async def _fault(client: FetchClient, key: OwnKey) -> str:

@@ -34,7 +34,7 @@ def export(
     $ pgp-relay wkd export /srv/www/openpgpkey
     """
     if check:
-        _check(context_of(context).config(), folder, as_json=as_json)
+        _check(context_of(context).config(as_root=True), folder, as_json=as_json)
         return
     count = _write(context_of(context).config(as_root=True), folder)
     if as_json:
@@ -57,7 +57,10 @@ def _write(config: Config, folder: Path) -> int:
 def _check(config: Config, folder: Path, *, as_json: bool) -> None:
     from relay.admin import publishing  # noqa: PLC0415  loads the sources
 
-    looks = with_store(config, lambda store: publishing.check_wkd(config, store, folder))
+    with TemporaryFile() as file, stay_root([partial(publishing.read_folder, config, folder, file)]) as act:
+        become_owner(config.keyring)
+        act(0)
+        looks = with_store(config, lambda store: publishing.check_wkd(config, store, file))
     wrong = [look for look in looks if look.fault]
     if as_json:
         print_json([{"address": look.address.text, "fault": look.fault or None} for look in looks])

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from relay.model.errors import OwnError
@@ -58,6 +59,23 @@ def write(folder: Path, domains: Iterable[str], files: Mapping[str, bytes]) -> N
             _replace(folder / path, octets)
     except OSError as error:
         raise OwnError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def digests(folder: Path, domains: Iterable[str]) -> dict[str, str]:
+    """Path below the folder to digest, of what is there for these domains but the policies. Raises `OSError`."""
+    files = [
+        file for domain in domains if (folder / domain / "hu").is_dir() for file in (folder / domain / "hu").iterdir()
+    ]
+    return {str(file.relative_to(folder)): digest(_read(file)) for file in files if file.is_file()}
+
+
+def digest(octets: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return sha256(octets).hexdigest()
+
+
+def _read(file: Path) -> bytes:
+    return file.read_bytes() if file.stat().st_size < LARGEST else b""
 
 
 def _replace(path: Path, octets: bytes) -> None:

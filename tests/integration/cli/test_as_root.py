@@ -140,6 +140,8 @@ def test_a_web_key_directory_in_a_folder_of_another_user_could_not_be_written(in
     assert written == sorted(["hu", "policy", hashed(b"dr.martin")])
     assert {path.stat().st_uid for path in (site / "wkd").rglob("*")} == {owner}
     assert installed.owners() == {NOBODY.pw_uid}
+    check = ("wkd", "export", site / "wkd", "--check", "--json")
+    assert [look["address"] for look in json.loads(installed.run(*check, status=1))] == [MARTIN]
     (installed.root / "file").touch()
     assert "cannot be written" in installed.run("wkd", "export", installed.root / "file", status=1)
 
