@@ -16,9 +16,9 @@ const WORK = { prepare, open, answer };
 
 // While the code is typed: the ciphertext, and all that opening it needs.
 async function prepare({ address }) {
-  message(address).catch(() => undefined); // whoever opens it is told
+  const encrypted = message(address).catch(() => undefined); // whoever opens it is told
   const [opening] = await Promise.all([import("./opening.js"), import("./reading.js")]);
-  opening.prepare();
+  opening.prepare((await encrypted)?.size);
 }
 
 // Tells the letter, then the content of its files, then the end. A wrong code can be followed by another one.
