@@ -19,13 +19,13 @@ MOST_QUERIES = 7
 SESSIONS = 50
 EACH = 6
 ROUNDS = 3
-LEAST_OF_NEAR = 0.7
-"""Of the mails a second with the database beside.
-
-Sessions wait together for two round trips. Where a mail costs the relay 1.7 ms it is 50 * 1.7 / (50 * 1.7 + 20) = 0.81.
-"""
+WAITS = 2
+"""Round trips that a mail waits for, one after the other: its transaction is taken before anything is decided, and its
+rows are written before it is answered."""
+LEAST_OF_POSSIBLE = 0.8
+"""Of the mails a second that so many waits allow, where the sessions wait and compute together."""
 MOST_TRIPS = 12
-"""A mail waits for its own statements, one after the other, and for those of the commit that it shares."""
+"""What a mail waits for in all, with the commit that it shares."""
 DELAY = 0.005
 """Seconds, each way."""
 _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS milliseconds FROM pg_stat_statements
@@ -60,7 +60,7 @@ async def test_a_mail_asks_the_database_no_more_than_seven_times(
 
 
 @pytest.mark.alone
-async def test_a_database_five_milliseconds_away_costs_a_mail_some_round_trips_and_the_sessions_no_throughput(
+async def test_a_database_five_milliseconds_away_costs_a_mail_two_round_trips_and_the_sessions_no_more(
     database: str, server: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
     with Wire(server.port) as near, Wire(server.port, DELAY) as far, ExitStack() as stack:
@@ -72,14 +72,16 @@ async def test_a_database_five_milliseconds_away_costs_a_mail_some_round_trips_a
             await sent(nodes[name], f"{name}-first", 2)
         rates = [{name: await sent(node, f"{name}-{n}", EACH) for name, node in nodes.items()} for n in range(ROUNDS)]
     near_rate, far_rate = (max(rate[name] for rate in rates) for name in ("near", "far"))
+    possible = SESSIONS / (SESSIONS / near_rate + WAITS * 2 * DELAY)
     trips = (SESSIONS / far_rate - SESSIONS / near_rate) / (2 * DELAY)
     record_property(
         "counted",
         f"{SESSIONS} sessions: {near_rate:.0f} mails a second with the database beside, {far_rate:.0f} with "
-        f"{DELAY * 1000:g} ms each way ({far_rate / near_rate:.2f}): {trips:.1f} round trips a mail",
+        f"{DELAY * 1000:g} ms each way ({far_rate / near_rate:.2f}, {possible / near_rate:.2f} are possible): "
+        f"{trips:.1f} round trips a mail",
     )
     assert trips < MOST_TRIPS
-    assert far_rate / near_rate >= LEAST_OF_NEAR
+    assert far_rate / possible >= LEAST_OF_POSSIBLE
 
 
 async def sent(node: Node, name: str, each: int) -> float:
