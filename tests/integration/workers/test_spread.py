@@ -122,6 +122,7 @@ async def test_where_nothing_can_be_shared_all_are_served_as_chance_has_it() -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_ten_kept_connections_over_twenty_starts() -> None:
     with two() as relay:
         for _ in range(20):
