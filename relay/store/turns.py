@@ -2,7 +2,9 @@
 
 The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it stands
 still, or its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have
-ended the session yet. A session does not survive a failover: what was in hand then is in nobody's hand.
+ended the session yet. A session does not survive a failover: what was in hand then is in nobody's hand. A server that
+is slow to answer still has the locks: a mail that is being handed over then needs its own until the end, so the session
+is left open for it, and others go on with a new one.
 
 Who takes a transaction is told at once whom the ledger has as served. The server may be far away: places that are
 taken and given back at the same time, and the ledger of those that are taken, share one round trip.
@@ -36,7 +38,7 @@ BEAT = 2.0
 MARGIN = 1.0
 """Seconds before that in which this process no longer relies on its locks."""
 ANSWER_SECONDS = 2.5
-"""A session that is silent for so long is given up."""
+"""A session that is silent for so long is asked nothing more."""
 
 _WHO = "SELECT pg_backend_pid()"
 
@@ -69,6 +71,8 @@ class Turns:
         self._ledger = ledger
         self._tokens = tokens
         self._session: _Session | None = None
+        self._former: list[_Session] = []
+        """Asked nothing more; open for the places that are in hand."""
         self._opening = asyncio.Lock()
         self._rounds: Batch[Taking | _Returned, frozenset[str] | None] = Batch(self._round)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -95,21 +99,27 @@ class Turns:
 
     def give_back(self, place: int) -> None:
         """Others may take it."""
-        session = self._session
-        if session is not None and place in session.taken:
-            session.taken.discard(place)
+        session = self._holding(place)
+        if session is None:
+            return
+        session.taken.discard(place)
+        if session is self._session:
             self._begin(self._rounds.do(_Returned(place, session)))
+        elif not session.taken:
+            self._lose(session)
 
     def holds(self, place: int) -> bool:
         """Whether nobody else can have it now."""
-        session = self._session
-        return session is not None and place in session.taken and session.is_safe()
+        session = self._holding(place)
+        return session is not None and session.is_safe()
 
     async def close(self) -> None:
         """Give back all of them."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for former in tuple(self._former):
+            self._lose(former)
         session, self._session = self._session, None
         if session is not None:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -163,6 +173,9 @@ class Turns:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     rows = await statement()
+            except TimeoutError as error:
+                self._put_aside(session)
+                raise StoreError(said(error)) from None
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 self._lose(session)
                 raise StoreError(said(error)) from None
@@ -172,11 +185,26 @@ class Turns:
             session.safe_until = begun + SILENT_SECONDS - MARGIN
             return rows
 
+    def _holding(self, place: int) -> _Session | None:
+        sessions = [*([self._session] if self._session else ()), *self._former]
+        return next((session for session in sessions if place in session.taken), None)
+
+    def _put_aside(self, session: _Session) -> None:
+        """Leave it open until what is in hand is given back. The server ends it after its time of silence anyhow."""
+        if self._session is not session or not session.taken or session.connection.is_closed():
+            self._lose(session)
+            return
+        self._session = None
+        self._former.append(session)
+        asyncio.get_running_loop().call_later(SILENT_SECONDS, self._lose, session)
+
     def _lose(self, session: _Session) -> None:
         session.connection.terminate()
         session.taken.clear()
         if self._session is session:
             self._session = None
+        if session in self._former:
+            self._former.remove(session)
 
     def _give_up(self, asked: asyncio.Future[frozenset[str] | None], place: int) -> None:
         if not asked.cancelled() and asked.exception() is None and asked.result() is not None:

@@ -10,13 +10,25 @@ from collections.abc import Callable
 
 import pytest
 from lab.client import Client
-from lab.cluster import BEFORE_THE_HAND_OVER, Node, cluster
+from lab.cluster import BEFORE_THE_HAND_OVER, Node, Wire, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop, Wait
+from lab.postgresql import PostgreSQL
 from lab.waiting import until
 
 pytestmark = pytest.mark.waits
 
+# The first answer that takes half a second ends the use of a session; the server waits for its next word for a minute.
+SOON_PUT_ASIDE = """
+import pathlib
+from relay.store import turns
+turns.SILENT_SECONDS, turns.BEAT, turns.ANSWER_SECONDS = 60.0, 0.1, 0.5
+real = turns.Turns._put_aside
+def put_aside(self, session):
+    real(self, session)
+    pathlib.Path("aside").touch()
+turns.Turns._put_aside = put_aside
+"""
 OK = "250 2.0.0"
 FAILED = "451 4.3.0"
 MAILS = 40
@@ -111,3 +123,34 @@ async def test_a_mail_that_another_node_works_on_is_put_off_and_not_waited_for_l
         assert (await client.reply())[:9] == OK
         client.drop()
         assert len(hop.messages) == 1
+
+
+async def test_a_mail_that_is_handed_over_while_the_database_is_slow_to_answer_is_nobody_elses(
+    database: str, server: PostgreSQL, hop: ScriptedHop
+) -> None:
+    slow = asyncio.Event()
+    hop.at["."] = Wait(slow)
+    with (
+        Wire(server.port) as wire,
+        Node("alpha", database.replace(f":{server.port}/", f":{wire.port}/"), hop.port) as one,
+        Node("beta", database, hop.port) as other,
+    ):
+        one.altered = SOON_PUT_ASIDE
+        one.start()
+        other.start()
+        held = mail("held")
+        client = await begin(one, held)
+        await until(lambda: hop.bodies == 1)
+        wire.cut()
+        await until(one.marked("aside").exists)
+        wire.heal()
+        beside = mail("beside")
+        attempts = asyncio.create_task(one.mta.until_final(beside, attempts=60))  # with a new session
+        await until(lambda: hop.bodies == 2)
+        for _ in range(3):
+            assert await other.mta.attempt(held) == [FAILED]
+        slow.set()
+        assert (await client.reply())[:9] == OK
+        client.drop()
+        await attempts
+    assert sum(b"<held@" in each.content for each in hop.messages) == 1
