@@ -132,7 +132,7 @@ class Config(Section):
 
     @property
     def console_address(self) -> str:
-        """Where a browser reaches the console, without a slash at its end; empty: it is not known."""
+        """The console's address in a browser, without a slash at its end; empty: not known."""
         place = self.web.console
         if self.console.url or place is None or place.path:
             return self.console.url or ""

@@ -48,7 +48,9 @@ class Web(Section):
         repr=False,
     )
     control: WebPlace | None = setting(
-        None, "Where `web console` reaches `web control`: `unix:/path`; null: `control.sock` beside the keyring folder."
+        None,
+        "Where `web console` reaches `web control`: `unix:/path`; null: `control.sock` beside the keyring folder. With "
+        "null, a console that runs as the owner of that folder does not need `web control`.",
     )
 
     @property
