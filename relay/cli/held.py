@@ -41,7 +41,7 @@ def held(
     """List the mails that wait for a key.
 
     Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
-    With --flush, the exit status is 1 if Postfix was not asked for one of them.
+    With --flush, the exit status is 1 if Postfix could not be asked to retry one of the named mails.
 
     $ pgp-relay held
     """
@@ -60,7 +60,7 @@ def held(
 
 
 def _tell_failed(failed: Collection[str], held_ids: Collection[str]) -> None:
-    """Say of each queue id why Postfix was not asked for it; status 1 where there is one."""
+    """Say for each queue id why Postfix was not asked to retry it; status 1 if there is one."""
     for each in sorted(failed):
         why = "Postfix did not take the request" if each in held_ids else "no held mail has this queue id"
         complain(f"{each}: {why}")

@@ -37,8 +37,8 @@ def public(context: typer.Context) -> None:
 def console(context: typer.Context) -> None:
     """Run the console for administrators in the foreground.
 
-    It gets what it shows from `web control`, which runs as well if `web.control` is set. Without `web.control`, and
-    run by the owner of the keyring folder, it does the work of `web control` itself. SIGTERM finishes the requests in
+    It gets what it shows from `web control`, which has to run as well. If `web.control` is not set and the owner of the
+    keyring folder runs this command, it does the work of `web control` itself. SIGTERM finishes the requests in
     progress and stops it.
 
     $ pgp-relay web console
@@ -51,7 +51,7 @@ def console(context: typer.Context) -> None:
 
 @asynccontextmanager
 async def _relay_side(found: Context, console: Config) -> AsyncIterator[None]:
-    """What `web control` does, where this process has to do it: within an `async with`."""
+    """Does what `web control` does, if this process has to, for the time of an `async with`."""
     from relay.telemetry.unix_listener import is_listening  # noqa: PLC0415  only for this
     from relay.web.control import answering  # noqa: PLC0415  takes long to load
 
