@@ -118,7 +118,7 @@ async def _store(config: Config) -> str:
 
 
 async def _nodes(config: Config) -> str:
-    """Those that share the database decide and sign alike, find enough connections, and lost ones are removed."""
+    """Nodes on one database decide and sign alike, find enough connections, and no removal of one is unfinished."""
     async with opened_store(config) as store:
         running = [node for node in await store.nodes.all() if node.runs]
         full = await crowded(store)

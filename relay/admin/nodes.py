@@ -34,7 +34,7 @@ async def strangers(config: Config, store: Store, others: Sequence[Node]) -> str
 
 
 async def unfinished(store: Store) -> list[str]:
-    """A sentence for each node whose removal has to be run again, or goes on now."""
+    """A sentence for each node whose removal has to be run again, or is running now."""
     return [
         f"not all keys that node {name} had are replaced: pgp-relay node remove {name}"
         for name in await store.node_removals.unfinished()

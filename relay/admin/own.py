@@ -124,7 +124,7 @@ async def allow(  # noqa: PLR0913  each is said by the command
 
 
 async def read_wkd(config: Config, store: Store, file: BinaryIO) -> int:
-    """Put the tree of all own domains into this file, for `write_wkd`; how many addresses it answers for."""
+    """Put the tree of all own domains into this file, for `write_wkd`. Returns the number of addresses in it."""
     domains = config.own.domains
     if not domains:
         raise OwnError("own.domains is empty: there is nothing to publish")
@@ -136,7 +136,7 @@ async def read_wkd(config: Config, store: Store, file: BinaryIO) -> int:
 
 
 def write_wkd(config: Config, folder: Path, file: BinaryIO) -> int:
-    """Write the tree that `read_wkd` has left, as the owner of the folder where root asks; 0."""
+    """Write the tree that `read_wkd` put into this file; run by root, as the owner of the folder. Returns 0."""
     become_owner(folder)
     file.seek(0)
     files = {path: b64decode(octets) for path, octets in json.load(file).items()}
@@ -149,7 +149,7 @@ async def _agreed(config: Config, store: Store, actor: str, *words: str) -> None
 
 
 async def _note(store: Store, actor: str, reason: str, *keys: OwnKey) -> None:
-    """Write to the trace who changed these certificates; one that is not active any more is the old one."""
+    """Write to the trace who changed these certificates. One that is no longer active stands there as the old key."""
     now = time.time()
     sides = [(key.address.key, key.fingerprint, key.state is OwnState.ACTIVE) for key in keys]
     told = [KeyChange(now, actor, name, "" if on else key, key if on else "", reason) for name, key, on in sides]

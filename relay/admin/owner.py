@@ -54,7 +54,7 @@ def become_owner(folder: Path) -> bool:
 
 
 def is_owner(folder: Path) -> bool:
-    """Whether this process works as the owner of this folder, or of the nearest one above it that is there."""
+    """Whether this process runs as the owner of this folder; if it does not exist, of the nearest one above it."""
     return _nearest(folder).st_uid == os.geteuid()
 
 

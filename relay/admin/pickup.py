@@ -33,7 +33,7 @@ SHORTEST = 6
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A code that was given beforehand."""
+    """A code that was made before the mail that it will encrypt."""
 
     recipient: Address
     code: str
@@ -98,7 +98,7 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
 
 
 async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> Pickup:
-    """It can be opened for so long from now, and has this expiry. The trace keeps who did it."""
+    """It can be opened for so long from now; returns it with the new expiry. The trace keeps who did it."""
     one = await found(store, name)
     expires = time.time() + seconds
     await _note(store, one, actor, "extended")

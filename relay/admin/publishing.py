@@ -57,7 +57,7 @@ async def publish_ldap(config: Config, store: Store) -> int:
 
 
 async def check_wkd(config: Config, store: Store, file: BinaryIO) -> list[Look]:
-    """For each published address: what `lookup.wkd` finds is what we publish, and so is its file (`read_folder`)."""
+    """For each published address: whether `lookup.wkd` finds what we publish, and its file is right (`read_folder`)."""
     now = time.time()
     ours = [key for key in await store.own_keys.all() if key.address.domain in config.own.domains]
     keys = [key for key in ours if wkd_tree.is_published(key, now)]
@@ -77,9 +77,9 @@ async def check_wkd(config: Config, store: Store, file: BinaryIO) -> list[Look]:
 
 
 def read_folder(config: Config, folder: Path, file: BinaryIO) -> int:
-    """Put into `file` what the folder holds, for `check_wkd`, read as the folder's owner where root asks; 0.
+    """Put what the folder holds into `file`, for `check_wkd`; run by root, read as the folder's owner. Returns 0.
 
-    A folder that is not there leaves it empty: the tree may be elsewhere.
+    If there is no such folder, `file` stays empty: the tree may be elsewhere.
     """
     become_owner(folder)
     try:
@@ -92,7 +92,7 @@ def read_folder(config: Config, folder: Path, file: BinaryIO) -> int:
 
 
 def _not_written(file: BinaryIO, files: dict[str, bytes]) -> Iterable[str]:
-    """The paths that hold something else in the folder; none where it is not there."""
+    """The paths whose files in the folder are not these; none if there is no folder."""
     file.seek(0)
     octets = file.read()
     there = json.loads(octets) if octets else {path: wkd_tree.digest(data) for path, data in files.items()}

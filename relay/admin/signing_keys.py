@@ -33,12 +33,12 @@ class Replaced:
 async def replace(config: Config, successors: Successors, made: list[Replaced]) -> None:
     """Give each key that `sign` names a successor with the same user id, and add it to `made`.
 
-    A key that is a successor itself stays. A key on a card is left out: no other node had its secret part.
+    A key that is a successor itself is kept. A key on a card is left out: no other node had its secret part.
     """
     on_card = {key.fingerprint for key in await signing.secret_keys(config.keyring) if key.on_card}
     for old in sorted(set((await signers(config)).values()) - on_card):
         if (new := await successors.of(old)) != old:
-            made.append(Replaced(old, new, await signing.export(config.keyring, new)))  # noqa: PERF401  if a later one fails
+            made.append(Replaced(old, new, await signing.export(config.keyring, new)))  # noqa: PERF401  kept if a later one fails
 
 
 async def revoke(config: Config, store: Store, fingerprint: str, actor: str) -> str:

@@ -1,7 +1,7 @@
-"""The keys that are made in place of those that a lost node had: one for each, however often it is tried.
+"""The keys that replace those that a lost node had: one for each, however often the removal is run.
 
-Which key was made for which stands in the store, so that no other key with the same user id, such as an imported one,
-is taken for a successor. Raises `EngineError` and `StoreError`.
+The store records which key replaces which one. So no other key with the same user id, such as an imported one, is
+taken for a successor. Raises `EngineError` and `StoreError`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from relay.store import Store
 
 @dataclass(slots=True)
 class Successors:
-    """Of the keys that this node had."""
+    """The successors of the keys that this node had."""
 
     config: Config
     store: Store
@@ -25,11 +25,11 @@ class Successors:
     """The successors, by the fingerprint of the key that was replaced."""
 
     async def learn(self) -> None:
-        """Read what runs before this one have made."""
+        """Read which keys earlier runs have made."""
         self.made.update(await self.store.node_removals.successors(self.node))
 
     async def of(self, old: str) -> str:
-        """The key in place of this one, made where there is none here; itself where it is a successor."""
+        """The key that replaces this one; it is made if there is none here. A successor is its own."""
         if old in self.made.values():
             return old
         here = {key.fingerprint for key in await signing.secret_keys(self.config.keyring)}

@@ -59,9 +59,9 @@ class Context:
         return self._web_config(lambda config: config.web.console_store(config.keyring), "console")
 
     def control_config(self, console: Config) -> Config | None:
-        """The whole configuration, where the console's process does the work of `web control` too.
+        """The whole configuration, if the console's process does the work of `web control` too.
 
-        None: another process does, because `web.control` is set or the keyring folder is somebody else's.
+        None: another process does that, because `web.control` is set or somebody else owns the keyring folder.
         """
         from relay.admin.owner import is_owner  # noqa: PLC0415  only commands that need it
         from relay.config import load  # noqa: PLC0415  likewise

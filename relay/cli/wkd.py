@@ -44,7 +44,7 @@ def export(
 
 
 def _write(config: Config, folder: Path) -> int:
-    """What the keyring's owner reads, and root writes; how many addresses it answers for."""
+    """Write what the keyring's owner reads; run by root, as the folder's owner. Returns the number of addresses."""
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     with TemporaryFile() as file, stay_root([partial(own.write_wkd, config, folder, file)]) as act:

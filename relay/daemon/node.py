@@ -50,9 +50,9 @@ class NodeWatch:
 
     @asynccontextmanager
     async def preceding(self, signers: Collection[str]) -> AsyncIterator[None]:
-        """Say that these keys sign, before they do, until the block ends: `keys revoke` on any node relies on it.
+        """Tell the other nodes that these keys sign, before they do, until the block ends: `keys revoke` relies on it.
 
-        Raises `StoreError`: these must not sign.
+        Raises `StoreError`: these keys must not sign.
         """
         self._next = signers
         try:
@@ -81,7 +81,7 @@ class NodeWatch:
             return  # it is forgotten in a moment
 
     async def _say(self) -> None:
-        async with self._one_statement:  # or an older one might be written last
+        async with self._one_statement:  # else an older statement could be written last
             await self._nodes.seen(replace(about(self._components()), signing=tuple({*self._signers(), *self._next})))
 
     def _others(self, every: list[Node]) -> list[Node]:

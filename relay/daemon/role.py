@@ -83,7 +83,7 @@ class WorkerSpec:
     incoming: frozenset[Endpoint] = frozenset()
     """Those of these for incoming mail."""
     spread: Shared | None = None
-    """How connections are spread evenly; None: as chance has it."""
+    """How connections are spread evenly; None: whichever worker accepts one keeps it."""
     beat: float = BEAT
 
     @property

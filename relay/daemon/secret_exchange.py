@@ -19,7 +19,7 @@ EVERY = 1.0
 """Seconds between two rounds: a certificate that is made on one node waits for the others."""
 LOOK_EVERY = 10.0
 UNFINISHED_SECONDS = 600.0
-"""After so long the removal of a node does not go on any more, but has failed or was broken off."""
+"""A removal of a node that takes longer has failed or was interrupted."""
 
 
 class SecretExchange:
@@ -49,7 +49,7 @@ class SecretExchange:
             self._told = ""
 
     async def _tell_unfinished(self) -> None:
-        """Once for each removal that stands still, so that somebody runs the command again."""
+        """Log each unfinished removal once, so that somebody runs the command again."""
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY

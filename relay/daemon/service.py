@@ -165,7 +165,7 @@ class Service:
         return False
 
     async def _succeed(self, components: Components) -> Generation:
-        """Have these count; the generation that counted before. Raises `RelayError` where it counts on."""
+        """Use these components from now on; returns the generation before. Raises `RelayError`: that one stays."""
         preceding = self._node.preceding(components.signers) if self._role.duties else nullcontext()
         try:
             async with preceding:

@@ -29,7 +29,7 @@ class SharingMaker:
         return await self._shared(lambda: self.maker.make(addresses, valid))
 
     async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
-        """Return certificates with one more encryption subkey each; these are shared together."""
+        """Return the certificates with one more encryption subkey each. Other nodes get the new subkeys together."""
         return await self._shared(lambda: self.maker.rotate(keys, valid))
 
     async def revoke(self, key: OwnKey) -> OwnKey:

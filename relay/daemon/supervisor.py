@@ -65,7 +65,7 @@ class Supervisor:
                 try:
                     await self._supervise()
                 finally:
-                    stack.close()  # first of all: who connects now is refused, and tries again when others serve
+                    stack.close()  # first, so that a client that connects now is refused at once and retries later
                     await self._end_all()
         finally:
             await self._reporting.close()
@@ -76,7 +76,7 @@ class Supervisor:
             stack.callback(reserved.release)
             self._places |= reserved.descriptors
             self._incoming |= set(reserved.descriptors if place in self._config.inbound.listen else ())
-        with suppress(OSError):  # they serve without, as chance has it
+        with suppress(OSError):  # without it, whichever worker accepts a connection keeps it
             self._spread = stack.enter_context(Spread(self._config.workers, len(self._places)))
 
     async def _supervise(self) -> None:
@@ -174,7 +174,7 @@ class Supervisor:
     async def _usable(self, fresh: Config) -> bool:
         """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
         changed = False
-        for _, worker in sorted(self._workers.items()):  # the first one tells the other nodes what signs from now on
+        for _, worker in sorted(self._workers.items()):  # the first one tells other nodes which keys sign
             answer = await worker.reload(fresh)
             if answer is False and not changed:
                 return False

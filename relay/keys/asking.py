@@ -1,4 +1,4 @@
-"""A source is asked for one address, and what it answered is told."""
+"""Asks one source for one address, and reports its answer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class SourceReport:
     source: str
     lookup: Lookup
     asked: float
-    """When it said so."""
+    """When the source gave this answer."""
     begun: float
-    """When it was asked for here."""
+    """When this search asked for it."""
     seconds: float
     judged: Lookup | None = None
-    """What the store makes of a certificate that was found, where the search asked for it."""
+    """The store's verdict on a certificate that was found, if the search asked for it."""
 
     @property
     def remembered(self) -> bool:
-        """It was said before it was asked for here."""
+        """The answer was given before this search asked, and remembered."""
         return self.asked < self.begun
 
 
@@ -37,7 +37,7 @@ class Asked:
     report: SourceReport
     address: Address
     fingerprints: frozenset[str]
-    """Of certificates that it had before for either."""
+    """Of the certificates that the source had for either address before."""
 
 
 async def ask(

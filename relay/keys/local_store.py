@@ -1,4 +1,4 @@
-"""The store as searches use it: what is bound to an address, and what stands in the store for it."""
+"""The store as searches use it: the keys bound to an address, and those stored for it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 _CHECKSUM = re.compile(rb"(?:\A|[\r\n])[ \t]*=[A-Za-z0-9+/]{1,4}={0,2}\Z")
 _TAIL = 1_000  # where a checksum is looked for
 _WINDOW = 1 << 18
-"""Octets below what `relay.process.memory` has malloc take from the system anew each time."""
+"""Octets. From the threshold in `relay.process.memory` on, malloc takes memory from the system each time."""
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
 """Written at once."""
@@ -102,7 +102,7 @@ def pieces(data: bytes, kind: str) -> Iterator[bytes]:
 
 @lru_cache(_ROW_FORMATS)
 def _row_format(digits: int) -> struct.Struct:
-    """Cuts so many digits into rows, in a fraction of the time of an expression or of slices."""
+    """A struct that cuts so many digits into rows, many times faster than a regular expression or slices."""
     rows, rest = divmod(digits, COLUMNS)
     return struct.Struct(f"{COLUMNS}s" * rows + (f"{rest}s" if rest else ""))
 
@@ -148,7 +148,7 @@ def _before_checksum(data: bytes, start: int, end: int) -> int:
     tail = max(start, end - _TAIL)
     last = data[tail:end].rstrip(SPACE)
     line = max(last.rfind(b"\n"), last.rfind(b"\r"), 0)
-    checksum = _CHECKSUM.search(last, line)  # \A: of no data at all; in longer data the tail begins inside a line
+    checksum = _CHECKSUM.search(last, line)  # \A: a checksum without data before it; else the tail begins inside a line
     return tail + (checksum.start() if checksum else len(last))
 
 

@@ -69,7 +69,7 @@ class HiddenRecipients:
         return tuple(shown for one in fields if (shown := self._shown(one)))
 
     def _shown(self, one: Field) -> Field | None:
-        if one.name in KEPT:  # none of them is in BLIND or made to name recipients
+        if one.name in KEPT:  # none of them is in BLIND or names recipients
             return one
         if one.name in BLIND or (_names_recipients(one.name) and not self._all_named(one)):
             return None

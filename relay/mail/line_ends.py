@@ -1,7 +1,7 @@
-"""The CR and LF of a text of any size, counted without a copy of it all.
+"""Counts CR and LF in a text of any size, without copying all of it.
 
-`bytes.count` of one octet takes 12 ms for 20 MB. `bytes.translate`, which takes both out of one window after the other,
-takes 9 ms. Raises nothing.
+`bytes.count` takes 12 ms for one of the two in 20 MB. `bytes.translate`, which removes both from one window after the
+other, takes 9 ms. Raises nothing.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def octets(text: bytes, start: int = 0, end: int | None = None) -> int:
 
 
 def are_crlf(text: bytes) -> bool:
-    """Whether each CR and each LF belongs to a CRLF: then there are two of them, together, for each CRLF."""
+    """Whether each CR and each LF belongs to a CRLF: then together they are twice as many as the CRLFs."""
     return octets(text) == len(_CR_LF) * text.count(_CR_LF)

@@ -181,7 +181,7 @@ class _Walk:
 
 
 def _is_named(octets: bytes, start: int, end: int) -> bool:
-    """Whether the field's name stands there, in capitals or not. A large text is not copied, or not all at once."""
+    """Whether the field's name stands there, in any case. A large text is copied in windows at most."""
     for at in range(start, end, _WINDOW):
         until = min(at + _WINDOW + len(_NAME) - 1, end)
         if octets.find(b"-", at, until) >= 0 and _NAME in octets[at:until].lower():

@@ -1,4 +1,4 @@
-"""A key of a certificate, and whether it may be encrypted to at a given time.
+"""The primary key or a subkey of a certificate, and whether mail can be encrypted to it at a given time.
 
 Times are seconds since the epoch. Fingerprints are upper-case hexadecimal.
 """

@@ -1,4 +1,4 @@
-"""Why something cannot be encrypted to."""
+"""Why mail cannot be encrypted to a certificate or an address."""
 
 from __future__ import annotations
 

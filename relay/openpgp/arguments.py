@@ -32,7 +32,7 @@ def signing(signer: Signer | None, passphrase: bytes | None) -> Iterator[Given]:
 
 @contextmanager
 def alone(certificate: bytes) -> Iterator[Given]:
-    """The arguments that make this certificate gpg's only keyring, and the descriptors they name; empty: the home's."""
+    """The arguments that make this certificate gpg's only keyring, and the descriptors they name. Empty: the home's."""
     if not certificate:
         yield [], []
         return
@@ -42,17 +42,17 @@ def alone(certificate: bytes) -> Iterator[Given]:
 
 @contextmanager
 def no_keyring() -> Iterator[Given]:
-    """The arguments that have gpg leave the home's keyring alone, and the descriptors they name."""
+    """The arguments by which gpg uses no keyring of the home, and the descriptors they name."""
     with _in_memory(b"") as given:
         yield given
 
 
 @contextmanager
 def _in_memory(keyring: bytes) -> Iterator[Given]:
-    """Only here gpg takes no lock.
+    """The arguments for a keyring in memory. Only with these gpg takes no lock.
 
-    While gpg replaces the home's keyring there is none for a moment, and a gpg that takes no lock makes an empty one,
-    over the new one.
+    While gpg replaces the home's keyring, there is no such file for a moment. Another gpg that takes no lock then
+    creates an empty keyring, which overwrites the new one.
     """
     with memory_file.memory(keyring) as fd:
         yield ["--lock-never", "--no-default-keyring", "--keyring", memory_file.name(fd)], [fd]

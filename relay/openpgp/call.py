@@ -105,8 +105,8 @@ async def look(  # noqa: PLR0913  as `run`
 ) -> Result:
     """`run`, for what reads the home's keyring and changes nothing.
 
-    gpg replaces the keyring by two renames. Between them there is none, and another gpg finds no key: such a call is
-    made again. Descriptors that are passed have to be opened by their names, which gives them from their beginning.
+    gpg replaces the keyring by two renames. Between them there is no keyring, and another gpg finds no key: such a call
+    is repeated. gpg must open the passed descriptors by name, so that each call reads them from the beginning.
     """
     given = partial(run, home, *arguments, seconds=seconds, content=content, most=most, passing=passing, nice=nice)
     for _ in range(_LOOKS - 1):

@@ -67,7 +67,7 @@ class GnuPG:
         return result.output
 
     async def lock(self, payload: bytes, code: str) -> bytes:
-        """One message that this code opens; no agent sees the code. gpg gives way to all that handles other mail."""
+        """One message that this code opens; no agent sees the code. gpg runs at a lower priority than other mail."""
         password = password_message.password(code)
         return await run_apart(len(payload), locked, self._home, self._timeout, payload, password)
 
@@ -118,7 +118,7 @@ class GnuPG:
         return await self._verified.keyring([signer.certificate, *recipients]) if signer.certificate else None
 
     async def _with_certificate(self, signer: Signer) -> Signer:
-        """Name the certificate that is then gpg's only keyring."""
+        """The signer with its certificate, which is then gpg's only keyring."""
         return replace(signer, certificate=signer.certificate or await self._own.get(fingerprint_of(signer)))
 
 
@@ -131,7 +131,7 @@ def _cut(certificates: Iterable[Certificate]) -> dict[str, bytes]:
 
 
 async def locked(home: Path, timeout: float, payload: bytes, code: str) -> bytes:  # noqa: ASYNC109  gpg's
-    """Runs in the other process: return the message that this code opens."""
+    """Runs in a process of the pool: returns the message that this code opens."""
     with memory_file.memory(code.encode("ascii") + b"\n") as fd, no_keyring() as (words, descriptors):
         result = await call.run(
             reachable(home),

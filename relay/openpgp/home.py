@@ -72,7 +72,7 @@ def reachable(path: Path) -> Path:
 
 
 def keyring_stamp(path: Path) -> Stamp:
-    """A value that differs once another keyring file is in the place of this one; empty where there is none."""
+    """A value that changes when the keyring file is replaced or written; empty if there is none."""
     found = []
     for name in _KEYRINGS:
         with suppress(OSError):

@@ -89,7 +89,7 @@ class HomeCertificates:
         self._known: dict[str, tuple[Stamp, bytes]] = {}
 
     async def get(self, name: str) -> bytes:
-        """The certificate with that fingerprint; empty where the home has had no keyring file yet."""
+        """The certificate with that fingerprint; empty if no keyring file has been seen yet."""
         now = keyring_stamp(self._home)
         before, certificate = self._known.get(name, ((), b""))
         if now and now != before:

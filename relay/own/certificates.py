@@ -55,7 +55,7 @@ class OwnCertificates:
     async def add(self, addresses: Sequence[Address], *, listed: bool = True) -> list[OwnKey]:
         """A certificate for each that has none; one that was removed gets a new one. The certificates of all.
 
-        Not `listed`: those that are there already are not listed any more either. The other way round they stay.
+        If `listed` is false, certificates that exist already become unlisted too. If it is true, they stay as they are.
         """
         foreign = [address.text for address in addresses if not self.is_own(address)]
         if foreign:
@@ -99,7 +99,7 @@ class OwnCertificates:
         return await self._end(await self.required(address), OwnState.REVOKED)
 
     async def rotate(self, addresses: Sequence[Address]) -> list[OwnKey]:
-        """A new encryption subkey for each now; for nobody where one of them has no active certificate."""
+        """A new encryption subkey for each, now; for none of them if one has no active certificate."""
         keys = [await self._active(address) for address in dict.fromkeys(addresses)]
         rotated: list[OwnKey | None] = []
         while len(rotated) < len(keys):
@@ -147,9 +147,9 @@ class OwnCertificates:
 async def renewed(
     register: Register, maker: KeyMaker, keys: Sequence[OwnKey], lifetimes: Lifetimes
 ) -> list[OwnKey | None]:
-    """The first of these, at least one, with one more encryption subkey each.
+    """These with one more encryption subkey each, up to the first for which that fails; raises if it is the very first.
 
-    None for one that was changed meanwhile, such as revoked.
+    None in the place of one that was changed meanwhile, such as revoked.
     """
     made = await maker.rotate(keys, lifetimes.valid)
     return [await _stored(register, maker, key, rotated) for key, rotated in zip(keys, made, strict=False)]

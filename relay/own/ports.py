@@ -21,7 +21,7 @@ class KeyMaker(Protocol):
     async def rotate(self, keys: Sequence[OwnKey], valid: float) -> list[OwnKey]:
         """These certificates with one more encryption subkey each, which ends in `valid` seconds.
 
-        As many of them, from the first on, as one could be made for; raises where that fails for the first.
+        Stops at the first for which this fails, and returns those before it. Raises if it is the very first.
         """
 
     async def revoke(self, key: OwnKey) -> OwnKey:

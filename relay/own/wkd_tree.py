@@ -62,7 +62,7 @@ def write(folder: Path, domains: Iterable[str], files: Mapping[str, bytes]) -> N
 
 
 def digests(folder: Path, domains: Iterable[str]) -> dict[str, str]:
-    """Path below the folder to digest, of what is there for these domains but the policies. Raises `OSError`."""
+    """The digests of the published keys of these domains, by path below the folder. Raises `OSError`."""
     files = [
         file for domain in domains if (folder / domain / "hu").is_dir() for file in (folder / domain / "hu").iterdir()
     ]

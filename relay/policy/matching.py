@@ -86,13 +86,13 @@ def _failing_here(rule: Rule, message: Message) -> str | None:
 
 
 def _has_subject(rule: Rule, subject: Text) -> bool:
-    """A subject longer than rules read may hold the text: where encryption is required, it does."""
+    """If a subject is longer than rules read, a rule that requires encryption takes it as a match."""
     unread = rule.encrypt is Encryption.REQUIRED and not subject.whole
     return unread or any(pattern.matches(subject) for pattern in rule.subjects)
 
 
 def _has(rule: Rule, pattern: HeaderPattern, message: Message) -> bool:
-    """The same of a header field. Clear mail, because a rule says never, takes the whole value."""
+    """The same for a header field. A rule with `encrypt: never` compares the whole value."""
     texts = message.headers.get(pattern.name, ())
     unread = rule.encrypt is Encryption.REQUIRED and not all(text.whole for text in texts)
     return unread or pattern.matches(message.headers, exactly=rule.encrypt is Encryption.NEVER)

@@ -45,7 +45,7 @@ async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> 
 
 @contextmanager
 def _file(content: bytes) -> Iterator[BinaryIO]:
-    """In memory. Of a pipe that a program closes unread asyncio may report an exception that nobody retrieved."""
+    """A file in memory. If a program closed a pipe unread, asyncio could report an exception that nobody retrieved."""
     with os.fdopen(os.memfd_create("lines", os.MFD_CLOEXEC), "w+b") as file:
         file.write(content)
         file.seek(0)

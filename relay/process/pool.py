@@ -28,7 +28,7 @@ LARGE = 128 * 1024
 MOST_WORKERS = min(4, len(os.sched_getaffinity(0)))
 """Large messages that are worked on at the same time."""
 MOST_APART = max(1, MOST_WORKERS // 2)
-"""Pieces of work at the same time that give way to all other programs: they leave half of the processors free."""
+"""Pieces of low-priority work at the same time. If there are several processors, at least half of them stay free."""
 
 _SECONDS = 120.0
 _OCTETS_A_SECOND = 1 << 20

@@ -1,12 +1,12 @@
 """A worker's listening sockets, which spread connections evenly over all workers.
 
-All of them accept from the same sockets, and chance decides which one does. It hands the connection to the worker that
-has the fewest, if that has fewer than itself, before a word is said on it. What was handed over and not taken yet
-counts too. What cannot be handed over it serves. Each writes only its own number, without a lock: where two decide in
-the same microsecond, they differ by one more.
+All workers accept from the same sockets, and the kernel decides which one does. Before the greeting, that worker hands
+the connection to the worker with the fewest, if that one has fewer than itself. Connections that were handed over and
+not taken yet count too. A connection that cannot be handed over is served where it was accepted. Each worker writes
+only its own number, without a lock: if two decide in the same microsecond, their numbers may differ by one more.
 
-A worker that has taken nothing from its inbox for `STANDS_STILL` seconds is given nothing more. The sockets are for
-`asyncio.loop.create_server`: an inbox is a listening socket whose `accept` gives what others have accepted.
+A worker that has taken nothing from its inbox for `STANDS_STILL` seconds is handed nothing more. The sockets are for
+`asyncio.loop.create_server`: an inbox is a listening socket whose `accept` returns what others have accepted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Balance:
         self._numbers[own] = 0
 
     def sockets(self, place: int, descriptor: int) -> tuple[socket.socket, socket.socket]:
-        """For the place with this number: its listening socket, which is `descriptor`, and the inbox."""
+        """The listening socket of the place with this number, made from `descriptor`, and the inbox for that place."""
         return _Listening(self, place, descriptor), _Inbox(self, self._inboxes[self._own][place])
 
     def hand_over(self, place: int, connection: socket.socket) -> bool:
@@ -52,20 +52,20 @@ class Balance:
             return False
         try:
             socket.send_fds(self._outboxes[fewest][place], [b"\0"], [connection.fileno()])
-        except OSError:  # it has too many of them
+        except OSError:  # its inbox is full
             return False
         return True
 
     def more(self) -> None:
-        """A connection has come."""
+        """Count a new connection."""
         self._numbers[self._own] += 1
 
     def fewer(self) -> None:
-        """A connection has gone."""
+        """Count one connection less."""
         self._numbers[self._own] -= 1
 
     def leave(self) -> None:
-        """It takes no more connections, and hands none over."""
+        """Take no more connections, and hand none over."""
         self._numbers[self._own] = AWAY
         for outboxes in self._outboxes:
             for outbox in outboxes:
@@ -102,10 +102,10 @@ class _Listening(Inherited):
 
 
 class _Inbox(Inherited):
-    """What others hand over."""
+    """The connections that others hand over."""
 
     def __init__(self, balance: Balance, descriptor: int) -> None:
-        super().__init__(fileno=os.dup(descriptor))  # the balance looks into it, also when this one is closed
+        super().__init__(fileno=os.dup(descriptor))  # `Balance` still reads the original after this one is closed
         self._balance = balance
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -116,18 +116,18 @@ class _Inbox(Inherited):
         made = _Connection(self._balance, descriptors[0])
         try:
             return made, made.getpeername()
-        except OSError:  # whoever is not allowed to connect is known by this name
+        except OSError:  # the client has gone: without its address, `allow` cannot be checked
             made.close()
             raise ConnectionAbortedError from None
 
     def close(self) -> None:
-        """Others hand over nothing more."""
+        """From now on others hand over nothing more."""
         self._balance.leave()
         super().close()
 
 
 class _Connection(socket.socket):
-    """It counts until it is closed."""
+    """A connection that counts until it is closed."""
 
     def __init__(self, balance: Balance, descriptor: int) -> None:
         super().__init__(fileno=descriptor)
@@ -141,5 +141,5 @@ class _Connection(socket.socket):
 
 
 def _octets(descriptor: int) -> int:
-    """How many can be read: one for each connection."""
+    """How many octets can be read: one for each connection."""
     return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)

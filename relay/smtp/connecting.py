@@ -1,6 +1,6 @@
-"""A new connection to the next hop: the greeting, STARTTLS where it is demanded, and the hello.
+"""Connects to the next hop: greeting, STARTTLS if it is required, and EHLO or LHLO.
 
-Every failure is a `NextHopError`; `Unwilling` means that the next hop was reached and refuses.
+Every failure is a `NextHopError`; `Unwilling` means that the next hop was reached and refused.
 """
 # ruff: noqa: ASYNC109  each step has its own deadline, which its caller knows
 
@@ -67,7 +67,7 @@ async def connect(
 
 
 async def _hello(connection: Connection, verb: str, hostname: str, timeout: float) -> None:
-    """EHLO or LHLO, and what it announces."""
+    """Say EHLO or LHLO, and note what the reply announces."""
     given = await connection.ask(f"{verb} {hostname}", timeout)
     demand(given, "the hello")
     connection.extensions, _ = parse_esmtp_extensions(given.message)

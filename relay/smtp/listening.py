@@ -1,6 +1,6 @@
 """Addresses that the supervisor listens on for its workers: they inherit the sockets, and accept from them.
 
-So there is one queue for all: what a worker that stands still or dies has not accepted, the others accept.
+So all share one queue: the connections that a worker has not accepted when it hangs or dies are accepted by the others.
 
 Raises `ListenError` with a sentence for a person.
 """

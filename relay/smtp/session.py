@@ -203,7 +203,7 @@ class Session(Line):
         await asyncio.shield(delivery)
 
     def _tell_wait(self, octets: int) -> None:
-        """Why this client is slowed down."""
+        """Log that this client has to wait, and for how many octets of memory."""
         queue_id = self._transaction.envelope().queue_id
         events.log().info(events.Event.MEMORY_AWAITED, queue_id=queue_id, size=octets)
 

@@ -1,8 +1,8 @@
 """What workers share to spread connections evenly over them, made by their supervisor (`relay.smtp.balance` uses it).
 
-In memory that all of them map there is a number for each worker: its connections. Each writes its own; the supervisor
-writes that a worker has ended. For each worker and place there is an inbox, a pair of unix sockets through which others
-hand it connections (SCM_RIGHTS of unix(7)). An inbox outlives its worker: what was in it goes to the successor.
+Shared memory has the number of connections of each worker. Each worker writes its own number; the supervisor writes
+`AWAY` for a worker that has ended. For each worker and place there is an inbox, a pair of unix sockets through which
+the others hand it connections (SCM_RIGHTS of unix(7)). An inbox outlives its worker: its successor takes what is in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Self
 from relay.process.open_files import allow_open_files
 
 AWAY = 1 << 40
-"""The number of a worker that takes no connection: more than any has."""
+"""The number of a worker that takes no connections: higher than any worker has."""
 _SIZE = 8
 _OTHER_FILES = 1024
 
@@ -46,10 +46,10 @@ class Shared:
 
 
 class Spread:
-    """Of the supervisor: `shared` is for the workers, `lost` for one that has ended; closed with its block."""
+    """The supervisor's side: `shared` is for the workers, `lost` is for one that has ended. A context manager."""
 
     def __init__(self, workers: int, places: int) -> None:
-        """Raises `OSError` where memory or descriptors are not to be had."""
+        """Raises `OSError` if there are no memory or descriptors."""
         allow_open_files(2 * workers * places + _OTHER_FILES)
         self._stack = ExitStack()
         try:
@@ -65,7 +65,7 @@ class Spread:
             self.lost(worker)
 
     def lost(self, worker: int) -> None:
-        """Nobody hands it anything until its successor is there."""
+        """From now on nobody hands it anything until its successor has started."""
         self._numbers[worker] = AWAY
 
     def __enter__(self) -> Self:
@@ -82,7 +82,7 @@ class Spread:
 
     def _inbox(self) -> Inbox:
         taking, handing = (self._stack.enter_context(end) for end in socket.socketpair())
-        handing.settimeout(0)  # a full one is not waited for
+        handing.settimeout(0)  # do not wait if it is full
         return Inbox(taking.fileno(), handing.fileno())
 
 

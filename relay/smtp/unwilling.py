@@ -1,4 +1,4 @@
-"""Why a next hop cannot be spoken with, in words that tell what to do and nothing of what the other side wrote."""
+"""Why the next hop cannot be used: what to do about it, and no text that the other side wrote."""
 
 from __future__ import annotations
 

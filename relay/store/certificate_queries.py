@@ -134,7 +134,7 @@ def some(connection: Connection, sought: Sought, most: int) -> list[Entry]:
 
 
 def _fitting(connection: Connection, conditions: Iterable[ColumnElement[bool]], most: int) -> list[Entry]:
-    """Looks at texts in an index first: it is a tenth of the table, whose rows have the certificates' octets."""
+    """Searches the texts in an index: it is a tenth as large as the table, whose rows contain the certificates."""
     fitting = select(_COLUMNS.fingerprint).where(*conditions).limit(most)
     return [_entry(*row) for row in connection.execute(_ENTRY.where(_COLUMNS.fingerprint.in_(fitting)))]
 

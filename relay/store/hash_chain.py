@@ -43,7 +43,7 @@ CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)
 """What a hash covers, in this order."""
 
 _ADDRESSES = 2000
-"""Whose keys are remembered."""
+"""The number of addresses whose keys are remembered."""
 _ACTION = CONTENT.index("action")
 _VALUES = attrgetter(*_FIRST_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
 _LATER_VALUES = attrgetter(*_LATER)

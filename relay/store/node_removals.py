@@ -1,7 +1,7 @@
-"""Removals of nodes that are not finished, and which keys were made in place of those that a lost node had.
+"""Removals of nodes that are not finished, and which keys replace those that a lost node had.
 
-A removal that fails is finished by another run, perhaps on another node: it has to know what the first one made. Times
-are by the database's clock. Raises `StoreError`.
+If a removal fails, another run finishes it, perhaps on another node: it has to know which keys the first one made.
+Times are by the database's clock. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class NodeRemovals:
         await self._database.write(lambda c: c.execute(_PUT_SUCCESSOR, row), _LOCK)
 
     async def successors(self, node: str) -> Mapping[str, str]:
-        """What was made in place of the keys that this node had, by the key that was replaced."""
+        """The keys that replace those that this node had, by the key that was replaced."""
         wanted = select(node_successors.c.old, node_successors.c.new).where(node_successors.c.node == node)
         return {row.old: row.new for row in await self._database.read(lambda c: c.execute(wanted).all())}
 

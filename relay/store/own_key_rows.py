@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def to_row(key: OwnKey) -> dict[str, object]:
-    """As it is stored."""
+    """The row of a certificate."""
     return {
         "address": key.address.key,
         "address_text": key.address.text,
@@ -41,7 +41,7 @@ def to_row(key: OwnKey) -> dict[str, object]:
 
 
 def to_key(row: Sequence[Any]) -> OwnKey:
-    """What was stored; `row` has `COLUMNS`."""
+    """The certificate in a row, which has `COLUMNS`."""
     text, fingerprint, data, subkeys, created, listed, kept, changed, former = row
     return OwnKey(
         address=Address(text),

@@ -1,4 +1,4 @@
-"""The indexes of certificates that no statement for both databases makes (a step of the schema)."""
+"""The indexes of certificates that one statement for both databases cannot make (a step of the schema)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = 500
 def certificates_as_they_are_searched(connection: Connection) -> None:
     """Index what people and incoming mail search by."""
     _shown_addresses(connection)
-    if connection.dialect.name == "sqlite":  # PostgreSQL takes no text over 2704 octets, and keeps octets elsewhere
+    if connection.dialect.name == "sqlite":  # PostgreSQL indexes no text over 2704 octets, and keeps octets elsewhere
         connection.exec_driver_sql("CREATE INDEX certificate_text ON certificate (verdict, fingerprint)")
 
 

@@ -57,7 +57,7 @@ node_successors = Table(
     Column("old", Text, primary_key=True),
     Column("new", Text, nullable=False),
 )
-"""Which key was made in place of which one that the node had, until its removal is finished."""
+"""Which key replaces which one that the node had, until its removal is finished."""
 
 node_secrets = Table(
     "node_secret",

@@ -25,8 +25,8 @@ WAL_OCTETS = 8 << 20
 """Octets to which SQLite truncates its write-ahead log once no reader needs an old state."""
 
 ASKED_FOR = 4
-"""Milliseconds after which SQLite is called again while another process writes. In one call its pauses grow from 1 ms
-to 100, and a process that writes again and again kept another one waiting for almost a second."""
+"""Milliseconds after which SQLite is called again while another process writes. Within one call, SQLite's pauses grow
+from 1 ms to 100, and a process that wrote again and again kept another one waiting for more than half a second."""
 
 TAKEN_AWAY = "the store's file was taken away or replaced: put it back, or restart the relay"
 
@@ -123,13 +123,13 @@ def _overwrite_removed(connection: DBAPIConnection, _record: object) -> None:
 
 
 class _Turn:
-    """The one writer's, among all processes."""
+    """Waits for SQLite's write lock, which one process has at a time."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
 
     def begin(self, connection: Connection) -> None:
-        """Begin, once no other transaction writes. Raises SQLite's error for a busy database after the patience."""
+        """Begin a transaction once no other one writes. Raises SQLite's error “busy” after `patience` seconds."""
         until = time.monotonic() + self._patience
         driver: Any = connection.connection.dbapi_connection
         while True:

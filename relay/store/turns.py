@@ -1,10 +1,10 @@
 """Which transactions this process has in hand, over all machines: an advisory lock for each, in a session of its own.
 
-The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it stands
-still, or its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have
-ended the session yet. A session does not survive a failover: what was in hand then is in nobody's hand. A server that
-is slow to answer still has the locks: a mail that is being handed over then needs its own until the end, so the session
-is left open for it, and others go on with a new one.
+The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it hangs, or
+its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have ended the
+session yet. A session does not survive a failover: the locks are lost with it. A server that is slow to answer still
+has the locks, and a mail that is being handed over needs its lock until the end. So the old session is left open for
+such mails, and all others use a new one.
 
 Who takes a transaction is told at once whom the ledger has as served. The server may be far away: places that are
 taken and given back at the same time, and the ledger of those that are taken, share one round trip.
@@ -38,7 +38,7 @@ BEAT = 2.0
 MARGIN = 1.0
 """Seconds before that in which this process no longer relies on its locks."""
 ANSWER_SECONDS = 2.5
-"""A session that is silent for so long is asked nothing more."""
+"""If the server takes longer to answer, the session is asked nothing more."""
 
 _WHO = "SELECT pg_backend_pid()"
 
@@ -72,7 +72,7 @@ class Turns:
         self._tokens = tokens
         self._session: _Session | None = None
         self._former: list[_Session] = []
-        """Asked nothing more; open for the places that are in hand."""
+        """Sessions that are asked nothing more, and stay open for the places that are taken in them."""
         self._opening = asyncio.Lock()
         self._rounds: Batch[Taking | _Returned, frozenset[str] | None] = Batch(self._round)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -190,7 +190,7 @@ class Turns:
         return next((session for session in sessions if place in session.taken), None)
 
     def _put_aside(self, session: _Session) -> None:
-        """Leave it open until what is in hand is given back. The server ends it after its time of silence anyhow."""
+        """Leave it open until all its places are given back. After `SILENT_SECONDS` the server ends it in any case."""
         if self._session is not session or not session.taken or session.connection.is_closed():
             self._lose(session)
             return

@@ -1,6 +1,6 @@
 """The relay's side of the console: acts over a unix socket, by a process that works as the keyring's owner.
 
-That is `web control`; where nobody set `web.control` and the console's user owns the keyring, `web console` itself.
+That process is `web control`, or `web console` if `web.control` is not set and it runs as the keyring's owner.
 
 `POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, or `{"fault": sentence}` (400).
 Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).

@@ -128,7 +128,7 @@ def _proposed(before: Entry | None, after: Certificate, at: float, remark: str) 
 
 
 def _adds_unproved(before: Entry, after: Certificate) -> bool:
-    """Whether its owner, who was asked to decrypt with each encryption subkey, has not done so with one of these."""
+    """Whether this adds an encryption subkey to a key that was enrolled: its owner has not proved to have that one."""
     if before.origin is not Origin.ENROLLED or after.primary.revoked:
         return False
     return bool(_encrypting(after) - _encrypting(before.certificate))

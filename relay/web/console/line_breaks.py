@@ -1,4 +1,4 @@
-"""Where a long address may go on in the next line: behind its @ and its dots, and not in the middle of a word."""
+"""Where a browser may break a long address: after its @ and its dots, and not in the middle of a word."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from markupsafe import Markup, escape
 
 SHORT = 26
-"""Characters that fit beside their name on a page of 360 pixels; what is no longer stays as it is."""
+"""Characters that fit beside the name of their column on a page of 360 pixels. Words up to this length stay whole."""
 _BEHIND = re.compile(r"(?<=[@.])(?=[^\s@.])")
 
 
 def breakable(text: str) -> Markup:
-    """The text, each of whose longer words may be broken there."""
+    """The text, with places where its longer words may be broken."""
     return Markup(" ").join(map(_word, text.split(" ")))
 
 

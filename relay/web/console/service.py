@@ -2,8 +2,8 @@
 
 SIGHUP: the certificate and key of `console.tls` are read again; wrong ones change nothing.
 
-It reads neither the relay's store nor its keyring: what a page shows, the relay's side says (`relay.web.control`). That
-is another process, or what `serve` is given.
+It reads neither the relay's store nor its keyring: it gets what a page shows from the relay's side
+(`relay.web.control`). That is another process, or the context manager that `serve` is given.
 Raises `ConfigError`, `StoreError` and `ListenError`.
 """
 

@@ -44,7 +44,7 @@ class Bounds:
     """The limits of one server."""
 
     connections: int = 1000
-    """TLS handshakes under way are counted too."""
+    """TLS handshakes in progress count too."""
     of_one_client: int = 50
     """Of each client address; a trusted reverse proxy may have all connections."""
     head: int = 8192
@@ -89,12 +89,12 @@ class Connections(web.Server):
         return Handshake(self(), tls, self.bounds.idle, self._begin, self.handshakes.end)
 
     def client(self, transport: asyncio.BaseTransport) -> str:
-        """Who is at the other end, as it is counted."""
+        """The client at the other end, by the name under which it is counted."""
         peer = transport.get_extra_info("peername")
         return client_of(peer[0] if isinstance(peer, tuple) else "", None, self.proxies)
 
     def make_room(self, client: str) -> bool:
-        """Whether one that was just counted may stay. Where there are too many, the longest handshake ends for it."""
+        """Whether one that was just counted may stay. If there are too many, the oldest handshake is ended instead."""
         one = self.clients[client] + self.handshakes.of(client) if client else 0
         if one > self.bounds.of_one_client:
             return self.handshakes.give_up(client)
@@ -104,7 +104,7 @@ class Connections(web.Server):
     def _begin(self, transport: asyncio.Transport) -> None:
         client = self.client(transport)
         self.handshakes.begin(transport, client)
-        self.make_room(client)  # there is one handshake at least: this one
+        self.make_room(client)  # this handshake itself, if there is no older one
 
 
 class Connection(web.RequestHandler):

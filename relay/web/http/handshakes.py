@@ -1,7 +1,7 @@
-"""TLS handshakes under way: counted from accept on, before there is a connection that could be asked anything.
+"""TLS handshakes in progress, which are counted from accept on.
 
-`Handshakes` keeps them, the oldest first. `Handshake` is the TLS of one connection, as asyncio makes it itself for a
-server with TLS: asyncio tells a server of a connection only once its handshake is over.
+`Handshakes` keeps them, the oldest first. `Handshake` is the TLS of one connection, as asyncio makes it for a server
+with TLS. It is needed because asyncio tells a server of a connection only after its handshake.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Begin = Callable[[asyncio.Transport], None]
 
 
 class Handshakes:
-    """Those under way, with the client of each (`relay.web.http.clients`)."""
+    """Those in progress, with the client of each (`relay.web.http.clients`)."""
 
     def __init__(self) -> None:
         self._under_way: dict[object, tuple[asyncio.Transport, str]] = {}
@@ -28,7 +28,7 @@ class Handshakes:
         return len(self._under_way)
 
     def of(self, client: str) -> int:
-        """The number of this client's."""
+        """The number of handshakes of this client."""
         return sum(client == one for _, one in self._under_way.values())
 
     def begin(self, transport: asyncio.Transport, client: str) -> None:
@@ -36,11 +36,11 @@ class Handshakes:
         self._under_way[_socket(transport)] = transport, client
 
     def end(self, transport: asyncio.BaseTransport) -> None:
-        """Count it no more: it is over, or failed, or there was none."""
+        """Stop counting it: it is over, or has failed, or there was none."""
         self._under_way.pop(_socket(transport), None)
 
     def give_up(self, client: str | None = None) -> bool:
-        """End the one that has taken longest, of all or of this client; whether there was one."""
+        """End the oldest one, of all clients or of this one. Returns whether there was one."""
         for key, (transport, one) in self._under_way.items():
             if client is None or client == one:
                 del self._under_way[key]
@@ -62,15 +62,15 @@ class Handshake(SSLProtocol):
     def __init__(
         self, connection: asyncio.Protocol, tls: ssl.SSLContext, seconds: float, begin: Begin, end: Begin
     ) -> None:
-        """`seconds` bounds the handshake, and the good-bye at the end."""
+        """`seconds` limits the handshake, and the TLS shutdown."""
         loop = asyncio.get_running_loop()
         settings: dict[str, Any] = {"ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": seconds}
-        waiter: Any = None  # typeshed knows neither that there may be none nor fractions of seconds
+        waiter: Any = None  # typeshed allows neither None nor fractions of seconds
         super().__init__(loop, connection, tls, waiter, server_side=True, **settings)
         self._begin, self._end = begin, end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it, as asyncio calls this at accept."""
+        """Count it: asyncio calls this at accept."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("asyncio makes a transport that reads and writes")
         self._plain = transport
@@ -78,7 +78,7 @@ class Handshake(SSLProtocol):
         self._begin(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Count it no more, as asyncio calls this."""
+        """Stop counting it."""
         self._end(self._plain)
         super().connection_lost(exc)
 

@@ -30,7 +30,7 @@ from relay.web.http.connections import SMALL_BODY, Bounds, Connection, Connectio
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 
 _OTHER_FILES = 256
-"""Files beside the connections: databases, the way to the relay, connections that are refused a moment later."""
+"""Other open files: databases, the connection to the relay, connections that are about to be refused."""
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 

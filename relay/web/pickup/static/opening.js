@@ -5,7 +5,7 @@ import { octetsOf } from "./pieces.js";
 import { digestOfRepeated } from "./sha256.js";
 
 const SMALL = 1 << 20; // octets that are decrypted in one step: faster, and its digest is native
-const LARGE = 8 << 20; // octets of a mail that is opened in less memory: hashing natively takes 130 MB, and a second less
+const LARGE = 8 << 20; // octets; above, the code is hashed in pieces: native hashing takes 130 MB, and a second less
 
 // What is decrypted goes to `take` piece by piece, and is sound only when this returns: the digest stands at the end.
 export async function decrypt(ciphertext, code, take) {

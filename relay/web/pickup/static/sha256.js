@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of a pattern that is repeated: crypto.subtle takes it as a whole, and copies it.
+// SHA-256 (FIPS 180-4) of a repeated pattern, block by block: crypto.subtle needs all of it at once, and copies it.
 const K = Int32Array.from(
   ("428a2f98 71374491 b5c0fbcf e9b5dba5 3956c25b 59f111f1 923f82a4 ab1c5ed5 d807aa98 12835b01 243185be 550c7dc3 72be5d74 80deb1fe " +
     "9bdc06a7 c19bf174 e49b69c1 efbe4786 0fc19dc6 240ca1cc 2de92c6f 4a7484aa 5cb0a9dc 76f988da 983e5152 a831c66d b00327c8 bf597fc7 " +
@@ -11,7 +11,7 @@ const INITIAL = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9
 const BLOCK = 64; // octets
 const WORDS = 16;
 
-// `count` octets of the pattern, whole blocks.
+// The digest of the pattern, repeated to `count` octets: a multiple of BLOCK.
 export function digestOfRepeated(pattern, count) {
   const state = Int32Array.from(INITIAL);
   const repeated = new Int32Array(WORDS * pattern.length);
