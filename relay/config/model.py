@@ -134,7 +134,7 @@ class Config(Section):
     def console_address(self) -> str:
         """The console's address in a browser, without a slash at its end; empty: not known."""
         place = self.web.console
-        if self.console.url or place is None or place.path:
+        if self.console.url or place is None or place.path or place.everywhere:
             return self.console.url or ""
         return f"{'https' if self.console.tls else 'http'}://{place}"
 

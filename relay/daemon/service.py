@@ -42,14 +42,21 @@ from relay.telemetry.observer import Observer
 class Service:
     """One process that serves."""
 
-    def __init__(self, persistence: Persistence, components: Components, role: Role, observer: Observer) -> None:
+    def __init__(
+        self,
+        persistence: Persistence,
+        components: Components,
+        secrets: SecretExchange,
+        role: Role,
+        observer: Observer,
+    ) -> None:
         self._persistence = persistence
         self._generations = [Generation(components)]
         """The last one counts; those before have mails in progress."""
         self._role = role
         self._signals = Signals()
         self._node = NodeWatch(persistence.store.nodes, lambda: self._components, lambda: self._signers)
-        self._secrets = SecretExchange(components.config, persistence.store)
+        self._secrets = secrets
         self._health = Health(lambda: self._components, persistence, observer)
         self._reporting = role.reporting(observer, lambda: ProcessState(self._in_progress, self._health.lacks))
 
@@ -184,9 +191,10 @@ async def serve(settings: Config, role: Role, observer: Observer) -> None:
     return_freed_memory()
     try:
         async with opened_persistence(settings) as persistence:
+            secrets = SecretExchange(settings, persistence.store)
             if role.duties:  # a key that `sign` names may have come while this node was down
-                await SecretExchange(settings, persistence.store).round()
-            await Service(persistence, await build.build(settings, persistence), role, observer).run()
+                await secrets.round()
+            await Service(persistence, await build.build(settings, persistence), secrets, role, observer).run()
     finally:
         pool.stop()
         ignore_signals()

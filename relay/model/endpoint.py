@@ -135,6 +135,11 @@ class HttpPlace:
         """Whether it stays on this machine."""
         return bool(self.path) or is_loopback(self.host)
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is all addresses of this machine: to listen on, not to connect to."""
+        return self.host in _EVERYWHERE
+
     def __str__(self) -> str:
         return f"unix:{self.path}" if self.path else str(HostPort(self.host, self.port))
 

@@ -56,3 +56,23 @@ def test_the_public_web_service_does_not_look_for_it_and_the_console_does(secret
 def test_a_provider_needs_an_address_to_come_back_to(secret: Path) -> None:
     with pytest.raises(ConfigError, match=r"console\.url"):
         of(written(secret, ""))
+
+
+@pytest.mark.parametrize(
+    ("place", "url", "address"),
+    [
+        ("127.0.0.1:8443", "", "https://127.0.0.1:8443"),
+        ("0.0.0.0:8443", "", ""),
+        ("[::]:8443", "", ""),
+        ("0.0.0.0:8443", "https://pgp.hopital.example", "https://pgp.hopital.example"),
+        ("unix:/run/console.sock", "", ""),
+    ],
+)
+def test_the_link_for_a_new_user_names_no_address_to_listen_on(
+    tmp_path: Path, place: str, url: str, address: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    written = f'url: "{url}", ' if url else ""
+    console = f"console: {{{written}tls: {{certificate: /nowhere/c.pem, key: /nowhere/k.pem}}}}"
+    file.write_text(f'web: {{console: "{place}"}}\n{console}\n')
+    assert load_public(file).console_address == address
