@@ -132,9 +132,13 @@ class Turns:
             return [None] * len(asked)
         session, begun = await self._ready(), time.monotonic()
         steps = turn_round.steps(taking, here, self._ledger.oldest())
-        found = turn_round.found(
-            await self._say(session, partial(session.connection.fetchmany, turn_round.STATEMENT, steps))
-        )
+
+        async def ask() -> Sequence[Any]:
+            if self._session is not session:  # put aside while this waited for its turn
+                raise TimeoutError
+            return await session.connection.fetchmany(turn_round.STATEMENT, steps)  # type: ignore[no-any-return]  # asyncpg has no types
+
+        found = turn_round.found(await self._say(session, ask))
         if found.is_read_only:  # found out before a mail is handed over, and not after it
             self._lose(session)
             raise StoreError(sqlstate.IS_READ_ONLY)
@@ -163,7 +167,7 @@ class Turns:
             try:
                 ((pid,),) = await self._say(session, partial(session.connection.fetch, _WHO))
             except StoreError:
-                return
+                continue  # it is closed, unless mails need it
             if pid != session.pid:
                 self._lose(session)
 
@@ -190,13 +194,12 @@ class Turns:
         return next((session for session in sessions if place in session.taken), None)
 
     def _put_aside(self, session: _Session) -> None:
-        """Leave it open until all its places are given back. After `SILENT_SECONDS` the server ends it in any case."""
-        if self._session is not session or not session.taken or session.connection.is_closed():
+        """Leave it open until what is in hand is given back, or the server has ended it."""
+        if not session.taken:
             self._lose(session)
-            return
-        self._session = None
-        self._former.append(session)
-        asyncio.get_running_loop().call_later(SILENT_SECONDS, self._lose, session)
+        elif self._session is session:
+            self._session = None
+            self._former.append(session)
 
     def _lose(self, session: _Session) -> None:
         session.connection.terminate()
