@@ -9,7 +9,6 @@ change with a restart only.
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 
 from relay.config import Config
 from relay.daemon import build, systemd, tls
@@ -173,9 +172,8 @@ class Service:
 
     async def _succeed(self, components: Components) -> Generation:
         """Use these components from now on; returns the generation before. Raises `RelayError`: that one stays."""
-        preceding = self._node.preceding(components.signers) if self._role.duties else nullcontext()
         try:
-            async with preceding:
+            async with self._node.preceding(components.signers):
                 await self._reporting.follow(components.config)
                 *before, old = self._generations
                 self._generations = [*(each for each in (*before, old) if each.in_progress), Generation(components)]

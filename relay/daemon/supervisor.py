@@ -174,7 +174,7 @@ class Supervisor:
     async def _usable(self, fresh: Config) -> bool:
         """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
         changed = False
-        for _, worker in sorted(self._workers.items()):  # the first one tells other nodes which keys sign
+        for worker in tuple(self._workers.values()):
             answer = await worker.reload(fresh)
             if answer is False and not changed:
                 return False

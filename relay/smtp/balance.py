@@ -11,6 +11,7 @@ A worker that has taken nothing from its inbox for `STANDS_STILL` seconds is han
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -18,6 +19,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from relay.smtp.listening import Inherited
@@ -39,6 +41,8 @@ class Balance:
         self._taken = dict.fromkeys(self._others, clock())
         """When each had last taken all that was in its inboxes, as far as this worker has seen."""
         self._numbers[own] = 0
+        self._is_full = False
+        """It has no descriptors left."""
 
     def sockets(self, place: int, descriptor: int) -> tuple[socket.socket, socket.socket]:
         """The listening socket of the place with this number, made from `descriptor`, and the inbox for that place."""
@@ -63,6 +67,18 @@ class Balance:
     def fewer(self) -> None:
         """Count one connection less."""
         self._numbers[self._own] -= 1
+
+    def full(self) -> None:
+        """Be handed nothing until it can accept a connection again."""
+        if not self._is_full:
+            self._is_full = True
+            self._numbers[self._own] += AWAY
+
+    def accepts(self) -> None:
+        """It could accept a connection."""
+        if self._is_full:
+            self._is_full = False
+            self._numbers[self._own] -= AWAY
 
     def leave(self) -> None:
         """Take no more connections, and hand none over."""
@@ -96,6 +112,7 @@ class _Listening(Inherited):
         """The next connection that is this worker's. Raises `BlockingIOError` where there is none."""
         while True:
             made, peer = super().accept()
+            self._balance.accepts()
             if not self._balance.hand_over(self._place, made):
                 return _Connection(self._balance, made.detach()), peer
             made.close()
@@ -109,8 +126,15 @@ class _Inbox(Inherited):
         self._balance = balance
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next one. Raises `BlockingIOError` where there is none, `ConnectionAbortedError` where it has gone."""
-        _, descriptors, _, _ = socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        """The next one.
+
+        Raises `BlockingIOError` where there is none, `ConnectionAbortedError` where its client has gone, and `OSError`
+        (EMFILE), as accept(2) does, where no descriptor is left: the kernel has closed it then.
+        """
+        _, descriptors, flags, _ = socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        if flags & socket.MSG_CTRUNC:
+            self._balance.full()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if not descriptors:
             raise ConnectionAbortedError
         made = _Connection(self._balance, descriptors[0])
@@ -121,8 +145,14 @@ class _Inbox(Inherited):
             raise ConnectionAbortedError from None
 
     def close(self) -> None:
-        """From now on others hand over nothing more."""
-        self._balance.leave()
+        """From now on others hand over nothing more. What was handed over is closed: those clients try again."""
+        if self.fileno() >= 0:
+            self._balance.leave()
+            self.settimeout(0)
+            with suppress(OSError):  # BlockingIOError: there are no more
+                while True:
+                    for made in socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC)[1]:
+                        os.close(made)
         super().close()
 
 

@@ -25,7 +25,7 @@ from relay.model import Entry, Origin
 from relay.model.lookup import Proposal
 from relay.store.schema import addresses, approved, bindings, certificates, proposals, rejected, revokers, state
 from relay.store.sought import Sought
-from relay.store.statements import chunks, has, whole
+from relay.store.statements import chunks, whole
 from relay.store.verdict import load
 
 MOST_FOUND = 10
@@ -83,7 +83,7 @@ def by_fingerprints(connection: Connection, fingerprints: Collection[str]) -> di
 
 def by_key_ids(connection: Connection, key_ids: Collection[str]) -> list[Entry]:
     """The certificates that have one of these keys or subkeys, `MOST_FOUND` at most."""
-    named = [has(_COLUMNS.verdict, key_id) for key_id in key_ids]
+    named = [_COLUMNS.verdict.contains(key_id, autoescape=True) for key_id in key_ids]  # all are in capitals
     found = _fitting(connection, [or_(*named)], MOST_FOUND) if named else []
     return [entry for entry in found if any(one.key_id in key_ids for one in entry.certificate.components)]
 

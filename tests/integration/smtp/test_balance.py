@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import struct
 from collections.abc import Iterator
@@ -123,6 +124,60 @@ def test_what_was_handed_to_one_that_died_is_taken_by_its_successor_and_nothing_
         assert them.accepted(first) == 1
         _, inbox = them.sockets(1)
         assert them.accepted(inbox) == KEPT // 2
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """As in a worker that has reached its limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_one_without_descriptors_swallowed_every_connection_that_others_handed_it_and_said_nothing() -> None:
+    with workers(2) as them:
+        (first, _), (second, inbox) = them.sockets(0), them.sockets(1)
+        for _ in range(4):
+            them.connect()
+        assert them.accepted(first) == 2
+        with no_descriptor_left(), pytest.raises(OSError, match="Too many open files"):  # asyncio logs it, and pauses
+            inbox.accept()
+
+        for _ in range(KEPT):
+            them.connect()
+        assert them.accepted(first) == KEPT, "it is handed no more"
+
+        them.connect()
+        assert them.accepted(second) == 1, "it can accept again"
+        for _ in range(2):
+            them.connect()
+        assert them.accepted(first) == 0, "and is handed what comes"
+        assert them.accepted(inbox) == 1 + 2
+
+
+def test_one_that_stops_keeps_nobody_waiting_whom_it_has_not_greeted() -> None:
+    with workers(2) as them:
+        (first, _), (_, inbox) = them.sockets(0), them.sockets(1)
+        clients = [them.connect() for _ in range(2)]
+        assert them.accepted(first) == 1
+        inbox.close()
+        for client in clients:
+            client.settimeout(0)
+        ends = [client for client in clients if _has_ended(client)]
+        assert len(ends) == 1
+        assert them.accepted(first) == 0
+
+
+def _has_ended(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
 
 
 def test_one_that_stands_still_is_handed_nothing_more_until_it_takes_something() -> None:
