@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,17 +110,21 @@ async def test_a_read_only_store_is_read_and_every_write_told(tmp_path: Path) ->
         assert [str(r) for r in await _write_all(store)] == ["the store is read-only"] * 2
 
 
-SCHEMA = 96 * 4096
-"""Octets in which the schema stands, as SQLite lays out a new store: without it a store does not open."""
+def schema_octets(path: Path) -> int:
+    """Octets of the file in which the schema stands, as SQLite lays it out: without it a store does not open."""
+    with closing(sqlite3.connect(path)) as reading:
+        (last,) = reading.execute("SELECT max(pageno) FROM dbstat WHERE name = 'sqlite_schema'").fetchone()
+        (size,) = reading.execute("PRAGMA page_size").fetchone()
+    return int(last * size)
 
 
 async def test_a_corrupt_store_is_an_outage(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     await _filled(path, 2000)
-    size = path.stat().st_size
+    schema, size = schema_octets(path), path.stat().st_size
     with path.open("r+b") as file:
-        file.seek(SCHEMA)
-        file.write(b"\xa5" * (size - SCHEMA))
+        file.seek(schema)
+        file.write(b"\xa5" * (size - schema))
     async with await Store.open(path) as store:
         answer = await Keyring(store.certificates).lookup(BOB)
         assert answer == Outage("keyring", "the store is corrupt", "keyring")
