@@ -4,17 +4,22 @@
 serves `DIR/DOMAIN` as `https://openpgpkey.DOMAIN/.well-known/openpgpkey/DOMAIN/` or as
 `https://DOMAIN/.well-known/openpgpkey/`. Unlisted addresses are left out. A removed address stays for a year, revoked.
 
+A domain's folder may be another user's: no symbolic link in its place is followed, and root writes only into folders of
+root's own.
+
 Raises `OwnError` where the folder cannot be written.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
+import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 
 from relay.model.errors import OwnError
 from relay.model.own import OwnKey, OwnState
@@ -46,17 +51,19 @@ def location(key: OwnKey) -> str:
     return f"{key.address.domain}/hu/{hashed(local)}"
 
 
-def write(folder: Path, domains: Iterable[str], files: Mapping[str, bytes]) -> None:
-    """Make the tree: files that are not in it any more go, each file is replaced in one step."""
+def write(folder: Path, domains: Collection[str], files: Mapping[str, bytes]) -> None:
+    """Make the tree: files that are not in it any more go, each file is replaced in one step.
+
+    Nothing is changed where a domain's folder, or `hu` in it, may lead elsewhere.
+    """
     try:
+        for place in (folder / domain / below for domain in domains for below in ("", "hu")):
+            if os.path.lexists(place):
+                _check(place, place.lstat())
         for domain in domains:
-            (folder / domain / "hu").mkdir(parents=True, exist_ok=True)
-            _replace(folder / domain / POLICY, b"")
-            for old in (folder / domain / "hu").iterdir():
-                if f"{domain}/hu/{old.name}" not in files:
-                    old.unlink()
-        for path, octets in files.items():
-            _replace(folder / path, octets)
+            start = f"{domain}/hu/"
+            theirs = {path.removeprefix(start): octets for path, octets in files.items() if path.startswith(start)}
+            _write_domain(folder / domain, theirs)
     except OSError as error:
         raise OwnError(f"{folder} cannot be written: {error.strerror}") from error
 
@@ -78,9 +85,42 @@ def _read(file: Path) -> bytes:
     return file.read_bytes() if file.stat().st_size < LARGEST else b""
 
 
-def _replace(path: Path, octets: bytes) -> None:
-    descriptor, new = tempfile.mkstemp(dir=path.parent)
+def _check(place: Path, facts: os.stat_result) -> None:
+    if stat.S_ISLNK(facts.st_mode):
+        raise OwnError(f"{place} is a symbolic link, and must be a folder: nothing was written")
+    if os.geteuid() == 0 != facts.st_uid:
+        raise OwnError(f"{place} is not root's, as the folder above it is: give both to one user; nothing was written")
+
+
+def _write_domain(place: Path, files: Mapping[str, bytes]) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    with _entered(place) as above:
+        _replace(above, POLICY, b"")
+        with suppress(FileExistsError):
+            os.mkdir("hu", dir_fd=above)
+        with _entered(place / "hu", above) as folder:
+            for old in set(os.listdir(folder)).difference(files):  # noqa: PTH208  pathlib takes no descriptor
+                os.unlink(old, dir_fd=folder)
+            for name, octets in files.items():
+                _replace(folder, name, octets)
+
+
+@contextmanager
+def _entered(place: Path, above: int | None = None) -> Iterator[int]:
+    """Its descriptor, which stays this folder's whatever is put in its place; `above`: of the folder it stands in."""
+    name = place if above is None else place.name
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        _check(place, os.fstat(descriptor))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _replace(folder: int, name: str, octets: bytes) -> None:
+    new = f"tmp{token_hex(8)}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(octets)
-    Path(new).chmod(0o644)  # the web server reads it
-    Path(new).replace(path)
+        os.fchmod(descriptor, 0o644)  # the web server reads it
+    os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -146,6 +146,29 @@ def test_a_web_key_directory_in_a_folder_of_another_user_could_not_be_written(in
     assert "cannot be written" in installed.run("wkd", "export", installed.root / "file", status=1)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_root_followed_the_link_that_the_web_servers_user_had_put_into_the_directory(
+    installed: Installed, *, whole: bool
+) -> None:
+    installed.config.write_text(installed.config.read_text() + "own: {domains: [hopital.example]}\n")
+    installed.run("own", "create", "Hôpital Exemple")
+    installed.run("own", "add", MARTIN)
+    site, jobs = installed.root / "wkd", installed.root / "cron.d"
+    jobs.mkdir()
+    (jobs / "job").touch()
+    installed.run("wkd", "export", site)
+    if whole:
+        os.chown(site / "hopital.example", NOBODY.pw_uid, NOBODY.pw_gid)
+    shutil.rmtree(site / "hopital.example" / "hu")
+    (site / "hopital.example" / "hu").symlink_to(jobs)
+
+    said = installed.run("wkd", "export", site, status=1)
+
+    place = site / "hopital.example"
+    assert (f"{place} is not root's" if whole else f"{place / 'hu'} is a symbolic link") in said
+    assert [path.name for path in jobs.iterdir()] == ["job"]
+
+
 def test_what_the_owner_cannot_read_is_a_fault_of_the_configuration(installed: Installed) -> None:
     passphrase = installed.root / "passphrase"
     passphrase.touch(mode=0o600)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from relay.model import Address
 from relay.model.errors import OwnError
 from relay.model.own import OwnKey, OwnState, OwnSubkey
+from relay.own import wkd_tree
 from relay.own.certificates import YEAR
 from relay.own.wkd_tree import published, write
 
@@ -48,3 +51,47 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OwnError, match="cannot be written"):
         write(tmp_path / "file", ["example.org"], {})
+
+
+@pytest.mark.parametrize("name", ["example.org", "example.org/hu"])
+def test_files_behind_a_link_in_the_place_of_a_folder_were_deleted(tmp_path: Path, name: str) -> None:
+    elsewhere, tree = tmp_path / "cron.d", tmp_path / "tree"
+    for folder in (elsewhere / "hu", tree / "first.example", (tree / name).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    for kept in (elsewhere / "job", elsewhere / "hu" / "job"):
+        kept.touch()
+    (tree / name).symlink_to(elsewhere)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OwnError, match=f"{name} is a symbolic link.*: nothing was written"):
+        write(tree, ["first.example", "example.org"], {HASH: b"joe"})
+    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(path.name for path in elsewhere.rglob("*")) == ["hu", "job", "job"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders of others")
+@pytest.mark.parametrize("name", ["example.org", "example.org/hu"])
+def test_root_wrote_into_a_folder_that_another_user_could_turn_into_a_link(tmp_path: Path, name: str) -> None:
+    write(tmp_path, ["example.org"], {HASH: b"joe"})
+    os.chown(tmp_path / name, pwd.getpwnam("nobody").pw_uid, -1)
+    with pytest.raises(OwnError, match=f"{name} is not root's.*nothing was written"):
+        write(tmp_path, ["first.example", "example.org"], {})
+    assert [path.name for path in tmp_path.iterdir()] == ["example.org"]
+    assert (tmp_path / HASH).read_bytes() == b"joe"
+
+
+def test_a_link_that_comes_while_the_tree_is_written_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, tree = tmp_path / "cron.d", tmp_path / "tree"
+    elsewhere.mkdir()
+    (elsewhere / "job").touch()
+    (tree / "example.org" / "hu").mkdir(parents=True)
+
+    def replaced(*_: object) -> None:
+        (tree / "example.org" / "hu").rmdir()
+        (tree / "example.org" / "hu").symlink_to(elsewhere)
+
+    monkeypatch.setattr(wkd_tree, "_replace", replaced)  # of the policy, the step before
+    with pytest.raises(OwnError, match="cannot be written: Not a directory"):
+        write(tree, ["example.org"], {HASH: b"joe"})
+    assert [path.name for path in elsewhere.iterdir()] == ["job"]
