@@ -1,7 +1,8 @@
 """Our own addresses, as administrators manage them: the organisation's key, certificates, WKD's tree.
 
-Every change may need a second person (`four_eyes`), and is a row of the trace with who made it. Raises `OwnError` with
-a sentence, `EngineError` and `StoreError`; of `four_eyes` `SecondPersonNeeded` and `NoPerson`.
+Every change may need a second person (`four_eyes`), and is a row of the trace with who made it, also where a command
+fails after some of its changes. Raises `OwnError` with a sentence, `EngineError` and `StoreError`; of `four_eyes`
+`SecondPersonNeeded` and `NoPerson`.
 """
 
 from __future__ import annotations
@@ -50,10 +51,13 @@ async def add(config: Config, store: Store, addresses: Sequence[Address], actor:
     """A certificate for each address that has none; all of them."""
     await _agreed(config, store, actor, "add", *_keys(addresses), *([] if listed else ["--unlisted"]))
     before = {address: await store.own_keys.get(address) for address in addresses}
-    added = await (await build_certificates(config, store)).add(addresses, listed=listed)
-    changed = [key for key in added if key != before[key.address]]
-    await _note(store, actor, "own certificate made" if listed else "own certificate, unlisted", *changed)
-    return added
+    certificates = await build_certificates(config, store)
+    try:
+        return await certificates.add(addresses, listed=listed)
+    finally:
+        there = [await store.own_keys.get(address) for address in before]
+        changed = [key for key in there if key is not None and key != before[key.address]]
+        await _note(store, actor, "own certificate made" if listed else "own certificate, unlisted", *changed)
 
 
 async def remove(config: Config, store: Store, addresses: Collection[Address], actor: str) -> list[OwnKey]:
@@ -62,8 +66,10 @@ async def remove(config: Config, store: Store, addresses: Collection[Address], a
     for address in addresses:
         await certificates.required(address)
     await _agreed(config, store, actor, "remove", *_keys(addresses))
-    removed = [await certificates.remove(address) for address in addresses]
-    await _note(store, actor, "own certificate removed", *removed)
+    removed: list[OwnKey] = []
+    for address in addresses:
+        removed.append(await certificates.remove(address))
+        await _note(store, actor, "own certificate removed", removed[-1])
     return removed
 
 
@@ -82,8 +88,10 @@ async def rotate(config: Config, store: Store, addresses: Sequence[Address], act
     certificates = await build_certificates(config, store)
     await _agreed(config, store, actor, "rotate", *_keys(addresses))
     wanted = addresses or [key.address for key in await store.own_keys.all() if key.signs]
-    rotated = await certificates.rotate(wanted)
-    await _note(store, actor, "own encryption subkey made anew", *rotated)
+    rotated: list[OwnKey] = []
+    async for key in certificates.rotate(wanted):
+        await _note(store, actor, "own encryption subkey made anew", key)
+        rotated.append(key)
     return rotated
 
 

@@ -8,7 +8,7 @@ be opened. Raises `OwnError` with a sentence for the administrator, `EngineError
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from relay.model import Address
@@ -98,16 +98,23 @@ class OwnCertificates:
         """Publish it revoked, until somebody adds the address again."""
         return await self._end(await self.required(address), OwnState.REVOKED)
 
-    async def rotate(self, addresses: Sequence[Address]) -> list[OwnKey]:
-        """A new encryption subkey for each, now; for none of them if one has no active certificate."""
+    async def rotate(self, addresses: Sequence[Address]) -> AsyncIterator[OwnKey]:
+        """A new encryption subkey for each, now; for none of them if one has no active certificate.
+
+        Each certificate comes as soon as it is stored: the next ones may fail.
+        """
         keys = [await self._active(address) for address in dict.fromkeys(addresses)]
-        rotated: list[OwnKey | None] = []
-        while len(rotated) < len(keys):
-            page = keys[len(rotated) : len(rotated) + AT_ONCE]
-            rotated += await renewed(self._register, self._maker, page, self._lifetimes)
-        if changed := [key.address.text for key, new in zip(keys, rotated, strict=True) if new is None]:
+        changed: list[str] = []
+        at = 0
+        while at < len(keys):
+            async for new in renewed(self._register, self._maker, keys[at : at + AT_ONCE], self._lifetimes):
+                if new is None:
+                    changed.append(keys[at].address.text)
+                else:
+                    yield new
+                at += 1
+        if changed:
             raise OwnError(f"the certificate of {', '.join(changed)} was changed at this moment: try again")
-        return [key for key in rotated if key is not None]
 
     async def _active(self, address: Address) -> OwnKey:
         key = await self.required(address)
@@ -146,13 +153,14 @@ class OwnCertificates:
 
 async def renewed(
     register: Register, maker: KeyMaker, keys: Sequence[OwnKey], lifetimes: Lifetimes
-) -> list[OwnKey | None]:
+) -> AsyncIterator[OwnKey | None]:
     """These with one more encryption subkey each, up to the first for which that fails; raises if it is the very first.
 
-    None in the place of one that was changed meanwhile, such as revoked.
+    Each comes once it is stored; None in the place of one that was changed meanwhile, such as revoked.
     """
     made = await maker.rotate(keys, lifetimes.valid)
-    return [await _stored(register, maker, key, rotated) for key, rotated in zip(keys, made, strict=False)]
+    for key, rotated in zip(keys, made, strict=False):
+        yield await _stored(register, maker, key, rotated)
 
 
 async def _stored(register: Register, maker: KeyMaker, key: OwnKey, rotated: OwnKey) -> OwnKey | None:

@@ -46,7 +46,8 @@ class Rotation:
         """Make what is due, delete what is past its time."""
         due = await self._register.due(self._clock() - self._lifetimes.renew)
         if due:
-            await renewed(self._register, self._maker, due[:AT_ONCE], self._lifetimes)
+            async for _ in renewed(self._register, self._maker, due[:AT_ONCE], self._lifetimes):
+                pass
         await self._delete()
 
     async def sweep(self) -> None:

@@ -83,6 +83,25 @@ def test_a_revocation_needs_a_yes_and_nothing_can_be_rotated_after_it(hospital: 
     assert states["urgences@hopital.example"] == "active", "a new certificate"
 
 
+def test_what_a_command_changed_before_it_failed_was_in_no_row_of_the_trace() -> None:
+    with Relay({"engine": "gnupg", "own": {"domains": ["hopital.example"]}}) as relay:
+        relay.run("own", "create", "Hôpital Exemple")
+        (desk, martin) = json.loads(relay.run("own", "add", DESK, MARTIN, "--json").stdout)
+        good = swapped_certificate(relay, MARTIN, b"x")
+        assert relay.run("own", "rotate", DESK, MARTIN, check=False).returncode == 1
+        swapped_certificate(relay, MARTIN, good)
+        (relay.folder / "keyring" / "openpgp-revocs.d" / f"{martin['fingerprint']}.rev").unlink()
+        assert relay.run("own", "remove", DESK, MARTIN, check=False).returncode == 1
+        stop_agent(relay.folder / "keyring")
+        rows = [json.loads(line) for line in relay.run("trace", "--keys", "--json").stdout.splitlines()]
+        states = {own["address"]: own["state"] for own in listed(relay)}
+    assert states == {DESK: "removed", MARTIN: "active"}
+    assert [(row["address"], row["old"], row["new"], row["reason"]) for row in rows[3:]] == [
+        (DESK, None, desk["fingerprint"], "own encryption subkey made anew"),
+        (DESK, desk["fingerprint"], None, "own certificate removed"),
+    ]
+
+
 def test_who_changed_own_certificates_was_in_no_row_of_the_trace() -> None:
     with Relay({"own": {"domains": ["hopital.example"]}}) as relay:
         made = relay.run("own", "create", "Hôpital Exemple").stdout.decode().splitlines()[0]
@@ -198,6 +217,14 @@ def test_the_keys_of_a_certificate_that_was_replaced_stay_known_and_in_no_backup
     hospital.run("backup", tmp_path / "backup.tar")
     with tarfile.open(tmp_path / "backup.tar") as archive:
         assert not known & {Path(name).stem for name in archive.getnames()}
+
+
+def swapped_certificate(relay: Relay, address: str, new: bytes) -> bytes:
+    """What the store has for this address, and `new` in its place from now on."""
+    with closing(sqlite3.connect(relay.folder / "keyring" / "store.db")) as store, store:
+        ((old,),) = store.execute("SELECT data FROM own_key WHERE address = ?", (address.encode(),)).fetchall()
+        store.execute("UPDATE own_key SET data = ? WHERE address = ?", (new, address.encode()))
+    return bytes(old)
 
 
 def keygrips_of(relay: Relay, address: str) -> set[str]:

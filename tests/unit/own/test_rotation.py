@@ -192,7 +192,7 @@ async def many(tmp_path: Path, count: int) -> tuple[Site, OwnCertificates, list[
 async def test_many_certificates_get_their_new_subkeys_together_and_not_one_at_a_time(tmp_path: Path) -> None:
     at, certificates, addresses = await many(tmp_path, AT_ONCE + 30)
     async with at.store:
-        rotated = await certificates.rotate(addresses)
+        rotated = [key async for key in certificates.rotate(addresses)]
         assert at.maker.rounds == [AT_ONCE, 30]
         assert [key.address for key in rotated] == addresses
         assert {len(key.subkeys) for key in await at.store.own_keys.all() if key.address in addresses} == {2}
@@ -202,8 +202,26 @@ async def test_certificates_that_could_not_be_renewed_with_the_others_are_tried_
     at, certificates, addresses = await many(tmp_path, 5)
     at.maker.able = 2
     async with at.store:
-        assert len(await certificates.rotate(addresses)) == 5
+        assert len([key async for key in certificates.rotate(addresses)]) == 5
         assert at.maker.rounds == [5, 3, 1]
+
+
+async def test_what_was_renewed_beside_a_certificate_that_was_changed_at_that_moment_was_never_told(
+    tmp_path: Path,
+) -> None:
+    at, certificates, addresses = await many(tmp_path, AT_ONCE + 2)
+    at.maker.meanwhile = lambda: certificates.revoke(addresses[1])
+    rotated: list[Address] = []
+
+    async def rotate() -> None:
+        async for key in certificates.rotate(addresses):
+            assert await at.store.own_keys.get(key.address) == key, "it is told once it is stored"
+            rotated.append(key.address)
+
+    async with at.store:
+        with pytest.raises(OwnError, match=r"of a001@hopital\.example was changed at this moment"):
+            await rotate()
+    assert rotated == [address for address in addresses if address != addresses[1]]
 
 
 async def test_one_address_without_an_active_certificate_keeps_all_from_being_renewed(tmp_path: Path) -> None:
@@ -211,7 +229,7 @@ async def test_one_address_without_an_active_certificate_keeps_all_from_being_re
     async with at.store:
         await certificates.revoke(addresses[2])
         with pytest.raises(OwnError, match=r"a002@hopital\.example is revoked"):
-            await certificates.rotate(addresses)
+            await anext(certificates.rotate(addresses))
         assert at.maker.rounds == []
 
 
