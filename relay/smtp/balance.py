@@ -149,9 +149,9 @@ class _Inbox(Inherited):
         if self.fileno() >= 0:
             self._balance.leave()
             self.settimeout(0)
-            with suppress(OSError):  # BlockingIOError: there are no more
-                while True:
-                    for made in socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC)[1]:
+            with suppress(OSError):  # BlockingIOError: there are no more; nothing comes where all other ends are closed
+                while (handed := socket.recv_fds(self, 1, 1, socket.MSG_CMSG_CLOEXEC))[0]:
+                    for made in handed[1]:
                         os.close(made)
         super().close()
 

@@ -173,6 +173,16 @@ def test_one_that_stops_keeps_nobody_waiting_whom_it_has_not_greeted() -> None:
         assert them.accepted(first) == 0
 
 
+@pytest.mark.timeout(20)
+def test_one_that_stops_after_all_others_have_gone_did_not_end() -> None:
+    with workers(2) as them:
+        (_, own), (_, inbox) = them.sockets(0), them.sockets(1)
+        them.spread.__exit__()
+        own.close()
+        inbox.close()
+        assert inbox.fileno() == -1
+
+
 def _has_ended(client: socket.socket) -> bool:
     try:
         return client.recv(1) == b""
