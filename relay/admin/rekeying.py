@@ -36,7 +36,7 @@ class Rekeyed:
 
 @dataclass(slots=True)
 class Rekeying:
-    """One run."""
+    """One run of `node remove`: `run` replaces the keys, and returns what was replaced."""
 
     config: Config
     store: Store

@@ -41,7 +41,7 @@ class LocalStore:
         return None if found is None else SourceReport(BINDING, found, now, now, time.monotonic() - begun)
 
     async def report(self, address: Address) -> SourceReport:
-        """What the store has."""
+        """What the store has for the address, and when it was asked. Raises nothing: an outage is in the report."""
         now, begun = time.time(), time.monotonic()
         known = await self.keyring.lookup(address)
         return SourceReport(self.keyring.name, known, now, now, time.monotonic() - begun)

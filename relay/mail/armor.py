@@ -37,9 +37,9 @@ _WINDOW = 1 << 18
 """Octets. From the threshold in `relay.process.memory` on, malloc takes memory from the system each time."""
 _ROW_OCTETS = COLUMNS // 4 * 3
 _ROWS = 4096
-"""Written at once."""
+"""The number of rows that are written at once."""
 _ROW_FORMATS = 8
-"""Remembered."""
+"""The number of row formats that are remembered."""
 _CRC24 = anycrc.Model("CRC24-OPENPGP")  # section 6.1.1
 
 

@@ -77,7 +77,7 @@ def digests(folder: Path, domains: Iterable[str]) -> dict[str, str]:
 
 
 def digest(octets: bytes) -> str:
-    """SHA-256, in hexadecimal."""
+    """The SHA-256 of these octets, in hexadecimal."""
     return sha256(octets).hexdigest()
 
 

@@ -40,7 +40,7 @@ class Shared:
 
     @property
     def descriptors(self) -> list[int]:
-        """All of them."""
+        """All descriptors of this value, in no particular order."""
         inboxes = (inbox for those in self.inboxes for inbox in those)
         return [self.numbers, *(end for inbox in inboxes for end in (inbox.taking, inbox.handing))]
 
