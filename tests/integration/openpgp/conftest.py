@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from lab.gnupghome import gnupg_home
 
 from relay.process.child import use_pidfd
 
@@ -26,3 +28,10 @@ async def pidfd() -> AsyncIterator[None]:
         yield
     finally:
         asyncio.set_child_watcher(watcher)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty GnuPG home."""
+    with gnupg_home() as path:
+        yield path

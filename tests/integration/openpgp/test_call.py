@@ -7,13 +7,13 @@ import gc
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from lab.certificates import Keypair, make_certificates, make_keypair
 from lab.clock import leap
-from lab.gnupghome import generate, gnupg_home, gpg, mute_agent, secret_key, stop_agent
+from lab.gnupghome import generate, gpg, mute_agent, secret_key, stop_agent
 from lab.processes import as_nice
 from lab.readers import read_gnupg
 from lab.waiting import until
@@ -33,12 +33,6 @@ SUCCESS = (
 PKESK = r"\204\014\003AAAAAAAA\001XX"
 
 Fake = Callable[[str], None]
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with gnupg_home() as path:
-        yield path
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from lab.certificates import Keypair
-from lab.gnupghome import gnupg_home, gnupg_keypair, secret_key, stop_agent
+from lab.gnupghome import gnupg_keypair, secret_key, stop_agent
 
 from relay.model import Certificate, Signer
 from relay.openpgp import home as homes
@@ -34,12 +34,6 @@ cp {seen} {keyring}
 exit $code
 """
 Gap = Callable[[Path, str], Path]
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with gnupg_home() as path:
-        yield path
 
 
 @pytest.fixture(scope="module")

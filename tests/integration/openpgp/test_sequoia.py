@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pysequoia
@@ -23,12 +23,6 @@ from relay.openpgp import call, signing
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
 
 PAYLOAD = b"Content-Type: text/plain\r\n\r\nthe payload\r\n"
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with gnupg_home() as path:
-        yield path
 
 
 @pytest.fixture

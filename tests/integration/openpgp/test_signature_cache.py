@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from lab.certificates import Keypair, join, make_keypair, split
-from lab.gnupghome import generate, gnupg_home, gnupg_keypair, gpg, secret_key
+from lab.gnupghome import generate, gnupg_keypair, gpg, secret_key
 from lab.readers import read_gnupg
 
 from relay.mail import packets
@@ -33,12 +33,6 @@ LATER = """\
 exec {real} --faked-system-time {seconds} "$@"
 """
 A_YEAR = 365 * 24 * 3600
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with gnupg_home() as path:
-        yield path
 
 
 @pytest.fixture(scope="module")

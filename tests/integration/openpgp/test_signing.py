@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from relay.model.errors import EngineError
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with gnupg_home() as path:
-        yield path
 
 
 async def test_a_generated_key_signs_and_its_public_half_says_so(home: Path) -> None:
