@@ -80,7 +80,7 @@ async def withdraw(config: Config, store: Store, name: str, actor: str) -> Picku
 
 
 async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
-    """Tell its recipient once more where it lies, without the code. Raises `NextHopError` too."""
+    """Mail the link to its recipient again, without the code. Raises `NextHopError` too."""
     one = await found(store, name)
     if not _is_open(one, time.time()):
         raise PickupError("it is over: there is nothing to tell its recipient of")
