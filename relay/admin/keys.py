@@ -97,7 +97,7 @@ class Some:
 
 
 async def some(store: Store, text: str, most: int) -> Some:
-    """Find up to `most` keys with this text (`Filter.text`), proposed ones too, by address, without reading all keys."""
+    """Find up to `most` keys with this text (`Filter.text`), by address, proposed ones too; does not read all keys."""
     now, wanted = time.time(), Filter(text=text)
     if text:
         found = await store.certificates.some(wanted.sought(now), MOST_READ)

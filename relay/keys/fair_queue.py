@@ -51,7 +51,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def place(self, ticket: Ticket) -> AsyncIterator[None]:
-        """Wait for a place, and hold it inside."""
+        """Wait for a place, and hold it until the context ends."""
         ticket.turn = asyncio.get_running_loop().create_future()
         for owner in set(ticket.owners):
             self._enter(ticket, owner)

@@ -79,7 +79,10 @@ class TwoPersons:
     dry_run: bool = False
 
     async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
-        """Proposed for the first person, used for the second."""
+        """How the key is stored. Where approving needs two persons, the first one's import only proposes it.
+
+        `before`: the stored entry; `after`: the certificate merged with it. A text says why it is refused.
+        """
         in_use = before is not None and not before.proposed
         if before and in_use and before.origin is Origin.IMPORTED and (owners := _of_owner(before, after, at)):
             return owners
