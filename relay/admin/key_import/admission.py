@@ -27,7 +27,10 @@ _UNPROVED = (
     "It waits for approval as its owner confirmed it. The encryption subkey that this adds is not confirmed, and was "
     "left out: somebody who may import keys can still import it (pgp-relay keys import)."
 )
-_IN_USE = "It is in use, and this adds a user id or a subkey: that needs somebody who may import keys (pgp-relay keys import)."
+_IN_USE = (
+    "It is in use, and this adds a user id or a subkey: that needs somebody who may import keys "
+    "(pgp-relay keys import)."
+)
 
 
 @dataclass(frozen=True, slots=True)
