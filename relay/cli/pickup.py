@@ -134,8 +134,8 @@ def preset(
 ) -> None:
     """Make a code to give to a recipient beforehand.
 
-    For example at a visit: the next mail to this address is encrypted with it. The code is shown only once. It is stored
-    encrypted until it is used, and is in no backup.
+    For example at a visit: the next mail to this address is encrypted with it. The code is shown only once. It is
+    stored encrypted until it is used, and is in no backup.
 
     $ pgp-relay pickup preset cabinet.lefevre@ville.example
     """

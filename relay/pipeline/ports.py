@@ -219,7 +219,7 @@ class Presets(Protocol):
         """Whether this recipient has one. Raises `StoreError`."""
 
     async def code(self, recipient: Address) -> str | None:
-        """This recipient's unused code; None: there is none. Raises `StoreError` and `EngineError`."""
+        """The recipient's unused code; None: there is none. Raises `StoreError` and `EngineError`."""
 
 
 class CodeHook(Protocol):
