@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from typing import Annotated
 
@@ -13,9 +14,11 @@ from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, print_table
 from relay.config import effective
 from relay.config.key_names import every_key
+from relay.config.yaml_tree import Value
 from relay.daemon.named_files import assure
 from relay.model.errors import ConfigError, Fault
 
+_NUMBER = re.compile(r"\[\d+\]", re.ASCII)
 _COLUMNS = (Column("key"), Column("default", least=12, rank=1), Column("value", wraps=True))
 
 
@@ -83,7 +86,7 @@ def get(
     try:
         value = effective.get(values, key)
     except KeyError:
-        fail(_unknown(key), status=2)
+        fail(_without_value(values, key), status=2)
     if as_json:
         print_json(value)
     else:
@@ -104,7 +107,21 @@ def _faults(shared: Context) -> tuple[Fault, ...]:
     return ()
 
 
-def _unknown(key: str) -> str:
+def _without_value(values: Value, key: str) -> str:
+    """Why `effective.get` finds none: no such key, one that is not set, or one of a list without its number."""
     names = [".".join(path) for path, _ in every_key()]
-    near = difflib.get_close_matches(key, names, 1) or [name for name in names if name.endswith(f".{key}")]
-    return f"unknown key “{key}”" + (f"; did you mean “{near[0]}”?" if near else "")
+    if _NUMBER.sub("", key) not in names:
+        near = difflib.get_close_matches(key, names, 1) or [name for name in names if name.endswith(f".{key}")]
+        return f"unknown key “{key}”" + (f"; did you mean “{near[0]}”?" if near else "")
+    steps = key.split(".")
+    for name, rest in ((".".join(steps[:n]), ".".join(steps[n:])) for n in range(1, len(steps))):
+        if isinstance(_value(values, name), list):
+            return f"“{name}” is a list: {name}[0].{rest} is that of its first entry"
+    return f"“{key}” is not set, and has no default"
+
+
+def _value(values: Value, key: str) -> Value:
+    try:
+        return effective.get(values, key)
+    except KeyError:
+        return None

@@ -160,7 +160,7 @@ def approve(
     if bool(fingerprint) == bool(all_from):
         fail("name one key, or an origin (--all-from wkd)", status=2)
     if all_from:
-        one_of("--all-from", all_from, [each.value for each in Origin if each is not Origin.IMPORTED])
+        one_of("--all-from", all_from, [each.value for each in Origin if each not in {Origin.IMPORTED, Origin.OWN}])
     name = _one_of(fingerprint or [])
     config, actor = context_of(context).config(), context_of(context).actor
 

@@ -9,7 +9,7 @@ import typer
 
 from relay.cli import values
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, print_json, say
+from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.trace import NULL_SENDER
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The pick-up's id, or at least its first six characters.")]
 
+_LEAST = 1
+"""Seconds that a pick-up, or a code, can be used."""
 _SHORT = 8
 """Characters of an id that name it."""
 _COLUMNS = (
@@ -160,7 +162,10 @@ def _tell(one: Pickup, sentence: str, *, as_json: bool) -> None:
 def _duration(option: str, text: str | None) -> float | None:
     from relay.config import duration  # noqa: PLC0415  takes long to load
 
-    return values.given(option, duration, text)
+    seconds = values.given(option, duration, text)
+    if seconds is not None and seconds < _LEAST:
+        fail(f"{option}: at least {_LEAST}s", status=2)
+    return seconds
 
 
 def _with(context: typer.Context, work: Callable[[Config, Store], Awaitable[T]]) -> T:

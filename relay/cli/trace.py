@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from relay.cli import key_changes, trace_verify
 from relay.cli.actions import ACTIONS, STYLES, USUAL
 from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, print_json
+from relay.cli.output import complain, fail, print_json
 from relay.cli.table import Column, Row, Table, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.values import given, one_of
@@ -109,6 +109,7 @@ def trace(  # noqa: PLR0913  each is an option
 
     $ pgp-relay trace --since 1h --to cabinet.lefevre@ville.example
     """
+    _one_way({"--verify": verify or head, "--keys": keys or export, "--summary": summary, "--follow": follow})
     config = context_of(context).config()
     if verify or head:
         logged = given("--head", Logged.parse, head)
@@ -141,6 +142,13 @@ def trace(  # noqa: PLR0913  each is an option
     else:
         show = _Shown(Table(_COLUMNS, whole=full), look, as_json)
         with_store(config, lambda store: _follow(store, wanted, show) if follow else _show(store, wanted, show))
+
+
+def _one_way(ways: Mapping[str, object]) -> None:
+    """End the program where several of these ways of showing the trace are wanted."""
+    wanted = [option for option, is_set in ways.items() if is_set]
+    if len(wanted) > 1:
+        fail(f"{' and '.join(wanted)}: one of them at a time", status=2)
 
 
 def _before(age: float | None) -> float | None:

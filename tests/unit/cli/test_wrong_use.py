@@ -142,6 +142,13 @@ def test_every_command_that_reads_the_configuration_is_tried_here() -> None:
         ["trace", "--until", "tomorrow"],
         ["trace", "--action", "sealed"],
         ["trace", "--limit", "0"],
+        ["trace", "--keys", "--follow"],
+        ["trace", "--export", "csv", "--summary"],
+        ["trace", "--verify", "--follow"],
+        ["trace", "--head", f"1:{'0' * 64}", "--summary"],
+        ["keys", "approve", "--all-from", "own"],
+        ["pickup", "extend", "0123456789", "0s"],  # it was taken for the default, 30 days
+        ["pickup", "preset", "a@b.example", "--valid", "0s"],
         ["keys", "list", "--origin", "heaven"],
         ["keys", "list", "--sort", "colour"],
         ["keys", "list", "--within", "soon"],
@@ -152,6 +159,23 @@ def test_what_is_used_wrongly_is_status_2(config: Path, capsys: Capsys, words: l
     done = program(capsys, "-c", config, *words)
     assert (done.status, done.out, bool(done.err)) == (2, "", True)
     assert not (config.parent / "keyring" / "private-keys-v1.d").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("policy.name", "“policy” is a list: policy[0].name is that of its first entry"),
+        ("policy[0].from", "“policy[0].from” is not set, and has no default"),
+        ("policy[7].name", "“policy[7].name” is not set, and has no default"),
+        ("web.channel_tls.key", "“web.channel_tls.key” is not set, and has no default"),
+        ("lookup.wkd.timout", "unknown key “lookup.wkd.timout”; did you mean “lookup.wkd.timeout”?"),
+    ],
+)
+def test_a_key_without_a_value_was_called_unknown_and_then_proposed(
+    key: str, said: str, config: Path, capsys: Capsys
+) -> None:
+    done = program(capsys, "-c", config, "config", "get", key)
+    assert (done.status, done.out, done.err) == (2, "", f"{said}\n")
 
 
 def test_an_id_that_no_mail_has_was_answered_by_silence(config: Path, capsys: Capsys) -> None:
