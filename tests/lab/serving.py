@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
 from types import TracebackType
@@ -17,6 +18,12 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, dialogue: type[socketserver.StreamRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), dialogue)
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a connection. Replies to pipelined commands do not wait for each other's acknowledgement."""
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
 
 
 class Serving:
