@@ -16,6 +16,7 @@ from typing import TypeVar
 import aiohttp
 
 from relay.channel import protocol
+from relay.channel.body import read_body
 from relay.model.endpoint import HostPort, HttpPlace
 from relay.model.errors import ChannelError
 from relay.model.public import LARGEST_EVENT, ObjectFacts, ObjectKind, PublicEvent, PublicObject
@@ -115,7 +116,9 @@ class Channel:
                 method, f"{self._base}{path}", data=octets or None, headers=fields, allow_redirects=False
             )
             async with asked as response:
-                body = await _body(response, most)
+                body = await read_body(response, most)
+                if body is None:
+                    raise ChannelError("web.channel: an answer is longer than it may be")
                 if response.status not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT, _MISSING}:
                     raise ChannelError(f"web.channel: {self._place} answers {response.status}")
                 return response.status, body
@@ -126,15 +129,6 @@ def _parsed(read: Callable[[bytes], T], octets: bytes | None) -> T:
         return read(octets or b"")
     except ValueError:
         raise ChannelError("web.channel: what answers is no public service of this version") from None
-
-
-async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
-    found = bytearray()
-    async for piece in response.content.iter_chunked(1 << 16):
-        found += piece
-        if len(found) > most:
-            raise ChannelError("web.channel: an answer is longer than it may be")
-    return bytes(found)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ ONLY: dict[str, set[str]] = {
     "web.pages": {"web.http", "web.pickup.files"},
     "web.http": {"model", "process", "telemetry"},
     "web.console": {
-        *("model", "telemetry", "config", "store.console", "web.http", "web.pages"),
+        *("model", "telemetry", "config", "channel.body", "store.console", "web.http", "web.pages"),
         *("daemon.signals", "daemon.systemd", "daemon.tls", "keys.ldap.people", "keys.ldap.reason", "keys.ldap.server"),
     },  # nothing that could reach the relay's store, its keyring or an engine
 }

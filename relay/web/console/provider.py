@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from relay.channel.body import read_body
 from relay.model.errors import RelayError
 
 SECONDS = 10.0
@@ -50,9 +51,8 @@ class Provider:
     async def _asked(self, method: str, url: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401  as aiohttp takes them
         try:
             async with self._session.request(method, url, allow_redirects=False, **options) as answer:
-                octets = await answer.content.read(MOST_OCTETS)
-                whole = answer.content.at_eof() and answer.status == HTTPStatus.OK
-            told = json.loads(octets) if whole else None
+                octets = await read_body(answer, MOST_OCTETS)
+                told = json.loads(octets) if octets and answer.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError):
             raise ProviderError("the provider does not answer") from None
         if not isinstance(told, dict):

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from relay.channel.body import read_body
 from relay.model.console import Known, Person, Role, Way
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import RelayError
@@ -52,10 +53,9 @@ class RelayLink:
         body = json.dumps(asked).encode()
         try:
             async with self._session.post(f"http://localhost/{path}", data=body) as answer:
-                octets = await answer.content.read(MOST_OCTETS)
+                octets = await read_body(answer, MOST_OCTETS)
                 status = answer.status
-                whole = answer.content.at_eof()
-            told = json.loads(octets) if whole else None
+            told = json.loads(octets) if octets else None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             raise LinkError("the relay's side of the console does not answer") from None
         if not isinstance(told, dict):
