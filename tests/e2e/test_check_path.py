@@ -13,6 +13,8 @@ import pytest
 from lab.ports import free_port
 from lab.way import Way, way
 
+pytestmark = pytest.mark.waits
+
 NOBODY = "nobody@pgp-relay.invalid"
 MAIN = {
     "mydestination": "front.example",
@@ -38,7 +40,7 @@ def house(tmp_path: Path, main: Mapping[str, str] = {}, *, egress: bool = False,
     for name in TABLES:
         (tmp_path / name).write_text("")
     settings = {name: value.format(tmp_path) for name, value in {**MAIN, **main}.items()}
-    with way(egress=egress, main=settings, anew=False) as ready:
+    with way(egress=egress, main=settings) as ready:
         for name, text in TABLES.items():
             (tmp_path / name).write_text(text.format(sink=ready.sink.port))
         inside = f"smtp:[127.0.0.1]:{ready.sink.port}"

@@ -55,7 +55,7 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
 
 
 def test_a_mail_as_large_as_postfix_admits_comes_back_encrypted_though_it_has_grown() -> None:
-    with way() as whole:
+    with way(anew=True) as whole:
         key = whole.know("bob@known.example")["bob@known.example"]
         body = (b"x" * 70 + b"\r\n") * 140_000
         limit = int(whole.mta.command("postconf", "-h", "message_size_limit"))
@@ -90,7 +90,7 @@ def running() -> Iterator[Leaving]:
             "virtual_alias_maps": aliases,
             "always_bcc": "archive@front.example",
         }
-        with way({"policy": policy}, egress=True, main=main) as made:
+        with way({"policy": policy}, egress=True, main=main, anew=True) as made:
             yield Leaving(made, mailboxes)
 
 

@@ -14,10 +14,13 @@ from lab.postfix import Postfix
 from lab.postgresql import postgresql, programs
 from lab.sink import Sink, Taken
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/usr/sbin/postfix").exists() or programs() is None,
-    reason="needs root, Postfix and PostgreSQL",
-)
+pytestmark = [
+    pytest.mark.waits,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not Path("/usr/sbin/postfix").exists() or programs() is None,
+        reason="needs root, Postfix and PostgreSQL",
+    ),
+]
 MAILS = 20
 SLOW = 4.0
 GIVES_UP = "2s"

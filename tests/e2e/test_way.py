@@ -37,7 +37,7 @@ POLICY = [
 @pytest.fixture(scope="module", params=["lmtp", "smtp"])
 def running(request: pytest.FixtureRequest) -> Iterator[Way]:
     itself = {"message_drop_headers": ""}  # Postfix would take Bcc out
-    with way({"policy": POLICY}, scheme=request.param, signer=True, main=itself) as made:
+    with way({"policy": POLICY}, scheme=request.param, signer=True, main=itself, anew=True) as made:
         yield made
 
 

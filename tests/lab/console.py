@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import secrets
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -15,11 +17,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 from urllib.parse import urlencode
 
 import pyotp
 
+from lab import nursery
 from lab.canary import assert_unheard
 from lab.certificates import Keypair
 from lab.ports import free_port
@@ -101,15 +104,19 @@ FORM = "application/x-www-form-urlencoded"
 class Console:
     """`with Relay() as relay, Console(relay) as console: anne = console.logged_in("anne", "keys")`."""
 
-    def __init__(self, relay: Relay, *, alone: bool = False, **keys: object) -> None:
-        """`alone`: without `web control`, and its database where it is by default. `keys` are those of `console`."""
+    def __init__(self, relay: Relay, *, alone: bool = False, anew: bool = False, **keys: object) -> None:
+        """`alone`: without `web control`, and its database where it is by default. `keys` are those of `console`.
+
+        With `anew` its processes start from nothing (`lab.nursery`).
+        """
         self.relay = relay
+        self._anew = anew
         self.port = free_port()
         self.secrets: dict[str, str] = {}
         self.tls: ssl.SSLContext | None = None
         """What its certificate is checked with, where it has one."""
         self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | nursery.Child] = {}
         self._names = ("console",) if alone else ("control", "console")
         database = {} if alone else {"console_database": str(Path(self._folder.name) / "console.db")}
         place = {"console": f"127.0.0.1:{self.port}", **database}
@@ -145,14 +152,21 @@ class Console:
         file = Path(self._folder.name) / "log"
         before = file.read_text().count('"ready"') if file.exists() else 0
         with file.open("ab") as log:
-            words: list[str | Path] = [PROGRAM, "-c", self.relay.file, "web", name]
-            self._running[name] = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self._running[name] = self._begin(name, log)
         wait_for(lambda: file.read_text().count('"ready"') > before or self._running[name].poll() is not None, "ready")
         assert self._running[name].poll() is None, file.read_text()
 
+    def _begin(self, name: str, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
+        words: list[str | Path] = ["-c", self.relay.file, "web", name]
+        if self._anew:
+            return subprocess.Popen([PROGRAM, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        with Path(os.devnull).open("rb") as nothing:
+            files = (nothing.fileno(), log.fileno(), log.fileno())
+            return nursery.start(words, files=files, cwd=Path.cwd(), env=os.environ)
+
     def stop(self, name: str) -> None:
         process = self._running.pop(name)
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
 
     def kill(self, name: str) -> None:

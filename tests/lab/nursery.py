@@ -191,7 +191,8 @@ def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int])
 
 def _load() -> None:
     commands = [f"cli.{module}" for module in modules()]
-    for name in ("daemon.build", "keys.wkd.source", *commands):
+    services = ("daemon.build", "keys.wkd.source", "web.control", "web.console.service", "web.public.service")
+    for name in (*services, *commands):
         importlib.import_module(f"relay.{name}")
     gc.freeze()
 

@@ -56,7 +56,7 @@ def way(  # noqa: PLR0913  what differs from site to site
     egress: bool = False,
     main: Mapping[str, str] = {},
     signer: bool = False,
-    anew: bool = True,
+    anew: bool = False,
 ) -> Iterator[Way]:
     """Start everything, and leave nothing behind. With `anew` all that makes the relay run starts from nothing."""
     back = free_port()

@@ -21,7 +21,7 @@ from lab.synthetic import certificate, entry
 from relay.model import Record
 from relay.store import Store
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 KEYS, HELD = 10_000, 1000
 BUSY = "labo@ville.example"

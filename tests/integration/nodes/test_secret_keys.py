@@ -18,6 +18,8 @@ from lab.gnupghome import gnupg_home, gpg, secret_key
 from lab.nexthop import ScriptedHop
 from lab.waiting import wait_for
 
+pytestmark = pytest.mark.waits
+
 MARTIN = "dr.martin@hopital.example"
 DESK = "accueil@hopital.example"
 SETTINGS = {"own": {"domains": ["hopital.example"]}}

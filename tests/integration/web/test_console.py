@@ -29,7 +29,8 @@ RULE = f"rule {EVIL}"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Console]:
-    with Relay({"policy": [{"name": "everyone", "encrypt": "preferred"}]}) as relay, Console(relay) as console:
+    policy = [{"name": "everyone", "encrypt": "preferred"}]
+    with Relay({"policy": policy}) as relay, Console(relay, anew=True) as console:
         key = make_keypair("Bob <bob@ville.example>")
         relay.run("keys", "import", "-", content=key.public)
         asyncio.run(filled(relay))

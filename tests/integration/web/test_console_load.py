@@ -59,7 +59,7 @@ def large(rows: int, keys: int, within: float) -> Iterator[Large]:
     with Sink() as sink, Relay({"policy": policy, "reinject": f"smtp://127.0.0.1:{sink.port}"}) as relay:
         relay.run("keys", "list")
         fill(relay.keyring / "store.db", rows=rows, keys=keys)
-        with Console(relay) as console:
+        with Console(relay, anew=True) as console:
             yield Large(relay, console, console.logged_in("anne", "admin"), within)
 
 
