@@ -1,6 +1,6 @@
 """The correspondents' keys in the store: listed, found, removed, approved and rejected.
 
-Raises `NoSuchKey` where the name of a key matches none or several, and `StoreError`.
+Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_NAMED = 5
 
 
 class NoSuchKey(RelayError):
-    """The name of a key matches no key, several keys, or one with which this cannot be done."""
+    """The name of a key fits no key, or several, or one with which this cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which keys are wanted; a field that is None, empty or False filters nothing."""
+    """Which keys; what is None, empty or False does not count."""
 
     text: str = ""
     """Stands in an address, a user id or the fingerprint; case does not count."""
@@ -53,13 +53,13 @@ class Filter:
     """Usable now, and not any more after so many seconds."""
 
     def sought(self, now: float) -> Sought:
-        """The part that SQL can apply; it may let more keys through than `takes`."""
+        """What SQL can tell of it: all that it takes, and perhaps others."""
         ends = [now] if self.expired else []
         ends += [] if self.within is None else [now + self.within]
         return Sought(self.text, self.domain, self.origin, self.proposed, min(ends, default=None))
 
     def takes(self, entry: Entry, now: float) -> bool:
-        """Whether this entry is wanted."""
+        """Whether it is one of them."""
         certificate, why = entry.certificate, entry.certificate.unusable(now)
         return (
             (not self.text or _has(certificate, self.text.lower()))
@@ -81,7 +81,7 @@ SORTS: Mapping[str, Callable[[Entry], tuple[float, str, list[str]]]] = {
 
 
 async def every(store: Store, wanted: Filter | None = None, sort: str = "addresses") -> list[Entry]:
-    """All keys that are wanted, proposed ones too."""
+    """All of these keys, proposed ones too."""
     now, wanted = time.time(), wanted or Filter()
     found = [entry async for entry in store.certificates.iterate(wanted.sought(now)) if wanted.takes(entry, now)]
     return sorted(found, key=SORTS[sort])
@@ -89,15 +89,15 @@ async def every(store: Store, wanted: Filter | None = None, sort: str = "address
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """The first keys that a search found."""
+    """The first of those that were looked for."""
 
     entries: Sequence[Entry]
     more: bool
-    """Whether the store has more such keys."""
+    """Whether the store has more keys than are told here."""
 
 
 async def some(store: Store, text: str, most: int) -> Some:
-    """Find up to `most` keys with this text (`Filter.text`), by address, proposed ones too; does not read all keys."""
+    """Up to `most` with this text (`Filter.text`), by their addresses, proposed ones too, without reading all keys."""
     now, wanted = time.time(), Filter(text=text)
     if text:
         found = await store.certificates.some(wanted.sought(now), MOST_READ)
@@ -120,7 +120,7 @@ def _addresses(entry: Entry) -> list[str]:
 
 
 async def named(store: Store, selector: str | Address) -> list[Entry]:
-    """The keys of an address, or those that match a fingerprint, the beginning of one, or a key id."""
+    """Those of an address, or those that a fingerprint, its beginning or a key id fits."""
     if isinstance(selector, Address):
         return await store.certificates.by_address(selector)
     return await store.certificates.search(selector)
@@ -135,7 +135,7 @@ async def one(store: Store, name: str) -> Entry:
 
 
 async def remove(store: Store, name: str, actor: str) -> Removed:
-    """Remove one key from the store."""
+    """Take one key out."""
     certificate = (await one(store, name)).certificate
     await _refuse_bound(store, certificate.fingerprint)
     await store.certificates.remove(certificate.fingerprint, actor=actor)
@@ -144,12 +144,12 @@ async def remove(store: Store, name: str, actor: str) -> Removed:
 
 
 async def expiring(store: Store, within: float, most: int | None = None) -> list[Entry]:
-    """The usable keys that expire within so many seconds, the next one first; at most `most` are examined."""
+    """Those that are usable now and will not be in so many seconds, the next to end first; `most` are looked at."""
     return [entry for entry in await store.certificates.expiring(within, most) if not entry.proposed]
 
 
 async def approve(config: Config, store: Store, name: str, actor: str) -> str:
-    """Use a proposed key from now on; returns its fingerprint. Raises `SecondPersonNeeded` too."""
+    """Use a proposed key from now on; its fingerprint. Raises `SecondPersonNeeded` too."""
     entry = await one(store, name)
     fingerprint = entry.certificate.fingerprint
     if not entry.proposed:
@@ -161,7 +161,7 @@ async def approve(config: Config, store: Store, name: str, actor: str) -> str:
 
 
 async def approve_all(config: Config, store: Store, origin: Origin, actor: str) -> list[str]:
-    """Use all proposed keys of this origin from now on; returns their fingerprints. Raises `SecondPersonNeeded` too."""
+    """Use all proposed keys of this origin from now on; their fingerprints. Raises `SecondPersonNeeded` too."""
     proposed = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
     entries = [entry for entry in proposed if entry.origin is origin]
     if entries:
@@ -195,7 +195,7 @@ class Offered:
 
 
 async def proposals(store: Store, most: int = MOST_PROPOSALS) -> list[Offered]:
-    """The proposals that wait, the newest first; one for each address of a key."""
+    """Those that wait, the newest first; one for each address of a key."""
     found: list[Offered] = []
     for proposal in await store.certificates.proposed(most):
         for address in proposal.entry.certificate.shown_addresses:
@@ -206,7 +206,7 @@ async def proposals(store: Store, most: int = MOST_PROPOSALS) -> list[Offered]:
 
 
 async def reject(store: Store, name: str, actor: str) -> str:
-    """Remove a proposed key and never propose it again; returns its fingerprint."""
+    """Take a proposed key out and do not have it proposed again; its fingerprint."""
     fingerprint = (await one(store, name)).certificate.fingerprint
     await _refuse_bound(store, fingerprint)
     if not await store.certificates.reject(fingerprint, actor=actor):

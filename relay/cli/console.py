@@ -78,9 +78,9 @@ def enable(context: typer.Context, name: Name) -> None:
 
 
 def link(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
-    """Link a login elsewhere to a user.
+    """Say which login elsewhere is a user's.
 
-    Both then count as one person where an action needs two.
+    Both are then one person where an act needs two.
 
     $ pgp-relay console user link anne --sudo amartin
     """

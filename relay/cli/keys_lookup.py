@@ -21,7 +21,7 @@ _COLUMNS = (
     Column("result", styles=_STYLES),
     Column("key"),
     Column("asked", rank=1),
-    Column("seconds", rank=2),
+    Column("seconds", rank=2, right=True),
     Column("reason", wraps=True),
 )
 

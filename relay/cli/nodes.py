@@ -23,7 +23,7 @@ _COLUMNS = (
     Column("version", rank=2),
     Column("policy", least=12, rank=1),
     Column("signing", least=16, rank=4),
-    Column("rate", rank=5),
+    Column("rate", rank=5, right=True),
     Column("duties", least=10, rank=6),
 )
 

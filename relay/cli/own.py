@@ -83,7 +83,9 @@ def add(
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
     """Retire addresses: their certificates are published revoked.
 
-    They stay published for a year. Mail encrypted to them can still be opened.
+    For a year.
+
+    Mail encrypted to them can still be opened.
 
     $ pgp-relay own remove ancien.medecin@hopital.example
     """

@@ -19,21 +19,21 @@ _SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Runs commands with one configuration file. One that cannot be started ends the program with status 1."""
+    """With the configuration in this file. What cannot be started ends the program with status 1."""
 
     config: Path
 
     def relay(self, *arguments: str) -> bool:
-        """Run a command of pgp-relay; returns whether it ended with status 0."""
+        """A command of our own; whether it ended with status 0."""
         return self._run(self._ours(*arguments), "pgp-relay", *arguments)
 
     def show(self, *command: str) -> None:
-        """Run a command of this machine; a failure is reported, and does not end the program."""
+        """A command of the machine's; a failure is said, and the next step goes on."""
         if not self._run([*command], *command):
             complain(f"{command[0]} failed: see above")
 
     def signing_key(self, name: str, address: str) -> str:
-        """Make a signing key, write its public part beside the configuration, and return its fingerprint."""
+        """Make a key, and write its public part beside the configuration; its fingerprint."""
         arguments = ("keys", "generate", name, address)
         _announce("pgp-relay", *arguments)
         done = _started(self._ours(*arguments, "--json"), capture=True)
@@ -49,7 +49,7 @@ class Steps:
         return made["fingerprint"]
 
     def mail(self, sender: str, recipient: str) -> None:
-        """Send a test mail with this machine's sendmail."""
+        """A test mail by the machine's sendmail."""
         message = EmailMessage()
         message["From"], message["To"] = sender, recipient
         message["Subject"] = "pgp-relay: test"

@@ -31,6 +31,8 @@ class Column:
     """Columns of the highest rank are left out first; 0: it always stands there."""
     wraps: bool = False
     """Of the last column: what does not fit goes on in the next line, below itself."""
+    right: bool = False
+    """Of numbers: they end below one another."""
     styles: Mapping[str, str] = field(default_factory=dict)
     """The style of a cell by its text, or by its first word."""
 
@@ -82,7 +84,7 @@ class Table:
                 say_beside(spans, cell, "bold" if header else _style(column, cell))
                 return
             if width >= 0:
-                spans += _cell(cell, width, "bold" if header else _style(column, cell))
+                spans += _cell(cell, width, "bold" if header else _style(column, cell), right=column.right)
         say(*_without_end(spans))
 
 
@@ -123,10 +125,11 @@ def _total(widths: Sequence[int], there: set[int]) -> int:
     return sum(widths[i] for i in there) + GAP * (len(there) - 1)
 
 
-def _cell(cell: str, width: int, style: str) -> list[Span]:
+def _cell(cell: str, width: int, style: str, *, right: bool) -> list[Span]:
     text = cell if cell_len(cell) <= width else set_cell_size(cell, width - 1) + CUT
     word: Span = (text, style) if style else text
-    return [word, " " * (width - cell_len(text) + GAP)]
+    room = " " * (width - cell_len(text))
+    return [room, word, " " * GAP] if right else [word, room + " " * GAP]
 
 
 def _style(column: Column, cell: str) -> str:

@@ -15,7 +15,7 @@ from relay.cli import key_changes, trace_verify
 from relay.cli.actions import ACTIONS, STYLES, USUAL
 from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, fail, print_json
+from relay.cli.output import complain, fail, on_terminal, print_json
 from relay.cli.table import Column, Row, Table, print_table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.values import given, one_of
@@ -40,7 +40,7 @@ _COLUMNS = (
     Column("mark", rank=6),
     Column("signed by", rank=7),
 )
-_COUNTED = (Column("rule", least=12), Column("domain", least=12), Column("mode"))
+_COUNTED = (Column("rule", least=12), Column("domain", least=12))
 
 
 Since = Annotated[str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; default: everything.")]
@@ -52,7 +52,7 @@ Recipient = Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="
 Id = Annotated[
     str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
 ]
-QueueId = Annotated[str, typer.Option(metavar="ID", help="Only the mail with this queue id of Postfix.")]
+QueueId = Annotated[str, typer.Option(metavar="ID", help="Only what Postfix calls so.")]
 MessageId = Annotated[str, typer.Option(metavar="ID", help="Only this Message-ID, in its angle brackets.")]
 Action = Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")]
 Rule = Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")]
@@ -194,8 +194,9 @@ async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:
                 print_json({"rule": count.rule, "domain": count.domain, "shadow": count.shadow, **numbers})
         return
     shown = _shown({action for count in counts for action in count.mails})
-    columns = (*_COUNTED, *map(Column, shown))
-    print_table(columns, [_sum(count, shown) for count in counts], nothing="no row of the trace matches")
+    moded = any(count.shadow for count in counts) or not on_terminal()  # one mode for all takes the room of others
+    columns = (*_COUNTED, *((Column("mode"),) if moded else ()), *(Column(each, right=True) for each in shown))
+    print_table(columns, [_sum(count, shown, moded=moded) for count in counts], nothing="no row of the trace matches")
 
 
 def _shown(occurring: Collection[str]) -> tuple[str, ...]:
@@ -205,9 +206,9 @@ def _shown(occurring: Collection[str]) -> tuple[str, ...]:
     return tuple(action for action in ACTIONS if action in occurring)
 
 
-def _sum(count: tracing.Count, shown: Sequence[str]) -> Row:
-    mode = "shadow" if count.shadow else "live"
-    return (count.rule or "all", count.domain, mode, *(str(count.mails.get(action, 0)) for action in shown))
+def _sum(count: tracing.Count, shown: Sequence[str], *, moded: bool) -> Row:
+    mode = ("shadow" if count.shadow else "live",) if moded else ()
+    return (count.rule or "all", count.domain, *mode, *(str(count.mails.get(action, 0)) for action in shown))
 
 
 def _object(record: Record) -> dict[str, object]:

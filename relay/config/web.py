@@ -19,7 +19,7 @@ class ChannelTls(Section):
 
 
 class Web(Section):
-    """The section `web`: where the public service, the console and their databases are."""
+    """What is shown in a browser."""
 
     public: WebPlace | None = setting(
         None, "Where `web public` listens: `127.0.0.1:8080` or `unix:/path`, behind a reverse proxy. Null: it is off."
@@ -59,9 +59,9 @@ class Web(Section):
         return self.public is not None or self.channel is not None
 
     def database(self, keyring: Path) -> str | Path:
-        """The path or URL of the public service's database."""
+        """Where its database is."""
         return self.public_database or keyring.parent / "public.db"
 
     def console_store(self, keyring: Path) -> str | Path:
-        """The path or URL of the console's database."""
+        """Where the console's database is."""
         return self.console_database or keyring.parent / "console" / "console.db"

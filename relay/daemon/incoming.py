@@ -33,12 +33,12 @@ from relay.store import Store
 
 @dataclass(frozen=True, slots=True)
 class IncomingComponents:
-    """The parts that handle incoming mail."""
+    """What incoming mail is worked on with."""
 
     pipeline: IncomingPipeline
     outlet: SmtpOutlet
     harvest: HarvestQueue | None = None
-    """Takes the keys that incoming mail carries; None: nothing does."""
+    """What takes the keys that it carries."""
 
     async def close(self) -> None:
         """Close connections, and end what goes on beside the mails."""
@@ -81,7 +81,7 @@ def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
 
 
 def build_maker(config: Config, hostname: str) -> MailMaker:
-    """The maker of the mails that are handed on."""
+    """What makes the mails that leave."""
     keys = config.inbound
     return MailMaker(
         hostname,

@@ -34,7 +34,7 @@ class Authority:
 
 
 class Authorities:
-    """The authorities of the configuration, and the current state of their keys."""
+    """Those of the configuration, and who of them stands now."""
 
     def __init__(
         self, several: Sequence[Authority], certificates: KnownCertificates, clock: Callable[[], float] = time.time

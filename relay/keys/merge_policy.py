@@ -48,7 +48,7 @@ _Change = tuple[Entry, int | None]
 
 
 class MergePolicy:
-    """Stores fetched certificates by the rules above."""
+    """Stores what was fetched."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class MergePolicy:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def keep(self, certificate: Certificate, origin: Origin, address: Address) -> None:
-        """Store this certificate, which a source found for the address, as far as the rules allow."""
+        """Store this certificate, which a source brought for the address."""
         async with self._turn(certificate):
             for _ in range(ATTEMPTS):
                 joins = () if await self._stands_before(certificate, address) else (address,)
@@ -79,7 +79,7 @@ class MergePolicy:
         raise StoreError(CONTENDED)
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
-        """Merge each of these with the stored state, if the store has it."""
+        """Merge those that the store knows with what it knows."""
         if not certificates:
             return
         several = {certificate.fingerprint: certificate for certificate in certificates}

@@ -21,10 +21,10 @@ class StoredCertificates(Protocol):
     """`relay.store.Certificates`, as far as it is needed."""
 
     async def by_address(self, address: Address) -> Sequence[Entry]:
-        """The stored certificates with this address."""
+        """Those with this address."""
 
     async def by_fingerprints(self, fingerprints: Collection[str]) -> Mapping[str, Entry]:
-        """The stored certificates among these full fingerprints."""
+        """Those of these full fingerprints that are known."""
 
     async def by_key_ids(self, key_ids: Collection[str]) -> Sequence[Entry]:
         """Those that have one of these keys or subkeys."""

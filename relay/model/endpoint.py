@@ -83,7 +83,7 @@ class Endpoint:
 
     @property
     def lmtp(self) -> bool:
-        """Whether it speaks LMTP: one reply for each recipient."""
+        """One reply a recipient."""
         return self.scheme == "lmtp"
 
     @property

@@ -52,5 +52,5 @@ class KeyChange:
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """The change that a row of the trace records."""
+        """What a row says."""
         return cls(record.time, record.sender, record.recipient, record.signed_by, record.fingerprint, record.reason)

@@ -74,7 +74,7 @@ class OwnKey:
 
     @property
     def published(self) -> bytes:
-        """The octets that are published: the certificate, then the revoked one that it replaced."""
+        """What correspondents are shown."""
         return self.data + self.former
 
     @property

@@ -41,12 +41,12 @@ def published(keys: Iterable[OwnKey], now: float) -> dict[str, bytes]:
 
 
 def is_published(key: OwnKey, now: float) -> bool:
-    """Whether its certificate is published."""
+    """Whether anybody is shown its certificate."""
     return key.listed and not (key.state is OwnState.REMOVED and key.changed + YEAR <= now)
 
 
 def location(key: OwnKey) -> str:
-    """The path of its certificate, relative to the folder."""
+    """Where its certificate stands below the folder."""
     local = key.address.local.encode("utf-8", "surrogateescape")
     return f"{key.address.domain}/hu/{hashed(local)}"
 

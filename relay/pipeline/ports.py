@@ -55,7 +55,7 @@ class Engine(Protocol):
         """
 
     async def lock(self, payload: bytes, code: str) -> bytes:
-        """One binary OpenPGP message encrypted with this code, in packets that every OpenPGP software reads.
+        """One binary OpenPGP message that this code opens, in packets that every OpenPGP software reads.
 
         Its key is derived by the iterated and salted S2K with its largest count. Raises as `encrypt`.
         """
@@ -120,37 +120,37 @@ class Ledger(Protocol):
         """Write down that these are served; on disk when it returns. Raises `StoreError`."""
 
     async def forget(self, digest: bytes, recipients: Sequence[str]) -> None:
-        """Delete these, who have had their final answer. Raises `StoreError`."""
+        """They have had their final answer. Raises `StoreError`."""
 
 
 class OpenedMail(Protocol):
-    """The message identifiers of mail that was opened."""
+    """What is known of mail that was opened."""
 
     async def note(self, identifiers: Sequence[str]) -> None:
         """The mail with these message identifiers is opened; on disk when it returns. Raises `StoreError`."""
 
     async def knows(self, identifiers: Sequence[str]) -> bool:
-        """Whether a mail with one of these was opened. Raises `StoreError`: assume then that one was."""
+        """Whether a mail with one of these was opened. Raises `StoreError`: then it may have been."""
 
 
 class Elsewhere(Protocol):
-    """Locks against a second attempt at one transaction on another machine; a place is a number of 62 bits."""
+    """Keeps attempts at one transaction apart over several machines; a place is a number of 62 bits."""
 
     async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
         """Take the place: who is served, as `Ledger.served`; None where another process has it. Raises `StoreError`."""
 
     def give_back(self, place: int) -> None:
-        """Release the place."""
+        """Others may take it."""
 
     def holds(self, place: int) -> bool:
-        """Whether this process still has the place, so that no other one can."""
+        """Whether nobody else can have it now."""
 
 
 class TraceStore(Protocol):
     """Where the trace of decisions is kept."""
 
     async def write(self, records: Sequence[Record]) -> None:
-        """Write these rows; they are on disk when it returns. Raises `StoreError`."""
+        """On disk when it returns. Raises `StoreError`."""
 
 
 class Examiner(Protocol):
@@ -190,47 +190,47 @@ class PickupService(Protocol):
     """The public web service, which shows pick-ups. Everything raises `ChannelError`."""
 
     async def put(self, pickup: Pickup, ciphertext: bytes) -> None:
-        """Store it, not yet to be opened, in place of an earlier one with its id."""
+        """Keep it, unseen, in place of an earlier one with its id."""
 
     async def activate(self, pickup: Pickup) -> bool:
-        """Let it be opened from now on; False if it is not there."""
+        """It may be opened from now on; False where it is not there."""
 
     async def remove(self, pickup: Pickup) -> None:
         """Take it off the public service."""
 
 
 class PickupRegister(Protocol):
-    """The relay's own records of pick-ups. Everything raises `StoreError`."""
+    """What the relay knows of pick-ups. Everything raises `StoreError`."""
 
     async def of(self, transaction: bytes, recipient: Address) -> Pickup | None:
-        """The pick-up that an earlier attempt at this mail made for this recipient; None: there is none."""
+        """What an earlier attempt at this mail has made for this recipient."""
 
     async def put(self, one: Pickup) -> None:
-        """Store it, in place of an earlier one with its id."""
+        """Write it down, in place of what had its id."""
 
     async def activate(self, one: Pickup) -> None:
-        """Record that it may be opened, and that a code given beforehand is used up."""
+        """It may be opened, and a code that was given beforehand is used up."""
 
 
 class Presets(Protocol):
     """Codes that recipients were given beforehand."""
 
     async def known(self, recipient: Address) -> bool:
-        """Whether this recipient has one. Raises `StoreError`."""
+        """Whether there is one. Raises `StoreError`."""
 
     async def code(self, recipient: Address) -> str | None:
-        """The recipient's unused code; None: there is none. Raises `StoreError` and `EngineError`."""
+        """The one that is not used yet. Raises `StoreError` and `EngineError`."""
 
 
 class CodeHook(Protocol):
-    """A program of the site that gives codes to recipients (`pickup.hook`)."""
+    """A program of the site that hands codes over."""
 
     async def hand_over(self, recipient: Address, code: str) -> bool:
-        """Run the program; returns whether it reported success. Never raises."""
+        """Whether it says that it did. Never raises."""
 
 
 class Asking(Protocol):
-    """Asks the recipients of held mail for their keys (`enrol.invite`)."""
+    """Asks those for whom a mail is held to give us their key."""
 
     async def ask(self, recipient: Address) -> bool:
         """Whether this person has been asked, now or lately. Never raises."""

@@ -107,7 +107,7 @@ class Child:
             self._process.kill()
 
     async def wait(self) -> int:
-        """Wait until it has ended; returns its `status`."""
+        """Its `status`, once it has ended."""
         return await self._process.wait()
 
 

@@ -58,17 +58,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether all chains hold."""
+        """Whether each of them does."""
         return self.faulty is None
 
     @property
     def faulty(self) -> ChainVerdict | None:
-        """The verdict on the first chain that does not hold; None: all hold."""
+        """The first that does not hold."""
         return next((each for each in self.chains if not each.holds), None)
 
     @property
     def checked(self) -> int:
-        """The number of rows checked in all chains."""
+        """Rows of all of them."""
         return sum(each.checked for each in self.chains)
 
     @property

@@ -87,7 +87,7 @@ class Counters:
         return taken
 
     def pieces(self) -> Iterator[Rows]:
-        """These counters as rows for JSON, in pieces that can be read independently; at least one."""
+        """As rows for JSON, in pieces that each stand for themselves: at least one."""
         rows: Rows = [["count", *key, value] for key, value in self.counts.items()]
         rows += [["mark", *key, value] for key, value in self.marks.items()]
         rows += [["trouble", t.what, t.details, t.count, t.last] for t in self.troubles.values()]
@@ -97,7 +97,7 @@ class Counters:
 
     @classmethod
     def read(cls, piece: Rows) -> Self:
-        """Read one piece."""
+        """One of those pieces."""
         counters = cls()
         for kind, *row in piece:
             match kind:

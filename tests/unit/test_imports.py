@@ -48,7 +48,7 @@ ONLY: dict[str, set[str]] = {
         *("daemon.signals", "daemon.systemd", "daemon.tls", "web.pickup", "web.enrolment", "web.pages"),
     },  # nothing that could reach the relay's store, its keyring or an engine
     "web.channel": {"model", "channel", "store.public", "web.http"},
-    "web.pickup": {"model", "mail", "config", "store.public", "web.http"},
+    "web.pickup": {"model", "mail", "config", "store.public", "web.http", "web.pages.look"},
     "web.enrolment": {"model", "mail", "store.public", "web.http", "web.pages"},
     "web.pages": {"web.http", "web.pickup.files"},
     "web.http": {"model", "process", "telemetry"},

@@ -1,4 +1,4 @@
-"""What the console does with the audit trail: show the changes, export and verify."""
+"""Acts about the audit trail."""
 
 from __future__ import annotations
 

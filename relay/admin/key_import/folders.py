@@ -36,7 +36,7 @@ class File:
     """Opens it and returns the descriptor; None: by its place."""
 
     def open(self) -> BinaryIO:
-        """Open it for reading. Raises `OSError`."""
+        """For reading. Raises `OSError`."""
         return os.fdopen(self.descriptor(), "rb")
 
     def descriptor(self) -> int:

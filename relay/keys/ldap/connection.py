@@ -34,7 +34,7 @@ class Connection:
 
     @classmethod
     async def start(cls) -> Self:
-        """Start a worker, which is not connected yet. Raises `Unavailable`."""
+        """A worker, not yet connected."""
         try:
             return cls(await WORKER.start())
         except OSError as error:

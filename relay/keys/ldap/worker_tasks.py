@@ -21,7 +21,7 @@ _ALREADY_THERE, _NOT_THERE, _TOO_MANY = 68, 32, 4
 
 
 class Tasks:
-    """Lists, finds and writes entries over one connection."""
+    """Tasks over one connection."""
 
     def __init__(self, connection: Any, client: Any) -> None:  # noqa: ANN401  bonsai has no types
         self._connection = connection
@@ -29,7 +29,7 @@ class Tasks:
         self._listed: Iterator[Any] = iter(())
 
     def list_(self, request: dict[str, Any]) -> list[Any]:
-        """Begin to list what a filter finds (RFC 2696); returns an empty list."""
+        """Begin to list what a filter finds (RFC 2696); nothing yet."""
         self._client.set_raw_attributes(request["attributes"])
         self._listed = self._connection.paged_search(
             request["base"], bonsai.LDAPSearchScope.SUB, request["filter"], request["attributes"], page_size=PAGE
@@ -37,7 +37,7 @@ class Tasks:
         return []
 
     def next(self) -> list[Any]:
-        """The next entries; an empty list after the last."""
+        """The next entries; none: that was all."""
         while page := list(islice(self._listed, PAGE)):
             entries = [entry for entry in page if isinstance(entry, bonsai.LDAPEntry)]
             if entries:

@@ -42,7 +42,7 @@ Change = Callable[[Visit, Fields], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Checks session, role and form before a page is shown."""
+    """Puts session, role and form in front of the pages."""
 
     link: RelayLink
     login: Login
@@ -51,7 +51,7 @@ class Site:
     ways: Ways
 
     def routes(self) -> Routes:
-        """All routes of the console."""
+        """Every path that there is."""
         return Routes(
             [
                 *(route(each.path, **self._handlers(each)) for each in SHOWN),
@@ -87,7 +87,7 @@ class Site:
         async def handler(request: Request) -> Answer:
             session = await self.sessions.of(request)
             if session is None:
-                raise Refusal(HTTPStatus.FORBIDDEN)
+                return self._bare(request).page("login", HTTPStatus.FORBIDDEN, wrong=False, ended=True)
             fields = await form(request, LARGEST)
             sessions.assure_form(request, session, {sessions.CSRF: _text(fields, sessions.CSRF)})
             if (act := _text(fields, "act")) not in ACTS:
@@ -97,9 +97,10 @@ class Site:
         return _linked(handler)
 
     async def _guarded(self, request: Request, session: LoggedIn, act: str, show: Show) -> Answer:
-        view = View(_language(request), request.path, session.person, session.csrf)
+        asked = {name: text for name, text in query_of(request).items() if name != "done"}
+        view = View(_language(request), request.path, session.person, session.csrf, asked=asked)
         if not session.person.may(act):
-            return view.page("error", HTTPStatus.FORBIDDEN, message=TEXTS[view.language]["error.403"])
+            return view.page("error", HTTPStatus.FORBIDDEN, error="403")
         return _remembering(request, await show(Visit(request, view, session.person, self.link)))
 
     async def _login(self, request: Request) -> Answer:
@@ -135,7 +136,7 @@ class Site:
 
 
 def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
-    """Everything that a visitor may request."""
+    """Everything that a visitor may ask."""
     return Site(link, login, enrolment, login.sessions, ways).routes()
 
 
@@ -146,8 +147,7 @@ def _linked(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except LinkError:
-            view = _bare(request)
-            return view.page("error", HTTPStatus.SERVICE_UNAVAILABLE, message=TEXTS[view.language]["error.503"])
+            return _bare(request).page("error", HTTPStatus.SERVICE_UNAVAILABLE, error="503")
 
     return guarded
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from relay.model import fingerprint_words
 from relay.model.console import Person
 from relay.web.console import fingerprint_picture
-from relay.web.console.line_breaks import breakable
 from relay.web.console.reasons import reason
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
 from relay.web.pages import dates
 from relay.web.pages.environment import Environment, Filter, build_environment
 from relay.web.pages.languages import LANGUAGES
+from relay.web.pages.line_breaks import breakable
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -64,10 +66,13 @@ class View:
     person: Person | None = None
     csrf: str = ""
     ways: Ways = Ways()
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """The fields of the query: the page in another language is of the same."""
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Answer:  # noqa: ANN401  as Jinja takes it
         """The page as an answer."""
         words = TEXTS[self.language]
+        other = next(each for each in LANGUAGES if each != self.language)
         html = (
             _environment(self.language)
             .get_template(f"{template}.html")
@@ -75,7 +80,8 @@ class View:
                 **values,
                 t=words,
                 language=self.language,
-                other=next(each for each in LANGUAGES if each != self.language),
+                other=other,
+                switch="?" + urlencode({**self.asked, "lang": other}),
                 path=self.path,
                 person=self.person,
                 csrf=self.csrf,

@@ -12,7 +12,7 @@ Colour = tuple[int, int, int]
 CONTRAST = 4.5
 WHITE: Colour = (255, 255, 255)
 LIGHT_PAPER: Colour = (255, 255, 255)
-LIGHT_TINT: Colour = (243, 245, 246)
+LIGHT_DESK: Colour = (238, 241, 244)
 DARK_PAPER: Colour = (27, 32, 36)
 _STEPS = 100
 
@@ -20,7 +20,7 @@ _STEPS = 100
 def css(colour: str) -> bytes:
     """The custom properties `--accent` and `--on-accent`, for light and dark; `colour` is `#rrggbb`."""
     wanted = _read(colour)
-    light = _readable(wanted, (LIGHT_PAPER, LIGHT_TINT), _darker)
+    light = _readable(wanted, (LIGHT_PAPER, LIGHT_DESK), _darker)
     dark = _readable(wanted, (DARK_PAPER,), _lighter)
     return (
         f":root {{ --accent: {_hex(light)}; --on-accent: {_hex(WHITE)}; }}\n"

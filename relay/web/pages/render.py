@@ -21,6 +21,7 @@ from relay.web.http.messages import HTML, Answer, Request
 from relay.web.pages.dates import day
 from relay.web.pages.environment import build_environment
 from relay.web.pages.languages import LANGUAGES, chosen
+from relay.web.pages.line_breaks import breakable
 
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -65,7 +66,7 @@ class Pages:
     def __init__(self, package: str, sender: Sender) -> None:
         self._package = package
         self._sender = sender
-        self._environment = build_environment("relay.web.pages")
+        self._environment = build_environment("relay.web.pages", {"breakable": breakable})
 
     def page(self, request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Answer:
         """The page; `values` are what its template names."""

@@ -17,6 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from relay.model.errors import ConfigError, Fault
+from relay.web.pages import look
 
 PAGE = "page.html"
 SITE_STYLE = "site.css"
@@ -66,7 +67,7 @@ class Appearance:
 def load(appearance: Appearance) -> dict[str, StaticFile]:
     """Each by its path below `/static/`, and the page as `PAGE`."""
     found = dict(_shipped())
-    found[SITE_STYLE] = StaticFile(_style(appearance.colour).encode(), _TYPES[".css"])
+    found[SITE_STYLE] = StaticFile(look.css(appearance.colour), _TYPES[".css"])
     name = ""
     if appearance.logo:
         name = f"logo{appearance.logo.suffix.lower()}"
@@ -94,18 +95,6 @@ def _page(template: str, organisation: str, logo: str) -> bytes:
         "icon": f"/static/{logo}" if logo else _NO_ICON,
     }
     return string.Template(template).substitute(values).encode()
-
-
-def _style(colour: str) -> str:
-    """The colour, and the one of text on it that can be read (WCAG 2.2, 1.4.3)."""
-    return f":root {{ --accent: {colour}; --on-accent: {'#ffffff' if luminance(colour) < 0.179 else '#000000'}; }}\n"
-
-
-def luminance(colour: str) -> float:
-    """The relative luminance of `#rrggbb`, 0 to 1."""
-    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _logo(file: Path) -> StaticFile:

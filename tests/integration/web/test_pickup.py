@@ -68,6 +68,7 @@ def test_a_french_mail_is_read_and_its_file_saved_with_a_code_as_it_was_heard(
         frame = page.frame_locator("#body iframe")
 
         assert page.inner_text("#subject") == SUBJECT
+        assert page.title() == "Message confidentiel \u2013 Hôpital Exemple", "the history of a shared browser keeps it"
         assert "Dr Éloïse Martin" in page.inner_text("#from")
         assert "rien d'inquiétant\u00a0: à bientôt !" in frame.locator("body").inner_text()
         assert frame.locator("img").evaluate("one => one.naturalWidth") == 240
@@ -208,13 +209,22 @@ def test_json_of_the_commands_that_change_a_pickup_was_no_such_option(site: Site
 def test_after_it_is_withdrawn_the_page_says_that_it_is_gone(site: Site, chromium: Browser) -> None:
     site.send(french_mail(DOCTOR, PATIENT))
     link, code = site.link(), site.code()
-    site.relay.run("pickup", "withdraw", link.rpartition("/")[2][:8])
     with tab(chromium, expected=("404",)) as page:
         page.goto(link)
+        site.relay.run("pickup", "withdraw", link.rpartition("/")[2][:8])
         page.fill("#code", code)
         page.click("#open")
         page.wait_for_selector("#gone:visible")
+        assert page.evaluate("document.activeElement.id") == "gone-title", "who does not see the page is told"
     assert site.web.ask(link.removeprefix(site.url) + "/message").status == 404
+
+
+@needs_browser
+def test_the_code_was_asked_for_before_the_page_said_that_the_mail_is_gone(site: Site, chromium: Browser) -> None:
+    with tab(chromium, expected=("404",)) as page:
+        page.goto(f"{site.url}/m/0123456789abcdef")
+        page.wait_for_selector("#gone:visible")
+        assert not page.is_visible("#code")
 
 
 def test_gpg_opens_the_file_with_the_code(site: Site, tmp_path: Path) -> None:

@@ -56,3 +56,17 @@ def test_a_row_was_red_for_a_mail_that_waits_and_nothing_was_green(monkeypatch: 
     assert held == "12-01 09:14  \x1b[36mhold\x1b[0m     bob@ville.example  why"
     assert encrypted.count("\x1b[32mencrypt\x1b[0m") == encrypted.count("\x1b[0m") == 1
     assert refused.count("\x1b[31mrefuse\x1b[0m") == refused.count("\x1b[0m") == 1
+
+
+def test_numbers_stood_at_the_left_and_could_not_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    with redirect_stdout(Terminal()) as screen:
+        Table((Column("rule"), Column("clear", right=True), Column("hold", right=True))).add(
+            [["everyone", "1", "12"], ["all", "1024", "7"]]
+        )
+    assert screen.getvalue().splitlines() == [
+        "rule      clear  hold",
+        "everyone      1    12",
+        "all        1024     7",
+    ]

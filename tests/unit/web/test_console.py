@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tomllib
 from http import HTTPStatus
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_both_languages_have_the_same_texts() -> None:
 
 def sources() -> str:
     """Of pages, and of what shows them."""
-    modules = [path for path in TEMPLATES.parent.glob("*.py") if path.name != "texts.py"]
+    modules = TEMPLATES.parent.glob("*.py")
     return "".join(path.read_text() for path in (*TEMPLATES.glob("*.html"), *modules))
 
 
@@ -57,6 +58,11 @@ def test_every_text_that_a_page_names_is_there_and_pages_have_no_text_of_their_o
 def test_french_texts_have_the_spaces_of_french_and_none_that_breaks_before_a_sign() -> None:
     wrong = [text for text in TEXTS["fr"].values() if re.search(r"[^\u00a0\u202f](?:[;!?]|:(?=[ ]|$))", text)]
     assert wrong == []
+
+
+def test_french_pages_had_the_apostrophe_of_a_typewriter() -> None:
+    told = tomllib.loads((TEMPLATES.parent / "words" / "reasons.toml").read_text("utf-8"))
+    assert [text for text in (*TEXTS["fr"].values(), *told.values()) if re.search(r"[^\W\d_]'\w", text)] == []
 
 
 def test_every_text_is_shown_somewhere() -> None:
@@ -90,12 +96,12 @@ def test_a_french_page_says_every_reason_in_french(said: str) -> None:
 def test_a_reason_is_translated_with_what_stands_beside_it() -> None:
     assert reason("key found: keyring", "fr") == "clé trouvée\u00a0: keyring"
     assert reason(Doubt.LINES.beside(Why.NO_KEY), "fr") == (
-        "aucune clé n'est connue\u202f; il paraît chiffré, mais son base64 n'est pas en lignes pleines"
+        "aucune clé n\u2019est connue\u202f; il paraît chiffré, mais son base64 n\u2019est pas en lignes pleines"
     )
     assert reason(f"{Why.NO_KEY}, {Obstacle.TOO_LARGE}", "fr") == (
-        "aucune clé n'est connue, et il est trop volumineux pour un retrait"
+        "aucune clé n\u2019est connue, et il est trop volumineux pour un retrait"
     )
-    assert reason("the header List-Id is not *", "fr") == "le champ List-Id n'est pas *"
+    assert reason("the header List-Id is not *", "fr") == "le champ List-Id n\u2019est pas *"
     assert reason("what nobody wrote", "fr") == "what nobody wrote"
 
 

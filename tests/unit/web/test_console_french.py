@@ -53,9 +53,9 @@ def test_what_an_act_says_is_found() -> None:
 
 def test_several_sentences_and_a_sentence_in_a_sentence_are_translated() -> None:
     assert reason("x: nothing is bound to it\nweak: RSA of 1024 bits", "fr") == (
-        "x\xa0: rien n'y est lié\nfaible\xa0: RSA de 1024 bits"
+        "x\xa0: rien n\u2019y est lié\nfaible\xa0: RSA de 1024 bits"
     )
-    assert reason("{}: nothing is bound to it", "fr") == "{}\xa0: rien n'y est lié"
+    assert reason("{}: nothing is bound to it", "fr") == "{}\xa0: rien n\u2019y est lié"
     endless = ": is bound to : " * LONGEST
     assert reason(endless, "fr") == endless
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.web.console.line_breaks import SHORT, breakable
+from relay.web.pages.line_breaks import SHORT, breakable
 
 
 @pytest.mark.parametrize(

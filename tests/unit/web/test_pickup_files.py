@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from relay.model.errors import ConfigError
-from relay.web.pickup.files import PAGE, SITE_STYLE, Appearance, load, luminance
+from relay.web.pages.look import Colour, contrast
+from relay.web.pickup.files import PAGE, SITE_STYLE, Appearance, load
 
 ROOT = Path(__file__).resolve().parents[3]
 LATER = re.compile(r"openpgp/(?!openpgp\.min)|licences|LICENSE")
@@ -55,12 +56,18 @@ def test_every_text_stands_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize("colour", ["#1f5fa8", "#ffffff", "#000000", "#ffcc00", "#777777", "#c2185b"])
-def test_text_on_the_sites_colour_can_be_read(colour: str) -> None:
-    style = load(Appearance("x", colour))[SITE_STYLE].octets.decode()
-    found = re.search(r"--on-accent: (#\w{6})", style)
-    assert found
-    light, dark = sorted((luminance(colour), luminance(found[1])), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
+def test_links_in_a_light_colour_of_the_site_could_not_be_read(colour: str) -> None:
+    files = load(Appearance("x", colour))
+    styles = [re.split("@media", files[name].octets.decode())[:2] for name in ("page.css", SITE_STYLE)]
+    for page, site in zip(*styles, strict=True):  # light, then dark
+        papers = dict(re.findall(r"--(paper|desk): (#\w{6})", page))
+        inks = dict(re.findall(r"--(accent|on-accent): (#\w{6})", site))
+        for paper in (papers["paper"], papers["desk"], inks["on-accent"]):
+            assert contrast(_colour(inks["accent"]), _colour(paper)) >= 4.5, (inks, paper)
+
+
+def _colour(text: str) -> Colour:
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def test_a_logo_is_a_picture_of_bounded_size(tmp_path: Path) -> None:

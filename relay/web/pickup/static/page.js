@@ -4,6 +4,7 @@ import { TEXTS } from "./texts.js";
 
 const MOST_ENCLOSED = 20 * 1000 * 1000;
 const WORDS = 6;
+const [MOST_PEOPLE, FIRST_PEOPLE] = [6, 3];
 const { DOMPurify } = window;
 const here = (id) => document.getElementById(id);
 const place = location.pathname.replace(/\/+$/, "");
@@ -12,6 +13,7 @@ const trusted = trustedTypes();
 let language = navigator.languages?.some((one) => /^fr/i.test(one)) || !navigator.languages?.length ? "fr" : "en";
 if (/^en/i.test(navigator.languages?.[0] ?? "")) language = "en";
 let texts = TEXTS[language];
+const organisation = document.title;
 let opener;
 let letter;
 
@@ -21,12 +23,13 @@ function speak(chosen) {
   language = chosen;
   texts = TEXTS[language];
   document.documentElement.lang = language;
+  document.title = `${texts.page} – ${organisation}`; // never the subject: a browser's history keeps it
   for (const one of document.querySelectorAll("[data-t]")) one.textContent = texts[one.dataset.t];
   const button = here("language");
   button.textContent = texts.other;
   button.lang = language === "fr" ? "en" : "fr";
   if (letter) showFacts();
-  here("problem").textContent = "";
+  right();
 }
 
 here("language").addEventListener("click", () => speak(language === "fr" ? "en" : "fr"));
@@ -40,7 +43,7 @@ here("unlock").addEventListener("submit", (event) => {
   const code = normalised(here("code").value);
   const count = code ? code.split("-").length : 0;
   if (count !== WORDS) return wrong(count ? texts.words(count) : texts.empty);
-  here("problem").textContent = "";
+  right();
   busy(true);
   progress(undefined, texts.opening);
   prepared().postMessage({ work: "open", address: message, code });
@@ -93,6 +96,11 @@ function progress(part, doing) {
   if (here("doing").textContent !== doing) here("doing").textContent = doing;
 }
 
+function right() {
+  here("problem").textContent = "";
+  here("code").removeAttribute("aria-invalid");
+}
+
 function wrong(sentence) {
   here("problem").textContent = sentence;
   here("code").setAttribute("aria-invalid", "true");
@@ -102,6 +110,12 @@ function wrong(sentence) {
 function gone() {
   here("locked").hidden = true;
   here("gone").hidden = false;
+  here("gone-title").focus();
+}
+
+// Whether the page itself came with 404; browsers that do not tell have the code typed first.
+function isGone() {
+  return performance.getEntriesByType("navigation")[0]?.responseStatus === 404;
 }
 
 function prove(token) {
@@ -133,12 +147,31 @@ function showRest() {
 
 function showFacts() {
   here("subject").textContent = letter.subject || texts.untitled;
-  document.title = letter.subject || texts.untitled;
-  here("from").textContent = letter.from;
-  here("to").textContent = letter.to;
+  here("from").replaceChildren(...people(letter.from));
+  here("to").replaceChildren(...people(letter.to));
   const date = new Date(letter.date);
   here("date").textContent = Number.isNaN(date.getTime()) ? "" : date.toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
-  here("answer-hint").textContent = texts.answerHint(letter.from);
+  here("answer-hint").textContent = texts.answerHint(letter.from.map(({ name, address }) => (name ? `${name} <${address}>` : address)).join(", "));
+}
+
+// A line each; of many, most behind a line that says how many.
+function people(list) {
+  const lines = list.map(person);
+  if (lines.length <= MOST_PEOPLE) return lines;
+  const [more, summary] = [document.createElement("details"), document.createElement("summary")];
+  summary.textContent = texts.others(lines.length - FIRST_PEOPLE);
+  more.append(summary, ...lines.slice(FIRST_PEOPLE));
+  return [...lines.slice(0, FIRST_PEOPLE), more];
+}
+
+// A long address goes on in the next line behind its signs; a name from the right turns nothing else round.
+function person({ name, address }) {
+  const [line, called, box] = ["div", "bdi", "bdi"].map((tag) => document.createElement(tag));
+  called.textContent = name;
+  box.className = "box";
+  box.append(...address.split(/(?<=[@.])/).flatMap((part) => [part, document.createElement("wbr")]));
+  line.append(...(name ? [called, " "] : []), box);
+  return line;
 }
 
 function showBody() {
@@ -166,6 +199,7 @@ const STYLES = /^(?:color|background-color|font(?:-(?:family|size|style|weight))
 
 function settle(frame) {
   const inside = frame.contentDocument;
+  inside.documentElement.style.fontSize = getComputedStyle(document.documentElement).fontSize;
   for (const one of inside.querySelectorAll("[data-style]")) {
     for (const declaration of one.dataset.style.split(";")) {
       const at = declaration.indexOf(":");
@@ -278,6 +312,8 @@ here("print").addEventListener("click", () => print());
 
 // --- answering --------------------------------------------------------------------------------------------------------------
 
+here("answer").addEventListener("input", () => (here("answer-problem").textContent = ""));
+
 here("answering").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = here("answer").value;
@@ -336,5 +372,8 @@ function trustedTypes() {
 
 speak(language);
 here("language").hidden = false;
-here("locked").hidden = false;
-here("code").focus();
+if (isGone()) gone();
+else {
+  here("locked").hidden = false;
+  here("code").focus();
+}

@@ -103,7 +103,7 @@ function octetsOf(content) {
 }
 
 function addresses(list) {
-  return list.flatMap((one) => (one.group ? one.group : [one])).map((one) => (one.name ? `${one.name} <${one.address}>` : one.address)).join(", ");
+  return list.flatMap((one) => (one.group ? one.group : [one])).map(({ name, address }) => ({ name: name ?? "", address: address ?? "" }));
 }
 
 // Where the mail begins as it was sent: behind the fields that the page was given.
