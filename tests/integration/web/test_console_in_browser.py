@@ -131,6 +131,8 @@ def test_a_long_address_goes_on_in_the_next_line_and_not_in_the_middle_of_a_word
             page.goto(bench.url(path))
             assert page.evaluate(SPLIT, LONG) == [True, []], path
             assert page.evaluate(WIDER) == 0, path
+        page.goto(bench.url("/messages"))
+        assert page.evaluate(SPLIT, "radiologie@hopital.example") == [True, []], "its last letter stood in the next line"
 
 
 async def _mail_to_long(relay: Relay) -> None:

@@ -10,7 +10,8 @@ from relay.web.pages.line_breaks import SHORT, breakable
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("dr.martin@hopital.example", "dr.martin@hopital.example"),
+        ("dr.roux@chu.example", "dr.roux@chu.example"),
+        ("dr.martin@hopital.example", "dr.<wbr>martin@<wbr>hopital.<wbr>example"),
         (
             "secretariat.cardiologie@chu.hopital.example",
             "secretariat.<wbr>cardiologie@<wbr>chu.<wbr>hopital.<wbr>example",
