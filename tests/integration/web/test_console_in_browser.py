@@ -125,12 +125,14 @@ def test_keys_are_found_as_one_types(bench: Bench) -> None:
 
 
 def test_a_long_address_goes_on_in_the_next_line_and_not_in_the_middle_of_a_word(bench: Bench) -> None:
-    with tab(bench.browser, viewport={"width": 360, "height": 800}) as page:
+    with tab(bench.browser, ("404",), viewport={"width": 360, "height": 800}) as page:
         bench.log_in(page, "dora")
         for path in ("/keys", f"/messages?text={LONG}", "/held", "/messages/IDLONG"):
             page.goto(bench.url(path))
             assert page.evaluate(SPLIT, LONG) == [True, []], path
             assert page.evaluate(WIDER) == 0, path
+        page.goto(bench.url(f"/keys/{40 * 'A'}"))
+        assert page.evaluate(WIDER) == 0, "the fingerprint of a key that is not there"
         page.goto(bench.url("/messages"))
         assert page.evaluate(SPLIT, "radiologie@hopital.example") == [True, []], "its last letter stood in the next line"
 
