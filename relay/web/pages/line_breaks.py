@@ -7,7 +7,7 @@ import re
 from markupsafe import Markup, escape
 
 SHORT = 19
-"""Characters that fit beside the name of their column on a page of 320 pixels, in a wide font. Words up to this length stay whole."""
+"""Characters that fit beside the name of their column on a page of 320 pixels. Words up to this length stay whole."""
 _BEHIND = re.compile(r"(?<=[@.])(?=[^\s@.])")
 
 
