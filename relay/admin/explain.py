@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from itertools import takewhile
 
 from relay import policy
+from relay.admin.not_taken import ID, not_taken
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.own import build_existing
@@ -22,10 +23,11 @@ from relay.daemon.storage import opened_store
 from relay.keys.asking import SourceReport
 from relay.keys.own_certificates import OwnCertificates
 from relay.mail import headers
+from relay.mail.line_ends import as_crlf
 from relay.mail.opened_mark import traces
 from relay.mail.quoted_code import quotes_code
 from relay.mail.shape import shape_of
-from relay.model import Address, Clear, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound
+from relay.model import Address, Clear, Decision, Doubt, Encrypt, Envelope, Inbound, Lookup, NotFound, Refuse
 from relay.model.envelope import LOOPBACK
 from relay.model.pickup import Handover, Obstacle
 from relay.pipeline.author import Authors
@@ -81,7 +83,8 @@ class Explanation:
 
     decision: Decision
     recipient: Address
-    matched: Matched
+    matched: Matched | None
+    """None: no rule was looked at, since no mail of this form is taken."""
     search: Search | None
     """What the sources answered; None where the rule needs no key."""
     signer: Signing | None
@@ -101,8 +104,11 @@ def ordinary(sender: str) -> bytes:
 
 
 async def explain(config: Config, envelope: Envelope, content: bytes) -> Explanation:
-    """What would happen to this mail for its one recipient."""
-    inbound = Inbound("explain", envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)
+    """What would happen to this mail for its one recipient. Its lines may end in LF."""
+    content = as_crlf(content)
+    if rejected := not_taken(config, content):
+        return _rejected(config, envelope, rejected)
+    inbound = Inbound(ID, envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)
     facts = Facts(
         inbound,
         headers.split(content),
@@ -133,6 +139,20 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
         ),
         shadow=config.shadow,
         doubt=_doubt(facts, decision),
+        handover=config.pickup.code,
+    )
+
+
+def _rejected(config: Config, envelope: Envelope, rejected: Refuse) -> Explanation:
+    return Explanation(
+        decision=rejected,
+        recipient=envelope.recipients[0].address,
+        matched=None,
+        search=None,
+        signer=None,
+        telling=Telling.REPLY,
+        shadow=False,
+        doubt=None,
         handover=config.pickup.code,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from relay.admin.not_taken import ID, not_taken
 from relay.config import Config
 from relay.daemon.engines import build_pooled_examiner
 from relay.daemon.harvest import build_reader
@@ -16,7 +17,8 @@ from relay.daemon.incoming import build_treater
 from relay.daemon.outlets import hostname
 from relay.daemon.storage import opened_store
 from relay.keys.factory import build_resolver
-from relay.model import Address, Defer, Envelope, Inbound, Recipient
+from relay.mail.line_ends import as_crlf
+from relay.model import Address, Defer, Envelope, Inbound, Recipient, Refuse
 from relay.model.harvest import CarriedKey, Outcome
 from relay.model.incoming import Incoming
 from relay.pipeline.letter import Letter, read
@@ -31,18 +33,22 @@ from relay.telemetry import events
 class IncomingExplanation:
     """What would become of it."""
 
-    decision: Incoming | Defer
+    decision: Incoming | Defer | Refuse
     recipient: Address
-    letter: Letter
+    letter: Letter | None
+    """What it is; None where no mail of this form is taken."""
     keys: tuple[CarriedKey | Outcome, ...] = ()
     """Those that it carries: each counts, or why it does not (`harvest`)."""
 
 
 async def explain_incoming(config: Config, recipient: Address, content: bytes) -> IncomingExplanation:
-    """For this recipient, as if its author were the envelope's sender."""
+    """For this recipient, as if its author were the envelope's sender. Its lines may end in LF."""
+    content = as_crlf(content)
+    if refused := not_taken(config, content):
+        return IncomingExplanation(refused, recipient, None)
     events.configure(level="error")  # standard output is for results
     envelope = Envelope(None, (Recipient(recipient),))
-    inbound = Inbound("explain", envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
+    inbound = Inbound(ID, envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
     authserv_id = config.inbound.authserv_id or hostname(config)
     letter = read(content, authserv_id)
     keys = build_reader(config, authserv_id).read(content, letter, letter.author)

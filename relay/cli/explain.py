@@ -146,6 +146,8 @@ def _binding(lookup: Lookup | None) -> str | None:
 def _print(explanation: Explanation, look: Look) -> None:
     action = explanation.decision.action
     say_beside(((action, STYLES.get(action, "")), ": "), explanation.decision.reason)
+    if explanation.matched is None:
+        return
     if explanation.shadow:
         say(("  shadow: true, so the mail is passed on unchanged all the same", "yellow"))
     _section(list(_outcome(explanation, look)))
@@ -215,7 +217,6 @@ def _search(explanation: Explanation, look: Look) -> Iterator[Line]:
 
 def _read(message: Path) -> bytes:
     try:
-        content = sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
+        return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
     except OSError as error:
         fail(f"{message}: {error.strerror}", status=2)
-    return content if b"\r\n" in content else content.replace(b"\n", b"\r\n")

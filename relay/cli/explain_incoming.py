@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from relay.admin.explain_incoming import IncomingExplanation
 from relay.cli.actions import STYLES
 from relay.cli.output import say_beside
-from relay.model import Defer
+from relay.model import Defer, Refuse
 from relay.model.harvest import Outcome
 from relay.model.incoming import Incoming
 from relay.model.trace import IN
@@ -19,7 +19,7 @@ _LABELS = 12
 
 def as_object(explanation: IncomingExplanation) -> dict[str, object]:
     """With the names that the trace has."""
-    decision = explanation.decision
+    decision, letter = explanation.decision, explanation.letter
     mark = decision.mark if isinstance(decision, Incoming) else None
     return {
         "direction": IN,
@@ -29,8 +29,8 @@ def as_object(explanation: IncomingExplanation) -> dict[str, object]:
         "fingerprint": (mark.key or None) if mark else None,
         "mark": mark.text if mark else None,
         "recipient": explanation.recipient.text,
-        "author": explanation.letter.author.text if explanation.letter.author else None,
-        "key_ids": sorted(explanation.letter.key_ids),
+        "author": letter.author.text if letter and letter.author else None,
+        "key_ids": sorted(letter.key_ids) if letter else [],
         "keys": [one.value if isinstance(one, Outcome) else COUNTS for one in explanation.keys],
     }
 
@@ -46,6 +46,8 @@ def show(explanation: IncomingExplanation) -> None:
 def _lines(explanation: IncomingExplanation) -> Iterator[tuple[str, str]]:
     letter, decision = explanation.letter, explanation.decision
     yield "recipient", explanation.recipient.text
+    if letter is None:
+        return
     yield "author", letter.author.text if letter.author else "in doubt: the header has not exactly one From address"
     if letter.key_ids or letter.hidden:
         hidden = ["nobody (a hidden key id)"] if letter.hidden else []
@@ -61,5 +63,5 @@ def _lines(explanation: IncomingExplanation) -> Iterator[tuple[str, str]]:
         yield "mark", decision.mark.text
 
 
-def _action(decision: Incoming | Defer) -> str:
-    return decision.action if isinstance(decision, Incoming) else "defer"
+def _action(decision: Incoming | Defer | Refuse) -> str:
+    return decision.action

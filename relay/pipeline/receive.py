@@ -85,11 +85,15 @@ class Receiver:
 
 def _examined(inbound: Inbound, incoming: bool) -> bytes | Reply:  # noqa: FBT001  called through the pool
     """The digest of its transaction, or why it is not taken."""
-    hops = headers.hops(inbound.content)
+    rejected = rejection(inbound.content, inbound.id)
+    return rejected or digest(inbound.envelope, inbound.content, _INCOMING if incoming else b"")
+
+
+def rejection(content: bytes, id_: str) -> Reply | None:
+    """The reply to a mail that is not taken because of its form; None: it is taken."""
+    hops = headers.hops(content)
     if hops is None:
-        return replies.header_too_large(inbound.id)
-    if headers.faulty(inbound.content):
-        return replies.malformed(inbound.id)
-    if hops > MOST_HOPS:
-        return replies.loop(inbound.id)
-    return digest(inbound.envelope, inbound.content, _INCOMING if incoming else b"")
+        return replies.header_too_large(id_)
+    if headers.faulty(content):
+        return replies.malformed(id_)
+    return replies.loop(id_) if hops > MOST_HOPS else None

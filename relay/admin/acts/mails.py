@@ -158,7 +158,7 @@ def _explained(found: Explanation) -> Json:
         "action": found.decision.action,
         "rule": found.decision.rule,
         "reason": found.decision.reason,
-        "passed_over": [list(each) for each in found.matched.passed_over],
+        "passed_over": [list(each) for each in found.matched.passed_over] if found.matched else [],
         "sources": [report.source for report in found.search.told] if found.search else [],
         "shadow": found.shadow,
     }
