@@ -6,6 +6,7 @@ Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -148,15 +149,21 @@ async def expiring(store: Store, within: float, most: int | None = None) -> list
     return [entry for entry in await store.certificates.expiring(within, most) if not entry.proposed]
 
 
-async def approve(config: Config, store: Store, name: str, actor: str) -> str:
-    """Use a proposed key from now on; its fingerprint. Raises `SecondPersonNeeded` too."""
+async def approve(config: Config, store: Store, name: str, actor: str, seen: str = "") -> str:
+    """Use a proposed key from now on; returns its fingerprint. Raises `SecondPersonNeeded` too.
+
+    `seen`: the state of the key that the person was shown (`state_of`); another one is refused. Without it the state
+    counts that is there now.
+    """
     entry = await one(store, name)
     fingerprint = entry.certificate.fingerprint
     if not entry.proposed:
         raise _not_proposed(fingerprint, "approve")
+    if seen and seen != state_of(entry.certificate):
+        raise _changed(fingerprint)
     await agreed(config, store, approval(entry.certificate), actor)
-    if not await store.certificates.approve(fingerprint, actor=actor):
-        raise _not_proposed(fingerprint, "approve")
+    if not await store.certificates.approve(fingerprint, version=entry.version, actor=actor):
+        raise _changed(fingerprint)
     return fingerprint
 
 
@@ -168,8 +175,9 @@ async def approve_all(config: Config, store: Store, origin: Origin, actor: str) 
         details = sorted(detail for entry in entries for detail in approval(entry.certificate).details)
         deed = Deed("approve", f"approve all {len(entries)} of {origin.value}", tuple(details))
         await agreed(config, store, deed, actor)
-    wanted = [entry.certificate.fingerprint for entry in entries]
-    return [fingerprint for fingerprint in wanted if await store.certificates.approve(fingerprint, actor=actor)]
+    wanted = {entry.certificate.fingerprint: entry.version for entry in entries}
+    approve = store.certificates.approve
+    return [one for one, version in wanted.items() if await approve(one, version=version, actor=actor)]
 
 
 async def approved_by(config: Config, store: Store, entry: Entry) -> str:
@@ -180,8 +188,16 @@ async def approved_by(config: Config, store: Store, entry: Entry) -> str:
 def approval(certificate: Certificate) -> Deed:
     """The approval of exactly these octets."""
     fingerprint = certificate.fingerprint
-    octets = hashlib.sha256(certificate.data).hexdigest()
-    return Deed("approve", f"approve {fingerprint}", (fingerprint, octets))
+    return Deed("approve", f"approve {fingerprint}", (fingerprint, state_of(certificate)))
+
+
+def state_of(certificate: Certificate) -> str:
+    """What an approval names beside the fingerprint, as SHA-256: the very octets, and the addresses that count of them.
+
+    Of a key that its owner sent in, only the proved address counts.
+    """
+    addresses = json.dumps(sorted(address.text for address in certificate.shown_addresses))
+    return hashlib.sha256(hashlib.sha256(certificate.data).digest() + addresses.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +236,10 @@ async def _refuse_bound(store: Store, fingerprint: str) -> None:
         patterns = ", ".join(binding.pattern for binding in bound[:MOST_NAMED])
         first = f"pgp-relay keys unbind '{bound[0].pattern}' first, or bind other keys"
         raise NoSuchKey(f"{fingerprint}: is bound to {patterns}: {first}")
+
+
+def _changed(fingerprint: str) -> NoSuchKey:
+    return NoSuchKey(f"{fingerprint}: has changed since you looked at it: look at it again")
 
 
 def _not_proposed(fingerprint: str, verb: str) -> NoSuchKey:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -28,8 +29,12 @@ from relay.store import Selection, Store
 MOST = 20_000
 """The most changes in one file: the newest ones."""
 _COLUMNS = ("time", "actor", "address", "old", "new", "reason")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula where a text begins so; others choose addresses and names of rules."""
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r])")
+"""Where a spreadsheet finds a formula: others choose addresses and names of rules.
+
+At the beginning of a cell, and behind what separates cells elsewhere: French ones separate with `;`. The wide signs
+count in East Asian ones.
+"""
 
 
 async def as_csv(store: Store, wanted: Selection) -> str:
@@ -82,7 +87,7 @@ def _object(change: KeyChange) -> dict[str, str]:
 
 
 def _plain(texts: Iterable[str]) -> list[str]:
-    return [f"'{text}" if text.startswith(_FORMULA) else text for text in texts]
+    return [_FORMULA.sub(r"\1'", text) for text in texts]
 
 
 def _moment(seconds: float) -> str:

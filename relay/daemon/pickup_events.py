@@ -52,7 +52,7 @@ class PickupEvents:
         if not hmac.compare_digest(hashlib.sha256(token).digest(), one.proof):
             return
         await self.trace.write([_picked_up(one)])
-        if await self.register.mark_opened(one.id, float(event.time)):
+        if await self.register.mark_opened(one.id, _when(one, event)):
             events.log().info(Event.PICKUP_OPENED, recipient=one.recipient.text)
 
     async def answered(self, event: PublicEvent, ciphertext: bytes) -> None:
@@ -68,7 +68,7 @@ class PickupEvents:
         events.log().info(Event.PICKUP_ANSWERED, recipient=one.recipient.text, code=reply.code)
 
     def _inbound(self, one: Pickup, to: Address, event: PublicEvent, ciphertext: bytes) -> Inbound:
-        written = datetime.fromtimestamp(event.time, UTC)
+        written = datetime.fromtimestamp(_when(one, event), UTC)
         return Inbound(
             id=new_id(),
             envelope=Envelope(self.mails.service, (Recipient(to, ("NOTIFY=NEVER",)),)),
@@ -79,6 +79,11 @@ class PickupEvents:
             protocol="HTTP",
             single_answer=False,
         )
+
+
+def _when(one: Pickup, event: PublicEvent) -> float:
+    """When a reader did it, in seconds since the epoch; the public service's clock may say anything."""
+    return min(max(float(event.time), one.created), max(time.time(), one.created))
 
 
 def _picked_up(one: Pickup) -> Record:

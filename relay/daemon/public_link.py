@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from relay.channel.client import Channel
 from relay.config import Config
@@ -30,6 +30,8 @@ PATIENCE = 1.0
 """Seconds that events wait for what is being published."""
 RETRY, STUCK = 30.0, 3600.0
 """Seconds after which an event is tried again; where what went wrong was not foreseen."""
+MOST_PAGES = 40
+"""Of events in one round: more than may wait, whatever the other end says that there is."""
 DUTY = "public events"
 LEASE = 300.0
 
@@ -81,18 +83,33 @@ class PublicLink:
 
     async def _take_all(self) -> None:
         held = False
+        listed: set[int] = set()
         try:
-            found = await self.channel.events()
-            while found:
-                for event in filter(self._is_due, found):
-                    held = held or bool(await self._leases.take(DUTY, LEASE))
-                    if not held:
-                        return
-                    await self._take(event)
-                found = await self.channel.events(found[-1].number)
+            async for event in self._waiting():
+                listed.add(event.number)
+                if not self._is_due(event):
+                    continue
+                held = held or bool(await self._leases.take(DUTY, LEASE))
+                if not held:
+                    return
+                await self._take(event)
+            self._later = {number: until for number, until in self._later.items() if number in listed}
         finally:
             if held:
                 await self._leases.done(DUTY, 0.0)
+
+    async def _waiting(self) -> AsyncIterator[PublicEvent]:
+        """The events in their order, as far as their numbers rise."""
+        after = 0
+        for _ in range(MOST_PAGES):
+            found = await self.channel.events(after)
+            for event in found:
+                if event.number <= after:
+                    return
+                after = event.number
+                yield event
+            if not found:
+                return
 
     def _is_due(self, event: PublicEvent) -> bool:
         return self._later.get(event.number, 0.0) <= self._clock()

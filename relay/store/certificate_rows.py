@@ -62,10 +62,15 @@ def remove_fetched(connection: Connection, fingerprint: str, version: int | None
         _changed(connection)
 
 
-def approve(connection: Connection, fingerprint: str, noting: Noting) -> bool:
-    """Approve a proposed certificate: it counts as imported from now on. Returns whether it was proposed."""
+def approve(connection: Connection, fingerprint: str, version: int | None, noting: Noting) -> bool:
+    """Approve a proposed certificate: it counts as imported from now on.
+
+    Returns whether it was proposed, and, if a version is given, was not changed since.
+    """
     before = by_fingerprints(connection, [fingerprint])
     waiting = update(certificates).where(_COLUMNS.fingerprint == fingerprint, _COLUMNS.proposed == true())
+    if version is not None:
+        waiting = waiting.where(_COLUMNS.version == version)
     now = {"proposed": False, "origin": Origin.IMPORTED.value, "updated": int(noting.at), "version": _new_version()}
     there = connection.execute(waiting.values(**now)).rowcount
     if there:

@@ -181,10 +181,10 @@ class Certificates:
         noting = Noting(actor, self._clock(), "replaced")
         await self._change(lambda c: certificate_rows.remove_fetched(c, fingerprint, version, noting))
 
-    async def approve(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
-        """Use a proposed certificate from now on; whether one was waiting."""
+    async def approve(self, fingerprint: str, *, version: int | None = None, actor: str = UPKEEP) -> bool:
+        """Use a proposed certificate from now on; whether one was waiting, with this version where one is given."""
         noting = Noting(actor, self._clock(), "approved")
-        return await self._change(lambda c: certificate_rows.approve(c, fingerprint, noting))
+        return await self._change(lambda c: certificate_rows.approve(c, fingerprint, version, noting))
 
     async def is_approved(self, fingerprint: str) -> bool:
         """Whether it was proposed once, and approved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from relay.model.errors import Crowded
 from relay.model.public import EventKind, PublicEvent
@@ -20,6 +20,8 @@ MOST: Mapping[EventKind, tuple[int, int]] = {
     EventKind.ANSWER: (1000, 2 << 30),
 }
 """How many of a kind wait for the relay, and how many octets: strangers fill no disk, and no kind keeps others out."""
+MOST_ANSWERS = (20, 128 << 20)
+"""The same for the answers to one pick-up: its reader keeps the readers of others from answering no more than that."""
 
 _FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.c.size)
 
@@ -38,7 +40,9 @@ class PublicEvents:
         def write(connection: Connection) -> None:
             if once and _waits(connection, kind, about):
                 return
-            _make_room(connection, kind, len(octets))
+            _make_room(connection, MOST[kind], len(octets), events.c.kind == kind.value)
+            if kind is EventKind.ANSWER:
+                _make_room(connection, MOST_ANSWERS, len(octets), events.c.kind == kind.value, events.c.about == about)
             number = connection.execute(update(counter).values(number=counter.c.number + 1).returning(counter.c.number))
             connection.execute(
                 insert(events),
@@ -77,9 +81,10 @@ def _waits(connection: Connection, kind: EventKind, about: str) -> bool:
     return connection.execute(wanted).first() is not None
 
 
-def _make_room(connection: Connection, kind: EventKind, size: int) -> None:
-    number, octets = MOST[kind]
-    sums = select(func.count(), func.coalesce(func.sum(events.c.size), 0)).where(events.c.kind == kind.value)
+def _make_room(connection: Connection, most: tuple[int, int], size: int, *among: ColumnElement[bool]) -> None:
+    """Raises `Crowded` where one more of this size is more than may wait among these."""
+    number, octets = most
+    sums = select(func.count(), func.coalesce(func.sum(events.c.size), 0)).where(*among)
     waiting, held = connection.execute(sums).one()
     if waiting >= number or held + size > octets:
         raise Crowded("as many events wait for the relay as may")

@@ -68,7 +68,7 @@ class Acts:
         if look is None:
             raise Refusal(HTTPStatus.NOT_FOUND)
         _, arguments = _read(await request.read(LARGEST))
-        return await self._done(_told(look(self._site.store, arguments)))
+        return await self._done(_told(look(self._site, arguments)))
 
     async def _done(self, work: Awaitable[dict[str, Any]]) -> Answer:
         try:
@@ -117,7 +117,7 @@ def _read(octets: bytes) -> tuple[str, dict[str, str]]:
         asked = json.loads(octets)
         actor, arguments = asked.get("actor", ""), asked["arguments"]
         sound = isinstance(actor, str) and (not actor or NAME.fullmatch(actor)) and isinstance(arguments, dict)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refusal(HTTPStatus.BAD_REQUEST) from None
     if not sound or not all(isinstance(value, str) for value in arguments.values()):
         raise Refusal(HTTPStatus.BAD_REQUEST)

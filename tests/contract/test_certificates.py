@@ -153,6 +153,17 @@ async def test_removed_is_gone_and_nothing_else(store: Store) -> None:
     assert await _found(store, "carol@example.org")
 
 
+async def test_what_was_changed_since_it_was_looked_at_was_approved_as_well(store: Store) -> None:
+    bob = certificate("bob")
+    await store.certificates.upsert([entry(bob, origin=Origin.WKD, proposed=True)])
+    (shown,) = await store.certificates.search(bob.fingerprint)
+    await store.certificates.upsert([entry(certificate("bob", "other@example.org"), origin=Origin.WKD, proposed=True)])
+    assert not await store.certificates.approve(bob.fingerprint, version=shown.version)
+    (changed,) = await store.certificates.search(bob.fingerprint)
+    assert changed.proposed
+    assert await store.certificates.approve(bob.fingerprint, version=changed.version)
+
+
 async def test_approved_counts_from_now_on(store: Store) -> None:
     bob = certificate("bob")
     await store.certificates.upsert([entry(bob, origin=Origin.WKD, proposed=True)])

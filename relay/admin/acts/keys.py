@@ -114,8 +114,9 @@ async def proposals(site: Site, given: Arguments) -> Json:
 
 
 async def approve(site: Site, given: Arguments) -> Json:
-    """Approve a proposed key: it is used from now on."""
-    return {"fingerprint": await keys.approve(site.config, site.store, wanted(given, "fingerprint"), site.actor)}
+    """Approve a proposed key: it is used from now on. `seen`: the `state` in which it was shown as a proposal."""
+    fingerprint, seen = wanted(given, "fingerprint"), given.get("seen", "")
+    return {"fingerprint": await keys.approve(site.config, site.store, fingerprint, site.actor, seen)}
 
 
 async def reject(site: Site, given: Arguments) -> Json:
@@ -163,6 +164,7 @@ async def _offered(site: Site, offered: Offered) -> Json:
     return {
         "approved_by": await keys.approved_by(site.config, site.store, offered.proposal.entry),
         "key": whole(offered.proposal.entry),
+        "state": keys.state_of(offered.proposal.entry.certificate),
         "address": offered.address,
         "dkim_domain": offered.proposal.dkim_domain,
         "first_seen": offered.proposal.first_seen,

@@ -145,7 +145,7 @@ class Oidc:
             told = await self._kept_of(await self._endpoint("jwks_uri"), fresh=fresh)
             try:
                 return jwt.decode(written, _keys(told), algorithms=ALGORITHMS)
-            except (JoseError, TypeError, ValueError, KeyError, AttributeError):
+            except (JoseError, TypeError, ValueError, KeyError, AttributeError, RecursionError):
                 continue
         raise Refused("signature")
 

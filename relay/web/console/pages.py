@@ -61,7 +61,7 @@ FORMS: Mapping[str, Form] = {
         mail_pages.held, {"release": ("queue_id",), "resend": ("id",), "withdraw": ("id",), "extend": ("id",)}
     ),
     "/bindings": Form(key_pages.bindings, {"bind": ("pattern", "fingerprints", "signs"), "unbind": ("pattern",)}),
-    "/proposals": Form(key_pages.proposals, {"approve": ("fingerprint",), "reject": ("fingerprint",)}),
+    "/proposals": Form(key_pages.proposals, {"approve": ("fingerprint", "seen"), "reject": ("fingerprint",)}),
     "/users": Form(record_pages.users, {"enable": ("name",), "disable": ("name",)}),
 }
 """The forms of the console, by the path that they are sent to."""

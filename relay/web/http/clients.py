@@ -6,12 +6,15 @@ Of an IPv6 address the network of 64 bits counts: a client has all of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 
 FORWARDED = "X-Forwarded-For"
+_WITH_PORT = re.compile(r"(\[[^]]*\]|[0-9.]+):[0-9]{1,5}")
+"""As some proxies write it."""
 
 
 def client_of(peer: str, forwarded: str | None, proxies: Sequence[Network]) -> str:
@@ -19,7 +22,8 @@ def client_of(peer: str, forwarded: str | None, proxies: Sequence[Network]) -> s
     if peer and not _within(peer, proxies):
         return _network(peer)
     named = (forwarded or "").rpartition(",")[2].strip()
-    return _network(named)
+    with_port = _WITH_PORT.fullmatch(named)
+    return _network(with_port[1] if with_port else named)
 
 
 def _within(peer: str, networks: Sequence[Network]) -> bool:

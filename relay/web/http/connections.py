@@ -57,6 +57,8 @@ class Bounds:
     slowest: int = 8192
     memory: int = 256 << 20
     """Octets of large bodies that are held at a time."""
+    memory_of_one_client: int = 64 << 20
+    """Of these, what one client address may have: the largest body, read as slowly as may be, holds it for hours."""
 
 
 class Connections(web.Server):

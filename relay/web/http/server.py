@@ -20,13 +20,13 @@ from aiohttp import web
 
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import Crowded, ListenError, StoreError
-from relay.process.budget import Budget, Lease
 from relay.process.open_files import allow_open_files
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.unix_listener import bound_unix, reason
 from relay.web.http.clients import FORWARDED, Network, client_of
 from relay.web.http.connections import SMALL_BODY, Bounds, Connection, Connections, response_of
+from relay.web.http.memory import Lease, Memory
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 
 _OTHER_FILES = 256
@@ -41,7 +41,7 @@ class Server:
         self.bounds = bounds or Bounds()
         self._answer = answer
         self._proxies = proxies
-        self._budget = Budget(self.bounds.memory)
+        self._memory = Memory(self.bounds.memory, self.bounds.memory_of_one_client)
         self._connections = Connections(self._handle, self.bounds, proxies)
         self._servers: list[asyncio.Server] = []
         self._socket: Path | None = None
@@ -81,7 +81,7 @@ class Server:
         protocol = asked.protocol
         length = asked.content_length or 0
         _hurry(protocol, self.bounds, length)
-        with self._budget.lease() as lease:
+        with self._memory.lease() as lease:
             answer = await self._answered(asked, length, lease)
             response = response_of(answer)
             if not asked.content.is_eof() or answer.status in _ENDING:
@@ -114,10 +114,10 @@ class Server:
         if host is None or (asked.method in {"GET", "HEAD"} and length):
             raise Refusal(HTTPStatus.BAD_REQUEST)
         path, _, query = asked.raw_path.partition("?")
-        peer = asked.transport.get_extra_info("peername") if asked.transport else None
+        client = self._client(asked)
 
         def hold(octets: int) -> None:
-            if octets > SMALL_BODY and not lease.take(octets):
+            if octets > SMALL_BODY and not lease.take(octets, client):
                 raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
 
         async def read(most: int) -> bytes:
@@ -134,11 +134,17 @@ class Server:
             path=path,
             query=query,
             host=host[1],
-            client=client_of(peer[0] if isinstance(peer, tuple) else "", asked.headers.get(FORWARDED), self._proxies),
+            client=client,
             headers=asked.headers,
             read=read,
             hold=hold,
         )
+
+    def _client(self, asked: web.BaseRequest) -> str:
+        """Who asks. A proxy may add a field of its own: all of them are one list (RFC 9110 section 5.3)."""
+        peer = asked.transport.get_extra_info("peername") if asked.transport else None
+        named = ",".join(asked.headers.getall(FORWARDED, ()))
+        return client_of(peer[0] if isinstance(peer, tuple) else "", named, self._proxies)
 
 
 _ENDING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.INTERNAL_SERVER_ERROR})

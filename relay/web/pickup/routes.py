@@ -103,7 +103,7 @@ class PickupPages:
 
     async def _opened(self, request: Request) -> Answer:
         _within(self._proofs, request.client)
-        form = parse_qs((await request.read(_LARGEST_PROOF)).decode("ascii", "replace"), max_num_fields=4)
+        form = parse_qs((await request.read(_LARGEST_PROOF)).decode("ascii", "replace"))
         token = form.get("proof", [""])[0]
         await self._prove(request, token)
         await self._events.add(EventKind.OPENED, request.parts["id"], token.encode(), once=True)

@@ -27,7 +27,7 @@ EVERY = 10.0
 """Seconds between two rounds of cleaning."""
 EVERYBODY, GROUP = 0o666, 0o660
 """The modes of the sockets: for the reverse proxy, and for the relay."""
-_CHANNEL = Bounds(connections=64, of_one_client=64, memory=4 * LARGEST_OBJECT)
+_CHANNEL = Bounds(connections=64, of_one_client=64, memory=4 * LARGEST_OBJECT, memory_of_one_client=4 * LARGEST_OBJECT)
 
 
 async def serve(config: Config) -> None:

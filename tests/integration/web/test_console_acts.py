@@ -16,6 +16,7 @@ import pytest
 from lab import canary
 from lab.certificates import make_keypair
 from lab.console import Console, Page, Visitor
+from lab.correspondent import Correspondent
 from lab.relay import Relay
 
 from relay.model import Record
@@ -133,6 +134,35 @@ def test_the_desk_proposes_a_key_with_the_verdicts_of_the_command_and_somebody_e
     assert json.loads(site.relay.run(*explain).stdout)["action"] == "encrypt"
     rows = [(each["actor"], each["reason"]) for each in changes(site) if each["new"] == pair.fingerprint]
     assert sorted(rows) == [("console:desk1", "proposed: by a person"), ("console:keys1", "approved")]
+
+
+def test_who_approved_a_key_approved_the_user_id_that_the_desk_added_behind_the_page(
+    site: Console, people: dict[str, Visitor]
+) -> None:
+    with Correspondent() as mallory:
+        fingerprint = mallory.new_key("Mallory <mallory@cabinet.example>")
+        assert imported(people["desk"], mallory.export(), act="propose").status == 200
+        page = people["keys"].get("/proposals").text
+        shown = re.search(
+            rf'name="fingerprint" value="{fingerprint}"><input type="hidden" name="seen" value="(\w+)"', page
+        )
+        assert shown
+        mallory.gpg("--quick-add-uid", fingerprint, "Direction <direction@cabinet.example>")
+        assert imported(people["desk"], mallory.export(), act="propose").status == 200
+
+        form = {"act": "approve", "fingerprint": fingerprint, "seen": shown[1]}
+        people["keys"].csrf = ""
+        people["keys"].get("/held")
+        refused = people["keys"].post("/proposals", form)
+        assert (refused.status, "has changed since you looked at it" in refused.text) == (409, True)
+        explain = ("explain", "--json", "--from", "dr@hopital.example", "--to", "direction@cabinet.example")
+        assert json.loads(site.relay.run(*explain).stdout)["action"] == "clear"
+
+        again = re.search(rf'value="{fingerprint}"><input type="hidden" name="seen" value="(\w+)"', refused.text)
+        assert again
+        assert "direction@cabinet.example" in refused.text
+        assert people["keys"].post("/proposals", {**form, "seen": again[1]}).status == 303
+        assert json.loads(site.relay.run(*explain).stdout)["action"] == "encrypt"
 
 
 def test_what_is_pasted_is_imported_and_a_held_mail_can_leave(people: dict[str, Visitor]) -> None:

@@ -90,6 +90,23 @@ def test_a_login_that_cannot_be_makes_nobody(site: Console, arguments: dict[str,
     assert ask(site, "/logins/person", {"arguments": {"name": "evil"}}) == (200, {})
 
 
+def test_the_console_made_an_administrator_where_people_have_no_login_elsewhere(site: Console) -> None:
+    """Taken over, it had said that a provider, which is not configured, knows somebody new."""
+    for way in ("oidc", "ldap"):
+        arguments = {"way": way, "subject": "uid=x", "name": "evil", "role": "admin"}
+        assert ask(site, "/logins/met", {"arguments": arguments})[0] == 400
+    assert ask(site, "/logins/person", {"arguments": {"name": "evil"}}) == (200, {})
+
+
+def test_what_is_nested_too_deep_was_an_internal_error(site: Console) -> None:
+    asking = Local(str(site.relay.keyring.parent / "control.sock"))
+    try:
+        asking.request("POST", "/acts/users", b'{"arguments": ' + b"[" * 100_000)
+        assert asking.getresponse().status == 400
+    finally:
+        asking.close()
+
+
 def test_what_is_no_utf8_in_a_user_id_or_an_argument_is_answered(site: Console) -> None:
     """Such a key, and every list with it, was an internal error."""
     admin, odd = PEOPLE[Role.ADMIN], certificate("lea", "lef\udce8vre@ville.example")

@@ -129,6 +129,11 @@ def unsigned(claims: Claims) -> str:
     return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), ""])
 
 
+def nested(_claims: Claims) -> str:
+    """A header that no parser comes to the end of."""
+    return ".".join((base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("="), "e30", "AAAA"))
+
+
 def by_our_secret(claims: Claims) -> str:
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET), algorithms=["HS256"])
 
@@ -150,6 +155,7 @@ WRONG = {
     "another key": Err(sign=lambda claims: signed(claims, new_key("k1"))),
     "no signature": Err(sign=unsigned),
     "signed with the client's secret": Err(sign=by_our_secret),
+    "nested too deep": Err(sign=nested),
     "no token": Err(sign=lambda _claims: ""),
     "another state": Err(state="x"),
     "the provider refuses": Err(status=400),

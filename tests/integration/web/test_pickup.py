@@ -161,6 +161,39 @@ def test_nothing_in_a_hostile_mail_runs_loads_or_asks(site: Site, chromium: Brow
 
 
 @needs_browser
+def test_sizes_that_follow_the_frames_height_made_it_grow_without_end(site: Site, chromium: Browser) -> None:
+    """The place to answer ran away; as the mail of a shop has it, `height: 100vh` with a margin is enough."""
+    styles = ("height:101vh", "min-height:calc(101vh)", "height:150VH", "height:120svh", "padding-bottom:101vmax")
+    html = "".join(f'<div style="{style}">lisible</div>' for style in styles)
+    site.send(french_mail(DOCTOR, PATIENT, f"<html><body>{html}</body></html>"))
+    with tab(chromium) as page:
+        open_mail(page, site.link(), site.code())
+        page.frame_locator("#body iframe").locator("text=lisible").first.wait_for()
+        heights = page.evaluate(
+            """async () => {
+              const [frame, found] = [document.querySelector("#body iframe"), []];
+              for (let round = 0; round < 20; round += 1) {
+                await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+                found.push(frame.offsetHeight);
+              }
+              return found;
+            }"""
+        )
+        assert heights[-1] == heights[9]
+        assert heights[-1] < 1000
+
+
+@needs_browser
+def test_styles_that_do_not_end_stopped_the_readers_browser(site: Site, chromium: Browser) -> None:
+    """An expression looked for the end behind each of them: a quotation of two megabytes took minutes."""
+    html = f"<html><body><p>lisible</p>{'<style>' * 300_000}</body></html>"
+    site.send(french_mail(DOCTOR, PATIENT, html))
+    with tab(chromium, expected=("Content Security Policy",)) as page:
+        open_mail(page, site.link(), site.code())
+        page.frame_locator("#body iframe").locator("text=lisible").wait_for(timeout=60_000)
+
+
+@needs_browser
 @needs_axe
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
 def test_axe_finds_nothing_before_and_after_opening(site: Site, chromium: Browser, width: int, scheme: str) -> None:

@@ -306,3 +306,53 @@ def test_a_place_that_is_taken_is_a_sentence(web: WebPublic, tmp_path: Path) -> 
         done = second.run("web", "public", check=False)
     assert done.returncode == 1
     assert b"cannot be listened on: address already in use" in done.stderr
+
+
+ODD_QUERIES = ("?" + "&".join(["a="] * 100), "?%", "?lang=%00", "?lang=%ff&lang=fr", "?;;==&&")
+ODD_BODIES = (
+    b"",
+    b"&" * 500,
+    b"a=&" * 150,
+    b"proof=%00%ff",
+    b"proof",
+    b"\x00\xff" * 100,
+    b"--x\r\n\r\n--x--",
+    b"=" * 500,
+)
+ODD_KINDS = (
+    "",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data",
+    "\xe9/;=",
+)
+
+
+async def test_a_form_of_five_fields_was_a_fault_of_ours(web: WebPublic) -> None:
+    """A stranger filled the log with errors; whatever is sent anywhere is answered, and is none."""
+    channel = web.channel()
+    try:
+        await channel.put(PublicObject(ObjectKind.PICKUP, "abc", b"locked", proof=bytes(32)))
+    finally:
+        await channel.close()
+    before = len(web.events)
+    places = [
+        "/m/abc",
+        "/m/abc/message",
+        "/m/abc/opened",
+        "/m/abc/answer",
+        "/static/page.js",
+        "/healthz",
+        paths(LISTED)[0],
+    ]
+    told = [web.ask(f"{place}{query}").status for place in places for query in ODD_QUERIES]
+    told += [
+        web.ask(place, "POST", body, Content_Type=kind, Pickup_Proof="\xe9").status
+        for place in places
+        for body in ODD_BODIES
+        for kind in ODD_KINDS
+    ]
+
+    assert max(told) < 500, sorted(set(told))
+    assert web.ask("/m/abc/opened", "POST", b"a=&b=&c=&d=&proof=x").status == 403
+    assert [event for event in web.events[before:] if event["event"] == "failed"] == []

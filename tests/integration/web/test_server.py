@@ -192,6 +192,45 @@ async def test_large_bodies_share_a_bound_of_memory_and_small_ones_need_none() -
         assert (await said(port, post(LARGE, bytes(LARGE)))).startswith(b"HTTP/1.1 200 "), "it was given back"
 
 
+async def test_one_client_held_the_memory_for_all_and_everybody_else_was_sent_away() -> None:
+    """It read its answers slowly, and had hours for that."""
+    came, let_go = asyncio.Queue[None](), asyncio.Event()
+
+    async def held(request: Request) -> Answer:
+        request.hold(LARGE)
+        came.put_nowait(None)
+        await let_go.wait()
+        return Answer(HTTPStatus.OK)
+
+    def asked(client: str) -> bytes:
+        return LAST.replace(b"Host: h", f"Host: h\r\nX-Forwarded-For: {client}".encode())
+
+    bounds = Bounds(memory=4 * LARGE, memory_of_one_client=2 * LARGE)
+    async with asyncio.timeout(20), serving(held, bounds, "127.0.0.0/8") as port:
+        greedy = [asyncio.create_task(said(port, asked("203.0.113.9"))) for _ in range(2)]
+        for _ in greedy:
+            await came.get()
+        assert (await said(port, asked("203.0.113.9"))).startswith(b"HTTP/1.1 503 ")
+        other = asyncio.create_task(said(port, asked("198.51.100.7")))
+        await came.get()
+        let_go.set()
+        assert all([(await one).startswith(b"HTTP/1.1 200 ") for one in (*greedy, other)])
+        assert (await said(port, asked("203.0.113.9"))).startswith(b"HTTP/1.1 200 "), "it was given back"
+
+
+async def test_a_client_chose_its_address_where_the_proxy_adds_a_field_of_its_own() -> None:
+    """As HAProxy does: limits went by the field that the client had written before it."""
+
+    async def who(request: Request) -> Answer:
+        return Answer(HTTPStatus.OK, request.client.encode())
+
+    asked = LAST.replace(b"Host: h", b"Host: h\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 198.51.100.7")
+    async with serving(who, Bounds(), "127.0.0.0/8") as port:
+        assert (await said(port, asked)).endswith(b"\r\n\r\n198.51.100.7")
+    async with serving(who, Bounds()) as port:
+        assert (await said(port, asked)).endswith(b"\r\n\r\n127.0.0.1")
+
+
 def raising(error: Exception) -> Handler:
     async def answer(_request: Request) -> Answer:
         raise error

@@ -153,3 +153,38 @@ async def test_whatever_goes_wrong_in_a_round_the_next_one_comes(monkeypatch: py
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_service_that_tells_events_without_end_kept_the_relay_at_it(store: Store) -> None:
+    """Taken over, it told the same one again and again, or ever more; and each that failed was remembered for ever."""
+
+    class Endless(Service):
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step, self.asked = step, 0
+
+        async def events(self, after: int = 0) -> list[PublicEvent]:
+            del after
+            self.asked += 1
+            number = 7 + self.step * self.asked
+            self.waiting = {number: PublicEvent(number, EventKind.KEY, "a@b.example", 1, 3)}
+            return list(self.waiting.values())
+
+    for step, most in ((0, 2), (1, public_link.MOST_PAGES)):
+        service = Endless(step)
+        async with asyncio.timeout(20):
+            await linked(service, Handler(), store, Clock()).round()
+        assert service.asked <= most
+
+
+async def test_what_failed_and_is_not_told_any_more_is_forgotten(store: Store) -> None:
+    service, handler, clock = Service(EventKind.KEY), Handler(KeyError("x"), KeyError("x")), Clock()
+    link = linked(service, handler, store, clock)
+    await link.round()
+    (event,) = service.waiting.values()
+    service.waiting.clear()
+    await link.round()
+    service.waiting[event.number] = event
+    handler.faults.clear()
+    await link.round()
+    assert handler.taken == [event.number], "it is not known as one that failed"

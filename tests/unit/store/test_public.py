@@ -146,3 +146,18 @@ async def test_one_kind_of_event_fills_up_and_no_other_is_kept_out(
         await store.events.add(EventKind.KEY, "a@b.example", b"")
     await store.events.add(EventKind.ANSWER, "abc", b"x" * 40)
     assert len(await store.events.since(0, 10)) == 4
+
+
+async def test_the_reader_of_one_pick_up_kept_the_readers_of_others_from_answering(
+    store: PublicStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose clinician's mailbox is full: answers wait, and nobody else's found room."""
+    monkeypatch.setattr("relay.store.public_events.MOST_ANSWERS", (2, 100))
+    for _ in range(2):
+        await store.events.add(EventKind.ANSWER, "abc", b"x" * 10)
+    with pytest.raises(Crowded):
+        await store.events.add(EventKind.ANSWER, "abc", b"x")
+    await store.events.add(EventKind.ANSWER, "other", b"x" * 90)
+    with pytest.raises(Crowded):
+        await store.events.add(EventKind.ANSWER, "other", b"x" * 20)
+    assert len(await store.events.since(0, 10)) == 3

@@ -196,6 +196,8 @@ function showBody() {
 
 // Styles as the mail has them, by an allow list; nothing in it loads anything.
 const STYLES = /^(?:color|background-color|font(?:-(?:family|size|style|weight))?|text-(?:align|decoration|indent|transform)|line-height|letter-spacing|white-space|vertical-align|(?:max-|min-)?(?:width|height)|(?:margin|padding|border)(?:-[a-z-]+)?|list-style-type|display)$/;
+// Nor are sizes that follow the frame's height taken: it follows its content, and would grow without end.
+const OF_FRAME = /[\d.](?:[sld]?v(?:[hwib]|min|max))\b/i;
 
 function settle(frame) {
   const inside = frame.contentDocument;
@@ -204,7 +206,7 @@ function settle(frame) {
     for (const declaration of one.dataset.style.split(";")) {
       const at = declaration.indexOf(":");
       const [name, value] = [declaration.slice(0, at).trim().toLowerCase(), declaration.slice(at + 1).trim()];
-      if (STYLES.test(name) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value);
+      if (STYLES.test(name) && !OF_FRAME.test(value) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value);
     }
   }
   const fit = () => (frame.style.height = `${inside.documentElement.scrollHeight}px`);
@@ -233,7 +235,7 @@ function clean(html) {
       node.setAttribute("rel", "noopener noreferrer nofollow");
     }
   });
-  const quiet = html.replace(/<style\b[\s\S]*?<\/style\s*>/gi, "").replace(/(<[a-z][^<>]*?\s)style(\s*=)/gi, "$1data-style$2"); // the policy would complain of each
+  const quiet = withoutStyles(html).replace(/(<[a-z][^<>]*?\s)style(\s*=)/gi, "$1data-style$2"); // the policy would complain of each
   const made = DOMPurify.sanitize(quiet, {
     USE_PROFILES: { html: true },
     ADD_DATA_URI_TAGS: ["img"],
@@ -246,6 +248,21 @@ function clean(html) {
   });
   DOMPurify.removeAllHooks();
   return made;
+}
+
+// In one pass: an expression would look for the end behind each of very many that have none.
+function withoutStyles(html) {
+  const kept = [];
+  const end = /<\/style\s*>/gi;
+  let at = 0;
+  for (const { index } of html.matchAll(/<style\b/gi)) {
+    if (index < at) continue;
+    end.lastIndex = index;
+    if (!end.test(html)) break;
+    kept.push(html.slice(at, index));
+    at = end.lastIndex;
+  }
+  return kept.join("") + html.slice(at);
 }
 
 function decoded(text) {
