@@ -21,6 +21,8 @@ from lab.readers import READERS
 from lab.sink import Sink, Taken
 from lab.way import Way, encrypted_part, way
 
+pytestmark = pytest.mark.waits
+
 OUTSIDE = "outside@localhost"  # a domain that is not ours and needs no DNS
 SENDER = "doctor@front.example"
 USER = pwd.getpwnam("games")

@@ -20,6 +20,8 @@ from lab.sink import Taken
 from lab.waiting import wait_for
 from lab.way import Way, encrypted_part, way
 
+pytestmark = pytest.mark.waits
+
 SENDER = "doctor@front.example"
 BODY = b"Le canari est arriv\xc3\xa9.\r\n"
 POLICY = [
