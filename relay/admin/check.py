@@ -17,7 +17,7 @@ from relay.daemon.engines import passphrase
 from relay.daemon.named_files import assure
 from relay.daemon.resources import opened_resolver
 from relay.daemon.storage import node_name, opened_store
-from relay.keys.cache import Refresh
+from relay.keys.cached_answers import Refresh
 from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
 from relay.model.errors import RelayError

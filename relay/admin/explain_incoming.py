@@ -26,7 +26,7 @@ from relay.pipeline.transaction import Transaction
 from relay.pipeline.treat import DEFERRED
 from relay.process import pool
 from relay.process.pool import Document
-from relay.telemetry import events
+from relay.telemetry import log_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def explain_incoming(config: Config, recipient: Address, content: bytes) -
     content = as_crlf(content)
     if refused := not_taken(config, content):
         return IncomingExplanation(refused, recipient, None)
-    events.configure(level="error")  # standard output is for results
+    log_output.configure(level="error")  # standard output is for results
     envelope = Envelope(None, (Recipient(recipient),))
     inbound = Inbound(ID, envelope, content, datetime.now(UTC), "", "", "LMTP", single_answer=False)
     authserv_id = config.inbound.authserv_id or hostname(config)

@@ -1,25 +1,19 @@
-"""The correspondents' keys in the store: listed, found, removed, approved and rejected.
+"""The correspondents' keys in the store: listed, found and removed.
 
 Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.admin.four_eyes import Deed, agreed, waiting
-from relay.config import Config
-from relay.model import Address, Certificate, Entry, Origin, Why
+from relay.model import Address, Certificate, Entry, Why
 from relay.model.errors import RelayError
-from relay.model.lookup import Proposal
 from relay.store import Sought, Store
 
-MOST_PROPOSALS = 10_000
 MOST_READ = 1_000
 """Keys that a search reads."""
 MOST_NAMED = 5
@@ -138,7 +132,7 @@ async def one(store: Store, name: str) -> Entry:
 async def remove(store: Store, name: str, actor: str) -> Removed:
     """Take one key out."""
     certificate = (await one(store, name)).certificate
-    await _refuse_bound(store, certificate.fingerprint)
+    await refuse_bound(store, certificate.fingerprint)
     await store.certificates.remove(certificate.fingerprint, actor=actor)
     bare = [address for address in certificate.shown_addresses if not await store.certificates.by_address(address)]
     return Removed(certificate.fingerprint, bare)
@@ -149,98 +143,9 @@ async def expiring(store: Store, within: float, most: int | None = None) -> list
     return [entry for entry in await store.certificates.expiring(within, most) if not entry.proposed]
 
 
-async def approve(config: Config, store: Store, name: str, actor: str, seen: str = "") -> str:
-    """Use a proposed key from now on; returns its fingerprint. Raises `SecondPersonNeeded` too.
-
-    `seen`: the state of the key that the person was shown (`state_of`); another one is refused. Without it the state
-    counts that is there now.
-    """
-    entry = await one(store, name)
-    fingerprint = entry.certificate.fingerprint
-    if not entry.proposed:
-        raise _not_proposed(fingerprint, "approve")
-    if seen and seen != state_of(entry.certificate):
-        raise _changed(fingerprint)
-    await agreed(config, store, approval(entry.certificate), actor)
-    if not await store.certificates.approve(fingerprint, version=entry.version, actor=actor):
-        raise _changed(fingerprint)
-    return fingerprint
-
-
-async def approve_all(config: Config, store: Store, origin: Origin, actor: str) -> list[str]:
-    """Use all proposed keys of this origin from now on; their fingerprints. Raises `SecondPersonNeeded` too."""
-    proposed = [proposal.entry for proposal in await store.certificates.proposed(MOST_PROPOSALS)]
-    entries = [entry for entry in proposed if entry.origin is origin]
-    if entries:
-        details = sorted(detail for entry in entries for detail in approval(entry.certificate).details)
-        deed = Deed("approve", f"approve all {len(entries)} of {origin.value}", tuple(details))
-        await agreed(config, store, deed, actor)
-    wanted = {entry.certificate.fingerprint: entry.version for entry in entries}
-    approve = store.certificates.approve
-    return [one for one, version in wanted.items() if await approve(one, version=version, actor=actor)]
-
-
-async def approved_by(config: Config, store: Store, entry: Entry) -> str:
-    """Who has approved this proposal and waits for a second person; empty: nobody."""
-    return await waiting(config, store, approval(entry.certificate))
-
-
-def approval(certificate: Certificate) -> Deed:
-    """The approval of exactly these octets."""
-    fingerprint = certificate.fingerprint
-    return Deed("approve", f"approve {fingerprint}", (fingerprint, state_of(certificate)))
-
-
-def state_of(certificate: Certificate) -> str:
-    """What an approval names beside the fingerprint, as SHA-256: the very octets, and the addresses that count of them.
-
-    Of a key that its owner sent in, only the proved address counts.
-    """
-    addresses = json.dumps(sorted(address.text for address in certificate.shown_addresses))
-    return hashlib.sha256(hashlib.sha256(certificate.data).digest() + addresses.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """A proposal for one address, beside the key that it would replace."""
-
-    proposal: Proposal
-    address: str
-    replaces: str
-    """The fingerprint of the key that counts now; empty: none."""
-
-
-async def proposals(store: Store, most: int = MOST_PROPOSALS) -> list[Offered]:
-    """Those that wait, the newest first; one for each address of a key."""
-    found: list[Offered] = []
-    for proposal in await store.certificates.proposed(most):
-        for address in proposal.entry.certificate.shown_addresses:
-            beside = [entry for entry in await store.certificates.by_address(address) if not entry.proposed]
-            replaces = beside[0].certificate.fingerprint if beside else ""
-            found.append(Offered(proposal, address.text, replaces))
-    return found
-
-
-async def reject(store: Store, name: str, actor: str) -> str:
-    """Take a proposed key out and do not have it proposed again; its fingerprint."""
-    fingerprint = (await one(store, name)).certificate.fingerprint
-    await _refuse_bound(store, fingerprint)
-    if not await store.certificates.reject(fingerprint, actor=actor):
-        raise _not_proposed(fingerprint, "reject")
-    return fingerprint
-
-
-async def _refuse_bound(store: Store, fingerprint: str) -> None:
-    """Without one of its keys a binding would keep all of its mail back."""
+async def refuse_bound(store: Store, fingerprint: str) -> None:
+    """Raise `NoSuchKey` for a bound key: without one of its keys a binding would keep all of its mail back."""
     if bound := await store.bindings.holding([fingerprint]):
         patterns = ", ".join(binding.pattern for binding in bound[:MOST_NAMED])
         first = f"pgp-relay keys unbind '{bound[0].pattern}' first, or bind other keys"
         raise NoSuchKey(f"{fingerprint}: is bound to {patterns}: {first}")
-
-
-def _changed(fingerprint: str) -> NoSuchKey:
-    return NoSuchKey(f"{fingerprint}: has changed since you looked at it: look at it again")
-
-
-def _not_proposed(fingerprint: str, verb: str) -> NoSuchKey:
-    return NoSuchKey(f"{fingerprint}: is not proposed, there is nothing to {verb}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from relay.config import Config
 from relay.daemon.resources import opened_resolver
 from relay.keys.asking import SourceReport
-from relay.keys.cache import Refresh
+from relay.keys.cached_answers import Refresh
 from relay.model import Address
 
 

@@ -7,13 +7,14 @@ Adding and removing may need a second person (`four_eyes`, as for `own`). Raises
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from relay.admin.four_eyes import Deed, agreed
 from relay.admin.rekeying import Rekeyed, Rekeying
 from relay.admin.successors import Successors
 from relay.config import Config
-from relay.daemon.secret_sharing import SecretSharing, wanted_key
+from relay.daemon.secret_sharing import SecretSharing
 from relay.model.errors import NodeError
 from relay.model.key_change import KeyChange
 from relay.model.node_key import NodeKey
@@ -55,7 +56,7 @@ async def add(config: Config, store: Store, node: str, fingerprint: str, actor: 
     secrets = sharing(config, store)
     await show(config, store)
     await secrets.trust.learn()
-    key = wanted_key(await store.node_keys.all(), node, fingerprint)
+    key = _shown_key(await store.node_keys.all(), node, fingerprint)
     if key.fingerprint in secrets.trust.now.removed:
         raise NodeError(f"this key of node {node} was removed: delete the folder node in its keyring, and add it anew")
     await agreed(config, store, _deed("add", node, key.fingerprint), actor)
@@ -123,3 +124,14 @@ async def _note(store: Store, *changes: KeyChange) -> None:
 
 def _deed(*words: str) -> Deed:
     return Deed("own", f"node {' '.join(words)}", ("node", *words))
+
+
+def _shown_key(keys: Collection[NodeKey], node: str, fingerprint: str) -> NodeKey:
+    """The key with this fingerprint that this node has published. Raises `NodeError` where there is none."""
+    plain = fingerprint.replace(" ", "").removeprefix("0x").upper()
+    for key in keys:
+        if key.node == node:
+            if key.fingerprint == plain:
+                return key
+            raise NodeError(f"node {node} shows another key, with the fingerprint {key.fingerprint}")
+    raise NodeError(f"node {node} shows no key: run pgp-relay node add there first")

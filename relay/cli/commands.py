@@ -32,9 +32,9 @@ KEYS = Group(
         "remove": "keys:remove",
         "export": "keys:export",
         "expiring": "keys:expiring",
-        "proposals": "keys:proposals",
-        "approve": "keys:approve",
-        "reject": "keys:reject",
+        "proposals": "proposals:proposals",
+        "approve": "proposals:approve",
+        "reject": "proposals:reject",
         "bind": "bindings:bind",
         "unbind": "bindings:unbind",
         "bindings": "bindings:bindings",
@@ -52,7 +52,7 @@ POSTFIX = Group(
         "show": "postfix:show",
         "install": "postfix:install",
         "uninstall": "postfix:uninstall",
-        "check-path": "postfix:check_path",
+        "check-path": "check_path:check_path",
     },
 )
 OWN = Group(

@@ -14,7 +14,7 @@ from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, print_json
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Full, Look, Utc, moment
-from relay.cli.trace import NULL_SENDER
+from relay.model.envelope import NULL_SENDER
 
 _COLUMNS = (
     Column("recipient", least=20),

@@ -11,7 +11,7 @@ from relay.admin import held_incoming
 from relay.admin.owner import become_owner, stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, print_json, say
-from relay.cli.postfix import Folder
+from relay.cli.values import PostfixFolder
 
 
 def open_(
@@ -20,7 +20,7 @@ def open_(
         str, typer.Argument(metavar="ID", help="The queue id; `postqueue -p` marks held mail with a !.")
     ],
     *,
-    config_dir: Folder = None,
+    config_dir: PostfixFolder = None,
     as_json: Json = False,
 ) -> None:
     """Release a closed mail from Postfix's hold queue.

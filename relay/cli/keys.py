@@ -11,8 +11,8 @@ import typer
 from relay.admin import keys
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.key_listing import Bound, tell, tell_all_of, tell_several
+from relay.cli.key_names import Fingerprint, one_name
 from relay.cli.output import fail, print_json, say
-from relay.cli.release import Flush, release
 from relay.cli.times import Full, Look, Utc
 from relay.cli.values import address, given, one_of
 from relay.config.values import duration
@@ -21,16 +21,9 @@ from relay.model import Entry, Origin, normalise_domain
 from relay.model.binding import patterns_by_key
 from relay.store import Store
 
-Fingerprint = Annotated[
-    list[str],
-    typer.Argument(metavar="FINGERPRINT", help="A fingerprint, its beginning, or a key id; spaces do not count."),
-]
 Selector = Annotated[
     list[str], typer.Argument(metavar="ADDRESS|FINGERPRINT", help="One address, fingerprint or key id.")
 ]
-
-_WHOLE = {16, 40, 64}
-"""The lengths of a key id and of fingerprints: what is as long is no group of one."""
 
 
 def list_(  # noqa: PLR0913  each is an option
@@ -81,7 +74,7 @@ def show(
 
     $ pgp-relay keys show cabinet.lefevre@ville.example
     """
-    name = _one_of(selector)
+    name = one_name(selector)
     wanted = address(name) if "@" in name else name
     entries, bound = _with_bindings(context, lambda store: keys.named(store, wanted))
     if not entries:
@@ -98,7 +91,7 @@ def remove(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = 
 
     $ pgp-relay keys remove 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    name = _one_of(fingerprint)
+    name = one_name(fingerprint)
     config, actor = context_of(context).config(), context_of(context).actor
     removed = with_store(config, lambda store: keys.remove(store, name, actor))
     left = [each.text for each in removed.without_key]
@@ -115,7 +108,7 @@ def export(context: typer.Context, fingerprint: Fingerprint) -> None:
 
     $ pgp-relay keys export 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
-    name = _one_of(fingerprint)
+    name = one_name(fingerprint)
     entry = with_store(context_of(context).config(), lambda store: keys.one(store, name))
     sys.stdout.write(enarmor(entry.certificate.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n"))
 
@@ -137,77 +130,6 @@ def expiring(
     tell(entries, Look.of(full=full, utc=utc), bound, whole=full, as_json=as_json)
 
 
-def approve(
-    context: typer.Context,
-    fingerprint: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FINGERPRINT]", help="A fingerprint, its beginning, or a key id; spaces do not count."),
-    ] = None,
-    *,
-    all_from: Annotated[
-        str,
-        typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
-    ] = "",
-    flush: Flush = False,
-    as_json: Json = False,
-) -> None:
-    """Use a proposed key from now on.
-
-    It then counts like an imported key.
-
-    $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
-    """
-    if bool(fingerprint) == bool(all_from):
-        fail("name one key, or an origin (--all-from wkd)", status=2)
-    if all_from:
-        one_of("--all-from", all_from, [each.value for each in Origin if each not in {Origin.IMPORTED, Origin.OWN}])
-    name = _one_of(fingerprint or [])
-    config, actor = context_of(context).config(), context_of(context).actor
-
-    async def approving(store: Store) -> list[str]:
-        if all_from:
-            return await keys.approve_all(config, store, Origin(all_from), actor)
-        return [await keys.approve(config, store, name, actor)]
-
-    approved = with_store(config, approving)
-    if as_json:
-        print_json({"approved": approved})
-    else:
-        say("\n".join(f"approved {each}" for each in approved) or f"nothing is proposed by {all_from}")
-    release(config, approved, flush=flush, as_json=as_json)
-
-
-def reject(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
-    """Remove a proposed key, for good.
-
-    It is not proposed again.
-
-    $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
-    """
-    name = _one_of(fingerprint)
-    config, actor = context_of(context).config(), context_of(context).actor
-    rejected = with_store(config, lambda store: keys.reject(store, name, actor))
-    if as_json:
-        print_json({"rejected": rejected})
-    else:
-        say(f"rejected {rejected}")
-
-
-def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
-    """List the keys that wait to be approved.
-
-    Each is shown beside the key that it would replace. Fingerprints are shown in words too, for comparing them by
-    telephone.
-
-    $ pgp-relay keys proposals
-    """
-    from relay.cli import proposals as shown  # noqa: PLC0415  only for this
-
-    config = context_of(context).config()
-    offered = with_store(config, keys.proposals)
-    shown.tell(offered, Look.of(full=full, utc=utc), config.notices.language, as_json=as_json)
-
-
 def _with_bindings(
     context: typer.Context, work: Callable[[Store], Awaitable[list[Entry]]]
 ) -> tuple[list[Entry], Bound]:
@@ -217,11 +139,3 @@ def _with_bindings(
         return await work(store), patterns_by_key(await store.bindings.all())
 
     return with_store(context_of(context).config(), both)
-
-
-def _one_of(words: list[str]) -> str:
-    """One name of a key, its spaces in it."""
-    name = " ".join(words)
-    if len(words) > 1 and any("@" in word or len(word.removeprefix("0x")) in _WHOLE for word in words):
-        fail(f"{name}: one key at a time", status=2)
-    return name

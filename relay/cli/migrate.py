@@ -13,7 +13,8 @@ from relay.admin import gnupg_groups
 from relay.admin import zeyple as leaving
 from relay.admin.owner import become_owner
 from relay.cli.context import Json, context_of, run, with_store
-from relay.cli.keys_import import Report, import_keys, named
+from relay.cli.import_report import Report
+from relay.cli.keys_import import import_keys, named
 from relay.cli.output import agreed, fail, print_json, say
 from relay.cli.times import Look
 from relay.config import Config, load, parse

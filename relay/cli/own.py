@@ -10,11 +10,10 @@ import typer
 
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
-from relay.cli.table import Column, Row, print_table
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.own_listing import tell
+from relay.cli.times import Full, Look, Utc
 from relay.model import Address
 from relay.model.errors import AddressError
-from relay.model.own import OwnKey
 
 if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
     from relay.config import Config
@@ -27,15 +26,6 @@ One = Annotated[str, typer.Argument(metavar="ADDRESS", help="An own mail address
 Others = Annotated[
     list[str], typer.Argument(metavar="OTHER…", help="Own addresses whose encrypted mail ADDRESS may read.")
 ]
-
-_STYLES = {"active": "green", "removed": "yellow", "revoked": "red"}
-_COLUMNS = (
-    Column("address", least=20),
-    Column("state", styles=_STYLES),
-    Column("expires"),
-    Column("listed", rank=2),
-    Column("key", rank=1),
-)
 
 
 def create(
@@ -74,10 +64,8 @@ def add(
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses)
-    _tell(
-        _with(context, lambda config, store, actor: own.add(config, store, wanted, actor, listed=not unlisted)),
-        as_json=as_json,
-    )
+    made = _with(context, lambda config, store, actor: own.add(config, store, wanted, actor, listed=not unlisted))
+    tell(made, Look.of(), as_json=as_json)
 
 
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
@@ -92,7 +80,8 @@ def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = Fals
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses)
-    _tell(_with(context, lambda config, store, actor: own.remove(config, store, wanted, actor)), as_json=as_json)
+    changed = _with(context, lambda config, store, actor: own.remove(config, store, wanted, actor))
+    tell(changed, Look.of(), as_json=as_json)
 
 
 def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
@@ -100,7 +89,8 @@ def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_js
 
     $ pgp-relay own list
     """
-    _tell(with_store(context_of(context).config(), lambda store: store.own_keys.all()), full, utc, as_json=as_json)
+    known = with_store(context_of(context).config(), lambda store: store.own_keys.all())
+    tell(known, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
 
 
 def show(context: typer.Context, address: One) -> None:
@@ -149,7 +139,8 @@ def rotate(
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     wanted = _addresses(addresses or [])
-    _tell(_with(context, lambda config, store, actor: own.rotate(config, store, wanted, actor)), as_json=as_json)
+    changed = _with(context, lambda config, store, actor: own.rotate(config, store, wanted, actor))
+    tell(changed, Look.of(), as_json=as_json)
 
 
 def revoke(
@@ -211,28 +202,3 @@ def _addresses(texts: Sequence[str]) -> list[Address]:
         if not found[-1].domain:
             fail(f"{text}: an address has a local part and a domain", status=2)
     return found
-
-
-def _tell(keys: Sequence[OwnKey], full: bool = False, utc: bool = False, *, as_json: bool) -> None:  # noqa: FBT001, FBT002  as the options come
-    if as_json:
-        print_json([_object(key) for key in keys])
-        return
-    look = Look.of(full=full, utc=utc)
-    rows = [_row(key, look) for key in keys]
-    print_table(_COLUMNS, rows, whole=full, nothing="no address has a certificate")
-
-
-def _row(key: OwnKey, look: Look) -> Row:
-    listed = "yes" if key.listed else "no"
-    return key.address.text, key.state.value, look.day(key.expires), listed, look.key(key.fingerprint)
-
-
-def _object(key: OwnKey) -> dict[str, object]:
-    return {
-        "address": key.address.text,
-        "fingerprint": key.fingerprint,
-        "created": moment(key.subkeys[-1].created),
-        "expires": moment(key.expires),
-        "listed": key.listed,
-        "state": key.state.value,
-    }

@@ -1,20 +1,96 @@
-"""How proposed keys are told: each beside the key that it would replace, its fingerprint in words too."""
+"""`pgp-relay keys proposals`, `approve` and `reject`: the keys that wait for a person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from relay.admin.keys import Offered
-from relay.cli.output import print_json, say
-from relay.cli.times import Look, moment
+import typer
+
+from relay.admin import proposals as admin
+from relay.admin.proposals import Offered
+from relay.cli.context import Json, context_of, with_store
+from relay.cli.key_names import Fingerprint, one_name
+from relay.cli.output import fail, print_json, say
+from relay.cli.release import Flush, release
+from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.values import one_of
+from relay.model import Origin
 from relay.model.codes import Language
-from relay.model.fingerprint_words import words
-
-_DIGITS = 4
-"""Digits of a group, as other programs show fingerprints."""
+from relay.model.fingerprint_words import groups, words
+from relay.store import Store
 
 
-def tell(offered: Sequence[Offered], look: Look, language: Language, *, as_json: bool) -> None:
+def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+    """List the keys that wait to be approved.
+
+    Each is shown beside the key that it would replace. Fingerprints are shown in words too, for comparing them by
+    telephone.
+
+    $ pgp-relay keys proposals
+    """
+    config = context_of(context).config()
+    offered = with_store(config, admin.offered)
+    _tell(offered, Look.of(full=full, utc=utc), config.notices.language, as_json=as_json)
+
+
+def approve(
+    context: typer.Context,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FINGERPRINT]", help="A fingerprint, its beginning, or a key id; spaces do not count."),
+    ] = None,
+    *,
+    all_from: Annotated[
+        str,
+        typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
+    ] = "",
+    flush: Flush = False,
+    as_json: Json = False,
+) -> None:
+    """Use a proposed key from now on.
+
+    It then counts like an imported key.
+
+    $ pgp-relay keys approve 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    if bool(fingerprint) == bool(all_from):
+        fail("name one key, or an origin (--all-from wkd)", status=2)
+    if all_from:
+        one_of("--all-from", all_from, [each.value for each in Origin if each not in {Origin.IMPORTED, Origin.OWN}])
+    name = one_name(fingerprint or [])
+    config, actor = context_of(context).config(), context_of(context).actor
+
+    async def approving(store: Store) -> list[str]:
+        if all_from:
+            return await admin.approve_all(config, store, Origin(all_from), actor)
+        return [await admin.approve(config, store, name, actor)]
+
+    approved = with_store(config, approving)
+    if as_json:
+        print_json({"approved": approved})
+    else:
+        say("\n".join(f"approved {each}" for each in approved) or f"nothing is proposed by {all_from}")
+    release(config, approved, flush=flush, as_json=as_json)
+
+
+def reject(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
+    """Remove a proposed key, for good.
+
+    It is not proposed again.
+
+    $ pgp-relay keys reject 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
+    """
+    name = one_name(fingerprint)
+    config, actor = context_of(context).config(), context_of(context).actor
+    rejected = with_store(config, lambda store: admin.reject(store, name, actor))
+    if as_json:
+        print_json({"rejected": rejected})
+    else:
+        say(f"rejected {rejected}")
+
+
+def _tell(offered: Sequence[Offered], look: Look, language: Language, *, as_json: bool) -> None:
     """One array, or a paragraph a proposal, with words of this language."""
     if as_json:
         print_json([_object(each) for each in offered])
@@ -43,15 +119,14 @@ def _say(each: Offered, look: Look, language: Language) -> None:
     fingerprint = entry.certificate.fingerprint
     by = f", DKIM {each.proposal.dkim_domain}" if each.proposal.dkim_domain else ""
     say((each.address, "bold"))
-    say("  new       ", (grouped(fingerprint), "yellow"))
+    say("  new       ", (_grouped(fingerprint), "yellow"))
     for line in words(fingerprint, language):
         say(f"            {line}")
-    say(f"  replaces  {grouped(each.replaces) if each.replaces else 'nothing: no key is used now'}")
+    say(f"  replaces  {_grouped(each.replaces) if each.replaces else 'nothing: no key is used now'}")
     found = "by        a person" if entry.suggested else f"found by  {entry.origin.value}{by}"
     say(f"  {found}, {look.moment(each.proposal.first_seen)}")
     say(f"  made      {look.day(entry.certificate.primary.created)}, expires {look.day(entry.certificate.expires)}")
 
 
-def grouped(fingerprint: str) -> str:
-    """With a blank between groups of digits."""
-    return " ".join(fingerprint[at : at + _DIGITS] for at in range(0, len(fingerprint), _DIGITS))
+def _grouped(fingerprint: str) -> str:
+    return " ".join(groups(fingerprint))

@@ -13,7 +13,7 @@ from relay.daemon import service
 from relay.daemon.named_files import assure
 from relay.daemon.role import Standalone
 from relay.daemon.supervisor import supervise
-from relay.telemetry import events
+from relay.telemetry import log_output
 from relay.telemetry.counters import Counters
 from relay.telemetry.observer import Observer
 
@@ -29,7 +29,7 @@ def serve(context: typer.Context) -> None:
     shared = context_of(context)
     config = shared.config()
     observer = Observer(Counters())
-    events.configure(level=config.log.level, fmt=config.log.format, seen=observer)
+    log_output.configure(level=config.log.level, fmt=config.log.format, seen=observer)
     run(_serve(shared.path, config, observer))
 
 

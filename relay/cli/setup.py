@@ -18,9 +18,9 @@ from relay.admin.postfix.folder import postconf
 from relay.cli import values
 from relay.cli.context import context_of
 from relay.cli.output import say
-from relay.cli.postfix import Folder
 from relay.cli.questions import Questions
 from relay.cli.setup_steps import Steps
+from relay.cli.values import PostfixFolder
 from relay.model.domain import normalise_domain, round_trips
 from relay.model.errors import PostfixError
 
@@ -60,7 +60,7 @@ def setup(  # noqa: PLR0913  each is an option
     sign: Sign = None,
     no_sign: NoSign = False,
     no_postfix: NoPostfix = False,
-    config_dir: Folder = None,
+    config_dir: PostfixFolder = None,
     test: Test = None,
     write_only: WriteOnly = False,
     yes: Yes = False,

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import typer
 
 from relay.admin import trace as tracing
-from relay.cli import key_changes, trace_verify
-from relay.cli.actions import ACTIONS, STYLES, USUAL
+from relay.cli import key_changes, trace_summary, trace_verify
+from relay.cli.actions import ACTIONS, STYLES
 from relay.cli.batches import in_batches
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, fail, on_terminal, print_json
-from relay.cli.table import Column, Row, Table, print_table
+from relay.cli.output import complain, fail, print_json
+from relay.cli.table import Column, Row, Table
 from relay.cli.times import Full, Look, Utc, moment
 from relay.cli.values import given, one_of
 from relay.config.values import duration
 from relay.model import Record
+from relay.model.envelope import NULL_SENDER
 from relay.model.trace import IN, OUT
 from relay.store import Logged, Selection, Store
 
-NULL_SENDER = "<>"
 FOLLOWED = 10
 """Rows that `--follow` begins with."""
 
@@ -40,7 +40,6 @@ _COLUMNS = (
     Column("mark", rank=6),
     Column("signed by", rank=7),
 )
-_COUNTED = (Column("rule", least=12), Column("domain", least=12))
 
 
 Since = Annotated[str | None, typer.Option(metavar="AGE", help="Only the last 1h, 30m, 7d …; default: everything.")]
@@ -138,10 +137,10 @@ def trace(  # noqa: PLR0913  each is an option
     elif keys:
         key_changes.show(config, wanted, look, whole=full, as_json=as_json)
     elif summary:
-        with_store(config, lambda store: _count(store, wanted, as_json=as_json))
+        with_store(config, lambda store: trace_summary.show(store, wanted, as_json=as_json))
     else:
-        show = _Shown(Table(_COLUMNS, whole=full), look, as_json)
-        with_store(config, lambda store: _follow(store, wanted, show) if follow else _show(store, wanted, show))
+        output = _Output(Table(_COLUMNS, whole=full), look, as_json)
+        with_store(config, lambda store: _follow(store, wanted, output) if follow else _show(store, wanted, output))
 
 
 def _one_way(ways: Mapping[str, object]) -> None:
@@ -156,7 +155,7 @@ def _before(age: float | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _Output:
     """Rows as they are printed."""
 
     table: Table
@@ -171,44 +170,18 @@ class _Shown:
             self.table.add(_cells(record, self.look) for record in records)
 
 
-async def _show(store: Store, wanted: Selection, show: _Shown) -> None:
+async def _show(store: Store, wanted: Selection, output: _Output) -> None:
     async for records in in_batches(tracing.rows(store, wanted)):
-        show.add(records)
-    if not (show.as_json or show.table.end()):
+        output.add(records)
+    if not (output.as_json or output.table.end()):
         complain("no row of the trace matches")
 
 
-async def _follow(store: Store, wanted: Selection, show: _Shown) -> None:
+async def _follow(store: Store, wanted: Selection, output: _Output) -> None:
     """Until it is interrupted."""
     async for records in tracing.following(store, replace(wanted, newest=wanted.newest or FOLLOWED)):
-        show.add(records)
+        output.add(records)
         sys.stdout.flush()
-
-
-async def _count(store: Store, wanted: Selection, *, as_json: bool) -> None:
-    counts = await tracing.counts(store, wanted)
-    if as_json:
-        for count in counts:
-            if count.rule:
-                numbers = {action: count.mails.get(action, 0) for action in ACTIONS}
-                print_json({"rule": count.rule, "domain": count.domain, "shadow": count.shadow, **numbers})
-        return
-    shown = _shown({action for count in counts for action in count.mails})
-    moded = any(count.shadow for count in counts) or not on_terminal()  # one mode for all takes the room of others
-    columns = (*_COUNTED, *((Column("mode"),) if moded else ()), *(Column(each, right=True) for each in shown))
-    print_table(columns, [_sum(count, shown, moded=moded) for count in counts], nothing="no row of the trace matches")
-
-
-def _shown(occurring: Collection[str]) -> tuple[str, ...]:
-    """The actions that have a column: those of ordinary mail; where others occur, all that do, so that they fit."""
-    if set(USUAL).issuperset(occurring):
-        return USUAL
-    return tuple(action for action in ACTIONS if action in occurring)
-
-
-def _sum(count: tracing.Count, shown: Sequence[str], *, moded: bool) -> Row:
-    mode = ("shadow" if count.shadow else "live",) if moded else ()
-    return (count.rule or "all", count.domain, *mode, *(str(count.mails.get(action, 0)) for action in shown))
 
 
 def _object(record: Record) -> dict[str, object]:

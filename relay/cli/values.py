@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
 
 from relay.cli.output import fail
 from relay.model import Address
 from relay.model.errors import AddressError
 
 T = TypeVar("T")
+
+PostfixFolder = Annotated[
+    Path | None,
+    typer.Option("--config-dir", metavar="FOLDER", help="Postfix's configuration folder; default: the machine's."),
+]
 
 
 def address(text: str) -> Address:

@@ -85,9 +85,9 @@ def _serve_beside_mail(serve: Callable[[Config], Coroutine[Any, Any, None]], con
 
 
 def _serve(serve: Callable[[Config], Coroutine[Any, Any, None]], config: Config) -> None:
-    from relay.telemetry import events  # noqa: PLC0415  takes long to load
+    from relay.telemetry import log_output  # noqa: PLC0415  takes long to load
 
-    events.configure(level=config.log.level, fmt=config.log.format)
+    log_output.configure(level=config.log.level, fmt=config.log.format)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves nothing of a visitor on the disk
     run(serve(config))
 

@@ -16,6 +16,7 @@ from relay.model.own import OwnKey
 from relay.model.pickup import Handover, Pickup
 from relay.model.public import ObjectKind, PublicObject
 from relay.openpgp.vault import Vault
+from relay.pipeline.code_handover import CodeHandover
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.pickup import Pickups
 from relay.pipeline.pickup_terms import PickupTerms
@@ -128,15 +129,16 @@ def build_pickups(  # noqa: PLR0913  what it is made of
     config: Config, store: Store, *, engine: Engine, service: PickupService, next_hop: NextHop, hostname: str
 ) -> Pickups:
     """What stores pick-ups and hands them over."""
-    program = config.pickup.hook
+    program, letters = config.pickup.hook, build_letters(config, hostname)
+    code_hook = ProgramHook(program) if program and config.pickup.code is Handover.HOOK else None
     return Pickups(
         engine=engine,
         service=service,
         register=store.pickups,
         presets=build_presets(config, store),
         people=OwnAddresses(store.own_keys),
-        hook=ProgramHook(program) if program and config.pickup.code is Handover.HOOK else None,
-        letters=build_letters(config, hostname),
+        handover=CodeHandover(code_hook, letters, next_hop),
+        letters=letters,
         next_hop=next_hop,
         language=config.notices.language,
         keep=config.pickup.keep,

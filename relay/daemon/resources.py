@@ -20,7 +20,7 @@ from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.process import pool
 from relay.store import Store
-from relay.telemetry import events
+from relay.telemetry import log_output
 
 TURNS = "turns"
 
@@ -53,7 +53,7 @@ async def opened_persistence(config: Config) -> AsyncIterator[Persistence]:
 @asynccontextmanager
 async def opened_resolver(config: Config) -> AsyncIterator[Resolver]:
     """Keyring and sources, for commands that look up. They log errors alone: standard output is for results."""
-    events.configure(level="error")
+    log_output.configure(level="error")
     async with opened_store(config) as store:
         resolver = build_resolver(config, store, lambda: build_pooled_examiner(config))
         try:

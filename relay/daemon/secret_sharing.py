@@ -8,15 +8,13 @@ that has no node key (`node add`). Raises `EngineError`, `StoreError` and `NodeE
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import time
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
 from relay.daemon.node_trust import NodeTrust
-from relay.model.errors import EngineError, NodeError
+from relay.daemon.secret_parcel import Parcel
+from relay.model.errors import EngineError
 from relay.model.node_key import NodeKey
 from relay.openpgp import secret_files
 from relay.openpgp.node_key import NodeIdentity
@@ -32,14 +30,6 @@ LOOK_AGAIN = 60.0
 PATIENCE = 20.0
 """Seconds that the other nodes have to take the keys that were made here."""
 STEP = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """The content of a parcel before encryption."""
-
-    files: dict[str, bytes]
-    public: bytes
 
 
 class SecretSharing:
@@ -144,7 +134,7 @@ class SecretSharing:
             files = await asyncio.to_thread(secret_files.read, self._home, page)
             if not files and public_name in given:
                 continue  # on a card, all of them
-            message = await self.identity.encrypt(_packed(Parcel(files, public)), receiver.certificate)
+            message = await self.identity.encrypt(Parcel(files, public).packed(), receiver.certificate)
             await self._store.node_keys.send(own.fingerprint, receiver.fingerprint, [*files, public_name], message)
             count += len(files)
         return count
@@ -158,7 +148,7 @@ class SecretSharing:
                     events.log().warning(Event.SECRETS_REFUSED)
                     self._refused.add(number)
                 else:
-                    names = await self._put(_unpacked(spoken.content), buried)
+                    names = await self._put(Parcel.unpacked(spoken.content), buried)
                     await self._store.node_keys.taken(own.fingerprint, [number], names)
         there = await asyncio.to_thread(secret_files.names, self._home, buried)
         await self._store.node_keys.equalise(own.fingerprint, there, secret_files.PUBLIC)
@@ -170,32 +160,3 @@ class SecretSharing:
         written = await asyncio.to_thread(secret_files.write, self._home, parcel.files, buried)
         events.log().info(Event.SECRETS_TAKEN, count=len(written))
         return [*written, *([secret_files.public_name(parcel.public)] if parcel.public else [])]
-
-
-def wanted_key(keys: Collection[NodeKey], node: str, fingerprint: str) -> NodeKey:
-    """The key with this fingerprint that this node has published. Raises `NodeError` where there is none."""
-    plain = fingerprint.replace(" ", "").removeprefix("0x").upper()
-    for key in keys:
-        if key.node == node:
-            if key.fingerprint == plain:
-                return key
-            raise NodeError(f"node {node} shows another key, with the fingerprint {key.fingerprint}")
-    raise NodeError(f"node {node} shows no key: run pgp-relay node add there first")
-
-
-def _packed(parcel: Parcel) -> bytes:
-    files = {name: base64.b64encode(octets).decode("ascii") for name, octets in parcel.files.items()}
-    return json.dumps({"files": files, "public": base64.b64encode(parcel.public).decode("ascii")}).encode()
-
-
-def _unpacked(content: bytes) -> Parcel:
-    try:
-        words = json.loads(content)
-        return Parcel(dict(_files(words["files"])), base64.b64decode(words["public"], validate=True))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError("what another node sent cannot be understood") from error
-
-
-def _files(words: dict[str, str]) -> Iterator[tuple[str, bytes]]:
-    for name, text in words.items():
-        yield name, base64.b64decode(text, validate=True)

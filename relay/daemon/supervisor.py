@@ -21,6 +21,7 @@ from relay import config
 from relay.config import Config, Endpoint
 from relay.daemon import systemd
 from relay.daemon.reporting import SupervisorReporting
+from relay.daemon.restart_pauses import RestartPauses
 from relay.daemon.role import WorkerSpec
 from relay.daemon.signals import Signals, ignore_signals
 from relay.daemon.worker_handle import WorkerHandle
@@ -31,11 +32,6 @@ from relay.smtp.spread import Spread
 from relay.telemetry import events
 from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
-
-STEADY = 30.0
-"""Seconds after which a worker's end is not the last one's fault."""
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
 
 _AFTER_STOP = 5.0
 
@@ -128,7 +124,7 @@ class Supervisor:
 
     async def _keep(self, number: int) -> None:
         """Replace that worker for ever."""
-        pauses = Pauses()
+        pauses = RestartPauses()
         while True:
             status, lasted = None, 0.0
             if worker := self._workers.get(number):
@@ -195,18 +191,6 @@ class Supervisor:
             await worker.child.wait()
             await worker.close()
         events.log().info(Event.STOPPED)
-
-
-class Pauses:
-    """How long to wait before a worker is started again: not at all, unless it keeps ending."""
-
-    def __init__(self) -> None:
-        self._short = 0
-
-    def after(self, lasted: float) -> float:
-        """The pause after a life of so many seconds."""
-        self._short = 0 if lasted > STEADY else self._short + 1
-        return 0.0 if self._short < 2 else min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._short - 2, 10))
 
 
 async def supervise(path: Path, settings: Config, observer: Observer) -> None:

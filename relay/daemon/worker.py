@@ -15,7 +15,7 @@ from relay.daemon.service import serve
 from relay.model.errors import RelayError
 from relay.process import ipc, pickled
 from relay.process.ipc import BadFrame, Channel
-from relay.telemetry import events
+from relay.telemetry import events, log_output
 from relay.telemetry.counters import Counters
 from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
@@ -33,7 +33,7 @@ def main() -> int:
     spec: WorkerSpec = pickled.unpacked(frame)
     observer = Observer(Counters())
     log = spec.config.log
-    events.configure(level=log.level, fmt=log.format, seen=observer, worker=spec.number)
+    log_output.configure(level=log.level, fmt=log.format, seen=observer, worker=spec.number)
     try:
         return asyncio.run(_serve(spec, end, observer))
     except Exception as error:  # noqa: BLE001  the edge: no exception's text in the log

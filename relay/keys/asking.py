@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from relay.keys.cache import CachedSource, Refresh
+from relay.keys.cache import CachedSource
+from relay.keys.cached_answers import Refresh
 from relay.keys.fair_queue import Owner
 from relay.model import Address, Lookup, NotFound
 

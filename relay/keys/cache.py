@@ -1,4 +1,4 @@
-"""A source that is asked over the network, with its memory: `CachedSource`.
+"""A source that is asked over the network, with its memory (`relay.keys.source_memory`): `CachedSource`.
 
 - What it answered counts for as long as `Lifetimes` say, in every process and over restarts, and until those change who
   vouch for the address's domain.
@@ -16,34 +16,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
-from relay.keys import selection
-from relay.keys.cached_answers import CachedAnswer, Lifetimes, outage, to_row, unusable
-from relay.keys.current import KnownCertificates
+from relay.keys.cached_answers import CachedAnswer, Refresh, to_row
 from relay.keys.fair_queue import FairQueue, Owner, Ticket
 from relay.keys.fetches import Fetches
-from relay.keys.merge_policy import MergePolicy
-from relay.keys.selection import Judged
 from relay.keys.shared_outage import SharedOutage
-from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable
+from relay.keys.source_memory import CacheStore, SourceMemory
+from relay.model import Address, Certificate, Found, Lookup, NotFound, Outage, Unusable
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Source
-from relay.store import Answer, Answers, Result
 from relay.telemetry import events
 from relay.telemetry.events import Event
-
-
-class Refresh(Enum):
-    """When the source itself is asked."""
-
-    WHEN_STALE = "when nothing is remembered"
-    TO_RENEW = "unless it did not answer a moment ago"
-    ALWAYS = "now"
 
 
 @runtime_checkable
@@ -52,24 +39,6 @@ class ByFingerprint(Protocol):
 
     async def by_fingerprint(self, fingerprint: str) -> Certificate | NotFound | Outage:
         """Its state of it, examined."""
-
-
-async def nobody(_domain: str) -> str:
-    """Return the empty state: no authority may vouch for the keys of any domain."""
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStore:
-    """Where answers and certificates are kept."""
-
-    answers: Answers
-    certificates: KnownCertificates
-    merge_policy: MergePolicy
-    lifetimes: Lifetimes
-    clock: Callable[[], float] = time.time
-    authorities: Callable[[str], Awaitable[str]] = nobody
-    """The state of those who may vouch for a domain (`relay.keys.authorities`). Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +61,7 @@ class CachedSource:
     """A source of keys whose answers, and failures, are kept in the store for a time."""
 
     def __init__(self, source: Source, store: CacheStore, limits: Limits) -> None:
+        self.memory = SourceMemory(source.name, store)
         self._source = source
         self._store = store
         self._limits = limits
@@ -129,19 +99,6 @@ class CachedSource:
         """Whether a rule may excuse it: an outage of the other side's, and no fault of ours or of our store."""
         return isinstance(lookup, Outage) and lookup.reason in self._limits.external
 
-    async def method(self, address: Address) -> str:
-        """How it was last found there. Raises `StoreError`."""
-        row = (await self._store.answers.get(self.name, (address.key,))).get(address.key)
-        return (row and row.method) or self.name
-
-    async def found(self, address: Address) -> tuple[str, bool]:
-        """The fingerprint that it had for this address, and whether those who vouch are the same since."""
-        row = (await self._store.answers.get(self.name, (address.key,))).get(address.key)
-        return (row.fingerprint, await self._is_current(row, address)) if row else ("", False)
-
-    async def _is_current(self, row: Answer, address: Address) -> bool:
-        return row.authorities == await self._store.authorities(address.domain)
-
     async def renew(self, fingerprint: str) -> None:
         """Have the store learn what the source knows of this certificate, if it can be asked so."""
         if isinstance(self._source, ByFingerprint):
@@ -155,70 +112,15 @@ class CachedSource:
         async with self._locks.setdefault(address.key, asyncio.Lock()):
             answer = None
             try:
-                rows = await self._store.answers.get(self.name, (address.key, ticket.scope))
-                own, whole = rows.get(address.key), rows.get(ticket.scope)
+                rows = await self.memory.rows(address, ticket.scope)
                 if refresh is not Refresh.ALWAYS:
-                    answer = await self._remembered(address, own, whole, refresh, seen)
-                answer = answer or await self._ask(address, ticket, forget_outage=whole is not None)
+                    answer = await self.memory.recall(address, rows, refresh, seen)
+                answer = answer or await self._ask(address, ticket, forget_outage=rows.whole is not None)
                 if refresh is Refresh.WHEN_STALE:
-                    return await self._with_what_is_known(address, answer)
+                    return await self.memory.best_known(address, answer)
             except StoreError as error:
                 return answer or CachedAnswer(Outage(self.name, str(error)), self._store.clock())
             return answer
-
-    async def _with_what_is_known(self, address: Address, answer: CachedAnswer) -> CachedAnswer:
-        """For a mail: what is known of a key is the answer while the source is down, or has none to be used."""
-        if isinstance(answer.lookup, Found | Unusable):
-            return answer
-        row = (await self._store.answers.get(self.name, (address.key,))).get(address.key)
-        if row is None:
-            return answer
-        if row.result is Result.UNUSABLE:
-            return CachedAnswer(unusable(row), row.asked, row.fingerprint)
-        known = await self._stored(row, address) if isinstance(answer.lookup, Outage) else None
-        return CachedAnswer(known or answer.lookup, row.asked if known else answer.asked, row.fingerprint)
-
-    async def _stored(self, row: Answer, address: Address) -> Found | Unusable | None:
-        """The certificate that this row names, as the store has it."""
-        entry = await self._store.certificates.by_fingerprint(row.fingerprint) if row.fingerprint else None
-        if entry is None or entry.proposed:
-            return None
-        judged = Judged(entry.certificate, entry.certificate.unusable(self._store.clock(), address))
-        return selection.answer(judged, Origin(self.name), self.name, row.method)
-
-    async def _remembered(
-        self, address: Address, own: Answer | None, whole: Answer | None, refresh: Refresh, seen: float | None
-    ) -> CachedAnswer | None:
-        fresh = self._store.lifetimes.fresh
-        if whole and fresh(whole, self._store.clock()):
-            if refresh is Refresh.TO_RENEW:
-                await self._write(address, outage(whole))
-            return CachedAnswer(outage(whole), whole.asked)
-        if own is None or not fresh(own, self._store.clock()):
-            return None
-        if own.result is Result.FOUND and not await self._is_current(own, address):
-            return None
-        if refresh is Refresh.TO_RENEW and own.result is not Result.UNAVAILABLE and own.asked == seen:
-            return None  # else a mail has asked in between
-        lookup = await self._as_lookup(own, address)
-        return CachedAnswer(lookup, own.asked, own.fingerprint) if lookup else None
-
-    async def _as_lookup(self, row: Answer, address: Address) -> Lookup | None:
-        """None: the certificate that it names is gone, or has expired."""
-        match row.result:
-            case Result.NOT_FOUND:
-                return NotFound(self.name, row.method)
-            case Result.UNAVAILABLE:
-                return outage(row)
-            case Result.UNUSABLE:
-                return unusable(row)
-            case Result.FOUND:
-                entry = await self._store.certificates.by_fingerprint(row.fingerprint)
-                if entry is None or entry.certificate.unusable(self._store.clock(), address):
-                    return None
-                if entry.proposed and not await self._store.merge_policy.guard(address, entry.certificate):
-                    return None  # the imported one has gone: this one counts once it is found again
-                return Found(entry.certificate, Origin(self.name), self.name, row.method)
 
     async def _ask(self, address: Address, ticket: Ticket, *, forget_outage: bool) -> CachedAnswer:
         begun, authorities = time.monotonic(), await self._store.authorities(address.domain)
@@ -227,8 +129,9 @@ class CachedSource:
             if isinstance(lookup, Found | Unusable) and lookup.certificate:
                 await self._store.merge_policy.keep(lookup.certificate, lookup.origin, address)
             if forget_outage and not isinstance(lookup, Outage):
-                await self._store.answers.drop(self.name, ticket.scope)
-            await self._write(address, lookup, authorities)
+                await self.memory.forget_outage(ticket.scope)
+            scope = ticket.scope if self._is_widespread(lookup) else ""
+            await self.memory.keep(address, lookup, scope=scope, authorities=authorities)
         except (StoreError, EngineError) as error:
             lookup = Outage(self.name, str(error))
         self._log(address, lookup, time.monotonic() - begun)
@@ -240,12 +143,6 @@ class CachedSource:
 
     def _is_widespread(self, lookup: Lookup) -> bool:
         return isinstance(lookup, Outage) and lookup.reason in self._limits.widespread
-
-    async def _write(self, address: Address, lookup: Lookup, authorities: str = "") -> None:
-        row = replace(to_row(self.name, address.key, self._store.clock(), lookup), authorities=authorities)
-        whole = [replace(row, address=self._limits.scope(address))] if self._is_widespread(lookup) else []
-        lives = self._store.lifetimes
-        await self._store.answers.put([row, *whole], lives.not_found - lives.unavailable)  # asked again as soon
 
     def _log(self, address: Address, lookup: Lookup, seconds: float) -> None:
         row = to_row(self.name, address.key, 0, lookup)

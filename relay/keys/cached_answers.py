@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from relay.model import Found, Lookup, NotFound, Origin, Outage, Unusable, Why
 from relay.store import Answer, Result
+
+
+class Refresh(Enum):
+    """When the source itself is asked."""
+
+    WHEN_STALE = "when nothing is remembered"
+    TO_RENEW = "unless it did not answer a moment ago"
+    ALWAYS = "now"
 
 
 @dataclass(frozen=True, slots=True)

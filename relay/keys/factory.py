@@ -14,7 +14,7 @@ from relay.config.sections import LdapServer
 from relay.keys import wkd
 from relay.keys.authorities import Authorities, Authority, AuthorityExaminer
 from relay.keys.bound import BoundKeys
-from relay.keys.cache import CachedSource, CacheStore, Limits
+from relay.keys.cache import CachedSource, Limits
 from relay.keys.cached_answers import Lifetimes
 from relay.keys.current import CurrentCertificates, KnownCertificates
 from relay.keys.designated_revokers import RevocationExaminer
@@ -28,6 +28,7 @@ from relay.keys.learning_examiner import LearningExaminer
 from relay.keys.local_store import LocalStore
 from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import Resolver
+from relay.keys.source_memory import CacheStore
 from relay.keys.stored import StoredKeys
 from relay.keys.wkd.fetch_client import FetchClient
 from relay.keys.wkd.keyservers import Keyservers, Proofs

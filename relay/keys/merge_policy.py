@@ -24,13 +24,15 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from relay.keys import precedence
+from relay.keys.certificate_changes import CertificateChanges
 from relay.keys.narrowing import bounded
 from relay.mail.certificate_parts import without_subkeys
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Examiner
-from relay.store import Batch, Certificates
+from relay.store import Certificates
 from relay.telemetry import events
 from relay.telemetry.events import Event
 
@@ -42,9 +44,6 @@ CONTENDED = "another process is changing this key"
 
 Narrow = Callable[[bytes, Collection[Address]], bytes]
 """A certificate with the user ids of these addresses alone."""
-
-_Change = tuple[Entry, int | None]
-"""What to store, and the version of the row that it was made from; None: there was none."""
 
 
 class MergePolicy:
@@ -64,7 +63,7 @@ class MergePolicy:
         self._examiner = examiner
         self._clock = clock
         self._narrow = narrow
-        self._changes: Batch[_Change, bool] = Batch(self._store)
+        self._changes = CertificateChanges(certificates)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def keep(self, certificate: Certificate, origin: Origin, address: Address) -> None:
@@ -103,7 +102,7 @@ class MergePolicy:
                 return False
             if known is None or known.origin is Origin.IMPORTED or known.proposed:
                 return True
-            if await self._changes.do((replace(known, proposed=True), known.version)):
+            if await self._changes.store(replace(known, proposed=True), known.version):
                 _tell_proposed(known, address)
                 return True
         raise StoreError(CONTENDED)
@@ -129,39 +128,17 @@ class MergePolicy:
         known = (await self._certificates.by_fingerprints([fingerprint])).get(fingerprint)
         beside = await self._beside(address, fingerprint)
         news = Entry(certificate, origin, int(self._clock()))
-        entry = self._entry(known, news, address, self._imported(beside))
-        if entry is not None and entry.origin is not Origin.IMPORTED:
-            entry = replace(entry, origin=_vouched(entry.origin, certificate, origin, address))
+        entry = precedence.entry_for(address, known, news, self._imported(beside), self._clock())
         if entry is None:
             return True
         if entry != known:
-            if not await self._changes.do((entry, known.version if known else None)):
+            if not await self._changes.store(entry, known.version if known else None):
                 return False
             if entry.proposed:
                 _tell_proposed(entry, address)
-        if not entry.proposed and self._usable(certificate, address):
+        if not entry.proposed and precedence.is_usable(certificate, address, self._clock()):
             await self._replace(beside, origin, address)
         return True
-
-    def _entry(self, known: Entry | None, news: Entry, address: Address, imported: Sequence[Entry]) -> Entry | None:
-        """What is to stand in the store; None: nothing of it."""
-        if known is not None and not known.proposed:
-            return _as_enabled(known, news)  # merged already
-        if any(self._usable(entry.certificate, address) for entry in imported):
-            return known
-        if known is None:
-            useless = imported and not self._usable(news.certificate, address)
-            own = replace(news, certificate=news.certificate.showing((address,)), proposed=bool(imported))
-            return None if useless else own
-        if imported:
-            return known
-        if known.suggested:  # the source vouches for this address, and nobody for the others
-            certificate = known.certificate.showing((address,))
-            return replace(known, certificate=certificate, origin=news.origin, proposed=False, updated=news.updated)
-        return replace(known, proposed=False, updated=news.updated)
-
-    def _usable(self, certificate: Certificate, address: Address) -> bool:
-        return certificate.unusable(self._clock(), address) is None
 
     async def _stands_before(self, certificate: Certificate, address: Address) -> bool:
         """Whether an administrator imported another certificate for this address."""
@@ -205,43 +182,15 @@ class MergePolicy:
         merged = bounded(replace(merged, disabled=known.certificate.disabled), known.certificate, news)
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
         entry = replace(known, certificate=merged, updated=updated)
-        stored = await self._changes.do((entry, known.version))
+        stored = await self._changes.store(entry, known.version)
         if stored:
             events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))
         return stored
-
-    async def _store(self, changes: Sequence[_Change]) -> list[bool]:
-        """One transaction; of several changes of one certificate the first, the others are to be made anew."""
-        first: dict[str, _Change] = {}
-        for change in changes:
-            first.setdefault(change[0].certificate.fingerprint, change)
-        known = {fingerprint: version for fingerprint, (_, version) in first.items() if version is not None}
-        outdated = await self._certificates.upsert([entry for entry, _ in first.values()], known)
-        left = {entry.certificate.fingerprint for entry in outdated}
-        return [
-            first[entry.certificate.fingerprint][0] is entry and entry.certificate.fingerprint not in left
-            for entry, _ in changes
-        ]
 
 
 def _new_subkeys(news: Certificate, before: Certificate) -> frozenset[str]:
     known = {component.fingerprint for component in before.components}
     return frozenset(one.fingerprint for one in news.components if one.encrypts) - known
-
-
-def _vouched(stored: Origin, certificate: Certificate, origin: Origin, address: Address) -> Origin:
-    """`authority` as long as one vouches for it; then what it was found by."""
-    if address in certificate.certified:
-        return Origin.AUTHORITY if stored is not Origin.ENROLLED else stored
-    return origin if stored in {Origin.AUTHORITY, Origin.HARVESTED} else stored
-
-
-def _as_enabled(known: Entry, news: Entry) -> Entry:
-    """What a directory says of its own entry counts: whether it disabled the key."""
-    disabled = news.certificate.disabled
-    if known.origin is not news.origin or known.certificate.disabled == disabled:
-        return known
-    return replace(known, certificate=replace(known.certificate, disabled=disabled))
 
 
 def _tell_proposed(entry: Entry, address: Address) -> None:

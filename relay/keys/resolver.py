@@ -25,7 +25,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from relay.keys.asking import SourceReport, ask
-from relay.keys.cache import CachedSource, Refresh
+from relay.keys.cache import CachedSource
+from relay.keys.cached_answers import Refresh
 from relay.keys.local_store import LocalStore
 from relay.keys.search import Search
 from relay.model import Address, Found, Lookup, Origin, Outage, Unusable

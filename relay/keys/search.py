@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from relay.keys.asking import SourceReport, ask
-from relay.keys.cache import CachedSource, Refresh
+from relay.keys.cache import CachedSource
+from relay.keys.cached_answers import Refresh
 from relay.keys.fair_queue import Owner
 from relay.keys.local_store import LocalStore
 from relay.model import Address, Certificate, Entry, Found, Lookup, NotFound, Origin, Outage, Unusable, Why
@@ -101,9 +102,9 @@ class Search:
         """
         wanted = _named(known.certificate, self.address)
         for remote in self.remotes:
-            if (await remote.found(wanted))[0] == known.certificate.fingerprint:
+            if await remote.memory.fingerprint(wanted) == known.certificate.fingerprint:
                 await self._look_again(known, remote)
-                if self._is_vouched() and not (await remote.found(wanted))[1]:
+                if self._is_vouched() and not await remote.memory.is_vouched_as_before(wanted):
                     self.known = replace(known, origin=Origin(remote.name))
                 return
         self.known = replace(known, origin=Origin.WKD)
@@ -114,7 +115,7 @@ class Search:
     async def _look_again(self, known: Found, remote: CachedSource) -> None:
         """A fetched certificate: from memory as long as that counts, then from its source."""
         wanted = _named(known.certificate, self.address)
-        self.known = replace(known, source=remote.name, method=await remote.method(wanted))
+        self.known = replace(known, source=remote.name, method=await remote.memory.method(wanted))
         now, begun = time.time(), time.monotonic()
         try:
             answer = await asyncio.wait_for(remote.lookup(wanted, owner=self.owner), self.patience)

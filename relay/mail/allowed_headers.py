@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
-from relay.mail import encoded_words, headers, mime
+from relay.mail import content_type, encoded_words, headers
 from relay.mail.boilerplate import names_nothing, says_nothing
 from relay.mail.headers import Field
 from relay.mail.mime import Part
@@ -87,7 +87,7 @@ def identifiers(head: headers.Head) -> Iterator[str]:
     for field in head.fields:
         if field.name in _IDENTIFYING:
             yield field.value
-        elif field.name == "content-type" and (kind := mime.parse(field)):
+        elif field.name == "content-type" and (kind := content_type.parse(field)):
             yield from (kind.get(name).decode("ascii", "replace") for name in ("boundary", "start"))
 
 
@@ -101,10 +101,10 @@ def _says_nothing(field: Field) -> bool:
     """Remembered: the fields around what the relay encrypts, and what other programs do, are few."""
     match field.name:
         case "content-type":
-            kind = mime.parse(field)
+            kind = content_type.parse(field)
             return kind is not None and _COMMENT not in field.raw and all(map(_is_known, kind.parameters))
         case "content-disposition":
-            parameters = mime.disposition(field)
+            parameters = content_type.disposition(field)
             return parameters is not None and _COMMENT not in field.raw and all(map(_is_known, parameters))
         case "content-description":
             return says_nothing(headers.decoded(field))
@@ -113,7 +113,7 @@ def _says_nothing(field: Field) -> bool:
             return known is not None and known.fullmatch(field.value) is not None
 
 
-def _is_known(parameter: mime.Parameter) -> bool:
+def _is_known(parameter: content_type.Parameter) -> bool:
     name = parameter.name.rstrip("*")
     if name in _NAMES:
         return names_nothing(_name(parameter))
@@ -121,7 +121,7 @@ def _is_known(parameter: mime.Parameter) -> bool:
     return known is not None and known.fullmatch(parameter.value) is not None
 
 
-def _name(parameter: mime.Parameter) -> str:
+def _name(parameter: content_type.Parameter) -> str:
     """A file name without its encoding, by RFC 2231 or RFC 2047."""
     text = parameter.value.decode("utf-8", "replace")
     return unquote(text.rpartition("'")[2]) if parameter.name.endswith("*") else encoded_words.decode(text)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from relay.mail import headers, mime
+from relay.mail import content_type, headers, mime
 from relay.mail.headers import Head
 from relay.mail.mime import Part
 
@@ -46,7 +46,7 @@ class Bounce:
 def read(content: bytes) -> Bounce | None:
     """What a mail from the null sender says; None where it tells of no failure, such as an automatic answer."""
     whole = mime.root(content)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     if kind is not None and kind.kind == "multipart/report":
         found = mime.parts(content, whole, kind.get("boundary"))
         reports = [part for part in found.parts if _is_status(part)] if found else []
@@ -56,7 +56,7 @@ def read(content: bytes) -> Bounce | None:
 
 
 def _is_status(part: Part) -> bool:
-    kind = mime.content_type(part.head)
+    kind = content_type.of(part.head)
     return kind is not None and kind.kind in _STATUSES
 
 

@@ -13,10 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from relay.mail import armor, base64_lines, boilerplate, cms, encrypted_packets, mime
+from relay.mail import armor, base64_lines, boilerplate, cms, content_type, encrypted_packets, mime
 from relay.mail.allowed_headers import identifiers, is_bare, is_bare_armor
 from relay.mail.armor import Located
-from relay.mail.mime import ContentType, Part
+from relay.mail.content_type import ContentType
+from relay.mail.mime import Part
 from relay.model import Doubt
 from relay.model.errors import Doubtful, OpenPgpError
 
@@ -201,7 +202,7 @@ def _octets(content: bytes, part: Part) -> bytes:
 
 
 def _kind(part: Part) -> str:
-    kind = mime.content_type(part.head)
+    kind = content_type.of(part.head)
     return kind.kind if kind else ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
-from relay.mail import armor, mime, packets
+from relay.mail import armor, content_type, mime, packets
 from relay.mail.headers import Field
 from relay.mail.outer_headers import MIME_VERSION
 from relay.model.errors import NotSigned
@@ -47,7 +47,7 @@ def signed(fields: Iterable[Field], entity: bytes, signature: bytes, *, received
 def verify(message: bytes, entity: bytes, signature: bytes) -> None:
     """Raise `NotSigned` unless a reader finds these very octets in it, and this signature over them."""
     whole = mime.root(message)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     mark = b"--%b" % kind.get("boundary") if kind and kind.kind == "multipart/signed" else b"--"
     if mark == b"--" or message.count(mark, whole.start) != 3 or not message.endswith(b"\r\n%b--\r\n" % mark):
         raise NotSigned("not signed: there are not two parts")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from relay.mail import ciphertext, headers, machine_id, mime
+from relay.mail import ciphertext, content_type, headers, machine_id, mime
 from relay.mail.allowed_headers import identifiers, is_bare, is_bare_message
 from relay.mail.ciphertext import Encrypted
+from relay.mail.content_type import ContentType
 from relay.mail.headers import Head
-from relay.mail.mime import ContentType, Part
+from relay.mail.mime import Part
 from relay.model import Doubt
 from relay.model.errors import Doubtful
 
@@ -64,7 +65,7 @@ class Survey:
         seen = 0
         while waiting:
             part, depth = waiting.pop()
-            kind = mime.content_type(part.head)
+            kind = content_type.of(part.head)
             if kind is None or not kind.multipart or kind.kind == "multipart/encrypted":
                 yield part, kind
                 continue

@@ -20,8 +20,8 @@ from typing import NamedTuple
 from relay.mail.notice_texts import Language
 from relay.model import Address, Mailbox
 from relay.model.enrolment import VALID, Enrolment
+from relay.model.fingerprint_words import groups
 
-_DIGITS = 4
 _OR = {Language.EN: "or", Language.FR: "ou"}
 
 
@@ -41,9 +41,8 @@ class EnrolmentLetters:
 
     def challenge(self, one: Enrolment, token: str) -> bytes:
         """With what confirms a key, a link or a signed reply: it leaves encrypted to that key."""
-        digits = one.fingerprint
         values = {
-            "fingerprint": " ".join(digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)),
+            "fingerprint": " ".join(groups(one.fingerprint)),
             "link": f"{self.url}/keys/confirm/{token}",
             "token": token,
         }

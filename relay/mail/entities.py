@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.mail import mime
-from relay.mail.mime import ContentType, Part
+from relay.mail import content_type, mime
+from relay.mail.content_type import ContentType
+from relay.mail.mime import Part
 
 MAX_DEPTH = 20
 MAX_ENTITIES = 1_000
@@ -16,7 +17,7 @@ def entities(content: bytes, whole: Part) -> Iterator[tuple[Part, ContentType | 
     waiting, seen = [(whole, 0)], 0
     while waiting and seen < MAX_ENTITIES:
         part, depth = waiting.pop()
-        kind = mime.content_type(part.head)
+        kind = content_type.of(part.head)
         seen += 1
         yield part, kind
         if kind and kind.multipart and depth < MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""The header block as bytes (RFC 5322 sections 2.2 and 3.6; RFC 2047; RFC 5321 section 4.4).
+"""The header block as bytes (RFC 5322 sections 2.2 and 3.6; RFC 2047).
 
 `split` cuts a message into fields that, joined, are the received octets again; the body is never touched.
 A line ends with LF, with or without a CR before it. The header block ends at the first empty line or, where it is
@@ -11,24 +11,19 @@ would cost too much to cut: it is asked before `split`.
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache
+from email.utils import parsedate_to_datetime
 from itertools import islice
 
 from relay.mail import encoded_words, line_ends
 from relay.mail.addresses import MAX_LIST, addresses
-from relay.model import Address, Inbound, normalise_domain
+from relay.model import Address
 
 NAMING = frozenset({"to", "cc", "resent-to", "resent-cc"})
 BLIND = frozenset({"bcc", "resent-bcc"})
-MAX_HOST = 255
-MOST_PEERS = 64
-"""Clients whose address literal is remembered."""
 MAX_DATE = 100
 MAX_FIELDS = 120_000
 MAX_OCTETS = 12 * 1024 * 1024
@@ -45,8 +40,6 @@ _RECEIVED = re.compile(rb"received[ \t]*:", re.IGNORECASE)
 _DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,250}"
 _MESSAGE_IDENTIFIER = re.compile(rf"<{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[0-9A-Za-z.:-]{{1,100}}\])>")
 _EMPTY_LINE = re.compile(rb"\r?\n")
-_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
-_WORD = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +152,6 @@ def message_id(content: bytes) -> str:
     return ""
 
 
-def received_field(inbound: Inbound, hostname: str) -> bytes:
-    """Our own Received line (RFC 5321 section 4.4, RFC 3848).
-
-    Without `for`: it would name a hidden recipient. What the client said of itself is an outside text: it is
-    kept only where it is a host name or an address literal.
-    """
-    client = f"from {_host(inbound.helo)}{_literal(inbound.peer)}"
-    protocol = inbound.protocol if _WORD.fullmatch(inbound.protocol) else "SMTP"
-    identity = inbound.id if _WORD.fullmatch(inbound.id) else "unknown"
-    ours = f"by {_host(hostname)} (pgp-relay) with {protocol} id {identity}"
-    return f"Received: {client}\r\n\t{ours};\r\n\t{format_datetime(inbound.received)}\r\n".encode("ascii")
-
-
 def hops(content: bytes) -> int | None:
     """How many hosts have added their Received line; None where the header block is more than we read.
 
@@ -210,17 +190,3 @@ def _ends(content: bytes, start: int, end: int) -> Iterator[int]:
 def _unfolded(octets: bytes) -> bytes:
     """The line ends out: within a field, each of them stands before a fold."""
     return octets.replace(b"\r\n", b"").replace(b"\n", b"")
-
-
-def _host(name: str) -> str:
-    name = normalise_domain(name[:MAX_HOST])
-    return name if _HOST.fullmatch(name) else "unknown"
-
-
-@lru_cache(MOST_PEERS)
-def _literal(peer: str) -> str:
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:  # a unix socket has no address
-        return ""
-    return f" ([{'IPv6:' if address.version == 6 else ''}{address}])"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.mail import armor, encrypted_message, mime
+from relay.mail import armor, content_type, encrypted_message, mime
+from relay.mail.content_type import ContentType
 from relay.mail.encrypted_message import EncryptedMessage
 from relay.mail.entities import entities
-from relay.mail.mime import ContentType, Part
+from relay.mail.mime import Part
 from relay.model.errors import OpenPgpError
 from relay.model.opened import Reason
 
@@ -62,7 +63,7 @@ Protection = Encrypted | Signed | Cleartext | Reason | None
 def protection(content: bytes) -> Protection:
     """Of a whole mail; `Reason.MIXED` and `DAMAGED` for one that stays closed."""
     whole = mime.root(content)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     if kind and kind.kind == "multipart/encrypted" and _protocol(kind) == b"application/pgp-encrypted":
         return _encrypted(content, whole, kind)
     if kind and kind.kind == "text/plain" and (inline := _inline(content, whole, kind)):
@@ -177,7 +178,7 @@ def _protocol(kind: ContentType) -> bytes:
 
 
 def _kind(part: Part) -> str:
-    kind = mime.content_type(part.head)
+    kind = content_type.of(part.head)
     return kind.kind if kind else ""
 
 

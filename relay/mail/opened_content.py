@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.mail import headers, incoming_shape, line_ends, mime, subject_tags
+from relay.mail import content_type, headers, incoming_shape, line_ends, mime, subject_tags
 from relay.mail.author import differs
 from relay.mail.headers import Field, Head
 from relay.mail.incoming_shape import Encrypted, Signed
@@ -62,7 +62,7 @@ def read(opened: bytes, form: Encrypted, outer: Head) -> Inside | Reason:
 
 def protected_subject(head: Head) -> Field | None:
     """The Subject of a header that is protected; None where it is not, or has several."""
-    kind = mime.content_type(head)
+    kind = content_type.of(head)
     subjects = headers.all(head, "subject")
     if kind is None or len(subjects) != 1:
         return None
@@ -83,7 +83,7 @@ def opened_fields(fields: Iterable[Field], inside: Inside, *, answers: bool) -> 
 
 def _of_entity(content: bytes, outer: Head) -> Inside | Reason:
     whole = mime.root(content)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     if incoming_shape.encrypted_again(content, whole, kind):
         return Reason.MIXED
     signed = incoming_shape.signed(content, whole, kind) if kind else None

@@ -16,9 +16,10 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
-from relay.mail import encoded_words, headers, mime
+from relay.mail import content_type, encoded_words, headers, mime
+from relay.mail.content_type import ContentType
 from relay.mail.headers import Field, Head
-from relay.mail.mime import ContentType, Part
+from relay.mail.mime import Part
 
 FIELD = "x-pgp-relay"
 MAX_DEPTH = 20
@@ -80,7 +81,7 @@ def _is_delivery_report(head: Head) -> bool:
 
     One that returns the mail as it came has the same identifiers, and its sender has to learn of it.
     """
-    kind = mime.content_type(head)
+    kind = content_type.of(head)
     return (
         kind is not None and kind.kind == "multipart/report" and kind.get("report-type").lower() == b"delivery-status"
     )
@@ -136,7 +137,7 @@ class _Walk:
 
     def _entity(self, content: bytes, part: Part, depth: int) -> None:
         self.marked |= any(says_decrypted(field) for field in headers.all(part.head, FIELD))
-        kind = mime.content_type(part.head)
+        kind = content_type.of(part.head)
         if depth >= MAX_DEPTH or self._seen >= MAX_ENTITIES:
             self._search(content, part.start, part.end)
         elif kind is not None and kind.multipart:

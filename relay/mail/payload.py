@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from relay.mail import headers, mime
+from relay.mail import content_type, headers
 from relay.mail.headers import Field
 from relay.mail.hidden_recipients import HiddenRecipients
 from relay.mail.outer_headers import outside
@@ -71,7 +71,7 @@ def _typed(structural: Sequence[Field]) -> list[bytes]:
 
 def _marked(field: Field) -> bytes:
     raw = field.raw.rstrip(b"\r\n")
-    kind = mime.parse(field)
+    kind = content_type.parse(field)
     for old in reversed([one for one in kind.parameters if one.name.partition("*")[0] in _OURS] if kind else []):
         raw = raw[: old.start] + raw[old.end :]
     found = _TYPE.match(raw)

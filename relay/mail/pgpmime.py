@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from io import BytesIO
 
-from relay.mail import armor, ciphertext, encrypted_packets, mime, packets
+from relay.mail import armor, ciphertext, content_type, encrypted_packets, mime, packets
 from relay.mail.headers import Head
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients
 from relay.mail.outer_headers import MIME_VERSION, outside, stands_outside
@@ -73,9 +73,9 @@ def verify(
     """
     whole = mime.root(message)
     _verify_head(whole.head, hidden, protect_subject=protect_subject)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     try:
-        data = ciphertext.pgp_mime(message, whole, kind or mime.ContentType(""))
+        data = ciphertext.pgp_mime(message, whole, kind or content_type.ContentType(""))
         named, tag = encrypted_packets.session_keys(data)
     except OpenPgpError as error:
         raise NotEncrypted(f"not encrypted: {error}") from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.mail import headers, mime
+from relay.mail.content_type import ContentType
 from relay.mail.encryption_survey import Survey
-from relay.mail.mime import ContentType, Part
+from relay.mail.mime import Part
 from relay.mail.pickup_letters import CODE_FIELD
 from relay.model import codes
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-from relay.mail import ciphertext, headers, mime, program_mail
+from relay.mail import ciphertext, content_type, headers, mime, program_mail
 from relay.mail.ciphertext import INLINE, PGP_MIME, S_MIME
+from relay.mail.content_type import ContentType
 from relay.mail.encryption_survey import Survey
 from relay.mail.headers import Head
-from relay.mail.mime import ContentType, Part
+from relay.mail.mime import Part
 from relay.model import Doubt
 
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
@@ -73,12 +74,12 @@ def shape_of(content: bytes, head: Head | None = None) -> Shape:
 
 
 def _claims(part: Part, kind: ContentType | None) -> str:
-    return kind.kind if kind else mime.claimed_type(part.head)
+    return kind.kind if kind else content_type.claimed(part.head)
 
 
 def _signed(content: bytes, whole: Part) -> str:
     """In words, how it is signed and not encrypted."""
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     if kind is None:
         return ""
     if kind.kind == "multipart/signed":
@@ -92,5 +93,5 @@ def _signed(content: bytes, whole: Part) -> str:
 def _names_tnef(head: Head) -> bool:
     """Whether a name or file name of the part is that of Outlook's attachments, in any of its spellings."""
     naming = (field for field in head.fields if field.name in {"content-type", "content-disposition"})
-    short = (headers.decoded(field) for field in naming if len(field.raw) <= mime.MAX_CONTENT_TYPE)
+    short = (headers.decoded(field) for field in naming if len(field.raw) <= content_type.MAX_OCTETS)
     return any(_TNEF_NAME.search(unquote(_CONTINUED.sub("", value))) for value in short)

@@ -14,7 +14,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 
-from relay.mail import headers, mime
+from relay.mail import content_type, headers, mime
 from relay.mail.headers import Field, Head
 from relay.mail.mime import Part
 from relay.model.errors import RelayError
@@ -41,7 +41,7 @@ class _Unfit(RelayError):
 def settled(content: bytes, head: Head) -> bytes | None:
     """The Content fields of this message and its body; None where it cannot be done."""
     structural = tuple(field for field in head.fields if field.name.startswith("content-"))
-    if not head.separator or mime.content_type(head) is None:
+    if not head.separator or content_type.of(head) is None:
         return None
     try:
         entity = b"".join(_entity(content, Part(head, head.body_start, len(content)), structural, DEEPEST))
@@ -86,7 +86,7 @@ def _entity(content: bytes, part: Part, fields: tuple[Field, ...], left: int) ->
     if not part.head.separator:
         raise _Unfit
     others = tuple(field for field in fields if field.name != _ENCODING)
-    kind = mime.content_type(part.head)
+    kind = content_type.of(part.head)
     simple = kind is not None and not kind.multipart and not kind.kind.startswith("message/")
     if safe(content, part.start, part.end) and (simple or not _labelled(content[part.start : part.end])):
         kept = others if mime.encoding(part.head) in _EIGHT_BIT else fields

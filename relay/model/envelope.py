@@ -17,7 +17,8 @@ _BASE_51 = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y"
 _QUEUE_ID = re.compile(rf"[0-9A-F]{{3,22}}|[{_BASE_51}z]{{10,14}}z[{_BASE_51}]{{1,14}}")
 """Postfix's short form, in hexadecimal, and its long one (enable_long_queue_ids of postconf(5))."""
 
-
+NULL_SENDER = "<>"
+"""The null reverse-path as people write it (RFC 5321 section 4.5.5)."""
 LOOPBACK = "127.0.0.1"
 UNIX = "unix"
 """The peer's name where it came over a Unix socket."""
@@ -54,6 +55,12 @@ class Envelope:
     """Parameters of MAIL FROM as they came (RET, ENVID, BODY, SMTPUTF8 …), SIZE left out."""
     xforward: tuple[tuple[str, str], ...] = ()
     """XFORWARD attributes as they came, still in xtext: `(("NAME", "client.example"), ("IDENT", "4F…"))`."""
+
+    @classmethod
+    def of_notice(cls, to: Address, xforward: tuple[tuple[str, str], ...] = ()) -> Envelope:
+        """For a mail of ours: from the null reverse-path, and no notice follows it (RFC 3461 section 4.1)."""
+        options = () if to.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
+        return cls(None, (Recipient(to, ("NOTIFY=NEVER",)),), options, xforward)
 
     def only(self, recipients: tuple[Recipient, ...]) -> Envelope:
         """The same envelope for some of its recipients."""

@@ -1,6 +1,7 @@
-"""A fingerprint in words, to be compared by telephone: one of 1024 words for each ten bits, as codes are made of.
+"""A fingerprint as people compare it: in groups of digits, and in words by telephone.
 
-The words have no accents, and no two sound or look alike. The digits and the words say the same.
+Words are those that codes are made of: one of 1024 for each ten bits. They have no accents, and no two sound or look
+alike. The digits and the words say the same.
 """
 
 from __future__ import annotations
@@ -8,6 +9,13 @@ from __future__ import annotations
 from relay.model import codes
 
 _WORDS_A_LINE = 8
+_DIGITS_A_GROUP = 4
+"""As other programs show fingerprints."""
+
+
+def groups(fingerprint: str) -> list[str]:
+    """Its digits in groups."""
+    return [fingerprint[at : at + _DIGITS_A_GROUP] for at in range(0, len(fingerprint), _DIGITS_A_GROUP)]
 
 
 def words(fingerprint: str, language: codes.Language) -> list[str]:

@@ -20,9 +20,7 @@ to standard error, when DEBUG_IPC happens to be set.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,8 +38,6 @@ OPTIONS = Path(__file__).with_name("gpg.conf")
 MOST_STATUS = 1 << 20
 NICE = 5
 """The niceness of work on our own keys: mail goes first."""
-DRAINED_WITHIN = 10.0
-"""Seconds for the rest of what stands in a pipe, once gpg has ended."""
 
 _PROGRAM = "gpg"
 _LOOKS = 5
@@ -115,58 +111,6 @@ async def look(  # noqa: PLR0913  as `run`
         if result.code == 0 or keyring_stamp(home) == before:
             return result
     return await given()
-
-
-class Tap:
-    """A pipe for what gpg writes to a file name key after key, where a memory file would be overwritten."""
-
-    def __init__(self, fd: int, reader: asyncio.StreamReader, most: int) -> None:
-        self.fd = fd
-        self._reader = reader
-        self._most = most
-        self._collected = asyncio.ensure_future(self._collect())
-
-    async def _collect(self) -> bytes:
-        chunks, size = [], 0
-        while chunk := await self._reader.read(1 << 16):
-            size += len(chunk)
-            if size <= self._most:  # the rest is drained, so that gpg ends by itself
-                chunks.append(chunk)
-        if size > self._most:
-            raise EngineError("gpg wrote more than it may")
-        return b"".join(chunks)
-
-    async def read(self) -> bytes:
-        """All that was written; once, after the call has ended.
-
-        Raises `EngineTimeout` where something that gpg started still holds the other end.
-        """
-        os.close(self.fd)
-        self.fd = -1
-        try:
-            async with asyncio.timeout(DRAINED_WITHIN):
-                return await self._collected
-        except TimeoutError as error:
-            raise EngineTimeout("gpg has ended, and what it wrote has not") from error
-
-
-@asynccontextmanager
-async def tap(most: int) -> AsyncIterator[Tap]:
-    """A `Tap` for one call."""
-    loop = asyncio.get_running_loop()
-    reading, writing = os.pipe()
-    reader = asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
-    )
-    pipe = Tap(writing, reader, most)
-    try:
-        yield pipe
-    finally:
-        transport.close()
-        pipe._collected.cancel()  # noqa: SLF001  its own module
-        if pipe.fd >= 0:
-            os.close(pipe.fd)
 
 
 async def start(command: Sequence[str], source: int, output: int, passing: Sequence[int]) -> asyncio.subprocess.Process:

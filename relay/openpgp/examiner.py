@@ -33,6 +33,7 @@ from relay.openpgp.certifications import certified
 from relay.openpgp.colon_listing import certificate, listings
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
+from relay.openpgp.output_pipe import output_pipe
 from relay.openpgp.prefilter import MOST_OCTETS, certificate_fingerprint, screen
 
 BATCH = 100
@@ -148,7 +149,7 @@ class GnuPGExaminer:
         """By fingerprint; None where gpg did not come to its end."""
         size = sum(map(len, blobs))
         with _throwaway_home() as home, memory_file.memories(blobs) as fds:
-            async with call.tap(2 * size + _LISTING) as exported:
+            async with output_pipe(2 * size + _LISTING) as exported:
                 arguments = ["--output", memory_file.name(exported.fd), "--import-options", options, "--import"]
                 passing = [*fds, exported.fd]
                 result = await self._call(

@@ -16,6 +16,7 @@ from typing import Any
 from relay.mail import clear_signed, headers, pgpmime, transit_safe
 from relay.mail.headers import Head
 from relay.mail.hidden_recipients import passed_on
+from relay.mail.our_received_field import received_field
 from relay.mail.payload import payload
 from relay.model import Envelope, Inbound, Signer
 from relay.pipeline.grouping import Group
@@ -69,7 +70,7 @@ class Encryptor:
 
     async def make(self, inbound: Inbound, group: Group, document: Document) -> Message:
         """The message for this group: encrypted or signed, and checked, or as received with our Received line."""
-        received = headers.received_field(inbound, self.hostname)
+        received = received_field(inbound, self.hostname)
         if not group.encrypted and not group.signer:
             return Message(group, await document.run(unprotected, inbound.content, group, received))
         job = ProtectionJob(inbound.content, group, received)

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
-from relay.mail import headers, mime, program_mail
+from relay.mail import content_type, headers, program_mail
 from relay.mail.ciphertext import CMS
 from relay.mail.hidden_recipients import NOBODY, HiddenRecipients, hidden_recipients
 from relay.mail.opened_mark import NO_TRACES, Traces, traces
@@ -17,6 +17,11 @@ from relay.model import Address, Decision, Inbound
 from relay.policy import NOT_ENCRYPTED, Encrypted, Message, Rule, Telling, Text, candidates, telling
 from relay.policy.text import MAX_ELEMENTS
 from relay.process.pool import Document
+
+LATE = 50 * 60.0
+"""Seconds. Thunderbird allows 3600 between Date and signature, and encrypting takes its time."""
+_KEPT_WHOLE = frozenset({"multipart/report", "multipart/signed", "multipart/encrypted", *CMS})
+"""Types that readers look for at the top of a mail (RFC 6522)."""
 
 
 async def read(inbound: Inbound, document: Document, *, codes: bool = False) -> Facts:
@@ -29,14 +34,6 @@ def _read(inbound: Inbound) -> tuple[headers.Head, Shape, HiddenRecipients, Trac
     head = headers.split(inbound.content)
     content = inbound.content
     return head, shape_of(content, head), hidden_recipients(inbound.envelope, head), traces(content, head)
-
-
-LATE = 50 * 60.0
-"""Seconds. Thunderbird allows 3600 between Date and signature, and encrypting takes its time."""
-
-
-_KEPT_WHOLE = frozenset({"multipart/report", "multipart/signed", "multipart/encrypted", *CMS})
-"""Types that readers look for at the top of a mail (RFC 6522)."""
 
 
 class Facts:
@@ -53,7 +50,8 @@ class Facts:
         quotes_code: bool = False,
     ) -> None:
         self._inbound = inbound
-        self._head = head
+        self.head = head
+        """The header block of the message."""
         self.shape = shape
         self.hidden = hidden
         """Who stands in To and Cc, and who does not."""
@@ -92,21 +90,16 @@ class Facts:
         return Encrypted(kind, shape.key_ids, shape.doubt)
 
     @property
-    def head(self) -> headers.Head:
-        """The header block of the message."""
-        return self._head
-
-    @property
     def left_alone(self) -> bool:
         """Whether no signature is put around it in clear: what is signed already, calendar entries, lists, reports."""
         shape = self.shape
-        whole = mime.claimed_type(self._head)
+        whole = content_type.claimed(self.head)
         return (
             shape.protection is not Protection.NONE
             or shape.calendar
             or "list" in self._shapes
             or whole in _KEPT_WHOLE
-            or not self._head.separator
+            or not self.head.separator
         )
 
     @property
@@ -115,7 +108,7 @@ class Facts:
 
         One that cannot be read does not stand outside, and for one that is missing the MTA writes its own.
         """
-        dates = (headers.date_in(field.value) for field in headers.all(self._head, "date"))
+        dates = (headers.date_in(field.value) for field in headers.all(self.head, "date"))
         return any(date is not None and abs((self._inbound.received - date).total_seconds()) > LATE for date in dates)
 
     def candidates(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -134,7 +127,7 @@ class Facts:
 
     @cached_property
     def _subject(self) -> Text:
-        fields = headers.all(self._head, "subject")
+        fields = headers.all(self.head, "subject")
         read = _readable(fields)
         return Text.joined(map(headers.decoded, read), whole=len(read) == len(fields) and headers.read_whole(read))
 
@@ -143,7 +136,7 @@ class Facts:
         shape = self.shape
         present = {
             shape.protection.value: shape.protection is not Protection.NONE,
-            "list": program_mail.listed(self._head),
+            "list": program_mail.listed(self.head),
             "automatic": shape.automatic or self._inbound.envelope.sender is None,
             "calendar": shape.calendar,
             "tnef": shape.tnef,
@@ -152,7 +145,7 @@ class Facts:
 
     @cached_property
     def _fields(self) -> Mapping[str, tuple[Text, ...]]:
-        return _Fields(self._head)
+        return _Fields(self.head)
 
 
 class _Fields(Mapping[str, tuple[Text, ...]]):

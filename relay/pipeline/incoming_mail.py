@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.mail import headers, opened_content, subject_tags
+from relay.mail import opened_content, subject_tags
 from relay.mail.headers import Field
+from relay.mail.our_received_field import received_field
 from relay.mail.wrapped import Notes, wrapped
 from relay.model import Inbound
 from relay.model.incoming import Incoming
@@ -62,7 +63,7 @@ class MailMaker:
 
     def make(self, inbound: Inbound, letter: Letter, treated: Treated) -> bytes:
         """The mail with its mark and our Received field in front."""
-        front = treated.mark.field + headers.received_field(inbound, self.hostname)
+        front = treated.mark.field + received_field(inbound, self.hostname)
         if treated.finding is None and letter.unchanged and not (self.tags.all or self._note(treated.mark)):
             return front + _separated(inbound.content)
         fields, separator, body = _opened(letter, treated) or (

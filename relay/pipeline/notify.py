@@ -75,8 +75,7 @@ class Notifier:
             return replies.refused(inbound.id)
         if not self.next_hop.in_time(transaction):
             return replies.next_hop_down(inbound.id)
-        options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
-        envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
+        envelope = Envelope.of_notice(sender, inbound.envelope.xforward)
         try:
             (reply,) = await self.next_hop.send(transaction, envelope, self.notices.compose(kind, inbound, told))
         except NextHopError as error:

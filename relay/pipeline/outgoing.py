@@ -7,7 +7,7 @@ what changes decides nothing. The steps around deciding and encrypting serve oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.model import Decision, Defer, Encrypt, Inbound
@@ -64,7 +64,8 @@ class Pipeline:
         decisions = await self.decider.decide(transaction, facts, author)
         attempt.audit = AuditEntry(self.audit, transaction, decisions)
         answer_decided(transaction, decisions, facts)
-        messages = await self._make(attempt, decisions, facts, author, document, lease)
+        groups = _groups(transaction, decisions, facts, author)
+        messages = await self._make(attempt, groups, document, lease)
         locked = await self.pickups.prepare(attempt, decisions, facts.hidden, document) if self.pickups else []
         document.close()
         undelivered = await self.deliverer.deliver(attempt, messages)
@@ -108,27 +109,25 @@ class Pipeline:
         messages: list[Message] = []
         try:
             with self.batch.budget.lease() as lease:
-                messages = await self._make(attempt, decisions, facts, author, document, lease)
+                groups = _groups(attempt.transaction, decisions, facts, author)
+                messages = await self._make(attempt, groups, document, lease)
         finally:
             made = {index for message in messages for index in message.group.recipients}
             audit.decisions = {index: _rehearsed(each, index in made) for index, each in decisions.items()}
 
-    async def _make(  # noqa: PLR0913, PLR0917  what the steps before have found
-        self,
-        attempt: Attempt,
-        decisions: Mapping[int, Decision],
-        facts: Facts,
-        author: Author,
-        document: Document,
-        lease: Lease,
-    ) -> list[Message]:
-        transaction = attempt.transaction
-        wanted = {index: decisions[index] for index in transaction.open}
-        groups = group_recipients(wanted, transaction.inbound.envelope, facts.hidden, author)
-        messages = await self.batch.encrypt_all(transaction, groups, document, lease)
+    async def _make(self, attempt: Attempt, groups: Sequence[Group], document: Document, lease: Lease) -> list[Message]:
+        messages = await self.batch.encrypt_all(attempt.transaction, groups, document, lease)
         if attempt.audit:
             attempt.audit.signed_by = {index: each.signer for each in messages for index in each.group.recipients}
         return messages
+
+
+def _groups(
+    transaction: Transaction, decisions: Mapping[int, Decision], facts: Facts, author: Author
+) -> Sequence[Group]:
+    """The messages to make, for those who have no reply yet."""
+    wanted = {index: decisions[index] for index in transaction.open}
+    return group_recipients(wanted, transaction.inbound.envelope, facts.hidden, author)
 
 
 def _rehearsed(decision: Decision, made: bool) -> Decision:  # noqa: FBT001  whether a message was made for it

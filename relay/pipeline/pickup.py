@@ -18,30 +18,21 @@ from datetime import UTC, datetime
 from relay.mail import headers, pickup_payload
 from relay.mail.hidden_recipients import HiddenRecipients
 from relay.mail.pickup_letters import PickupLetters
-from relay.model import Address, Decision, Envelope, Inbound, Recipient, Reply, codes, replies
+from relay.model import Address, Decision, Envelope, Inbound, Reply, codes, replies
 from relay.model import Pickup as PickupDecision
 from relay.model.errors import NextHopError, RelayError
 from relay.model.pickup import Pickup, PickupState
 from relay.pipeline.attempt import Attempt
+from relay.pipeline.code_handover import CodeHandover, Prepared
 from relay.pipeline.encrypt_all import MADE_WITHIN
 from relay.pipeline.next_hop import NextHop
-from relay.pipeline.ports import CodeHook, Engine, OwnPeople, PickupRegister, PickupService, Presets
+from relay.pipeline.ports import Engine, OwnPeople, PickupRegister, PickupService, Presets
 from relay.pipeline.transaction import Transaction
 from relay.process.pool import LARGE, Document
 from relay.telemetry.events import Event, unforeseen
 
 AT_ONCE = 4
 """Pick-ups of one mail that are made at the same time; of a large one each by itself, as it takes memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A pick-up that is stored on the public web service."""
-
-    index: int
-    pickup: Pickup
-    code: str | None = None
-    """What is to be handed over; None: its reader has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +44,7 @@ class Pickups:
     register: PickupRegister
     presets: Presets
     people: OwnPeople
-    hook: CodeHook | None
-    """None: the sender passes codes on."""
+    handover: CodeHandover
     letters: PickupLetters
     next_hop: NextHop
     language: codes.Language
@@ -84,7 +74,7 @@ class Pickups:
     async def deliver(self, attempt: Attempt, prepared: Sequence[Prepared]) -> None:
         """Hand the codes over, let them be opened, and tell their recipients."""
         transaction = attempt.transaction
-        for one in await self._handed_over(transaction, prepared):
+        for one in await self.handover.hand_over(transaction, prepared):
             try:
                 transaction.answer((one.index,), await self._released(transaction, one))
             except RelayError as error:
@@ -131,42 +121,6 @@ class Pickups:
         answer_key = await self.people.certificate(sender) if sender and self.answers else None
         clear = await document.run(pickup_payload.payload, inbound.content, hidden, token, answer_key)
         return await self.engine.lock(clear, code)
-
-    async def _handed_over(self, transaction: Transaction, prepared: Sequence[Prepared]) -> list[Prepared]:
-        """Those whose reader has the code, or will get it."""
-        waiting = [one for one in prepared if one.code is not None]
-        done = [one for one in prepared if one.code is None]
-        if not waiting:
-            return done
-        if self.hook:
-            handed = [one for one in waiting if await self._by_program(transaction, self.hook, one)]
-        else:
-            handed = waiting if await self._tell_codes(transaction, waiting) else []
-        for one in waiting:
-            if one not in handed:
-                transaction.answer((one.index,), replies.code_not_handed_over(transaction.inbound.id))
-        return sorted([*done, *handed], key=lambda one: one.index)
-
-    async def _by_program(self, transaction: Transaction, hook: CodeHook, one: Prepared) -> bool:
-        return self.next_hop.in_time(transaction) and await hook.hand_over(one.pickup.recipient, one.code or "")
-
-    async def _tell_codes(self, transaction: Transaction, waiting: Sequence[Prepared]) -> bool:
-        """Whether the sender has got them."""
-        inbound = transaction.inbound
-        sender = inbound.envelope.sender
-        if sender is None or not self.next_hop.in_time(transaction):
-            return False
-        told = [(one.pickup.recipient, one.code or "") for one in waiting]
-        letter = self.letters.codes(inbound, sender, told, max(one.pickup.expires for one in waiting))
-        options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
-        envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options, inbound.envelope.xforward)
-        try:
-            (reply,) = await self.next_hop.send(transaction, envelope, letter)
-        except NextHopError as error:
-            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(waiting), **unforeseen(error))
-            return False
-        transaction.log.info(Event.NOTICE_SENT, notice="code", recipients=len(told), code=reply.code)
-        return reply.accepted
 
     async def _released(self, transaction: Transaction, one: Prepared) -> Reply:
         """The recipient's reply, once the mail can be opened and its recipient was told. Raises `RelayError`."""

@@ -111,8 +111,7 @@ class Returns:
         id_ = transaction.inbound.id
         if not self.next_hop.in_time(transaction):
             return replies.next_hop_down(id_)
-        options = () if mail.sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
-        envelope = Envelope(None, (Recipient(mail.sender, ("NOTIFY=NEVER",)),), options)
+        envelope = Envelope.of_notice(mail.sender)
         notice = self.notices.compose(Kind.RETURNED, _original(mail), told)
         await self.own_notices.announce(notice, mail.sender)
         try:

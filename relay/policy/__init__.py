@@ -4,7 +4,7 @@
 `decide` makes the decision and `telling` says how the sender learns of it.
 """
 
-from relay.policy.decide import NOT_ENCRYPTED, Encrypted, Telling, decide, needs_key, telling
+from relay.policy.decide import NOT_ENCRYPTED, Encrypted, decide, needs_key
 from relay.policy.matching import Message, candidates, first_for, match, why_not
 from relay.policy.pattern import AddressPattern, HeaderPattern, SubjectPattern
 from relay.policy.rule import (
@@ -19,6 +19,7 @@ from relay.policy.rule import (
     WkdOutage,
     for_opened,
 )
+from relay.policy.telling import Telling, telling
 from relay.policy.text import Text
 
 __all__ = [

@@ -1,14 +1,13 @@
-"""From a rule and what was looked up to the decision, and how the sender learns of it.
+"""From a rule and what was looked up to the decision.
 
 Only two cases are clear: a rule that says never, and a rule that prefers encryption where every source answered that it
-has no key. A certificate that must not be used is refused or held under either
-rule, an outage is deferred. Pure; nothing is raised.
+has no key. A certificate that must not be used is refused or held under either rule, an outage is deferred. Pure;
+nothing is raised.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import NamedTuple, assert_never
 
 from relay.model import (
@@ -36,17 +35,6 @@ from relay.policy.rule import Encryption, PassEncrypted, Rule, WithoutKey
 
 NEVER = "the rule says never"
 NOT_LOOKED_UP = "no key was looked up"
-
-
-class Telling(StrEnum):
-    """How the sender learns of a decision."""
-
-    NOTHING = "nothing"
-    """Not at all."""
-    NOTICE = "notice"
-    """By a mail: a refused recipient is then answered 250; of a held mail there is one notice."""
-    REPLY = "reply"
-    """By the SMTP answer, 550."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +88,15 @@ def decide(  # noqa: PLR0913  what a decision hangs on
     return replace(decision, sign=not late, reason=f"{decision.reason}{NOT_SIGNED if late else ''}")
 
 
-def _decide(
-    rule: Rule, encrypted: Encrypted, lookup: Lookup | None, obstacle: Obstacle | None, *, late: bool
-) -> Decision:
-    if rule.encrypt is Encryption.NEVER:
-        return Clear(rule.name, NEVER)
-    if encrypted.kind is None:
-        return _by_lookup(rule, lookup, encrypted.doubt, obstacle, late=late and rule.sign)
-    if rule.pass_encrypted is PassEncrypted.ANY or encrypted.known(lookup):
-        return Pass(rule.name, f"already encrypted: {encrypted.kind}")
-    return _by_lookup(rule, lookup, Doubt.UNKNOWN_KEYS, obstacle, late=late and rule.sign)
+class _Case(NamedTuple):
+    """What a decision hangs on beside the key that was looked up."""
 
-
-def telling(decision: Decision, *, sender_null: bool, notify_never: bool, automatic: bool) -> Telling:
-    """How the sender learns of it; there is no notice to `<>`, to programs, or where NOTIFY=NEVER was asked for."""
-    possible = not (sender_null or notify_never or automatic)
-    match decision:
-        case Refuse(by_reply=by_reply):
-            return Telling.NOTICE if possible and not by_reply else Telling.REPLY
-        case Hold():
-            return Telling.NOTICE if possible else Telling.NOTHING
-        case Pass() | Encrypt() | Clear() | Pickup() | Defer():
-            return Telling.NOTHING
-        case _ as never:
-            assert_never(never)
+    rule: Rule
+    doubt: Doubt | None
+    """Why a mail that looks encrypted is not taken for that."""
+    obstacle: Obstacle | None
+    late: bool
+    """A signature that the rule wants is left out."""
 
 
 class _Key(NamedTuple):
@@ -136,62 +109,74 @@ class _Key(NamedTuple):
 _NO_KEY = _Key()
 
 
-def _by_lookup(
-    rule: Rule, lookup: Lookup | None, doubt: Doubt | None, obstacle: Obstacle | None, *, late: bool
+def _decide(
+    rule: Rule, encrypted: Encrypted, lookup: Lookup | None, obstacle: Obstacle | None, *, late: bool
 ) -> Decision:
+    if rule.encrypt is Encryption.NEVER:
+        return Clear(rule.name, NEVER)
+    late = late and rule.sign
+    if encrypted.kind is None:
+        return _by_lookup(_Case(rule, encrypted.doubt, obstacle, late), lookup)
+    if rule.pass_encrypted is PassEncrypted.ANY or encrypted.known(lookup):
+        return Pass(rule.name, f"already encrypted: {encrypted.kind}")
+    return _by_lookup(_Case(rule, Doubt.UNKNOWN_KEYS, obstacle, late), lookup)
+
+
+def _by_lookup(case: _Case, lookup: Lookup | None) -> Decision:
+    rule = case.rule
     match lookup:
         case None:
             return Defer(rule.name, NOT_LOOKED_UP)
         case Found():
-            return _with_key(rule, lookup, doubt, obstacle, late=late)
+            return _with_key(case, lookup)
         case NotFound():
-            return _without_key(rule, doubt, obstacle)
+            return _without_key(case)
         case Unusable():
-            return _not_encrypted(rule, lookup.why, doubt, obstacle, _Key(lookup.fingerprint, lookup.binding))
+            return _not_encrypted(case, lookup.why, _Key(lookup.fingerprint, lookup.binding))
         case Outage(source=source, reason=reason):
             excused = source in rule.excused
-            return _without_key(rule, doubt, obstacle) if excused else Defer(rule.name, f"{source}: {reason}")
+            return _without_key(case) if excused else Defer(rule.name, f"{source}: {reason}")
         case _ as never:
             assert_never(never)
 
 
-def _with_key(rule: Rule, found: Found, doubt: Doubt | None, obstacle: Obstacle | None, *, late: bool) -> Decision:
+def _with_key(case: _Case, found: Found) -> Decision:
     """What came with mail is taken in place of cleartext, and for nothing else."""
+    rule = case.rule
     if found.origin is Origin.HARVESTED and not (rule.encrypt is Encryption.PREFERRED and rule.trusts(found)):
-        return _without_key(rule, doubt, obstacle)
+        return _without_key(case)
     if not rule.trusts(found):
-        return _not_encrypted(rule, Why.UNTRUSTED, doubt, obstacle, _Key(found.certificate.fingerprint, found.binding))
-    sign = rule.sign and not late
-    return Encrypt(rule.name, found, sign=sign, protect_subject=rule.protect_subject, late=late)
+        return _not_encrypted(case, Why.UNTRUSTED, _Key(found.certificate.fingerprint, found.binding))
+    sign = rule.sign and not case.late
+    return Encrypt(rule.name, found, sign=sign, protect_subject=rule.protect_subject, late=case.late)
 
 
-def _without_key(rule: Rule, doubt: Doubt | None, obstacle: Obstacle | None) -> Decision:
-    if rule.encrypt is Encryption.PREFERRED:
-        return Clear(rule.name, _reason(Why.NO_KEY, doubt))
-    return _not_encrypted(rule, Why.NO_KEY, doubt, obstacle)
+def _without_key(case: _Case) -> Decision:
+    if case.rule.encrypt is Encryption.PREFERRED:
+        return Clear(case.rule.name, _reason(Why.NO_KEY, case.doubt))
+    return _not_encrypted(case, Why.NO_KEY)
 
 
 def _reason(why: Why, doubt: Doubt | None) -> str:
     return doubt.beside(why) if doubt else why
 
 
-def _not_encrypted(
-    rule: Rule, why: Why, doubt: Doubt | None, obstacle: Obstacle | None, key: _Key = _NO_KEY
-) -> Refuse | Hold | Pickup:
-    reason = _reason(why, doubt)
+def _not_encrypted(case: _Case, why: Why, key: _Key = _NO_KEY) -> Refuse | Hold | Pickup:
+    rule, reason = case.rule, _reason(why, case.doubt)
     match rule.without_key:
         case WithoutKey.REFUSE:
             return Refuse(rule.name, reason, rule.by_reply, *key)
         case WithoutKey.HOLD:
             return Hold(rule.name, reason, *key)
         case WithoutKey.PICKUP:
-            return _picked_up(rule, reason, obstacle, key)
+            return _picked_up(case, reason, key)
         case _ as never:
             assert_never(never)
 
 
-def _picked_up(rule: Rule, reason: str, obstacle: Obstacle | None, key: _Key) -> Refuse | Hold | Pickup:
+def _picked_up(case: _Case, reason: str, key: _Key) -> Refuse | Hold | Pickup:
     """A mail that is too large will never be smaller; for the other obstacles there may be a key, or a code, later."""
+    rule, obstacle = case.rule, case.obstacle
     match obstacle:
         case None:
             return Pickup(rule.name, reason, *key)

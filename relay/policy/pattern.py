@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from relay.model import Address, normalise_domain
+from relay.model.envelope import NULL_SENDER
 from relay.model.errors import AddressError
 from relay.policy.text import Text, fold
 
-NULL_SENDER = "<>"
 _ANY = "*"
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-z.:]+\]")
 

@@ -10,31 +10,24 @@ left or a timer ran out: only `stop` ends it, after its grace. Whatever it raise
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from relay.model import Inbound, Reply, replies
 from relay.model.endpoint import Endpoint
-from relay.model.errors import ListenError
 from relay.process.budget import Budget
 from relay.process.open_files import allow_open_files
 from relay.process.room import Room
 from relay.smtp.bounds import Bounds, Network, allowed
+from relay.smtp.listeners import Listeners
 from relay.smtp.memory_share import MemoryShare
 from relay.smtp.server_context import Answer, Awaited, Begin, Delivery, Dismissable
 from relay.smtp.session import Session
-from relay.smtp.unix_socket import make_way
 from relay.telemetry import events
 
-BACKLOG = 512
-ONE_A_TURN = 1
-"""Of connections at a shared socket: asyncio takes as many as its backlog at once, which leaves others none."""
 _OTHER_FILES = 256
-ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
 
 
 class Inlet:
@@ -59,8 +52,7 @@ class Inlet:
         self.budget = Budget(self.bounds.room)
         self.room = Room(self.bounds.room)
         self.stopping = False
-        self._servers: list[asyncio.Server] = []
-        self._sockets: list[Path] = []
+        self._listeners = Listeners(lambda lmtp: Session(self, lmtp=lmtp))
         self._sessions: set[Dismissable] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
@@ -71,46 +63,12 @@ class Inlet:
         `listening` is the place's socket where somebody else has made it, and removes it (`smtp.listening`).
         """
         allow_open_files(2 * self.bounds.connections + _OTHER_FILES)  # each may need one to the next hop
-        if place.starttls:
-            raise ValueError(f"{place}: TLS for the inlet is set by tls, not by the scheme")
-        try:
-            if listening:
-                return (await self._start_on(place, listening),)
-            return (await self._start_unix(place),) if place.path else await self._start_tcp(place)
-        except OSError as error:
-            raise ListenError(f"{place} cannot be listened on: {_reason(error)}") from error
-
-    async def _start_tcp(self, place: Endpoint) -> tuple[str, ...]:
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Session(self, lmtp=place.lmtp), place.host, place.port, backlog=BACKLOG
-        )
-        self._servers.append(server)
-        names = (socket.getsockname() for socket in server.sockets)
-        return tuple(str(Endpoint(place.scheme, name[0], name[1])) for name in names)
-
-    async def _start_on(self, place: Endpoint, listening: socket.socket) -> str:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Session(self, lmtp=place.lmtp), sock=listening, backlog=ONE_A_TURN)
-        self._servers.append(server)
-        return str(place)
-
-    async def _start_unix(self, place: Endpoint) -> str:
-        make_way(place.path)  # asyncio would replace one that is in use
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Session(self, lmtp=place.lmtp), place.path, backlog=BACKLOG
-        )
-        self._servers.append(server)
-        self._sockets.append(Path(place.path))
-        Path(place.path).chmod(ANYONE_HERE)  # noqa: ASYNC240  one system call, at start
-        return str(place)
+        return await self._listeners.add(place, listening)
 
     def listen_no_more(self) -> None:
         """Refuse new connections from now on."""
         self.stopping = True
-        for server in self._servers:
-            server.close()
-        while self._sockets:  # once: the next relay may be there with its own
-            self._sockets.pop().unlink(missing_ok=True)
+        self._listeners.close()
 
     async def stop(self, grace: float) -> None:
         """Listen no more, let what is in flight finish within `grace` seconds, end the rest."""
@@ -138,7 +96,7 @@ class Inlet:
             session.dismiss(replies.CLOSING, at_once=True)
         await self._until_quiet()
 
-    # What a session asks (`host.Host`)
+    # What a session asks (`server_context.Host`)
 
     def arrive(self, session: Dismissable, peer: str) -> Reply | None:
         """Admit a connection, or say why not."""
@@ -210,9 +168,3 @@ async def _replies(delivery: Delivery, inbound: Inbound, awaited: Awaited) -> tu
     except Exception as error:  # noqa: BLE001  the edge: nothing unforeseen may become a bounce
         events.of(inbound).error(events.Event.FAILED, **events.unforeseen(error))
     return (replies.failed(inbound.id),) * expected
-
-
-def _reason(error: OSError) -> str:
-    """The system's words; a name that does not resolve has a number of another kind."""
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else "the name does not resolve"

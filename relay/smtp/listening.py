@@ -13,8 +13,9 @@ from pathlib import Path
 
 from relay.model.endpoint import Endpoint
 from relay.model.errors import ListenError
-from relay.smtp.inlet import ANYONE_HERE, BACKLOG
-from relay.smtp.unix_socket import make_way
+from relay.smtp.unix_socket import ANYONE_HERE, make_way
+
+BACKLOG = 512
 
 
 class Reserved:

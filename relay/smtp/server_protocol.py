@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
 import time
 from collections import defaultdict
@@ -19,20 +18,19 @@ from typing import Any
 from relay.model import Reply, replies
 from relay.model.envelope import UNIX
 from relay.smtp.command_loop import CommandLoop
+from relay.smtp.enhanced_status import enhanced
 from relay.smtp.message_ids import new_id
 from relay.smtp.server_context import Host
 from relay.telemetry import events
 
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addresses and message text there
 
-_STATUS = {"221": "2.0.0", "250": "2.0.0", "500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1"}
-_PLAIN = re.compile(r"(?P<code>\d{3}) (?![245]\.\d{1,3}\.\d{1,3} )(?P<text>.*)", re.DOTALL)
 _MOST_HELD = 50
 """Replies that may wait for the next one; then they are written, and other connections get a turn."""
 _PROTOCOL_ERRORS = frozenset({"500", "502", "503", "530", "555"})
 
 
-class Line(CommandLoop):
+class ServerProtocol(CommandLoop):
     """One connection, until either side closes it."""
 
     line_length_limit = 64 * 1024  # the reader's buffer; lines of a message have no limit of their own
@@ -45,8 +43,8 @@ class Line(CommandLoop):
         """Set whenever something comes from the client."""
         self._admitted = False
         self._secure = False
-        self._handshake = False
-        """Whether the TLS handshake failed: nothing can be sent."""
+        self._handshaking = False
+        """A TLS handshake is under way, or has failed: nothing can be sent."""
         self._errors = 0
         self._idle_commands = 0
         self.busy = False
@@ -74,7 +72,7 @@ class Line(CommandLoop):
 
     @property
     def idle(self) -> bool:
-        """What is said has to do with no message."""
+        """No transaction is open: commands that come now have to do with no message."""
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -140,7 +138,7 @@ class Line(CommandLoop):
     def dismiss(self, reply: Reply, *, at_once: bool = False) -> None:
         """Send this reply and close; a client that does not read, or is closing already, is disconnected."""
         transport = self._writer.transport
-        if self._handshake or transport.is_closing() or transport.get_write_buffer_size():
+        if self._handshaking or transport.is_closing() or transport.get_write_buffer_size():
             self._wire.abort()
             return
         transport.write(f"{reply}\r\n".encode())
@@ -187,7 +185,7 @@ class Line(CommandLoop):
     async def secure(self, context: ssl.SSLContext) -> None:
         """Continue over TLS; aiosmtpd's own method uses parts of asyncio that have changed."""
         self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001  what came in clear does not count
-        self._handshake = True
+        self._handshaking = True
         try:
             await self._writer.start_tls(context)
         except (OSError, AttributeError) as error:  # asyncio has no transport where the client disconnected meanwhile
@@ -195,7 +193,7 @@ class Line(CommandLoop):
             self._writer._transport = self._wire  # type: ignore[attr-defined]  # noqa: SLF001  asyncio has no setter
             asyncio.get_running_loop().call_soon(self.connection_lost, None)  # and does not call it itself
             raise ConnectionResetError("no TLS") from error
-        self._handshake = False
+        self._handshaking = False
         self.transport = self._writer.transport
         if self.session is not None:
             self.session.ssl = {}  # aiosmtpd asks whether it is None
@@ -212,12 +210,3 @@ class _NoHooks:
 def _peer(transport: asyncio.BaseTransport) -> str:
     name: Any = transport.get_extra_info("peername")
     return str(name[0]) if isinstance(name, tuple) else UNIX
-
-
-def enhanced(reply: str) -> str:
-    """A reply of aiosmtpd with an enhanced status code, and without unprintable characters that the client sent."""
-    match = _PLAIN.fullmatch(reply)
-    if match is None or match["code"] not in _STATUS:
-        return reply
-    text = "".join(c if " " <= c <= "~" else "?" for c in match["text"])
-    return f"{match['code']} {_STATUS[match['code']]} {text}"

@@ -28,7 +28,7 @@ from relay.smtp.memory_share import MemoryShare
 from relay.smtp.message_ids import new_id
 from relay.smtp.receive import receive
 from relay.smtp.server_context import Host
-from relay.smtp.server_protocol import Line
+from relay.smtp.server_protocol import ServerProtocol
 from relay.smtp.transaction import Transaction
 from relay.telemetry import events
 
@@ -37,7 +37,7 @@ _HELLOS = {True: ("LHLO",), False: ("HELO", "EHLO")}
 _HELLO_NAME = re.compile(r"[!-~]{1,255}")
 
 
-class Session(Line):
+class Session(ServerProtocol):
     """A client's commands and messages."""
 
     def __init__(self, host: Host, *, lmtp: bool) -> None:
@@ -50,7 +50,7 @@ class Session(Line):
 
     @property
     def idle(self) -> bool:
-        """Forget the current transaction."""
+        """No transaction is open: commands that come now have to do with no message."""
         return not self._transaction.open
 
     def _set_post_data_state(self) -> None:

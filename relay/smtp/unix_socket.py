@@ -1,4 +1,4 @@
-"""The place of a unix socket, before it is bound (unix(7))."""
+"""The place of a unix socket, before it is bound (unix(7)), and who may connect there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import socket
 import stat
 from contextlib import suppress
+
+ANYONE_HERE = 0o666  # as with 127.0.0.0/8: who may reach the folder may connect
 
 
 def make_way(path: str) -> None:

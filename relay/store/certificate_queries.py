@@ -23,7 +23,7 @@ from sqlalchemy import text as sql
 
 from relay.model import Entry, Origin
 from relay.model.lookup import Proposal
-from relay.store.schema import addresses, approved, bindings, certificates, proposals, rejected, revokers, state
+from relay.store.schema import addresses, certificates, proposals, revokers, state
 from relay.store.sought import Sought
 from relay.store.statements import chunks, whole
 from relay.store.verdict import load
@@ -178,33 +178,6 @@ def counts(connection: Connection, now: float) -> list[Number]:
     over = func.count(case((_COLUMNS.expires <= now, 1)))
     kinds = select(_COLUMNS.origin, _COLUMNS.proposed, func.count().label("total"), over.label("expired"))
     return [Number(*row) for row in connection.execute(kinds.group_by(_COLUMNS.origin, _COLUMNS.proposed))]
-
-
-def is_approved(connection: Connection, fingerprint: str) -> bool:
-    """Whether a person approved it although another key of the address was imported."""
-    wanted = select(approved.c.fingerprint).where(approved.c.fingerprint == fingerprint)
-    return connection.execute(wanted).first() is not None
-
-
-def is_bound(connection: Connection, fingerprint: str) -> bool:
-    """Whether a binding names this certificate."""
-    wanted = select(bindings.c.pattern).where(bindings.c.fingerprints.contains(fingerprint, autoescape=True))
-    return connection.execute(wanted.limit(1)).first() is not None
-
-
-def is_rejected(connection: Connection, fingerprint: str) -> bool:
-    """Whether a person rejected this certificate."""
-    return bool(rejected_of(connection, [fingerprint]))
-
-
-def rejected_of(connection: Connection, fingerprints: Collection[str]) -> list[str]:
-    """Those of these fingerprints that a person rejected."""
-    found: list[str] = []
-    for chunk in chunks(fingerprints):
-        found.extend(
-            connection.execute(select(rejected.c.fingerprint).where(rejected.c.fingerprint.in_(chunk))).scalars()
-        )
-    return found
 
 
 def _entry(  # noqa: PLR0913, PLR0917  a row

@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection, delete, insert, select, true, update
 
 from relay.model import Entry, Origin
-from relay.store.certificate_queries import TOKEN, by_fingerprints, is_approved, is_bound, rejected_of
+from relay.store.certificate_decisions import is_approved, is_bound, rejected_of
+from relay.store.certificate_queries import TOKEN, by_fingerprints
 from relay.store.key_changes import Noting, note
 from relay.store.schema import addresses, answers, approved, certificates, proposals, rejected, revokers, state
 from relay.store.statements import chunks, put

@@ -23,7 +23,7 @@ from relay.model import Address, Entry, Origin
 from relay.model.harvest import CarriedKey, HarvestBounds, Outcome
 from relay.model.key_change import HARVEST, UPKEEP
 from relay.model.lookup import Proposal
-from relay.store import certificate_queries, certificate_rows, sightings
+from relay.store import certificate_decisions, certificate_queries, certificate_rows, sightings
 from relay.store.cache import Cache
 from relay.store.database import Database
 from relay.store.key_changes import Noting
@@ -188,11 +188,11 @@ class Certificates:
 
     async def is_approved(self, fingerprint: str) -> bool:
         """Whether it was proposed once, and approved."""
-        return await self._database.read(lambda c: certificate_queries.is_approved(c, fingerprint))
+        return await self._database.read(lambda c: certificate_decisions.is_approved(c, fingerprint))
 
     async def is_rejected(self, fingerprint: str) -> bool:
         """Whether a person rejected it."""
-        return await self._database.read(lambda c: certificate_queries.is_rejected(c, fingerprint))
+        return await self._database.read(lambda c: certificate_decisions.is_rejected(c, fingerprint))
 
     async def reject(self, fingerprint: str, *, actor: str = UPKEEP) -> bool:
         """Take a proposed certificate out and do not have it proposed again; whether one was waiting."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from relay.model import Record
-from relay.store import hash_chain
+from relay.store import hash_chain, row_hash
 from relay.store.one_statement import Part
 from relay.store.schema import trace
 
-_NAMES = hash_chain.CONTENT[1:]
+_NAMES = row_hash.CONTENT[1:]
 _TYPES = {"DOUBLE": "double precision"}
 _COLUMNS = ", ".join(_NAMES)
 _GIVEN = ", ".join(f"given.{name}" for name in _NAMES)
@@ -37,7 +37,7 @@ moved AS (UPDATE trace_chain SET number = newest.number, hash = newest.hash
 
 def append(records: Sequence[Record], name: str) -> Part:
     """Add rows at the head of the chain with this name; an error of integrity where it has no head."""
-    contents = [hash_chain.content(record) for record in records]
+    contents = [row_hash.content(record) for record in records]
     columns: dict[str, Any] = dict(zip(_NAMES, map(list, zip(*contents, strict=True)), strict=True))
-    told = {"chain": name, "count": len(contents), "contents": [hash_chain.behind_number(each) for each in contents]}
+    told = {"chain": name, "count": len(contents), "contents": [row_hash.behind_number(each) for each in contents]}
     return Part(_APPEND, columns | told)

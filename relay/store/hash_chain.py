@@ -11,19 +11,16 @@ the newest rows of the others are (`NOTED`), so that a chain that was taken out,
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from operator import attrgetter
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
-from relay.model import Address, Record
-from relay.model.errors import AddressError
+from relay.model import Record
 from relay.store.prepared import Prepared
+from relay.store.row_hash import CONTENT, content, linked
 from relay.store.schema import chain, trace
 from relay.store.statements import add, put
 
@@ -35,18 +32,6 @@ OPTION = "chain"
 NOTED = "chain"
 """The action of a row that is no decision: its reason is the newest row of another chain."""
 
-_FIELDS = tuple(field.name for field in fields(Record))
-_LATER = {"shadow": False, "direction": "out", "mark": "", "binding": ""}
-"""What was added later, in this order, and what rows before that have: no hash covers these at the end of a row."""
-_FIRST_FIELDS = tuple(name for name in _FIELDS if name not in _LATER)
-CONTENT = ("number", *_FIRST_FIELDS, "sender_key", "recipient_key", *_LATER)
-"""What a hash covers, in this order."""
-
-_ADDRESSES = 2000
-"""The number of addresses whose keys are remembered."""
-_ACTION = CONTENT.index("action")
-_VALUES = attrgetter(*_FIRST_FIELDS)  # `astuple` copies each value: a fifth of a row's time under the write lock
-_LATER_VALUES = attrgetter(*_LATER)
 _LINK = re.compile(r"(?:(.{1,255}):)?(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
 _ENDS = select(chain.c.name, chain.c.number, chain.c.hash).where(chain.c.chain == bindparam("of"))
@@ -121,6 +106,11 @@ def ends(connection: Connection, name: str) -> Ends:
     return Ends(anchor, noted.get(HEAD, anchor))
 
 
+def all_ends(connection: Connection) -> dict[str, Ends]:
+    """The ends of all chains, by name."""
+    return {name: ends(connection, name) for name in names(connection)}
+
+
 def note(connection: Connection, name: str, end: str, link: Link) -> None:
     """Write one end of a chain."""
     _PUT.run(connection, {"chain": name, "name": end, "number": link.number, "hash": link.hash})
@@ -149,54 +139,3 @@ def _taken_head(connection: Connection, name: str) -> Link:
         begin = ends(connection, name).anchor
         connection.execute(_ADD, {"chain": name, "name": HEAD, "number": begin.number, "hash": begin.hash})
     return Link(found[0][0], bytes(found[0][1]))
-
-
-def content(record: Record) -> list[Any]:
-    """What a hash covers of a record: `CONTENT` without the row's number."""
-    keys = (address_key(record.sender), address_key(record.recipient))
-    return [*_VALUES(record), *keys, *_LATER_VALUES(record)]
-
-
-def linked(previous: bytes, content: Sequence[Any]) -> bytes:
-    """The hash of a row after the one with hash `previous`."""
-    return hashlib.sha256(previous + _canonical(content).encode("ascii")).digest()
-
-
-def behind_number(content: Sequence[Any]) -> str:
-    """What follows the number and its comma in the text that a hash covers; content without the number."""
-    return _canonical(content)[1:]
-
-
-def _canonical(content: Sequence[Any]) -> str:
-    return json.dumps(content[: _covered(content)], separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def _covered(content: Sequence[Any]) -> int:
-    """How many of its elements the hash covers."""
-    end = len(content)
-    for default in reversed(_LATER.values()):
-        if content[end - 1] != default:
-            break
-        end -= 1
-    return end
-
-
-def as_hashed(content: Sequence[Any], renamed: int) -> Sequence[Any]:
-    """The content as it was when its hash was made: rows up to number `renamed` said "seal"."""
-    if content[0] > renamed or content[_ACTION] != "encrypt":
-        return content
-    return [*content[:_ACTION], "seal", *content[_ACTION + 1 :]]
-
-
-def record(row: Row[Any]) -> Record:
-    """The row as a value."""
-    return Record(**{name: getattr(row, name) for name in _FIELDS})
-
-
-@lru_cache(_ADDRESSES)
-def address_key(text: str) -> str:
-    """The key that addresses are compared by; of text that is no address, its case-folded form."""
-    try:
-        return Address(text).key
-    except AddressError:
-        return text.casefold()

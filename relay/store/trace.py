@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from relay.model import Record
-from relay.store import chain_statement, hash_chain, trace_figures, trace_rows, verification
+from relay.store import chain_statement, chain_witness, hash_chain, row_hash, trace_figures, trace_rows, verification
 from relay.store.batch import WriteBatch
 from relay.store.database import Database
 from relay.store.hash_chain import Link, Logged
@@ -56,12 +56,12 @@ class Trace:
 
     async def last_numbers(self) -> dict[str, int]:
         """How many rows each chain has had, by its name."""
-        found = await self._database.read(verification.ends_of)
+        found = await self._database.read(hash_chain.all_ends)
         return {name: ends.head.number for name, ends in found.items()}
 
     async def note_others(self, now: float) -> None:
         """Note in this node's chain what the newest rows of the others are."""
-        others = await self._database.read(verification.ends_of)
+        others = await self._database.read(hash_chain.all_ends)
         rows = [
             Record(now, "", "", "", "", "", hash_chain.NOTED, "", str(Logged(ends.head, name)), "", "", "", 0)
             for name, ends in others.items()
@@ -77,11 +77,11 @@ class Trace:
         rows = merged([self._pages(name, wanted) for name in chains])
         if wanted.newest is None or len(chains) == 1:
             async for row in rows:
-                yield hash_chain.record(row)
+                yield row_hash.record(row)
             return
         newest = deque([row async for row in rows], maxlen=wanted.newest)
         for row in newest:
-            yield hash_chain.record(row)
+            yield row_hash.record(row)
 
     async def newer(self, wanted: Selection, than: Mapping[str, int]) -> tuple[list[Record], dict[str, int]]:
         """Those that match and were written since chains had so many rows (`last_numbers`); how many they have now."""
@@ -92,7 +92,7 @@ class Trace:
             )
             after = than.get(name, 0)
             while after < last and (rows := await self._database.read(partial(page, wanted=statement, after=after))):
-                found += map(hash_chain.record, rows)
+                found += map(row_hash.record, rows)
                 after = rows[-1].number
         return sorted(found, key=attrgetter("time")), now
 
@@ -141,7 +141,8 @@ class Trace:
             found.append(walk.verdict)
             noted += [(f"the chain of {name}", each) for each in walk.noted]
         for witness, each in noted:
-            found = await self._database.read(partial(verification.compared, found=found, logged=each, witness=witness))
+            comparing = partial(chain_witness.compared, found=found, logged=each, witness=witness)
+            found = await self._database.read(comparing)
         return Verdict(tuple(found), self._chain)
 
     async def _walked(self, name: str) -> verification.ChainVerifier:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from relay.model import Record
 from relay.model.key_change import ACTION as KEY
 from relay.model.trace import kept
-from relay.store import hash_chain
+from relay.store import hash_chain, row_hash
 from relay.store.hash_chain import Link
 from relay.store.schema import trace
 
@@ -33,7 +33,7 @@ PAGE = 1000
 """Rows that are read or deleted at once."""
 LOOK = 10_000
 """Rows whose times are compared at once."""
-ALL = select(*(trace.c[name] for name in hash_chain.CONTENT), trace.c.hash)
+ALL = select(*(trace.c[name] for name in row_hash.CONTENT), trace.c.hash)
 """Every row, with what a record and its hash are made of."""
 
 _TEXTS = ("id", "queue_id", "message_id", "action", "rule", "direction")
@@ -85,9 +85,9 @@ def matching(wanted: Selection) -> Iterator[ColumnElement[bool]]:
     if wanted.until is not None:
         yield trace.c.time < wanted.until
     if wanted.sender is not None:
-        yield trace.c.sender_key == hash_chain.address_key(kept(wanted.sender))
+        yield trace.c.sender_key == row_hash.address_key(kept(wanted.sender))
     if wanted.recipient is not None:
-        yield trace.c.recipient_key == hash_chain.address_key(kept(wanted.recipient))
+        yield trace.c.recipient_key == row_hash.address_key(kept(wanted.recipient))
     for name in _TEXTS:
         if text := kept(getattr(wanted, name)):
             yield trace.c[name] == text
@@ -151,4 +151,4 @@ def held(connection: Connection, since: float) -> list[tuple[float, Record]]:
         .where(trace.c.action == "hold", ~decided_since)
         .order_by(last.c.first, trace.c.number)
     )
-    return [(row.first, hash_chain.record(row)) for row in connection.execute(found)]
+    return [(row.first, row_hash.record(row)) for row in connection.execute(found)]

@@ -8,13 +8,14 @@ elsewhere: in the log, or in the chain of another node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Text, bindparam, func, select
 
 from relay.store import hash_chain
-from relay.store.hash_chain import ANCHOR, HEAD, NOTED, RENAMED, Ends, Link, Logged, as_hashed, linked
+from relay.store.hash_chain import ANCHOR, HEAD, NOTED, RENAMED, Link, Logged
+from relay.store.row_hash import as_hashed, linked
 from relay.store.schema import chain, trace
 
 _OF = bindparam("of", type_=Text)
@@ -29,7 +30,6 @@ _EXTENT = select(
     ),
     select(chain.c.number).where(chain.c.chain == _OF, chain.c.name == RENAMED).scalar_subquery(),
 )
-_ROW = select(trace.c.hash).where(trace.c.chain == _OF, trace.c.number == bindparam("at"))
 _CHAINS = select(trace.c.chain).distinct()
 
 
@@ -166,32 +166,6 @@ class ChainVerifier:
         return None
 
 
-def agrees(connection: Connection, link: Link, name: str, witness: str) -> tuple[int, str] | None:
-    """Where the chain is not as `witness` has it, and how; None: it is."""
-    ends = hash_chain.ends(connection, name)
-    if link.number > ends.head.number:
-        return ends.head.number + 1, "missing at the end"
-    if link.number < ends.anchor.number or link in (ends.anchor, ends.head, Link.first(name)):
-        return None
-    there = connection.execute(_ROW, {"of": name, "at": link.number}).scalar_one_or_none()
-    return None if there is not None and bytes(there) == link.hash else (link.number, f"not as {witness} has it")
-
-
-def compared(connection: Connection, found: Sequence[ChainVerdict], logged: Logged, witness: str) -> list[ChainVerdict]:
-    """The verdicts, once what a witness says of one chain was compared with it; without a name, of any."""
-    named = [logged.chain] if logged.chain else [each.name for each in found]
-    faults = {name: agrees(connection, logged.link, name, witness) for name in named}
-    if not all(faults.values()):
-        return list(found)
-    known = [each.name for each in found]
-    missing = [ChainVerdict(name, 0, Link.first(name)) for name in named if name not in known]
-    first = faults[named[0]] if named else None
-    return [
-        replace(each, number=first[0], fault=first[1]) if first and each.name == named[0] and each.holds else each
-        for each in (*found, *missing)
-    ]
-
-
 def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
     content: list[Any]
     *content, hash_ = row
@@ -199,8 +173,3 @@ def _follows(row: Row[Any], before: Link, renamed: int) -> bool:
         return bool(linked(before.hash, as_hashed(content, renamed)) == hash_)
     except (TypeError, ValueError):  # a value of a type that is never written
         return False
-
-
-def ends_of(connection: Connection) -> dict[str, Ends]:
-    """The ends of all chains, by name."""
-    return {name: hash_chain.ends(connection, name) for name in hash_chain.names(connection)}

@@ -23,7 +23,7 @@ _WITHOUT_REQUESTS = frozenset({"keyring", "lookup"})
 
 
 class Observer:
-    """Counts log lines: it is given to `relay.telemetry.events.configure` as `seen`."""
+    """Counts log lines: it is given to `relay.telemetry.log_output.configure` as `seen`."""
 
     def __init__(self, counters: Counters, clock: Callable[[], float] = time.time) -> None:
         self.counters = counters

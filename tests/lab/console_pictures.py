@@ -23,7 +23,7 @@ from lab.console import Console, Visitor
 from lab.relay import Relay
 from relay.model import Entry, Origin, Record
 from relay.store import Store
-from relay.web.console.view import PAGES
+from relay.web.console.view import MENU
 
 if TYPE_CHECKING:  # only who makes pictures has it
     from playwright.sync_api import Browser
@@ -69,7 +69,7 @@ def main(folder: Path) -> None:
 
 
 def _pictures(started: Browser, anne: Visitor, console: Console, folder: Path, language: str) -> None:
-    shown = [(name, path) for name, path, _ in PAGES]
+    shown = [(name, path) for name, path, _ in MENU]
     shown += [
         ("message", "/messages/ID00001"),
         ("login", "/login"),

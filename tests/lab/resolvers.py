@@ -10,13 +10,14 @@ from pathlib import Path
 from lab.sources import NOW, Directory, Notary, narrow, read
 from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.keys.bound import BoundKeys
-from relay.keys.cache import CachedSource, CacheStore, Limits
+from relay.keys.cache import CachedSource, Limits
 from relay.keys.cached_answers import Lifetimes
 from relay.keys.keyring import Keyring
 from relay.keys.learning_examiner import LearningExaminer
 from relay.keys.local_store import LocalStore
 from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import Resolver
+from relay.keys.source_memory import CacheStore
 from relay.model import Address, Entry, Lookup, Origin
 from relay.store import Store
 

@@ -1,4 +1,4 @@
-"""What the program may say: every text in the source of `relay`, but docstrings, and the templates.
+"""What the program may say: every text in the source of `relay`, but docstrings, the templates, and the texts of pages.
 
 `texts` gives each with its place; what is filled in when it is said stands there as the name of a sample (`{address}`).
 """
@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).resolve().parents[2] / "relay"
 TEMPLATES = (".txt", ".html")
@@ -35,6 +36,16 @@ def _texts() -> Iterator[Text]:
             yield from _of_source(place, ast.parse(file.read_text("utf-8")))
         elif file.suffix in TEMPLATES and "static" not in file.parts:
             yield Text(place, file.read_text("utf-8"))
+        elif file.suffix == ".toml":
+            yield from _of_table(place, tomllib.loads(file.read_text("utf-8")))
+
+
+def _of_table(place: str, table: dict[str, Any]) -> Iterator[Text]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _of_table(f"{place}:{key}", value)
+        else:
+            yield Text(f"{place}:{key}", value)
 
 
 def _of_source(place: str, tree: ast.Module) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from relay.admin.acts import keys, mails, pickups, policy, record, users
+from relay.admin.acts import keys, mails, pickups, policy, proposals, record, users
 from relay.admin.acts.keys import LARGEST_KEYS
 from relay.admin.acts.site import Act, Site, WrongAct
 
@@ -38,9 +38,9 @@ ACTS: Mapping[str, Act] = {
     "propose": Act("keys import", keys.propose),
     "bind": Act("keys bind", keys.bind),
     "unbind": Act("keys unbind", keys.unbind),
-    "proposals": Act("keys proposals", keys.proposals),
-    "approve": Act("keys approve", keys.approve),
-    "reject": Act("keys reject", keys.reject),
+    "proposals": Act("keys proposals", proposals.waiting),
+    "approve": Act("keys approve", proposals.approve),
+    "reject": Act("keys reject", proposals.reject),
     "users": Act("console user list", users.users),
     "enable": Act("console user enable", users.enable),
     "disable": Act("console user disable", users.disable),

@@ -1,4 +1,4 @@
-"""Acts about correspondents' keys: find, show, import, bind, approve and reject them."""
+"""Acts about correspondents' keys: find, show, import and bind them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from io import BytesIO
 from relay.admin import bindings, keys, trace
 from relay.admin.acts.site import MOST, Arguments, Json, Site, WrongAct, octets, wanted
 from relay.admin.key_import import STDIN, File, Result, build_intake
-from relay.admin.keys import Offered
 from relay.admin.released import released
 from relay.model import Entry, Record
 from relay.model.key_change import KeyChange
@@ -107,23 +106,6 @@ def _bound(judged: bindings.Judged) -> Json:
     return {"pattern": one.pattern, "fingerprints": list(one.fingerprints), "signs": one.signs, "reason": judged.reason}
 
 
-async def proposals(site: Site, given: Arguments) -> Json:
-    """The keys that wait for an approval, each beside what it would replace."""
-    del given
-    return {"rows": [await _offered(site, each) for each in await keys.proposals(site.store, MOST)]}
-
-
-async def approve(site: Site, given: Arguments) -> Json:
-    """Approve a proposed key: it is used from now on. `seen`: the `state` in which it was shown as a proposal."""
-    fingerprint, seen = wanted(given, "fingerprint"), given.get("seen", "")
-    return {"fingerprint": await keys.approve(site.config, site.store, fingerprint, site.actor, seen)}
-
-
-async def reject(site: Site, given: Arguments) -> Json:
-    """Remove a proposed key, and never have it proposed again."""
-    return {"fingerprint": await keys.reject(site.store, wanted(given, "fingerprint"), site.actor)}
-
-
 def brief(entry: Entry) -> Json:
     """The fields of a key in a list."""
     certificate, why = entry.certificate, entry.certificate.unusable(time.time())
@@ -156,17 +138,4 @@ def whole(entry: Entry) -> Json:
             }
             for each in certificate.components[1:]
         ],
-    }
-
-
-async def _offered(site: Site, offered: Offered) -> Json:
-    replaces = whole(await keys.one(site.store, offered.replaces)) if offered.replaces else None
-    return {
-        "approved_by": await keys.approved_by(site.config, site.store, offered.proposal.entry),
-        "key": whole(offered.proposal.entry),
-        "state": keys.state_of(offered.proposal.entry.certificate),
-        "address": offered.address,
-        "dkim_domain": offered.proposal.dkim_domain,
-        "first_seen": offered.proposal.first_seen,
-        "replaces": replaces,
     }

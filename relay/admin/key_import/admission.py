@@ -15,7 +15,7 @@ from typing import Protocol
 
 from relay.admin.four_eyes import SecondPersonNeeded, agreed, would_agree
 from relay.admin.key_import.result import Outcome
-from relay.admin.keys import approval
+from relay.admin.proposals import approval
 from relay.config import Config
 from relay.model import Certificate, Entry, Origin
 from relay.store import Certificates, Store

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from relay.mail.daily_report import DAYS, MOST, Daily, Ending, Report, Wanted
 from relay.model import Address, Entry, Envelope, Recipient, Why
 from relay.model.binding import patterns_by_key
+from relay.model.envelope import NULL_SENDER
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
 from relay.store import Selection, Store
@@ -84,7 +85,7 @@ class DailyReport:
             want = wants.setdefault(record.recipient, _Want(record.reason, record.binding))
             want.mails += 1
             if len(want.senders) < MOST:
-                want.senders[record.sender or "<>"] = None
+                want.senders[record.sender or NULL_SENDER] = None
         return [Wanted(to, want.reason, tuple(want.senders), want.mails, want.binding) for to, want in wants.items()]
 
     async def _send(self, report: Report, contact: Address) -> bool:

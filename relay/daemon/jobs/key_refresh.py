@@ -15,8 +15,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from relay.keys.cache import CachedSource, Refresh
-from relay.keys.cached_answers import Lifetimes
+from relay.keys.cache import CachedSource
+from relay.keys.cached_answers import Lifetimes, Refresh
 from relay.model import Address, Origin, Outage
 from relay.model.errors import AddressError
 from relay.store import Answer, Answers, Due, DueTimes, Leases, Result

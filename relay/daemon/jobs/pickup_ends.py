@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from relay.mail.pickup_letters import PickupLetters
-from relay.model import Envelope, Recipient
+from relay.model import Envelope
 from relay.model.pickup import Pickup, PickupState
 from relay.pipeline.ports import Outlet, OwnPeople, PickupService
 from relay.store import Leases, Pickups
@@ -64,9 +64,8 @@ class PickupEnds:
         sender = one.sender
         if sender is None or await self.people.certificate(sender) is None:
             return
-        options = () if sender.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
-        envelope = Envelope(None, (Recipient(sender, ("NOTIFY=NEVER",)),), options)
-        (reply,) = await self.outlet.send(envelope, letter(one, sender, datetime.fromtimestamp(now, UTC)))
+        content = letter(one, sender, datetime.fromtimestamp(now, UTC))
+        (reply,) = await self.outlet.send(Envelope.of_notice(sender), content)
         events.log().info(Event.NOTICE_SENT, notice="unread", recipients=1, code=reply.code)
 
 

@@ -6,13 +6,12 @@ relay, threads and event loop alike (with ldaps:// for as long as the peer likes
 client waits it keeps a core busy. A process can be killed. It also keeps a C library that reads what
 strangers stored away from the memory that holds mail.
 
-It is `python -m relay.keys.ldap.worker DESCRIPTOR` and loads nothing else of the relay but `protocol`. Frames come over
-its end of a pair of sockets: first the connection's settings with the password, then one request after the other. An
-answer holds entries or `{"error": NAME}` with a name of `reason.Reason`. No entries are only answered where the search
-base shows itself: a base that is missing, held elsewhere, hidden from this account or hiding all that is below it
-is a failure. An operation that
-takes longer than its time ends the process, as does the end of its channel. Nothing is read from ldap.conf or the
-environment.
+It is `python -m relay.keys.ldap.worker DESCRIPTOR` and loads nothing else of the relay but `protocol` and
+`result_codes`. Frames come over its end of a pair of sockets: first the connection's settings with the password, then
+one request after the other. An answer holds entries or `{"error": NAME}` with a name of `reason.Reason`. No entries
+are only answered where the search base shows itself: a base that is missing, held elsewhere, hidden from this account
+or hiding all that is below it is a failure. An operation that takes longer than its time ends the process, as does
+the end of its channel. Nothing is read from ldap.conf or the environment.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ import signal
 import socket
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-from relay.keys.ldap import protocol
+from relay.keys.ldap import protocol, result_codes
 from relay.keys.ldap.protocol import Entry
+from relay.keys.ldap.result_codes import LOGIN, SEARCH, TOO_MANY_ENTRIES
 from relay.process import ipc
 
 os.environ["LDAPNOINIT"] = "1"  # read by libldap when it is loaded
@@ -42,40 +41,6 @@ if __name__ == "__main__":
 import bonsai
 
 MEMORY = 512 << 20
-LOGIN = {
-    7: "CREDENTIALS",  # authMethodNotSupported
-    8: "CREDENTIALS",  # strongerAuthRequired
-    32: "CREDENTIALS",  # noSuchObject
-    34: "CREDENTIALS",  # invalidDNSyntax
-    48: "CREDENTIALS",  # inappropriateAuthentication
-    49: "CREDENTIALS",  # invalidCredentials
-    50: "CREDENTIALS",  # insufficientAccessRights
-    53: "CREDENTIALS",  # unwillingToPerform
-    -1: "UNREACHABLE",
-    -11: "TLS",  # the only connect error once TCP stands
-}
-SEARCH = {
-    4: "TOO_MUCH",  # sizeLimitExceeded
-    11: "TOO_MUCH",  # adminLimitExceeded
-    1: "REFUSED",  # operationsError: Active Directory's word for "bind first"
-    8: "REFUSED",
-    50: "REFUSED",
-    53: "REFUSED",
-    10: "REFERRAL",
-    32: "BASE",
-    34: "BASE",
-    -7: "FILTER",
-    -1: "BROKEN",
-    -11: "BROKEN",
-}
-BOTH = {
-    3: "TIMEOUT",  # timeLimitExceeded
-    -5: "TIMEOUT",
-    51: "UNREACHABLE",  # busy
-    52: "UNREACHABLE",  # unavailable
-}
-
-
 _ANY = "(objectClass=*)"
 
 
@@ -107,8 +72,8 @@ class Session:
         self.channel = channel
         self.tasks: Any = None
 
-    def reply(self, words: dict[int, str], work: Callable[[], list[Entry]]) -> None:
-        """Answer with the work's result or the word for its failure, within its time."""
+    def reply(self, meanings: Mapping[int, str], work: Callable[[], list[Entry]]) -> None:
+        """Answer with the work's result, or with what its result code means in `meanings`, within its time."""
         signal.alarm(math.ceil(self.settings["timeout"]) + 1)  # kills: no handler could run while libldap waits
         answer: dict[str, Any]
         strings: list[bytes] = []
@@ -117,7 +82,7 @@ class Session:
         except Refusal as refusal:
             answer = {"error": str(refusal)}
         except bonsai.LDAPError as error:
-            answer = {"error": word(error, words, self.settings)}
+            answer = {"error": result_codes.reason_name(error.code, meanings, self.settings)}
         except (
             ValueError,
             TypeError,
@@ -193,7 +158,7 @@ class Session:
         try:
             return bool(self.connection.search(base, bonsai.LDAPSearchScope.ONELEVEL, _ANY, ["1.1"], sizelimit=1))
         except bonsai.LDAPError as error:
-            if error.code == 4:  # sizeLimitExceeded: there are more
+            if error.code == TOO_MANY_ENTRIES:
                 return True
             raise
 
@@ -210,21 +175,6 @@ def plain(entries: list[Any]) -> list[Entry]:
                 ]
         result.append({name: tuple(values) for name, values in attributes.items()})
     return result
-
-
-def word(error: bonsai.LDAPError, words: dict[int, str], settings: dict[str, Any]) -> str:
-    """The reason's name for an error; over ldaps:// libldap does not tell a failed handshake from a closed port."""
-    name = (BOTH | words).get(error.code, "PROTOCOL")
-    if words is LOGIN and settings["starttls"] and error.code == 2:  # protocolError: it knows no STARTTLS
-        return "TLS"
-    if name == "UNREACHABLE" and error.code == -1 and settings["url"].startswith("ldaps:"):
-        url = urlsplit(settings["url"])
-        try:
-            socket.create_connection((url.hostname, url.port or 636), 1).close()
-        except OSError:
-            return name
-        return "TLS"
-    return name
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import bonsai
 
 from relay.keys.ldap import protocol
 from relay.keys.ldap.protocol import Entry
+from relay.keys.ldap.result_codes import TOO_MANY_ENTRIES
 from relay.process.ipc import Frame
 
 PAGE = 500
 MOST_FOUND = 2
-_ALREADY_THERE, _NOT_THERE, _TOO_MANY = 68, 32, 4
+_ALREADY_THERE, _NOT_THERE = 68, 32
 
 
 class Tasks:
@@ -50,7 +51,7 @@ class Tasks:
         try:
             found = self._connection.search(request["base"], scope, request["filter"], ["1.1"], sizelimit=MOST_FOUND)
         except bonsai.LDAPError as error:
-            if error.code != _TOO_MANY:
+            if error.code != TOO_MANY_ENTRIES:
                 raise
             return ["", ""]
         return [str(entry.dn) for entry in found if isinstance(entry, bonsai.LDAPEntry)][:MOST_FOUND]

@@ -24,7 +24,7 @@ class Faulty(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Page:
     """A page: its path, the act that who opens it has to be allowed, and how it is made."""
 
     path: re.Pattern[str]
@@ -40,21 +40,21 @@ class Form:
     acts: Mapping[str, tuple[str, ...]]
 
 
-SHOWN = (
-    Shown(re.compile(r"/"), "figures", mail_pages.today),
-    Shown(re.compile(r"/messages"), "messages", mail_pages.messages),
-    Shown(re.compile(r"/messages/(?P<id>[0-9A-Za-z]{1,40})"), "message", mail_pages.message),
-    Shown(re.compile(r"/held"), "held", mail_pages.held),
-    Shown(re.compile(r"/keys"), "keys", key_pages.keys),
-    Shown(re.compile(r"/keys/(?P<fingerprint>[0-9A-F]{16,64})"), "key", key_pages.key),
-    Shown(re.compile(r"/bindings"), "bindings", key_pages.bindings),
-    Shown(re.compile(r"/proposals"), "proposals", key_pages.proposals),
-    Shown(re.compile(r"/explain"), "explain", mail_pages.explain),
-    Shown(re.compile(r"/policy"), "policy", record_pages.policy),
-    Shown(re.compile(r"/sources"), "sources", record_pages.sources),
-    Shown(re.compile(r"/audit"), "changes", record_pages.audit),
-    Shown(re.compile(r"/audit/export\.(?P<kind>csv|json)"), "export", record_pages.export),
-    Shown(re.compile(r"/users"), "users", record_pages.users),
+PAGES = (
+    Page(re.compile(r"/"), "figures", mail_pages.today),
+    Page(re.compile(r"/messages"), "messages", mail_pages.messages),
+    Page(re.compile(r"/messages/(?P<id>[0-9A-Za-z]{1,40})"), "message", mail_pages.message),
+    Page(re.compile(r"/held"), "held", mail_pages.held),
+    Page(re.compile(r"/keys"), "keys", key_pages.keys),
+    Page(re.compile(r"/keys/(?P<fingerprint>[0-9A-F]{16,64})"), "key", key_pages.key),
+    Page(re.compile(r"/bindings"), "bindings", key_pages.bindings),
+    Page(re.compile(r"/proposals"), "proposals", key_pages.proposals),
+    Page(re.compile(r"/explain"), "explain", mail_pages.explain),
+    Page(re.compile(r"/policy"), "policy", record_pages.policy),
+    Page(re.compile(r"/sources"), "sources", record_pages.sources),
+    Page(re.compile(r"/audit"), "changes", record_pages.audit),
+    Page(re.compile(r"/audit/export\.(?P<kind>csv|json)"), "export", record_pages.export),
+    Page(re.compile(r"/users"), "users", record_pages.users),
 )
 FORMS: Mapping[str, Form] = {
     "/held": Form(
@@ -65,23 +65,23 @@ FORMS: Mapping[str, Form] = {
     "/users": Form(record_pages.users, {"enable": ("name",), "disable": ("name",)}),
 }
 """The forms of the console, by the path that they are sent to."""
-Take = Callable[[Visit, Mapping[str, bytes]], Awaitable[Answer]]
-TAKEN: Mapping[str, Mapping[str, Take]] = {
+Upload = Callable[[Visit, Mapping[str, bytes]], Awaitable[Answer]]
+UPLOADS: Mapping[str, Mapping[str, Upload]] = {
     "/keys": {"import": key_pages.take, "propose": key_pages.propose},
     "/explain": {"explain": mail_pages.explain_file},
 }
 """Forms with a file, by path: each act, and what shows its result."""
 
 
-async def taken(visit: Visit, form: Mapping[str, bytes]) -> Answer:
+async def upload(visit: Visit, form: Mapping[str, bytes]) -> Answer:
     """Do what a form with a file says, and show the result; who may do it was looked at."""
-    take = TAKEN[visit.request.path].get(form.get("act", b"").decode("utf-8", "replace"))
-    if take is None:
+    act = UPLOADS[visit.request.path].get(form.get("act", b"").decode("utf-8", "replace"))
+    if act is None:
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    return await take(visit, form)
+    return await act(visit, form)
 
 
-async def changed(visit: Visit, form: Mapping[str, str]) -> Answer:
+async def submit(visit: Visit, form: Mapping[str, str]) -> Answer:
     """Do what a form says, then show its page; who may do it was looked at."""
     found = FORMS[visit.request.path]
     act = form.get("act", "")

@@ -12,7 +12,7 @@ from relay.web.console import sessions
 from relay.web.console.enrolment import Enrolment
 from relay.web.console.forms import form_of, query_of
 from relay.web.console.login import Login, redirect
-from relay.web.console.pages import FORMS, SHOWN, TAKEN, Show, Shown, changed, taken
+from relay.web.console.pages import FORMS, PAGES, UPLOADS, Page, Show, submit, upload
 from relay.web.console.relay_link import LinkError, RelayLink
 from relay.web.console.sessions import LoggedIn
 from relay.web.console.texts import TEXTS
@@ -54,7 +54,7 @@ class Site:
         """Every path that there is."""
         return Routes(
             [
-                *(route(each.path, **self._handlers(each)) for each in SHOWN),
+                *(route(each.path, **self._handlers(each)) for each in PAGES),
                 route(re.compile(r"/login"), GET=self._login, POST=_linked(self._log_in)),
                 route(re.compile(r"/login/passkey"), POST=_linked(self._by_passkey)),
                 route(re.compile(r"/login/oidc"), GET=self._to_provider),
@@ -66,12 +66,12 @@ class Site:
             ]
         )
 
-    def _handlers(self, page: Shown) -> dict[str, Handler]:
+    def _handlers(self, page: Page) -> dict[str, Handler]:
         handlers = {"GET": self._shown(page.act, page.show)}
         if page.path.pattern in FORMS:
-            handlers["POST"] = self._posted(_changed)
-        if page.path.pattern in TAKEN:
-            handlers["POST"] = self._posted(taken)
+            handlers["POST"] = self._posted(_submit)
+        if page.path.pattern in UPLOADS:
+            handlers["POST"] = self._posted(upload)
         return handlers
 
     def _shown(self, act: str, show: Show) -> Handler:
@@ -152,8 +152,8 @@ def _linked(handler: Handler) -> Handler:
     return guarded
 
 
-async def _changed(visit: Visit, fields: Fields) -> Answer:
-    return await changed(visit, {name: _text(fields, name) for name in fields})
+async def _submit(visit: Visit, fields: Fields) -> Answer:
+    return await submit(visit, {name: _text(fields, name) for name in fields})
 
 
 def _text(fields: Fields, name: str) -> str:

@@ -31,7 +31,7 @@ POLICY = (
 SCRIPTED = frozenset({"enrol", "passkey", "keys"})
 """Templates with a script: ours speaks to the authenticator, htmx asks for keys as one types."""
 WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
-PAGES = (
+MENU = (
     ("today", "/", "figures"),
     ("messages", "/messages", "messages"),
     ("held", "/held", "held"),
@@ -44,7 +44,7 @@ PAGES = (
     ("audit", "/audit", "changes"),
     ("users", "/users", "users"),
 )
-"""Name, path, and the act that a page shows: who may not do it does not get the page."""
+"""Name, path, and the act that a page shows: who may not do it does not see it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class View:
                 person=self.person,
                 csrf=self.csrf,
                 ways=self.ways,
-                menu=[(name, path) for name, path, act in PAGES if self.person and self.person.may(act)],
+                menu=[(name, path) for name, path, act in MENU if self.person and self.person.may(act)],
             )
         )
         policy = WITH_SCRIPT if template in SCRIPTED else POLICY
@@ -96,7 +96,7 @@ class View:
 
 def may_open(person: Person, path: str) -> bool:
     """Whether the role opens the page with this path."""
-    return any(person.may(act) for _, place, act in PAGES if place == path)
+    return any(person.may(act) for _, place, act in MENU if place == path)
 
 
 def moment(seconds: float | None, language: str) -> Markup:
@@ -113,7 +113,7 @@ def moment(seconds: float | None, language: str) -> Markup:
 
 def fingerprint(text: str) -> str:
     """The fingerprint in groups of four, as people compare it."""
-    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+    return " ".join(fingerprint_words.groups(text))
 
 
 def size(octets: int, language: str) -> str:

@@ -14,9 +14,11 @@ from enum import StrEnum
 from relay.mail import key_armor, packets, signature
 from relay.mail.certificate_parts import Parts, parts
 from relay.mail.fingerprints import fingerprint
+from relay.mail.key_packet import OLD, RSA, KeyPacket
 from relay.mail.signature import CERTIFICATIONS, Kind, Signature
 from relay.model import Address, user_id
 from relay.model.errors import OpenPgpError, RelayError, SecretKeyFound, TooManyPackets
+from relay.model.fingerprint_words import groups
 
 LARGEST = 256 << 10
 """Octets of a key as it is sent, in ASCII armor."""
@@ -25,25 +27,6 @@ MOST_USER_IDS = 20
 
 _SMALLEST_RSA = 2048
 _WEAK_HASHES = frozenset({1, 2, 3})
-_RSA = frozenset({1, 2, 3})
-_FOR_ENCRYPTION = frozenset({1, 2, 16, 18, 25, 26, 35, 36})
-"""Algorithms (RFC 9580 section 9.1, draft-ietf-openpgp-pqc) of keys that may encrypt."""
-_NAMES = {
-    **dict.fromkeys(_RSA, "RSA"),
-    16: "ElGamal",
-    17: "DSA",
-    18: "ECDH",
-    19: "ECDSA",
-    22: "Ed25519",
-    25: "X25519",
-    26: "X448",
-    27: "Ed25519",
-    28: "Ed448",
-    30: "ML-DSA-65+Ed25519",
-    31: "ML-DSA-87+Ed448",
-    35: "ML-KEM-768+X25519",
-    36: "ML-KEM-1024+X448",
-}
 _ENCRYPTS = 0x0C
 """Of the key flags: communications and storage."""
 
@@ -105,7 +88,7 @@ class KeyRead:
     @property
     def groups(self) -> list[str]:
         """The fingerprint as people compare it."""
-        return [self.fingerprint[at : at + 4] for at in range(0, len(self.fingerprint), 4)]
+        return groups(self.fingerprint)
 
 
 def read_key(sent: bytes, now: float) -> KeyRead:
@@ -116,14 +99,14 @@ def read_key(sent: bytes, now: float) -> KeyRead:
     (_, primary), *_ = found
     texts = [user_id.decode(body) for (tag, body), _ in found.items() if tag == packets.USER_ID][:MOST_USER_IDS]
     addresses = dict.fromkeys(address for text in texts if (address := user_id.address(text)) and address.domain)
-    created = int.from_bytes(primary[1:5], "big")
+    key = KeyPacket(primary)
     newest = max(_self_signatures(found), key=lambda one: one.created, default=None)
-    expires = created + newest.key_lasts if newest and newest.key_lasts else None
+    expires = key.created + newest.key_lasts if newest and newest.key_lasts else None
     return KeyRead(
         octets=octets,
         fingerprint=fingerprint(primary),
-        algorithm=_algorithm(primary),
-        created=_moment(created),
+        algorithm=key.name,
+        created=_moment(key.created),
         expires=None if expires is None else _moment(expires),
         user_ids=tuple(texts),
         addresses=tuple(addresses),
@@ -160,8 +143,8 @@ def _dearmored(sent: bytes) -> bytes:
 
 def _remarks(found: Parts, expires: int | None, now: float) -> Iterable[Remark]:
     (_, primary), *_ = found
-    keys = [body for (tag, body) in found if tag in {packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY}]
-    if primary[:1] in {b"\x02", b"\x03"}:
+    keys = [KeyPacket(body) for (tag, body) in found if tag in {packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY}]
+    if KeyPacket(primary).is_old:
         yield Remark.OLD_VERSION
     if any(one.kind == Kind.KEY_REVOCATION for one in _read(next(iter(found.values())))):
         yield Remark.REVOKED
@@ -169,9 +152,9 @@ def _remarks(found: Parts, expires: int | None, now: float) -> Iterable[Remark]:
         yield Remark.EXPIRED
     if not _encrypts(found):
         yield Remark.NO_ENCRYPTION
-    if any(_algorithm_number(body) in _RSA and _bits(body) < _SMALLEST_RSA for body in keys):
+    if any(key.algorithm in RSA and key.bits < _SMALLEST_RSA for key in keys):
         yield Remark.SMALL_RSA
-    if any(_algorithm_number(body) in {16, 17} for body in keys):
+    if any(key.algorithm in OLD for key in keys):
         yield Remark.OLD_ALGORITHM
     hashes = {one.hash for one in _self_signatures(found)}
     if hashes and hashes <= _WEAK_HASHES:
@@ -181,7 +164,7 @@ def _remarks(found: Parts, expires: int | None, now: float) -> Iterable[Remark]:
 def _encrypts(found: Parts) -> bool:
     """Whether a key in it says that it may encrypt."""
     for (tag, body), bodies in found.items():
-        if tag not in {packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY} or _algorithm_number(body) not in _FOR_ENCRYPTION:
+        if tag not in {packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY} or not KeyPacket(body).may_encrypt:
             continue
         bound = _self_signatures(found) if tag == packets.PUBLIC_KEY else [*_read(bodies)]
         if any(one.kind == Kind.SUBKEY_REVOCATION for one in bound):
@@ -202,23 +185,6 @@ def _self_signatures(found: Parts) -> list[Signature]:
 
 def _read(bodies: Iterable[bytes]) -> list[Signature]:
     return [one for body in bodies if (one := signature.read(body))]
-
-
-def _algorithm_number(body: bytes) -> int:
-    """It stands behind version and creation time; in version 3 behind the days it lasts too."""
-    at = 7 if body[:1] in {b"\x02", b"\x03"} else 5
-    return next(iter(body[at : at + 1]), 0)
-
-
-def _bits(body: bytes) -> int:
-    """Of the first number of a version 4 key."""
-    return int.from_bytes(body[6:8], "big")
-
-
-def _algorithm(body: bytes) -> str:
-    number = _algorithm_number(body)
-    name = _NAMES.get(number, "?")
-    return f"{name} {_bits(body)}" if number in _RSA | {16, 17} and body[:1] == b"\x04" else name
 
 
 def _moment(seconds: int) -> datetime:

@@ -22,17 +22,13 @@ from relay.model import Address
 from relay.model.errors import Crowded
 from relay.model.public import EventKind, ObjectKind
 from relay.store.public import PublicStore
-from relay.web.enrolment.reading import FATAL, LARGEST, KeyRead, NoKey, read_key
+from relay.web.enrolment.gate import Gate
+from relay.web.enrolment.reading import FATAL, KeyRead, NoKey, read_key
 from relay.web.enrolment.tokens import PageTokens
-from relay.web.http.forms import form
-from relay.web.http.limits import Limit, Rate, too_many
-from relay.web.http.messages import Answer, Refusal, Request
+from relay.web.http.messages import Answer, Request
 from relay.web.http.routes import Route, route
 from relay.web.pages.render import Pages
 
-LARGEST_FORM = 2 * LARGEST
-_POSTS = Rate(burst=60, each_second=0.2)
-_LOOKS = Rate(burst=300, each_second=5)
 _UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 _TOKEN = r"(?P<token>[A-Za-z0-9_-]{16,100})"  # noqa: S105  the pattern of one
 
@@ -61,11 +57,9 @@ class Enrolment:
         """`hosts`: the names that the pages are reached by."""
         self._store = store
         self._pages = pages
-        self._hosts = hosts
+        self._gate = Gate(hosts)
         self._clock = clock
         self._tokens = PageTokens(clock)
-        self._posts = Limit(_POSTS)
-        self._looks = Limit(_LOOKS)
 
     @property
     def routes(self) -> list[Route]:
@@ -76,11 +70,11 @@ class Enrolment:
         ]
 
     async def _form(self, request: Request) -> Answer:
-        self._look(request)
+        self._gate.look(request)
         return self._pages.page(request, "keys.html", fault="")
 
     async def _send(self, request: Request) -> Answer:
-        fields = await self._posted(request)
+        fields = await self._gate.posted(request)
         try:
             key = read_key(fields.get("key", b"").strip() or fields.get("file", b""), self._clock())
         except NoKey as error:
@@ -114,13 +108,13 @@ class Enrolment:
         return self._message(request, "sent", ("first", "second", "third"), address=address)
 
     async def _ask(self, request: Request) -> Answer:
-        self._look(request)
+        self._gate.look(request)
         name = _digest(request)
         asked = await self._asked(name)
         return self._confirmation(request, asked, name, stale=False) if asked else self._gone(request)
 
     async def _confirm(self, request: Request) -> Answer:
-        fields = await self._posted(request)
+        fields = await self._gate.posted(request)
         name = _digest(request)
         asked = await self._asked(name)
         if asked is None:
@@ -167,33 +161,6 @@ class Enrolment:
             back=f"{back}?lang={texts.language}" if back else "",
             back_text=texts(f"{section}.back") if back else "",
         )
-
-    def _look(self, request: Request) -> None:
-        """Raises `Refusal` for a name that is not ours, and for who asks too often."""
-        if request.host not in self._hosts:
-            raise Refusal(HTTPStatus.MISDIRECTED_REQUEST)
-        if not self._looks.allows(request.client):
-            raise too_many(self._looks, request.client)
-
-    async def _posted(self, request: Request) -> Mapping[str, bytes]:
-        """The fields of a form that a page of ours may have sent."""
-        self._look(request)
-        if not self._posts.allows(request.client):
-            raise too_many(self._posts, request.client)
-        if _foreign(request):
-            raise Refusal(HTTPStatus.FORBIDDEN)
-        return await form(request, LARGEST_FORM)
-
-
-def _foreign(request: Request) -> bool:
-    """Whether the browser says that another site sent it (Fetch Metadata, RFC 6454).
-
-    Our own pages send `Origin: null`, because they have `Referrer-Policy: no-referrer`.
-    """
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin", "null").lower()
-    host = request.headers.get("Host", "").lower()
-    return site not in {"same-origin", "none"} or origin.partition("://")[2] not in {"", host}
 
 
 def _digest(request: Request) -> str:

@@ -53,6 +53,12 @@ class Limit:
         return min(self._rate.burst, tokens + (self._clock() - then) * self._rate.each_second)
 
 
+def assure_within(limit: Limit, client: str) -> None:
+    """Take one token of this client's. Raises `Refusal` where there is none."""
+    if not limit.allows(client):
+        raise too_many(limit, client)
+
+
 def too_many(limit: Limit, client: str) -> Refusal:
     """What a client is told that the limit does not allow."""
     return Refusal(HTTPStatus.TOO_MANY_REQUESTS, Retry_After=str(limit.wait(client)))

@@ -23,7 +23,7 @@ from relay.mail import packets
 from relay.model.errors import OpenPgpError
 from relay.model.public import EventKind, ObjectKind
 from relay.store.public import PublicStore
-from relay.web.http.limits import Limit, Rate, too_many
+from relay.web.http.limits import Limit, Rate, assure_within
 from relay.web.http.messages import OCTETS, Answer, Refusal, Request, said
 from relay.web.http.routes import Route, route
 from relay.web.pickup.files import PAGE, StaticFile
@@ -129,8 +129,8 @@ class PickupPages:
 
 
 def _within(limit: Limit, client: str) -> None:
-    if client and not limit.allows(client):
-        raise too_many(limit, client)
+    if client:
+        assure_within(limit, client)
 
 
 def _file(found: StaticFile, request: Request, status: HTTPStatus, more: Mapping[str, str] | None = None) -> Answer:

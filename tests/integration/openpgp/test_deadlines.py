@@ -24,7 +24,7 @@ from relay.admin.key_import import Refusal
 from relay.cli import demo_correspondent, demo_environment
 from relay.model import Certificate, Signer
 from relay.model.errors import EngineTimeout, RelayError
-from relay.openpgp import call, key_transfer, signing
+from relay.openpgp import key_transfer, output_pipe, signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.sequoia import Sequoia, SequoiaExaminer
@@ -154,7 +154,7 @@ async def test_examining_waited_for_ever_for_what_gpg_had_left_behind(
     (tmp_path / "gpg").write_text(f"#!/bin/bash\ntail -f {tmp_path}/gpg &\necho $! > {tmp_path}/pid\n")
     (tmp_path / "gpg").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(call, "DRAINED_WITHIN", BRIEF)
+    monkeypatch.setattr(output_pipe, "DRAINED_WITHIN", BRIEF)
     try:
         with pytest.raises(EngineTimeout):
             await GnuPGExaminer().examine([given.bob.public])

@@ -20,7 +20,7 @@ from relay.cli.reference import commands
 from relay.model import Record
 from relay.model.console import ACTS, Role
 from relay.store import Store
-from relay.web.console.view import PAGES
+from relay.web.console.view import MENU
 
 HTMX = '<script src="/static/htmx/htmx.min.js" defer></script>'
 EVIL = '"><script>alert(1)</script>'
@@ -69,12 +69,12 @@ async def filled(relay: Relay) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_each_role_gets_its_pages_and_no_other(people: dict[str, Visitor], role: Role) -> None:
     order = tuple(Role)
-    for _, path, act in PAGES:
+    for _, path, act in MENU:
         may = order.index(role) >= order.index(ACTS[act])
         assert people[role].get(path).status == (200 if may else 403), path
 
 
-@pytest.mark.parametrize("path", [path for _, path, _ in PAGES] + ["/messages/ID00001", "/keys/" + "A" * 40])
+@pytest.mark.parametrize("path", [path for _, path, _ in MENU] + ["/messages/ID00001", "/keys/" + "A" * 40])
 def test_nobody_sees_a_page_without_logging_in(site: Console, path: str) -> None:
     page = site.visitor().get(path)
     assert (page.status, page.headers["Location"], page.text) == (303, "/login", "")
@@ -187,7 +187,7 @@ def test_an_approval_is_a_row_of_the_hash_chain_with_the_person(site: Console, p
 
 def test_what_people_write_is_text_on_every_page(site: Console, people: dict[str, Visitor]) -> None:
     asyncio.run(proposed(site.relay, make_keypair(f"Mallory {EVIL.replace('>', '')} <mallory@ville.example>")))
-    paths = [path for _, path, _ in PAGES]
+    paths = [path for _, path, _ in MENU]
     paths += [
         "/messages/ID00001",
         "/messages?text=bob@ville.example",
@@ -223,7 +223,7 @@ def test_a_mail_is_found_by_whatever_names_it(people: dict[str, Visitor], text: 
 
 def test_both_languages_have_every_page(site: Console, people: dict[str, Visitor]) -> None:
     english, french = people["admin"], Visitor(site.port, dict(people["admin"].cookies), language="fr")
-    for _, path, _ in PAGES:
+    for _, path, _ in MENU:
         assert '<html lang="en">' in english.get(path).text
         assert '<html lang="fr">' in french.get(path).text
     assert '<html lang="fr">' in english.get("/?lang=fr").text

@@ -22,9 +22,10 @@ from lab.relay import Relay
 from relay.model import Record
 from relay.model.console import ACTS, Role
 from relay.store import Store
-from relay.web.console.pages import FORMS, SHOWN, TAKEN, Shown
+from relay.web.console.pages import FORMS, PAGES, UPLOADS
+from relay.web.console.pages import Page as ConsolePage
 
-WHOLE = [page for page in SHOWN if "(" not in page.path.pattern]
+WHOLE = [page for page in PAGES if "(" not in page.path.pattern]
 """The pages whose paths name nothing."""
 EVIL = '"><script>alert(1)</script>'
 
@@ -209,11 +210,11 @@ def test_a_held_mail_is_tried_again_only_where_it_waits(site: Console, people: d
     assert people["reader"].post("/held", {"act": "release", "queue_id": "4F00001"}).status == 403
 
 
-@pytest.mark.parametrize("path", [*FORMS, *TAKEN])
+@pytest.mark.parametrize("path", [*FORMS, *UPLOADS])
 def test_no_form_is_taken_from_elsewhere_or_with_what_it_does_not_do(people: dict[str, Visitor], path: str) -> None:
     admin = people["admin"]
     admin.get("/keys")
-    acts = FORMS[path].acts if path in FORMS else TAKEN[path]
+    acts = FORMS[path].acts if path in FORMS else UPLOADS[path]
     for act in acts:
         assert admin.post(path, {"act": act, "csrf": ""}).status == 403
         assert admin.post(path, {"act": act}, Origin="https://evil.example").status == 403
@@ -224,7 +225,7 @@ def test_no_form_is_taken_from_elsewhere_or_with_what_it_does_not_do(people: dic
 
 
 @pytest.mark.parametrize("page", WHOLE, ids=lambda page: page.path.pattern)
-def test_every_page_is_for_the_roles_that_its_act_names(people: dict[str, Visitor], page: Shown) -> None:
+def test_every_page_is_for_the_roles_that_its_act_names(people: dict[str, Visitor], page: ConsolePage) -> None:
     order = tuple(Role)
     for role in Role:
         may = order.index(role) >= order.index(ACTS[page.act])

@@ -17,7 +17,7 @@ from relay.model import Record
 from relay.store import Store
 from relay.web.console import reasons
 from relay.web.console.texts import TEXTS
-from relay.web.console.view import PAGES
+from relay.web.console.view import MENU
 
 DECIDED = (
     ("encrypt", "key found: keyring"),
@@ -116,7 +116,7 @@ def left(page: Page) -> set[str]:
     return words(seen) & english()
 
 
-@pytest.mark.parametrize("path", [path for _, path, _ in PAGES])
+@pytest.mark.parametrize("path", [path for _, path, _ in MENU])
 def test_no_page_has_english_in_french(anne: Visitor, path: str) -> None:
     assert left(anne.get(path)) == set()
 

@@ -19,7 +19,7 @@ from lab.relay import Relay
 from relay.model import Record
 from relay.model.console import Person, Role
 from relay.store import Store
-from relay.web.console.view import PAGES
+from relay.web.console.view import MENU
 
 if TYPE_CHECKING:  # only tests with a browser have it
     from playwright.sync_api import Browser
@@ -77,8 +77,8 @@ def test_every_page_in_both_languages(bench: Bench, width: int, scheme: str, lat
     with tab(bench.browser, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True) as page:
         assert violations_at(bench, page, "/login") == []
         bench.log_in(page, "admin", later)
-        assert page.locator("nav.wide a").count() == len(PAGES)
-        for _, path, _ in PAGES:
+        assert page.locator("nav.wide a").count() == len(MENU)
+        for _, path, _ in MENU:
             assert violations_at(bench, page, f"{path}?lang=fr") == [], path
             assert page.evaluate(WIDER) == 0, f"{path} is wider than the screen"
             page.goto(bench.url(f"{path}?lang=en"))
@@ -91,7 +91,7 @@ def test_every_page_of_a_lesser_role(bench: Bench, name: str) -> None:
     role = Role(PEOPLE[name])
     with tab(bench.browser, viewport={"width": 1440, "height": 800}, bypass_csp=True) as page:
         bench.log_in(page, name)
-        paths = [path for _, path, act in PAGES if Person(name, role).may(act)]
+        paths = [path for _, path, act in MENU if Person(name, role).may(act)]
         assert page.locator("nav.wide a").count() == len(paths)
         for path in paths:
             assert violations_at(bench, page, f"{path}?lang=en") == [], path

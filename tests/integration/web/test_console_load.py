@@ -18,7 +18,7 @@ from lab.paced import Paced, percentile
 from lab.relay import Relay
 from lab.sink import Sink
 
-from relay.web.console.pages import SHOWN
+from relay.web.console.pages import PAGES
 
 SEARCHES = (
     "/?period=week",
@@ -36,7 +36,7 @@ SEARCHES = (
     "/keys?text=%C3%A9t%C3%A9",
     "/keys?text=ABCDEF12",
 )
-PAGES = [page.path.pattern for page in SHOWN if "(" not in page.path.pattern]
+PATHS = [page.path.pattern for page in PAGES if "(" not in page.path.pattern]
 TIMES = 20
 """How often each is asked for."""
 
@@ -105,7 +105,7 @@ def assure_quick(large: Large, record_property: Callable[[str, object], None]) -
 def ask(visitor: Visitor, times: int) -> dict[str, float]:
     """The seconds within which 95 of 100 answers of each came."""
     found = {}
-    for path in (*PAGES, *SEARCHES):
+    for path in (*PATHS, *SEARCHES):
         seconds = []
         for _ in range(times):
             begun = time.perf_counter()
@@ -127,7 +127,7 @@ def memory(console: Console) -> int:
 def test_a_thousand_pages_are_loaded_in_memory_that_stays(
     whole: Large, record_property: Callable[[str, object], None]
 ) -> None:
-    paths = [*PAGES, *SEARCHES]
+    paths = [*PATHS, *SEARCHES]
     sizes = []
     for number in range(LOADS + 1):
         assert whole.visitor.get(paths[number % len(paths)]).status == 200
@@ -178,7 +178,7 @@ def used(large: Large) -> Iterator[list[int]]:
     over, counted = threading.Event(), [0]
 
     def visit() -> None:
-        for path in cycle((*PAGES, *SEARCHES)):
+        for path in cycle((*PATHS, *SEARCHES)):
             if over.is_set():
                 return
             large.visitor.get(path)

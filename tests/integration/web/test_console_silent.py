@@ -16,7 +16,7 @@ from lab.console import Console, Visitor
 from lab.pickup_site import DOCTOR, PATIENT, Site, pickup_site
 
 from relay.model.console import Role
-from relay.web.console.pages import SHOWN
+from relay.web.console.pages import PAGES
 
 MAIL = (
     f"From: {DOCTOR}\r\nTo: {PATIENT}\r\nSubject: Biopsie de Madame Durand du 12 mars\r\n"
@@ -43,7 +43,7 @@ def running() -> Iterator[Running]:
 
 def test_no_page_of_any_role_says_anything_of_a_mail(running: Running) -> None:
     for role, visitor in running.people.items():
-        for page in SHOWN:
+        for page in PAGES:
             path = page.path.pattern
             if "(" not in path:
                 answer = visitor.get(path)

@@ -20,7 +20,7 @@ from lab.nexthop import ScriptedHop, Wait
 from lab.relay import Relay
 from lab.waiting import until, wait_for
 
-from relay.daemon.supervisor import LONGEST_PAUSE
+from relay.daemon.restart_pauses import LONGEST_PAUSE
 
 BOTH = {0, 1}
 SEED = 11

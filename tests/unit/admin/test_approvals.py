@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lab.synthetic import certificate
 
-from relay.admin.keys import approval
+from relay.admin.proposals import approval
 from relay.model import Address
 
 ONE, OTHER = Address("mallory@cabinet.example"), Address("direction@cabinet.example")

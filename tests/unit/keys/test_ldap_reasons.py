@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("bonsai")
 
-from relay.keys.ldap import protocol, worker
+from relay.keys.ldap import protocol, result_codes, worker
 from relay.keys.ldap.connection import answer
 from relay.keys.ldap.protocol import Entry
 from relay.keys.ldap.reason import Reason, Unavailable
@@ -21,9 +21,9 @@ from relay.process.ipc import BadFrame, Frame
 
 def test_every_word_of_the_worker_is_a_reason() -> None:
     words = {
-        *worker.LOGIN.values(),
-        *worker.SEARCH.values(),
-        *worker.BOTH.values(),
+        *result_codes.LOGIN.values(),
+        *result_codes.SEARCH.values(),
+        *result_codes.BOTH.values(),
         "PROTOCOL",
         "SUBORDINATE",
         "CHILDREN",
@@ -96,7 +96,7 @@ def test_what_is_no_answer_is_refused(words: dict[str, object]) -> None:
         answer(Frame(words, (b"value",)))
 
 
-def test_the_worker_loads_nothing_of_the_relay_but_frames_and_its_protocol() -> None:
+def test_the_worker_loads_nothing_of_the_relay_but_frames_its_protocol_and_the_result_codes() -> None:
     code = "import sys, relay.keys.ldap.worker; print(*sorted(m for m in sys.modules if m.startswith('relay')))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert loaded == [
@@ -104,6 +104,7 @@ def test_the_worker_loads_nothing_of_the_relay_but_frames_and_its_protocol() -> 
         "relay.keys",
         "relay.keys.ldap",
         "relay.keys.ldap.protocol",
+        "relay.keys.ldap.result_codes",
         "relay.keys.ldap.worker",
         "relay.process",
         "relay.process.ipc",

@@ -12,8 +12,7 @@ from lab.clock import leap
 from lab.resolvers import DOWN, ODD, OURS, Bench, bench
 from lab.sources import DAY, NOW, fpr, key
 
-from relay.keys.cache import Refresh
-from relay.keys.cached_answers import Lifetimes
+from relay.keys.cached_answers import Lifetimes, Refresh
 from relay.keys.merge_policy import MergePolicy
 from relay.keys.resolver import REFRESH, TOO_SLOW
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable, Why

@@ -3,7 +3,6 @@
 import base64
 import encodings
 import time
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +12,6 @@ from lab.timed import quickest
 
 from relay.mail import headers
 from relay.mail.headers import Field, Head, split
-from relay.model import Envelope, Inbound
 
 MESSY = st.lists(
     st.sampled_from(
@@ -25,13 +23,6 @@ MESSY = st.lists(
 
 def joined(content: bytes, head: Head) -> bytes:
     return b"".join(field.raw for field in head.fields) + head.separator + content[head.body_start :]
-
-
-def inbound(**changes: str) -> Inbound:
-    said = {"id": "4Fabc", "peer": "127.0.0.1", "helo": "client.example", "protocol": "ESMTP"} | changes
-    envelope = Envelope(sender=None, recipients=())
-    moment = datetime(2026, 11, 24, 3, 4, 5, tzinfo=UTC)
-    return Inbound(envelope=envelope, content=b"", received=moment, single_answer=True, **said)
 
 
 def test_fields_folds_and_body() -> None:
@@ -224,48 +215,6 @@ def test_a_huge_list_is_read_in_part() -> None:
 
 def test_received_lines_are_counted() -> None:
     assert headers.hops(b"Received: a\r\nX-Received: b\r\nRECEIVED : c\r\n\r\nReceived: d\r\n") == 2
-
-
-def test_our_received_line() -> None:
-    assert headers.received_field(inbound(), "relay.example") == (
-        b"Received: from client.example ([127.0.0.1])\r\n"
-        b"\tby relay.example (pgp-relay) with ESMTP id 4Fabc;\r\n"
-        b"\tTue, 24 Nov 2026 03:04:05 +0000\r\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"helo": "bücher.example"}, b"from xn--bcher-kva.example ([127.0.0.1])"),
-        ({"helo": "[192.0.2.1]"}, b"from [192.0.2.1] ([127.0.0.1])"),
-        ({"helo": "x\r\nBcc: eve@x.example"}, b"from unknown ([127.0.0.1])"),
-        ({"helo": "x) by trusted.example (y"}, b"from unknown ([127.0.0.1])"),
-        ({"helo": ""}, b"from unknown ([127.0.0.1])"),
-        ({"helo": "a" * 5000}, b"from " + b"a" * 255 + b" ([127.0.0.1])"),
-        ({"peer": "2001:db8::1"}, b"from client.example ([IPv6:2001:db8::1])"),
-        ({"peer": "fe80::1%eth0"}, b"from client.example ([IPv6:fe80::1])"),
-        ({"peer": ""}, b"from client.example\r\n"),
-        ({"peer": "x\r\ny"}, b"from client.example\r\n"),
-        ({"protocol": "UTF8LMTPS"}, b"with UTF8LMTPS id"),
-        ({"protocol": "x\r\ny"}, b"with SMTP id"),
-    ],
-)
-def test_what_the_client_says_of_itself_cannot_forge_a_header(changes: dict[str, str], said: bytes) -> None:
-    line = headers.received_field(inbound(**changes), "relay.example")
-    assert said in line
-    assert line.count(b"\r\n") == 3
-    assert [field.name for field in split(line).fields] == ["received"]
-
-
-@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=10))
-def test_our_received_line_is_one_ascii_field(helo: str, peer: str, protocol: str) -> None:
-    line = headers.received_field(inbound(helo=helo, peer=peer, protocol=protocol), "relay.example")
-    head = split(line)
-    assert (len(head.fields), head.body_start) == (1, len(line))
-    assert line.isascii()
-    assert not headers.faulty(line)
-    assert b"for <" not in line
 
 
 def test_charsets_that_nobody_knows_take_no_memory() -> None:

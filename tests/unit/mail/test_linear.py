@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from relay.mail import encoded_words, headers, mime
+from relay.mail import content_type, encoded_words, headers, mime
 from relay.mail.addresses import addresses
 from relay.mail.headers import Field
 
@@ -64,9 +64,9 @@ def test_content_types(before: bytes, piece: bytes) -> None:
     """Also without the bound of what is read of one."""
     octets = before + piece * (100_000 // len(piece))
     with at_once():
-        mime.parse(Field(b"Content-Type:" + octets[:16_000]))
-        mime.parse(Field(b"Content-Type:text/plain" + octets[:16_000]))
-        for expression in (mime._TYPE, mime._PARAMETER, mime._NO_MORE):
+        content_type.parse(Field(b"Content-Type:" + octets[:16_000]))
+        content_type.parse(Field(b"Content-Type:text/plain" + octets[:16_000]))
+        for expression in (content_type._TYPE, content_type._PARAMETER, content_type._NO_MORE):
             expression.match(octets)
             expression.match(b"Content-Type:" + octets)
             expression.match(octets + b"\0")

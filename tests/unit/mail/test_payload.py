@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lab import payloads
 from lab.corpus import case, needs_cases
 
-from relay.mail import headers, mime
+from relay.mail import content_type, headers, mime
 from relay.mail.hidden_recipients import NOBODY
 from relay.mail.payload import payload
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_marked_is_wrapped_octet_for_octet(received: bytes) -> No
     assert payloads.is_wrapped(inside)
     assert payloads.entity(inside) == received + b"\r\n" + BODY
     head = headers.split(inside)
-    kind = mime.content_type(head)
+    kind = content_type.of(head)
     assert kind is not None
     assert kind.kind == "multipart/mixed"
     assert (kind.get("protected-headers"), kind.get("hp")) == (b"v1", b"cipher")
@@ -118,7 +118,7 @@ def test_whatever_the_type_is_the_mark_is_read_once_and_the_entity_is_there(valu
     assert payloads.body(inside) == (b"Subject: s\r\n" + fields + b"\r\n" + BODY)[received.body_start :]
     if payloads.is_wrapped(inside):
         assert payloads.entity(inside).startswith(b"".join(f.raw for f in received.fields if f.name == "content-type"))
-    elif kind := mime.parse(first):
+    elif kind := content_type.parse(first):
         assert [one.name for one in kind.parameters if one.name.startswith(("hp", "protected-headers"))] == [
             "protected-headers",
             "hp",

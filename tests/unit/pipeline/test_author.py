@@ -12,7 +12,7 @@ from lab.certificates import make_keypair
 from lab.fakes import found, inbound
 from lab.outgoing import Bench
 
-from relay.mail import headers, mime, packets
+from relay.mail import content_type, headers, mime, packets
 from relay.mail.certificate_parts import parts, without_subkeys
 from relay.mail.fingerprints import fingerprint
 from relay.model import Address, Inbound, NotFound, Signer
@@ -135,7 +135,7 @@ async def test_clear_mail_is_signed_where_the_rule_says_so() -> None:
     assert await at.run(letter()) == [250, 250]
     clear = next(content for to, content in at.mails() if to == [C])
     whole = mime.root(clear)
-    kind = mime.content_type(whole.head)
+    kind = content_type.of(whole.head)
     assert kind is not None
     assert kind.kind == "multipart/signed"
     assert at.engine.payloads[-1] == b"\r\nbody\r\n"

@@ -11,7 +11,7 @@ from lab.outgoing import Bench
 
 from relay.pipeline.outcome import IN_A_LINE
 from relay.policy import Encryption, Rule
-from relay.telemetry import events
+from relay.telemetry import log_output
 
 LINE_MAX = 48 * 1024
 """Octets: systemd's default."""
@@ -29,7 +29,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 async def test_a_mail_has_one_line_with_decision_rule_and_reply_of_each_recipient(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    events.configure(level="info", fmt="json")
+    log_output.configure(level="info", fmt="json")
     await Bench(PREFERRED, answers={B: found(B)}).run(inbound(B, C))
     (line,) = told(capsys)
     assert (line["event"], line["id"], line["queue_id"], line["recipients"]) == ("handled", "id1", "", 2)
@@ -44,7 +44,7 @@ async def test_a_mail_has_one_line_with_decision_rule_and_reply_of_each_recipien
 async def test_what_was_decided_is_told_where_the_mail_stays(
     capsys: pytest.CaptureFixture[str], answers: dict[str, Any]
 ) -> None:
-    events.configure(level="info", fmt="json")
+    log_output.configure(level="info", fmt="json")
     bench = Bench(PREFERRED, answers=answers)
     bench.outlet.down = True
     assert await bench.run(inbound(B)) == [451]
@@ -54,7 +54,7 @@ async def test_what_was_decided_is_told_where_the_mail_stays(
 
 
 async def test_a_mail_that_is_refused_as_a_whole_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    events.configure(level="info", fmt="json")
+    log_output.configure(level="info", fmt="json")
     await Bench().run(inbound(B, content=b"Subject: s\r\n\r\na\nb\r\n"))
     rejected, handled = told(capsys)
     assert rejected["event"] == "rejected"
@@ -62,7 +62,7 @@ async def test_a_mail_that_is_refused_as_a_whole_has_its_line(capsys: pytest.Cap
 
 
 async def test_a_mail_for_many_has_as_many_lines_as_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
-    events.configure(level="info", fmt="json")
+    log_output.configure(level="info", fmt="json")
     people = [f"{'p' * 60}{number}@{'d' * 200}.example" for number in range(2 * IN_A_LINE + 1)]
     await Bench(Rule(name="n" * 64, encrypt=Encryption.PREFERRED)).run(inbound(*people))
     lines = told(capsys)
@@ -72,7 +72,7 @@ async def test_a_mail_for_many_has_as_many_lines_as_it_needs(capsys: pytest.Capt
 
 
 async def test_people_read_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    events.configure(level="info")
+    log_output.configure(level="info")
     await Bench(PREFERRED, answers={B: found(B)}).run(inbound(B, C))
     (line,) = capsys.readouterr().err.splitlines()
     assert f"recipient={B} action=encrypt rule=preferred" in line

@@ -22,6 +22,7 @@ from relay.model import Envelope, Inbound, Mailbox, Recipient, Reply, codes
 from relay.model.address import Address
 from relay.model.pickup import Handover, PickupState
 from relay.pipeline.audit import Audit
+from relay.pipeline.code_handover import CodeHandover
 from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
@@ -80,7 +81,7 @@ class Site:
                 register=self.register,
                 presets=self.presets,
                 people=self.people,
-                hook=self.hook if self.handover is Handover.HOOK else None,
+                handover=CodeHandover(self.hook if self.handover is Handover.HOOK else None, LETTERS, hop),
                 letters=LETTERS,
                 next_hop=hop,
                 language="fr",

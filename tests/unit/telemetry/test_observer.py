@@ -8,7 +8,7 @@ import pytest
 
 from relay.model.harvest import Outcome
 from relay.telemetry import catalogue as c
-from relay.telemetry import events
+from relay.telemetry import events, log_output
 from relay.telemetry.counters import Counters
 from relay.telemetry.events import Event
 from relay.telemetry.observer import Observer
@@ -114,7 +114,7 @@ def test_a_decision_to_defer_says_nothing_of_the_next_hop() -> None:
 
 def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     observer = Observer(Counters())
-    events.configure(level="error", seen=observer)
+    log_output.configure(level="error", seen=observer)
     events.log().info(Event.RECEIVED, size=1, recipients=1)
     events.log().debug(Event.HANDED_OVER, seconds=1.0)
     events.log().error(Event.FAILED)
@@ -125,7 +125,7 @@ def test_lines_below_the_logs_level_are_seen_and_not_written(capsys: pytest.Capt
 
 
 def test_without_an_observer_the_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    events.configure(level="info")
+    log_output.configure(level="info")
     events.log().debug(Event.HANDED_OVER, seconds=1.0)
     events.log().info(Event.RECEIVED)
 

@@ -24,12 +24,12 @@ from relay.web.console import charts, credentials
 from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.fingerprint_picture import picture
 from relay.web.console.login import Login
-from relay.web.console.pages import FORMS, SHOWN, TAKEN
+from relay.web.console.pages import FORMS, PAGES, UPLOADS
 from relay.web.console.reasons import reason
 from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
-from relay.web.console.view import PAGES, View
+from relay.web.console.view import MENU, View
 from relay.web.http.messages import Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
@@ -77,14 +77,14 @@ def test_what_was_done_is_said_for_every_act_of_a_form() -> None:
 
 def test_pages_do_what_acts_do_and_nothing_else_and_each_act_is_on_a_page() -> None:
     shown = (
-        {page.act for page in SHOWN}
+        {page.act for page in PAGES}
         | {act for form in FORMS.values() for act in form.acts}
-        | {act for acts in TAKEN.values() for act in acts}
+        | {act for acts in UPLOADS.values() for act in acts}
     )
     within = set(re.findall(r'(?:ask|attempt)\("([a-z]+)"', sources()))
     assert shown | within == DONE.keys() == ACTS.keys()
-    assert {path for _, path, _ in PAGES} <= {page.path.pattern for page in SHOWN}
-    assert {(path, act) for _, path, act in PAGES} <= {(page.path.pattern, page.act) for page in SHOWN}
+    assert {path for _, path, _ in MENU} <= {page.path.pattern for page in PAGES}
+    assert {(path, act) for _, path, act in MENU} <= {(page.path.pattern, page.act) for page in PAGES}
 
 
 @pytest.mark.parametrize("said", [*Why, *Doubt, *Obstacle, NEVER, NOT_LOOKED_UP])

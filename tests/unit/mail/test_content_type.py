@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.mail import mime
+from relay.mail import content_type
 from relay.mail.headers import Field
 
 
@@ -25,5 +25,5 @@ from relay.mail.headers import Field
     ],
 )
 def test_parameters(value: bytes, parameters: dict[str, bytes] | None) -> None:
-    found = mime.parse(Field(b"Content-Type: " + value))
+    found = content_type.parse(Field(b"Content-Type: " + value))
     assert (found and {one.name: one.value for one in found.parameters}) == parameters

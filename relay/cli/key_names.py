@@ -1,0 +1,25 @@
+"""How a key is named on the command line: by its fingerprint, the beginning of that, or a key id, with any spaces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from relay.cli.output import fail
+
+Fingerprint = Annotated[
+    list[str],
+    typer.Argument(metavar="FINGERPRINT", help="A fingerprint, its beginning, or a key id; spaces do not count."),
+]
+
+_WHOLE = {16, 40, 64}
+"""The lengths of a key id and of fingerprints: what is as long is no group of one."""
+
+
+def one_name(words: list[str]) -> str:
+    """One name of a key, its spaces in it."""
+    name = " ".join(words)
+    if len(words) > 1 and any("@" in word or len(word.removeprefix("0x")) in _WHOLE for word in words):
+        fail(f"{name}: one key at a time", status=2)
+    return name

@@ -1,0 +1,43 @@
+"""How the certificates of our own addresses are told: the objects of `--json`, the table of `own list`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.cli.output import print_json
+from relay.cli.table import Column, Row, print_table
+from relay.cli.times import Look, moment
+from relay.model.own import OwnKey
+
+_STYLES = {"active": "green", "removed": "yellow", "revoked": "red"}
+_COLUMNS = (
+    Column("address", least=20),
+    Column("state", styles=_STYLES),
+    Column("expires"),
+    Column("listed", rank=2),
+    Column("key", rank=1),
+)
+
+
+def tell(keys: Sequence[OwnKey], look: Look, *, as_json: bool, whole: bool = False) -> None:
+    """One array, or one line an address."""
+    if as_json:
+        print_json([_object(key) for key in keys])
+    else:
+        print_table(_COLUMNS, [_row(key, look) for key in keys], whole=whole, nothing="no address has a certificate")
+
+
+def _row(key: OwnKey, look: Look) -> Row:
+    listed = "yes" if key.listed else "no"
+    return key.address.text, key.state.value, look.day(key.expires), listed, look.key(key.fingerprint)
+
+
+def _object(key: OwnKey) -> dict[str, object]:
+    return {
+        "address": key.address.text,
+        "fingerprint": key.fingerprint,
+        "created": moment(key.subkeys[-1].created),
+        "expires": moment(key.expires),
+        "listed": key.listed,
+        "state": key.state.value,
+    }
