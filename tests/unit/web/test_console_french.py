@@ -20,7 +20,7 @@ from relay.web.pages import dates
 SPEAKERS = re.compile(
     r"relay/(admin/(acts/|keys\.py|bindings\.py|four_eyes\.py|persons\.py|several_keys\.py|pickup\.py|"
     r"key_import/(admission|binary|importer|reader|result|revocations|splitter|storing)\.py)|"
-    r"openpgp/(prefilter|examiner)\.py|daemon/health\.py|store/(approvals|key_changes)\.py)"
+    r"policy/pattern\.py|openpgp/(prefilter|examiner)\.py|daemon/health\.py|store/(approvals|key_changes)\.py)"
 )
 """What the acts of the console are done by."""
 SENTENCE = re.compile(r"(?=.*[a-z]{2,} [a-z“{]).*[a-zA-Z”\d}.)]", re.DOTALL)

@@ -150,7 +150,7 @@ function showFacts() {
   here("from").replaceChildren(...people(letter.from));
   here("to").replaceChildren(...people(letter.to));
   const date = new Date(letter.date);
-  here("date").textContent = Number.isNaN(date.getTime()) ? "" : date.toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
+  here("date").textContent = Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale(), { dateStyle: "long", timeStyle: "short" });
   here("answer-hint").textContent = texts.answerHint(letter.from.map(({ name, address }) => (name ? `${name} <${address}>` : address)).join(", "));
 }
 
@@ -172,6 +172,11 @@ function person({ name, address }) {
   box.append(...address.split(/(?<=[@.])/).flatMap((part) => [part, document.createElement("wbr")]));
   line.append(...(name ? [called, " "] : []), box);
   return line;
+}
+
+// The visitor’s own kind of the language: dates in English differ from country to country.
+function locale() {
+  return navigator.languages?.find((one) => one.toLowerCase().startsWith(language)) ?? (language === "en" ? "en-GB" : language);
 }
 
 function showBody() {
