@@ -1,6 +1,8 @@
 """A run's figures for people: a table as text, and in Markdown for the documents.
 
-python bench/report.py RESULTS.json docs/performance.md    puts the tables in place of those that stand there
+python bench/report.py RESULTS.json docs/performance.md docs/measurements.md
+
+puts each table in place of the one that stands there.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
-BEGIN, END = "<!-- figures: made by bench/report.py -->", "<!-- end of figures -->"
 BASE = "pass-through, 1 process"
+COSTS, TARGETS = "What it costs", "Targets"
+PARTS = {"costs": COSTS, "targets": TARGETS, "figures": None}
+"""The parts of the pages between markers, and the one table of each; `figures` has all other tables, with headings."""
+
 SIZES = {10_000: "10 KB", 1_000_000: "1 MB", 20_000_000: "20 MB"}
 
 
@@ -22,14 +27,23 @@ def text(result: Mapping[str, Any]) -> str:
     return "\n\n".join(f"{title}\n{_columns(rows)}" for title, rows in _tables(result) if len(rows) > 1) + "\n"
 
 
-def markdown(result: Mapping[str, Any]) -> str:
-    """The same as tables of Markdown."""
-    return "\n".join(f"### {title}\n\n{table(rows)}\n" for title, rows in _tables(result) if len(rows) > 1)
+def markdown(result: Mapping[str, Any], part: str) -> str:
+    """The tables of one of `PARTS`."""
+    tables = {title: rows for title, rows in _tables(result) if len(rows) > 1}
+    if one := PARTS[part]:
+        return f"{table(tables[one])}\n"
+    return "\n".join(f"### {title}\n\n{table(rows)}\n" for title, rows in tables.items() if title not in PARTS.values())
+
+
+def markers(part: str) -> tuple[str, str]:
+    """The lines of a page between which a part stands."""
+    return f"<!-- {part}: made by bench/report.py -->", f"<!-- end of {part} -->"
 
 
 def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
     yield "The run", [["", ""], *([name, str(value)] for name, value in result["what"].items())]
-    yield "Targets", [["what", "target", "measured", ""], *map(_target, result["targets"])]
+    yield COSTS, [["", *_COSTED], *_costs(result)]
+    yield TARGETS, [["what", "target", "measured", ""], *map(_target, result["targets"])]
     yield "Looking one certificate up", [["certificates in the store", "µs", "ratio"], *_lookups(result["targets"])]
     yield "Throughput, cost and latency", [_HEADS, *_matrix(result["matrix"])]
     yield (
@@ -68,12 +82,52 @@ def _tables(result: Mapping[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
     )
 
 
+_COSTED = {
+    "pass-through": ("pass-through", BASE),
+    "`gnupg`": ("gnupg", "relay, gnupg, 1 worker"),
+    "`sequoia`": ("sequoia", "relay, sequoia, 1 worker"),
+}
+"""The columns of `COSTS`: the program's name between two Postfix, and alone."""
+
 _MEMORY = ("idle_mb", "above_mb", "times_its_size", "second_times_its_size", "left_mb")
 _HEADS = ["size", "sessions", "protocol", "program", "mails/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms", "timed"]
 
 
 def _target(row: Row) -> list[str]:
     return [row["what"], row["target"], f"{row['measured']:g}", "met" if row["met"] else "**missed**"]
+
+
+def _costs(result: Mapping[str, Any]) -> Iterable[list[str]]:
+    """What a machine is chosen by."""
+    both = {(row["program"], row["size"]): row for row in result["postfix"]}
+    matrix = {
+        (row["program"], row["size"], row["sessions"]): row for row in result["matrix"] if row["protocol"] == "lmtp"
+    }
+    memory = {row["program"]: row for row in result["memory"]}
+    sizes = sorted({row["size"] for row in result["matrix"]})
+    for size in sizes:
+        rows = [both.get((name, size)) for name, _ in _COSTED.values()]
+        yield [
+            f"Postfix on both sides, {SIZES[size]}: mails a second",
+            *(_figure(row, "mails_a_second") for row in rows),
+        ]
+    for size in sizes:
+        rows = [matrix.get((name, size, 10)) for _, name in _COSTED.values()]
+        yield [f"{SIZES[size]}: ms of processor time a mail, ten sessions", *(_figure(row, "cpu_ms") for row in rows)]
+    for size in sizes:
+        rows = [matrix.get((name, size, 1)) for _, name in _COSTED.values()]
+        yield [
+            f"{SIZES[size]}: ms from MAIL to the last reply, one session, median",
+            *(_figure(row, "p50_ms") for row in rows),
+        ]
+    rows = [memory.get(name) for _, name in _COSTED.values()]
+    yield ["memory at rest, MB", *(_figure(row, "idle_mb") for row in rows)]
+    yield ["… and for one mail of 20 MB, in addition, MB", *(_figure(row, "above_mb") for row in rows)]
+
+
+def _figure(row: Row | None, key: str) -> str:
+    """A dash where a short run has not measured it."""
+    return f"{row[key]:g}" if row else "-"
 
 
 def _lookups(targets: Sequence[Row]) -> Iterable[list[str]]:
@@ -130,5 +184,13 @@ def put(tables: str, document: Path, begin: str, end: str) -> None:
     document.write_text(f"{before}{begin}\n\n{tables}\n{end}{after}")
 
 
+def update(page: Path, result: Mapping[str, Any]) -> None:
+    """Put the parts that the page has markers for."""
+    for part in PARTS:
+        if markers(part)[0] in page.read_text():
+            put(markdown(result, part), page, *markers(part))
+
+
 if __name__ == "__main__":
-    put(markdown(json.loads(Path(sys.argv[1]).read_text())), Path(sys.argv[2]), BEGIN, END)
+    for name in sys.argv[2:]:
+        update(Path(name), json.loads(Path(sys.argv[1]).read_text()))

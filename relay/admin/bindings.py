@@ -30,7 +30,7 @@ class BindingError(RelayError):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A binding as it was written."""
+    """A binding as it was asked for, not checked yet."""
 
     pattern: str
     keys: Sequence[str]
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A binding, and what a mail to it would find."""
+    """A binding, and whether a mail to it could use it."""
 
     binding: Binding
     found: Found | Unusable
@@ -78,7 +78,7 @@ async def bind(config: Config, store: Store, wanted: Sequence[Wanted], actor: st
 
 
 async def unbind(config: Config, store: Store, pattern: str, actor: str) -> str:
-    """Take one out; its pattern as it was stored. Raises `SecondPersonNeeded` too."""
+    """Remove one; returns its pattern as it was stored. Raises `SecondPersonNeeded` too."""
     wanted = compared(pattern, ())
     bound = next((each for each in await store.bindings.all() if each.pattern == wanted), None)
     if bound:

@@ -1,6 +1,6 @@
 """The correspondents' keys in the store: listed, found and removed.
 
-Raises `NoSuchKey` where a name of a key fits none or several, and `StoreError`.
+Raises `NoSuchKey` where the name of a key matches none or several, and `StoreError`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_NAMED = 5
 
 
 class NoSuchKey(RelayError):
-    """The name of a key fits no key, or several, or one with which this cannot be done."""
+    """The name of a key matches no key, several keys, or one with which this cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which keys; what is None, empty or False does not count."""
+    """Which keys are wanted; a field that is None, empty or False filters nothing."""
 
     text: str = ""
     """Stands in an address, a user id or the fingerprint; case does not count."""
@@ -48,13 +48,13 @@ class Filter:
     """Usable now, and not any more after so many seconds."""
 
     def sought(self, now: float) -> Sought:
-        """What SQL can tell of it: all that it takes, and perhaps others."""
+        """The part that SQL can apply; it may let more keys through than `takes`."""
         ends = [now] if self.expired else []
         ends += [] if self.within is None else [now + self.within]
         return Sought(self.text, self.domain, self.origin, self.proposed, min(ends, default=None))
 
     def takes(self, entry: Entry, now: float) -> bool:
-        """Whether it is one of them."""
+        """Whether this entry is wanted."""
         certificate, why = entry.certificate, entry.certificate.unusable(now)
         return (
             (not self.text or _has(certificate, self.text.lower()))
@@ -76,7 +76,7 @@ SORTS: Mapping[str, Callable[[Entry], tuple[float, str, list[str]]]] = {
 
 
 async def every(store: Store, wanted: Filter | None = None, sort: str = "addresses") -> list[Entry]:
-    """All of these keys, proposed ones too."""
+    """All keys that are wanted, proposed ones too."""
     now, wanted = time.time(), wanted or Filter()
     found = [entry async for entry in store.certificates.iterate(wanted.sought(now)) if wanted.takes(entry, now)]
     return sorted(found, key=SORTS[sort])
@@ -84,15 +84,15 @@ async def every(store: Store, wanted: Filter | None = None, sort: str = "address
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """The first of those that were looked for."""
+    """The first keys that a search found."""
 
     entries: Sequence[Entry]
     more: bool
-    """Whether the store has more keys than are told here."""
+    """Whether the store has more such keys."""
 
 
 async def some(store: Store, text: str, most: int) -> Some:
-    """Up to `most` with this text (`Filter.text`), by their addresses, proposed ones too, without reading all keys."""
+    """Find up to `most` keys with this text (`Filter.text`), by address, proposed ones too; does not read all keys."""
     now, wanted = time.time(), Filter(text=text)
     if text:
         found = await store.certificates.some(wanted.sought(now), MOST_READ)
@@ -115,7 +115,7 @@ def _addresses(entry: Entry) -> list[str]:
 
 
 async def named(store: Store, selector: str | Address) -> list[Entry]:
-    """Those of an address, or those that a fingerprint, its beginning or a key id fits."""
+    """The keys of an address, or those that match a fingerprint, the beginning of one, or a key id."""
     if isinstance(selector, Address):
         return await store.certificates.by_address(selector)
     return await store.certificates.search(selector)
@@ -130,7 +130,7 @@ async def one(store: Store, name: str) -> Entry:
 
 
 async def remove(store: Store, name: str, actor: str) -> Removed:
-    """Take one key out."""
+    """Remove one key from the store."""
     certificate = (await one(store, name)).certificate
     await refuse_bound(store, certificate.fingerprint)
     await store.certificates.remove(certificate.fingerprint, actor=actor)
@@ -139,7 +139,7 @@ async def remove(store: Store, name: str, actor: str) -> Removed:
 
 
 async def expiring(store: Store, within: float, most: int | None = None) -> list[Entry]:
-    """Those that are usable now and will not be in so many seconds, the next to end first; `most` are looked at."""
+    """The usable keys that expire within so many seconds, the next one first; at most `most` are examined."""
     return [entry for entry in await store.certificates.expiring(within, most) if not entry.proposed]
 
 

@@ -53,13 +53,13 @@ async def look(config: Config) -> str:
 
 
 async def listed(store: Store, *, ended: bool = False) -> list[Pickup]:
-    """Those that can be opened now, the newest first; `ended`: the others too, as far as they are remembered."""
+    """The pick-ups that can be opened now, the newest first; `ended`: also those that have ended."""
     now = time.time()
     return [one for one in await store.pickups.all() if ended or _is_open(one, now)]
 
 
 async def found(store: Store, name: str) -> Pickup:
-    """The one with this id, or whose id begins so."""
+    """The pick-up with this id, or whose id begins with `name`."""
     if len(name) >= SHORTEST:
         several = [one for one in await store.pickups.all() if one.id.startswith(name)]
         if len(several) == 1:
@@ -68,7 +68,7 @@ async def found(store: Store, name: str) -> Pickup:
 
 
 async def withdraw(config: Config, store: Store, name: str, actor: str) -> Pickup:
-    """Nobody can open it any more; `actor` did it, which the trace keeps."""
+    """Delete a pick-up, so that nobody can open it. The trace names `actor`."""
     one = await found(store, name)
     await _note(store, one, actor, "withdrawn")
     async with _channel(config) as channel:
@@ -80,7 +80,7 @@ async def withdraw(config: Config, store: Store, name: str, actor: str) -> Picku
 
 
 async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
-    """Tell its recipient once more where it lies, without the code. Raises `NextHopError` too."""
+    """Mail the link to its recipient again, without the code. Raises `NextHopError` too."""
     one = await found(store, name)
     if not _is_open(one, time.time()):
         raise PickupError("it is over: there is nothing to tell its recipient of")
@@ -98,7 +98,7 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
 
 
 async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> Pickup:
-    """It can be opened for so long from now; returns it with the new expiry. The trace keeps who did it."""
+    """Let it be opened for so many seconds from now; returns it with its new end. The trace names `actor`."""
     one = await found(store, name)
     expires = time.time() + seconds
     await _note(store, one, actor, "extended")
@@ -117,7 +117,7 @@ async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
 
 
 async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> Preset:
-    """A new code that locks the next mail to this recipient within so many seconds, in place of an earlier one."""
+    """Make a code for the next mail to this recipient, valid for so many seconds; it replaces an earlier one."""
     made = Preset(recipient, codes.new(config.notices.language), time.time() + seconds)
     closed = await build_presets(config, store).vault.close(made.code)
     await store.pickups.set_preset(recipient, closed, made.expires)

@@ -78,9 +78,9 @@ def enable(context: typer.Context, name: Name) -> None:
 
 
 def link(context: typer.Context, name: Name, *, oidc: Oidc = "", ldap: Ldap = "", sudo: Sudo = "") -> None:
-    """Say which login elsewhere is a user's.
+    """Link a login elsewhere to a user.
 
-    Both are then one person where an act needs two.
+    Both then count as one person where an action needs two.
 
     $ pgp-relay console user link anne --sudo amartin
     """

@@ -46,7 +46,7 @@ def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json:
 
 
 def export(config: Config, wanted: Selection, kind: str, actor: str) -> None:
-    """The file, on standard output."""
+    """Print the file to standard output."""
     from relay.admin import record_export  # noqa: PLC0415  loads the engines
 
     async def exporting(store: Store) -> None:

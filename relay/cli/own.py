@@ -71,9 +71,7 @@ def add(
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
     """Retire addresses: their certificates are published revoked.
 
-    For a year.
-
-    Mail encrypted to them can still be opened.
+    They stay published for a year. Mail encrypted to them can still be opened.
 
     $ pgp-relay own remove ancien.medecin@hopital.example
     """

@@ -41,7 +41,7 @@ _COLUMNS = (
 def list_(
     context: typer.Context,
     *,
-    ended: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
     full: Full = False,
     utc: Utc = False,
     as_json: Json = False,
@@ -90,7 +90,7 @@ def withdraw(context: typer.Context, name: Id, *, as_json: Json = False) -> None
 
 
 def resend(context: typer.Context, name: Id, *, as_json: Json = False) -> None:
-    """Tell its recipient once more where it lies.
+    """Mail the link of a pick-up to its recipient again.
 
     The mail has the link and no code.
 
@@ -136,8 +136,8 @@ def preset(
 ) -> None:
     """Make a code to give to a recipient beforehand.
 
-    For example at a visit: the next mail to this address is locked with it. The code is shown only once. It is stored
-    encrypted until it is used, and is in no backup.
+    For example at a visit: the next mail to this address is encrypted with it. The code is shown only once. It is
+    stored encrypted until it is used, and is in no backup.
 
     $ pgp-relay pickup preset cabinet.lefevre@ville.example
     """

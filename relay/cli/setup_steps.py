@@ -19,21 +19,21 @@ _SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """With the configuration in this file. What cannot be started ends the program with status 1."""
+    """Runs commands with one configuration file. One that cannot be started ends the program with status 1."""
 
     config: Path
 
     def relay(self, *arguments: str) -> bool:
-        """A command of our own; whether it ended with status 0."""
+        """Run a command of pgp-relay; returns whether it ended with status 0."""
         return self._run(self._ours(*arguments), "pgp-relay", *arguments)
 
     def show(self, *command: str) -> None:
-        """A command of the machine's; a failure is said, and the next step goes on."""
+        """Run a command of this machine; a failure is reported, and does not end the program."""
         if not self._run([*command], *command):
             complain(f"{command[0]} failed: see above")
 
     def signing_key(self, name: str, address: str) -> str:
-        """Make a key, and write its public part beside the configuration; its fingerprint."""
+        """Make a signing key, write its public part beside the configuration, and return its fingerprint."""
         arguments = ("keys", "generate", name, address)
         _announce("pgp-relay", *arguments)
         done = _started(self._ours(*arguments, "--json"), capture=True)
@@ -49,7 +49,7 @@ class Steps:
         return made["fingerprint"]
 
     def mail(self, sender: str, recipient: str) -> None:
-        """A test mail by the machine's sendmail."""
+        """Send a test mail with this machine's sendmail."""
         message = EmailMessage()
         message["From"], message["To"] = sender, recipient
         message["Subject"] = "pgp-relay: test"

@@ -51,7 +51,7 @@ def revoke(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Confirm: this cannot be undone.")] = False,
 ) -> None:
-    """Revoke a signing key of the relay that is used no more.
+    """Revoke a signing key that the relay no longer uses.
 
     Prints its armored public key with the revocation: give it to the correspondents.
 

@@ -28,7 +28,7 @@ WORDS = {
     "rejected": "a mail that cannot be passed on: {}",
     "not_reloaded": "a new configuration was not loaded: {}",
     "untraced": "the store takes no rows of the trace: {}",
-    "turn_lost": "another node may have a mail, and it was put off",
+    "turn_lost": "another node may have a mail, and it was deferred",
     "nodes_differ": "nodes are not alike: {}",
     "secrets_refused": "secret keys came from a node that is not trusted here: node list",
     "removal_unfinished": "not all keys that a removed node had are replaced: {}",

@@ -25,24 +25,24 @@ Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC instead of local 
 
 
 def moment(seconds: float | None) -> str | None:
-    """To the second, UTC; None stays None."""
+    """ISO 8601 in UTC, to the second; None stays None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values are told to people."""
+    """How times and fingerprints are shown to people: shortened or in full, local or UTC."""
 
     full: bool
     utc: bool
 
     @classmethod
     def of(cls, *, full: bool = False, utc: bool = False) -> Look:
-        """As these options say; whole where no person reads on a terminal."""
+        """As these options say; always in full unless standard output is a terminal."""
         return cls(full or not on_terminal(), utc)
 
     def moment(self, seconds: float | None, never: str = "") -> str:
-        """A time that something happened."""
+        """A point in time as text; `never` for None."""
         if seconds is None:
             return never
         then = self._clock(seconds)
@@ -54,7 +54,7 @@ class Look:
         return f"{then:%Y-%m-%d}{mark}"
 
     def day(self, seconds: float | None) -> str:
-        """The day that something ends."""
+        """The day of a point in time as text."""
         return "never" if seconds is None else self._clock(seconds).date().isoformat()
 
     def key(self, fingerprint: str) -> str:

@@ -51,7 +51,7 @@ Recipient = Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="
 Id = Annotated[
     str, typer.Option("--id", metavar="ID", help="Only this message: the id that a reply or a notice names.")
 ]
-QueueId = Annotated[str, typer.Option(metavar="ID", help="Only what Postfix calls so.")]
+QueueId = Annotated[str, typer.Option(metavar="ID", help="Only the mail with this queue id of Postfix.")]
 MessageId = Annotated[str, typer.Option(metavar="ID", help="Only this Message-ID, in its angle brackets.")]
 Action = Annotated[str, typer.Option(metavar="ACTION", help=f"Only this decision: {', '.join(ACTIONS)}.")]
 Rule = Annotated[str, typer.Option(metavar="NAME", help="Only what this rule decided.")]

@@ -19,7 +19,7 @@ class ChannelTls(Section):
 
 
 class Web(Section):
-    """What is shown in a browser."""
+    """The section `web`: where the public service, the console and their databases are."""
 
     public: WebPlace | None = setting(
         None, "Where `web public` listens: `127.0.0.1:8080` or `unix:/path`, behind a reverse proxy. Null: it is off."
@@ -59,9 +59,9 @@ class Web(Section):
         return self.public is not None or self.channel is not None
 
     def database(self, keyring: Path) -> str | Path:
-        """Where its database is."""
+        """The path or URL of the public service's database."""
         return self.public_database or keyring.parent / "public.db"
 
     def console_store(self, keyring: Path) -> str | Path:
-        """Where the console's database is."""
+        """The path or URL of the console's database."""
         return self.console_database or keyring.parent / "console" / "console.db"

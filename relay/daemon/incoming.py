@@ -33,12 +33,12 @@ from relay.store import Store
 
 @dataclass(frozen=True, slots=True)
 class IncomingComponents:
-    """What incoming mail is worked on with."""
+    """The parts that handle incoming mail."""
 
     pipeline: IncomingPipeline
     outlet: SmtpOutlet
     harvest: HarvestQueue | None = None
-    """What takes the keys that it carries."""
+    """Takes the keys that incoming mail carries; None: nothing does."""
 
     async def close(self) -> None:
         """Close connections, and end what goes on beside the mails."""
@@ -81,7 +81,7 @@ def build_incoming(  # noqa: PLR0913, PLR0917  what it is made of
 
 
 def build_maker(config: Config, hostname: str) -> MailMaker:
-    """What makes the mails that leave."""
+    """The maker of the mails that are handed on."""
     keys = config.inbound
     return MailMaker(
         hostname,

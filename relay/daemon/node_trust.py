@@ -34,7 +34,7 @@ class NodeTrust:
         return self._file.read()
 
     async def add(self, key: NodeKey) -> None:
-        """Trust a key by the word of this node's administrator; the nodes that trust this one follow."""
+        """Trust a key that this node's administrator has compared; nodes that trust this one then trust it too."""
         await self._follow(Statement(Act.ADD, key), "")
         await self._say(Statement(Act.ADD, key))
 
@@ -48,7 +48,7 @@ class NodeTrust:
                 await self._say(Statement(Act.ADD, other))
 
     async def learn(self) -> None:
-        """Apply the statements that trusted nodes have made since; a statement may make those of others count."""
+        """Apply what trusted nodes have stated since; a node that becomes trusted by it is believed in turn."""
         while await self._learn():
             pass
 

@@ -32,7 +32,7 @@ from relay.telemetry.events import Event
 
 @dataclass(slots=True)
 class OwnParts:
-    """What is made for own addresses, once the organisation has its key: perhaps while the relay serves."""
+    """The parts for own addresses. The organisation's key may be made later, while the relay serves."""
 
     config: Config
     store: Store
@@ -43,11 +43,11 @@ class OwnParts:
     """Which it was made with: `node remove` makes another one."""
 
     async def certificates(self) -> OwnCertificates:
-        """What makes and changes certificates."""
+        """What makes and changes the certificates of own addresses."""
         return (await self._both())[0]
 
     async def both(self) -> tuple[OwnCertificates, Rotation] | None:
-        """That, and what renews and deletes their encryption subkeys; None: there is no organisation's key yet."""
+        """`certificates`, and what renews and deletes their encryption subkeys; None without an organisation's key."""
         return None if await self.store.own_keys.organisation() is None else await self._both()
 
     async def _both(self) -> tuple[OwnCertificates, Rotation]:
@@ -67,7 +67,7 @@ async def build_certificates(config: Config, store: Store) -> OwnCertificates:
 
 
 def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, existing: Existing) -> Authors:
-    """Who signs; `signers` are the fingerprints of the configured keys, by what names them."""
+    """What decides who signs a mail. `signers`: the fingerprint of each key that `sign` names, by that name."""
 
     def configured(sender: Address | None) -> str | None:
         selector = config.sign.signer(sender)
@@ -94,7 +94,7 @@ def build_authors(config: Config, signers: Mapping[str, str], parts: OwnParts, e
 
 
 def build_existing(config: Config) -> Existing:
-    """What knows which own addresses exist."""
+    """What tells which own addresses exist (`own.addresses`)."""
     match config.own.addresses:
         case None:
             return OnlyAdded()
@@ -105,7 +105,7 @@ def build_existing(config: Config) -> Existing:
 
 
 def build_jobs(config: Config, parts: OwnParts, existing: Existing) -> list[OwnKeysJob]:
-    """What keeps them up beside mail; nothing where there are no own domains."""
+    """The regular jobs for own certificates; none without own domains."""
     return [OwnKeysJob(parts.both, existing, parts.store.leases)] if config.own.domains else []
 
 

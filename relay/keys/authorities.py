@@ -34,7 +34,7 @@ class Authority:
 
 
 class Authorities:
-    """Those of the configuration, and who of them stands now."""
+    """The authorities of the configuration, and the current state of their keys."""
 
     def __init__(
         self, several: Sequence[Authority], certificates: KnownCertificates, clock: Callable[[], float] = time.time

@@ -26,7 +26,7 @@ class Lifetimes:
     unavailable: float = 60.0
 
     def fresh(self, row: Answer, now: float) -> bool:
-        """Whether this one counts. One from the future was written by a clock ahead, and does not."""
+        """Whether this answer still counts. One with a time in the future does not: a clock was ahead."""
         return 0 <= now - row.asked < self._of(row.result)
 
     def _of(self, result: Result) -> float:

@@ -39,7 +39,7 @@ class Ticket:
 
 
 class FairQueue:
-    """Gives places to tickets."""
+    """Gives each ticket a place, in the order that the module describes."""
 
     def __init__(self, places: int, places_each: int) -> None:
         """`places_each`: of one scope."""
@@ -51,7 +51,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def place(self, ticket: Ticket) -> AsyncIterator[None]:
-        """Wait for a place, and hold it inside."""
+        """Wait for a place, and hold it until the context ends."""
         ticket.turn = asyncio.get_running_loop().create_future()
         for owner in set(ticket.owners):
             self._enter(ticket, owner)
@@ -63,14 +63,14 @@ class FairQueue:
             self._end(ticket, ticket.turn)
 
     def join(self, ticket: Ticket, owner: Owner) -> None:
-        """Have this owner wait for the answer as well."""
+        """Add an owner who waits for the answer too."""
         ticket.owners.append(owner)
         if ticket.queued:
             self._enter(ticket, owner)
             self._grant()
 
     def leave(self, ticket: Ticket, owner: Owner) -> None:
-        """Have it wait no more."""
+        """Remove an owner, who no longer waits."""
         ticket.owners.remove(owner)
         if ticket.queued and owner not in ticket.owners:
             self._remove(ticket, owner)

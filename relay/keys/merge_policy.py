@@ -47,7 +47,7 @@ Narrow = Callable[[bytes, Collection[Address]], bytes]
 
 
 class MergePolicy:
-    """Stores what was fetched."""
+    """Stores fetched certificates by the rules above."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class MergePolicy:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def keep(self, certificate: Certificate, origin: Origin, address: Address) -> None:
-        """Store this certificate, which a source brought for the address."""
+        """Store this certificate, which a source found for the address, as far as the rules allow."""
         async with self._turn(certificate):
             for _ in range(ATTEMPTS):
                 joins = () if await self._stands_before(certificate, address) else (address,)
@@ -78,7 +78,7 @@ class MergePolicy:
         raise StoreError(CONTENDED)
 
     async def learn(self, certificates: Sequence[Certificate]) -> None:
-        """Merge those that the store knows with what it knows."""
+        """Merge each of these with the stored state, if the store has it."""
         if not certificates:
             return
         several = {certificate.fingerprint: certificate for certificate in certificates}

@@ -21,10 +21,10 @@ class StoredCertificates(Protocol):
     """`relay.store.Certificates`, as far as it is needed."""
 
     async def by_address(self, address: Address) -> Sequence[Entry]:
-        """Those with this address."""
+        """The stored certificates with this address."""
 
     async def by_fingerprints(self, fingerprints: Collection[str]) -> Mapping[str, Entry]:
-        """Those of these full fingerprints that are known."""
+        """The stored certificates among these full fingerprints."""
 
     async def by_key_ids(self, key_ids: Collection[str]) -> Sequence[Entry]:
         """Those that have one of these keys or subkeys."""

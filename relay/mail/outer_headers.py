@@ -113,7 +113,7 @@ def outside(fields: Iterable[Field], *, protect_subject: bool) -> list[bytes]:
 
 
 def stands_outside(field: Field, *, protect_subject: bool) -> bool:
-    """Whether this very line may stand there."""
+    """Whether the field may stand outside exactly as it is."""
     return outside([field], protect_subject=protect_subject) == [field.raw]
 
 

@@ -31,7 +31,7 @@ _TEXT = (
 
 
 def new_token() -> str:
-    """One that cannot be guessed."""
+    """A token that cannot be guessed."""
     return secrets.token_hex(16)
 
 

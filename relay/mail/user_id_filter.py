@@ -27,7 +27,7 @@ def narrowed(certificate: bytes, addresses: Collection[Address]) -> bytes:
 
 
 def shows(certificate: bytes, address: Address) -> bool:
-    """Whether a user id of it shows this address."""
+    """Whether a user id of the certificate shows this address."""
     return any(tag == packets.USER_ID for tag, _ in showing(certificate, {address}))
 
 

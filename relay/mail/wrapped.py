@@ -81,7 +81,7 @@ class Notes:
         return _CLOSED[self.language].format(why=why, contact=self._contact)
 
     def bad_signature(self) -> str:
-        """That a signature is bad."""
+        """The warning that a signature is bad."""
         return _BAD[self.language].format(contact=self._contact)
 
     @property

@@ -83,7 +83,7 @@ class Endpoint:
 
     @property
     def lmtp(self) -> bool:
-        """One reply a recipient."""
+        """Whether it speaks LMTP: one reply for each recipient."""
         return self.scheme == "lmtp"
 
     @property

@@ -52,5 +52,5 @@ class KeyChange:
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """What a row says."""
+        """The change that a row of the trace records."""
         return cls(record.time, record.sender, record.recipient, record.signed_by, record.fingerprint, record.reason)

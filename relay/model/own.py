@@ -74,7 +74,7 @@ class OwnKey:
 
     @property
     def published(self) -> bytes:
-        """What correspondents are shown."""
+        """The octets that are published: the certificate, then the revoked one that it replaced."""
         return self.data + self.former
 
     @property

@@ -27,7 +27,7 @@ _PROTECTED = re.compile(rb"\((?:\d+:)?(?:protected|shadowed)-private-key")
 
 
 class Curve(StrEnum):
-    """What a secret part is of, as gpg-agent writes it."""
+    """The curve of a secret key, as gpg-agent writes it."""
 
     CURVE25519 = "(curve Curve25519)(flags djb-tweak)"
     ED25519 = "(curve Ed25519)(flags eddsa)"

@@ -60,7 +60,7 @@ class ListedElsewhere:
         self._fetching: asyncio.Task[None] | None = None
 
     async def addresses(self) -> Sequence[Address]:
-        """All of them, not older than `EVERY`."""
+        """All existing addresses, as read at most `EVERY` seconds ago."""
         if self._clock() >= self._fresh_until:
             await asyncio.shield(self._refresh())
         return list(self._known)

@@ -41,12 +41,12 @@ def published(keys: Iterable[OwnKey], now: float) -> dict[str, bytes]:
 
 
 def is_published(key: OwnKey, now: float) -> bool:
-    """Whether anybody is shown its certificate."""
+    """Whether its certificate is published."""
     return key.listed and not (key.state is OwnState.REMOVED and key.changed + YEAR <= now)
 
 
 def location(key: OwnKey) -> str:
-    """Where its certificate stands below the folder."""
+    """The path of its certificate, relative to the folder."""
     local = key.address.local.encode("utf-8", "surrogateescape")
     return f"{key.address.domain}/hu/{hashed(local)}"
 

@@ -37,7 +37,7 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """What is done for the author of a mail."""
+    """Who signs a mail, and the key that it announces for its author (`Autocrypt`)."""
 
     signer: Signer | None = None
     """None: nothing signs."""
@@ -60,7 +60,7 @@ class Authors:
     announced_on_clear: bool = False
 
     async def of(self, inbound: Inbound, head: Head) -> Author:
-        """What is done for the author of this mail."""
+        """Who signs this mail, and which key it announces."""
         address = self.sender(inbound, head) if self.own else None
         key = await self.own.key(address) if self.own and address else None
         if key is None or address is None:

@@ -1,4 +1,4 @@
-"""Finds the keys that an incoming mail carries, and hands them to the one who harvests. No mail waits for that.
+"""Finds the keys that an incoming mail carries, and hands them to the harvester. No mail waits for that.
 
 A mail is read where `harvest.from` names something. Each key that it carries is either handed on, or logged with the
 reason why not.
@@ -82,7 +82,7 @@ class HarvestStep:
     harvester: Harvester
 
     async def look(self, transaction: Transaction, letter: Letter, document: Document) -> None:
-        """Hand the mail's keys on. Raises nothing: the mail goes on, whatever is in it."""
+        """Read the mail's keys and hand them to the harvester. Never raises, whatever is in the mail."""
         inbound = transaction.inbound
         try:
             found = await document.run(self.reader.read, inbound.content, letter, inbound.envelope.sender)

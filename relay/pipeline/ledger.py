@@ -58,7 +58,7 @@ class BufferedLedger:
         return self._locks.holds(digest)
 
     def close(self, digest: bytes) -> None:
-        """The next attempt may begin."""
+        """Release the transaction, so that another attempt may begin."""
         self._locks.release(digest)
 
     async def record(self, digest: bytes, keys: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ ENDS_WITHIN = 1180.0
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """An outlet with the time that is left."""
+    """An outlet that begins no message for which too little time is left."""
 
     outlet: Outlet
     longest: float = 660.0

@@ -31,7 +31,7 @@ class Notifier:
     """None: nobody is asked for a key."""
 
     async def tell_refused(self, attempt: Attempt, decisions: Mapping[int, Decision]) -> None:
-        """A notice about those who are refused: their reply is that the sender knows."""
+        """Send a notice about refused recipients; its outcome becomes their reply."""
         transaction = attempt.transaction
         refused = {i: decision for i in transaction.open if isinstance(decision := decisions.get(i), Refuse)}
         if refused:
@@ -40,7 +40,7 @@ class Notifier:
             await attempt.record_served([i for i in refused if transaction.replies[i].accepted])
 
     async def tell_undelivered(self, attempt: Attempt, undelivered: Mapping[int, Reply], facts: Facts) -> None:
-        """Where others were served, a notice about those whom the next hop refused: SMTP has one answer for all."""
+        """If others were served, send a notice about those whom the next hop refused: SMTP has one answer for all."""
         transaction = attempt.transaction
         tellable = [i for i in undelivered if transaction.accepted() and facts.can_be_told(i)]
         if tellable:
@@ -51,7 +51,7 @@ class Notifier:
             transaction.answer((index,), reply)
 
     async def tell_held(self, attempt: Attempt, decisions: Mapping[int, Decision], facts: Facts) -> None:
-        """A notice about those who are held, once."""
+        """Send one notice about held recipients, unless the sender had one for them."""
         transaction = attempt.transaction
         waiting = {
             i: decision

@@ -29,7 +29,7 @@ class AnswerTreater(Treater):
     async def treat(
         self, transaction: Transaction, letter: Letter, document: Document, lease: Lease
     ) -> Mapping[int, Treated]:
-        """What happens to it; who cannot open it is answered 554."""
+        """Open the answer for each recipient; a recipient for whom it cannot be opened gets 554."""
         treated = await Treater.treat(self, transaction, letter, document, lease)
         opened = {i: replace(one, decision=Incoming(_MARK)) for i, one in treated.items() if one.finding is not None}
         transaction.answer([i for i in treated if i not in opened], replies.malformed(transaction.inbound.id))

@@ -55,7 +55,7 @@ class Engine(Protocol):
         """
 
     async def lock(self, payload: bytes, code: str) -> bytes:
-        """One binary OpenPGP message that this code opens, in packets that every OpenPGP software reads.
+        """One binary OpenPGP message encrypted with this code, in packets that every OpenPGP software reads.
 
         Its key is derived by the iterated and salted S2K with its largest count. Raises as `encrypt`.
         """
@@ -120,37 +120,37 @@ class Ledger(Protocol):
         """Write down that these are served; on disk when it returns. Raises `StoreError`."""
 
     async def forget(self, digest: bytes, recipients: Sequence[str]) -> None:
-        """They have had their final answer. Raises `StoreError`."""
+        """Delete these, who have had their final answer. Raises `StoreError`."""
 
 
 class OpenedMail(Protocol):
-    """What is known of mail that was opened."""
+    """The message identifiers of mail that was opened."""
 
     async def note(self, identifiers: Sequence[str]) -> None:
         """The mail with these message identifiers is opened; on disk when it returns. Raises `StoreError`."""
 
     async def knows(self, identifiers: Sequence[str]) -> bool:
-        """Whether a mail with one of these was opened. Raises `StoreError`: then it may have been."""
+        """Whether a mail with one of these was opened. Raises `StoreError`: assume then that one was."""
 
 
 class Elsewhere(Protocol):
-    """Keeps attempts at one transaction apart over several machines; a place is a number of 62 bits."""
+    """Locks against a second attempt at one transaction on another machine; a place is a number of 62 bits."""
 
     async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
         """Take the place: who is served, as `Ledger.served`; None where another process has it. Raises `StoreError`."""
 
     def give_back(self, place: int) -> None:
-        """Others may take it."""
+        """Release the place."""
 
     def holds(self, place: int) -> bool:
-        """Whether nobody else can have it now."""
+        """Whether this process still has the place, so that no other one can."""
 
 
 class TraceStore(Protocol):
     """Where the trace of decisions is kept."""
 
     async def write(self, records: Sequence[Record]) -> None:
-        """On disk when it returns. Raises `StoreError`."""
+        """Write these rows; they are on disk when it returns. Raises `StoreError`."""
 
 
 class Examiner(Protocol):
@@ -190,47 +190,47 @@ class PickupService(Protocol):
     """The public web service, which shows pick-ups. Everything raises `ChannelError`."""
 
     async def put(self, pickup: Pickup, ciphertext: bytes) -> None:
-        """Keep it, unseen, in place of an earlier one with its id."""
+        """Store it, not yet to be opened, in place of an earlier one with its id."""
 
     async def activate(self, pickup: Pickup) -> bool:
-        """It may be opened from now on; False where it is not there."""
+        """Let it be opened from now on; False if it is not there."""
 
     async def remove(self, pickup: Pickup) -> None:
         """Take it off the public service."""
 
 
 class PickupRegister(Protocol):
-    """What the relay knows of pick-ups. Everything raises `StoreError`."""
+    """The relay's own records of pick-ups. Everything raises `StoreError`."""
 
     async def of(self, transaction: bytes, recipient: Address) -> Pickup | None:
-        """What an earlier attempt at this mail has made for this recipient."""
+        """The pick-up that an earlier attempt at this mail made for this recipient; None: there is none."""
 
     async def put(self, one: Pickup) -> None:
-        """Write it down, in place of what had its id."""
+        """Store it, in place of an earlier one with its id."""
 
     async def activate(self, one: Pickup) -> None:
-        """It may be opened, and a code that was given beforehand is used up."""
+        """Record that it may be opened, and that a code given beforehand is used up."""
 
 
 class Presets(Protocol):
     """Codes that recipients were given beforehand."""
 
     async def known(self, recipient: Address) -> bool:
-        """Whether there is one. Raises `StoreError`."""
+        """Whether this recipient has one. Raises `StoreError`."""
 
     async def code(self, recipient: Address) -> str | None:
-        """The one that is not used yet. Raises `StoreError` and `EngineError`."""
+        """The recipient's unused code; None: there is none. Raises `StoreError` and `EngineError`."""
 
 
 class CodeHook(Protocol):
-    """A program of the site that hands codes over."""
+    """A program of the site that gives codes to recipients (`pickup.hook`)."""
 
     async def hand_over(self, recipient: Address, code: str) -> bool:
-        """Whether it says that it did. Never raises."""
+        """Run the program; returns whether it reported success. Never raises."""
 
 
 class Asking(Protocol):
-    """Asks those for whom a mail is held to give us their key."""
+    """Asks the recipients of held mail for their keys (`enrol.invite`)."""
 
     async def ask(self, recipient: Address) -> bool:
         """Whether this person has been asked, now or lately. Never raises."""

@@ -113,7 +113,7 @@ class Rule:
         return any(pattern.domain and pattern.surely_matches(recipient) for pattern in self.recipients)
 
     def comes_from(self, sender: Address | None) -> bool:
-        """Whether the sender's condition holds."""
+        """Whether the rule's condition on the sender (`from`) holds."""
         return not self.senders or self._among(self.senders, sender)
 
     def _among(self, patterns: tuple[AddressPattern, ...], address: Address | None) -> bool:

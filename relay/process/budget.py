@@ -1,4 +1,4 @@
-"""Octets of memory that all mails share: who finds no room is answered 452 and comes again."""
+"""A budget of memory, in octets, that all mails share."""
 
 from __future__ import annotations
 

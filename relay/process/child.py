@@ -107,7 +107,7 @@ class Child:
             self._process.kill()
 
     async def wait(self) -> int:
-        """Its `status`, once it has ended."""
+        """Wait until it has ended; returns its `status`."""
         return await self._process.wait()
 
 

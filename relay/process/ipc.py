@@ -112,7 +112,7 @@ class Channel:
 
     @classmethod
     async def open(cls, end: socket.socket) -> Self:
-        """Over this socket, which belongs to the channel from now on."""
+        """Open a channel over this socket, and take the socket over."""
         return cls(*await asyncio.open_connection(sock=end))
 
     @property

@@ -48,7 +48,7 @@ class Batch(Generic[T, R]):
         self._running: asyncio.Task[None] | None = None
 
     async def do(self, item: T) -> R:
-        """The item's result. Raises what the work raises."""
+        """Have the item worked on in the next round, and return its result. Raises what the work raises."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, done))
         if self._running is None:

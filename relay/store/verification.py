@@ -58,17 +58,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether each of them does."""
+        """Whether all chains hold."""
         return self.faulty is None
 
     @property
     def faulty(self) -> ChainVerdict | None:
-        """The first that does not hold."""
+        """The verdict on the first chain that does not hold; None: all hold."""
         return next((each for each in self.chains if not each.holds), None)
 
     @property
     def checked(self) -> int:
-        """Rows of all of them."""
+        """The number of rows checked in all chains."""
         return sum(each.checked for each in self.chains)
 
     @property

@@ -87,7 +87,7 @@ class Counters:
         return taken
 
     def pieces(self) -> Iterator[Rows]:
-        """As rows for JSON, in pieces that each stand for themselves: at least one."""
+        """These counters as rows for JSON, in pieces that can be read independently; at least one."""
         rows: Rows = [["count", *key, value] for key, value in self.counts.items()]
         rows += [["mark", *key, value] for key, value in self.marks.items()]
         rows += [["trouble", t.what, t.details, t.count, t.last] for t in self.troubles.values()]
@@ -97,7 +97,7 @@ class Counters:
 
     @classmethod
     def read(cls, piece: Rows) -> Self:
-        """One of those pieces."""
+        """Read one piece."""
         counters = cls()
         for kind, *row in piece:
             match kind:

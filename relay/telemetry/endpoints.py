@@ -36,7 +36,7 @@ class Endpoints:
         self._place: HostPort | None = None
 
     async def open(self, folder: Path, place: HostPort | None) -> None:
-        """Answer at both. Raises `ListenError` for `place`."""
+        """Listen on the socket in `folder` and, unless None, at `place`. Raises `ListenError` for `place`."""
         await self.move(place)
         self._own = Server(self._pages_for_owner)
         try:
@@ -45,7 +45,7 @@ class Endpoints:
             events.log().warning(Event.STATUS_UNAVAILABLE, **events.unforeseen(error))
 
     async def move(self, place: HostPort | None) -> None:
-        """Another place for `metrics`; where it cannot be had, the old one stays."""
+        """Listen at another place for `metrics`; if that fails, the old one stays."""
         if place == self._place:
             return
         fresh = Server(self._pages) if place else None

@@ -60,7 +60,7 @@ def statuses() -> set[str]:
 
 
 def metrics_named(text: str) -> set[str]:
-    return set(re.findall(r"\bpgp_relay_\w+", re.sub(r"\n### Changed names.*?\n## ", "", text, flags=re.DOTALL)))
+    return set(re.findall(r"\bpgp_relay_\w+", text))
 
 
 KINDS = {

@@ -1,4 +1,4 @@
-"""docs/performance.md shows the figures of the run that is kept, and no others."""
+"""docs/performance.md and docs/measurements.md show the figures of the run that is kept, and no others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/performance.md"
@@ -28,12 +30,18 @@ def test_the_document_has_the_budget_of_each_part() -> None:
     assert {part: float(most) for part, most in rows} == module("budgets").BUDGETS
 
 
-def test_the_documents_tables_are_those_of_the_kept_run() -> None:
+@pytest.mark.parametrize(
+    ("page", "part"), [("performance.md", "costs"), ("performance.md", "targets"), ("measurements.md", "figures")]
+)
+def test_the_documents_tables_are_those_of_the_kept_run(page: str, part: str) -> None:
     report = module("report")
     result = json.loads(KEPT.read_text())
+    begin, end = report.markers(part)
 
-    begin, end = DOCUMENT.read_text().split(report.BEGIN)[1], report.END
+    there = (ROOT / "docs" / page).read_text().split(begin)[1].split(end)[0]
 
-    assert begin.split(end)[0].strip() == report.markdown(result).strip()
+    assert there.strip() == report.markdown(result, part).strip(), (
+        "python bench/report.py bench/results/kept.json docs/performance.md docs/measurements.md"
+    )
     assert result["targets"]
     assert KEPT.with_suffix(".png").exists()

@@ -1,4 +1,4 @@
-"""Acts about the audit trail."""
+"""What the console does with the audit trail: show the changes, export and verify."""
 
 from __future__ import annotations
 

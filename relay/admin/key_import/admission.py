@@ -22,12 +22,15 @@ from relay.store import Certificates, Store
 
 _WAITS = "it is not used before a second person approves it, or imports the same, within 24 hours"
 _PROPOSED = "it is not used before somebody approves it"
-_REJECTED = "It was rejected: who may import keys can import it all the same (pgp-relay keys import)."
+_REJECTED = "It was rejected: somebody who may import keys can still import it (pgp-relay keys import)."
 _UNPROVED = (
     "It waits for approval as its owner confirmed it. The encryption subkey that this adds is not confirmed, and was "
-    "left out: who may import keys can import it all the same (pgp-relay keys import)."
+    "left out: somebody who may import keys can still import it (pgp-relay keys import)."
 )
-_IN_USE = "It is in use, and this adds a user id or a subkey: who may import keys does that (pgp-relay keys import)."
+_IN_USE = (
+    "It is in use, and this adds a user id or a subkey: that needs somebody who may import keys "
+    "(pgp-relay keys import)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,10 @@ class TwoPersons:
     dry_run: bool = False
 
     async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
-        """Proposed for the first person, used for the second."""
+        """How the key is stored. Where approving needs two persons, the first one's import only proposes it.
+
+        `before`: the stored entry; `after`: the certificate merged with it. A text says why it is refused.
+        """
         in_use = before is not None and not before.proposed
         if before and in_use and before.origin is Origin.IMPORTED and (owners := _of_owner(before, after, at)):
             return owners

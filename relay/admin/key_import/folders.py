@@ -36,7 +36,7 @@ class File:
     """Opens it and returns the descriptor; None: by its place."""
 
     def open(self) -> BinaryIO:
-        """For reading. Raises `OSError`."""
+        """Open it for reading. Raises `OSError`."""
         return os.fdopen(self.descriptor(), "rb")
 
     def descriptor(self) -> int:

@@ -22,10 +22,10 @@ _OVERRIDE = re.compile(rb"receive_override_options\s*=\s*no_address_mappings\s*$
 _SERVICE = re.compile(rb"(?:%b|%b)\s+unix\s" % (TRANSPORT.encode(), CLEANUP.encode()))
 _SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode() + rb"\s", re.DOTALL)
 
-RELOAD = "`postfix reload` makes it count, for connections from then on."
+RELOAD = "`postfix reload` puts this into effect for new connections."
 CHECK = "After that, `pgp-relay postfix check-path` sends probes and shows which met the relay."
 WAITING = "Mail that waits still names the relay; `postsuper -r ALL` would send it as it is, unencrypted."
-NOTHING = "Nothing of the relay's stood in there."
+NOTHING = "There was nothing of the relay to remove."
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def elsewhere(value: str) -> list[str]:
 
 
 def source(table: Path) -> str | None:
-    """The logical lines; None where they cannot be read."""
+    """The logical lines of a table's source; None if it cannot be read."""
     try:
         with table.open("rb") as file:
             octets = file.read(LARGEST + 1)

@@ -34,7 +34,7 @@ class Connection:
 
     @classmethod
     async def start(cls) -> Self:
-        """A worker, not yet connected."""
+        """Start a worker, which is not connected yet. Raises `Unavailable`."""
         try:
             return cls(await WORKER.start())
         except OSError as error:

@@ -104,7 +104,7 @@ async def find_key_space(ask: Ask, server: Server) -> KeySpace:
 
 
 async def proven(ask: Ask, space: KeySpace, server: Server) -> KeySpace:
-    """With whether the key of the known address is found in it."""
+    """The same key space, with whether the key of the known address (`Server.probe`) was found in it."""
     if server.probe is None:
         return space
     found = [entry for search in space.address_searches(server.probe) for entry in await ask(search)]

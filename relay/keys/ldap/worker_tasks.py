@@ -22,7 +22,7 @@ _ALREADY_THERE, _NOT_THERE = 68, 32
 
 
 class Tasks:
-    """Tasks over one connection."""
+    """Lists, finds and writes entries over one connection."""
 
     def __init__(self, connection: Any, client: Any) -> None:  # noqa: ANN401  bonsai has no types
         self._connection = connection
@@ -30,7 +30,7 @@ class Tasks:
         self._listed: Iterator[Any] = iter(())
 
     def list_(self, request: dict[str, Any]) -> list[Any]:
-        """Begin to list what a filter finds (RFC 2696); nothing yet."""
+        """Begin to list what a filter finds (RFC 2696); returns an empty list."""
         self._client.set_raw_attributes(request["attributes"])
         self._listed = self._connection.paged_search(
             request["base"], bonsai.LDAPSearchScope.SUB, request["filter"], request["attributes"], page_size=PAGE
@@ -38,7 +38,7 @@ class Tasks:
         return []
 
     def next(self) -> list[Any]:
-        """The next entries; none: that was all."""
+        """The next entries; an empty list after the last."""
         while page := list(islice(self._listed, PAGE)):
             entries = [entry for entry in page if isinstance(entry, bonsai.LDAPEntry)]
             if entries:

@@ -106,7 +106,7 @@ class Client:
 
     @asynccontextmanager
     async def connection(self, domain: str) -> AsyncIterator[Connection]:
-        """One to this domain: kept from an earlier fetch, or new."""
+        """A connection to this domain, kept from an earlier fetch or new."""
         connection = self._kept(domain) or self._open(domain)
         try:
             yield connection

@@ -1,4 +1,4 @@
-"""What fetching is given and what it brings: values, and the port of who does it. Cheap to import."""
+"""The values that fetching takes and returns, and its port. Imports little."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ Fetched = Document | NotFound | Outage
 
 
 class Fetch(Protocol):
-    """Who asks the domains."""
+    """Asks domains and keyservers for keys."""
 
     def fetched(self, address: Address, server: str = "") -> AbstractAsyncContextManager[Fetched]:
-        """What comes of it. As long as it is held it takes one of its domain's places.
+        """Ask the address's domain, or this keyserver (`https://host`), for the address's keys.
 
-        Asked is the address's domain, or this keyserver (`https://host`).
+        The fetch holds one of the domain's places until the context ends.
         """
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class Settings:
         connect_to: Mapping[str, str] | None = None,
         allow_networks: Sequence[IPNetwork] = (),
     ) -> Self:
-        """With places as they are written, `HOST:PORT`. Raises `ConfigError`."""
+        """From `connect_to` as it is written, with `HOST:PORT`. Raises `ConfigError`."""
         places = {_endpoint(host): _endpoint(target) for host, target in (connect_to or {}).items()}
         return cls(timeout, ca_file, places, tuple(allow_networks))
 

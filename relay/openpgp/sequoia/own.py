@@ -38,7 +38,7 @@ MOST_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What they are made with, here or in another process."""
+    """What making certificates needs, in this process or another."""
 
     home: Path
     organisation: str
@@ -46,7 +46,7 @@ class Making:
 
 
 class SequoiaKeyMaker(GnuPGKeyMaker):
-    """Makes them in the keyring folder `home`; `organisation` is the fingerprint of the key that certifies them."""
+    """Makes own certificates in the keyring folder `home`, certified by the key with the fingerprint `organisation`."""
 
     def __init__(self, home: Path, organisation: str, organisation_data: bytes, passphrase: bytes | None) -> None:
         super().__init__(home, organisation, organisation_data, passphrase)

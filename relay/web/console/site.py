@@ -42,7 +42,7 @@ Change = Callable[[Visit, Fields], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Puts session, role and form in front of the pages."""
+    """Checks session, role and form before a page is shown."""
 
     link: RelayLink
     login: Login
@@ -51,7 +51,7 @@ class Site:
     ways: Ways
 
     def routes(self) -> Routes:
-        """Every path that there is."""
+        """All routes of the console."""
         return Routes(
             [
                 *(route(each.path, **self._handlers(each)) for each in PAGES),
@@ -136,7 +136,7 @@ class Site:
 
 
 def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
-    """Everything that a visitor may ask."""
+    """Everything that a visitor may request."""
     return Site(link, login, enrolment, login.sessions, ways).routes()
 
 

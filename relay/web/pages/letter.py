@@ -12,7 +12,7 @@ _SHIPPED = {"letter.css": _CSS, "letter.svg": "image/svg+xml"}
 
 
 def letter_files(colour: str) -> dict[str, StaticFile]:
-    """By their names below `/static/`."""
+    """The files, by their names below `/static/`; `colour` is the site's."""
     folder = files("relay.web.pages").joinpath("static")
     found = {name: StaticFile(folder.joinpath(name).read_bytes(), kind) for name, kind in _SHIPPED.items()}
     return {**found, "look.css": StaticFile(look.css(colour), _CSS)}

@@ -88,7 +88,7 @@ def send(relay: Relay) -> None:
         client.sendmail(SENDER, [TO], MAIL)
 
 
-def test_a_relay_that_keeps_it_to_itself_is_heard_nowhere() -> None:
+def test_a_relay_that_discloses_nothing_raises_no_alarm() -> None:
     with Sink() as sink, Relay(settings(sink)) as relay:
         relay.start()
         send(relay)
@@ -98,7 +98,7 @@ def test_a_relay_that_keeps_it_to_itself_is_heard_nowhere() -> None:
 
 
 @pytest.mark.parametrize("where", INSIDE)
-def test_what_sings_in_its_folder_is_heard(where: str) -> None:
+def test_content_in_a_file_of_the_relay_is_found(where: str) -> None:
     with pytest.raises(Sings, match=r"Findings of Mrs Durand|biopsy"):
         one_mail_through(singing(INSIDE[where]), crashes=where == "a crash")
 
@@ -116,7 +116,7 @@ def one_mail_through(altered: str, *, crashes: bool = False) -> None:
         assert not [*relay.folder.rglob("core*")]
 
 
-def test_what_a_command_prints_is_heard() -> None:
+def test_content_in_the_output_of_a_command_is_found() -> None:
     with pytest.raises(Sings, match="biopsy"):
         one_command(f"print({LINE!r})")
 
@@ -129,7 +129,7 @@ def one_command(code: str) -> None:
         relay.run("trace")
 
 
-async def test_what_sings_in_a_reply_is_heard_by_every_client() -> None:
+async def test_content_in_a_reply_is_found_by_every_client() -> None:
     with Sink() as sink, Relay(settings(sink)) as relay:
         relay.altered = singing(IN_A_REPLY)
         relay.start()
@@ -141,7 +141,7 @@ async def test_what_sings_in_a_reply_is_heard_by_every_client() -> None:
             send(relay)
 
 
-def test_what_sings_in_a_notice_is_heard() -> None:
+def test_content_in_a_notice_is_found() -> None:
     with pytest.raises(Sings, match="a notice"):
         one_notice(singing(IN_A_NOTICE))
 
@@ -155,7 +155,7 @@ def one_notice(altered: str) -> None:
         assert sink.wait_for(1)
 
 
-def test_what_sings_in_a_notice_that_came_to_a_mailbox_is_heard(tmp_path: Path) -> None:
+def test_content_in_a_notice_in_a_mailbox_is_found(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "1").write_bytes(b"Reporting-MTA: dns; relay.example\n\n" + WORD)
     with pytest.raises(Sings, match="a notice"):
@@ -165,7 +165,7 @@ def test_what_sings_in_a_notice_that_came_to_a_mailbox_is_heard(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("capture", ["fd", "no"])
-def test_what_a_test_prints_itself_is_heard(tmp_path: Path, capture: str) -> None:
+def test_content_that_a_test_prints_is_found(tmp_path: Path, capture: str) -> None:
     folder = Path(__file__).parents[2]
     (tmp_path / "conftest.py").write_text((folder / "conftest.py").read_text())
     (tmp_path / "test_it.py").write_text(

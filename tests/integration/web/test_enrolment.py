@@ -199,8 +199,8 @@ def test_keys_that_cannot_be_used_are_told_in_words(web: WebPublic, keys: Keys) 
         "This key has expired": (keys.public("Old <o@c.example>"), 422),
         "This key was revoked": (revoked, 422),
         "This is your secret key": (secret, 422),
-        "There is more than one key in that": (small + signs, 422),
-        "We found no key in that": (b"hello", 422),
+        "There is more than one key in it": (small + signs, 422),
+        "We found no key in it": (b"hello", 422),
         "There is no key yet": (b"  ", 422),
     }
 
