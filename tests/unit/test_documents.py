@@ -172,9 +172,9 @@ def test_every_configuration_of_the_documents_has_keys_that_exist(page: str, tex
     whole = text if re.search(r"^policy:", text, re.MULTILINE) else f"{text}\npolicy: []\n"
     try:
         parse(whole.encode(), Path("/etc/pgp-relay/config.yaml"))
-    except ConfigError as error:  # files that this machine has not are no fault of the page
-        faults = [fault.message for fault in error.faults if "unknown" in fault.message.lower()]
-        assert faults == [], page
+    except ConfigError as error:  # this machine has none of these files, and an example of one section not the others
+        excused = ("cannot be read: No such file", ": give inbound.listen")
+        assert [str(fault) for fault in error.faults if not any(word in fault.message for word in excused)] == [], page
 
 
 def heading(text: str) -> str:

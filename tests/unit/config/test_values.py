@@ -1,10 +1,11 @@
 """Values cannot be wrong once they are read."""
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
-from relay.config import Config, Endpoint, HostPort, duration
+from relay.config import Config, Endpoint, HostPort, duration, parse
 from relay.config.values import size
 from relay.model import Address, Mailbox
 
@@ -164,3 +165,10 @@ def test_the_signer_is_the_first_pattern_that_matches() -> None:
     assert sign.signer(Address("bob@RADIO.example")) == "radio@a.example"
     assert sign.signer(Address("bob@b.example")) == "relay@a.example"
     assert sign.signer(None) == "relay@a.example"
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "Off"])
+def test_autocrypt_off_as_the_documents_have_it_was_refused(written: str) -> None:
+    config = parse(f"own: {{autocrypt: {written}}}\npolicy: []\n".encode(), Path("/etc/pgp-relay/config.yaml"))
+
+    assert config.own.autocrypt == "off"
