@@ -1,4 +1,4 @@
-"""What the program may say: every text in the source of `relay`, but docstrings, the templates, and the texts of pages.
+"""What the program may say: every text in the source of `relay`, but docstrings, the templates, the console's texts.
 
 `texts` gives each with its place; what is filled in when it is said stands there as the name of a sample (`{address}`).
 """
@@ -36,7 +36,7 @@ def _texts() -> Iterator[Text]:
             yield from _of_source(place, ast.parse(file.read_text("utf-8")))
         elif file.suffix in TEMPLATES and "static" not in file.parts:
             yield Text(place, file.read_text("utf-8"))
-        elif file.suffix == ".toml":
+        elif file.suffix == ".toml" and "console" in file.parts:
             yield from _of_table(place, tomllib.loads(file.read_text("utf-8")))
 
 
