@@ -26,7 +26,7 @@ from relay.pipeline.opened_envelope import OpenedEnvelopes
 from relay.pipeline.receive import Receiver
 from relay.pipeline.returns import Returns
 from relay.pipeline.transaction import Transaction
-from relay.pipeline.treat import DEFERRED, Treater
+from relay.pipeline.treat import DEFERRED, REFUSED, Treater
 from relay.process.pool import Document, yield_to_others
 from relay.telemetry.events import Event
 
@@ -88,11 +88,17 @@ class IncomingPipeline:
     ) -> AuditEntry:
         decisions: dict[int, Decision | Incoming] = {
             **returned,
-            **{index: one.decision if one else DEFERRED for index, one in treated.items()},
+            **{index: one.decision if one else _undone(transaction, index) for index, one in treated.items()},
         }
         entry = AuditEntry(self.audit, transaction, decisions, IN)
         entry.signed_by = {index: one.mark.key for index, one in treated.items() if one}
         return entry
+
+
+def _undone(transaction: Transaction, index: int) -> Decision:
+    """The decision for a recipient for whom nothing was made of it."""
+    reply = transaction.replies.get(index)
+    return REFUSED if reply and reply.permanent else DEFERRED
 
 
 async def _tell(transaction: Transaction, decisions: Mapping[int, Decision | Incoming]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay.mail import headers
-from relay.model import Address, Defer, replies
+from relay.model import Address, Defer, Refuse, replies
 from relay.model.errors import EngineError
 from relay.model.incoming import RULE, Incoming
 from relay.model.mark import NAMED, Encryption, Mark
@@ -37,6 +37,8 @@ COPIES = 512 * 1024 * 1024
 MOST_SIGNATURES = 10
 """Of one mail whose makers are looked for."""
 DEFERRED = Defer(RULE, "it cannot be opened now")
+REFUSED = Refuse(RULE, "it cannot be opened", by_reply=True)
+"""Of an answer from the page."""
 
 
 class SignerLookup(Protocol):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from relay.mail.armor import enarmor
 from relay.model import Entry, Envelope, Origin, Reply
 from relay.model.opened import Reason, Signature, Validity
 from relay.pipeline.incoming_mail import Tags
+from relay.pipeline.pickup_answer import AnswerTreater
 
 DR, NURSE, EVE = (
     own_key("dr@hopital.example", 1),
@@ -75,6 +77,18 @@ async def test_an_encrypted_mail_arrives_opened_and_marked(bed: IncomingBed) -> 
     assert (row.action, row.direction, row.rule, row.mark) == ("decrypt", "in", "inbound", mail["X-PGP-Relay"])
     assert row.signed_by == BOB.fingerprint
     assert "canary" not in str(row)
+
+
+async def test_an_answer_that_does_not_open_was_called_deferred_and_answered_554(bed: IncomingBed) -> None:
+    treater = AnswerTreater(bed.opener, bed.register, bed.signers)
+    attempt = replace(bed.pipeline(), treater=treater).begin(
+        inbound("nurse@hopital.example", content=pgp_mime(MESSAGE), sender="pickup@out.example")
+    )
+    [reply] = await attempt.replies()
+    await attempt.settle(delivered=True)
+    [row] = bed.trail.records
+    assert (reply.code, row.action, row.reason, row.reply) == (554, "refuse", "it cannot be opened", "554 5.6.0")
+    assert bed.outlet.sent == []
 
 
 async def test_each_recipient_for_itself(bed: IncomingBed) -> None:
