@@ -103,8 +103,9 @@ def explain(  # noqa: PLR0913  each is an option
 def _explain_incoming(context: typer.Context, recipient: str, message: Path | None, *, as_json: bool) -> None:
     if message is None:
         fail("--inbound needs --message: what is in the mail decides", status=2)
+    content = _read(message)  # as root, where root named it
     config = context_of(context).config()
-    explanation = run(explain_incoming(config, values.address(recipient), _read(message)))
+    explanation = run(explain_incoming(config, values.address(recipient), content))
     if as_json:
         print_json({**incoming.as_object(explanation), "config": str(context_of(context).path)})
     else:

@@ -126,6 +126,16 @@ def test_each_command_opens_what_root_named_and_leaves_nothing_of_roots(installe
     assert sorted(path.name for path in installed.root.iterdir()) == ["b.tar", "mail.eml", "secret.pgp"]
 
 
+def test_an_incoming_mail_in_a_folder_of_roots_could_not_be_explained(installed: Installed) -> None:
+    installed.config.write_text(installed.config.read_text() + "own: {domains: [hopital.example]}\n")
+    mail = installed.root / "mail.eml"
+    mail.write_bytes(b"From: a@ville.example\r\nSubject: x\r\n\r\nBonjour\r\n")
+
+    told = json.loads(installed.run("explain", "--inbound", "--message", mail, "--to", MARTIN, "--json"))
+
+    assert told["action"] == "pass"
+
+
 @pytest.mark.parametrize("owner", [0, pwd.getpwnam("games").pw_uid])
 def test_a_web_key_directory_in_a_folder_of_another_user_could_not_be_written(installed: Installed, owner: int) -> None:
     installed.config.write_text(installed.config.read_text() + "own: {domains: [hopital.example]}\n")
