@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from lab.dkim_signer import DkimSigner
 from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
+
+pytestmark = pytest.mark.waits
 
 SENDER, KNOWN, UNKNOWN = "dr@front.example", "bob@known.example", "ann@ville.example"
 KEPT = "no_unknown_recipient_checks,no_header_body_checks"

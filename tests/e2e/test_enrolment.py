@@ -21,6 +21,8 @@ from lab.way import Way, encrypted_part, way
 
 from relay.mail.armor import enarmor
 
+pytestmark = pytest.mark.waits
+
 DOCTOR, BOB, EVE = "doctor@front.example", "bob@hold.example", "eve@hold.example"
 BODY = b"Le canari est arriv\xc3\xa9.\r\n"
 POLICY = [{"name": "wait", "to": ["*@hold.example"], "without_key": "hold"}, {"name": "all", "encrypt": "preferred"}]
