@@ -36,6 +36,8 @@ _COLUMNS = (
     Column("created", rank=2),
     Column("size", rank=3, right=True),
 )
+_STATE = Column("state")
+"""Stands in the list of all: it tells those that have ended from the others."""
 
 
 def list_(
@@ -57,7 +59,9 @@ def list_(
         print_json([_object(one) for one in found])
         return
     look = Look.of(full=full, utc=utc)
-    print_table(_COLUMNS, [_row(one, look) for one in found], whole=full, nothing="no mail waits to be picked up")
+    rows = [(*_row(one, look), *([one.state.value] if ended else [])) for one in found]
+    columns = (*_COLUMNS, _STATE) if ended else _COLUMNS
+    print_table(columns, rows, whole=full, nothing="no mail waits to be picked up")
 
 
 def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = False) -> None:

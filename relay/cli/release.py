@@ -39,4 +39,5 @@ def release(config: Config, fingerprints: Collection[str], *, flush: bool, as_js
         asked = run(postqueue.flush(ids))
         tell(f"Postfix was asked to send {len(asked)} of them now")
     elif ids:
-        tell("They leave with Postfix's next attempt; --flush asks it for one now")
+        leave = "It leaves" if len(waited) == 1 else "They leave"
+        tell(f"{leave} with Postfix's next attempt; --flush asks it for one now")

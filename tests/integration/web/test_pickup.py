@@ -238,6 +238,18 @@ def test_json_of_the_commands_that_change_a_pickup_was_no_such_option(site: Site
     assert preset["expires"] < shown["expires"]
 
 
+def test_withdrawn_and_open_ones_looked_alike_in_the_list_of_all(site: Site) -> None:
+    site.send(french_mail(DOCTOR, PATIENT))
+    kept = site.link().rpartition("/")[2]
+    site.send(french_mail(DOCTOR, PATIENT))
+    gone = site.link().rpartition("/")[2]
+    site.relay.run("pickup", "withdraw", gone)
+    lines = [line.split("\t") for line in site.relay.run("pickup", "list", "--all").stdout.decode().splitlines()]
+    states = {line[3]: line[-1] for line in lines}
+    assert (states["id"], states[kept], states[gone]) == ("state", "active", "withdrawn")
+    assert b"state" not in site.relay.run("pickup", "list").stdout.splitlines()[0]
+
+
 @needs_browser
 def test_after_it_is_withdrawn_the_page_says_that_it_is_gone(site: Site, chromium: Browser) -> None:
     site.send(french_mail(DOCTOR, PATIENT))
