@@ -136,6 +136,21 @@ def test_a_session_ends_by_logging_out_and_with_its_person(site: Console) -> Non
     assert site.log_in("fired", second, code=site.code("fired", later=1)).status == 403
 
 
+def test_a_form_of_a_session_that_has_ended_was_answered_with_a_bare_word(site: Console) -> None:
+    anne = site.logged_in("ended", "keys")
+    anne.get("/held")
+    anne.post("/logout", {})
+    page = anne.post("/held", {"act": "release", "queue_id": "4F00001"})
+    assert page.status == 403
+    assert "Your session has ended" in page.text
+    assert 'name="password"' in page.text
+
+
+def test_the_other_language_was_of_the_page_without_its_search(people: dict[str, Visitor]) -> None:
+    page = people["desk"].get("/messages?text=a%26b&done=x")
+    assert 'href="?text=a%26b&amp;lang=fr"' in page.text
+
+
 def test_a_session_that_somebody_else_chose_is_none(site: Console) -> None:
     """Fixation: the token is made at the login, whatever the browser sends."""
     visitor = site.visitor()

@@ -26,7 +26,15 @@ if TYPE_CHECKING:  # only tests with a browser have it
 
 pytestmark = [needs_browser, needs_axe]
 
-PEOPLE = {"keys": "keys", "admin": "admin", "anne": "reader", "bruno": "desk", "chloe": "keys", "dora": "admin"}
+PEOPLE = {
+    "keys": "keys",
+    "admin": "admin",
+    "anne": "reader",
+    "bruno": "desk",
+    "chloe": "keys",
+    "dora": "admin",
+    "eve": "desk",
+}
 """Who logs in, with their roles."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -135,6 +143,15 @@ def test_a_long_address_goes_on_in_the_next_line_and_not_in_the_middle_of_a_word
         assert page.evaluate(WIDER) == 0, "the fingerprint of a key that is not there"
         page.goto(bench.url("/messages"))
         assert page.evaluate(SPLIT, "radiologie@hopital.example") == [True, []], "its last letter"
+
+
+@pytest.mark.parametrize("width", [768, 1024])
+def test_on_a_tablet_the_buttons_of_a_row_stood_outside_their_table(bench: Bench, width: int) -> None:
+    with tab(bench.browser, viewport={"width": width, "height": 800}) as page:
+        bench.log_in(page, "eve", later=width == 1024)
+        page.goto(bench.url("/held?lang=fr"))
+        assert page.locator(".do button").count() > 0
+        assert page.locator(".scroll").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)") == [0]
 
 
 async def _mail_to_long(relay: Relay) -> None:
