@@ -21,7 +21,7 @@ from relay.store.statements import chunks
 MOST_ADDRESSES = 20
 """Of one certificate in the trace: somebody else chose how many it has."""
 
-_CAME = {Origin.IMPORTED: "imported", Origin.HARVESTED: "came with mail"}
+_CAME = {Origin.IMPORTED: "imported", Origin.ENROLLED: "proved by its owner", Origin.HARVESTED: "came with mail"}
 
 _STANDING = (
     select(addresses.c.address, addresses.c.fingerprint)
@@ -96,13 +96,13 @@ def _reason(before: Entry | None, after: Entry | None) -> str:
         return "removed"
     if after.suggested and not (before and before.suggested):
         return "proposed: by a person"
+    came = _CAME.get(after.origin, f"found by {after.origin.value}")
     if before is None or (before.proposed and not after.proposed):
-        came = _CAME.get(after.origin, f"found by {after.origin.value}")
         return f"proposed: {came}" if after.proposed else came
     if after.proposed and not before.proposed:
         return "proposed: another key was imported"
     if after.origin is not before.origin:
-        return "imported"
+        return came
     return _difference(before.certificate, after.certificate)
 
 

@@ -66,6 +66,17 @@ async def test_a_rejected_proposal_and_a_fetched_key_that_is_replaced_are_told(s
     ]
 
 
+async def test_a_known_key_that_its_owner_enrols_was_told_as_imported(store: Store) -> None:
+    await store.certificates.upsert([entry(OLD, origin=Origin.WKD)])
+    await store.certificates.upsert([entry(OLD, origin=Origin.ENROLLED)], actor="enrolment")
+    await store.certificates.upsert([entry(OLD)], actor=ROOT)
+    assert [(actor, why) for actor, *_, why in await told(store)] == [
+        (UPKEEP, "found by wkd"),
+        ("enrolment", "proved by its owner"),
+        (ROOT, "imported"),
+    ]
+
+
 async def test_an_address_that_a_key_gets_later_had_none_before(store: Store) -> None:
     await store.certificates.upsert([entry(OLD)], actor=ROOT)
     await store.certificates.upsert([entry(certificate("old", BOB, "new@example.org"))], actor=ROOT)
