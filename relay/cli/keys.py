@@ -16,7 +16,6 @@ from relay.cli.output import fail, print_json, say
 from relay.cli.times import Full, Look, Utc
 from relay.cli.values import address, given, one_of
 from relay.config.values import duration
-from relay.mail.armor import enarmor
 from relay.model import Entry, Origin, normalise_domain
 from relay.model.binding import patterns_by_key
 from relay.store import Store
@@ -108,6 +107,8 @@ def export(context: typer.Context, fingerprint: Fingerprint) -> None:
 
     $ pgp-relay keys export 8C3A1D5E0B7F4A6299E1C0D4B2F6A7E31D5C9B08
     """
+    from relay.mail.armor import enarmor  # noqa: PLC0415  only for this
+
     name = one_name(fingerprint)
     entry = with_store(context_of(context).config(), lambda store: keys.one(store, name))
     sys.stdout.write(enarmor(entry.certificate.data, "PUBLIC KEY BLOCK").decode("ascii").replace("\r\n", "\n"))

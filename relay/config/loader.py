@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.config import file_values, yaml_tree
-from relay.config.contradictions import contradictions
 from relay.config.effective import deciding
 from relay.config.fault_messages import place_of, sentence
 from relay.config.key_names import meant
@@ -75,6 +74,8 @@ def _texts(value: Value) -> Iterator[str]:
 
 
 def _parsed(found: Tree, octets: bytes, around: Surroundings) -> Config:
+    from relay.config.contradictions import contradictions  # noqa: PLC0415  help of a command reads no configuration
+
     config, errors = _validated(found.values, around)
     faults = [fault for _, fault in found.faults]
     told = {place for place, _ in found.faults}
