@@ -26,7 +26,7 @@ def confirmed(loop: Loop, person: Writer, *, reads: str = "") -> Taken:
     challenge = loop.next(person.address)
     said = person.read(challenge)
     assert (reads or person.key) in said.replace(" ", "")
-    assert "confirm it until" in said
+    assert "If it is your key, confirm it by " in said
     before = len(loop.results())
     loop.mails(person, person.signed_reply(person.token(challenge), key=reads))
     wait_for(lambda: {"enrolled", "proposed"}.intersection(loop.results()[before:]), "it is confirmed")

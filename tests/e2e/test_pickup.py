@@ -19,6 +19,7 @@ from lab.way import Way, way
 DOCTOR, PATIENT = "dr.martin@front.example", "lefevre@ville.example"
 KILLED = """
 import os, signal
+from relay.pipeline.code_handover import CodeHandover
 from relay.pipeline.pickup import Pickups
 from relay.store.pickups import Pickups as Register
 once = {once!r}
@@ -35,7 +36,7 @@ stop_after({owner}, {name!r})
 """
 STEPS = {
     "stored": ("Pickups", "_prepared"),
-    "code handed over": ("Pickups", "_handed_over"),
+    "code handed over": ("CodeHandover", "hand_over"),
     "activated": ("Register", "activate"),
     "recipient told": ("Pickups", "_released"),
 }
