@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -59,9 +60,14 @@ async def message(visit: Visit) -> Answer:
     """All that was decided about one mail."""
     one = visit.request.parts["id"]
     told, fault = await visit.attempt("message", {"id": one}, _EMPTY)
-    return visit.page(
-        "message", HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK, rows=told["rows"], id=one, fault=fault
-    )
+    status = HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK
+    return visit.page("message", status, rows=told["rows"], counts=outcomes(told["rows"]), id=one, fault=fault)
+
+
+def outcomes(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, int]]:
+    """How many recipients each decision is the newest of; nothing for a single one. The oldest row is the first."""
+    last = {row["recipient"]: row["action"] for row in rows if row["action"] in charts.ORDER}
+    return charts.totals([Counter(last.values())]) if len(last) > 1 else []
 
 
 async def held(visit: Visit, fault: str = "") -> Answer:

@@ -78,7 +78,7 @@ class Site:
         async def handler(request: Request) -> Answer:
             session = await self.sessions.of(request)
             if session is None:
-                return redirect("/login")
+                return _remembering(request, redirect("/login"))
             return await self._guarded(request, session, act, show)
 
         return _linked(handler)

@@ -46,8 +46,10 @@ async def asking_the_relay(halves: Halves, folder: Path) -> AsyncIterator[Ask]:
     server = await asyncio.start_unix_server(halves.serve, folder / "control")
     link = RelayLink(HttpPlace(path=str(folder / "control")))
     async with server:
-        yield lambda: link.ask(ANNE, "today", {})
-        await link.close()
+        try:
+            yield lambda: link.ask(ANNE, "today", {})
+        finally:
+            await link.close()
 
 
 @asynccontextmanager
@@ -56,8 +58,10 @@ async def asking_the_provider(halves: Halves, _: Path) -> AsyncIterator[Ask]:
     server = await asyncio.start_server(halves.serve, "127.0.0.1", port)
     client = Provider(None)
     async with server:
-        yield lambda: client.get(f"http://127.0.0.1:{port}/keys")
-        await client.close()
+        try:
+            yield lambda: client.get(f"http://127.0.0.1:{port}/keys")
+        finally:
+            await client.close()
 
 
 WAYS = pytest.mark.parametrize("way", [asking_the_relay, asking_the_provider])

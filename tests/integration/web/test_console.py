@@ -144,6 +144,9 @@ def test_a_form_of_a_session_that_has_ended_was_answered_with_a_bare_word(site: 
     assert page.status == 403
     assert "Your session has ended" in page.text
     assert 'name="password"' in page.text
+    assert 'href="?lang=fr"' in page.text
+    assert anne.get("/held?lang=fr").headers["Location"] == "/login"
+    assert '<html lang="fr">' in anne.get("/login").text, "its link forgot the language"
 
 
 def test_the_other_language_was_of_the_page_without_its_search(people: dict[str, Visitor]) -> None:

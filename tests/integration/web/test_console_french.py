@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -69,7 +70,14 @@ def anne(site: Console) -> Visitor:
 
 async def filled(relay: Relay) -> None:
     async with await Store.open(relay.keyring / "store.db") as store:
-        await store.trace.write([row(number, *each) for number, each in enumerate(DECIDED)])
+        await store.trace.write([*waited(), *(row(number, *each) for number, each in enumerate(DECIDED))])
+
+
+def waited() -> list[Record]:
+    """The first mail had two recipients, and each of them waited."""
+    first = row(0, "hold", "no key is known")
+    tries = [replace(first, id=f"ID0010{number}", time=first.time - 600 + number) for number in range(3)]
+    return [*tries, replace(tries[0], recipient="autre@ville.example")]
 
 
 def row(number: int, action: str, why: str) -> Record:
@@ -129,6 +137,12 @@ def test_no_page_of_one_thing_has_english_in_french(site: Console, anne: Visitor
         assert left(anne.get(path)) == set(), path
     for path in ("/login", site.invite("carole", "desk"), "/enrol/" + "x" * 43):
         assert left(site.visitor("fr").get(path)) == set(), path
+
+
+def test_a_mail_said_how_often_it_was_tried_and_not_what_became_of_its_recipients(anne: Visitor) -> None:
+    head, _, _ = anne.get("/messages/ID00000").text.partition("<ol")
+    assert re.findall(r"<strong>(\d+)</strong> <span[^>]*>([^<]*)", head) == [("1", "chiffré"), ("1", "en attente")]
+    assert 'class="counts' not in anne.get("/messages/ID00001").text
 
 
 def test_no_mistake_is_told_in_english(anne: Visitor) -> None:

@@ -65,6 +65,12 @@ def waits(site: Console, fingerprint: str) -> bool:
     return any(each["fingerprint"] == fingerprint for each in told)
 
 
+def shown(visitor: Visitor, fingerprint: str) -> str:
+    """The part of the page about this proposal."""
+    (found,) = [part for part in visitor.get("/proposals").text.split("<section") if fingerprint in part]
+    return found
+
+
 def used(site: Console, name: str) -> bool:
     words = ("explain", "--json", "--from", "dr@hopital.example", "--to", f"{name}@ville.example")
     return bool(json.loads(site.relay.run(*words).stdout)["action"] == "encrypt")
@@ -91,7 +97,9 @@ def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, an
         anne.get("/proposals")
         assert "second person" in anne.post("/proposals", form).text
         assert waits(site, fingerprint)
-    bruno.get("/proposals")
+    assert "You have approved it" in shown(anne, fingerprint)
+    assert 'value="approve"' not in shown(anne, fingerprint)
+    assert 'value="approve"' in shown(bruno, fingerprint)
     assert bruno.post("/proposals", form).headers["Location"] == "/proposals?done=approve"
     assert not waits(site, fingerprint)
     assert rows(site, f"approve {fingerprint}") == [

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -31,7 +31,7 @@ from lab.waiting import wait_for
 from relay.model import codes
 
 if TYPE_CHECKING:  # only tests with a browser have it
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 HOSTILE = """<html><head><meta http-equiv="refresh" content="0;url=http://tracker.example/refresh">
 <style>@import url(http://tracker.example/style);</style><base href="http://tracker.example/"></head>
@@ -41,6 +41,16 @@ HOSTILE = """<html><head><meta http-equiv="refresh" content="0;url=http://tracke
 <iframe src="http://tracker.example/frame"></iframe><a href="javascript:alert(3)">a</a>
 <a href="https://example.org/">lien</a><svg><use href="http://tracker.example/svg#a"/></svg>
 <p style="background: url(http://tracker.example/url); color: red">lisible</p><img src="cid:courbe"></body></html>"""
+
+HEIGHTS = """async () => {
+  const [frame, found] = [document.querySelector("#body iframe"), []];
+  for (let round = 0; round < 20; round += 1) {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    found.push(frame.offsetHeight);
+  }
+  return found;
+}"""
+"""Of the mail's frame, while the browser draws it again and again."""
 
 
 @pytest.fixture(scope="module")
@@ -163,24 +173,76 @@ def test_nothing_in_a_hostile_mail_runs_loads_or_asks(site: Site, chromium: Brow
 @needs_browser
 def test_sizes_that_follow_the_frames_height_made_it_grow_without_end(site: Site, chromium: Browser) -> None:
     """The place to answer ran away; as the mail of a shop has it, `height: 100vh` with a margin is enough."""
-    styles = ("height:101vh", "min-height:calc(101vh)", "height:150VH", "height:120svh", "padding-bottom:101vmax")
-    html = "".join(f'<div style="{style}">lisible</div>' for style in styles)
+    styles = ["height:101vh", "min-height:calc(101vh)", "height:150VH", "height:120svh", "padding-bottom:101vmax"]
+    styles += ["height:101cqh", "margin-top:101cqmax", "height:stretch", "height:1e3vh", "height:101future"]
+    kept = ("height: 101%;", "margin: 1.5em 12pt;", "color: rgb(16, 27, 95);")
+    html = "".join(f'<div style="{style}">lisible</div>' for style in (*styles, *kept[:2], "color: #101b5f"))
     site.send(french_mail(DOCTOR, PATIENT, f"<html><body>{html}</body></html>"))
     with tab(chromium) as page:
         open_mail(page, site.link(), site.code())
-        page.frame_locator("#body iframe").locator("text=lisible").first.wait_for()
-        heights = page.evaluate(
-            """async () => {
-              const [frame, found] = [document.querySelector("#body iframe"), []];
-              for (let round = 0; round < 20; round += 1) {
-                await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-                found.push(frame.offsetHeight);
-              }
-              return found;
-            }"""
-        )
+        inside = page.frame_locator("#body iframe")
+        inside.locator("text=lisible").first.wait_for()
+        assert inside.locator("div[style]").evaluate_all("all => all.map(one => one.style.cssText)") == list(kept)
+        heights = page.evaluate(HEIGHTS)
         assert heights[-1] == heights[9]
         assert heights[-1] < 1000
+
+
+@needs_browser
+def test_a_size_that_no_list_knows_did_not_let_the_frame_grow_either(site: Site, chromium: Browser) -> None:
+    """Set from outside, as a unit would be that browsers learn tomorrow. The place of the page stays where it was."""
+    html = "<html><body><div>lisible</div>" + "<p>encore</p>" * 100 + "</body></html>"
+    site.send(french_mail(DOCTOR, PATIENT, html))
+    with tab(chromium, expected=("ResizeObserver",)) as page:
+        open_mail(page, site.link(), site.code())
+        inside = page.frame_locator("#body iframe")
+        inside.locator("text=lisible").wait_for()
+        before = page.evaluate(HEIGHTS)[-1]
+        page.evaluate("scrollTo(0, 2000)")
+        inside.locator("div").evaluate("one => { one.style.paddingBottom = '101vh'; }")
+        heights = page.evaluate(HEIGHTS)
+        assert heights[-1] == heights[9]
+        assert before < heights[-1] < before + 200
+        assert page.evaluate("scrollY") == 2000
+        inside.locator("div").evaluate("one => { one.remove(); }")
+        assert page.evaluate(HEIGHTS)[-1] < before, "it grows smaller too"
+
+
+@needs_browser
+def test_most_recipients_of_many_were_not_printed(site: Site, chromium: Browser) -> None:
+    copies = ", ".join(f"medecin{number}@ville.example" for number in range(7))
+    site.send(f"Cc: {copies}\r\n".encode() + french_mail(DOCTOR, PATIENT))
+    with tab(chromium) as page:
+        open_mail(page, site.link(), site.code())
+        last = page.locator("#to .box").last
+        for event, seen in (("", False), ("beforeprint", True), ("afterprint", False)):
+            page.evaluate("name => dispatchEvent(new Event(name))", event)
+            assert (last.text_content(), last.is_visible()) == ("medecin6@ville.example", seen)
+
+
+def answering(status: int) -> Callable[[Route], None]:
+    """In the service's place."""
+    return lambda asked: asked.fulfill(status=status)
+
+
+@needs_browser
+def test_a_busy_service_was_told_as_a_fault_of_the_readers_connection(site: Site, chromium: Browser) -> None:
+    """Two readers of large mails behind one address have no room at the same time (503)."""
+    site.send(french_mail(DOCTOR, PATIENT))
+    with tab(chromium, expected=("503", "429")) as page:
+        page.goto(site.link())
+        for status in (503, 429):
+            page.route("**/message", answering(status))
+            page.fill("#code", site.code())
+            page.click("#open")
+            page.wait_for_selector("#problem:has-text('dans une minute')")
+            page.unroute("**/message")
+            page.fill("#code", "")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#problem:has-text('Saisissez')")
+        page.fill("#code", site.code())
+        page.click("#open")
+        page.wait_for_selector("#letter:visible", timeout=60_000)
 
 
 @needs_browser

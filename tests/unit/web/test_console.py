@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tomllib
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from relay.web.console import charts, credentials
 from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.fingerprint_picture import picture
 from relay.web.console.login import Login
+from relay.web.console.mail_pages import outcomes
 from relay.web.console.pages import FORMS, PAGES, UPLOADS
 from relay.web.console.reasons import reason
 from relay.web.console.relay_link import RelayLink
@@ -53,16 +53,6 @@ def test_every_text_that_a_page_names_is_there_and_pages_have_no_text_of_their_o
     assert set(re.findall(r't\["([a-z.]+)"\]', pages)) | heads <= TEXTS["en"].keys()
     outside = re.sub(r"{[{%#].*?[}%#]}|<[^>]*>", " ", pages, flags=re.DOTALL)
     assert set(re.findall(r"[A-Za-z]{3,}", outside)) <= {"DKIM", "Message"}
-
-
-def test_french_texts_have_the_spaces_of_french_and_none_that_breaks_before_a_sign() -> None:
-    wrong = [text for text in TEXTS["fr"].values() if re.search(r"[^\u00a0\u202f](?:[;!?]|:(?=[ ]|$))", text)]
-    assert wrong == []
-
-
-def test_french_pages_had_the_apostrophe_of_a_typewriter() -> None:
-    told = tomllib.loads((TEMPLATES.parent / "words" / "reasons.toml").read_text("utf-8"))
-    assert [text for text in (*TEXTS["fr"].values(), *told.values()) if re.search(r"[^\W\d_]'\w", text)] == []
 
 
 def test_every_text_is_shown_somewhere() -> None:
@@ -117,6 +107,17 @@ def test_every_decision_has_a_word_and_a_colour() -> None:
     for action in charts.ORDER:
         assert {f"action.{action}", f"one.{action}", f"way.{action}"} <= TEXTS["en"].keys()
         assert f".a-{action} " in sheet
+
+
+def test_a_mail_that_waited_for_one_recipient_was_said_to_be_held_for_many() -> None:
+    """Attempts were counted, and one recipient was "1 encrypted 40 held"."""
+    waited = [{"recipient": "a@ville.example", "action": "hold"}] * 40
+    went = {"recipient": "a@ville.example", "action": "encrypt"}
+    second = {"recipient": "b@ville.example", "action": "pickup"}
+    opened = {"recipient": "b@ville.example", "action": "picked_up"}
+    assert outcomes([*waited, went]) == []
+    assert outcomes([*waited, second]) == [("pickup", 1), ("hold", 1)]
+    assert outcomes([*waited, second, went, opened]) == [("encrypt", 1), ("pickup", 1)]
 
 
 def test_bars_are_as_high_as_what_they_count() -> None:

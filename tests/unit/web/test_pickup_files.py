@@ -16,6 +16,7 @@ from relay.web.pickup.files import PAGE, SITE_STYLE, Appearance, load
 ROOT = Path(__file__).resolve().parents[3]
 LATER = re.compile(r"openpgp/(?!openpgp\.min)|licences|LICENSE")
 """Loaded with an answer, or never by the page itself."""
+LOOKBEHIND = re.compile(r"\(\?<[=!]")
 SITE = Appearance("Hôpital <Exemple> & fils", "#1f5fa8")
 
 
@@ -35,6 +36,13 @@ def test_every_file_that_a_file_asks_for_is_there() -> None:
             asked |= {f"{folder}/{one}" if folder else one for one in found}
     assert asked - {"openpgp/unbzip2-stream.min.mjs"} <= files.keys()  # nothing here is compressed by bzip2
     assert len(asked) > 10
+
+
+def test_a_lookbehind_left_the_page_blank_in_safari_before_16_4() -> None:
+    """One in an expression that is never used is enough: the whole file is a syntax error there."""
+    scripts = [file for file in (ROOT / "relay" / "web").rglob("*") if file.suffix in {".js", ".mjs"}]
+    assert [file.name for file in scripts if LOOKBEHIND.search(file.read_text("utf-8"))] == []
+    assert {"page.js", "openpgp.min.mjs", "purify.min.js", "htmx.min.js"} <= {file.name for file in scripts}
 
 
 def test_nothing_on_the_page_is_inline_or_elsewhere() -> None:

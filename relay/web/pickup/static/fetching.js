@@ -2,11 +2,14 @@
 import { Failed } from "./failed.js";
 import { Pieces, octetsOf } from "./pieces.js";
 
+const BUSY = [429, 503];
+
 // `tell` is told which part is there, 0 to 1, where that is known.
 export async function fetched(address, tell) {
   try {
     const response = await fetch(address, { credentials: "omit", referrerPolicy: "no-referrer" });
     if (response.status === 404 || response.status === 410) throw new Failed("gone");
+    if (BUSY.includes(response.status)) throw new Failed("later");
     if (response.ok) return await received(response, tell);
   } catch (error) {
     if (error instanceof Failed) throw error;

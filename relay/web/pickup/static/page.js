@@ -169,7 +169,7 @@ function person({ name, address }) {
   const [line, called, box] = ["div", "bdi", "bdi"].map((tag) => document.createElement(tag));
   called.textContent = name;
   box.className = "box";
-  box.append(...address.split(/(?<=[@.])/).flatMap((part) => [part, document.createElement("wbr")]));
+  box.append(...(address.match(/[^@.]*[@.]|[^@.]+/g) ?? []).flatMap((part) => [part, document.createElement("wbr")]));
   line.append(...(name ? [called, " "] : []), box);
   return line;
 }
@@ -201,20 +201,27 @@ function showBody() {
 
 // Styles as the mail has them, by an allow list; nothing in it loads anything.
 const STYLES = /^(?:color|background-color|font(?:-(?:family|size|style|weight))?|text-(?:align|decoration|indent|transform)|line-height|letter-spacing|white-space|vertical-align|(?:max-|min-)?(?:width|height)|(?:margin|padding|border)(?:-[a-z-]+)?|list-style-type|display)$/;
-// Nor are sizes that follow the frame's height taken: it follows its content, and would grow without end.
-const OF_FRAME = /[\d.](?:[sld]?v(?:[hwib]|min|max))\b/i;
+// Nor are sizes that follow the frame's height taken: other units than these, and words for all the room there is.
+const OF_FRAME = /\d(?!(?:px|pt|pc|in|cm|mm|q|r?em|ex|ch)\b)[a-z]|stretch|available/i;
+const COLOURS = /#[\da-f]+\b/gi;
 
 function settle(frame) {
-  const inside = frame.contentDocument;
+  const [inside, around] = [frame.contentDocument, here("body")];
   inside.documentElement.style.fontSize = getComputedStyle(document.documentElement).fontSize;
   for (const one of inside.querySelectorAll("[data-style]")) {
     for (const declaration of one.dataset.style.split(";")) {
       const at = declaration.indexOf(":");
       const [name, value] = [declaration.slice(0, at).trim().toLowerCase(), declaration.slice(at + 1).trim()];
-      if (STYLES.test(name) && !OF_FRAME.test(value) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value);
+      if (STYLES.test(name) && !OF_FRAME.test(value.replace(COLOURS, "")) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value);
     }
   }
-  const fit = () => (frame.style.height = `${inside.documentElement.scrollHeight}px`);
+  // Measured in a frame of the least height, so that nothing in it makes it grow without end. The page around it stays as it is.
+  const fit = () => {
+    around.style.minHeight = `${around.offsetHeight}px`;
+    frame.style.height = 0;
+    frame.style.height = `${inside.documentElement.scrollHeight}px`;
+    around.style.minHeight = "";
+  };
   fit();
   for (const image of inside.images) image.addEventListener("load", fit);
   new ResizeObserver(fit).observe(inside.body);
@@ -331,6 +338,16 @@ function sizeOf(octets) {
 }
 
 here("print").addEventListener("click", () => print());
+
+// Recipients behind a line that says how many are printed like the others.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll(".facts details:not([open])")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of folded) one.open = false;
+});
 
 // --- answering --------------------------------------------------------------------------------------------------------------
 
