@@ -200,7 +200,7 @@ def test_an_approval_is_a_row_of_the_hash_chain_with_the_person(site: Console, p
     assert done["actor"] == "console:keys1"
     assert "console:keys1" in keys.get("/audit").text
     assert keys.post("/proposals", {"act": "approve", "fingerprint": fingerprint}).status == 409
-    assert "is whole" in keys.get("/audit?verify=1").text
+    assert "is intact" in keys.get("/audit?verify=1").text
 
 
 def test_what_people_write_is_text_on_every_page(site: Console, people: dict[str, Visitor]) -> None:
