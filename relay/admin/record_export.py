@@ -29,11 +29,11 @@ from relay.store import Selection, Store
 MOST = 20_000
 """The most changes in one file: the newest ones."""
 _COLUMNS = ("time", "actor", "address", "old", "new", "reason")
-_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r])")
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']{0,20}[=+\-@\uff1d\uff0b\uff0d\uff20]|[\s\"']{21})|^(?=[\t\r])")
 """Where a spreadsheet finds a formula: others choose addresses and names of rules.
 
 At the beginning of a cell, and behind what separates cells elsewhere: French ones separate with `;`. The wide signs
-count in East Asian ones.
+count in East Asian ones. Behind more blanks than are looked through there may be one.
 """
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -43,6 +43,7 @@ class PickupEvents:
     answers: IncomingPipeline | None
     """The incoming way for answers; None: there is none, and answers are dropped."""
     mails: Answers
+    clock: Callable[[], float] = time.time
 
     async def opened(self, event: PublicEvent, token: bytes) -> None:
         """Note the first time, in the trace first: what breaks off between the two comes again."""
@@ -51,8 +52,9 @@ class PickupEvents:
             return
         if not hmac.compare_digest(hashlib.sha256(token).digest(), one.proof):
             return
-        await self.trace.write([_picked_up(one)])
-        if await self.register.mark_opened(one.id, _when(one, event)):
+        now = self.clock()
+        await self.trace.write([_picked_up(one, now)])
+        if await self.register.mark_opened(one.id, _when(one, event, now)):
             events.log().info(Event.PICKUP_OPENED, recipient=one.recipient.text)
 
     async def answered(self, event: PublicEvent, ciphertext: bytes) -> None:
@@ -68,7 +70,7 @@ class PickupEvents:
         events.log().info(Event.PICKUP_ANSWERED, recipient=one.recipient.text, code=reply.code)
 
     def _inbound(self, one: Pickup, to: Address, event: PublicEvent, ciphertext: bytes) -> Inbound:
-        written = datetime.fromtimestamp(_when(one, event), UTC)
+        written = datetime.fromtimestamp(_when(one, event, one.expires), UTC)  # the same when it is told again
         return Inbound(
             id=new_id(),
             envelope=Envelope(self.mails.service, (Recipient(to, ("NOTIFY=NEVER",)),)),
@@ -81,15 +83,15 @@ class PickupEvents:
         )
 
 
-def _when(one: Pickup, event: PublicEvent) -> float:
-    """When a reader did it, in seconds since the epoch; the public service's clock may say anything."""
-    return min(max(float(event.time), one.created), max(time.time(), one.created))
+def _when(one: Pickup, event: PublicEvent, latest: float) -> float:
+    """When a reader did it, as told by any clock, in seconds since the epoch: never after `latest`."""
+    return min(max(float(event.time), one.created), max(latest, one.created))
 
 
-def _picked_up(one: Pickup) -> Record:
+def _picked_up(one: Pickup, now: float) -> Record:
     """When this was noticed, by our clock; the public service's may be anything."""
     return Record(
-        time=time.time(),
+        time=now,
         id=new_id(),
         queue_id="",
         message_id=one.message_id,

@@ -82,15 +82,15 @@ class PublicLink:
             await publish(self.channel)
 
     async def _take_all(self) -> None:
-        held = False
-        listed: set[int] = set()
+        held, listed = False, set[int]()
+        end = self._clock() + LEASE / 2  # what is left is the next round's, with a lease of its own
         try:
             async for event in self._waiting():
                 listed.add(event.number)
                 if not self._is_due(event):
                     continue
                 held = held or bool(await self._leases.take(DUTY, LEASE))
-                if not held:
+                if not held or self._clock() >= end:
                     return
                 await self._take(event)
             self._later = {number: until for number, until in self._later.items() if number in listed}

@@ -59,9 +59,7 @@ class SourceMemory:
     async def keep(self, address: Address, lookup: Lookup, *, scope: str = "", authorities: str = "") -> None:
         """Store this answer; with a `scope`, as an outage of all of that too."""
         row = replace(to_row(self._source, address.key, self._store.clock(), lookup), authorities=authorities)
-        whole = [replace(row, address=scope)] if scope else []
-        lives = self._store.lifetimes
-        await self._store.answers.put([row, *whole], lives.not_found - lives.unavailable)  # asked again as soon
+        await self._put(row, *([replace(row, address=scope)] if scope else []))
 
     async def forget_outage(self, scope: str) -> None:
         """The scope's outage is over."""
@@ -89,8 +87,8 @@ class SourceMemory:
         own, whole = rows.own, rows.whole
         fresh = self._store.lifetimes.fresh
         if whole and fresh(whole, self._store.clock()):
-            if refresh is Refresh.TO_RENEW:
-                await self.keep(address, outage(whole), scope=whole.address)
+            if refresh is Refresh.TO_RENEW:  # not due in the next round; nobody was asked since
+                await self._put(replace(whole, address=address.key, authorities=""))
             return CachedAnswer(outage(whole), whole.asked)
         if own is None or not fresh(own, self._store.clock()):
             return None
@@ -112,6 +110,10 @@ class SourceMemory:
             return CachedAnswer(unusable(row), row.asked, row.fingerprint)
         known = await self._stored(row, address) if isinstance(answer.lookup, Outage) else None
         return CachedAnswer(known or answer.lookup, row.asked if known else answer.asked, row.fingerprint)
+
+    async def _put(self, *rows: Answer) -> None:
+        lives = self._store.lifetimes
+        await self._store.answers.put(rows, lives.not_found - lives.unavailable)  # asked again as soon
 
     async def _is_current(self, row: Answer, address: Address) -> bool:
         return row.authorities == await self._store.authorities(address.domain)

@@ -102,7 +102,7 @@ def _reason(before: Entry | None, after: Entry | None) -> str:
     if after.proposed and not before.proposed:
         return "proposed: another key was imported"
     if after.origin is not before.origin:
-        return came
+        return f"proposed: {came}" if after.proposed else came
     return _difference(before.certificate, after.certificate)
 
 

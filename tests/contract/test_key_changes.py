@@ -77,6 +77,17 @@ async def test_a_known_key_that_its_owner_enrols_was_told_as_imported(store: Sto
     ]
 
 
+async def test_a_key_that_was_only_proposed_was_told_as_found(store: Store) -> None:
+    await store.certificates.upsert([entry(NEW, proposed=True)], actor=ROOT)
+    await store.certificates.upsert([entry(NEW, origin=Origin.WKD, proposed=True)])
+    await store.certificates.upsert([entry(NEW, origin=Origin.ENROLLED, proposed=True)], actor="enrolment")
+    assert [(actor, why) for actor, *_, why in await told(store)] == [
+        (ROOT, "proposed: by a person"),
+        (UPKEEP, "proposed: found by wkd"),
+        ("enrolment", "proposed: proved by its owner"),
+    ]
+
+
 async def test_an_address_that_a_key_gets_later_had_none_before(store: Store) -> None:
     await store.certificates.upsert([entry(OLD)], actor=ROOT)
     await store.certificates.upsert([entry(certificate("old", BOB, "new@example.org"))], actor=ROOT)

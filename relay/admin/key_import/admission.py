@@ -21,6 +21,7 @@ from relay.model import Certificate, Entry, Origin
 from relay.store import Certificates, Store
 
 _WAITS = "it is not used before a second person approves it, or imports the same, within 24 hours"
+_WAITS_WHOLE = "it is not used before a second person imports the same file, within 24 hours"
 _PROPOSED = "it is not used before somebody approves it"
 _REJECTED = "It was rejected: somebody who may import keys can still import it (pgp-relay keys import)."
 _UNPROVED = (
@@ -93,7 +94,7 @@ class TwoPersons:
             await self._agreed(after)
         except SecondPersonNeeded as error:
             rejected = before is None and await self.store.certificates.is_rejected(after.fingerprint)
-            return str(error) if in_use or rejected else _proposed(before, after, at, _WAITS)
+            return str(error) if in_use or rejected else _proposed(before, after, at, _waits(before, after))
         return _used(before, after, at)
 
     async def _agreed(self, certificate: Certificate) -> None:
@@ -120,6 +121,14 @@ def _outcome(before: Entry | None, after: Certificate, at: float) -> Outcome:
         return Outcome.IMPORTED
     administered = before.origin is Origin.IMPORTED and not before.proposed
     return Outcome.UNCHANGED if administered and _same(before.certificate, after, at) else Outcome.UPDATED
+
+
+def _waits(before: Entry | None, after: Certificate) -> str:
+    """The first person approved the whole key; of one that was found, only what was vouched for stays proposed."""
+    if before is None or not before.proposed or before.suggested:
+        return _WAITS
+    more = set(after.shown_addresses) - set(before.certificate.shown_addresses)
+    return _WAITS_WHOLE if more else _WAITS
 
 
 def _proposed(before: Entry | None, after: Certificate, at: float, remark: str) -> Admitted:

@@ -270,15 +270,16 @@ def test_the_record_leaves_with_a_signature_that_gpg_verifies(
     files = [str(tmp_path / "signature"), str(tmp_path / "content")]
     proved = subprocess.run([*verify, *files], capture_output=True, text=True, check=True)
     assert f"VALIDSIG {told['signed_by']}" in proved.stdout
-    (tmp_path / "content").write_text(told["content"].replace("console:keys1", "console:someone"))
+    (tmp_path / "content").write_text(told["content"].replace("console:reader1", "console:someone"))
     assert subprocess.run([*verify, *files], capture_output=True, check=False).returncode != 0
 
 
-def test_search_as_one_types_gets_the_rows_alone(people: dict[str, Visitor]) -> None:
-    page = people["desk"].get("/keys?text=bob", **{"HX-Request": "true"})
+def test_search_as_one_types_gets_the_rows_alone(site: Console, people: dict[str, Visitor]) -> None:
+    site.relay.run("keys", "import", "-", content=make_keypair("Typed <typed@ville.example>").public)
+    page = people["desk"].get("/keys?text=typed", **{"HX-Request": "true"})
     assert page.status == 200
     assert "<html" not in page.text
-    assert "bob@ville.example" in page.text
+    assert "typed@ville.example" in page.text
     whole = people["desk"].get("/static/htmx/htmx.min.js")
     assert whole.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert people["desk"].get("/static/../site.py").status == 404
@@ -319,7 +320,17 @@ def test_a_dropped_mail_is_explained_by_its_own_header(people: dict[str, Visitor
     marked = desk.upload("/explain", form, "file", "mail.eml", mail)
     assert marked.status == 200
     assert 'class="action a-refuse"' in marked.text
-    assert "marked" in marked.text
+    assert "<dt>Rule</dt><dd>marked</dd>" in marked.text
     ordinary = desk.upload("/explain", form, "file", "", b"")
     assert 'class="action a-clear"' in ordinary.text
     assert people["reader"].upload("/explain", form, "file", "mail.eml", mail).status == 403
+
+
+def test_a_mail_that_no_rule_judges_had_an_empty_rule(people: dict[str, Visitor]) -> None:
+    form = {"act": "explain", "from": "dr@hopital.example", "to": "nobody@ville.example"}
+    mail = b"Received: from a by b\r\n" * 200 + b"From: dr@hopital.example\r\n\r\nBonjour.\r\n"
+    people["desk"].get("/explain")
+    page = people["desk"].upload("/explain", form, "file", "mail.eml", mail).text
+    assert 'class="action a-refuse"' in page
+    assert "the relay does not take it" in page
+    assert "<dt>Rule</dt>" not in page

@@ -14,9 +14,10 @@ from lab.configs import config
 from lab.others import NoOthers
 from lab.synthetic import NOW, certificate, entry
 
-from relay.admin.four_eyes import NoPerson
+from relay.admin.four_eyes import NoPerson, SecondPersonNeeded
 from relay.admin.key_import import Intake, Outcome, Result, survey
 from relay.admin.key_import.admission import admission
+from relay.admin.proposals import approve
 from relay.mail import packets
 from relay.mail.armor import enarmor
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
@@ -453,6 +454,10 @@ PEOPLE = {"anne": Role.KEYS, "bruno": Role.KEYS, "dora": Role.DESK}
 
 
 async def _by(store: Store, folder: Path, who: str, content: bytes, **how: bool) -> list[tuple[Outcome, str]]:
+    return [(each.outcome, each.reason) for each in await _results(store, folder, who, content, **how)]
+
+
+async def _results(store: Store, folder: Path, who: str, content: bytes, **how: bool) -> list[Result]:
     """As this person imports it where `approve` needs two."""
     for name, role in PEOPLE.items():
         await store.persons.invite(name, role, name, NOW, "cli:root")
@@ -466,8 +471,7 @@ async def _by(store: Store, folder: Path, who: str, content: bytes, **how: bool)
         dry_run=how.get("dry_run", False),
         admission=admits,
     )
-    found = [each async for each in intake.run(survey(["-"]), stdin=io.BytesIO(content))]
-    return [(each.outcome, each.reason) for each in found]
+    return [each async for each in intake.run(survey(["-"]), stdin=io.BytesIO(content))]
 
 
 async def _in_use(store: Store, name: str) -> bool:
@@ -493,6 +497,27 @@ async def test_the_second_person_approves_what_is_proposed_and_no_later_state(st
     await _by(store, tmp_path, "anne", key("a"))
     assert await _by(store, tmp_path, "bruno", key("a", "a@example.org", "b@example.org")) == [(Outcome.PROPOSED, "")]
     assert not await _in_use(store, "a")
+
+
+async def test_a_second_person_could_not_approve_what_the_first_imported_with_more_addresses_than_were_proposed(
+    store: Store, tmp_path: Path
+) -> None:
+    """The import said that an approval was enough; the proposal stayed narrow, so that it was another one."""
+    whole = key("a", "a@example.org", "b@example.org")
+    (read,) = await FakeExaminer().examine([whole])
+    assert isinstance(read, Certificate)
+    proposed = Entry(read.showing([Address("a@example.org")]), Origin.WKD, 1, proposed=True)
+    await store.certificates.upsert([proposed])
+    for dry_run in (True, False):
+        (result,) = await _results(store, tmp_path, "anne", whole, dry_run=dry_run)
+        assert result.outcome is Outcome.PROPOSED
+        assert result.warnings == ("it is not used before a second person imports the same file, within 24 hours",)
+    site = config(tmp_path, console={"four_eyes": ["approve"]})
+    with pytest.raises(SecondPersonNeeded):
+        await approve(site, store, read.fingerprint, "console:bruno")
+    assert not await _in_use(store, "a")
+    assert await _by(store, tmp_path, "bruno", whole) == [(Outcome.UPDATED, "")]
+    assert await _in_use(store, "b")
 
 
 async def test_a_rejected_key_is_proposed_by_nobody_and_imported_by_two(store: Store, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.admin import record_export
 from relay.admin.record_export import as_csv
 from relay.model.key_change import KeyChange
 from relay.store import Selection, Store
@@ -36,6 +37,9 @@ def cells(text: str, separator: str) -> list[str]:
         "x\r\n=1@ville.example",
         "=1@ville.example",
         "\t=1",
+        f"x;{' ' * 30}=1@ville.example",
+        f"x,{chr(34) * 30}=1@ville.example",
+        f"x{chr(9) * 30}=1@ville.example",
     ],
 )
 async def test_a_formula_stood_in_a_cell_of_a_french_spreadsheet(tmp_path: Path, address: str, separator: str) -> None:
@@ -45,6 +49,13 @@ async def test_a_formula_stood_in_a_cell_of_a_french_spreadsheet(tmp_path: Path,
     found = cells(text, separator)
     assert not [cell for cell in found if FORMULA.match(cell) and not cell.startswith("'")], found
     assert "A" * 40 in text
+
+
+@pytest.mark.timeout(30)
+def test_a_run_of_blanks_took_a_time_that_grew_with_its_square() -> None:
+    (cell,) = record_export._plain(["x" + "\t" * 300_000])
+    assert cell.count("\t") == 300_000
+    assert cell.startswith("x\t'")
 
 
 async def test_ordinary_words_stay_as_they_are(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lab.resolvers import DOWN, ODD, Bench, bench
+from lab.resolvers import DEFAULT, DOWN, ODD, Bench, bench
 from lab.sources import DAY, NOW, fpr, key, read
 
-from relay.daemon.jobs.key_refresh import AT_ONCE, DUTY, MOST
+from relay.daemon.jobs.key_refresh import AT_ONCE, DUTY, EARLY, MOST
 from relay.keys.cached_answers import Lifetimes
 from relay.model import Entry, Found, Origin, Unusable
 from relay.store import Answer, Result
@@ -105,6 +105,28 @@ async def test_a_source_that_does_not_answer_is_left_alone_for_a_while(at: Bench
     at.later(600)
     await at.key_refresh.round()
     assert len(at.wkd.asked) == 3
+
+
+async def test_rounds_that_asked_nobody_prolonged_the_outage_of_a_domain_that_was_back(at: Bench) -> None:
+    """Each address of it that was due made the outage a new one, for all of them."""
+    carol = "carol@ville.example"
+    at.wkd.shelf |= {BOB: [key(1, BOB)], carol: [key(2, carol)]}
+    for address in (BOB, carol):
+        await at.find(address)
+        at.later(30)
+    keys = dict(at.wkd.shelf)
+    at.wkd.shelf |= {BOB: DOWN, carol: DOWN}
+    at.later(EARLY * DAY - 59)  # of the two, one is due
+    await at.key_refresh.round()
+    assert at.wkd.asked == [BOB, carol, BOB]
+    at.later(30)
+    await at.key_refresh.round()
+    assert at.wkd.asked == [BOB, carol, BOB], "the domain is left alone while its outage counts"
+    at.wkd.shelf |= keys
+    at.later(DEFAULT.unavailable - 30)
+    for address in (BOB, carol):
+        assert isinstance(await at.find(address), Found)
+    assert at.wkd.asked == [BOB, carol, BOB, BOB, carol]
 
 
 async def test_a_domain_that_is_down_does_not_keep_the_others_from_their_turn(at: Bench) -> None:

@@ -102,6 +102,23 @@ async def test_while_another_process_takes_events_this_one_leaves_them(store: St
     assert handler.taken == [1]
 
 
+async def test_a_round_outlasted_its_lease_and_another_process_began_the_same_events(store: Store) -> None:
+    clock = Clock()
+
+    class Slow(Handler):
+        async def __call__(self, event: PublicEvent, octets: bytes) -> None:
+            await super().__call__(event, octets)
+            clock.now += 10
+
+    service, handler = Service(*[EventKind.KEY] * 31), Slow()
+    link = linked(service, handler, store, clock)
+    await link.round()
+    assert clock.now - Clock.now < public_link.LEASE
+    while service.waiting:
+        await link.round()
+    assert handler.taken == list(range(1, 32))
+
+
 async def test_events_are_taken_while_very_much_is_published(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_link, "PATIENCE", 0.01)
     begun = 0
