@@ -119,7 +119,7 @@ def test_a_correspondent_lets_the_key_expire(loop: Loop) -> None:
         notice, invitation = text(loop.next(DOCTOR)), text(loop.next(eva.address))
         assert "this person's encryption key has expired; a renewed one is needed." in notice
         assert "We have asked the recipient for a key by mail." in notice
-        assert "waits to be encrypted" in invitation
+        assert "is waiting to be encrypted" in invitation
         (held,) = [one for one in loop.json("held") if one["recipient"] == eva.address]
         assert held["reason"] == "the key has expired"
         eva.gpg("--quick-set-expire", eva.key, "1y")
@@ -137,7 +137,7 @@ def test_a_correspondent_revokes_the_key(loop: Loop) -> None:
         body = loop.writes(ida.address)
         notice = text(loop.next(DOCTOR))
         assert "this person has withdrawn the encryption key; a new one is needed." in notice
-        assert "waits to be encrypted" in text(loop.next(ida.address))
+        assert "is waiting to be encrypted" in text(loop.next(ida.address))
         (held,) = [one for one in loop.json("held") if one["recipient"] == ida.address]
         assert held["reason"] == "the key is revoked"
         old, ida.key = ida.key, ida.new_key(f"Ida <{ida.address}>")
@@ -154,7 +154,7 @@ def test_a_correspondent_changes_the_address(loop: Loop) -> None:
         assert body in opened(max_, loop.next("max@ville.example"))
         body = loop.writes(max_.address)
         assert "we have no encryption key for this address yet." in text(loop.next(DOCTOR))
-        assert "waits to be encrypted" in text(loop.next(max_.address))
+        assert "is waiting to be encrypted" in text(loop.next(max_.address))
         max_.gpg("--quick-add-uid", max_.key, f"Max <{max_.address}>")
         loop.mails(max_, max_.key_mail())
         confirmed(loop, max_)
