@@ -66,4 +66,4 @@ def test_a_mail_that_postfix_gives_to_a_second_node_while_the_first_one_works_ar
     twice = sum(count > 1 for count in copies.values())
     record_property("counted", f"{twice} of {MAILS} mails came twice; Postfix gave a node up {given_up} times")
     assert len(copies) == MAILS
-    assert twice == 0
+    assert twice == 0, f"{alpha.log[-20000:]}\n{beta.log[-20000:]}"
