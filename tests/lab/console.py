@@ -39,6 +39,7 @@ class Page:
     status: int
     headers: Mapping[str, str]
     text: str
+    """Without the places where a line may break: an address is its text."""
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Visitor:
             answer = asking.getresponse()
             body = answer.read()
             assert_unheard(body + str(answer.getheaders()).encode(), path)
-            page = Page(answer.status, dict(answer.getheaders()), body.decode())
+            page = Page(answer.status, dict(answer.getheaders()), body.decode().replace("<wbr>", ""))
         finally:
             asking.close()
         if cookie := page.headers.get("Set-Cookie"):

@@ -68,7 +68,10 @@ WAYS = pytest.mark.parametrize("way", [asking_the_relay, asking_the_provider])
 
 
 @WAYS
-async def test_an_answer_that_came_in_two_pieces_was_no_answer(way: Any, tmp_path: Path) -> None:  # noqa: ANN401
+async def test_an_answer_that_came_in_two_pieces_was_no_answer(
+    way: Any,  # noqa: ANN401  one of `WAYS`
+    tmp_path: Path,
+) -> None:
     halves = Halves(json.dumps(SAID).encode())
     async with way(halves, tmp_path) as ask:
         asked = asyncio.ensure_future(ask())
@@ -80,7 +83,7 @@ async def test_an_answer_that_came_in_two_pieces_was_no_answer(way: Any, tmp_pat
 
 @WAYS
 async def test_an_answer_longer_than_it_may_be_is_none(
-    way: Any,  # noqa: ANN401
+    way: Any,  # noqa: ANN401  one of `WAYS`
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
