@@ -11,6 +11,7 @@ import pyotp
 import pytest
 
 from relay.admin.acts import ACTS as DONE
+from relay.cli.actions import STYLES
 from relay.config.console import Login as Ways
 from relay.model.console import ACTS, Person, Role
 from relay.model.doubt import Doubt
@@ -38,6 +39,11 @@ TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates
 def test_both_languages_have_the_same_texts() -> None:
     assert TEXTS["en"].keys() == TEXTS["fr"].keys()
     assert all(text.strip() for texts in TEXTS.values() for text in texts.values())
+
+
+@pytest.mark.parametrize("kind", ["action", "one", "way"])
+def test_an_opened_pickup_was_told_by_the_name_that_the_trace_has_for_it(kind: str) -> None:
+    assert {f"{kind}.{action}" for action in STYLES} <= TEXTS["fr"].keys()
 
 
 def sources() -> str:
