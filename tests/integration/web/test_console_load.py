@@ -16,7 +16,7 @@ from lab.console import Console, Visitor
 from lab.console_load import fill
 from lab.paced import Paced, percentile
 from lab.relay import Relay
-from lab.sink import Sink
+from lab.smtp_sink import smtp_sink
 
 from relay.web.console.pages import PAGES
 
@@ -56,7 +56,7 @@ class Large:
 
 def large(rows: int, keys: int, within: float) -> Iterator[Large]:
     policy = [{"name": "inside", "to": "*@hopital.example", "encrypt": "never"}, {"name": "everyone"}]
-    with Sink() as sink, Relay({"policy": policy, "reinject": f"smtp://127.0.0.1:{sink.port}"}) as relay:
+    with smtp_sink() as port, Relay({"policy": policy, "reinject": f"smtp://127.0.0.1:{port}"}) as relay:
         relay.run("keys", "list")
         fill(relay.keyring / "store.db", rows=rows, keys=keys)
         with Console(relay, anew=True) as console:
