@@ -28,7 +28,7 @@ class Report:
     """Fingerprints of what can be used now."""
 
     def tell(self, result: Result) -> None:
-        """One line, or one object."""
+        """Count the result, and print it as one line, or with --json as one object."""
         self.fates[result.outcome] += 1
         self.never_usable |= result.never_usable
         self.stored |= {result.fingerprint} if result.certificate and not result.reason else set()
@@ -50,7 +50,7 @@ class Report:
 
 
 def _tell(result: Result, look: Look) -> None:
-    """A line of it."""
+    """Print one line: where the certificate stood, what became of it, and why."""
     where = f"{result.place}#{result.number}" if result.number > 1 else result.place
     addresses = ", ".join(a.text for a in result.certificate.listed_addresses) if result.certificate else ""
     named = "".join(f" {word}" for word in (look.key(result.fingerprint), addresses) if word)

@@ -23,7 +23,7 @@ class Parcel:
     public: bytes
 
     def packed(self) -> bytes:
-        """The octets to encrypt."""
+        """Return the parcel as octets, which are then encrypted to the receiving node's key."""
         files = {name: base64.b64encode(octets).decode("ascii") for name, octets in self.files.items()}
         return json.dumps({"files": files, "public": base64.b64encode(self.public).decode("ascii")}).encode()
 

@@ -14,7 +14,7 @@ from relay.mail import headers
 from relay.mail.headers import Field, Head
 
 MAX_OCTETS = 16_384
-"""Of a field that is read."""
+"""Octets of a Content-Type or Content-Disposition field; no more of it is read."""
 
 _COMMENT = rb"\([^()\\]*\)"
 _SPACE = rb"[ \t\r\n]*(?:%b[ \t\r\n]*)*" % _COMMENT
@@ -51,7 +51,7 @@ class ContentType:
 
     @property
     def multipart(self) -> bool:
-        """Whether it has parts."""
+        """Whether the type is multipart, so that the entity has parts (RFC 2046 section 5.1)."""
         return self.kind.startswith("multipart/")
 
 

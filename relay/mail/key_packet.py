@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 RSA = frozenset({1, 2, 3})
 OLD = frozenset({16, 17})
-"""ElGamal and DSA."""
+"""Algorithms ElGamal and DSA (RFC 9580 section 9.1)."""
 _FOR_ENCRYPTION = frozenset({1, 2, 16, 18, 25, 26, 35, 36})
 """Algorithms (RFC 9580 section 9.1, draft-ietf-openpgp-pqc) of keys that may encrypt."""
 _NAMES = {
@@ -41,7 +41,7 @@ class KeyPacket:
 
     @property
     def created(self) -> int:
-        """Seconds since the epoch."""
+        """When the key was made, in seconds since the epoch."""
         return int.from_bytes(self.body[1:5], "big")
 
     @property

@@ -16,7 +16,7 @@ from relay.mail.opened_mark import FIELD
 Network = IPv4Network | IPv6Network
 
 MOST_OCTETS = 4_096
-"""Of a field that is read."""
+"""Octets of a Received field; a longer one is not read."""
 
 _LITERAL = re.compile(r"(?<![\w.:])(?:IPv6:)?([0-9A-Fa-f:.]{3,45})(?![\w:])", re.IGNORECASE)
 _BY = re.compile(r"\sby\s", re.IGNORECASE)

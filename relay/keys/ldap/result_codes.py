@@ -27,7 +27,7 @@ LOGIN: Mapping[int, str] = {
     -1: "UNREACHABLE",
     -11: "TLS",  # the only connect error once TCP stands
 }
-"""Of connecting and binding."""
+"""Reasons by result code (RFC 4511 appendix A; negative: the client library's), of connecting and binding."""
 SEARCH: Mapping[int, str] = {
     TOO_MANY_ENTRIES: "TOO_MUCH",
     11: "TOO_MUCH",  # adminLimitExceeded
@@ -42,14 +42,14 @@ SEARCH: Mapping[int, str] = {
     -1: "BROKEN",
     -11: "BROKEN",
 }
-"""Of any operation after that."""
+"""Reasons by result code, of any operation after that."""
 BOTH: Mapping[int, str] = {
     3: "TIMEOUT",  # timeLimitExceeded
     -5: "TIMEOUT",
     51: "UNREACHABLE",  # busy
     52: "UNREACHABLE",  # unavailable
 }
-"""Of all of them."""
+"""Reasons by result code, of connecting, binding and any operation after that."""
 
 
 def reason_name(code: int, meanings: Mapping[int, str], settings: Mapping[str, Any]) -> str:
