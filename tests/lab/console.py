@@ -160,7 +160,10 @@ class Console:
     def _begin(self, name: str, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
         words: list[str | Path] = ["-c", self.relay.file, "web", name]
         if self._anew:
-            return subprocess.Popen([PROGRAM, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            # in a session of its own, as systemd starts it: priorities depend on that (relay.process.priority)
+            return subprocess.Popen(
+                [PROGRAM, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         with Path(os.devnull).open("rb") as nothing:
             files = (nothing.fileno(), log.fileno(), log.fileno())
             return nursery.start(words, files=files, cwd=Path.cwd(), env=os.environ)

@@ -1,4 +1,7 @@
-"""Mails at a steady rate over kept connections, and how long each takes from when it was due."""
+"""Mails at a steady rate over kept connections, and how long each takes from when it was due.
+
+They are sent by a process of its own: what a test does meanwhile in its own interpreter delays none.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import smtplib
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -22,40 +28,45 @@ class Paced:
     def __init__(self, port: int, rate: int) -> None:
         """`rate`: mails a second, over all connections."""
         self._port, self._rate = port, rate
-        self._connections: list[smtplib.LMTP] = []
+        self._process = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
 
     def __enter__(self) -> Self:
-        self._connections = [smtplib.LMTP("127.0.0.1", self._port, timeout=60) for _ in range(CONNECTIONS)]
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _value: BaseException | None, _tb: TracebackType | None
     ) -> None:
-        for connection in self._connections:
-            connection.close()
+        self._process.shutdown()
 
     def run(self, seconds: float) -> list[float]:
         """Send for so long; the seconds of each mail. A mail that waits for the one before it has begun to count."""
-        begun, found = time.monotonic() + 0.1, list[float]()
-        each = int(self._rate * seconds / CONNECTIONS)
+        return self._process.submit(_run, self._port, self._rate, seconds).result()
+
+
+def _run(port: int, rate: int, seconds: float) -> list[float]:
+    found, each = list[float](), int(rate * seconds / CONNECTIONS)
+    with ExitStack() as kept:
+        connections = [kept.enter_context(smtplib.LMTP("127.0.0.1", port, timeout=60)) for _ in range(CONNECTIONS)]
+        begun = time.monotonic() + 0.1
         senders = [
-            threading.Thread(target=self._send, args=(connection, begun + number / self._rate, each, found))
-            for number, connection in enumerate(self._connections)
+            threading.Thread(target=_send, args=(connection, begun + number / rate, CONNECTIONS / rate, each, found))
+            for number, connection in enumerate(connections)
         ]
         for sender in senders:
             sender.start()
         for sender in senders:
             sender.join()
-        if len(found) != each * CONNECTIONS:
-            raise RuntimeError(f"{len(found)} of {each * CONNECTIONS} mails were taken")
-        return found
+    if len(found) != each * CONNECTIONS:
+        raise RuntimeError(f"{len(found)} of {each * CONNECTIONS} mails were taken")
+    return found
 
-    def _send(self, connection: smtplib.LMTP, first: float, mails: int, found: list[float]) -> None:
-        for number in range(mails):
-            due = first + number * CONNECTIONS / self._rate
-            time.sleep(max(0.0, due - time.monotonic()))
-            connection.sendmail(SENDER, [RECIPIENT], f"Message-ID: <{uuid4()}@hopital.example>\r\n{MAIL}")
-            found.append(time.monotonic() - due)
+
+def _send(connection: smtplib.LMTP, first: float, apart: float, mails: int, found: list[float]) -> None:
+    for number in range(mails):
+        due = first + number * apart
+        time.sleep(max(0.0, due - time.monotonic()))
+        connection.sendmail(SENDER, [RECIPIENT], f"Message-ID: <{uuid4()}@hopital.example>\r\n{MAIL}")
+        found.append(time.monotonic() - due)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
