@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from relay.model import Reply
 from relay.model.errors import StoreError
+from relay.model.ledger_key import names_of, told
 from relay.pipeline import outcome
 from relay.pipeline.audit import AuditEntry
 from relay.pipeline.ledger import LedgerEntry
@@ -21,8 +22,6 @@ from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event, unforeseen
 
 T = TypeVar("T")
-
-_TOLD = "<told>"  # before an address in the ledger: the sender knows that this mail is held. No address holds a <
 
 
 class Attempt:
@@ -89,11 +88,11 @@ class Attempt:
 
     async def record_told(self, indexes: Iterable[int]) -> None:
         """Note in the ledger that the sender knows: the mail waits for these recipients."""
-        await self._write(_TOLD + self._key(index) for index in indexes)
+        await self._write(told(self._key(index)) for index in indexes)
 
     def knows(self, index: int) -> bool:
         """Whether the sender was told, by this attempt or an earlier one, that the mail waits for this recipient."""
-        return self.ledger is not None and _TOLD + self._key(index) in self.ledger.known
+        return self.ledger is not None and self.ledger.is_told(self.transaction.recipients[index].address)
 
     def _key(self, index: int) -> str:
         """In the ledger: the address exactly as it came, since `Bob@` may not be `bob@`."""
@@ -114,5 +113,5 @@ class Attempt:
         if not ledger.has_rows:
             return
         final = [at for at, reply in enumerate(self.transaction.final_replies()) if not reply.temporary]
-        keys = [self._key(index) for index in final]
-        await ledger.forget([*keys, *(_TOLD + key for key in keys)])
+        keys = [name for index in final for name in names_of(self.transaction.recipients[index].address)]
+        await ledger.forget([*keys, *map(told, keys)])

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from relay.model import Envelope
+from relay.model import Address, Envelope
 from relay.model.errors import StoreError
+from relay.model.ledger_key import names_of, told
 from relay.pipeline.ports import Ledger
 from relay.pipeline.transaction_lock import TransactionLocks
 
@@ -103,6 +104,14 @@ class LedgerEntry:
     def has_rows(self) -> bool:
         """Whether anything is written down of it."""
         return bool(self.known or self._recorded)
+
+    def is_served(self, address: Address) -> bool:
+        """Whether an earlier attempt has noted this recipient as served."""
+        return not self.known.isdisjoint(names_of(address))
+
+    def is_told(self, address: Address) -> bool:
+        """Whether an earlier attempt has noted that the sender knows: the mail waits for this recipient."""
+        return not self.known.isdisjoint(map(told, names_of(address)))
 
     def is_ours(self) -> bool:
         """Whether no other attempt can have begun: else nothing more is handed over."""

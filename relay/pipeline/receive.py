@@ -77,7 +77,7 @@ class Receiver:
         return True
 
     def _answer_served(self, transaction: Transaction, entry: LedgerEntry) -> None:
-        served = [at for at, recipient in enumerate(transaction.recipients) if recipient.address.text in entry.known]
+        served = [at for at, recipient in enumerate(transaction.recipients) if entry.is_served(recipient.address)]
         if served:
             transaction.log.info(Event.ALREADY_SERVED, recipients=len(served))
             transaction.answer(served, replies.delivered(transaction.inbound.id))

@@ -13,16 +13,16 @@ from functools import partial
 from sqlalchemy import Connection, delete, insert, inspect, select
 
 from relay.model.errors import StoreError
-from relay.store import reindex
+from relay.store import earlier_ledger, reindex
 from relay.store.database import Database
 from relay.store.schema import schema_version
 from relay.store.schema_steps import STEPS
 
-After = Mapping[int, Callable[[Connection], None]]
+After = Mapping[int, Sequence[Callable[[Connection], None]]]
 
 _SQLITE = {"octets": "BLOB", "integer": "INTEGER", "clustered": " WITHOUT ROWID"}
 _POSTGRESQL = {"octets": "BYTEA", "integer": "BIGINT", "clustered": ""}
-AFTER_STEP: After = {4: reindex.certificates_as_they_are_searched}
+AFTER_STEP: After = {4: (reindex.certificates_as_they_are_searched, earlier_ledger.rename)}
 """What a step does beside its statements, by the version that it leads to."""
 WRITERS = {4: 4}
 """Steps after which programs that know no later schema than this may write no more, by the version they lead to."""
@@ -65,8 +65,8 @@ def _step(connection: Connection, past: int, statements: Sequence[str], after: A
     types = _SQLITE if sqlite else _POSTGRESQL
     for statement in statements:
         connection.exec_driver_sql(statement.format(**types))
-    if past + 1 in after:
-        after[past + 1](connection)
+    for change in after.get(past + 1, ()):
+        change(connection)
     writers = _writers(connection, past + 1)
     connection.execute(delete(schema_version))
     connection.execute(insert(schema_version), {"version": past + 1} | writers)

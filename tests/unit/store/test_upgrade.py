@@ -18,7 +18,10 @@ import pytest
 from lab.earlier import is_whole
 from lab.synthetic import NOW
 
+from relay.model import Address
 from relay.model.errors import StoreError
+from relay.pipeline.ledger import BufferedLedger
+from relay.pipeline.transaction_lock import TransactionLocks
 from relay.store import Store
 from relay.store.schema_steps import STEPS
 
@@ -99,3 +102,24 @@ async def test_a_backup_of_an_earlier_version_is_read_as_ours(tmp_path: Path) ->
     shutil.move(written_by(1, tmp_path), copy)
     async with await Store.open(copy) as store:
         assert (await store.certificates.counts()).total == 4
+
+
+async def test_who_0_1_0_had_served_was_served_again_and_a_sender_whom_it_had_told_was_told_again(
+    tmp_path: Path,
+) -> None:
+    """It folded addresses in the ledger, and had another mark for who was told."""
+    file = written_by(3, tmp_path)
+    rows = [(b"transaction", name, NOW) for name in (b"bob.x@ville.example", b"told:eva.y@ville.example")]
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executemany("INSERT INTO ledger VALUES (?, ?, ?)", rows)
+    async with await Store.open(file, clock=lambda: NOW) as store:
+        ledger = BufferedLedger(store.ledger, TransactionLocks.at(tmp_path / "turns"))
+        entry = await ledger.open(b"transaction")
+        bob, eva = Address("Bob.X@Ville.example"), Address("Eva.Y@ville.example")
+        assert [(entry.is_served(who), entry.is_told(who)) for who in (bob, eva)] == [(True, False), (False, True)]
+        await entry.record(["Eva.Y@ville.example"])
+        entry.close()
+        again = await ledger.open(b"transaction")
+        assert again.is_served(eva)
+        assert not again.is_served(Address("eva.y@ville.example")), "Eva@ may not be eva@"
+        again.close()
