@@ -12,7 +12,9 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.payload import Payload
 
 from relay.web.http.clients import Network, client_of
 from relay.web.http.handshakes import Handshake, Handshakes
@@ -57,8 +59,9 @@ class Bounds:
     slowest: int = 8192
     memory: int = 256 << 20
     """Octets of large bodies that are held at a time."""
-    memory_of_one_client: int = 64 << 20
-    """Of these, what one client address may have: the largest body, read as slowly as may be, holds it for hours."""
+    memory_of_one: int = 64 << 20
+    """Of these, what one client address may have, and what is sent to one path: the largest body, sent or read as
+    slowly as may be, holds it for hours."""
 
 
 class Connections(web.Server):
@@ -158,9 +161,30 @@ class Connection(web.RequestHandler):
             self.transport.abort()
 
 
+class Pieces(Payload):
+    """A large body, written piece by piece as it is read: written at once, its connection would hold a second one."""
+
+    _value: bytes
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__(octets)
+        self._size = len(octets)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text, as aiohttp demands."""
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all of it; waits while the client does not read."""
+        octets = memoryview(self._value)
+        for at in range(0, len(octets), SMALL_BODY):
+            await writer.write(octets[at : at + SMALL_BODY])
+
+
 def response_of(answer: Answer) -> web.Response:
     """Return the answer as aiohttp sends it, with the headers that every answer has."""
     headers = {**SECURITY, "Content-Type": answer.content_type, **answer.headers}
     if answer.status is HTTPStatus.NO_CONTENT or answer.status is HTTPStatus.NOT_MODIFIED:
         del headers["Content-Type"]
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    body = Pieces(answer.body) if len(answer.body) > SMALL_BODY else answer.body
+    return web.Response(status=answer.status, body=body, headers=headers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from relay.model.errors import RelayError
+from relay.web.http.memory import Load
 
 PLAIN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -51,8 +52,11 @@ class Request:
     """Case of their names does not matter."""
     read: Callable[[int], Awaitable[bytes]]
     """The body; raises `Refusal` (413) where it has more octets than given."""
-    hold: Callable[[int], None]
-    """Take memory for so many octets of an answer, until it is sent; raises `Refusal` (503) where none is free."""
+    share: Callable[[str, int, Load], Awaitable[bytes | None]]
+    """So many octets of an answer, under a name: in memory once, until all requests that share them are answered.
+
+    They are read by the function given; raises `Refusal` (503) where no memory is free.
+    """
     parts: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """The named groups of the route's pattern."""
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 
 from aiohttp import web
@@ -26,7 +27,7 @@ from relay.telemetry.events import Event
 from relay.telemetry.unix_listener import bound_unix, reason
 from relay.web.http.clients import FORWARDED, Network, client_of
 from relay.web.http.connections import SMALL_BODY, Bounds, Connection, Connections, response_of
-from relay.web.http.memory import Lease, Memory
+from relay.web.http.memory import Lease, Load, Memory
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 
 _OTHER_FILES = 256
@@ -34,14 +35,26 @@ _OTHER_FILES = 256
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
+Wording = Callable[[Answer, str], Answer]
+"""Puts an answer into words for who reads it, by the field Accept-Language."""
+
+
 class Server:
     """`listen`, and `close` at the end."""
 
-    def __init__(self, answer: Handler, *, proxies: Sequence[Network] = (), bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        answer: Handler,
+        *,
+        proxies: Sequence[Network] = (),
+        bounds: Bounds | None = None,
+        wording: Wording | None = None,
+    ) -> None:
         self.bounds = bounds or Bounds()
         self._answer = answer
+        self._wording = wording
         self._proxies = proxies
-        self._memory = Memory(self.bounds.memory, self.bounds.memory_of_one_client)
+        self._memory = Memory(self.bounds.memory, self.bounds.memory_of_one)
         self._connections = Connections(self._handle, self.bounds, proxies)
         self._servers: list[asyncio.Server] = []
         self._socket: Path | None = None
@@ -83,6 +96,8 @@ class Server:
         _hurry(protocol, self.bounds, length)
         with self._memory.lease() as lease:
             answer = await self._answered(asked, length, lease)
+            if self._wording:
+                answer = self._wording(answer, asked.headers.get("Accept-Language", ""))
             response = response_of(answer)
             if not asked.content.is_eof() or answer.status in _ENDING:
                 response.force_close()
@@ -116,16 +131,21 @@ class Server:
         path, _, query = asked.raw_path.partition("?")
         client = self._client(asked)
 
-        def hold(octets: int) -> None:
-            if octets > SMALL_BODY and not lease.take(octets, client):
-                raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
+        async def share(name: str, octets: int, load: Load) -> bytes | None:
+            if octets <= SMALL_BODY:
+                return await load()
+            copy = lease.join(name, octets, client)
+            if copy is None:
+                raise _no_room()
+            return await copy.read(load)
 
         async def read(most: int) -> bytes:
             if length > most:
                 raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            hold(length)
+            if length > SMALL_BODY and not lease.take(length, client, path):
+                raise _no_room()
             try:
-                return await asked.content.read()
+                return await _body(asked)
             except (ConnectionError, web.RequestPayloadError):  # who sent it has gone: no fault of ours
                 raise Refusal(HTTPStatus.BAD_REQUEST) from None
 
@@ -137,7 +157,7 @@ class Server:
             client=client,
             headers=asked.headers,
             read=read,
-            hold=hold,
+            share=share,
         )
 
     def _client(self, asked: web.BaseRequest) -> str:
@@ -149,6 +169,18 @@ class Server:
 
 _ENDING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.INTERNAL_SERVER_ERROR})
 """After these the connection ends."""
+
+
+async def _body(asked: web.BaseRequest) -> bytes:
+    """All of it. aiohttp's own way keeps the pieces until it has joined them."""
+    body = BytesIO()
+    async for piece in asked.content.iter_any():
+        body.write(piece)
+    return body.getvalue()
+
+
+def _no_room() -> Refusal:
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After="30")
 
 
 def _hurry(protocol: web.RequestHandler, bounds: Bounds, octets: int) -> None:

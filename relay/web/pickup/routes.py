@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -94,12 +95,15 @@ class PickupPages:
         facts = await self._objects.facts(ObjectKind.PICKUP, request.parts["id"])
         if facts is None:
             return said(HTTPStatus.NOT_FOUND)
-        request.hold(facts.size)
-        found = await self._objects.shown(ObjectKind.PICKUP, request.parts["id"])
-        if found is None:
+        octets = await request.share(facts.digest, facts.size, partial(self._ciphertext, request.parts["id"]))
+        if octets is None:
             return said(HTTPStatus.NOT_FOUND)
         disposition = {"Content-Disposition": 'attachment; filename="message.pgp"'}
-        return Answer(HTTPStatus.OK, found.octets, OCTETS, disposition)
+        return Answer(HTTPStatus.OK, octets, OCTETS, disposition)
+
+    async def _ciphertext(self, name: str) -> bytes | None:
+        found = await self._objects.shown(ObjectKind.PICKUP, name)
+        return found.octets if found else None
 
     async def _opened(self, request: Request) -> Answer:
         _within(self._proofs, request.client)

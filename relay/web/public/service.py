@@ -22,12 +22,13 @@ from relay.web.channel.routes import ChannelRoutes
 from relay.web.http.connections import Bounds
 from relay.web.http.server import Server
 from relay.web.public.site import build_site
+from relay.web.public.wording import in_words
 
 EVERY = 10.0
 """Seconds between two rounds of cleaning."""
 EVERYBODY, GROUP = 0o666, 0o660
 """The modes of the sockets: for the reverse proxy, and for the relay."""
-_CHANNEL = Bounds(connections=64, of_one_client=64, memory=4 * LARGEST_OBJECT, memory_of_one_client=4 * LARGEST_OBJECT)
+_CHANNEL = Bounds(connections=64, of_one_client=64, memory=4 * LARGEST_OBJECT, memory_of_one=4 * LARGEST_OBJECT)
 
 
 async def serve(config: Config) -> None:
@@ -45,7 +46,7 @@ async def serve(config: Config) -> None:
 
 
 async def _serve(config: Config, place: HttpPlace, store: PublicStore) -> None:
-    visitors = Server(build_site(store, config).answer, proxies=config.web.proxies)
+    visitors = Server(build_site(store, config).answer, proxies=config.web.proxies, wording=in_words)
     relay = Server(ChannelRoutes(store).answer, bounds=_CHANNEL)
     signals = Signals()
     signals.listen()

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -18,8 +19,9 @@ from lab.tls import Identity, make_identity
 from relay.model.endpoint import HttpPlace
 from relay.model.errors import Crowded, StoreError
 from relay.web.http.connections import SMALL_BODY, Bounds
-from relay.web.http.messages import Answer, Handler, Request
-from relay.web.http.server import Server
+from relay.web.http.messages import HTML, Answer, Handler, Request
+from relay.web.http.server import Server, Wording
+from relay.web.public.wording import in_words
 
 LARGE = 4 * SMALL_BODY
 WORD = "kanarienvogel7"
@@ -28,10 +30,14 @@ LAST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 @asynccontextmanager
 async def serving(
-    answer: Handler, bounds: Bounds, *proxies: str, tls: ssl.SSLContext | None = None
+    answer: Handler,
+    bounds: Bounds,
+    *proxies: str,
+    tls: ssl.SSLContext | None = None,
+    wording: Wording | None = None,
 ) -> AsyncIterator[int]:
     """Its port."""
-    server = Server(answer, proxies=[ip_network(each) for each in proxies], bounds=bounds)
+    server = Server(answer, proxies=[ip_network(each) for each in proxies], bounds=bounds, wording=wording)
     await server.listen(HttpPlace("127.0.0.1", 0), tls=tls)
     try:
         yield server.port
@@ -58,6 +64,19 @@ async def reading(request: Request) -> Answer:
     return Answer(HTTPStatus.OK, str(len(await request.read(10 * LARGE))).encode())
 
 
+async def taken(request: Request, name: str, octets: int) -> bytes:
+    """So many octets under this name, which the request shares."""
+
+    async def load() -> bytes:
+        return bytes(octets)
+
+    return await request.share(name, octets, load) or b""
+
+
+def asked_by(client: str, path: str = "/") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {client}\r\nConnection: close\r\n\r\n".encode()
+
+
 async def test_a_body_that_comes_too_slowly_is_given_up_and_others_are_answered() -> None:
     async with serving(reading, Bounds(seconds=0.5, slowest=1 << 20), "127.0.0.0/8") as port:
         began = time.monotonic()
@@ -69,8 +88,7 @@ async def test_a_body_that_comes_too_slowly_is_given_up_and_others_are_answered(
 
 async def test_who_does_not_read_the_answer_is_let_go() -> None:
     async def large(request: Request) -> Answer:
-        request.hold(64 << 20)
-        return Answer(HTTPStatus.OK, bytes(64 << 20))
+        return Answer(HTTPStatus.OK, await taken(request, str(id(request)), 64 << 20))
 
     async with serving(large, Bounds(seconds=0.3, slowest=1 << 28, memory=100 << 20), "127.0.0.0/8") as port:
         with socket.create_connection(("127.0.0.1", port)) as silent:
@@ -197,25 +215,98 @@ async def test_one_client_held_the_memory_for_all_and_everybody_else_was_sent_aw
     came, let_go = asyncio.Queue[None](), asyncio.Event()
 
     async def held(request: Request) -> Answer:
-        request.hold(LARGE)
+        await taken(request, request.path, LARGE)
         came.put_nowait(None)
         await let_go.wait()
         return Answer(HTTPStatus.OK)
 
-    def asked(client: str) -> bytes:
-        return LAST.replace(b"Host: h", f"Host: h\r\nX-Forwarded-For: {client}".encode())
-
-    bounds = Bounds(memory=4 * LARGE, memory_of_one_client=2 * LARGE)
+    bounds = Bounds(memory=4 * LARGE, memory_of_one=2 * LARGE)
     async with asyncio.timeout(20), serving(held, bounds, "127.0.0.0/8") as port:
-        greedy = [asyncio.create_task(said(port, asked("203.0.113.9"))) for _ in range(2)]
+        greedy = [asyncio.create_task(said(port, asked_by("203.0.113.9", path))) for path in ("/1", "/2")]
         for _ in greedy:
             await came.get()
-        assert (await said(port, asked("203.0.113.9"))).startswith(b"HTTP/1.1 503 ")
-        other = asyncio.create_task(said(port, asked("198.51.100.7")))
+        assert (await said(port, asked_by("203.0.113.9", "/3"))).startswith(b"HTTP/1.1 503 ")
+        other = asyncio.create_task(said(port, asked_by("198.51.100.7", "/4")))
         await came.get()
         let_go.set()
         assert all([(await one).startswith(b"HTTP/1.1 200 ") for one in (*greedy, other)])
-        assert (await said(port, asked("203.0.113.9"))).startswith(b"HTTP/1.1 200 "), "it was given back"
+        assert (await said(port, asked_by("203.0.113.9", "/5"))).startswith(b"HTTP/1.1 200 "), "it was given back"
+
+
+async def test_readers_of_one_mail_at_many_addresses_filled_the_memory_for_all() -> None:
+    """Each held a copy of its own, for as long as it read slowly: whoever has one link kept all other readers out."""
+    came, let_go, loads = asyncio.Queue[None](), asyncio.Event(), 0
+
+    async def held(request: Request) -> Answer:
+        async def load() -> bytes:
+            nonlocal loads
+            loads += 1
+            return bytes(LARGE)
+
+        octets = await request.share(request.path, LARGE, load)
+        came.put_nowait(None)
+        await let_go.wait()
+        return Answer(HTTPStatus.OK, octets or b"")
+
+    bounds = Bounds(memory=2 * LARGE, memory_of_one=LARGE)
+    async with asyncio.timeout(20), serving(held, bounds, "127.0.0.0/8") as port:
+        many = [asyncio.create_task(said(port, asked_by(f"203.0.113.{n}", "/one"))) for n in range(9)]
+        for _ in many:
+            await came.get()
+        assert loads == 1
+        other = asyncio.create_task(said(port, asked_by("198.51.100.7", "/other")))
+        await came.get()
+        assert (await said(port, asked_by("198.51.100.8", "/third"))).startswith(b"HTTP/1.1 503 "), "there is an end"
+        let_go.set()
+        assert all([(await one).endswith(bytes(LARGE)) for one in (*many, other)])
+        assert (await said(port, asked_by("198.51.100.8", "/third"))).startswith(b"HTTP/1.1 200 "), "it was given back"
+
+
+async def test_slow_answers_to_one_mail_from_many_addresses_filled_the_memory_for_all() -> None:
+    """The reader of one mail sent them, an octet at a time."""
+    bounds = Bounds(memory=4 * LARGE, memory_of_one=2 * LARGE)
+
+    def sent(client: str, path: str) -> bytes:
+        return (
+            post(LARGE)
+            .replace(b"POST /", f"POST {path}".encode())
+            .replace(b"Host: h", f"Host: h\r\nX-Forwarded-For: {client}".encode())
+        )
+
+    async with asyncio.timeout(20), serving(reading, bounds, "127.0.0.0/8") as port:
+        slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for number, (_, writer) in enumerate(slow):
+            writer.write(sent(f"203.0.113.{number}", "/one"))
+        greedy = sent("203.0.113.9", "/one") + bytes(LARGE)
+        while not (await said(port, greedy)).startswith(b"HTTP/1.1 503 "):  # noqa: ASYNC110  they tell nobody that they came
+            await asyncio.sleep(0.01)
+        assert (await said(port, sent("198.51.100.7", "/other") + bytes(LARGE))).startswith(b"HTTP/1.1 200 ")
+        for reader, writer in slow:
+            writer.write(bytes(LARGE))
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+
+async def test_each_client_that_did_not_read_had_a_copy_of_the_answer_in_its_connection() -> None:
+    """Also of the page's files, which need no room of the budget: a thousand of them were hundreds of megabytes."""
+    large, clients = bytes(32 << 20), 8
+
+    async def answer(_request: Request) -> Answer:
+        return Answer(HTTPStatus.OK, large)
+
+    tracemalloc.start()
+    try:
+        async with (
+            asyncio.timeout(60),
+            serving(answer, Bounds()) as port,
+            connected(port, clients, said=LAST) as made,
+        ):
+            for reader in made:
+                await reader.readexactly(9)
+            held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < len(large) / 2
 
 
 async def test_a_client_chose_its_address_where_the_proxy_adds_a_field_of_its_own() -> None:
@@ -251,6 +342,30 @@ async def test_a_fault_of_ours_is_a_status_and_none_of_its_words(
     assert WORD.encode() not in answer
     assert b"full" not in answer
     assert WORD not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "told"),
+    [("fr-CA, en;q=0.5", "fr", "Le service est momentanément indisponible"), ("en", "en", "not available")],
+)
+async def test_a_reader_was_told_service_unavailable_in_no_language_of_hers(
+    accepted: str, language: str, told: str
+) -> None:
+    for error in (StoreError("it is full"), Crowded("as many wait as may")):
+        async with serving(raising(error), Bounds(), wording=in_words) as port:
+            answer = await said(port, LAST.replace(b"Host: h", f"Host: h\r\nAccept-Language: {accepted}".encode()))
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert f"Content-Language: {language}\r\n".encode() in answer
+        assert told.encode() in answer
+
+
+async def test_a_page_of_its_own_and_what_programs_get_stay_as_they_are() -> None:
+    for answer in (
+        Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"<p>", HTML),
+        Answer(HTTPStatus.NOT_FOUND, b"Not Found\n"),
+        Answer(HTTPStatus.OK, b"alive\n"),
+    ):
+        assert in_words(answer, "fr") is answer
 
 
 async def test_where_visitors_have_filled_what_may_wait_that_is_no_line_in_the_log(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from lab.http_requests import share
 
 from relay.admin.acts import ACTS as DONE
 from relay.cli.actions import STYLES
@@ -222,7 +223,7 @@ async def test_a_text_that_is_no_name_is_not_remembered_by_the_limit_on_names(tm
         return b"name=" + b"x" * 5000
 
     headers = {"Origin": "http://localhost", "Content-Type": "application/x-www-form-urlencoded"}
-    request = Request("POST", "/login", "", "localhost", "192.0.2.1", headers, form, lambda _octets: None)
+    request = Request("POST", "/login", "", "localhost", "192.0.2.1", headers, form, share)
     async with await ConsoleStore.open(tmp_path / "c.db") as store:
         link = RelayLink(HttpPlace(path="/nowhere"))
         sessions = Sessions(store, link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import pytest
+from lab.http_requests import share
 
 from relay.web.http.forms import form
 from relay.web.http.messages import Refusal, Request
@@ -31,7 +32,7 @@ def posted(kind: str, body: bytes) -> Request:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return body
 
-    return Request("POST", "/keys", "", "h", "", {"Content-Type": kind}, read, lambda _octets: None)
+    return Request("POST", "/keys", "", "h", "", {"Content-Type": kind}, read, share)
 
 
 async def test_an_encoded_form_is_read_octet_by_octet() -> None:

@@ -6,6 +6,7 @@ import re
 from http import HTTPStatus
 
 import pytest
+from lab.http_requests import share
 
 from relay.web.http.messages import Answer, Refusal, Request, said
 from relay.web.http.routes import Routes, route
@@ -15,7 +16,7 @@ def asked(method: str, path: str) -> Request:
     async def read(_most: int) -> bytes:
         return b""
 
-    return Request(method, path, "", "hopital.example", "", {}, read, lambda _octets: None)
+    return Request(method, path, "", "hopital.example", "", {}, read, share)
 
 
 async def show(request: Request) -> Answer:

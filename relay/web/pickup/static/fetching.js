@@ -1,8 +1,6 @@
 // The ciphertext, from the link.
-import { Failed } from "./failed.js";
+import { BUSY, Failed } from "./failed.js";
 import { Pieces, octetsOf } from "./pieces.js";
-
-const BUSY = [429, 503];
 
 // `tell` is told which part is there, 0 to 1, where that is known.
 export async function fetched(address, tell) {
