@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # only tests with a browser have it
     from playwright.sync_api import Browser
 
 CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
 needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed")
 
 
@@ -22,11 +23,22 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  only tests with a browser have it
 
     with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        started = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         try:
             yield started
         finally:
             started.close()
+
+
+@contextmanager
+def with_scroll_bars(started: Browser) -> Iterator[Browser]:
+    """A second one, in which scroll bars take room as in a window."""
+    hidden = ["--hide-scrollbars"]
+    second = started.browser_type.launch(executable_path=str(CHROMIUM), args=ARGUMENTS, ignore_default_args=hidden)
+    try:
+        yield second
+    finally:
+        second.close()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pysequoia
 import pytest
 from lab import canary
 from lab.accessible import needs_axe, violations
-from lab.browser import browser, needs_browser, tab
+from lab.browser import browser, needs_browser, tab, with_scroll_bars
 from lab.certificates import make_certificates
 from lab.disk import fill, needs_root, small_disk
 from lab.french_mail import PDF, PDF_NAME, SUBJECT, french_mail
@@ -51,6 +51,11 @@ HEIGHTS = """async () => {
   return found;
 }"""
 """Of the mail's frame, while the browser draws it again and again."""
+WHOLE = """one => {
+  const [root, frame] = [one.ownerDocument.documentElement, one.ownerDocument.defaultView.frameElement];
+  return frame.clientHeight > root.clientHeight && one.getBoundingClientRect().bottom <= root.clientHeight;
+}"""
+"""Whether a line in the mail's frame is seen as a whole, and the frame has a scroll bar below it."""
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +214,34 @@ def test_a_size_that_no_list_knows_did_not_let_the_frame_grow_either(site: Site,
 
 
 @needs_browser
+def test_the_scroll_bar_of_a_wide_mail_hid_its_lowest_lines(site: Site, chromium: Browser) -> None:
+    lines = "<p>encore</p>" * 10
+    html = f'<html><body><div style="width: 3000px">large</div>{lines}<p>dernière</p></body></html>'
+    site.send(french_mail(DOCTOR, PATIENT, html))
+    with with_scroll_bars(chromium) as second, tab(second) as page:
+        open_mail(page, site.link(), site.code())
+        last = page.frame_locator("#body iframe").locator("text=dernière")
+        last.wait_for()
+        wait_for(lambda: last.evaluate(WHOLE), "the last line is seen as a whole, above the scroll bar")
+
+
+@needs_browser
+def test_what_a_mail_says_to_be_important_was_not_shown(site: Site, chromium: Browser) -> None:
+    styles = [
+        "color: #101b5f !important",
+        "color: #101b5f ! IMPORTANT; color: red",
+        "color: red; color: #101b5f!important",
+    ]
+    html = "".join(f'<div style="{style}">lisible</div>' for style in styles)
+    site.send(french_mail(DOCTOR, PATIENT, f"<html><body>{html}</body></html>"))
+    with tab(chromium) as page:
+        open_mail(page, site.link(), site.code())
+        shown = page.frame_locator("#body iframe").locator("div")
+        colours = "all => all.map(one => getComputedStyle(one).color)"
+        wait_for(lambda: shown.evaluate_all(colours) == ["rgb(16, 27, 95)"] * 3, "the colour that is important")
+
+
+@needs_browser
 def test_most_recipients_of_many_were_not_printed(site: Site, chromium: Browser) -> None:
     copies = ", ".join(f"medecin{number}@ville.example" for number in range(7))
     site.send(f"Cc: {copies}\r\n".encode() + french_mail(DOCTOR, PATIENT))
@@ -227,11 +260,11 @@ def answering(status: int) -> Callable[[Route], None]:
 
 @needs_browser
 def test_a_busy_service_was_told_as_a_fault_of_the_readers_connection(site: Site, chromium: Browser) -> None:
-    """Two readers of large mails behind one address have no room at the same time (503)."""
+    """Two readers of large mails behind one address have no room at the same time (503); behind a proxy it is away."""
     site.send(french_mail(DOCTOR, PATIENT))
-    with tab(chromium, expected=("503", "429")) as page:
+    with tab(chromium, expected=("503", "429", "502")) as page:
         page.goto(site.link())
-        for status in (503, 429):
+        for status in (503, 429, 502):
             page.route("**/message", answering(status))
             page.fill("#code", site.code())
             page.click("#open")
@@ -243,6 +276,11 @@ def test_a_busy_service_was_told_as_a_fault_of_the_readers_connection(site: Site
         page.fill("#code", site.code())
         page.click("#open")
         page.wait_for_selector("#letter:visible", timeout=60_000)
+        page.route("**/answer", answering(503))
+        page.fill("#answer", "Merci")
+        page.click("#send")
+        page.wait_for_selector("#answer-problem:has-text('dans quelques minutes')")
+        assert page.input_value("#answer") == "Merci"
 
 
 @needs_browser

@@ -1,5 +1,6 @@
 // The page of a pick-up: has the ciphertext fetched and decrypted in a worker, and shows it. Nothing readable leaves the browser
 // but the answer, encrypted.
+import { BUSY } from "./failed.js";
 import { TEXTS } from "./texts.js";
 
 const MOST_ENCLOSED = 20 * 1000 * 1000;
@@ -203,28 +204,40 @@ function showBody() {
 const STYLES = /^(?:color|background-color|font(?:-(?:family|size|style|weight))?|text-(?:align|decoration|indent|transform)|line-height|letter-spacing|white-space|vertical-align|(?:max-|min-)?(?:width|height)|(?:margin|padding|border)(?:-[a-z-]+)?|list-style-type|display)$/;
 // Nor are sizes that follow the frame's height taken: other units than these, and words for all the room there is.
 const OF_FRAME = /\d(?!(?:px|pt|pc|in|cm|mm|q|r?em|ex|ch)\b)[a-z]|stretch|available/i;
+const IMPORTANT = /!\s*important$/i;
 const COLOURS = /#[\da-f]+\b/gi;
 
 function settle(frame) {
   const [inside, around] = [frame.contentDocument, here("body")];
   inside.documentElement.style.fontSize = getComputedStyle(document.documentElement).fontSize;
   for (const one of inside.querySelectorAll("[data-style]")) {
-    for (const declaration of one.dataset.style.split(";")) {
-      const at = declaration.indexOf(":");
-      const [name, value] = [declaration.slice(0, at).trim().toLowerCase(), declaration.slice(at + 1).trim()];
-      if (STYLES.test(name) && !OF_FRAME.test(value.replace(COLOURS, "")) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value);
+    for (const { name, value, priority } of declarations(one.dataset.style)) {
+      if (STYLES.test(name) && !OF_FRAME.test(value.replace(COLOURS, "")) && !/[\\(@]/.test(value.replace(/rgba?\(/gi, ""))) one.style.setProperty(name, value, priority);
     }
   }
   // Measured in a frame of the least height, so that nothing in it makes it grow without end. The page around it stays as it is.
   const fit = () => {
     around.style.minHeight = `${around.offsetHeight}px`;
     frame.style.height = 0;
-    frame.style.height = `${inside.documentElement.scrollHeight}px`;
+    const height = inside.documentElement.scrollHeight;
+    frame.style.height = `${height}px`;
+    frame.style.height = `${height + frame.clientHeight - inside.documentElement.clientHeight}px`; // a scroll bar stands below a wide mail
     around.style.minHeight = "";
   };
   fit();
   for (const image of inside.images) image.addEventListener("load", fit);
   new ResizeObserver(fit).observe(inside.body);
+}
+
+// Of a style. Important ones come last, for a later one takes the place of an earlier one.
+function declarations(style) {
+  const all = style.split(";").map((declaration) => {
+    const at = declaration.indexOf(":");
+    const [name, given] = [declaration.slice(0, at).trim().toLowerCase(), declaration.slice(at + 1).trim()];
+    const value = given.replace(IMPORTANT, "");
+    return { name, value, priority: value === given ? "" : "important" };
+  });
+  return [...all.filter(({ priority }) => !priority), ...all.filter(({ priority }) => priority)];
 }
 
 function clean(html) {
@@ -373,6 +386,7 @@ here("answering").addEventListener("submit", async (event) => {
       headers: { "Content-Type": "application/octet-stream", "Pickup-Proof": letter.token },
       credentials: "omit",
     });
+    if (BUSY.includes(response.status)) return problem(texts.answerLater);
     if (!response.ok) throw new Error("not sent");
     here("copy").href = saved(new Blob([`${subject}\r\n\r\n${text}\r\n`]));
     here("answering").hidden = true;
