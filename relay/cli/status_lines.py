@@ -40,6 +40,7 @@ WORDS = {
     "status_unavailable": "the status socket is another relay's",
     "public_unreachable": "the public web service does not answer: {}",
     "public_event_dropped": "nothing takes what visitors of the public web service send",
+    "pickup_answers_limited": "as many answers to pick-ups came today as are handed over: the others wait",
     "proposed": "a key waits to be approved: pgp-relay keys proposals",
 }
 """What the log's words mean, of those that are warnings or errors."""

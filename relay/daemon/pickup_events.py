@@ -1,7 +1,9 @@
 """What readers did on the public service, judged again here: a pick-up was opened, or answered.
 
 Whatever comes from there may be a stranger's: it counts only where the pick-up is ours, its token fits, and an answer
-can be opened with the key of the one whom it is for. Raises `StoreError`, and `NextHopError` for what comes again.
+can be opened with the key of the one whom it is for. Answers are bounded here too, for whoever has taken the public
+service over can make as many as they like. Raises `StoreError`, and `NextHopError` and `Postponed` for what comes
+again.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from relay.config import Config
-from relay.daemon.public_link import Handler
+from relay.daemon.public_link import Handler, Postponed
 from relay.mail.notice_texts import Language
 from relay.mail.pickup_answer import Answers
 from relay.model import Address, Envelope, Inbound, Recipient, Record
@@ -32,6 +34,10 @@ from relay.telemetry.events import Event
 
 SERVICE = "pickup"
 """The local part of the address that answers come from."""
+DAY = 24 * 3600.0
+MOST_ANSWERS = 20
+MOST_OF_SENDER = 500
+"""Answers to one pick-up, and to all of one sender, that are handed over on one day (UTC); the others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,19 @@ class PickupEvents:
         one = await self.register.get(event.about)
         if one is None or one.sender is None or self.answers is None:
             return
+        day = int(self.clock() // DAY)
+        of_one, of_sender = await self.register.answers(one, day)
+        if of_one >= MOST_ANSWERS or of_sender >= MOST_OF_SENDER:
+            raise Postponed("as many answers as may were handed over today")
         attempt = self.answers.begin(self._inbound(one, one.sender, event, ciphertext))
         (reply,) = await attempt.replies()
         await attempt.settle(delivered=False)  # the ledger knows who is served: an event may be told twice
         if reply.temporary:
             raise NextHopError("the answer to a pick-up cannot be delivered now")
+        await self.register.count_answer(one.id, day)
         events.log().info(Event.PICKUP_ANSWERED, recipient=one.recipient.text, code=reply.code)
+        if of_one + 1 == MOST_ANSWERS or of_sender + 1 == MOST_OF_SENDER:
+            events.log().warning(Event.PICKUP_ANSWERS_LIMITED, recipient=one.recipient.text)
 
     def _inbound(self, one: Pickup, to: Address, event: PublicEvent, ciphertext: bytes) -> Inbound:
         written = datetime.fromtimestamp(_when(one, event, one.expires), UTC)  # the same when it is told again

@@ -29,11 +29,16 @@ AGAIN = 5.0
 PATIENCE = 1.0
 """Seconds that events wait for what is being published."""
 RETRY, STUCK = 30.0, 3600.0
-"""Seconds after which an event is tried again; where what went wrong was not foreseen."""
+"""Seconds after which an event is tried again; where what went wrong was not foreseen, or it is postponed."""
 MOST_PAGES = 40
 """Of events in one round: more than may wait, whatever the other end says that there is."""
 DUTY = "public events"
 LEASE = 300.0
+
+
+class Postponed(RelayError):
+    """The event is for later: as many of its kind as may were handled. It is no fault."""
+
 
 Publisher = Callable[[Channel], Awaitable[None]]
 """Hands over what has changed since its last call."""
@@ -133,6 +138,8 @@ async def _handled(handler: Handler, event: PublicEvent, octets: bytes) -> float
     """0: it is done; else the seconds after which it is tried again."""
     try:
         await handler(event, octets)
+    except Postponed:
+        return STUCK
     except Exception as error:  # noqa: BLE001  a stranger wrote the event: nothing in it may end the link
         events.log().error(Event.FAILED, **events.unforeseen(error))
         return RETRY if isinstance(error, RelayError) else STUCK

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
 
 from relay.model import Address
 from relay.model.pickup import Pickup, PickupState
@@ -97,6 +97,20 @@ class Pickups:
         wanted = update(pickups).where(pickups.c.id == id_, pickups.c.opened.is_(None)).values(opened=at)
         return bool(await self._database.write(lambda c: c.execute(wanted).rowcount))
 
+    async def answers(self, one: Pickup, day: int) -> tuple[int, int]:
+        """How many answers to it, and to all pick-ups of its sender, were counted on this day."""
+        sender = one.sender.text if one.sender else ""
+        of_one = func.sum(case((pickups.c.id == one.id, pickups.c.answers), else_=0))
+        wanted = select(func.coalesce(of_one, 0), func.coalesce(func.sum(pickups.c.answers), 0))
+        wanted = wanted.where(pickups.c.answered == day, pickups.c.sender == sender)
+        row = await self._database.read(lambda c: c.execute(wanted).one())
+        return int(row[0]), int(row[1])
+
+    async def count_answer(self, id_: str, day: int) -> None:
+        """One more answer to it on this day; days are numbers that rise."""
+        today = case((pickups.c.answered == day, pickups.c.answers), else_=0)
+        await self.change(id_, answers=today + 1, answered=day)
+
     async def prune(self, before: float) -> None:
         """Forget those that ended before this time."""
         await self._database.write(lambda c: c.execute(delete(pickups).where(pickups.c.expires < before)))
@@ -143,6 +157,8 @@ def _row(one: Pickup) -> dict[str, object]:
         "state": one.state.value,
         "opened": one.opened,
         "warned": one.warned,
+        "answers": 0,
+        "answered": 0,
     }
 
 

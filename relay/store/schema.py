@@ -181,8 +181,10 @@ pickups = Table(
     Column("state", Text, nullable=False),
     Column("opened", Double),
     Column("warned", Boolean, nullable=False),
+    Column("answers", BigInteger, nullable=False),
+    Column("answered", BigInteger, nullable=False),
 )
-"""`mail`: the digest of the transaction that it was made of."""
+"""`mail`: the digest of the transaction that it was made of; `answers`: how many came on the day `answered`."""
 
 pickup_presets = Table(
     "pickup_preset",

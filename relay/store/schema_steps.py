@@ -173,7 +173,9 @@ _PICKUPS = (
         id TEXT NOT NULL PRIMARY KEY, mail {octets} NOT NULL, recipient {octets} NOT NULL,
         recipient_text {octets} NOT NULL, sender {octets} NOT NULL, created DOUBLE PRECISION NOT NULL,
         expires DOUBLE PRECISION NOT NULL, size BIGINT NOT NULL, proof {octets} NOT NULL,
-        message_id {octets} NOT NULL, state TEXT NOT NULL, opened DOUBLE PRECISION, warned BOOLEAN NOT NULL)""",
+        message_id {octets} NOT NULL, state TEXT NOT NULL, opened DOUBLE PRECISION, warned BOOLEAN NOT NULL,
+        answers BIGINT NOT NULL, answered BIGINT NOT NULL)""",
+    "CREATE INDEX pickup_answered ON pickup (answered)",
     "CREATE INDEX pickup_mail ON pickup (mail, recipient)",
     "CREATE INDEX pickup_expires ON pickup (expires)",
     """CREATE TABLE pickup_preset (

@@ -50,6 +50,7 @@ class Event(StrEnum):
     PICKUP_STORED = "pickup_stored"
     PICKUP_OPENED = "pickup_opened"
     PICKUP_ANSWERED = "pickup_answered"
+    PICKUP_ANSWERS_LIMITED = "pickup_answers_limited"
     ANSWERED = "answered"
     HANDLED = "handled"
     UNANSWERED = "unanswered"

@@ -10,10 +10,13 @@ from typing import cast
 
 import pytest
 
-from relay.daemon.pickup_events import PickupEvents
+from relay.daemon import pickup_events
+from relay.daemon.pickup_events import DAY, MOST_ANSWERS, PickupEvents
+from relay.daemon.public_link import Postponed
 from relay.mail.notice_texts import Language
 from relay.mail.pickup_answer import Answers
 from relay.model import Address, Inbound, Reply
+from relay.model.errors import NextHopError
 from relay.model.pickup import Pickup, PickupState
 from relay.model.public import EventKind, PublicEvent
 from relay.pipeline.incoming import IncomingPipeline
@@ -89,3 +92,51 @@ async def test_the_date_of_an_answer_is_when_it_was_written(store: Store) -> Non
     await handling(store, NOW, way).answered(replace(event, time=int(NOW) - 20), b"abc")
     dates = [next(line for line in mail.splitlines() if line.startswith(b"Date: ")) for mail in way.taken]
     assert dates == [b"Date: Fri, 15 Jan 2027 07:59:30 +0000", b"Date: Fri, 15 Jan 2027 07:59:40 +0000"]
+
+
+async def answers(store: Store, way: Way, now: float, one: Pickup = ONE, most: int = 1000) -> int:
+    """How many are handed over before the rest has to wait."""
+    before = len(way.taken)
+    for number in range(most):
+        try:
+            await handling(store, now, way).answered(PublicEvent(number, EventKind.ANSWER, one.id, number, 3), b"abc")
+        except Postponed:
+            break
+    return len(way.taken) - before
+
+
+async def test_a_service_that_was_taken_over_sent_answers_without_end(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    way = Way()
+    assert await answers(store, way, NOW) == MOST_ANSWERS
+    assert await answers(store, way, NOW) == 0
+    assert capsys.readouterr().out.count("pickup_answers_limited") == 1
+    assert await answers(store, way, NOW + DAY) == MOST_ANSWERS, "what waits is handed over then"
+
+
+async def test_all_answers_to_one_sender_are_bounded_and_others_are_not_kept_waiting(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickup_events, "MOST_OF_SENDER", MOST_ANSWERS + 5)
+    way, second = Way(), replace(ONE, id="2" * 32)
+    of_another = replace(ONE, id="3" * 32, sender=Address("b@here.example"))
+    for one in (second, of_another):
+        await store.pickups.put(one)
+    assert [await answers(store, way, NOW, one) for one in (ONE, second, of_another)] == [
+        MOST_ANSWERS,
+        5,
+        MOST_ANSWERS,
+    ]
+
+
+async def test_an_answer_that_cannot_be_delivered_now_does_not_count(store: Store) -> None:
+    class Full(Way):
+        async def replies(self) -> tuple[Reply, ...]:
+            return (Reply(451, "4.4.1", "Not now"),)
+
+    event = PublicEvent(1, EventKind.ANSWER, ONE.id, int(NOW), 3)
+    for _ in range(MOST_ANSWERS + 1):
+        with pytest.raises(NextHopError):
+            await handling(store, NOW, Full()).answered(event, b"abc")
+    assert await answers(store, Way(), NOW) == MOST_ANSWERS

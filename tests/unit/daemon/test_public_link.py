@@ -11,7 +11,7 @@ import pytest
 
 from relay.channel.client import Channel
 from relay.daemon import public_link
-from relay.daemon.public_link import RETRY, STUCK, PublicLink
+from relay.daemon.public_link import RETRY, STUCK, Postponed, PublicLink
 from relay.model.errors import ChannelError, EngineError
 from relay.model.public import EventKind, PublicEvent
 from relay.store import Store
@@ -83,6 +83,19 @@ async def test_an_event_that_fails_is_tried_again_later_and_the_others_are_taken
     clock.now += seconds
     await link.round()
     assert (handler.taken, list(service.waiting)) == ([2, 3, 4, 5, 1], [])
+
+
+async def test_an_event_that_is_postponed_is_tried_again_and_is_no_fault(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, handler, clock = Service(*[EventKind.KEY] * 2), Handler(Postponed("later")), Clock()
+    link = linked(service, handler, store, clock)
+    await link.round()
+    assert (handler.taken, list(service.waiting)) == ([2], [1])
+    clock.now += STUCK
+    await link.round()
+    assert (handler.taken, list(service.waiting)) == ([2, 1], [])
+    assert "failed" not in capsys.readouterr().out
 
 
 async def test_what_nobody_takes_is_dropped(store: Store) -> None:
