@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
+from relay.admin.postfix import leading
 from relay.admin.postfix.folder import postconf
 from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
 from relay.admin.postfix.inbound_settings import inbound_settings
-from relay.admin.postfix.settings import TRANSPORT, settings
+from relay.admin.postfix.settings import TRANSPORT
 from relay.config import Config, Endpoint
 from relay.daemon.outlets import build_outlet
 from relay.model.errors import NextHopError, PostfixError, RelayError, Unwilling
@@ -21,7 +22,6 @@ NOT_EGRESS = (
     "aliases and forwards of this Postfix that lead outside would carry decrypted mail in cleartext: "
     "pgp-relay postfix install --egress"
 )
-LEADING = ("content_filter", "default_transport")
 GREETED_WITHIN = 5.0
 
 
@@ -74,13 +74,9 @@ async def _greeted(place: Endpoint) -> None:
 async def postfix(config: Config) -> str:
     """Where this machine's Postfix leads its mail, if there is one."""
     try:
-        (_, wanted), *_ = settings(config).main
-        found = [await asyncio.to_thread(postconf, None, "-h", name) for name in LEADING]
-        of_services = await asyncio.to_thread(postconf, None, "-P", "*/*/content_filter")
+        wanted, ours = leading.wanted(config), await asyncio.to_thread(leading.led)
     except PostfixError:
         return "not set up on this machine"
-    found += [line.partition(" = ")[2] for line in of_services.splitlines()]
-    ours = [value.strip() for value in found if value.startswith(f"{TRANSPORT}:")]
     if not ours:
         return "leads no mail to the relay: content_filter is not set (pgp-relay postfix install)"
     if wanted not in ours:

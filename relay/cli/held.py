@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relay.admin.held import Held, send_again
+from relay.admin.held import Held, not_queued, send_again
 from relay.admin.held import held as waiting
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, print_json
@@ -41,6 +41,7 @@ def held(
     """List the mails that wait for a key.
 
     Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
+    A mail that somebody has deleted from the queue is named below the list, and listed until a day after its last try.
     With --flush, the exit status is 1 if Postfix could not be asked to retry one of the named mails.
 
     $ pgp-relay held
@@ -56,6 +57,9 @@ def held(
     elif mails or not flush:
         look = Look.of(full=full, utc=utc)
         print_table(_COLUMNS, [_row(mail, look) for mail in mails], whole=full, nothing="no mail is held")
+        gone = with_store(config, lambda store: not_queued(config, store, {mail.queue_id for mail in mails}))
+        for each in sorted(gone):
+            complain(f"{each} is not in Postfix's queue any more: somebody deleted it, and it waits no longer")
     _tell_failed(set(flush or ()) - {mail.queue_id for mail in mails}, held_ids)
 
 

@@ -1,4 +1,4 @@
-"""Asks Postfix to try mails of its queue again now (`postqueue -i`, postqueue(1)). Raises nothing.
+"""Asks Postfix what is in its queue, and to try mails again now (`postqueue -j`, `-i`, postqueue(1)). Raises nothing.
 
 Each queue id is one argument of its own, and only what has the form of one; there is no shell.
 """
@@ -6,6 +6,7 @@ Each queue id is one argument of its own, and only what has the form of one; the
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -16,30 +17,46 @@ from relay.model.envelope import is_queue_id
 MOST = 1_000
 """Mails asked for one by one: each is a process."""
 SECONDS = 30.0
+RETRIED = 86400.0
+"""Seconds in which Postfix tries each mail at least once (`maximal_backoff_time` is 4000 s): it is gone otherwise."""
 
 
 async def flush(queue_ids: Iterable[str]) -> list[str]:
     """Ask for each once; those that Postfix was asked for. It is not there, or refuses: it tries by itself later."""
+    asked = list(dict.fromkeys(filter(is_queue_id, queue_ids)))[:MOST]
+    return [queue_id for queue_id in asked if await _printed("-i", queue_id) is not None]
+
+
+async def queued() -> frozenset[str] | None:
+    """The queue ids of all mails in the queue; None where that cannot be known."""
+    printed = await _printed("-j")
+    try:
+        return (
+            None if printed is None else frozenset(str(json.loads(line)["queue_id"]) for line in printed.splitlines())
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+async def _printed(*words: str) -> bytes | None:
+    """What postqueue prints; None where it is not there, refuses, or takes too long."""
     program = shutil.which("postqueue") or shutil.which("postqueue", path="/usr/sbin:/usr/local/sbin")
-    asked = list(dict.fromkeys(filter(is_queue_id, queue_ids)))[:MOST] if program else []
-    return [queue_id for queue_id in asked if program and await _asked(program, queue_id)]
-
-
-async def _asked(program: str, queue_id: str) -> bool:
     names = ("PATH", "MAIL_CONFIG")
     environment = {name: os.environ[name] for name in names if name in os.environ}
-    nowhere = asyncio.subprocess.DEVNULL
+    nowhere, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(
-            program, "-i", queue_id, stdin=nowhere, stdout=nowhere, stderr=nowhere, env=environment
+            program or "postqueue", *words, stdin=nowhere, stdout=pipe, stderr=nowhere, env=environment
         )
     except OSError:
-        return False
+        return None
     try:
         async with asyncio.timeout(SECONDS):
-            return await process.wait() == 0
+            printed, _ = await process.communicate()
     except TimeoutError:
-        return False
+        return None
+    else:
+        return None if process.returncode else printed
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

@@ -125,18 +125,22 @@ class Trace:
         """Decisions in this time, by action and rule, in bars of so many seconds; the first bar is 0."""
         return await self._database.read(partial(trace_figures.histogram, since=since, until=until, width=width))
 
-    async def held(self, since: float) -> list[tuple[float, Record]]:
+    async def held(self, since: float, tried: float = 0.0) -> list[tuple[float, Record]]:
         """The mails whose last decision for a recipient is `hold`: when each was held first, and its last row.
 
-        Those that were held first at `since` or later, oldest first. A mail is known by its queue id and Message-ID.
+        Those that were held first at `since` or later and last at `tried` or later, oldest first. A mail is known by
+        its queue id and Message-ID.
         """
-        return await self._database.read(partial(trace_rows.held, since=since))
+        return await self._database.read(partial(trace_rows.held, since=since, tried=tried))
 
     async def verify(self, logged: Logged | None = None) -> Verdict:
         """Check each chain from its anchor to its head; `logged` is a link taken from the log."""
         found: list[ChainVerdict] = []
         noted: list[tuple[str, Logged]] = [("the log", logged)] if logged else []
-        for name in sorted({self._chain, *await self._database.read(verification.names)}):
+        names = set(await self._database.read(verification.names))
+        if self._chain or not names:  # a file that was copied from a server has the chains of its nodes, and no other
+            names.add(self._chain)
+        for name in sorted(names):
             walk = await self._walked(name)
             found.append(walk.verdict)
             noted += [(f"the chain of {name}", each) for each in walk.noted]

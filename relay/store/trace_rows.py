@@ -131,7 +131,7 @@ def delete_page(connection: Connection, name: str, last: int) -> int:
     return len(rows)
 
 
-def held(connection: Connection, since: float) -> list[tuple[float, Record]]:
+def held(connection: Connection, since: float, tried: float) -> list[tuple[float, Record]]:
     """The mails whose last row says `hold`, oldest first: the time of the first hold, and the last row."""
     mail = (trace.c.queue_id, trace.c.message_id, trace.c.recipient_key)
     is_held = (trace.c.action == "hold", trace.c.shadow == false(), trace.c.time >= since)
@@ -148,7 +148,7 @@ def held(connection: Connection, since: float) -> list[tuple[float, Record]]:
     found = (
         ALL.add_columns(last.c.first)
         .join(last, and_(trace.c.time == last.c.last, *(column == last.c[column.name] for column in mail)))
-        .where(trace.c.action == "hold", ~decided_since)
+        .where(trace.c.action == "hold", last.c.last >= tried, ~decided_since)
         .order_by(last.c.first, trace.c.number)
     )
     return [(row.first, row_hash.record(row)) for row in connection.execute(found)]

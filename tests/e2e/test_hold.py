@@ -142,3 +142,13 @@ def test_when_postfix_gives_up_its_bounce_carries_headers_and_no_body() -> None:
 
 def test_with_postfix_own_default_the_bounce_would_carry_the_whole_mail() -> None:
     assert BODY in given_up({"bounce_size_limit": "50000"}).content
+
+
+def test_a_mail_that_an_administrator_deleted_is_told_by_the_queue(waiting: Way) -> None:
+    waiting.mta.submit(SENDER, ["bob@hold.example"], message("bob@hold.example"))
+    waiting.mta.wait_log(r"status=deferred.*Waiting for the recipient's key")
+    assert b"bob@hold.example" in (listed := waiting.relay.run("held")).stdout
+    assert listed.stderr == b""
+    (mail,) = json.loads(waiting.relay.run("held", "--json").stdout)
+    waiting.mta.command("postsuper", "-d", mail["queue_id"])
+    assert waiting.relay.run("held").stderr.startswith(f"{mail['queue_id']} is not in Postfix's queue".encode())

@@ -31,7 +31,8 @@ class HeldMails:
         """
         if not isinstance(await self.stored_keys.lookup(address), Found):
             return
-        held = await self.trace.held(self.clock() - self.waits)
+        now = self.clock()
+        held = await self.trace.held(now - self.waits, now - postqueue.RETRIED)
         ids = [record.queue_id for _, record in held if _same(record.recipient, address)]
         if ids and await postqueue.flush(ids):
             events.log().info(Event.HELD_RELEASED, recipient=address.text, mails=len(ids))

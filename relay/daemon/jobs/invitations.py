@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from relay.daemon.enrolment.inviter import Inviter
 from relay.model import Address
 from relay.model.errors import AddressError
+from relay.process import postqueue
 from relay.store import Leases, Trace
 
 DUTY = "invitations"
@@ -34,7 +35,8 @@ class InvitationJob:
         """Invite whoever is due."""
         if not await self.leases.take(DUTY, LEASE):
             return
-        held = await self.trace.held(self.clock() - self.waits)
+        now = self.clock()
+        held = await self.trace.held(now - self.waits, now - postqueue.RETRIED)
         for address in dict.fromkeys(filter(None, (_address(record.recipient) for _, record in held))):
             await self.inviter.ask(address)
         await self.leases.done(DUTY, self.every)

@@ -89,6 +89,55 @@ def test_a_mail_that_postfix_was_not_asked_for_was_told_as_no_mail_is_held(
     assert (done.status, done.err, done.out.count("4AAAA1@ville.example")) == (0, "", 1)
 
 
+def program_in(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("leads", "queued", "told"),
+    [
+        ("pgp-relay:[127.0.0.1]:10025", '{"queue_id": "4BBBB2"}', ["4AAAA1"]),
+        ("pgp-relay:[127.0.0.1]:10025", "postqueue: fatal: mail system is down", []),
+        ("pgp-relay:[127.0.0.1]:10099", '{"queue_id": "4BBBB2"}', []),
+        ("", '{"queue_id": "4BBBB2"}', []),
+    ],
+)
+def test_a_mail_that_was_deleted_from_the_queue_looked_like_one_that_waits(  # noqa: PLR0913, PLR0917  what a test is given
+    leads: str,
+    queued: str,
+    told: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is named where the queue is at hand in which it waited."""
+    waiting = [row(time.time() - 60, queue_id, f"{queue_id}@ville.example") for queue_id in ("4AAAA1", "4BBBB2")]
+    asyncio.run(written(tmp_path / "keyring", waiting))
+    program_in(tmp_path, "postconf", f'[ "$2" = content_filter ] && echo "{leads}" || echo')
+    program_in(tmp_path, "postqueue", f"[ $1 = -j ] && echo '{queued}'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    file = tmp_path / "config.yaml"
+    file.write_text("policy: []\nlookup: {sources: [keyring]}\n")
+
+    done = program(capsys, "-c", file, "held")
+    assert (done.status, done.out.count("@ville.example")) == (0, 2)
+    assert [line.split()[0] for line in done.err.splitlines()] == told
+
+
+def test_a_mail_that_postfix_has_not_tried_for_a_day_was_held_for_five(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time()
+    tries = [("4AAAA1", 2 * DAY), ("4AAAA1", 1.5 * DAY), ("4BBBB2", 2 * DAY), ("4BBBB2", 3600)]
+    rows = [row(now - ago, queue_id, "bob@ville.example") for queue_id, ago in tries]
+    asyncio.run(written(tmp_path / "keyring", rows))
+    file = tmp_path / "config.yaml"
+    file.write_text("policy: []\nlookup: {sources: [keyring]}\n")
+    (mail,) = json.loads(program(capsys, "-c", file, "held", "--json").out)
+    assert mail["queue_id"] == "4BBBB2"
+
+
 async def test_a_hundred_thousand_rows_of_retries_are_looked_through_fast(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

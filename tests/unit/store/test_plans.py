@@ -36,7 +36,7 @@ LOOKUPS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
 
 
 OVER_THE_TRACE: dict[str, tuple[Callable[[Connection], object], str]] = {
-    "who waits": (lambda c: trace_rows.held(c, 0.0), "trace_mail"),
+    "who waits": (lambda c: trace_rows.held(c, 0.0, 0.0), "trace_mail"),
     "a recipient": (lambda c: newest(c, Selection(recipient="bob@example.org")), "trace_recipient_key"),
     "a sender": (lambda c: newest(c, Selection(sender="bob@example.org")), "trace_sender_key"),
 }

@@ -316,6 +316,16 @@ async def test_each_node_has_a_chain_and_all_are_told_together_in_time(store: St
     assert (await beta.verify()).checked == 1000
 
 
+async def test_a_file_copied_from_a_server_had_one_chain_more_which_was_empty(store: Store) -> None:
+    assert [each.name for each in (await store.trace.verify()).chains] == [""]
+    for trace in await _two(store):
+        await trace.write([record(1)])
+    verdict = await store.trace.verify()
+    assert [(each.name, each.checked) for each in verdict.chains] == [("alpha", 1), ("beta", 1)]
+    await store.trace.write([record(2)])
+    assert [each.name for each in (await store.trace.verify()).chains] == ["", "alpha", "beta"]
+
+
 async def test_a_chain_that_was_taken_out_shows_in_the_chain_of_another_node(store: Store) -> None:
     alpha, beta = await _two(store)
     await alpha.write([record(1), record(2)])
