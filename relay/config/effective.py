@@ -19,6 +19,7 @@ from relay.config import yaml_tree
 from relay.config.base import Section
 from relay.config.key_names import keys_of, section_in
 from relay.config.model import Config
+from relay.config.values import OFF
 from relay.config.yaml_tree import Value
 
 _PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*@")
@@ -98,6 +99,8 @@ def _value(field: FieldInfo, value: Value) -> Value:
         return _merged(inner, value)
     if inner and isinstance(value, list):
         return [_merged(inner, each) if isinstance(each, dict) else each for each in value]
+    if value is False and OFF in field.metadata:
+        return "off"
     return _PASSWORD.sub(r"\1…@", value) if isinstance(value, str) else value
 
 

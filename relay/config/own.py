@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import model_validator
 
 from relay.config.base import Contradiction, Section, needed, setting
 from relay.config.ldap import LdapSection
 from relay.config.lists import Listed
 from relay.config.paths import Existing, File, SecretFile
-from relay.config.values import AllowedNetwork, Directory, Duration, MailDomain, Text
-
-
-def _off(value: object) -> object:
-    """`off` without quotes is false in YAML 1.1, which PyYAML reads."""
-    return "off" if value is False else value
+from relay.config.values import OFF, AllowedNetwork, Directory, Duration, MailDomain, Text
 
 
 class SubkeyKeys(Section):
@@ -55,7 +50,7 @@ class OwnKeys(Section):
         "`lookup.ldap`; null: those that were added with `own add`.",
     )
     subkey: SubkeyKeys = setting({}, "How long encryption subkeys are used and kept.")
-    autocrypt: Annotated[Literal["off", "encrypted", "all"], BeforeValidator(_off)] = setting(
+    autocrypt: Annotated[Literal["off", "encrypted", "all"], OFF] = setting(
         "encrypted",
         "Which outgoing mail gets an `Autocrypt` field with the sender's own key: none, encrypted mail, or all.",
     )

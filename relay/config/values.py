@@ -165,6 +165,10 @@ def _given(value: object) -> object:
     return value
 
 
+def _off(value: object) -> object:
+    return "off" if value is False else value
+
+
 def _node(text: str) -> str:
     if not _NODE.fullmatch(text):
         raise ValueError("a node's name has 1 to 64 letters, digits, dots and hyphens")
@@ -191,5 +195,7 @@ MailDomain = Annotated[str, _text(_mail_domain), Kind("domain")]
 FieldName = Annotated[str, _text(_field_name), Kind("header field")]
 NodeName = Annotated[str, _text(_node), Kind("name")]
 
+OFF = BeforeValidator(_off)
+"""Of a key that has words as values, `off` among them: without quotes that is false in YAML 1.1, which PyYAML reads."""
 LeftOut = Annotated[T | None, BeforeValidator(_given)]
 """None where the key is left out (its default is not validated); null is refused."""

@@ -88,3 +88,15 @@ def test_config_tells_what_counts_and_what_differs(tmp_path: Path, capsys: Capsy
     assert program(capsys, "-c", file, "config", "get", "timeout").err == (
         "unknown key “timeout”; did you mean “lookup.timeout”?\n"
     )
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "Off"])
+def test_off_as_the_file_has_it_was_told_as_false(
+    written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"own: {{autocrypt: {written}}}\npolicy: []\nlookup: {{sources: [keyring]}}\n")
+    assert program(capsys, "-c", file, "config", "get", "own.autocrypt").out == "off\n"
+    assert "own.autocrypt\tencrypted\toff" in program(capsys, "-c", file, "config", "diff").out
+    file.write_text(program(capsys, "-c", file, "config", "show").out)
+    assert program(capsys, "-c", file, "config", "get", "own.autocrypt").out == "off\n"
