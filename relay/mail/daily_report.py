@@ -97,14 +97,14 @@ _WORDS = {
     ),
     Language.FR: _Words(
         subject="Clés de chiffrement\xa0: à surveiller",
-        ending="Clés qui expirent bientôt. Demandez-en de nouvelles à leurs propriétaires\xa0:",
+        ending="Clés qui expirent bientôt. Demandez-en de nouvelles à leurs titulaires\xa0:",
         within="dans moins de {days} jours",
         wanted="Courriels non envoyés depuis 24 heures, faute de clé\xa0:",
         by="demandée par {senders}",
         mail="1 courriel",
         mails="{mails} courriels",
         proposed="Clés trouvées, mais qui ne remplacent pas celles que vous avez importées. Vérifiez chacune auprès de "
-        "son propriétaire\xa0:",
+        "son titulaire\xa0:",
         decide="pgp-relay keys approve {fingerprint}   ou   pgp-relay keys reject {fingerprint}",
         unread="Courriels à retirer sur la page, pas encore lus\xa0: {number} (pgp-relay pickup list)",
         more="… et {number} de plus\xa0: {command}",

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-WEB = Path(__file__).parents[3] / "relay" / "web"
+ROOT = Path(__file__).parents[3]
+WEB = ROOT / "relay" / "web"
 WORDS, ENROLMENT = WEB / "console" / "words", WEB / "enrolment" / "texts" / "fr.toml"
 STATIC = WEB / "pickup" / "static"
 LITERAL = re.compile(r'"([^"\n]*)"|`([^`]*)`')
@@ -75,3 +76,11 @@ def test_one_title_had_a_hyphen_of_its_own(part: str) -> None:
 
 def test_every_part_is_found() -> None:
     assert {part: len(texts) for part, texts in TEXTS.items() if len(texts) < 50} == {"pick-up without JavaScript": 1}
+
+
+def test_a_key_had_an_owner_in_some_texts_and_a_titulaire_in_others() -> None:
+    """A hospital says “titulaire” of a key, as of a certificate."""
+    files = [ROOT / "README.fr.md", *(ROOT / "docs" / "fr").glob("*.md")]
+    files += [file for file in (ROOT / "relay").rglob("*") if file.suffix in {".toml", ".py", ".js", ".html", ".txt"}]
+    assert len(files) > 300
+    assert [str(file) for file in files if "propriétaire" in file.read_text("utf-8")] == []
