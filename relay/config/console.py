@@ -61,7 +61,8 @@ class LdapLogin(LdapSection):
     )
     base: Text = needed("Where people are: `ou=people,dc=hopital,dc=example`.")
     filter: Annotated[str, AfterValidator(_person_filter), Kind("LDAP filter")] = setting(
-        "(uid={name})", "The search filter for the typed name."
+        "(uid={name})",
+        "The search filter for the typed name. It must not use an attribute that people can change themselves.",
     )
     groups: Groups = needed(
         'Which group gives which role, by DN: `{keys: "cn=pgp-keys,ou=groups,dc=hopital,dc=example"}`.'

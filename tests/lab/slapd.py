@@ -232,7 +232,7 @@ class Slapd:
             else ""
         )
         (self.folder / "slapd.conf").write_text(
-            "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
+            "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "nis", "inetorgperson"))
             + f"include {self.folder}/pgp.schema\n"
             f"pidfile {self.folder}/pid\nargsfile {self.folder}/args\n"
             f"modulepath /usr/lib/ldap\nmoduleload back_mdb\n{tls}{settings}\n{access}\n"

@@ -19,7 +19,7 @@ from relay.keys.ldap.server import Server
 DN = "dn"
 LONGEST = 1000
 """The most characters of a password."""
-_MEMBER = "(|(member={dn})(uniqueMember={dn})(memberUid={name}))"
+_MEMBER = "(|(member={dn})(uniqueMember={dn}){uid})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,21 @@ async def _authenticated(server: Server, place: Place, name: str, password: str)
         found = await connection.find(place.base, place.filter.replace("{name}", escape(name)), subtree=True)
         if len(found) != 1 or not (dn := _dn(found[0])) or not await _binds(server, dn, password):
             return None
-        member = _MEMBER.format(dn=escape(dn), name=escape(name))
+        member = _MEMBER.format(dn=escape(dn), uid=await _member_uid(connection, dn, name))
         groups = [group for group in place.groups if await connection.find(group, member, subtree=False)]
         return Member(dn, frozenset(groups))
     finally:
         connection.kill()
         await connection.reap()
+
+
+async def _member_uid(connection: Connection, dn: str, name: str) -> str:
+    """What a group says of the person who is listed by uid; empty where the typed name is no uid of the entry's.
+
+    The entry may have been found by another attribute, which people may choose themselves.
+    """
+    name = escape(name)
+    return f"(memberUid={name})" if await connection.find(dn, f"(uid={name})", subtree=False) else ""
 
 
 async def _binds(server: Server, dn: str, password: str) -> bool:

@@ -20,6 +20,8 @@ from relay.keys.ldap.server import Server
 
 WORDS = "pass word (*)"
 DESK, KEYS = f"cn=desk,ou=groups,{SUFFIX}", f"cn=keys,ou=groups,{SUFFIX}"
+BY_UID = f"cn=by-uid,ou=groups,{SUFFIX}"
+"""A group that lists karl by his uid."""
 ACCESS = f"""access to attrs=userPassword by anonymous auth by * none
 access to dn.subtree="{SUFFIX}" by dn.exact="{ADMIN}" write by users read by anonymous none
 access to * by * read"""
@@ -56,6 +58,8 @@ def directory(authority: Authority) -> Iterator[Slapd]:
             + person("twin", f"uid=twin,ou=groups,{SUFFIX}")
             + group(DESK, f"uid=dina,{PEOPLE}", odd, f"uid=twin,{PEOPLE}")
             + group(KEYS, f"uid=karl,{PEOPLE}")
+            + f"dn: {BY_UID}\nobjectClass: posixGroup\ncn: by-uid\ngidNumber: 100\nmemberUid: karl\n\n"
+            + f"{person('eve').rstrip()}\nmail: karl\n\n"
         )
         yield running
 
@@ -142,6 +146,18 @@ def asked(directory: Slapd, authority: Authority, name: str, words: str) -> Memb
     server = Server(directory.url, starttls=True, ca_file=str(authority.file), bind_dn=ADMIN, password=PASSWORD)
     place = Place(SUFFIX, "(uid={name})", (DESK, KEYS))
     return asyncio.run(authenticated(server, place, name, words))
+
+
+@pytest.mark.parametrize(
+    ("filter_", "who", "groups"), [("(uid={name})", "karl", {BY_UID}), ("(mail={name})", "eve", set())]
+)
+def test_a_mail_address_of_ones_own_choice_gave_the_role_of_whose_uid_it_is(
+    filter_: str, who: str, groups: set[str], directory: Slapd, authority: Authority
+) -> None:
+    """Where people may change the attribute by which they are found."""
+    server = Server(directory.url, starttls=True, ca_file=str(authority.file), bind_dn=ADMIN, password=PASSWORD)
+    found = asyncio.run(authenticated(server, Place(SUFFIX, filter_, (BY_UID,)), "karl", WORDS))
+    assert found == Member(f"uid={who},{PEOPLE}", frozenset(groups))
 
 
 def test_who_is_somebody_is_found(directory: Slapd, authority: Authority) -> None:
