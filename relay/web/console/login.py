@@ -10,6 +10,7 @@ from http import HTTPStatus
 from relay.model.console import NAME, Way
 from relay.store.console import ConsoleStore
 from relay.web.console import credentials, sessions
+from relay.web.console.devices import Devices
 from relay.web.console.elsewhere import ATTEMPT, WRONG, Elsewhere, refused
 from relay.web.console.forms import form_of
 from relay.web.console.passkeys import LONGEST, Passkeys, WrongPasskey
@@ -30,7 +31,10 @@ def redirect(to: str, **headers: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The handlers. Attempts are limited by name and by client; beyond the limit the answer is that of a wrong code."""
+    """The handlers. Attempts are limited by name and by client; beyond the limit the answer is that of a wrong code.
+
+    A browser in which somebody has logged in has a limit of its own, whoever else tries their name.
+    """
 
     store: ConsoleStore
     sessions: sessions.Sessions
@@ -38,6 +42,8 @@ class Login:
     passkeys: Passkeys | None = None
     by_name: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
     by_client: Limit = field(default_factory=lambda: Limit(Rate(20, 1 / 15)))
+    by_device: Limit = field(default_factory=lambda: Limit(Rate(5, 1 / 60)))
+    devices: Devices = field(default_factory=Devices)
 
     async def log_in(self, request: Request, view: View) -> Answer:
         """POST /login: log in with name and password, here or at the directory."""
@@ -45,13 +51,17 @@ class Login:
         form = await form_of(request, _SMALL)
         name = form.get("name", "").strip()
         known_form = NAME.fullmatch(name) is not None  # what is no name is not remembered by a limit
-        allowed = self.by_client.allows(request.client) and known_form and self.by_name.allows(name.lower())
+        allowed = self.by_client.allows(request.client) and known_form and self._may_try(request, name)
         way = Way.LDAP if form.get("way") == Way.LDAP else LOCAL
         if not allowed:
             refused(way, LIMIT)
         elif cookie := await self._by_password(way, name, form):
             return redirect("/", Set_Cookie=cookie)
         return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+
+    def _may_try(self, request: Request, name: str) -> bool:
+        device = self.devices.of(request, name)
+        return self.by_device.allows(device) if device else self.by_name.allows(name.lower())
 
     async def to_provider(self, request: Request, view: View) -> Answer:
         """GET /login/oidc: lead the browser to the OpenID provider."""

@@ -101,7 +101,8 @@ class Site:
         view = View(_language(request), request.path, session.person, session.csrf, asked=asked)
         if not session.person.may(act):
             return view.page("error", HTTPStatus.FORBIDDEN, error="403")
-        return _remembering(request, await show(Visit(request, view, session.person, self.link)))
+        answer = _remembering(request, await show(Visit(request, view, session.person, self.link)))
+        return self.login.devices.noted(request, session.person.name, answer)
 
     async def _login(self, request: Request) -> Answer:
         return _remembering(request, self._bare(request).page("login", wrong=False))

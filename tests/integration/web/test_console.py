@@ -112,6 +112,34 @@ def test_who_tries_too_often_is_locked_out_by_name_with_the_right_password_too(s
     assert site.log_in("often", site.visitor()).status == 403
 
 
+def test_who_tried_a_name_elsewhere_locked_its_owner_out(site: Console) -> None:
+    owner = site.logged_in("wanted", "reader")
+    assert owner.get("/").status == 200
+    owner.post("/logout", {})
+    for _ in range(6):
+        assert site.log_in("wanted", site.visitor(), words="wrong wrong wrong").status == 403
+    assert site.log_in("wanted", site.visitor(), code=site.code("wanted", later=1)).status == 403
+    for _ in range(4):
+        assert site.log_in("wanted", owner, words="wrong wrong wrong").status == 403
+    assert site.log_in("wanted", owner, code=site.code("wanted", later=1)).status == 303
+    before = site.log.count('"why": "limit"')
+    for _ in range(3):
+        assert site.log_in("wanted", owner, words="wrong wrong wrong").status == 403
+    assert site.log.count('"why": "limit"') > before, "it has a limit too"
+
+
+def test_the_cookie_of_one_person_is_none_of_anothers(site: Console) -> None:
+    mallory = site.logged_in("mallory", "reader")
+    mallory.get("/")
+    mallory.post("/logout", {})
+    site.enrol("victim", site.invite("victim", "reader"), site.visitor())
+    for cookie in (mallory.cookies["__Host-device"], "é.é"):
+        mallory.cookies["__Host-device"] = cookie
+        for _ in range(3):
+            site.log_in("victim", mallory, words="wrong wrong wrong")
+    assert site.log_in("victim", site.visitor()).status == 403, "the attempts counted for the name"
+
+
 def test_an_address_that_tries_too_often_is_locked_out_whatever_the_names(site: Console) -> None:
     """One attempt of each name: the limit on names does not count."""
     visitor, before = site.visitor(), site.log.count('"why": "limit"')
