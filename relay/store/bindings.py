@@ -11,14 +11,13 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
 from relay.model import Address
-from relay.model.binding import Binding, patterns_of
+from relay.model.binding import Binding, BindingTable
 from relay.model.errors import StoreError
 from relay.model.key_change import UPKEEP, KeyChange
 from relay.store import key_changes
@@ -38,17 +37,13 @@ class Bindings:
         self._database = database
         self._tokens = tokens
         self._clock = clock
-        self._known: Mapping[str, Binding] = MappingProxyType({})
+        self._known = BindingTable()
         self._token: bytes | None = None
         self._looking = asyncio.Lock()
 
     async def of(self, address: Address) -> Binding | None:
         """The one that counts for this address: its own, else that with the longest domain."""
-        known = await self._current()
-        for pattern in patterns_of(address) if known else ():
-            if pattern in known:
-                return known[pattern]
-        return None
+        return (await self._current()).of(address)
 
     async def all(self) -> list[Binding]:
         """All bindings, sorted by pattern."""
@@ -95,7 +90,7 @@ class Bindings:
         """Those with one of these keys."""
         return [binding for binding in await self.all() if not set(binding.fingerprints).isdisjoint(fingerprints)]
 
-    async def _current(self) -> Mapping[str, Binding]:
+    async def _current(self) -> BindingTable:
         if await self._tokens.of(_TOKEN) != self._token:
             async with self._looking:  # one query for all who wait
                 await self._look()
@@ -104,7 +99,7 @@ class Bindings:
     async def _look(self) -> None:
         token = await self._tokens.of(_TOKEN)
         if token != self._token:  # rows that are newer than the token are read once more, when it is seen to differ
-            self._known = {binding.pattern: binding for binding in await self.all()}
+            self._known = BindingTable(await self.all())
             self._token = token
 
 
