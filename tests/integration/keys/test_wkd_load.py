@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lab.baddomains import never
 from lab.paper import PaperExaminer, certificate
+from lab.stopwatch import Stopwatch
 from lab.waiting import until
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking
 
@@ -94,9 +95,9 @@ async def test_a_hundred_slow_domains_hold_up_a_fast_one_for_one_timeout_at_most
     wkd = source(server, *domains, "fast.example", timeout=3)
     slow = [asyncio.create_task(wkd.lookup(Address(f"bob@{domain}"))) for domain in domains]
     await asyncio.sleep(0)
-    started = time.monotonic()
-    assert isinstance(await wkd.lookup(Address("bob@fast.example")), Found)
-    assert time.monotonic() - started < 2 * 3
+    with Stopwatch() as watch:
+        assert isinstance(await wkd.lookup(Address("bob@fast.example")), Found)
+    assert watch.seconds < 2 * 3
     assert set(await asyncio.gather(*slow)) == {Outage("wkd", Reason.TIMEOUT, "wkd/advanced")}
     assert server.most_in_all <= 64
     await wkd.close()

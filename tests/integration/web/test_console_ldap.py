@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from lab.console import Console, Page, Visitor
 from lab.relay import Relay
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, SUFFIX, Authority, Slapd
+from lab.stopwatch import Stopwatch
 
 from relay.keys.ldap.people import Member, Place, authenticated
 from relay.keys.ldap.server import Server
@@ -206,12 +206,17 @@ def test_a_directory_that_hangs_holds_nobody_else_up(site: Console, directory: S
     directory.freeze()
     try:
         with ThreadPoolExecutor(8) as pool:
-            waiting = [pool.submit(log_in, site.visitor(), f"n{secrets.token_hex(3)}") for _ in range(8)]
-            begun = time.monotonic()
-            assert visitor.get("/held").status == 200
-            assert time.monotonic() - begun < 4, "less than the directory's time"
-            assert {each.result().status for each in waiting} == {403}
-            assert time.monotonic() - begun < 30
+            for _ in range(3):  # who holds others up does so each time; a busy machine may do so once
+                waiting = [pool.submit(log_in, site.visitor(), f"n{secrets.token_hex(3)}") for _ in range(8)]
+                with Stopwatch() as watch:
+                    assert visitor.get("/held").status == 200
+                    took = watch.seconds
+                    assert {each.result().status for each in waiting} == {403}
+                assert watch.seconds < 30
+                if took < 4:  # less than the directory's time
+                    break
+            else:
+                pytest.fail("each time a page took the directory's time")
     finally:
         directory.thaw()
     assert log_in(site.visitor(), "karl").status == 303

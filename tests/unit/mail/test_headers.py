@@ -139,12 +139,10 @@ def test_decoding_never_raises(octets: bytes) -> None:
     headers.decoded(Field(b"Subject: =?utf-8?b?" + octets + b"?= =?unicode_escape?q?" + octets + b"?="))
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("piece", [b"=?a?Q?x ", b"=?", b"=?=?q?b?", b"=?a?Q??=", b"=", b"?", b"=?a?B?A?= ", b"=?*"])
 def test_many_words_are_decoded_in_linear_time(piece: bytes) -> None:
-    start = time.monotonic()
-    headers.decoded(Field(b"Subject: =?a?Q?" + piece * 60_000))
-    assert time.monotonic() - start < 1
+    field = Field(b"Subject: =?a?Q?" + piece * 60_000)
+    assert quickest(lambda: headers.decoded(field)) < 1
 
 
 def test_a_long_value_is_decoded_in_part() -> None:

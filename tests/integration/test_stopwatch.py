@@ -1,0 +1,54 @@
+"""The stopwatch of tests that bound a time: a machine that stands still is not the product."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LAB = Path(__file__).parents[1]
+TIMING = """
+import sys, time
+from lab.stopwatch import Stopwatch
+with Stopwatch() as watch:
+    begun = time.monotonic()
+    print("runs", flush=True)
+    sys.stdin.readline()
+print(time.monotonic() - begun, watch.seconds)
+"""
+
+
+def timed(*, stopped: bool) -> tuple[float, float]:
+    """What a second and a half took by the clock, and by the stopwatch."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TIMING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(LAB)},
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stdout.readline() == "runs\n"
+        if stopped:
+            child.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        child.send_signal(signal.SIGCONT)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        took, seconds = map(float, child.stdout.readline().split())
+    return took, seconds
+
+
+def test_while_it_stands_still_a_moment_counts() -> None:
+    took, seconds = timed(stopped=True)
+    assert took >= 1.5
+    assert seconds < took - 1
+
+
+def test_while_it_runs_its_seconds_count() -> None:
+    took, seconds = timed(stopped=False)
+    assert took / 4 < seconds <= took + 0.1

@@ -1,0 +1,43 @@
+"""Seconds that this machine ran: while it stands still, no more than a moment of it counts.
+
+What a test bounds is how long the product takes. That a virtual machine was stopped for two seconds meanwhile, or gave
+this process no processor for so long, says nothing of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+_LOOK = 0.02
+_MOST = 0.1
+"""Seconds between two looks that count."""
+
+
+class Stopwatch:
+    """`with Stopwatch() as watch: …; watch.seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        last, over = time.monotonic(), False
+        while not over:
+            over = self._over.wait(_LOOK)
+            now = time.monotonic()
+            self.seconds += min(now - last, _MOST)
+            last = now
