@@ -1,1 +1,1 @@
-"""pgp-relay: an SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail."""
+"""pgp-relay: an SMTP relay behind Postfix that encrypts outgoing mail with OpenPGP."""

@@ -106,12 +106,14 @@ def compared(text: str, own_domains: Collection[str]) -> str:
     if not whole and (pattern.below or "*" in pattern.local):
         raise BindingError(f"{text}: write one address, *@domain or *@*.domain")
     if not whole and "+" in pattern.local[1:]:
-        raise BindingError(f"{text}: leave the +tag out, mail to an address with a tag is taken with the others")
+        raise BindingError(f"{text}: leave out the +tag: a binding also covers the address with a tag")
     for domain in own_domains:
         if domain == pattern.domain or (pattern.below and domain.endswith(f".{pattern.domain}")):
             raise BindingError(f"{text}: {domain} is an own domain (own.domains), whose keys are made by the relay")
     if whole and is_public_suffix(pattern.domain):
-        raise BindingError(f"{text}: under {pattern.domain} anybody registers a domain, these are not one partner's")
+        raise BindingError(
+            f"{text}: anybody can register a domain under {pattern.domain}: name the domain of one partner"
+        )
     return f"{pattern.local}@{'*.' if pattern.below else ''}{pattern.domain}"
 
 

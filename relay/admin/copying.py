@@ -34,7 +34,7 @@ async def copy(config: Config, to: str) -> Copied:
         rows = await (_to_server(here, target) if here else _to_file(source, there))
         after = await _heads(target)
     if missing := set(before) - set(after):
-        raise StoreError(f"the trace was added to meanwhile, up to {max(map(str, missing))}: stop the relay first")
+        raise StoreError(f"rows were added to the trace, up to {max(map(str, missing))}: stop the relay first")
     return Copied(rows, after)
 
 

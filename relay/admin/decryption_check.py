@@ -40,7 +40,7 @@ async def decryption(config: Config) -> str:
         )
     await _opens(config, max(keys, key=lambda key: key.created))
     count = sum(len(key.subkeys) for key in keys) - len(deleted)
-    return "; ".join([f"{count} encryption subkeys have their secret part, and the newest opens", *_remarks(config)])
+    return "; ".join([f"{count} encryption subkeys have their secret part, the newest one decrypts", *_remarks(config)])
 
 
 async def _lacking(maker: KeyMaker, keys: Collection[OwnKey], deleted: Collection[str]) -> list[str]:
@@ -61,7 +61,7 @@ async def _opens(config: Config, key: OwnKey) -> None:
 
 def _remarks(config: Config) -> Iterator[str]:
     if config.engine == "gnupg" and not _expands(config.keyring / "gpg-agent.conf"):
-        yield f"add a line {EXPANDING} to gpg-agent.conf in the keyring folder: an agent out of memory opens nothing"
+        yield f"add a line {EXPANDING} to gpg-agent.conf in the keyring folder: or gpg-agent may run out of memory"
 
 
 def _expands(file: Path) -> bool:

@@ -28,6 +28,6 @@ def remarks(config: Config, signer: OwnKey | None, opener: OwnKey | None) -> Ite
     """
     sender: Address = config.notices.from_.address
     if not (signer and signer.signs) and config.sign.signer(None) is None:
-        yield f"challenges and invitations are not signed: pgp-relay own add {sender}, or give sign.default"
+        yield f"challenges and invitations are not signed: pgp-relay own add {sender}, or set sign.default"
     if config.enrol.mail and opener is None:
-        yield f"replies cannot come encrypted: pgp-relay own add {config.enrol.mail}"
+        yield f"replies cannot be encrypted: pgp-relay own add {config.enrol.mail}"

@@ -81,14 +81,14 @@ async def waiting(config: Config, store: Store, deed: Deed) -> str:
 
 
 def _needed(deed: Deed) -> SecondPersonNeeded:
-    return SecondPersonNeeded(f"{deed.words}: waits for a second person, who asks for the same within 24 hours")
+    return SecondPersonNeeded(f"{deed.words}: waits for a second person, who has to ask for the same within 24 hours")
 
 
 async def _permitted(store: Store, deed: Deed, actor: str) -> Person:
     """The person who asks, whose role may approve this."""
     person = await _person(store, actor)
     if person.role not in deed.roles:
-        raise NoPerson(f"{person.name}: the role {person.role} approves nothing of this kind")
+        raise NoPerson(f"{person.name}: the role {person.role} may not approve this")
     return person
 
 
@@ -96,7 +96,10 @@ async def _person(store: Store, actor: str) -> Person:
     kind, _, name = actor.partition(":")
     known = await (store.persons.one(name) if kind == "console" else store.persons.of_login(Way.SUDO, name))
     if known is None:
-        raise NoPerson(f"{name} is no person here, and this needs two: pgp-relay console user link NAME --sudo {name}")
+        raise NoPerson(
+            f"{name} is linked to no user here, and this needs two persons: "
+            f"pgp-relay console user link NAME --sudo {name}"
+        )
     if not known.person.enabled:
         raise NoPerson(f"{known.person.name} is disabled")
     return known.person

@@ -52,7 +52,7 @@ async def show(config: Config, store: Store) -> NodeKey:
 async def add(config: Config, store: Store, node: str, fingerprint: str, actor: str) -> None:
     """Trust the key that this other node has published, and give that node all secret keys of this one."""
     if node == store.nodes.name:
-        raise NodeError(f"{node} is this node: pgp-relay node add NODE FINGERPRINT is run on another one")
+        raise NodeError(f"{node} is this node: run pgp-relay node add NODE FINGERPRINT on another one")
     secrets = sharing(config, store)
     await show(config, store)
     await secrets.trust.learn()
@@ -88,7 +88,7 @@ async def partners(config: Config, store: Store) -> list[Partner]:
 async def remove(config: Config, store: Store, node: str, actor: str) -> Rekeyed:
     """Stop trusting a node's key, on all nodes; replace the organisation's key, own certificates and signing keys."""
     if node == store.nodes.name:
-        raise NodeError(f"{node} is this node: pgp-relay node remove NODE is run on one that stays")
+        raise NodeError(f"{node} is this node: run pgp-relay node remove NODE on a node that stays")
     secrets = sharing(config, store)
     await show(config, store)
     await secrets.trust.learn()

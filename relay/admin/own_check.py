@@ -51,7 +51,7 @@ def _remarks(config: Config) -> Iterator[str]:
     if config.own.autocrypt == "off":
         return
     if not config.inbound.listen:
-        yield "own.autocrypt announces keys, and inbound.listen is empty: answers come encrypted, and nobody opens them"
+        yield "own.autocrypt publishes keys, but inbound.listen is empty: nobody can open encrypted answers"
     yield from uncovered(ROOT)
 
 

@@ -45,7 +45,7 @@ async def look(config: Config) -> str:
     """How many wait, for `check`. Raises `PickupError` where no mail can become one."""
     keys = config.pickup
     if keys.code is Handover.SENDER and not config.own.domains:
-        raise PickupError("pickup.code: sender needs own.domains: else nobody is known who could pass a code on")
+        raise PickupError("pickup.code: sender needs own.domains: otherwise no sender can pass on a code")
     if keys.hook and not os.access(keys.hook, os.X_OK):
         raise PickupError(f"pickup.hook: {keys.hook} cannot be run: chmod +x it")
     async with opened_store(config) as store:
@@ -83,7 +83,7 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
     """Mail the link to its recipient again, without the code. Raises `NextHopError` too."""
     one = await found(store, name)
     if not _is_open(one, time.time()):
-        raise PickupError("it is over: there is nothing to tell its recipient of")
+        raise PickupError("it has ended: its recipient cannot open it any more")
     letter = build_letters(config, hostname(config)).announced(one, datetime.now(UTC))
     options = () if one.recipient.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
     await _note(store, one, actor, "announced again")
@@ -105,7 +105,7 @@ async def extend(config: Config, store: Store, name: str, seconds: float, actor:
     async with _channel(config) as channel:
         there = _is_open(one, time.time()) and await channel.expire(ObjectKind.PICKUP, one.id, math.ceil(expires))
     if not there:
-        raise PickupError("it is over, and what is deleted does not come back: the mail has to be sent again")
+        raise PickupError("it has ended and is deleted: the mail has to be sent again")
     await store.pickups.change(one.id, expires=expires, warned=False)
     return replace(one, expires=expires)
 

@@ -73,7 +73,7 @@ def read(path: Path) -> Found:
         with path.open("rb") as file:
             octets = file.read(LARGEST + 1)
         if len(octets) > LARGEST:
-            raise _wrong(path, "is larger than 1 MiB: what is cut off could be what keeps mail back")
+            raise _wrong(path, "is larger than 1 MiB: the rest could contain rules that keep mail from leaving")
         parser.read_string(octets.decode())
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}") from error
@@ -151,10 +151,10 @@ def _recipients(pattern: str) -> str | None:
 
 
 _ALWAYS = (
-    "A key that is expired or revoked is never passed over: the mail is refused and its sender told.",
-    "A key counts for its whole addresses alone; Zeyple took any key whose user id held the text.",
-    "The subject moves into the encrypted part, [...] stands outside (protect_subject: false leaves it).",
-    "HTML, attachments and the envelope's sender stay as they are; encrypted mail is told by its structure.",
+    "If a key has expired or was revoked, the mail is refused and its sender is told.",
+    "A key is used only for the exact addresses in its user ids; Zeyple used any key with a matching text in one.",
+    "The subject is encrypted, and outside it reads [...]; protect_subject: false leaves it readable.",
+    "HTML, attachments and the envelope sender stay as they are; encrypted mail is recognised by its structure.",
     "The relay listens on lmtp://127.0.0.1:10025; Zeyple was started by Postfix for each mail (pipe).",
     "The log goes to standard error, which systemd keeps in the journal; log_file is not used.",
 )
@@ -164,7 +164,7 @@ def _differences(parser: configparser.ConfigParser, found: Found) -> Iterator[st
     if any(rule.clear for rule in found.rules):
         yield "Mail to recipients without a key still leaves in clear (encrypt: preferred); required refuses it."
     if not all(rule.clear for rule in found.rules):
-        yield "Mail to recipients without a key is refused, its sender told; Zeyple dropped it, or told the recipient."
+        yield "Mail without a key is refused, and its sender is told; Zeyple dropped it, or told the recipient."
     yield from _ALWAYS
     if _get(parser, "zeyple", "add_header").lower() in _TRUE:
         yield "No X-Zeyple header is added; pgp-relay trace tells what was done with a mail."

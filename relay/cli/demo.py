@@ -36,18 +36,21 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    step("A hospital's relay, a doctor inside, a colleague outside: in a temporary folder, on this machine alone.")
+    step(
+        "This demo has a hospital's relay, a doctor inside and a colleague outside. "
+        "All of it runs in a temporary folder on this machine."
+    )
     with folder() as place:
         async with sink() as (port, caught):
             recipient, config = await asyncio.to_thread(_prepare, place, port)
-            step("The relay starts: pgp-relay serve. Postfix would hand it every outgoing mail; here the doctor does.")
+            step("The relay starts: pgp-relay serve. At a site Postfix hands it each mail; here the doctor's client does.")
             async with serving(config) as relay_port:
                 mail = letter()
                 show("1. As the doctor's client sends it", mail.as_bytes())
                 await asyncio.to_thread(_send, relay_port, mail)
                 received = await asyncio.wait_for(caught.get(), READY_WITHIN)
                 show(
-                    "2. As it leaves the hospital: no word of it can be read, nor its subject",
+                    "2. As it leaves the hospital: neither its text nor its subject can be read",
                     received.content,
                 )
                 clear = await asyncio.to_thread(recipient.decrypt, received.content)
@@ -56,7 +59,10 @@ async def _demo() -> None:
                     read(clear).encode(),
                 )
             await asyncio.to_thread(_look_back, config)
-    step("The relay has stopped, nothing is left running, the folder is gone. README.md: how it meets your Postfix.")
+    step(
+        "The relay has stopped, nothing is left running, and the folder is deleted. "
+        "README.md says how to install the relay beside your Postfix."
+    )
 
 
 def _prepare(place: Path, next_hop: int) -> tuple[Recipient, Path]:
@@ -75,7 +81,7 @@ def _prepare(place: Path, next_hop: int) -> tuple[Recipient, Path]:
 
 
 def _look_back(config: Path) -> None:
-    step("What was written down of it, without a word of content: pgp-relay trace --json")
+    step("The trace of this mail, which has no content: pgp-relay trace --json")
     quote(json.dumps(json.loads(pgp_relay(config, "trace", "--json")), indent=2, ensure_ascii=False))
 
 

@@ -81,7 +81,7 @@ def tell(
         print_json([as_object(entry, beside, bound) for entry in entries])
     else:
         rows = [_row(entry, look, bound) for entry in entries]
-        print_table(_COLUMNS, rows, whole=whole, nothing="no key is like that")
+        print_table(_COLUMNS, rows, whole=whole, nothing="no key matches")
 
 
 def tell_all_of(entries: Sequence[Entry], look: Look, bound: Bound) -> None:

@@ -92,7 +92,7 @@ def _of_found(found: Found, judged: Lookup | None, onward: str, look: Look, *, l
         case Unusable(why=why):
             return f"not used here, {why.value}: {onward}"
         case Found(certificate=certificate) if certificate.fingerprint != found.certificate.fingerprint:
-            return f"the imported {look.key(certificate.fingerprint)} wins over it"
+            return f"the imported {look.key(certificate.fingerprint)} has priority"
         case _ if found.source == KEYRING and found.origin is not Origin.IMPORTED:
             again = "the search ends" if last else "it is asked whether it still has it"
             return f"usable, brought by {found.origin.value}: {again}"

@@ -30,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="An SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail.",
+    help="An SMTP relay behind Postfix that encrypts outgoing mail with OpenPGP.",
 )
 
 

@@ -16,13 +16,13 @@ from relay.config.manual import roff
 
 _HEAD = r""".TH PGP\-RELAY 1 "" "pgp-relay {version}"
 .SH NAME
-pgp\-relay \- an SMTP relay behind Postfix that turns outgoing mail into OpenPGP mail
+pgp\-relay \- an SMTP relay behind Postfix that encrypts outgoing mail with OpenPGP
 .SH SYNOPSIS
 .B pgp\-relay
 [\fB\-c\fR \fIconfig.yaml\fR] \fICOMMAND\fR
 .SH DESCRIPTION
 Without \fB\-c\fR the configuration is the file that the environment variable \fBPGP_RELAY_CONFIG\fR names, or
-config.yaml in the current folder, or /etc/pgp\-relay/config.yaml, which lists every key with its default.
+/etc/pgp\-relay/config.yaml, which lists every key with its default.
 .SH COMMANDS
 """
 _TAIL = r""".SH EXIT STATUS

@@ -158,7 +158,7 @@ def revoke(
         fail("A revocation cannot be taken back: give --yes", status=2)
     key = _with(context, lambda config, store, actor: own.revoke(config, store, wanted, actor))
     say(f"revoked {key.fingerprint}")
-    complain("Where a web server of yours answers, publish it: pgp-relay wkd export FOLDER")
+    complain("If your own web server publishes certificates, run: pgp-relay wkd export FOLDER")
 
 
 def certify(

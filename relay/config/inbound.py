@@ -56,9 +56,9 @@ class InboundKeys(Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.listen and self.reinject is None:
-            raise Contradiction("listen", "incoming mail needs a way on: give reinject, such as smtp://127.0.0.1:10036")
+            raise Contradiction("listen", "there is no next hop: give reinject, such as smtp://127.0.0.1:10036")
         if self.reinject is not None and not self.listen:
-            raise Contradiction("reinject", "nothing comes here: give listen, such as lmtp://127.0.0.1:10035")
+            raise Contradiction("reinject", "no mail comes in: give listen, such as lmtp://127.0.0.1:10035")
         for place in self.listen:
             if not place.lmtp:
                 raise Contradiction("listen", f"{place}: each recipient gets an answer of its own: write lmtp://")

@@ -35,4 +35,4 @@ def assure_login(bind_dn: object, password_file: object, who: str) -> None:
     """Raise `Contradiction` where only one of login and password is given: the bind would count as anonymous."""
     if (bind_dn is None) is not (password_file is None):
         given, missing = ("bind_dn", "password_file") if bind_dn else ("password_file", "bind_dn")
-        raise Contradiction(given, f"{given} needs {missing}: without it the server takes {who} for nobody")
+        raise Contradiction(given, f"{given} needs {missing}: without it the login of {who} is anonymous")

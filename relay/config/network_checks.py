@@ -100,7 +100,7 @@ def _authority_without_tls(config: Config) -> Iterator[Problem]:
     if config.reinject_ca_file and not config.reinject.starttls:
         yield (
             ("reinject_ca_file",),
-            f"nothing is checked over {config.reinject}: write smtp+starttls://, or take reinject_ca_file out",
+            f"{config.reinject} has no certificate to verify: write smtp+starttls://, or take reinject_ca_file out",
         )
 
 

@@ -26,7 +26,7 @@ class SubkeyKeys(Section):
     @model_validator(mode="after")
     def _renewed_in_time(self) -> Self:
         if self.renew >= self.valid:
-            raise Contradiction("renew", "renew is shorter than valid: else correspondents have no key meanwhile")
+            raise Contradiction("renew", "renew has to be shorter than valid, or correspondents have no key in between")
         return self
 
 

@@ -25,7 +25,7 @@ def _page_url(text: str) -> str:
     if not (parts.scheme == "https" or plain) or not parts.hostname:
         raise ValueError(f"“{text}” is no address of a page: write https://courrier.hopital.example")
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
-        raise ValueError("the address ends behind the host: pages lie below it")
+        raise ValueError("nothing may follow the host name: the pages are below it")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -62,7 +62,7 @@ def size(value: object) -> int:
 
 def _positive(value: float) -> float:
     if value <= 0:
-        raise ValueError("has to be more than nothing")
+        raise ValueError("has to be more than 0")
     return value
 
 

@@ -22,7 +22,7 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     ("quoted scalar", "a quote is not closed"),
     ("flow sequence", "a [ is not closed, or a comma is missing"),
     ("flow mapping", "a { is not closed, or a comma is missing"),
-    ("<block end>", "this line does not go on with those above: align it with its neighbours, and close every quote"),
+    ("<block end>", "this line does not continue those above: align it with its neighbours, and close every quote"),
 )
 _OTHERWISE = "this cannot be read as YAML: look at blanks in front, quotes and brackets"
 

@@ -13,7 +13,7 @@ from relay.policy import Telling
 def answer_decided(transaction: Transaction, decisions: Mapping[int, Decision], facts: Facts) -> None:
     """Answer those who are deferred, held, or refused by the reply.
 
-    Where one SMTP answer covers all recipients and has to say 550, it says so for all: nothing of the mail may leave.
+    If one SMTP answer covers all recipients and it has to be 550, all get it, and nothing of the mail leaves.
     """
     id_ = transaction.inbound.id
     refused = [i for i, decision in decisions.items() if facts.telling(i, decision) is Telling.REPLY]

@@ -43,7 +43,7 @@ class Attempt:
         return self.ledger.digest
 
     async def replies(self, awaited: Callable[[], bool] = lambda: True) -> tuple[Reply, ...]:
-        """One a recipient, in the envelope's order; whatever is unforeseen is 451."""
+        """One reply for each recipient, in the envelope's order; anything unforeseen is 451."""
         transaction = self.transaction
         transaction.is_awaited = awaited
         await self.guarded(self._story(self))
@@ -57,7 +57,7 @@ class Attempt:
         return given
 
     async def settle(self, *, delivered: bool) -> None:
-        """The client got its answers: the ledger may forget them. Or it left before: then the ledger must know."""
+        """`delivered`: the client got its answers. Then the ledger forgets its recipients, otherwise it keeps them."""
         if self.ledger is None:
             return
         try:
@@ -79,9 +79,9 @@ class Attempt:
             return None
 
     async def record_served(self, indexes: Sequence[int]) -> None:
-        """Note in ledger and trace at once that these are served, wherever a retry could serve them again.
+        """Note in ledger and trace at once that these are served, if a retry could serve them again.
 
-        One message for all recipients has nothing that a retry could serve twice but RFC 1047's window.
+        If one message serves all recipients, only RFC 1047's window remains, and nothing has to be noted.
         """
         if len(indexes) < len(self.transaction.recipients) or (self.ledger and self.ledger.known):
             await self._record(indexes)

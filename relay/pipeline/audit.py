@@ -1,8 +1,8 @@
 """Writes the trace of a message before its answer is given, and of a recipient served before the others at once.
 
 Promises that no decision goes untraced for good: rows that the store does not take are kept and written first when it
-is back, and until then `ready` refuses new mail. The answer itself stays true: a mail that the next hop took is not
-answered 451 because its trace has to wait, or it would go out twice.
+is back, and until then `ready` refuses new mail. The answer does not depend on it: a mail that the next hop took is not
+answered 451 because its trace has to wait, or it would be sent twice.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class AuditEntry:
 
 
 def _keys(decision: Decision | Incoming) -> tuple[str, str]:
-    """The fingerprints of what it is encrypted to, or of what must not be used, and the binding that they are from."""
+    """The fingerprints that it is encrypted to, or that must not be used, and their binding."""
     match decision:
         case Encrypt() | Refuse() | Hold() | Pickup():
             return decision.fingerprint, decision.binding

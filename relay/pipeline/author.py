@@ -28,7 +28,7 @@ class Announcement:
     line: bytes
     author: Address
     on_clear: bool = False
-    """It stands on mail that is not encrypted too."""
+    """Mail that is not encrypted gets it too."""
 
     def among(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
         """The fields of a header with it."""
@@ -72,7 +72,7 @@ class Authors:
         return Author(Signer(key.fingerprint, without_subkeys(key.data, decrypting)), announcement)
 
     def sender(self, inbound: Inbound, head: Head) -> Address | None:
-        """Whose own key would sign; None: nobody's, because it is not sure who wrote the mail."""
+        """The address whose own key would sign; None where it is not certain who wrote the mail."""
         sender = inbound.envelope.sender
         author = author_of(head)
         if sender is None or author != sender or sender.ambiguous or not stands_within(inbound.client, self.inside):

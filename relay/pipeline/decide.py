@@ -41,7 +41,7 @@ class Decider:
     pickups: PickupTerms | None = None
     """None: nothing becomes a pick-up."""
     own_notices: OwnNotices | None = None
-    """None: the relay writes to nobody outside."""
+    """None: the relay writes no notices to people outside."""
 
     async def decide(self, transaction: Transaction, facts: Facts, author: Author = NOBODY) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""

@@ -25,10 +25,10 @@ class Deliverer:
     next_hop: NextHop
 
     async def deliver(self, attempt: Attempt, messages: list[Message]) -> dict[int, Reply]:
-        """Hand over each message; what has left is taken out of the list, and needs no memory any more.
+        """Hand over each message; a message that has left is removed from the list, and its memory is freed.
 
-        Returns what the next hop refused for good while one SMTP answer covers several recipients: a notice tells it
-        (`notify`). All others get their reply.
+        Returns the permanent refusals of the next hop where one SMTP answer covers several recipients: a notice reports
+        these (`notify`). All others get their reply.
         """
         undelivered: dict[int, Reply] = {}
         while messages:

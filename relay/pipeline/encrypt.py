@@ -24,7 +24,7 @@ from relay.pipeline.ports import Engine
 from relay.process.pool import LARGE, Document
 
 OCTETS_A_KEY = 8192
-"""A recipient costs an engine as much as so many octets of text."""
+"""The octets of text that cost an engine as much as one recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Message:
     signer: str = ""
     """The fingerprint of the key that signed it."""
     envelope: Envelope | None = None
-    """Its own, where it is not the received one; its recipients are the group's all the same."""
+    """Its own envelope, if that is not the received one; the recipients are the group's in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ProtectionJob:
 
     @property
     def cost(self) -> int:
-        """What it costs, as octets."""
+        """Its cost, expressed in octets."""
         return len(self.content) + len(self.group.certificates) * OCTETS_A_KEY
 
 
@@ -112,7 +112,7 @@ async def _encrypted(engine: Engine, job: ProtectionJob) -> Protected:
 
 
 async def _signed(engine: Engine, job: ProtectionJob, signer: Signer) -> Protected:
-    """The mail with a signature; as it came where nothing can be made of it that reaches its reader unchanged."""
+    """The mail with a signature; as it came if it cannot be given a form that reaches its reader unchanged."""
     head = headers.split(job.content)
     entity = transit_safe.settled(job.content, head)
     if entity is None:

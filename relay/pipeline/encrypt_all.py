@@ -22,7 +22,7 @@ from relay.process.pool import Document
 from relay.telemetry.events import Event, unforeseen
 
 AT_ONCE = 8
-"""Messages of one mail that are made at the same time: enough for every processor, and so many payloads in memory."""
+"""Messages of one mail that are made at the same time: enough for every processor; each takes memory for a payload."""
 MADE_WITHIN = 250.0
 """Seconds from a mail's arrival; then there is still time to hand over before Postfix gives up."""
 COPIES = 512 * 1024 * 1024
@@ -30,7 +30,7 @@ COPIES = 512 * 1024 * 1024
 
 
 MOST_FAILURES = 16
-"""Of one message and its halves: one of 200 recipients is found with eight; an engine that is down is left alone."""
+"""Of one message and its halves: eight find one recipient of 200. After that the engine counts as down."""
 
 
 @dataclass(slots=True)

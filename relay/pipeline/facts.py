@@ -1,4 +1,4 @@
-"""Step 2: what a message is. Read once, it says what a rule may look at, and who is hidden in it."""
+"""Step 2: reads a message once: what rules may compare, and which recipients are hidden."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Facts:
         self.hidden = hidden
         """Who stands in To and Cc, and who does not."""
         self.opened = opened
-        """What tells that it was decrypted here, or carries or answers such a mail."""
+        """The signs that it was decrypted here, or carries or answers such a mail."""
         self.quotes_code = quotes_code
         """Whether the code of a pick-up stands in it."""
 
@@ -82,7 +82,7 @@ class Facts:
 
     @property
     def encrypted(self) -> Encrypted:
-        """How far it is encrypted already. What bears our mark of an opened mail shows what was encrypted."""
+        """How far it is encrypted already. A mail with our mark of an opened mail does not count as encrypted."""
         shape = self.shape
         if self.opened.marked:
             return NOT_ENCRYPTED
@@ -170,7 +170,7 @@ class _Fields(Mapping[str, tuple[Text, ...]]):
 
 
 def _texts(fields: tuple[headers.Field, ...]) -> tuple[Text, ...]:
-    """Those that are read; one more, that is not whole, says that there are more."""
+    """The values that rules compare. If there are more, one more `Text` follows that is not `whole`."""
     read = _readable(fields)
     texts = tuple(Text.of(headers.decoded(field), whole=headers.read_whole([field])) for field in read)
     return texts if len(read) == len(fields) else (*texts, Text(whole=False))

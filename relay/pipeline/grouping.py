@@ -22,11 +22,11 @@ MOST_PASSED = 1000  # of one that is passed on: beyond that Postfix ends the con
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One message to be: for whom (indexes into the envelope), and how it is made."""
+    """A message that is to be made: for whom (indexes into the envelope), and how."""
 
     recipients: tuple[int, ...]
     keys: tuple[tuple[Certificate, ...], ...] = ()
-    """Of each recipient, those of its key or of all keys that are bound to it; none: passed on as received."""
+    """For each recipient its certificate, or those bound to it; none: passed on as received."""
     hidden: HiddenRecipients = NOBODY
     """Of the whole mail."""
     signer: Signer | None = None
@@ -94,7 +94,7 @@ def _encrypted(
 
 
 def _bounded(indexes: Sequence[int], encrypts: Mapping[int, Encrypt]) -> Iterator[tuple[int, ...]]:
-    """As many as one message has at most, by their keys too: a binding has several."""
+    """At most as many recipients as one message may have; their keys are counted too, since a binding has several."""
     together: list[int] = []
     keys = 0
     for index in indexes:

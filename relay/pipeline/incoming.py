@@ -46,7 +46,7 @@ class IncomingPipeline:
     key_mails: KeyMails | None = None
     """None: no address takes keys."""
     harvest: HarvestStep | None = None
-    """Takes the keys that it carries; None: it is not looked at for keys."""
+    """Takes the keys that a mail carries; None: mails are not searched for keys."""
 
     def begin(self, inbound: Inbound) -> Attempt:
         """An attempt at delivering this mail; its `replies` run the story."""
@@ -96,7 +96,7 @@ class IncomingPipeline:
 
 
 def _undone(transaction: Transaction, index: int) -> Decision:
-    """The decision for a recipient for whom nothing was made of it."""
+    """The decision for a recipient for whom no mail was made."""
     reply = transaction.replies.get(index)
     return REFUSED if reply and reply.permanent else DEFERRED
 

@@ -19,7 +19,7 @@ from relay.pipeline.open import Finding
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What stands in front of subjects; empty: nothing."""
+    """The tags in front of subjects; empty: none."""
 
     decrypted: str = ""
     signed: str = ""
@@ -97,7 +97,7 @@ def _opened(letter: Letter, treated: Treated) -> tuple[tuple[Field, ...], bytes,
 
 
 def _separated(content: bytes) -> bytes:
-    """A first line that begins with white space is the body, and no more of the field in front of it."""
+    """An empty line in front of a body whose first line would continue the field above it."""
     return b"\r\n" + content if content.startswith((b" ", b"\t")) else content
 
 

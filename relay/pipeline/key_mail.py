@@ -1,8 +1,8 @@
 """Mail to the address for keys: keys are taken, challenges confirmed, and invitations refused (`enrol.mail`).
 
 A key counts where our MX says that its author's domain has signed the mail. A challenge is confirmed by a mail that
-names its token and is signed by its key: who names the token has read the challenge. What acts here goes no further;
-everything else, what a program sent too, goes on to the mailbox like any other mail.
+names its token and is signed by its key: whoever names the token has decrypted the challenge. A mail that has an effect
+here goes no further. Everything else, automatic mail included, goes on to the mailbox like any other mail.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from relay.process.pool import Document
 from relay.telemetry.events import Event, unforeseen
 
 RULE = "(keys by mail)"
-"""Stands in the trace in place of a rule's name."""
+"""In the trace in place of a rule's name."""
 LARGEST = 1 << 20
 """The most octets of a mail that is examined."""
 MOST_KEYS = 2
 """The most keys of one mail that are examined."""
 TAKEN = frozenset({Fate.CHALLENGED, Fate.ENROLLED, Fate.PROPOSED, Fate.REFUSED})
-"""What ends here. A key that is known goes on: many programs attach it to whatever their user writes."""
+"""Results with which a mail ends here. One with a known key goes on: many programs attach it to every mail."""
 
 
 class KeyDesk(Protocol):

@@ -1,4 +1,4 @@
-"""The ledger as the pipeline uses it: what could not be written down is at least remembered.
+"""The ledger as the pipeline uses it: rows that cannot be written are kept in memory.
 
 Promises that a recipient once served in a transaction is not served again by this process, even where the store breaks
 between the next hop's 250 and the row. While rows wait to be written, every new transaction waits too: `open` raises.
@@ -63,7 +63,7 @@ class BufferedLedger:
         self._locks.release(digest)
 
     async def record(self, digest: bytes, keys: Sequence[str]) -> bool:
-        """Write down; False where that has to wait for the store to come back."""
+        """Write these down; False if that has to wait until the store works again."""
         if not self._unwritten:  # else the store is away, and each try may wait long for a lock
             with suppress(StoreError):
                 await self._ledger.record(digest, keys)
@@ -72,7 +72,7 @@ class BufferedLedger:
         return False
 
     async def forget(self, digest: bytes, keys: Sequence[str]) -> None:
-        """They have their final answer. Raises `StoreError`; a row too many only lasts its five days."""
+        """Delete these, who have their final answer. Raises `StoreError`; a row that stays is deleted later."""
         self._drop(digest, keys)
         await self._ledger.forget(digest, keys)
 
@@ -114,11 +114,11 @@ class LedgerEntry:
         return not self.known.isdisjoint(map(told, names_of(address)))
 
     def is_ours(self) -> bool:
-        """Whether no other attempt can have begun: else nothing more is handed over."""
+        """Whether no other attempt can have begun; otherwise nothing more may be handed over."""
         return self._ledger.holds(self.digest)
 
     async def record(self, keys: Iterable[str]) -> int:
-        """Write down those that are not yet; how many of them have to wait for the store."""
+        """Write down those that are not written yet; returns how many of them have to wait for the store."""
         new = [key for key in keys if key not in self.known and key not in self._recorded]
         if not new:
             return 0
@@ -126,7 +126,7 @@ class LedgerEntry:
         return 0 if await self._ledger.record(self.digest, new) else len(new)
 
     async def forget(self, keys: Iterable[str]) -> None:
-        """Take out those that are written down. Raises `StoreError`."""
+        """Delete those that are written down. Raises `StoreError`."""
         if rows := sorted({*keys} & (self.known | self._recorded)):
             await self._ledger.forget(self.digest, rows)
 

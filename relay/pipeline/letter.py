@@ -1,4 +1,4 @@
-"""Step 2 of the incoming way: what a mail is, read once. The fields that others forged are out of it."""
+"""Step 2 of the incoming way: reads a mail once. Forged fields are not among its fields."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Letter:
     head: Head
     """The header of the mail, as received."""
     fields: tuple[Field, ...]
-    """Those of the header that stay."""
+    """The header fields that stay."""
     author: Address | None
-    """The single one; None where there is a doubt."""
+    """The single author; None if that is not certain."""
     date: float | None
     """The single Date, in seconds since the epoch."""
     encrypted: bool = False

@@ -1,4 +1,4 @@
-"""Step 4 of the incoming way, for one recipient: decrypt, verify, and take what is taken from the inside.
+"""Step 4 of the incoming way, for one recipient: decrypt, verify, and take body and subject from the inside.
 
 Nothing of it is used before the engine has said that all of it is sound (`ports.Opener`). Everything here can be done
 in a process of the pool. Raises `EngineError`, which is an outage and never a reason to stay closed.
@@ -19,7 +19,7 @@ from relay.pipeline.ports import Opener
 from relay.process.pool import Document
 
 _UNREADABLE = Signature(None, "", 0, Validity.BAD)
-"""In the place of a signature that is none."""
+"""Stands for a signature that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def inside(self) -> Inside:
-        """What the mail is made of that leaves."""
+        """The parts of which the mail for the mailbox is made."""
         return Inside(self.structural, self.body, self.subject)
 
     @property

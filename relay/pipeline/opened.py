@@ -1,6 +1,6 @@
 """Whether an outgoing mail was decrypted here, or carries or answers one that was: then it leaves encrypted, or not.
 
-It is so before any rule, and where rules are only rehearsed (`shadow`) too.
+This holds before any rule, and in `shadow` mode too.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from relay.pipeline.ports import Lookups, OpenedMail
 
 @dataclass(frozen=True, slots=True)
 class OpenedCheck:
-    """Asks the mail and, where we have domains of our own, the store."""
+    """Looks at the mail and, if there are own domains, asks the store."""
 
     register: OpenedMail | None = None
-    """None: nothing is opened here; our mark counts all the same."""
+    """None: this relay opens no mail; the mark counts nevertheless."""
     lookups: Lookups | None = None
     """Where the keys for such a mail are looked up: own recipients have one. None: where all others are."""
 

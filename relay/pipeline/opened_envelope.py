@@ -1,7 +1,7 @@
-"""With which envelope an opened mail goes on: a bounce of it carries no text of it back (RFC 3461).
+"""The envelope of an opened mail on its way to the mailbox: a bounce carries none of its text (RFC 3461).
 
-The next hop is asked to return the header alone (`RET=HDRS`), and takes eight bits where the opened mail has them
-(RFC 6152): outside it was armor. Pure.
+The next hop is asked to return the header alone (`RET=HDRS`), and BODY=8BITMIME is set where the opened mail has 8-bit
+text (RFC 6152), since the received mail was armor. Pure.
 """
 
 from __future__ import annotations

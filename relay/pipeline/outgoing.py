@@ -1,8 +1,9 @@
 """The story of an outgoing mail, from top to bottom.
 
 Promises: every recipient is answered; 250 only after the next hop has taken what was made of the mail for that
-recipient; whatever is unforeseen is 451. Everything is encrypted before anything leaves. What decides changes nothing,
-what changes decides nothing. The steps around deciding and encrypting serve other stories as well.
+recipient; whatever is unforeseen is 451. Everything is encrypted before anything leaves. Code that decides changes
+nothing, code that changes something decides nothing. The steps around deciding and encrypting serve other stories as
+well.
 """
 
 from __future__ import annotations
@@ -76,9 +77,8 @@ class Pipeline:
         await self.notifier.tell_held(attempt, decisions, facts)
 
     async def _shadow(self, attempt: Attempt) -> None:
-        """All that would be done, up to what leaves; then everybody gets the mail as it came. Failures stop no mail.
-
-        Mail that was decrypted here is no part of that: it leaves encrypted or not at all.
+        """Do everything except sending the result; then everybody gets the mail as it came. Failures stop no mail. Mail
+        that was decrypted here is an exception: it leaves encrypted or not at all.
         """
         transaction = attempt.transaction
         with Document(transaction.inbound.content) as document:

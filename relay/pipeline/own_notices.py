@@ -1,8 +1,9 @@
-"""The relay's own notices to people outside: Postfix may lead them through the outgoing way, where no rule is for them.
+"""The relay's own notices to people outside: Postfix may send them through the outgoing way, where no rule applies to
+them.
 
-A notice is known there by its octets, which were written into the ledger before it was sent: its body holds 128 random
-bits, and whoever has not seen it cannot write it. It counts from the null sender and for its one recipient. Nothing in
-its header makes a mail one. Raises `StoreError`.
+A notice is known there by its octets, which were written into the ledger before it was sent: its body has 128 random
+bits, so nobody else can write the same mail. It is accepted only from the null sender and for its one recipient. No
+header field makes a mail a notice. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ class OwnNotices:
     ledger: Ledger
 
     async def announce(self, content: bytes, recipient: Address) -> None:
-        """Write down that a mail with this content, for this recipient, is ours."""
+        """Note in the ledger that a mail with this content, for this recipient, is our own notice."""
         await self.ledger.record(_digest(content, recipient), (REGISTERED,))
 
     async def among(self, transaction: Transaction) -> frozenset[int]:
-        """The recipients for whom it is one."""
+        """The recipients for whom this mail is our own notice."""
         inbound = transaction.inbound
         if inbound.envelope.sender is not None or len(inbound.content) > LARGEST:
             return frozenset()

@@ -1,8 +1,9 @@
-"""Pick-ups: locked and stored, unseen, before anything leaves; then code, activation, the recipient's mail, and 250.
+"""Pick-ups: encrypted and stored, not yet active, before anything leaves; then code, activation, the recipient's mail,
+and 250.
 
-Promises: whoever is answered 250 can open the mail with a code that was handed over, and was told where. A crash at any
-point leaves a row in the store: a retry makes what nobody may open yet anew, with a new code, and only tells the
-recipient of what is active. Whatever fails is temporary for that recipient alone.
+Promises: a recipient answered 250 has the link, and can open the mail with a code that was handed over. A crash at any
+point leaves a row in the store: a retry replaces a pick-up that is not active yet, with a new code, and only mails the
+link of an active one. A failure is temporary, and concerns that recipient alone.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Pickups:
         return sorted(made, key=lambda one: one.index)
 
     async def deliver(self, attempt: Attempt, prepared: Sequence[Prepared]) -> None:
-        """Hand the codes over, let them be opened, and tell their recipients."""
+        """Hand the codes over, activate the pick-ups, and tell their recipients."""
         transaction = attempt.transaction
         for one in await self.handover.hand_over(transaction, prepared):
             try:
@@ -141,7 +142,7 @@ class Pickups:
 
 
 def _envelope(transaction: Transaction, index: int) -> Envelope:
-    """That of the mail, for one recipient; our letter needs neither 8BITMIME nor what a longer body would."""
+    """The envelope of the mail, for one recipient; our own mail needs neither 8BITMIME nor the size of the original."""
     envelope = transaction.inbound.envelope.only((transaction.recipients[index],))
     kept = tuple(_options(envelope.options, envelope.recipients[0].address))
     return replace(envelope, options=kept)

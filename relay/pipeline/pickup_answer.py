@@ -1,6 +1,5 @@
-"""Answers from the page, on the incoming way: opened for their one recipient, and marked `reason=pickup`.
-
-What does not open is a stranger's, and goes no further.
+"""Answers from the page, on the incoming way: opened for their one recipient, and marked `reason=pickup`. An answer
+that cannot be opened may be anybody's, and goes no further.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _MARK = Mark(Encryption.DECRYPTED, reason=Reason.PICKUP)
 
 @dataclass(frozen=True, slots=True)
 class AnswerTreater(Treater):
-    """`Treater` for them: who wrote one is known by the code alone, whatever is signed in it."""
+    """`Treater` for answers: the author is known only by the code; signatures in it do not count."""
 
     async def treat(
         self, transaction: Transaction, letter: Letter, document: Document, lease: Lease

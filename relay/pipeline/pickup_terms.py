@@ -1,4 +1,4 @@
-"""When a mail may become a pick-up, and what must not leave because of it. Deciding alone; nothing is changed."""
+"""When a mail may become a pick-up, and which mail must not leave because it quotes a code. Only decides."""
 
 from __future__ import annotations
 

@@ -64,20 +64,20 @@ class Engine(Protocol):
 class Opener(Protocol):
     """Decrypts and verifies. Everything raises `EngineError` or `EngineTimeout` for what is an outage.
 
-    A signature is judged by the certificates given (`signers`): where none of them made it, it is `UNKNOWN` with the
+    A signature is verified with the certificates given (`signers`): if none of them made it, it is `UNKNOWN` with the
     key id that it names.
     """
 
     async def open(self, message: bytes, entitled: Entitled, signers: Sequence[Certificate]) -> Opened | Closed:
         """The content of one binary encrypted OpenPGP message (RFC 9580 section 10.3), or why it stays closed.
 
-        All of it is sound and complete where it is opened: session keys and one packet with integrity protection,
-        nothing behind it, exactly one literal packet within. A secret part that is missing and not deleted, an agent
-        that does not answer or has no memory is an outage, never `NO_KEY`.
+        An opened message was verified completely: session keys and one packet with integrity protection, nothing behind
+        it, exactly one literal packet within. A secret part that is missing and not deleted, an agent that does not
+        answer or has no memory is an outage, never `NO_KEY`.
         """
 
     async def verify(self, content: bytes, signature: bytes, signers: Sequence[Certificate]) -> tuple[Signature, ...]:
-        """The detached signatures in the binary `signature` over `content`, each; none: there is none in it."""
+        """The result for each detached signature over `content` in the binary `signature`; empty: it has none."""
 
     async def read_signed(self, message: bytes, signers: Sequence[Certificate]) -> Opened | Closed:
         """The content of one message that is only signed: cleartext signature framework (section 7) or binary.
@@ -134,10 +134,10 @@ class OpenedMail(Protocol):
 
 
 class Elsewhere(Protocol):
-    """Locks against a second attempt at one transaction on another machine; a place is a number of 62 bits."""
+    """Locks against a second attempt at a transaction on another machine; a place is its number of 62 bits."""
 
     async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
-        """Take the place: who is served, as `Ledger.served`; None where another process has it. Raises `StoreError`."""
+        """Take the place. Returns who is served; None if another process has it. Raises `StoreError`."""
 
     def give_back(self, place: int) -> None:
         """Release the place."""
@@ -157,14 +157,14 @@ class Examiner(Protocol):
     """Reads certificates and judges them, as the engine's software sees them."""
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
-        """One verdict a blob, in order; each blob is one binary transferable public key.
+        """One verdict for each blob, in their order; each blob is one binary transferable public key.
 
         A certificate comes back in canonical packet order, without third-party signatures. Many blobs share
         one call of the software. Raises `EngineError` when the software itself fails.
         """
 
     async def merge(self, known: bytes, news: bytes) -> Certificate | Unreadable:
-        """Both states of one certificate (same fingerprint) as one: nothing known is lost. Raises `EngineError`."""
+        """Merge two states of one certificate (same fingerprint): nothing known is lost. Raises `EngineError`."""
 
     async def certified_by(self, certificate: bytes, authority: bytes) -> frozenset[Address]:
         """The addresses of user ids that the authority's key certifies now. Raises `EngineError`.
@@ -173,7 +173,7 @@ class Examiner(Protocol):
         """
 
     async def revoked_by(self, certificate: bytes, revoker: bytes) -> bool:
-        """Whether a revocation in it holds that this other certificate made, its designated revoker's.
+        """Whether it has a valid revocation by this other certificate, its designated revoker.
 
         Raises `EngineError`.
         """
@@ -183,14 +183,14 @@ class OwnPeople(Protocol):
     """The own addresses to which the relay may write."""
 
     async def certificate(self, address: Address) -> OwnKey | None:
-        """That of an address which exists and may be written to; None for every other. Raises `StoreError`."""
+        """The certificate of an address that exists and may be written to; None for any other. Raises `StoreError`."""
 
 
 class PickupService(Protocol):
     """The public web service, which shows pick-ups. Everything raises `ChannelError`."""
 
     async def put(self, pickup: Pickup, ciphertext: bytes) -> None:
-        """Store it, not yet to be opened, in place of an earlier one with its id."""
+        """Store it, not yet active, in place of an earlier one with its id."""
 
     async def activate(self, pickup: Pickup) -> bool:
         """Let it be opened from now on; False if it is not there."""

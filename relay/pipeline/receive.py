@@ -1,4 +1,4 @@
-"""Step 1: take a message, or say why not; the recipients served by an earlier attempt get their reply."""
+"""Step 1: accept a message, or answer why not; recipients served by an earlier attempt get their reply."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Receiver:
     ledger: BufferedLedger
     audit: Audit
     incoming: bool = False
-    """Transactions of the incoming way are others than those of the outgoing one, also with the same octets."""
+    """Whether this is the incoming way: its transactions differ from outgoing ones with the same octets."""
     authserv_id: str = ""
-    """Of the incoming way: whose results of authentication are believed."""
+    """For the incoming way: the identifier of the `Authentication-Results` that count."""
 
     async def receive(self, transaction: Transaction, document: Document) -> LedgerEntry | None:
         """The transaction's entry in the ledger; None where the mail goes no further, and all have their reply.
@@ -57,9 +57,8 @@ class Receiver:
         return entry
 
     async def _is_probe(self, transaction: Transaction) -> bool:
-        """Whether `postfix check-path` sent it. It has arrived then, which the ledger is told, and goes no further.
-
-        A probe of the other way goes on.
+        """Whether `postfix check-path` sent it. A probe is noted in the ledger as arrived, and goes no further. A probe
+        for the other way goes on.
         """
         token = probe.token_in(transaction.inbound.content)
         if token is None:

@@ -1,9 +1,9 @@
 """Opened mail leaves with a return path of ours, and a bounce of it becomes a notice to its true sender.
 
-A bounce carries the header of the mail that failed, or all of it: of an opened mail, what was encrypted. So the server
-that reports a failure is given an address of ours with a token that nobody guesses. What comes to such an address goes
-no further. Where it is a bounce, and the token is one that was given, a notice goes from the null sender to the true
-one, with nothing that was inside. A token that was never given, is used up or too old does nothing, and neither does an
+A bounce carries the header of the mail that failed, or all of it: of an opened mail, what was encrypted. So the
+envelope sender of an opened mail is an address of ours with a token that nobody can guess. Mail to such an address goes
+no further. If it is a bounce, and the token is valid, a notice goes from the null sender to the true one, with nothing
+of the decrypted content. A token that was never given, is used up or too old has no effect, and neither has an
 automatic answer.
 """
 
@@ -30,11 +30,11 @@ from relay.pipeline.transaction import Transaction
 from relay.telemetry.events import Event, unforeseen
 
 RULE = "(return path)"
-"""In the place of a rule's name."""
+"""In the trace in place of a rule's name."""
 
 
 class ReturnTokens(Protocol):
-    """To which mails the return paths belong that opened mail was given."""
+    """Knows to which opened mail each return path belongs."""
 
     async def expect(self, token: str, returnable: Returnable) -> None:
         """A bounce with this token is about this mail; on disk when it returns. Raises `StoreError`."""
@@ -57,7 +57,8 @@ class ReturnPaths:
     async def of(self, inbound: Inbound, recipients: tuple[Recipient, ...], content: bytes) -> Envelope:
         """The envelope with which `content`, the opened mail, goes on to these recipients.
 
-        The mail is known from then on, wherever it goes. A null sender stays. Raises `StoreError`: then it may not go.
+        The mail is known as opened from then on. A null sender stays. Raises `StoreError`: then the mail must not go
+        on.
         """
         envelope = headers_returned(inbound.envelope.only(recipients), content)
         noting = self.opened.note(opened_mark.own_identifiers(split(content)))
@@ -124,7 +125,7 @@ class Returns:
 
 
 def _told(mail: Returnable, found: Bounce) -> list[Told]:
-    """Those of its recipients that failed, and are not told of. A bounce that names none of them is about all."""
+    """Its recipients that failed and were not reported yet. A bounce that names none of them concerns all."""
     statuses = {key: failed.status for failed in found.failed for key in map(_key, failed.addresses)}
     named = [one for one in mail.recipients if one.address.key in statuses]
     if not named and any(address.key in statuses for address in mail.told):
@@ -141,6 +142,6 @@ def _key(text: str) -> str:
 
 
 def _original(mail: Returnable) -> Inbound:
-    """What a notice looks at."""
+    """The facts from which the notice is written."""
     envelope = Envelope(mail.sender, mail.recipients, mail.options)
     return Inbound(mail.id, envelope, mail.header + b"\r\n", mail.received, "", "", "LMTP", single_answer=False)

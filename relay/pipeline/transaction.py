@@ -1,4 +1,4 @@
-"""One attempt at a mail: which of its recipients have a reply, and what the client is told in the end.
+"""One attempt at a mail: which recipients have a reply, and what the client is answered in the end.
 
 A recipient is an index into the envelope. The replies are the only thing that changes while a mail is worked on, and
 each is given once: what the next hop took is answered 250, whatever fails afterwards.
@@ -23,7 +23,7 @@ class Transaction:
     """Decisions are only traced, and the mail is passed on unchanged."""
     replies: dict[int, Reply] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
-    """When the mail was there, on the clock of `time.monotonic`: keys that were stored before count for it."""
+    """When the mail had arrived, by `time.monotonic`: keys that were stored before count for it."""
     is_ours: Callable[[], bool] = lambda: True
     """Whether no other attempt at it can have begun, on any machine."""
     is_awaited: Callable[[], bool] = lambda: True
@@ -34,7 +34,7 @@ class Transaction:
         self.log = events.of(self.inbound).bind(shadow=True) if self.shadow else events.of(self.inbound)
 
     def leave_shadow(self) -> None:
-        """What is decided counts for this mail."""
+        """Apply what is decided to this mail, although `shadow` is set."""
         self.shadow, self.log = False, events.of(self.inbound)
 
     @property
@@ -66,7 +66,7 @@ class Transaction:
             self.replies.setdefault(index, reply)
 
     def outcomes(self) -> dict[int, Reply]:
-        """For the trace: who was served stays served, also where one SMTP answer has to say 451 to all."""
+        """The replies for the trace: 250 for who was served, even if one SMTP answer has to be 451 for all."""
         return {i: self.replies[i] if self.is_accepted(i) else told for i, told in enumerate(self.final_replies())}
 
     def final_replies(self) -> tuple[Reply, ...]:

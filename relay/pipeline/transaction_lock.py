@@ -3,9 +3,9 @@
 A client that loses its connection and sends again at once may reach another worker while its first attempt goes on:
 both would read the ledger before either writes. A lock on one octet of a file prevents that; the octet's position comes
 from the transaction's digest. The kernel releases the lock of a process that dies (fcntl(2), open file description
-locks). Nothing is written into the file. Two transactions have the same position once in 2^62: then one waits.
-Behind that stands `Elsewhere`, where the store is shared by several machines. It may lose its hold, as the file does
-not: `holds` says so, and what was not begun before is not begun then.
+locks). Nothing is written into the file. Two transactions have the same position once in 2^62: then one waits. If
+several machines share the store, `Elsewhere` is locked as well. Unlike the file, it may lose its lock: `holds` tells,
+and then nothing more is begun.
 
 `acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks,
 `StoreError` where the other machines cannot be asked.
@@ -26,7 +26,7 @@ from relay.pipeline.ports import Elsewhere
 PATIENCE = 60.0
 """Seconds that an attempt waits for another at the same transaction."""
 PATIENCE_ELSEWHERE = 4.0
-"""Seconds that it waits for one on another machine, which may stand still: its client is told to come back."""
+"""Seconds that it waits for an attempt on another machine, which may hang; then the client is answered 451."""
 LOOK_AGAIN = 0.05
 """Seconds between two tries at a lock of another process, whose release is no event here."""
 
@@ -50,7 +50,7 @@ class TransactionLocks:
     async def acquire(self, digest: bytes) -> frozenset[str] | None:
         """Return when no other attempt is under way; then `release` has to follow.
 
-        Returns who is served, where `Elsewhere` was asked: it knows at the same time; else None.
+        Returns who is served if `Elsewhere` was asked, which knows this too; else None.
         """
         place = _place(digest)
         if not self._take_here(place):

@@ -1,8 +1,8 @@
 """Steps 3 and 4 of the incoming way, for all recipients: who may open it, what came out, and what the mark says.
 
-Promises that each recipient is treated by itself: who is not entitled gets the closed mail, and an outage that concerns
-one recipient is answered 451 to that one. Copies of an opened mail take memory that all mails share: who finds no room
-is answered 452 and comes again. Raises `StoreError`.
+Promises that each recipient is treated separately: one who is not entitled gets the closed mail, and an outage that
+concerns one recipient is answered 451 to that one. Copies of an opened mail share one memory budget: a recipient for
+whom there is no room is answered 452, and the client tries again. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class _Mail:
     letter: Letter
     document: Document
     signers: Signers | None = None
-    """Whose keys its author's signature may be by, once that is asked: for a mail that nobody opens nobody is asked."""
+    """The certificates that may have made the author's signature; looked up once the mail is opened."""
     verified: tuple[Finding, Signers] | None = None
-    """Whose signature it bears, where it is not encrypted."""
+    """The result of verification, if the mail is only signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +159,5 @@ def _is_shown(found: Finding, letter: Letter) -> bool:
 
 
 def _shared(one: Treated, others: Mapping[int, Treated]) -> Treated:
-    """The same as another recipient's, where it is: one copy is enough."""
+    """Another recipient's result if it is equal: one copy is enough."""
     return next((other for other in others.values() if other == one), one)

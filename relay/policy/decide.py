@@ -89,11 +89,11 @@ def decide(  # noqa: PLR0913  what a decision hangs on
 
 
 class _Case(NamedTuple):
-    """What a decision hangs on beside the key that was looked up."""
+    """What a decision depends on, apart from the key that was looked up."""
 
     rule: Rule
     doubt: Doubt | None
-    """Why a mail that looks encrypted is not taken for that."""
+    """Why a mail that looks encrypted does not count as encrypted."""
     obstacle: Obstacle | None
     late: bool
     """A signature that the rule wants is left out."""
@@ -141,7 +141,7 @@ def _by_lookup(case: _Case, lookup: Lookup | None) -> Decision:
 
 
 def _with_key(case: _Case, found: Found) -> Decision:
-    """What came with mail is taken in place of cleartext, and for nothing else."""
+    """A key that came with mail is used in place of cleartext, and for nothing else."""
     rule = case.rule
     if found.origin is Origin.HARVESTED and not (rule.encrypt is Encryption.PREFERRED and rule.trusts(found)):
         return _without_key(case)

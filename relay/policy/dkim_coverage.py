@@ -1,9 +1,10 @@
-"""What of a mail a DKIM signature of its author's domain covers, if our MX says that it holds. Pure.
+"""Which parts of a mail a DKIM signature by its author's domain covers, if our MX reports it valid. Pure.
 
 The signature's domain is the author's, or one above it that is no public suffix: who has a subdomain does not speak for
 the domain above. A result names its signature by domain, and mostly by selector and the beginning of its value. All
 signatures that it may be about must cover a thing; one with `l=` covers nothing, since anybody may add to such a mail.
-Where a signature of such a domain does not hold, no other one counts: a result cannot be told for certain.
+If a signature of such a domain is not valid, no other one counts: which result belongs to which signature is not
+certain.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Mail:
     author: Address | None
     """The one author in From; None where there is not exactly one."""
     foreign: bool
-    """The author is somebody whose keys are looked for: at no domain of ours, and one mailbox for every host."""
+    """The author is a correspondent: not at a domain of ours, and the address means the same mailbox to every host."""
     listed: bool
     automatic: bool
     coverage: Coverage | Uncovered

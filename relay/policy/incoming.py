@@ -1,8 +1,9 @@
-"""What an incoming mail's mark says of its signature. Pure.
+"""What the mark of an incoming mail says about its signature. Pure.
 
-`good` takes all of this: it holds over the whole content; the header names exactly one author; the certificate that
-made it is trusted for exactly that address, and neither expired nor revoked; it was made within a day of Date; where
-it names intended recipients (RFC 9580 section 5.2.3.36), the mail's recipient is one. `old`: only the day is missing.
+`good` requires all of this: the signature is valid over the whole content; the header names exactly one author; the
+certificate that made it is trusted for exactly that address, and neither expired nor revoked; it was made within a day
+of Date; where it names intended recipients (RFC 9580 section 5.2.3.36), the mail's recipient is one. `old`: only the
+day is missing.
 """
 
 from __future__ import annotations

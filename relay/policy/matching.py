@@ -38,8 +38,8 @@ def candidates(rules: Iterable[Rule], message: Message) -> tuple[Rule, ...]:
 def first_for(rules: Iterable[Rule], recipient: Address) -> Rule:
     """Of `candidates`, the first that matches for this recipient, or `DEFAULT_RULE`.
 
-    An ambiguous address, or one without a domain name, may be another for Postfix, and match another rule. It is clear
-    only where the rules before, too, are for clear mail.
+    An ambiguous address, or one without a domain name, may be another for Postfix, and match another rule. The mail
+    leaves in cleartext only if the rules before this one are for cleartext too.
     """
     rules = tuple(rules)
     rule = next((rule for rule in rules if rule.reaches(recipient)), DEFAULT_RULE)
@@ -70,7 +70,7 @@ def why_not(rule: Rule, message: Message) -> str | None:
 
 
 def _failing(rule: Rule, message: Message) -> str | None:
-    """The key of the first condition that does not hold."""
+    """The configuration key of the first condition that does not hold."""
     return "to" if not rule.reaches(message.recipient) else _failing_here(rule, message)
 
 

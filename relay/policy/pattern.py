@@ -97,7 +97,7 @@ class SubjectPattern:
         object.__setattr__(self, "_folded", fold(self.text))
 
     def matches(self, subject: Text) -> bool:
-        """Whether it does; a pattern of which nothing can be seen stands nowhere."""
+        """Whether it does; a pattern without visible characters matches nothing."""
         return self._folded != "" and self._folded in subject.folded
 
 

@@ -36,7 +36,7 @@ class PassEncrypted(StrEnum):
 
     ANY = "any"
     KNOWN = "known"
-    """Such as is encrypted to a key that is known for the recipient."""
+    """Mail that is encrypted to a key known for the recipient."""
 
 
 class Trust(StrEnum):
@@ -100,7 +100,7 @@ class Rule:
 
     @property
     def takes_everything(self) -> bool:
-        """No message gets past it."""
+        """Whether every message matches it."""
         everyone = not self.recipients or any(pattern.everyone for pattern in self.recipients)
         return everyone and not (self.senders or self.subjects or self.headers or self.shapes)
 
@@ -124,13 +124,13 @@ class Rule:
 
 
 DEFAULT_RULE = Rule("no rule matched")
-"""What holds where no rule does: encrypted, or refused."""
+"""The rule that applies if no other matches: encrypted, or refused."""
 
 OPENED = "(opened)"
 """The rule's name in the trace where a mail, or one that it carries or answers, was decrypted here."""
 
 OWN_NOTICE = Rule("(own notice)", encrypt=Encryption.NEVER)
-"""What holds for a notice of the relay's own that comes by."""
+"""The rule for the relay's own notices on the outgoing way."""
 
 
 def for_opened(rule: Rule) -> Rule:

@@ -9,7 +9,7 @@ from relay.model import Clear, Decision, Defer, Encrypt, Hold, Pass, Pickup, Ref
 
 
 class Telling(StrEnum):
-    """By what the sender is told."""
+    """How the sender is told."""
 
     NOTHING = "nothing"
     """Not at all."""

@@ -28,9 +28,9 @@ _OTHER_LETTERS = str.maketrans(
     | dict.fromkeys("\u2018\u2019\u02bc\u2032`\u00b4", "'")
     | dict.fromkeys("“”«»„″", '"')
 )
-"""Letters that are no letter and accent to Unicode, as people write them without; and what programs make of quotes."""
+"""Letters that Unicode does not decompose, as people write them without accents; and the quotes that programs write."""
 _OF_THE_LETTER = frozenset({0, 8})
-"""Combining classes of what is no mark, and of the kana voicing marks; those of the others are accents and points."""
+"""Combining classes that are kept: no mark, and the voicing marks of kana; all others are accents and points."""
 _VOICED_TWICE = re.compile("([\u3099\u309a])[\u3099\u309a]+")
 _COMMENT = re.compile(r"\([^()]*\)")
 _MAX_NESTING = 3

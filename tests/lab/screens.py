@@ -55,28 +55,32 @@ PAGE: list[tuple[str, str, list[str]]] = [
     ("Is everything there?", "One line for each thing that the relay needs: ok, or what to do.", ["check"]),
     (
         "How is it doing?",
-        "`--watch` shows it live. Status 1 where nothing runs, or what runs is not ready.",
+        "`--watch` shows it live. The exit status is 1 if no relay runs, or if it is not ready.",
         ["status"],
     ),
     (
         "What would happen to a mail, and why?",
-        "The decision, then each rule up to the one that matches, each source that was asked, the certificate.",
+        "The command shows the decision, the rules up to the one that matches, the sources asked, and the certificate.",
         [f"explain --from {DOCTOR} --to {address}" for address in (PUBLISHED, OVER, AWAY)],
     ),
     (
         "What happened?",
-        "A line for each recipient; never a word of content. A wider terminal shows more columns, `--full` all.",
+        "The trace has a line for each recipient, and no content. A wider terminal shows more columns, `--full` all.",
         ["trace", "trace --summary", "trace --verify"],
     ),
-    ("Whose keys are there?", "Usable or not, and why; how each came.", ["keys list", f"keys show {KNOWN}"]),
+    (
+        "Whose keys are there?",
+        "The list shows whether each key is usable, and where it came from.",
+        ["keys list", f"keys show {KNOWN}"],
+    ),
     ("Where does a key come from?", "What each source answers, in their order.", [f"keys lookup {PUBLISHED}"]),
-    (DEMO, "With nothing but the package: a relay in a temporary folder.", ["demo"]),
+    (DEMO, "`demo` needs nothing but the package: it runs a relay in a temporary folder.", ["demo"]),
 ]
 HEAD = """# Screens
 
-What the program shows on a terminal of 80 columns, written by `make screens` from a relay that runs: seven mails have
-come. A test makes it again and compares. What commands print in a pipe or a file, and for machines, is told
-[with the commands](commands.md#output).
+What the program shows on a terminal of 80 columns, written by `make screens` from a running relay that has handled
+seven mails. A test runs the commands again and compares. What commands print into a pipe or a file, and for programs, is on
+the page [Commands](commands.md#output).
 """
 CHANGING = {
     r"^postfix +ok +[^\n]*(\n {10,}[^\n]*)?": "postfix",  # of the machine where this runs

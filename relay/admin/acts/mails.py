@@ -100,7 +100,7 @@ async def release(site: Site, given: Arguments) -> Json:
     """Have Postfix retry a held mail now."""
     sent = await held.send_again(site.config, site.store, {wanted(given, "queue_id")}, site.actor)
     if not sent:
-        raise WrongAct("Postfix was not asked: the mail waits no more, or postqueue may not be run here")
+        raise WrongAct("Postfix was not asked: the mail no longer waits, or postqueue may not be run here")
     return {"recipients": [each.recipient for each in sent]}
 
 

@@ -23,6 +23,6 @@ async def enable(site: Site, given: Arguments) -> Json:
 async def disable(site: Site, given: Arguments) -> Json:
     """Disable a user. Raises `WrongAct` for the user who asks."""
     if (name := wanted(given, "name")).lower() == site.name.lower():
-        raise WrongAct("nobody disables themselves: another administrator does, or the command")
+        raise WrongAct("you cannot disable yourself: ask another administrator, or use the command")
     await persons.enable(site.store, name, site.actor, enabled=False)
     return {}

@@ -30,7 +30,7 @@ MOST_FILES = 1000
 _LARGEST_MANIFEST = 4 << 20
 _CHUNK = 1 << 20
 _NONE = "this is no backup of pgp-relay"
-_FOREIGN = f"{_NONE}: it holds a file that does not belong into one"
+_FOREIGN = f"{_NONE}: it contains a file that does not belong in a backup"
 _SPOILT = "the backup is cut short or was altered"
 
 

@@ -88,4 +88,4 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BackupError(f"{folder} cannot be thinned: {error.strerror}") from error
+        raise BackupError(f"old backups in {folder} cannot be removed: {error.strerror}") from error

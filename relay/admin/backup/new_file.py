@@ -71,7 +71,7 @@ def _claim(target: Path) -> None:
 
 def taken(target: Path) -> str:
     """Return the sentence that says that the name is taken."""
-    return f"{target} is there already: name a file that is not, or move it away"
+    return f"{target} exists already: give another name, or move it away"
 
 
 def _sync(folder: Path) -> None:

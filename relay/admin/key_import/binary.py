@@ -18,13 +18,13 @@ LARGEST_CERTIFICATE = 4 << 20
 
 PRIVATE = (
     "This is a private key: import the public key alone (gpg --export). A key for the relay to sign with is made "
-    "with `pgp-relay keys generate NAME ADDRESS`, or brought along with `pgp-relay keys import --signing FILE`."
+    "with `pgp-relay keys generate NAME ADDRESS`, or imported with `pgp-relay keys import --signing FILE`."
 )
 NOT_A_KEY = "This holds no OpenPGP key."
 MESSAGE = "This is an OpenPGP message and no key."
 _SIGNATURE = "This is a signature and no key."
 _TOO_LARGE = (
-    "This key is larger than 4 MiB, which is other people's signatures: export it with "
+    "This key is larger than 4 MiB, because of other people's signatures: export it with "
     "gpg --export-options export-minimal --export."
 )
 _CUT_OFF = "This key is cut off or damaged: copy the whole file, or ask for it again."

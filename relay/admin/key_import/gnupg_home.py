@@ -48,7 +48,7 @@ async def _exported(home: Path, by_gpg: IO[bytes], left_out: IO[bytes]) -> list[
     if not _is_home(home):
         return [Refusal(place, 0, "This folder is no GnuPG home: it has no pubring.kbx.")]
     if strange := _no_file(home):
-        return [Refusal(place, 0, f"In this GnuPG home {strange} is no file: GnuPG would wait for it without end.")]
+        return [Refusal(place, 0, f"In this GnuPG home {strange} is not a regular file: GnuPG would wait forever.")]
     files: list[File | Refusal] = []
     if not await _export(home, by_gpg.fileno()):
         files.append(Refusal(place, 0, "GnuPG could not export the keys of this folder: try gpg --export."))

@@ -18,7 +18,7 @@ from relay.store import Certificates
 ATTEMPTS = 5
 
 _CHANGING = "Another import is changing this key: import it again."
-_DOES_NOT_HOLD = "This revocation does not hold: the key that it names did not sign it."
+_DOES_NOT_HOLD = "This revocation is not valid: the key that it names did not sign it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ _ROUTES = (
     *("fallback_transport", "fallback_transport_maps"),
 )
 _BEHIND = {
-    **dict.fromkeys(_COPIES, "the copy is made behind the relay, and is in clear where the mail is."),
-    **dict.fromkeys(_ALIASES, "whom it leads outside gets the mail as the relay made it for the first address."),
+    **dict.fromkeys(_COPIES, "the copy is made behind the relay; it is in cleartext if the mail is."),
+    **dict.fromkeys(_ALIASES, "where it leads outside, the mail is what the relay made for the original address."),
 }
 _PAST = {
-    **dict.fromkeys(_ROUTES, "what it routes bypasses the relay."),
-    "content_filter": "what that filter does not give back to this Postfix bypasses the relay.",
+    **dict.fromkeys(_ROUTES, "mail that it routes bypasses the relay."),
+    "content_filter": "mail that this filter does not hand back to this Postfix bypasses the relay.",
 }
 
 _JUDGES = re.compile(r"smtpd_\w+_restrictions|(?!smtp_|lmtp_)(?:\w+_)?(?:header|body)_checks")
@@ -74,7 +74,7 @@ def _behind(found: list[_Setting], behind: str) -> Iterator[str]:
         if setting.value and setting.name in _BEHIND:
             yield f"{setting.where}: {_BEHIND[setting.name]}"
         elif setting.name == "content_filter" and setting.value and behind:
-            yield f"{setting.where}: what that filter does not hand back to {behind} bypasses the relay."
+            yield f"{setting.where}: mail that this filter does not hand back to {behind} bypasses the relay."
         elif setting.service not in {"", behind} and setting.name == "content_filter":
             yield f"{setting.where}: mail that comes in there bypasses the relay."
 

@@ -42,9 +42,9 @@ PROVE = (
 )
 LEAVES = (
     "Mail that was decrypted would leave in cleartext by aliases and forwards that lead outside: "
-    "`pgp-relay postfix install --egress` leads what leaves through the relay."
+    "run `pgp-relay postfix install --egress`."
 )
-BEHIND = f"Milters that shall see what was decrypted, such as a virus scanner: name them in main.cf as {MILTERS}."
+BEHIND = f"If milters such as a virus scanner are to see decrypted mail, name them in main.cf: {MILTERS}."
 WAITING = "Mail that waits for the relay still names it: `postsuper -r ALL` takes it past the relay, still encrypted."
 
 _MAIN = re.compile(rb"transport_maps\s*=\s*regexp:\{ \{/\^\(\S+\)\$\$/ " + TRANSPORT.encode() + rb":\S+ ?\}\s*$")
@@ -170,7 +170,7 @@ def _notes(scratch: Path, wanted: InboundSettings) -> tuple[str, ...]:
     """What is not done by these lines, or could spoil it."""
     notes = [] if parameter(scratch, "default_transport").startswith(f"{OUTGOING}:") else [LEAVES]
     if len(wanted.services) == 1:
-        notes.append("inbound.reinject is on another machine: nothing was put in here to take mail back.")
+        notes.append("inbound.reinject is on another machine: no smtpd was added here to take mail back.")
     elif not _NAMED_MILTERS.search((scratch / "main.cf").read_bytes()):
         notes.append(BEHIND)
     if _written(scratch, TRANSPORTS):

@@ -170,7 +170,7 @@ def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
             f"{HEADERS_ONLY[0]} is {limit}: a smaller mail that Postfix gives up on is returned whole, in clear."
         )
     if len(wanted.services) == 1:
-        notes.append(f"The relay delivers to {config.reinject}: nothing was put in here to take mail back.")
+        notes.append(f"The relay delivers to {config.reinject}: no smtpd was added here to take mail back.")
     return tuple(notes)
 
 

@@ -319,7 +319,7 @@ def test_what_may_not_be_restored_changes_nothing(
         remade(good, tmp_path / "other", "DROP TABLE certificate", "CREATE TABLE certificate (fingerprint)"): (
             "in the backup: the store cannot be used"
         ),
-        remade(good, strange): "this is no backup of pgp-relay: it holds a file that does not belong into one",
+        remade(good, strange): "this is no backup of pgp-relay: it contains a file that does not belong in a backup",
         remade(good, no_keys): "gpg did not take the public keys of the backup",
         **{
             remade(good, tmp_path / name, *statements): "in the backup: the store holds more than tables and indexes"

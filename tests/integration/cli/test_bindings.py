@@ -82,7 +82,7 @@ def test_a_bound_key_cannot_be_removed_and_what_is_refused_is_told_in_a_sentence
     refused = {
         ("keys", "remove", key): "is bound to",
         ("keys", "bind", "*@hopital.example", key): "is an own domain",
-        ("keys", "bind", "*@*.fr", key): "anybody registers a domain",
+        ("keys", "bind", "*@*.fr", key): "anybody can register a domain",
         ("keys", "bind", "*@ville.example", "ABCDEF0123456789"): "no key has it",
         ("keys", "unbind", "nobody@ville.example"): "nothing is bound to it",
     }

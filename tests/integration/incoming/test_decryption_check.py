@@ -23,7 +23,7 @@ def test_secret_parts_are_there_and_the_newest_opens(engine: str) -> None:
         relay.run("own", "create", "Hôpital Exemple")
         assert found(relay) == (True, "no address has a certificate yet")
         relay.run("own", "add", "dr@hopital.example", "accueil@hopital.example")
-        assert found(relay) == (True, "2 encryption subkeys have their secret part, and the newest opens")
+        assert found(relay) == (True, "2 encryption subkeys have their secret part, the newest one decrypts")
 
         folder: Path = relay.keyring / "private-keys-v1.d"
         folder.rename(folder.with_name("away"))

@@ -136,7 +136,7 @@ def test_check_says_what_is_missing_for_keys_from_correspondents() -> None:
         before = checked(hospital)
         assert before.startswith(f"keys come by mail to {KEYS}; challenges and invitations are not signed: ")
         assert f"pgp-relay own add {OURS}" in before
-        assert before.endswith(f"replies cannot come encrypted: pgp-relay own add {KEYS}")
+        assert before.endswith(f"replies cannot be encrypted: pgp-relay own add {KEYS}")
         hospital.relay.run("own", "add", OURS, KEYS)
         assert checked(hospital) == f"keys come by mail to {KEYS}"
 

@@ -126,4 +126,4 @@ def test_what_is_no_utf8_in_a_user_id_or_an_argument_is_answered(site: Console) 
 def test_nobody_disables_themselves(site: Console) -> None:
     admin = PEOPLE[Role.ADMIN]
     status, told = ask(site, "/acts/disable", {"actor": admin, "arguments": {"name": admin.upper()}})
-    assert (status, "nobody disables themselves" in str(told["fault"])) == (400, True)
+    assert (status, "you cannot disable yourself" in str(told["fault"])) == (400, True)

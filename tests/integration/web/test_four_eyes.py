@@ -113,7 +113,7 @@ def test_a_person_is_one_whether_by_sudo_or_in_the_browser(site: Console, anne: 
     fingerprint = key(site, "dora")
     words = ("keys", "approve", fingerprint)
     refused = command(site, "amartin", *words)
-    assert (refused.returncode, b"is no person here" in refused.stderr) == (1, True)
+    assert (refused.returncode, b"is linked to no user here" in refused.stderr) == (1, True)
     site.relay.run("console", "user", "link", "anne", "--sudo", "amartin")
     assert "second person" in refusal(site, "amartin", *words)
     anne.get("/proposals")

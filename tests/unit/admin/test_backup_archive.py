@@ -22,7 +22,7 @@ SAID = {"made": "2026-11-25T21:00:00+00:00", "version": "0.1.0"}
 FILES = {"store.db": b"pages" * 1000, "sub/a.key": b"secret"}
 LARGEST = {"store.db": 1 << 20, "sub/a.key": 100, "b.key": 100}
 NO_BACKUP = "this is no backup of pgp-relay"
-FOREIGN = f"{NO_BACKUP}: it holds a file that does not belong into one"
+FOREIGN = f"{NO_BACKUP}: it contains a file that does not belong in a backup"
 SPOILT = "the backup is cut short or was altered"
 
 
@@ -82,7 +82,7 @@ def test_an_existing_file_is_never_written_over(made: Path) -> None:
     for name in (made, made.parent / "link"):
         if name != made:
             name.symlink_to("nowhere")
-        taken = pytest.raises(BackupError, match=r"is there already: name a file that is not, or move it away")
+        taken = pytest.raises(BackupError, match=r"exists already: give another name, or move it away")
         with taken, new_file(name):
             pass
     assert made.read_bytes() == before

@@ -84,5 +84,5 @@ def test_what_an_interrupted_backup_left_goes_after_a_day(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="cannot be thinned"):
+    with pytest.raises(BackupError, match="cannot be removed"):
         folder.thin(tmp_path / "none" / "b.tar", NOW, DAYS)
