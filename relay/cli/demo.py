@@ -43,7 +43,7 @@ async def _demo() -> None:
     with folder() as place:
         async with sink() as (port, caught):
             recipient, config = await asyncio.to_thread(_prepare, place, port)
-            step("The relay starts: pgp-relay serve. At a site Postfix hands it each mail; here the doctor's client does.")
+            step("The relay starts: pgp-relay serve. At a site Postfix hands it mail; here the doctor's client does.")
             async with serving(config) as relay_port:
                 mail = letter()
                 show("1. As the doctor's client sends it", mail.as_bytes())

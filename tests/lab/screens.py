@@ -79,8 +79,8 @@ PAGE: list[tuple[str, str, list[str]]] = [
 HEAD = """# Screens
 
 What the program shows on a terminal of 80 columns, written by `make screens` from a running relay that has handled
-seven mails. A test runs the commands again and compares. What commands print into a pipe or a file, and for programs, is on
-the page [Commands](commands.md#output).
+seven mails. A test runs the commands again and compares. What commands print into a pipe or a file, and for programs,
+is on the page [Commands](commands.md#output).
 """
 CHANGING = {
     r"^postfix +ok +[^\n]*(\n {10,}[^\n]*)?": "postfix",  # of the machine where this runs
