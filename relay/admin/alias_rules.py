@@ -1,4 +1,5 @@
-"""Thunderbird's alias rules (`mail.openpgp.alias_rules_file`): to which keys mail to an address or a domain goes.
+"""Thunderbird's alias rules (`mail.openpgp.alias_rules_file`): the keys to which mail for an address or a domain is
+encrypted.
 
 A rule names an `email` or a `domain` (that very one, no names below it), and its keys by `fingerprint` or 16-digit
 `id`. Raises `RulesError` with a sentence. Pure.

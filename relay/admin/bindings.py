@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A binding, and whether a mail to it could use it."""
+    """A binding, and whether a mail could use it now."""
 
     binding: Binding
     found: Found | Unusable
@@ -90,7 +90,7 @@ async def unbind(config: Config, store: Store, pattern: str, actor: str) -> str:
 
 
 async def every(config: Config, store: Store) -> list[Judged]:
-    """All of them, by pattern, and what a mail would find now."""
+    """All bindings, by pattern, each with whether a mail could use it now."""
     return await _judged(config, store, await store.bindings.all())
 
 

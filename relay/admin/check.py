@@ -1,4 +1,4 @@
-"""Whether all is there that the relay needs: one finding for each thing, good, or with what to do about it.
+"""Checks all that the relay needs: one finding for each thing, ok or with what to do.
 
 Nothing is sent and nothing is changed, but that the keyring folder and the store are made where they are not there yet.
 Raises `ConfigError` where a file that the configuration names cannot be used.
@@ -29,7 +29,7 @@ SHARED_SIGNER = (
     "as a mismatch, because the key's user id is not the From address (docs/keys.md)"
 )
 WKD = "wkd"
-PROBE = "pgp-relay-check@invalid"  # RFC 2606: nobody's address
+PROBE = "pgp-relay-check@invalid"  # an address that nobody has (RFC 2606)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ Look = Callable[[Config], Awaitable[str]]
 
 
 async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
-    """Look at configuration, keyring, store, signing key, next hop and sources, in that order, and at what is given."""
+    """Check configuration, keyring, store, signing key, next hop and sources, then what else is configured."""
     looks: list[tuple[str, Look]] = [
         ("keyring", _keyring),
         ("store", _store),
@@ -92,7 +92,7 @@ def _enrolment_looks() -> Iterator[tuple[str, Look]]:
 
 
 def _remarks(config: Config) -> Iterator[str]:
-    """What is right and may surprise."""
+    """Settings that are valid but may surprise."""
     if config.shadow:
         yield "shadow: true: every mail is passed on unchanged"
     if address_in(config.notices.contact) is None:

@@ -16,7 +16,7 @@ from relay.store import Logged, Store, snapshot, transfer
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What is in both now."""
+    """The result: what both stores contain now."""
 
     rows: dict[str, int]
     """Of each table."""

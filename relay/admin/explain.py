@@ -45,7 +45,7 @@ class Search:
 
     lookup: Lookup
     told: Sequence[SourceReport]
-    """What each source said that was asked, in that order."""
+    """The answer of each source that was asked, in this order."""
     not_asked: Sequence[str]
     excused: frozenset[str]
     """Sources whose outage counts as "no key" under the rule."""
@@ -59,7 +59,7 @@ class Matched:
     """Name of each rule before it, and why that does not match."""
     rule: Rule
     named: bool
-    """It is one of the configuration, and not what holds where none matches."""
+    """The rule is in the configuration; False: it is the default for mail that no rule matches."""
     opened: bool
     """The mail, or one that it carries or answers, was decrypted here: that comes before any rule."""
     stricter: bool
@@ -74,7 +74,7 @@ class Signing:
     """As the configuration names it; an own address."""
     own: bool = False
     fingerprint: str | None = None
-    """Of an own key; None: it is made when the address first sends."""
+    """The fingerprint of an own key; None: it is made when the address first sends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from relay.telemetry import log_output
 
 @dataclass(frozen=True, slots=True)
 class IncomingExplanation:
-    """What would become of it."""
+    """What would happen to the mail."""
 
     decision: Incoming | Defer | Refuse
     recipient: Address

@@ -27,7 +27,7 @@ _HEX = re.compile(r"(?:0[xX])?(?P<digits>[0-9A-Fa-f]{16,64})!?")
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """What a gpg.conf has of them."""
+    """The groups of a gpg.conf."""
 
     keys: Mapping[str, Sequence[str]]
     """Of each mail address that is a group's name."""

@@ -66,7 +66,7 @@ def release(folder: Path | None, queue_id: str) -> int:
 
 
 def drop(folder: Path | None, queue_id: str) -> int:
-    """Take it out of the queue: the relay has taken it. Only root may."""
+    """Delete it from the queue, once the relay has taken it. Only root may."""
     run("postsuper", folder, "-d", queue_id)
     return 0
 
@@ -98,7 +98,7 @@ async def _opens(config: Config, recipients: Sequence[Recipient], content: bytes
 
 
 async def _again(config: Config, envelope: Envelope, content: bytes) -> None:
-    """Through the relay that runs, which puts in a new mark."""
+    """Send it through the running relay, which writes a new mark."""
     outlet = build_outlet(config, config.inbound.listen[0])
     try:
         replies = await outlet.send(envelope, content)

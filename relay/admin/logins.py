@@ -1,7 +1,7 @@
 """What the console asks about people who log in: find a person by name, by a one-time link, or by a login elsewhere.
 
-Not an act of a person. The console verifies passwords and the answers of providers; who the person is, and their role,
-is decided here.
+These are requests of the console itself, not of a person. The console verifies passwords and the answers of providers;
+this module decides who the person is, and their role.
 """
 
 from __future__ import annotations

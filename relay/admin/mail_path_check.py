@@ -1,4 +1,4 @@
-"""The checks of the way that mail takes: Postfix, the relay that runs, the next hops.
+"""The checks of the path of mail: Postfix, the running relay, the next hops.
 
 Each returns what it found, and raises `RelayError` with what to do where all is not well.
 """

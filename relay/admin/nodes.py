@@ -25,7 +25,7 @@ async def standings(store: Store) -> list[Standing]:
 
 
 async def strangers(config: Config, store: Store, others: Sequence[Node]) -> str:
-    """Who of these is given no secret keys of own addresses, which are made here; empty: nobody, or there are none."""
+    """The nodes among these that get no secret keys of own addresses; empty: none, or there are no own addresses."""
     if not config.own.domains or not store.is_shared:
         return ""
     given = {key.node for key in await SecretSharing(config.keyring, store).receivers()}

@@ -1,4 +1,4 @@
-"""Mail that the relay takes from nobody, whatever the rules say: its form, or its size, is refused as a whole."""
+"""Mail that is refused as a whole for its form or size, whatever the rules say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that root runs work as the owner of the keyring folder, so that no file in it becomes root's.
+"""Makes commands that root runs work as the owner of the keyring folder, so that no file in it becomes root's.
 
 `become_owner` gives up root for good; what root has to open or write for the command (the files named on its command
 line, where the owner could not) is opened before, or done by a helper that stays root and can do nothing else
@@ -107,8 +107,8 @@ def _ask(helper: socket.socket, number: int) -> int:
 
 
 def _help(channel: socket.socket, acts: Sequence[Act]) -> None:
-    """What the helper does until the other end is closed; does not return."""
-    with suppress(BaseException):  # it ends by itself, and nothing of the program is run in it
+    """Run acts in the helper until the other end is closed; does not return."""
+    with suppress(BaseException):  # the helper ends here, without running any more code of the program
         while asked := channel.recv(_LARGEST):
             result = _done(acts[int(asked)])
             if isinstance(result, Descriptor):

@@ -111,7 +111,7 @@ async def extend(config: Config, store: Store, name: str, seconds: float, actor:
 
 
 async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
-    """Who asks for it stands in the trace before it is done: what is done outside cannot be undone."""
+    """Write to the trace who asks for it, before it is done: it cannot be undone."""
     told = KeyChange(time.time(), actor, one.recipient.text, "", "", f"pick-up {one.id[:SHORTEST]} to be {what}")
     await store.trace.write([told.record()])
 

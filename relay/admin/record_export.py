@@ -30,10 +30,9 @@ MOST = 20_000
 """The most changes in one file: the newest ones."""
 _COLUMNS = ("time", "actor", "address", "old", "new", "reason")
 _FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']{0,20}[=+\-@\uff1d\uff0b\uff0d\uff20]|[\s\"']{21})|^(?=[\t\r])")
-"""Where a spreadsheet finds a formula: others choose addresses and names of rules.
-
-At the beginning of a cell, and behind what separates cells elsewhere: French ones separate with `;`. The wide signs
-count in East Asian ones. Behind more blanks than are looked through there may be one.
+"""Text that a spreadsheet may take for a formula; strangers choose addresses. A formula may stand at the beginning of a
+cell, and after `;`, which separates cells in French spreadsheets. East Asian ones accept full-width signs too. If there
+are more blanks than are searched, there may be one behind them.
 """
 
 

@@ -1,6 +1,6 @@
-"""Replaces the keys that a lost node had. What fails does not keep the rest from being replaced, and may be run again.
-
-A run after a failed one replaces what the lost node had, and not what was made since. Raises `StoreError`.
+"""Replaces the keys that a lost node had. If one key cannot be replaced, the rest is replaced nevertheless, and the
+command can be run again. A second run replaces only what the lost node had, not what was made since. Raises
+`StoreError`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Rekeyed:
     signers: tuple[Replaced, ...]
     """The keys that `sign` names, and what was made in their place."""
     failed: tuple[str, ...] = ()
-    """Why it is not done: `remove` has to be run again. What is told above was made all the same."""
+    """Why it is not finished: `remove` has to be run again. The keys above were made nevertheless."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ _SAMPLES = (Path(relay.__file__).parent / "config" / "sample.yaml", Path(relay._
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What an administrator says of the site."""
+    """An administrator's answers about the site."""
 
     domain: str
     """The site's own mail domain."""
@@ -80,7 +80,7 @@ def write(path: Path, text: str) -> None:
 
 
 def _assure(path: Path, text: str) -> None:
-    """It is read beside its place, since relative paths begin there."""
+    """Check that the text is valid, by a file in the same folder, since relative paths begin there."""
     there = path.parent if path.parent.is_dir() else None
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".yaml", dir=there) as trial:
         trial.write(text)

@@ -1,4 +1,4 @@
-"""The trace, as administrators ask for it: rows, counts, and whether the record is whole.
+"""The trace for administrators: rows, counts, and whether the hash chains are intact.
 
 Raises `StoreError`.
 """
@@ -58,5 +58,5 @@ async def counts(store: Store, wanted: Selection) -> list[Count]:
 
 
 async def verify(store: Store, logged: Logged | None = None) -> Verdict:
-    """Walk the hash chains; `logged` is a link that the log told of."""
+    """Verify the hash chains; `logged` is a link from the log (`trace_head`)."""
     return await store.trace.verify(logged)

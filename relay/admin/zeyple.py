@@ -1,8 +1,8 @@
 """Zeyple's /etc/zeyple.conf (versions 1 and 2), read and turned into a config.yaml. Pure, but for reading the file.
 
-Zeyple asks a regular expression what to do with a recipient without a key; our rules have patterns. What can be said
-with them is carried over in its order. What cannot is named, and where that might let a mail leave in clear which
-Zeyple kept back, the rules after it are stricter: nothing becomes clear by moving.
+Zeyple asks a regular expression what to do with a recipient without a key; our rules have patterns. Rules that patterns
+can express are converted, in their order. Others are named, and the rules after one are made stricter if a mail that
+Zeyple kept back could otherwise leave in cleartext: nothing leaves in cleartext because of the move.
 
 Raises `ConfigError`.
 """
@@ -54,7 +54,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Found:
-    """What a Zeyple configuration comes to."""
+    """The content of a Zeyple configuration, in our terms."""
 
     home: Path
     host: str

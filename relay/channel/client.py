@@ -1,7 +1,6 @@
 """The relay's end: hands objects over, lists them, and pulls events. Raises `ChannelError`.
 
-Whatever comes back was written by the machine that strangers reach: it is bounded and parsed here, and judged by who
-uses it.
+The answers come from a machine that strangers reach: they are bounded and parsed here, and checked by the callers.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SECONDS = 30.0
 SLOWEST = 1 << 16
 CONNECTIONS = 8
 MOST_PAGES = 1000
-"""Of a list, however many more the other end says that there are."""
+"""The most pages of a list, however many more the other end announces."""
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pgp-relay", "Content-Type": "application/octet-stream"}
 _MISSING = HTTPStatus.NOT_FOUND
 
@@ -93,7 +92,7 @@ class Channel:
         return await self._get(f"/events/{event.number}", min(event.size, LARGEST_EVENT))
 
     async def done(self, event: PublicEvent) -> None:
-        """Say that an event was taken: it is not told again."""
+        """Confirm that an event was handled: it is not sent again."""
         await self._there("DELETE", f"/events/{event.number}")
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What is said between the relay and the public web service: paths and fields of HTTP, over a unix socket or TLS.
+"""The protocol between the relay and the public web service: paths and fields of HTTP, over a unix socket or TLS.
 
     GET    /counts/KIND                  how many objects there are, a number
     GET    /objects/KIND?after=ID        a page of the objects, sorted by id (JSON)

@@ -1,4 +1,4 @@
-"""What can be decided for a mail, or become of it later, in the order of tables, and how each word looks."""
+"""The decisions for a mail, and what can happen to it later, in the order of tables, with their styles."""
 
 from __future__ import annotations
 

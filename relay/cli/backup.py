@@ -124,7 +124,7 @@ def _agreed(found: Restoring) -> bool:
 
 
 def _target(file: Path, now: datetime, *, named: bool) -> Path:
-    """The file itself if it may be `named`, or one in the folder that it is, rid of what interrupted backups left."""
+    """The file itself; for a folder (`named`) a new file in it, after leftovers of interrupted backups are removed."""
     if folder.is_one(file):
         folder.sweep(file, now)
         return folder.target(file, now)

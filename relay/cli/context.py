@@ -1,4 +1,4 @@
-"""What every command shares: the configuration file that counts, and how its work is run."""
+"""What all commands share: which configuration file is used, and how coroutines are run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Context:
 
     path: Path
     read: bool = False
-    """The configuration was read: it is the one that counted."""
+    """Whether the configuration was read: then its name is shown at the end."""
     caller: str = field(default_factory=lambda: _caller(os.getuid(), os.environ))
-    """Who called the program, before it gives root up."""
+    """The user who called the program, before it gives up root."""
 
     @property
     def actor(self) -> str:
@@ -81,7 +81,7 @@ class Context:
 
 
 def _caller(uid: int, environment: Mapping[str, str]) -> str:
-    """The user's name; of root who came by sudo, that of the person."""
+    """The user's name; for root by way of sudo, the name of the person."""
     if uid == 0 and (person := environment.get("SUDO_USER")):
         return person
     try:
@@ -106,7 +106,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
-    """What this work makes of the open store."""
+    """Run this work with the open store, and return its result."""
     from relay.daemon.storage import opened_store  # noqa: PLC0415  only commands that need it
 
     async def working() -> T:

@@ -1,4 +1,4 @@
-"""`pgp-relay demo`: one mail through a real relay in a temporary folder, shown at each station.
+"""`pgp-relay demo`: one mail through a real relay in a temporary folder, shown at each stage.
 
 The relay runs as its own process with its defaults (SQLite, a GnuPG home, SMTP in and out); the mail is sent to it
 with SMTP, caught behind it, and decrypted with the key of a recipient made for the occasion. Nothing stays behind.

@@ -1,4 +1,4 @@
-"""Who plays in the demo: a letter, and somebody outside the hospital who has GnuPG and nothing of ours."""
+"""The mail of the demo, and its recipient: somebody outside the hospital who has only GnuPG."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the demo needs around it: a folder, a next hop that shows what it gets, and the relay as its own process.
 
-Everything is given back at the end, however it ends: the process is stopped, gpg's agents too, the folder is gone.
+At the end, also after an error, the process and gpg's agents are stopped and the folder is deleted.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ async def serving(config: Path) -> AsyncIterator[int]:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """It ends when it is told to, or it is killed."""
+    """Stop the process; kill it if it does not end in time."""
     if process.returncode is None:
         process.terminate()
     try:

@@ -50,7 +50,7 @@ _CODES = {
 NULL = frozenset({"<>", ""})
 """The null reverse-path."""
 _WIDEST = 24
-"""Columns of a label; what is longer has its text on the same line all the same."""
+"""Columns of a label; a longer label has its text on the same line too."""
 
 Line = tuple[str, str]
 """A label and its text."""

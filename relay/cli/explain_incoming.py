@@ -13,7 +13,7 @@ from relay.model.incoming import Incoming
 from relay.model.trace import IN
 
 COUNTS = "counts"
-"""Of a key in the mail, for which nothing but a second mail may be missing; else stands why it does not."""
+"""For a key in the mail that counts, though a second mail may be missing; otherwise the reason is shown."""
 _LABELS = 12
 
 

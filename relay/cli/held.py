@@ -1,4 +1,4 @@
-"""`pgp-relay held`: who waits for a key."""
+"""`pgp-relay held`: the mails that wait for a key."""
 
 from __future__ import annotations
 

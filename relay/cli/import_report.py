@@ -1,4 +1,4 @@
-"""How imported keys are told: each result as it comes, and the sum."""
+"""Reports imported keys: each result as it comes, and the totals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STYLES = {Outcome.REFUSED: "red", Outcome.PROPOSED: "yellow", Outcome.IMPORTED:
 
 @dataclass(slots=True)
 class Report:
-    """Tells each result as it comes, and the sum at the end."""
+    """Prints each result as it comes, and the totals at the end."""
 
     as_json: bool
     look: Look
@@ -40,7 +40,7 @@ class Report:
             _tell(result, self.look)
 
     def close(self) -> None:
-        """The sum; ends the program with status 1 where something was refused or can never be used."""
+        """Print the totals; end the program with status 1 if a key was refused or can never be used."""
         if not (self.as_json or self.quiet):
             told = [outcome for outcome in Outcome if outcome is not Outcome.PROPOSED or self.fates[outcome]]
             counted = ", ".join(f"{self.fates[outcome]} {outcome.value}" for outcome in told)

@@ -1,4 +1,4 @@
-"""How a key is told: the objects of `--json`, the table of `keys list`, the pages of `keys show`."""
+"""How keys are shown: the objects of `--json`, the table of `keys list`, the output of `keys show`."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ Fingerprint = Annotated[
 ]
 
 _WHOLE = {16, 40, 64}
-"""The lengths of a key id and of fingerprints: what is as long is no group of one."""
+"""The lengths of a key id and of fingerprints: a word of such a length is a whole name, not a group of digits."""
 
 
 def one_name(words: list[str]) -> str:
-    """One name of a key, its spaces in it."""
+    """The name of one key, which may be several words."""
     name = " ".join(words)
     if len(words) > 1 and any("@" in word or len(word.removeprefix("0x")) in _WHOLE for word in words):
         fail(f"{name}: one key at a time", status=2)

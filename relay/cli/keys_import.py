@@ -76,7 +76,7 @@ def import_(  # noqa: PLR0913  each is an option
 
 @contextmanager
 def named(paths: list[str], gnupg_home: Path | None) -> Iterator[list[File | Refusal]]:
-    """The files that are meant; they open as for who called this, also once that is no longer root."""
+    """The files to import; they are opened with the rights of the caller, even after root was given up."""
     with ExitStack() as stack:
         files = survey(paths)
         if gnupg_home:
@@ -99,7 +99,7 @@ async def import_keys(  # noqa: PLR0913  the last two are options
     propose: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Import or propose them all, and tell each; or (`dry_run`) tell what that would do."""
+    """Import or propose all keys, and report each; with `dry_run` only report what would happen."""
     async with storage.opened_store(config) as store:
         with _bar() as progress:
             intake = build_intake(config, store, actor=actor, propose=propose, dry_run=dry_run)
@@ -143,7 +143,7 @@ def _bar() -> Iterator[Progress | None]:
         rich.TimeRemainingColumn(),
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    # over the bar where both are the terminal; else a file would lose what it is given
+    # above the bar if both are the terminal; if output goes to a file, the bar must not redirect it
     with rich.Progress(*columns, console=console, transient=True, redirect_stdout=on_terminal()) as bar:
         task = bar.add_task("importing", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

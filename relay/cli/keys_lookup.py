@@ -1,4 +1,4 @@
-"""`pgp-relay keys lookup`: what each source says of an address, when it said so, and why."""
+"""`pgp-relay keys lookup`: what each source answers for an address, when, and why."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""What the sources said of one address, in words: each that was asked, its time, and what the search made of it.
-
-The order is that of the search (`relay.keys.resolver`), whose rules these words repeat: a test goes through each.
+"""The answers of the sources for one address, in words: each source that was asked, its time, and what follows for the
+search. The order and the rules are those of `relay.keys.resolver`; a test compares each case.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from relay.keys.keyring import NAME as KEYRING
 from relay.model import Address, Certificate, Found, Lookup, NotFound, Origin, Outage, Unusable
 
 Step = tuple[str, str]
-"""Who or what, and what is told of it."""
+"""A source or the certificate, and the text about it."""
 
 
 def steps(search: Search, address: Address, look: Look) -> Iterator[Step]:
@@ -32,7 +31,7 @@ def steps(search: Search, address: Address, look: Look) -> Iterator[Step]:
 
 
 def came_out(lookup: Lookup, look: Look) -> str:
-    """What the search came to."""
+    """The result of the search."""
     match lookup:
         case Found(certificate=certificate):
             end = look.day(certificate.expires)

@@ -1,8 +1,8 @@
 """The program `pgp-relay`: the global options and the list of commands.
 
-Exit status: 0 done, 1 some of it failed (told item by item), 2 used wrongly or a wrong configuration; 130 where a
-person interrupted it. What is foreseen to fail is one sentence. Of what is not, only the type and the place in our
-code are told (`relay.telemetry.events.unforeseen`): the text of an exception may quote a mail.
+Exit status: 0 done, 1 some of it failed (told item by item), 2 wrong use or a wrong configuration; 130 interrupted. A
+foreseen failure is one sentence. Of an unforeseen one, only the type and the place in our code are shown
+(`relay.telemetry.events.unforeseen`): the text of an exception may quote a mail.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from relay.model.errors import ConfigError, RelayError
 
 CONFIG = "config.yaml"
 MACHINE = Path("/etc/pgp-relay") / CONFIG
-"""Where the configuration is where nothing names it."""
+"""The configuration file, if neither option nor environment names one."""
 
 app = typer.Typer(
     name="pgp-relay",
@@ -60,7 +60,7 @@ def options(
 
 
 def default_config(folder: Path) -> Path:
-    """The file that counts where none is named: the machine's; in a checkout of the project, the one there."""
+    """The configuration file if none is named: the machine's, or in a checkout of the project the one there."""
     here = folder / CONFIG
     return here if _is_checkout(folder) and here.exists() else MACHINE
 
@@ -73,7 +73,7 @@ def _is_checkout(folder: Path) -> bool:
 
 
 def _name_file(shared: Context) -> None:
-    """Which configuration counted, where a person looks on."""
+    """On a terminal, print which configuration file was used."""
     if shared.read and sys.stdout.isatty() and sys.stderr.isatty():
         complain((f"configuration: {shared.path}", "dim"))
 

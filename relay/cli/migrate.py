@@ -71,7 +71,7 @@ def _groups(config: Config, groups: gnupg_groups.Groups, actor: str) -> list[str
 
 
 def _keyring(target: Path) -> Path:
-    """Where the configuration that is there has it."""
+    """The keyring folder that the existing configuration names."""
     try:
         return load(target).keyring
     except ConfigError:

@@ -41,7 +41,7 @@ def complain(*spans: Span) -> None:
 
 
 def fail(sentence: str, status: int = 1) -> NoReturn:
-    """Say why on standard error and end."""
+    """Print the reason on standard error, and end the program."""
     complain(sentence)
     raise typer.Exit(status)
 
@@ -107,7 +107,7 @@ def plain(span: Span) -> str:
 
 
 def shown(text: str) -> str:
-    """The text without what a terminal would obey: control characters in what came from outside."""
+    """The text without control characters from outside, which a terminal would obey."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

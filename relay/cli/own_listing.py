@@ -1,4 +1,4 @@
-"""How the certificates of our own addresses are told: the objects of `--json`, the table of `own list`."""
+"""How the certificates of our own addresses are shown: the objects of `--json`, the table of `own list`."""
 
 from __future__ import annotations
 

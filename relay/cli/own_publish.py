@@ -1,4 +1,4 @@
-"""`pgp-relay own publish ldap`: our own certificates, written where partners' software looks for them."""
+"""`pgp-relay own publish ldap`: write our own certificates into a directory, for partners' software."""
 
 from __future__ import annotations
 

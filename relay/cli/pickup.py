@@ -37,7 +37,7 @@ _COLUMNS = (
     Column("size", rank=3, right=True),
 )
 _STATE = Column("state")
-"""Stands in the list of all: it tells those that have ended from the others."""
+"""The column of `--all`: which pick-ups have ended."""
 
 
 def list_(

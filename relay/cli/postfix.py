@@ -1,4 +1,4 @@
-"""`pgp-relay postfix …`: Postfix's side, shown, put in and taken out."""
+"""`pgp-relay postfix …`: Postfix's configuration: show, install, uninstall."""
 
 from __future__ import annotations
 

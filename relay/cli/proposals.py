@@ -1,4 +1,4 @@
-"""`pgp-relay keys proposals`, `approve` and `reject`: the keys that wait for a person."""
+"""`pgp-relay keys proposals`, `approve` and `reject`: the keys that wait for approval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which held mails can leave because of what was done to keys, and Postfix asked for them."""
+"""After a change of keys: which held mails can leave, and a request to Postfix to send them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_NAMED = 10
 
 
 def release(config: Config, fingerprints: Collection[str], *, flush: bool, as_json: bool = False) -> None:
-    """Tell which mails waited for these keys; beside results for machines, on standard error."""
+    """Print which mails waited for these keys; with `as_json` on standard error."""
     from relay.admin.released import released  # noqa: PLC0415  loads the sources
     from relay.daemon.storage import opened_store  # noqa: PLC0415  likewise
     from relay.process import postqueue  # noqa: PLC0415  likewise

@@ -1,4 +1,4 @@
-"""`pgp-relay status`: what runs, since when, how it is doing, what went wrong last, which keys end soon."""
+"""`pgp-relay status`: what runs, since when, how it is doing, the last errors, the keys that expire soon."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ WORDS = {
     "pickup_answers_limited": "as many answers to pick-ups came today as are handed over: the others wait",
     "proposed": "a key waits to be approved: pgp-relay keys proposals",
 }
-"""What the log's words mean, of those that are warnings or errors."""
+"""The log events that are warnings or errors, in words for people."""
 
 Told = Mapping[str, Any]
 

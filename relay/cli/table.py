@@ -28,11 +28,11 @@ class Column:
     least: int = 0
     """Columns of the terminal below which its cells are not cut; 0: they are never cut."""
     rank: int = 0
-    """Columns of the highest rank are left out first; 0: it always stands there."""
+    """Columns of the highest rank are left out first; 0: never left out."""
     wraps: bool = False
-    """Of the last column: what does not fit goes on in the next line, below itself."""
+    """For the last column: text that does not fit is wrapped within the column."""
     right: bool = False
-    """Of numbers: they end below one another."""
+    """Numbers are aligned at the right."""
     styles: Mapping[str, str] = field(default_factory=dict)
     """The style of a cell by its text, or by its first word."""
 

@@ -1,4 +1,4 @@
-"""`pgp-relay trace`: the decisions made, and whether their record is whole."""
+"""`pgp-relay trace`: the decisions made, and whether the trace is intact."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ async def show(store: Store, wanted: Selection, *, as_json: bool) -> None:
                 print_json({"rule": count.rule, "domain": count.domain, "shadow": count.shadow, **numbers})
         return
     shown = _columns({action for count in counts for action in count.mails})
-    moded = any(count.shadow for count in counts) or not on_terminal()  # one mode for all takes the room of others
+    moded = any(count.shadow for count in counts) or not on_terminal()  # no column if no row is shadow
     columns = (*_COUNTED, *((Column("mode"),) if moded else ()), *(Column(each, right=True) for each in shown))
     print_table(columns, [_sum(count, shown, moded=moded) for count in counts], nothing="no row of the trace matches")
 

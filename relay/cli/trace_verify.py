@@ -10,7 +10,7 @@ from relay.store import ChainVerdict, Link, Logged, Store
 
 
 async def verify(store: Store, logged: Logged | None, *, as_json: bool) -> None:
-    """Verify the hash chains, and that `logged` is in them; show the result. Status 1 where one does not hold."""
+    """Verify the hash chains, and that `logged` is in them; show the result. Status 1 if one is not intact."""
     verdict = await tracing.verify(store, logged)
     if as_json:
         told = {"newest": _newest(verdict.head), "fault": _fault(verdict.faulty)}

@@ -1,4 +1,4 @@
-"""What people write on the command line, read: a sentence on standard error and status 2 where it is wrong."""
+"""Parses values of the command line: a wrong one ends the program with a sentence on standard error and status 2."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def given(option: str, parse: Callable[[str], T], text: str | None) -> T | None:
 
 
 def one_of(option: str, text: str, choices: Iterable[str]) -> None:
-    """End the program where it is none of these."""
+    """End the program unless it is one of these."""
     if text not in (known := list(choices)):
         fail(f"{option}: one of {', '.join(known)}", status=2)

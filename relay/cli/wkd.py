@@ -44,7 +44,9 @@ def export(
 
 
 def _write(config: Config, folder: Path) -> int:
-    """Write what the keyring's owner reads; run by root, as the folder's owner. Returns the number of addresses."""
+    """Write the tree, which is read as the keyring's owner; run by root, it is written as the folder's owner. Returns
+    the number of addresses.
+    """
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     with TemporaryFile() as file, stay_root([partial(own.write_wkd, config, folder, file)]) as act:

@@ -19,7 +19,7 @@ class Section(BaseModel):
 
 
 class Contradiction(ValueError):
-    """Values that are valid alone and not together; `key` is the one that the fault names."""
+    """Values that are valid alone but not together; the message names `key`."""
 
     def __init__(self, key: str | int, sentence: str) -> None:
         super().__init__(sentence)

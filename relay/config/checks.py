@@ -28,7 +28,7 @@ class Checks:
         return add
 
     def problems(self, config: Config, unsure: frozenset[str]) -> Iterator[Problem]:
-        """What those find that depend on no key in `unsure`, whose value is not known."""
+        """The problems found by the checks that depend on no key in `unsure`, whose values are not known."""
         for keys, check in self._checks:
             if not keys & unsure:
                 yield from check(config)

@@ -1,4 +1,4 @@
-"""The configuration that counts: what the file says and, for what it leaves out, the defaults; as it would be written.
+"""The configuration in effect: the file's values, and defaults for keys that it leaves out; as it would be written.
 
 Passwords in a database URL are not shown. `whole` takes a file that was read without a fault; `get` raises `KeyError`
 where there is no such key.
@@ -41,13 +41,13 @@ def whole(path: Path) -> dict[str, Value]:
 
 
 def deciding(values: Mapping[str, Value]) -> str:
-    """What of a file's values decides about a mail, with the defaults, as one text."""
+    """The values that decide about a mail, with the defaults, as one text."""
     merged = _merged(Config, values)
     return json.dumps({name: merged[name] for name in DECIDING}, sort_keys=True, default=str)
 
 
 def differences(path: Path) -> list[Difference]:
-    """What the file says otherwise than the defaults, in the order of the reference."""
+    """The keys whose value differs from the default, in the order of the reference."""
     return list(_differences(Config, _written(path), ""))
 
 
@@ -69,7 +69,7 @@ def text(value: Value) -> str:
 
 
 def as_yaml(values: Mapping[str, Value]) -> str:
-    """A file that says the same."""
+    """The values as the text of a configuration file."""
     return yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=100)
 
 

@@ -15,7 +15,7 @@ Many = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class EnrolBudget(Section):
-    """How many challenges may be mailed in a day: strangers can make us send them."""
+    """How many challenges may be mailed in a day, since strangers can make us send them."""
 
     address: Many = setting(3, "To one address.")
     domain: Many = setting(50, "To one domain.")

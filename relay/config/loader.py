@@ -124,7 +124,7 @@ def _stub(rule: Value, index: int, places: list[Path]) -> Value:
 
 
 def _unreadable(path: pathlib.Path, is_folder: bool) -> int | None:  # noqa: FBT001  as Surroundings has it
-    """Not by opening it: that would wait for a pipe, and take from it what is meant for another reader."""
+    """The errno if the file cannot be read. It is not opened: a pipe would be waited for, and lose its data."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -120,14 +120,14 @@ class Config(Section):
 
     @property
     def channel(self) -> HttpPlace:
-        """Where the relay and the public web service meet."""
+        """The address over which the relay reaches the public web service."""
         database = self.web.database(self.keyring)
         folder = database.parent if isinstance(database, Path) else self.keyring.parent
         return self.web.channel or HttpPlace(path=str(folder / "channel.sock"))
 
     @property
     def control(self) -> HttpPlace:
-        """Where the console asks the relay's side of it."""
+        """The address at which the console reaches `web control`."""
         return self.web.control or HttpPlace(path=str(self.keyring.parent / "control.sock"))
 
     @property
@@ -149,11 +149,11 @@ class Config(Section):
         return self._policy_digest
 
     def read_from(self, octets: bytes, policy: str = "") -> None:
-        """Remember the octets it was read from, and what in them decides; the loader's alone."""
+        """Keep digests of the file's octets, and of the values that decide about mail; only the loader calls this."""
         self._digest = hashlib.sha256(octets).hexdigest()
         self._policy_digest = hashlib.sha256(policy.encode()).hexdigest()
 
     def rules(self) -> tuple[Rule, ...]:
-        """The policy, with what holds where no rule matches at its end."""
+        """The policy, and at its end the default rule."""
         last = replace(DEFAULT_RULE, by_reply=self.refuse_with == "reply")
         return (*(rule.rule(self.refuse_with) for rule in self.policy), last)

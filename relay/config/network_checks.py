@@ -1,4 +1,4 @@
-"""Where the relay listens, whom it connects to, and what would cross the network in clear. Pure."""
+"""Checks where the relay listens, what it connects to, and what would cross the network in cleartext. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CLEAR_BIND = "the password would cross the network in clear: write ldaps://, or
 
 
 def _ways_in(config: Config) -> Iterator[tuple[Path, Endpoint]]:
-    """Wherever it listens, and where that stands."""
+    """Each place where it listens, with its key."""
     for index, endpoint in enumerate(config.listen):
         yield ("listen", index), endpoint
     for index, endpoint in enumerate(config.inbound.listen):
@@ -24,7 +24,7 @@ def _ways_in(config: Config) -> Iterator[tuple[Path, Endpoint]]:
 
 
 def _next_hops(config: Config) -> Iterator[tuple[Path, Endpoint | None]]:
-    """Where mail is handed over, and where that stands."""
+    """Each next hop, with its key."""
     yield ("reinject",), config.reinject
     yield ("inbound", "reinject"), config.inbound.reinject
 

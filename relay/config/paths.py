@@ -1,6 +1,6 @@
 """The types of the configuration's files, folders and databases: paths are absolute, and can be read.
 
-What a value has to know of the machine comes in `Surroundings`, pydantic's context. A validator raises `ValueError`
+What a value needs to know about the machine is in `Surroundings`, pydantic's context. A validator raises `ValueError`
 with a sentence for the person who wrote the file, and nothing else.
 """
 
@@ -30,7 +30,7 @@ class Surroundings:
     folder: Path
     """The folder in which relative paths begin."""
     unreadable: Callable[[Path, bool], int | None] = lambda _path, _is_folder: None
-    """The errno for a file (or folder) that cannot be read. This and `exposed` look outside, and are the loader's."""
+    """The errno for a file (or folder) that cannot be read. The loader passes this and `exposed` in."""
     exposed: Callable[[Path], bool] = lambda _path: False
     """Whether users who are neither the owner nor of the group may read or write the file."""
 

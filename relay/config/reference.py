@@ -54,7 +54,7 @@ _PLAIN: Mapping[object, str] = {bool: "true or false", int: "number", str: "text
 
 
 class Key(NamedTuple):
-    """What people are told of a key, in Markdown."""
+    """The row of a key, in Markdown."""
 
     name: str
     kind: str

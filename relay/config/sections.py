@@ -48,7 +48,7 @@ class Deadlines(Section):
 
 
 class Sign(Section):
-    """Who signs what is encrypted."""
+    """The keys that sign encrypted mail."""
 
     default: Signer | None = setting(
         None,
@@ -71,7 +71,7 @@ class Sign(Section):
         return frozenset({*self.senders.values(), *([self.default] if self.default else [])})
 
     def signer(self, sender: Address | None) -> str | None:
-        """Whose signature a mail of this sender gets."""
+        """The key that signs mail of this sender."""
         return next((who for pattern, who in self.senders.items() if pattern.surely_matches(sender)), self.default)
 
 

@@ -1,4 +1,4 @@
-"""What PyYAML says of a text that is no YAML, said to the person who wrote it."""
+"""Messages for PyYAML's errors, for the person who wrote the file."""
 
 from __future__ import annotations
 

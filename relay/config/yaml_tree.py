@@ -71,7 +71,7 @@ def _decode(octets: bytes, file: str) -> str:
 
 
 def _bound_depth(text: str, file: str) -> None:
-    """PyYAML composes recursively: what is too deep has to be seen before."""
+    """Refuse a text that is nested too deep, before PyYAML composes it recursively."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -83,7 +83,7 @@ def _bound_depth(text: str, file: str) -> None:
 
 
 class _Walk:
-    """Through the nodes, with a budget: an alias is walked as often as it is used."""
+    """Walks the nodes, with a budget: an alias is walked as often as it is used."""
 
     def __init__(self, file: str) -> None:
         self._tree = Tree(file)
@@ -145,7 +145,7 @@ class _Walk:
 
 
 def dotted(path: Path) -> str:
-    """`policy[0].to: `, as it stands in front of a message; nothing for the file itself."""
+    """The path as a prefix of a message, such as `policy[0].to: `; empty for the file itself."""
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return f"{steps.removeprefix('.')}: " if path else ""
 

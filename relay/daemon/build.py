@@ -60,7 +60,7 @@ class Components:
     pipeline: Pipeline
     schedule: Schedule
     own_keys: Schedule
-    """Of the certificates of our own addresses, which may take a quarter of an hour."""
+    """The jobs for the certificates of own addresses, which may take a quarter of an hour."""
     incoming: IncomingComponents | None = None
     """Where incoming mail is taken."""
     link: PublicLink | None = None
@@ -138,7 +138,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
 
 
 def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:
-    """What knows mail that was decrypted here, on its way out; without own domains by its mark alone."""
+    """Makes the check for mail that was decrypted here, on its way out; without own domains by its mark alone."""
     if not config.own.domains:
         return OpenedCheck()
     own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)

@@ -28,7 +28,7 @@ Kind = Literal["gnupg", "sequoia"]
 R = TypeVar("R")
 
 ORDINARY = 8 << 10
-"""Octets of certificates that are judged here: a few people's, some milliseconds of this process."""
+"""Octets of certificates that are judged in this process: those of a few people, which take some milliseconds."""
 
 EXTRA = "engine: sequoia needs the extra of that name: pip install 'pgp-relay[sequoia]'"
 
@@ -83,7 +83,7 @@ async def signers(config: Config) -> dict[str, str]:
 
 
 async def check_engine(config: Config) -> None:
-    """What signs is still there, as gpg-agent says; without a signing key, that gpg runs. Raises `EngineError`."""
+    """Test that gpg-agent still has the signing keys; without a signing key, that gpg runs. Raises `EngineError`."""
     if not await signers(config):
         await signing.secret_keys(config.keyring)
 
@@ -154,7 +154,7 @@ class PooledExaminer(WrappedExaminer):
             raise
         work = asyncio.ensure_future(request)
         work.add_done_callback(self._ended)
-        return await asyncio.shield(work)  # whoever gives up waiting does not end the work, nor give the turn away
+        return await asyncio.shield(work)  # a caller that gives up waiting neither ends the work nor frees the turn
 
     def _ended(self, work: asyncio.Future[Any]) -> None:
         self._turn.release()

@@ -27,7 +27,7 @@ class Generation:
         return _Delivery(self, self.components.pipeline.begin(inbound))
 
     def begin_incoming(self, inbound: Inbound) -> Delivery:
-        """Take an incoming mail; where a reload took the incoming way out, it waits until the restart."""
+        """Take an incoming mail; if a reload removed `inbound`, the mail waits until the restart."""
         self.in_progress += 1
         incoming = self.components.incoming
         return _Delivery(self, incoming.pipeline.begin(inbound) if incoming else _Waiting(inbound))
@@ -66,7 +66,7 @@ class _Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """`smtp`'s `Delivery` of a mail that nobody takes now: the client keeps it."""
+    """`smtp`'s `Delivery` of a mail that cannot be taken now: the client keeps it."""
 
     inbound: Inbound
 

@@ -26,7 +26,7 @@ from relay.telemetry.events import Event
 
 BOUNDS = HarvestBounds()
 REST = 0.02
-"""Seconds between two steps with a key. A mail takes less, and so meets one step at most."""
+"""Seconds between two steps with a key. A mail takes less time, so at most one step delays it."""
 
 Take = Callable[[CarriedKey], Awaitable[Outcome]]
 """What happens to a key: `relay.keys.harvesting.Harvesting.take`."""

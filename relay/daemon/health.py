@@ -1,7 +1,6 @@
-"""Whether this process can do its work: the store takes rows, the engine answers, the next hop did when it was needed.
-
-Checked every `EVERY` seconds, however often the endpoints are asked. A next hop that failed is asked again
-(EHLO, as `check` does): where no mail comes any more, nothing else would show that it is back.
+"""Whether this process can do its work: the store takes rows, the engine answers, and the next hop answered when it was
+last needed. This is checked every `EVERY` seconds, however often the endpoints are requested. A next hop that failed is
+tried again (EHLO, as `check` does): without new mail, nothing else would show that it works again.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ NEXT_HOP = "next_hop"
 
 
 class Health:
-    """`lacks` is one word, empty where nothing is lacking."""
+    """`lacks` is one word for what does not work; empty: all works."""
 
     def __init__(self, components: Callable[[], Components], persistence: Persistence, observer: Observer) -> None:
         self._components = components
@@ -44,7 +43,7 @@ class Health:
         return self._found or (NEXT_HOP if self._observer.next_hop_down else "")
 
     async def watch(self) -> None:
-        """Look again and again until cancelled; then what is lacking is that the relay stops."""
+        """Check at intervals until cancelled; after that `lacks` is `stopping`."""
         due = time.monotonic()
         try:
             while True:
@@ -70,7 +69,7 @@ class Health:
         return ""
 
     async def _write(self) -> None:
-        """A row, and what the store has not taken yet: while that waits, no mail is taken.
+        """Write a row, and the rows that the store has not taken yet: while these wait, no mail is taken.
 
         A disk that is full may have room for the first and none for the rest. Raises `StoreError`.
         """

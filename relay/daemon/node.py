@@ -1,4 +1,4 @@
-"""A node among those that share the database: it says that it runs, and looks whether the others run alike.
+"""A node among those that share the database: records that it runs, and compares itself with the others.
 
 Policy and signing keys have to be the same on all, or what happens to a mail depends on which of them takes it.
 `nodes: strict` keeps the one that starts later from serving; a node that serves goes on, and warns. Raises
@@ -70,7 +70,7 @@ class NodeWatch:
                 await self._say()
                 others = self._others(await self._nodes.all())
             except StoreError:
-                continue  # that the store is away is told by those who need it for a mail
+                continue  # an outage of the store is logged by those who need it for a mail
             self._tell(differences(about(self._components()), others), len(others))
 
     async def leave(self) -> None:
@@ -88,7 +88,7 @@ class NodeWatch:
         return [node for node in every if node.name != self._nodes.name and node.runs]
 
     def _ran_so(self, every: list[Node]) -> bool:
-        """Whether this node served with this policy a moment ago: one of its workers is only replaced."""
+        """Whether this node served with this policy a moment ago: then only a worker is being replaced."""
         ours = about(self._components())
         return any(node.name == self._nodes.name and node.runs and node.about == ours for node in every)
 

@@ -48,7 +48,7 @@ class NodeTrust:
                 await self._say(Statement(Act.ADD, other))
 
     async def learn(self) -> None:
-        """Apply what trusted nodes have stated since; a node that becomes trusted by it is believed in turn."""
+        """Apply what trusted nodes have stated since; the statements of a node that becomes trusted count in turn."""
         while await self._learn():
             pass
 
@@ -62,7 +62,7 @@ class NodeTrust:
             if spoken is None:
                 continue  # whose it is may be trusted later
             self._heard.add(digest)
-            with suppress(EngineError):  # a trusted node said what means nothing
+            with suppress(EngineError):  # a trusted node made a statement that cannot be understood
                 followed |= await self._follow(_statement(spoken.content), spoken.by)
         return followed
 

@@ -40,7 +40,7 @@ class OwnParts:
     """As `Rotation` keeps it."""
     _made: tuple[OwnCertificates, Rotation] | None = None
     _organisation: str | None = None
-    """Which it was made with: `node remove` makes another one."""
+    """The organisation's key with which `certificates` was made: `node remove` makes a new one."""
 
     async def certificates(self) -> OwnCertificates:
         """What makes and changes the certificates of own addresses."""

@@ -1,9 +1,8 @@
-"""What readers did on the public service, judged again here: a pick-up was opened, or answered.
+"""Events of the public service, checked again here: a pick-up was opened, or answered.
 
-Whatever comes from there may be a stranger's: it counts only where the pick-up is ours, its token fits, and an answer
-can be opened with the key of the one whom it is for. Answers are bounded here too, for whoever has taken the public
-service over can make as many as they like. Raises `StoreError`, and `NextHopError` and `Postponed` for what comes
-again.
+An event may come from anybody: it counts only if the pick-up is ours, its token is right, and an answer can be
+decrypted with the key of its recipient. Answers are limited here too, because whoever has taken the public service
+over can make as many as they like. Raises `StoreError`, and `NextHopError` and `Postponed` for what comes again.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class PickupEvents:
     clock: Callable[[], float] = time.time
 
     async def opened(self, event: PublicEvent, token: bytes) -> None:
-        """Note the first time, in the trace first: what breaks off between the two comes again."""
+        """Record the first time, first in the trace: an event that is interrupted between the two comes again."""
         one = await self.register.get(event.about)
         if one is None or one.state is not PickupState.ACTIVE or one.opened is not None:
             return
@@ -97,7 +96,7 @@ class PickupEvents:
 
 
 def _when(one: Pickup, event: PublicEvent, latest: float) -> float:
-    """When a reader did it, as told by any clock, in seconds since the epoch: never after `latest`."""
+    """When a reader did it, in seconds since the epoch, by a clock that may be wrong: never after `latest`."""
     return min(max(float(event.time), one.created), max(latest, one.created))
 
 

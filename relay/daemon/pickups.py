@@ -74,7 +74,7 @@ class ChannelService:
         )
 
     async def activate(self, pickup: Pickup) -> bool:
-        """It may be opened from now on."""
+        """Let it be opened from now on."""
         return await self.channel.activate(ObjectKind.PICKUP, pickup.id)
 
     async def remove(self, pickup: Pickup) -> None:

@@ -1,9 +1,8 @@
-"""The running relay's link to the public web service: publishes what has changed, and takes what visitors did.
-
-An event is handed to its kind's handler, and is over once the handler returns. A handler that raises gets it again
-later, so handlers do nothing twice for one event; a process that dies in between comes to the same. No event keeps
-others waiting, and nothing that a stranger sends ends the link. Of several processes one takes events at a time. A
-service that cannot be reached is one line in the log, and another one when it is back; no mail waits for it.
+"""The running relay's link to the public web service: publishes what has changed, and fetches what visitors did. An
+event is handed to the handler of its kind, and is done once the handler returns. A handler that raises gets it again
+later, so handlers must be idempotent; the same happens if the process dies in between. No event makes others wait, and
+nothing that a stranger sends stops the link. Only one process handles events at a time. A service that cannot be
+reached is one line in the log, and another one when it works again; no mail waits for it.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ AGAIN = 5.0
 PATIENCE = 1.0
 """Seconds that events wait for what is being published."""
 RETRY, STUCK = 30.0, 3600.0
-"""Seconds after which an event is tried again; where what went wrong was not foreseen, or it is postponed."""
+"""Seconds until an event is tried again: after a foreseen error; after any other, or if it is postponed."""
 MOST_PAGES = 40
-"""Of events in one round: more than may wait, whatever the other end says that there is."""
+"""Pages of events in one round: more than can wait there, however many the other end announces."""
 DUTY = "public events"
 LEASE = 300.0
 
@@ -67,7 +66,7 @@ class PublicLink:
         """The numbers of events that could not be handled, and when they are tried again."""
 
     async def round(self) -> None:
-        """Publish, and take what is there, also while very much is being published. Raises `ChannelError`."""
+        """Publish, and handle the waiting events, even while much is being published. Raises `ChannelError`."""
         publishing = self._publishing = self._publishing or asyncio.create_task(self._publish())
         await asyncio.wait({publishing}, timeout=PATIENCE)
         if publishing.done():
@@ -88,7 +87,7 @@ class PublicLink:
 
     async def _take_all(self) -> None:
         held, listed = False, set[int]()
-        end = self._clock() + LEASE / 2  # what is left is the next round's, with a lease of its own
+        end = self._clock() + LEASE / 2  # the rest is done in the next round, with a lease of its own
         try:
             async for event in self._waiting():
                 listed.add(event.number)
@@ -156,7 +155,7 @@ def build_channel(config: Config) -> Channel | None:
 def build_link(
     config: Config, store: Store, handlers: Mapping[EventKind, Handler], channel: Channel | None
 ) -> PublicLink | None:
-    """What publishes over the channel, and what is done with its events; None without a channel."""
+    """The link that publishes over the channel and handles its events; None without a channel."""
     if channel is None:
         return None
     certificates = CertificatePublisher(store.own_keys, config.own.domains)

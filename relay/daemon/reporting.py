@@ -1,9 +1,8 @@
-"""How serving processes are watched: what they count, how they are doing, and where that is told.
-
-The only process answers for itself (`LocalReporting`). A worker reports to its supervisor every second, over the
-channel between them (`WorkerReporting`); the supervisor adds the numbers of all up and answers (`SupervisorReporting`).
-A worker never waits for that: where its supervisor does not read, it keeps its numbers, adds to them, and goes on with
-mail. What a worker that was killed had not reported yet, a second's worth, is lost.
+"""Reports what serving processes count and how they are doing. A single process answers for itself (`LocalReporting`).
+A worker reports to its supervisor every second, over the channel between them (`WorkerReporting`); the supervisor adds
+up the numbers of all workers and answers (`SupervisorReporting`). A worker never waits for that: if its supervisor does
+not read, it keeps its numbers, adds to them, and goes on with mail. If a worker is killed, the counts of its last
+second are lost.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class _Reporting:
 
 
 class LocalReporting(_Reporting):
-    """Of the only process: `open`, `watch` while it serves, `close`."""
+    """For a single process: `open`, `watch` while it serves, `close`."""
 
     def __init__(self, observer: Observer, state: Callable[[], ProcessState]) -> None:
         super().__init__(observer, Metrics())
@@ -69,7 +68,7 @@ class LocalReporting(_Reporting):
 
 
 class SupervisorReporting(_Reporting):
-    """Of a supervisor: for all its workers."""
+    """For a supervisor: reports for all its workers."""
 
     def __init__(self, workers: int, observer: Observer) -> None:
         super().__init__(observer, Metrics(workers))
@@ -93,7 +92,7 @@ class SupervisorReporting(_Reporting):
 
 
 class WorkerReporting:
-    """Of a worker: its supervisor answers for it."""
+    """For a worker: its supervisor answers for it."""
 
     def __init__(self, observer: Observer, state: Callable[[], ProcessState], channel: Channel) -> None:
         self._observer = observer

@@ -1,4 +1,4 @@
-"""What is open while a command or the relay works: the store, the books over it, the resolver over all sources.
+"""What is open while a command or the relay works: the store, ledger and audit, the resolver over all sources.
 
 Each is closed at the end. Raises `StoreError` and `EngineError` where the keyring folder or the store cannot be used,
 `ConfigError` for a source that cannot be made. `relay.daemon.build`, which builds the rest, takes much longer to load.
@@ -33,7 +33,7 @@ class Persistence:
     ledger: BufferedLedger
     audit: Audit
     past_subkeys: dict[str, float] = field(default_factory=dict)
-    """Own encryption subkeys past their time, and since when: a reload does not begin anew with them."""
+    """Own encryption subkeys past their time, and since when: a reload does not restart this count."""
 
 
 @asynccontextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 STEADY = 30.0
-"""Seconds after which a worker's end is not the last one's fault."""
+"""Seconds that a worker has to run so that its end is not taken for a repeated fault."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 
 
 class RestartPauses:
-    """Those of one worker: none, unless it keeps ending."""
+    """The pauses of one worker: none, unless it ends again and again."""
 
     def __init__(self) -> None:
         self._short = 0

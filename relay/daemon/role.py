@@ -1,8 +1,7 @@
-"""The role of a serving process: the only one, or one of several workers of a supervisor (`relay.daemon.supervisor`).
-
-A role says where to listen, who is told that the process serves, who answers for what it counts, where a new
-configuration comes from, and whether the regular jobs (key refresh, the daily report, retention) are this
-process's: of several workers they are the first one's.
+"""The role of a serving process: a single process, or one of several workers of a supervisor
+(`relay.daemon.supervisor`). A role says where to listen, who is notified that the process serves, who reports what it
+counts, where a new configuration comes from, and whether the regular jobs (key refresh, the daily report, retention)
+run in this process: of several workers, the first one runs them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ BEAT = 10.0
 
 
 class Standalone:
-    """The only process: it notifies the service manager itself."""
+    """A single process: it notifies the service manager itself."""
 
     duties = True
 
@@ -47,7 +46,7 @@ class Standalone:
         return LocalReporting(observer, state)
 
     async def listen(self, inlets: Inlets, settings: Config) -> list[str]:
-        """Start the inlets everywhere; the places."""
+        """Start the inlets on all places of the configuration; returns these places."""
         wanted = [(place, place in settings.inbound.listen) for place in settings.everywhere]
         return [address for place, way in wanted for address in await inlets.of(incoming=way).start(place)]
 
@@ -79,9 +78,9 @@ class WorkerSpec:
     path: Path
     config: Config
     places: Mapping[Endpoint, int]
-    """To the descriptor of its listening socket."""
+    """The places where it listens, with the descriptors of their sockets."""
     incoming: frozenset[Endpoint] = frozenset()
-    """Those of these for incoming mail."""
+    """The places for incoming mail."""
     spread: Shared | None = None
     """How connections are spread evenly; None: whichever worker accepts one keeps it."""
     beat: float = BEAT

@@ -40,7 +40,7 @@ class SecretExchange:
             await self._sharing.round()
             await self._tell_unfinished()
         except StoreError:
-            return  # that the store is away is told by those who need it for a mail
+            return  # an outage of the store is logged by those who need it for a mail
         except RelayError as error:
             if str(error) != self._told:
                 events.log().error(Event.FAILED, **events.unforeseen(error))

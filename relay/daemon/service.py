@@ -107,7 +107,7 @@ class Service:
         events.log().info(Event.STOPPED)
 
     async def _write_rest(self) -> None:
-        """What the store did not take when it was due: the last chance."""
+        """Write the rows that the store did not take before, a last time."""
         try:
             await self._persistence.ledger.write_rest()
             await self._persistence.audit.ready()
@@ -154,7 +154,7 @@ class Service:
         self._role.reloaded(changed=await self._renew())
 
     async def _renew(self) -> bool:
-        """Whether a new configuration counts now."""
+        """Read the configuration again; returns whether a new one is in use now."""
         try:
             components = await build.build(await self._role.fresh(), self._persistence)
             old = await self._succeed(components)

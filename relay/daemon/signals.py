@@ -34,7 +34,7 @@ class Signals:
 
 
 def ignore_signals() -> None:
-    """All is done: a second SIGTERM may not turn the exit status into a death by signal."""
+    """Ignore them at the end: a second SIGTERM must not replace the exit status by a death by signal."""
     for name in _STOP:
         asyncio.get_running_loop().remove_signal_handler(name)
         signal.signal(name, signal.SIG_IGN)

@@ -1,10 +1,10 @@
 """Several processes that serve on the same places: `workers: N`. No mail passes through this one.
 
-`ready` is logged when all of them listen. One that ends is replaced at once; where it keeps ending soon after
-its start, after pauses that grow to half a minute, while the others serve. SIGHUP: the configuration is read; a
-wrong one changes nothing, a right one reaches every worker, and those that are started later; a worker that cannot
-follow the others is replaced. SIGTERM and SIGINT: all finish what is in flight; what has not ended by then is killed;
-exit status 0. When this process dies, however, its workers see the end of their channel, finish, and end.
+`ready` is logged when all of them listen. One that ends is replaced at once; if it ends again and again soon after its
+start, it is replaced after pauses that grow to half a minute, while the others serve. SIGHUP: the configuration is
+read; a wrong one changes nothing, a right one reaches every worker, and those that are started later; a worker that
+cannot follow the others is replaced. SIGTERM and SIGINT: all finish what is in flight; what has not ended by then is
+killed; exit status 0. If this process dies, its workers see the end of their channel, finish their mails, and end.
 
 A worker is a new process (`python -m relay.daemon.worker`), never a fork of one that runs. Raises `RelayError` with
 the sentence of the first worker that cannot start; after that, all workers' faults are lines in the log.
@@ -96,7 +96,7 @@ class Supervisor:
         await asyncio.wait(tasks)
 
     async def _start_all(self) -> list[str]:
-        """Where they listen. The first one makes the store ready for the others, or says why that cannot be."""
+        """Start all workers; returns where they listen. The first one prepares the store for the others."""
         listening = await (await self._start(0)).ready
         others = [await self._start(number) for number in range(1, self._config.workers)]
         for worker in others:
@@ -168,7 +168,7 @@ class Supervisor:
         return True
 
     async def _usable(self, fresh: Config) -> bool:
-        """Give it to each; False where the first one to answer cannot use it: it has said why, and nothing changed."""
+        """Give it to each worker; False if the first one to answer cannot use it: then nothing has changed."""
         changed = False
         for worker in tuple(self._workers.values()):
             answer = await worker.reload(fresh)

@@ -2,8 +2,8 @@
 
 The manager names a datagram socket in NOTIFY_SOCKET (a path, or `@name` in the abstract namespace); where it names
 none, nothing is sent. A notification that cannot be sent is a line in the log, and the relay goes on. The watchdog's
-message is sent by the event loop that serves mail: where the loop is blocked, the manager receives nothing and
-starts the relay anew.
+message is sent by the event loop that serves mail: if the loop is blocked, the manager receives nothing and restarts
+the relay.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def inlet(config: Config) -> ssl.SSLContext | None:
 
 
 def next_hop(config: Config) -> ssl.SSLContext:
-    """What the next hop's certificate has to stand up to: its name, and an authority that we trust."""
+    """The context that verifies the next hop's certificate: its name, and an authority that we trust."""
     if config.reinject_ca_file is None:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks name and chain, trusts nobody yet

@@ -1,9 +1,9 @@
 """A worker process as its supervisor sees it: start it, send it its order, read its messages, end it.
 
-The supervisor sends pickled values: the worker's spec, later new configurations. The worker answers in words alone, for
-it handles what strangers wrote: `ready`, `failed`, `reloaded`, `alive` at intervals, and what it counted (`counters`).
-One that says nothing for `SILENCE` seconds is taken to hang, and is killed. Raises `RelayError` where no process can be
-started.
+The supervisor sends pickled values: the worker's spec, later new configurations. The worker sends only words, never
+pickled values, because it handles input from strangers: `ready`, `failed`, `reloaded`, `alive` at intervals, and what
+it counted (`counters`). A worker that sends nothing for `SILENCE` seconds counts as hanging, and is killed. Raises
+`RelayError` where no process can be started.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SAID = Limits(words=1 << 20)
 _MANAGERS_OWN = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
 
 Hear = Callable[[int, dict[str, Any]], None]
-"""Is given the number of a worker and its report."""
+"""Called with the number of a worker and its report."""
 
 
 class WorkerHandle:
@@ -97,7 +97,7 @@ class WorkerHandle:
             events.log().error(Event.FAILED, pid=self.child.pid, reason="a worker stood still")
             self.child.kill()
         except BadFrame:
-            self.child.kill()  # cut off by its end, or no worker of ours any more
+            self.child.kill()  # the worker ended in the middle of a frame, or it is no longer our process
         finally:
             self._fail("a worker ended before it served")
             self._answer(None)
@@ -130,6 +130,6 @@ class WorkerHandle:
 
 
 def _program() -> Program:
-    """A terminal's Ctrl-C is for the supervisor, and so is what the service manager says in the environment."""
+    """Ctrl-C and the service manager's variables in the environment are for the supervisor, not for the worker."""
     environment = {name: value for name, value in os.environ.items() if name not in _MANAGERS_OWN}
     return Program("relay.daemon.worker", environment, folder=None, session=True)

@@ -1,4 +1,4 @@
-"""Who exists: a file with one own address a line; blank lines and lines with `#` in front say nothing.
+"""Reads the file of existing own addresses: one a line; blank lines and lines with `#` in front do not count.
 
 Raises `OwnError` where the file cannot be read, is too large, or holds a line that is no address.
 """

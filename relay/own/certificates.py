@@ -1,8 +1,8 @@
 """The certificates of our own addresses: made, changed and taken out.
 
-Encryption subkeys have a life of their own (`Lifetimes`): one is `valid` for so long, a new one is made when the newest
-is older than `renew`, and one whose end is `keep` behind us is deleted with a tombstone: captured mail can no longer
-be opened. Raises `OwnError` with a sentence for the administrator, `EngineError` and `StoreError`.
+Encryption subkeys have a life of their own (`Lifetimes`): one is valid for `valid`, a new one is made when the newest
+is older than `renew`, and one that expired `keep` ago is deleted and gets a tombstone: captured mail can no longer be
+opened. Raises `OwnError` with a sentence for the administrator, `EngineError` and `StoreError`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class OwnCertificates:
         return key
 
     async def _drop_unused(self, made: Sequence[OwnKey], stored: Sequence[OwnKey]) -> None:
-        """Another process was faster: nobody has seen these certificates, and nobody will encrypt to them."""
+        """Delete the secret parts of certificates that were not stored because another process was faster."""
         used = {subkey.keygrip for key in stored for subkey in key.subkeys}
         for key in made:
             for subkey in key.subkeys:

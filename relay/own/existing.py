@@ -1,6 +1,5 @@
-"""Who exists: as a file says, which is read again when it changes, or a directory, which is asked now and then.
-
-What cannot be read leaves the last list in force for mail; `addresses` raises `OwnError`: somebody has to learn of it.
+"""Which own addresses exist: a file, read again when it changes, or a directory, asked at intervals. If it cannot be
+read, the last list stays in use for mail; `addresses` raises `OwnError`, so that the error is reported.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class ListedElsewhere:
         return list(self._known)
 
     async def knows(self, address: Address) -> bool:
-        """Whether it is among them; without a list yet it is waited for a moment."""
+        """Whether it is among them; waits a moment for the first list."""
         if self._clock() >= self._fresh_until:
             refresh = self._refresh()
             if not self._known:
@@ -87,7 +86,7 @@ class ListedElsewhere:
 
 
 def _readable(texts: Iterable[str]) -> Iterator[Address]:
-    """What is no address in a directory is nobody's."""
+    """The addresses among these texts; others are skipped."""
     for text in texts:
         try:
             address = Address(text)
@@ -111,12 +110,12 @@ class OnlyAdded:
         return ()
 
     async def knows(self, address: Address) -> bool:  # noqa: ARG002  as the port has it
-        """Of one without a certificate: no."""
+        """Always False: an address that has no certificate does not exist."""
         return False
 
 
 def _state(file: Path) -> object:
-    """What changes with the file's content."""
+    """Inode, size and times of the file, which change with its content."""
     try:
         facts = file.stat()
     except OSError:

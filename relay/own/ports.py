@@ -38,7 +38,7 @@ class KeyMaker(Protocol):
 
 
 class Existing(Protocol):
-    """Who exists in our own domains."""
+    """Knows which addresses exist in our own domains."""
 
     async def addresses(self) -> Sequence[Address]:
         """All of them; raises `OwnError` where that cannot be said now."""
@@ -72,7 +72,7 @@ class Register(Protocol):
         """Store those whose address has no active certificate; what is stored for these addresses afterwards."""
 
     async def drop(self, address: Address) -> None:
-        """Forget that of this address."""
+        """Delete the certificate of this address."""
 
     async def allow(self, address: Address, others: Iterable[Address]) -> None:
         """Keys of `others` open mail for `address`."""

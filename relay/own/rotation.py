@@ -1,8 +1,6 @@
-"""Encryption subkeys in time: a new one before the newest is old, and old ones deleted.
-
-A wrong clock deletes nothing: a subkey goes only when the clock says that it is past its time at two looks which lie
-a day apart by a count that only goes forward (`monotonic`), and at every look between them. The count begins anew at
-each start. Raises `EngineError` and `StoreError`.
+"""Renews encryption subkeys in time, and deletes old ones. A wrong clock deletes nothing: a subkey is deleted only if
+it was past its time at two checks a day apart by a monotonic clock, and at every check between them. This count
+restarts with the process. Raises `EngineError` and `StoreError`.
 """
 
 from __future__ import annotations

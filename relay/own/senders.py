@@ -1,7 +1,7 @@
 """What signs for an own address: its certificate, made at once when it first sends.
 
-A mail waits for a new certificate as long as `PATIENCE` says, and is signed otherwise after that; the certificate is
-finished all the same, for the next mail. One is made at a time, and few may wait for it. Raises `StoreError`.
+A mail waits `PATIENCE` for a new certificate, and is then signed by another key or not at all; the certificate is
+finished for the next mail. One is made at a time, and few may wait for it. Raises `StoreError`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Program:
     folder: str | None = "/"
     """The working directory; None: this process's own."""
     silent: bool = False
-    """What it writes goes nowhere: a library's words may hold what no log may."""
+    """Its output is discarded: a library may print text that must not be in a log."""
     session: bool = False
     """In a session of its own, which a terminal's signals do not reach; else in a process group of its own within this
     session, so that its priority counts (`relay.process.priority`)."""

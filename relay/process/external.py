@@ -14,7 +14,7 @@ def environment() -> dict[str, str]:
 
 
 async def end(process: Process) -> None:
-    """Kill the program and its process group, which it must lead, and reap it. Nothing where it has ended."""
+    """Kill the program and its process group, which it must lead, and reap it. Does nothing if it has ended."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,12 +1,12 @@
-"""Frames: what two processes of ours say to each other, over a pair of unnamed sockets.
+"""Frames: messages between two processes of ours, over a pair of unnamed sockets.
 
 A frame is an object of JSON (its words) and octet strings that travel as they are:
 
     !I number of strings, !Q length of the JSON, !Q length of each string, the JSON, the strings
 
-The reader says how much it takes (`Limits`) before memory is taken for it. Nothing in a frame is run or unpickled here:
-`relay.process.pickled` puts Python values into frames, and a process that communicates with outside servers never loads
-it. This module loads nothing else of the relay: `relay.keys.ldap.worker` starts as quickly without.
+The reader sets limits (`Limits`), which are checked before memory is allocated. Nothing in a frame is run or unpickled
+here: `relay.process.pickled` puts Python values into frames, and a process that communicates with outside servers never
+loads it. This module loads nothing else of the relay: `relay.keys.ldap.worker` starts as quickly without.
 
 Raises `BadFrame` for what is no frame or more than the limits allow; `CutOff` where the other end has gone in the
 middle of one.

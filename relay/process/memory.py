@@ -13,8 +13,7 @@ import gc
 from contextlib import suppress
 
 LARGE = 384 * 1024
-"""Above what asyncio reads at once (256 KiB), which would cost a system call each; below the pieces that a process of
-the pool copies of a large message: many at once left the heap full of holes."""
+"""Above what asyncio reads at once (256 KiB): such blocks cost no system call. Below the copied pieces of large mails."""
 KEPT = 8 << 20
 """Of small blocks, at the heap's end."""
 

@@ -35,17 +35,16 @@ _OCTETS_A_SECOND = 1 << 20
 
 
 class Document:
-    """Octets that several steps work on; as a context manager it is let go of at the end.
-
-    Large ones go into a process of the pool once. It keeps them until the last step or another document, and the next
-    step is taken there, if that process is free.
+    """Octets that several steps work on; as a context manager it is released at the end. Large ones are sent to a
+    process of the pool once. It keeps them until the last step or another document, and the next step is taken there,
+    if that process is free.
     """
 
     def __init__(self, octets: bytes) -> None:
         self.octets = octets
         self.closed = False
         self.transfers = 0
-        """How often it went into a process."""
+        """How often it was sent to a process."""
 
     def __enter__(self) -> Self:
         return self
@@ -60,14 +59,14 @@ class Document:
             _mail_pool.forget_closed()
 
     async def run(self, work: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
-        """What `work` returns or raises; the document is among its arguments. Here, unless it is large."""
+        """Run `work`, with the document among its arguments: in this process unless it is large."""
         if len(self.octets) < LARGE:
             return work(*given, **named)
         result: R = await _mail_pool.run(_seconds(len(self.octets)), (work, given, named), self, keep=True)
         return result
 
     async def run_last(self, work: Callable[P, Awaitable[R]], *given: P.args, **named: P.kwargs) -> R:
-        """What this coroutine function's coroutine returns or raises, always in the pool, which then lets go of it."""
+        """Run a coroutine function, always in the pool, which then releases the document."""
         result: R = await _mail_pool.run(_seconds(len(self.octets)), (work, given, named), self)
         return result
 
@@ -96,13 +95,13 @@ async def run_in_background(size: int, work: Callable[P, Awaitable[R]], *given: 
 
 
 async def yield_to_others(at: int) -> None:
-    """In a loop over thousands of recipients: now and then, whatever else is ready has its turn."""
+    """Let other tasks run now and then, in a loop over thousands of recipients."""
     if at % 100 == 99:
         await asyncio.sleep(0)
 
 
 def stop() -> None:
-    """End the processes, whatever they do."""
+    """Kill the processes, even while they work."""
     for one in (_mail_pool, _apart, _background_pool):
         one.stop()
 

@@ -1,4 +1,4 @@
-"""One process of the pool as a thread of this one sees it: given work, waited for, ended.
+"""Controls one process of the pool from a thread of this one: gives it work, waits for it, ends it.
 
 It is `relay.process.worker_process`, in its own process: it has an interpreter lock of its own, runs at a lower
 priority, and ends when this process does. All calls block.
@@ -101,7 +101,7 @@ class PoolWorker:
 
 
 def _kill_children(pid: int) -> None:
-    """End the gpg that it started; it is stopped meanwhile, so that it starts no other."""
+    """Kill the gpg that it started. The process itself is stopped meanwhile, so that it starts no other."""
     with suppress(OSError):  # it has ended
         os.kill(pid, signal.SIGSTOP)
         for thread in Path(f"/proc/{pid}/task").iterdir():

@@ -22,7 +22,7 @@ RETRIED = 86400.0
 
 
 async def flush(queue_ids: Iterable[str]) -> list[str]:
-    """Ask for each once; those that Postfix was asked for. It is not there, or refuses: it tries by itself later."""
+    """Ask for each once; returns those that Postfix was asked for: none if it is missing or refuses."""
     asked = list(dict.fromkeys(filter(is_queue_id, queue_ids)))[:MOST]
     return [queue_id for queue_id in asked if await _printed("-i", queue_id) is not None]
 

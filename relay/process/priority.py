@@ -1,9 +1,9 @@
 """Priorities: processes that no mail waits for leave the processor to those that handle mail.
 
 Linux shares the processor between sessions first (autogroup, sched(7)). A process with a lower priority has to be in
-the relay's session, in a process group of its own: it gives way to the relay. Or it leads a session, which then
-gets that priority as a whole: it gives way to Postfix and all others too. Where a system call filter forbids changing
-the priority, it keeps the relay's. Raises nothing.
+the relay's session, in a process group of its own: it gives way to the relay. Or it leads a session of its own, and the
+whole session gets that priority: then it also gives way to Postfix and all other programs. Where a system call filter
+forbids changing the priority, it keeps the relay's. Raises nothing.
 """
 
 from __future__ import annotations

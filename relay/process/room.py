@@ -1,8 +1,8 @@
 """Room for large mails: octets of memory that they share, for which they wait in turn.
 
-Promises that nobody waits for ever: a mail takes all that it will need at once and holds nothing of the room while it
-waits, so that no two mails wait for each other; who came first is first, whatever its size. What is more than the whole
-room is refused at once.
+Promises that no mail waits for ever: a mail takes all that it will need at once and holds nothing while it waits, so no
+two mails wait for each other; mails are served in the order of arrival, whatever their size. A mail that needs more
+than all of the room is refused at once.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ PATIENCE = 0.005
 
 
 class MailInHand:
-    """A mail from its first octet to its answer, as a context manager: small until `is_of` knows better."""
+    """A mail from its first octet to its answer, as a context manager; small until `is_of` says otherwise."""
 
     def __init__(self) -> None:
         self._small = False

@@ -45,9 +45,8 @@ class Worker:
                 self._document = document if keep else None
 
     def done(self) -> tuple[bool, object] | None:
-        """Whether the work raised, and what it came to; None where there was none.
-
-        The arguments of a coroutine function are its coroutine's alone: it can let go of them.
+        """Do the work; returns whether it raised, and its result or error; None if there was no work. Only the
+        coroutine of a coroutine function holds its arguments, so it can release them.
         """
         if self._call is None:
             return None

@@ -37,22 +37,22 @@ LARGEST_STORE = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies in a backup, or in the store."""
+    """The content of a backup, or of the store."""
 
     certificates: int
     rows: int
-    """Of the trace, over all time."""
+    """Rows of the trace, deleted ones included."""
     fault: str = ""
     """What is wrong with the trace's chain."""
     secret_keys: int = 0
     own_addresses: int = 0
-    """With a certificate of their own."""
+    """Own addresses that have a certificate."""
     opens: int = 0
-    """Those of them whose mail, encrypted until then, can be opened with it."""
+    """Those of them whose mail, encrypted before the backup, can be opened with it."""
 
 
 def store_file(config: Config) -> Path | None:
-    """Where the store is; None where it is no file, and not ours to back up."""
+    """The store's file; None if it is PostgreSQL, which is backed up by its own tools."""
     return snapshot.place(store_place(config))
 
 
@@ -92,7 +92,7 @@ class Restoring:
     """Keygrips of deleted encryption subkeys, which no backup brings back."""
 
     async def apply(self) -> bool:
-        """Put it in place; whether the trace stayed, because it goes on from the backup's."""
+        """Restore it; returns whether the trace was kept, because it continues the backup's."""
         with snapshot.replacing(self.store, self.copy, new=self.new) as goes_on:
             await key_transfer.put(self.config.keyring, self.keys, self.buried)
         return goes_on
@@ -100,7 +100,7 @@ class Restoring:
 
 @asynccontextmanager
 async def read(config: Config, store: Path, source: BinaryIO) -> AsyncIterator[Restoring]:
-    """Unpack and judge; nothing is changed, but that a missing keyring folder and store are made."""
+    """Unpack and check it; changes nothing, except that a missing keyring folder and store are made."""
     home.prepare(config.keyring)
     with _beside(config.keyring) as folder:
         manifest = await asyncio.to_thread(archive.unpack, source, folder, _largest)
@@ -140,7 +140,7 @@ async def _judged(copy: Path, keys: dict[str, bytes]) -> Contents:
 
 
 async def _contents(copy: Path, keys: dict[str, bytes]) -> Contents:
-    """As this version reads it: an older schema is brought up to date in the copy."""
+    """The content of a store, read with this version's schema: an older one is upgraded in the copy."""
     async with await Store.open(copy) as store:
         counted = await _counted(store)
         verdict = await store.trace.verify()

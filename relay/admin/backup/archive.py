@@ -71,7 +71,7 @@ def opened(source: Path) -> Iterator[BinaryIO]:
 
 
 def unpack(source: BinaryIO, folder: Path, largest: Callable[[str], int | None]) -> Manifest:
-    """Put its files into `folder`, all or none of use; `largest` tells a name's most octets, None: not expected."""
+    """Unpack its files into `folder`. `largest` returns the most octets for a name; None: the name is not expected."""
     try:
         archive = tarfile.open(fileobj=source, mode="r|")  # noqa: SIM115  closed just below
     except (tarfile.TarError, ValueError, EOFError):

@@ -20,7 +20,7 @@ from pathlib import Path
 from relay.model.errors import BackupError
 
 FEWEST = 7
-"""So many backups stay, however old, beside the one just made."""
+"""The newest backups that always stay, however old, beside the one just made."""
 MOST = 100
 """No more than these stay, however young."""
 

@@ -1,4 +1,4 @@
-"""A file that gets its name once it is whole, and that only its owner can read. No other file is ever replaced."""
+"""A file that gets its name once it is complete, and that only its owner can read. No other file is ever replaced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NewFile:
 
 @contextmanager
 def new_file(target: Path) -> Iterator[NewFile]:
-    """A file to write to, for who called this alone, also after root was given up. Raises `BackupError`."""
+    """A file that only the caller can read, even after root was given up. Raises `BackupError`."""
     if os.path.lexists(target):  # False where that cannot be told: writing fails then, with a sentence
         raise BackupError(taken(target))
     try:

@@ -1,9 +1,9 @@
 """Decides how an imported key is stored: in use at once, as a proposal, or not.
 
 `Using` stores every key for use. `Proposing` stores what is new as a proposal. `TwoPersons` (`console.four_eyes` with
-`approve`) stores what is new as a proposal that the importer has approved; it is used once a second person approves
-it, or imports the same. A state that adds no user id and no subkey to a key in use, such as a renewal or a
-revocation, is the word of that key's owner: it is stored at once.
+`approve`) stores what is new as a proposal that the importer has approved; it is used once a second person approves it,
+or imports the same. A state that adds no user id and no subkey to a key in use, such as a renewal or a revocation,
+comes from that key's owner: it is stored at once.
 
 Raises `StoreError`, and from `four_eyes` `NoPerson`.
 """
@@ -65,7 +65,7 @@ class Proposing:
     certificates: Certificates
 
     async def admit(self, before: Entry | None, after: Certificate, at: float) -> Admitted | str:
-        """Proposed, or of a key in use the word of its owner."""
+        """The key as a proposal; a renewal or revocation of a key in use is stored at once."""
         if before is not None and not before.proposed:
             return _of_owner(before, after, at) or _IN_USE
         if before is None and await self.certificates.is_rejected(after.fingerprint):

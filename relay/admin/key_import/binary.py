@@ -107,7 +107,7 @@ def _certificate(data: memoryview, group: _Group) -> Piece | str:
 
 
 def _damaged(data: memoryview, group: _Group | None, end: int) -> Iterator[Piece | str]:
-    """What is left where the framing breaks at `end`: no packet begins there, or one that is cut off."""
+    """What can be kept if the framing breaks at `end`: no packet begins there, or a truncated one."""
     if group is None:
         if bytes(data[8:12]) == b"KBXf":
             yield _KEYBOX

@@ -146,7 +146,7 @@ def _no_file(home: Path) -> str:
 
 
 def _owner(home: Path) -> dict[str, Any]:
-    """As whom gpg runs: what root did in another user's home would lie there as root's."""
+    """The user as whom gpg runs: the home's owner, so that no file there becomes root's."""
     if os.geteuid() != 0:
         return {}
     facts = home.stat()

@@ -133,7 +133,7 @@ class Intake:
         return results | await self._storing.store(states)
 
     async def _remarked(self, results: Mapping[int, Result]) -> dict[int, Result]:
-        """With what the stored keys mean for others: those that they revoke, those beside which they stand."""
+        """The results, with remarks on keys that a stored one revokes, and on other keys of the same address."""
         stored = {result.fingerprint for result in results.values() if result.certificate}
         revoked: list[tuple[str, Entry]] = []
         if not self._dry_run:

@@ -1,4 +1,4 @@
-"""What became of each certificate that was offered."""
+"""The result for each certificate that was offered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from relay.model import Certificate, Why
 
 NEVER_USABLE = frozenset({Why.INVALID, Why.UNREADABLE, Why.NO_ENCRYPTION, Why.SUBKEY_UNSUPPORTED})
-"""As it stands, no mail can ever be encrypted to such a key. One that is revoked tells what its owner wanted."""
+"""Reasons for which a key can never be used as it is. Revocation is not among them: the owner wants it."""
 
 
 class Outcome(StrEnum):
@@ -28,7 +28,7 @@ class Offer:
 
     place: str
     number: int
-    """The how-manieth in that place, from 1."""
+    """Its position in that file, counted from 1."""
     data: bytes
     damage: str = ""
     """Why it is not whole, as a sentence; then `data` is what is left: a primary key and user ids."""

@@ -1,4 +1,4 @@
-"""Postfix's side of the relay: what stands in its main.cf and master.cf, and whether mail meets the relay.
+"""The relay in Postfix's configuration: the lines in main.cf and master.cf, and whether mail meets the relay.
 
 `show` prints the lines, `install` puts them in, `uninstall` leaves both files byte for byte as they were, less nothing
 that an administrator wrote in the meantime. `check` sends probes. Nothing here reloads Postfix: an administrator does.

@@ -1,7 +1,7 @@
 """The kinds of address that Postfix tells apart, and an example of each that it takes (ADDRESS_CLASS_README).
 
-Read from the settings and from tables with keys. Of what a server looks up (LDAP, SQL) nothing is known: an address of
-that kind has to be named by hand.
+Read from the settings and from tables with keys. Tables in LDAP or SQL cannot be read: an address in them has to be
+named by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from relay.admin.postfix import tables
 from relay.admin.postfix.folder import parameter
 
 NOBODY = "nobody@pgp-relay.invalid"
-"""Outside; a probe that bypasses the relay goes nowhere (RFC 2606)."""
+"""An address outside that does not exist (RFC 2606): a probe that bypasses the relay reaches nobody."""
 
 
 class Kind(StrEnum):
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Kinds:
-    """What one Postfix delivers where."""
+    """Where a Postfix delivers which addresses."""
 
     folder: Path
 

@@ -91,7 +91,7 @@ def take_out(file: bytes, ours: Ours, mark: bytes = MARK_INSERTED) -> Parted:
 
 
 def _newline_taken_back(before: bytes, others: bytes) -> tuple[bytes, bytes]:
-    """Where another block of ours follows, it is the one that says so from now on."""
+    """If another block of ours follows, its comment says so from now on."""
     if not others:
         return before[:-1], others
     following = next((mark for mark in (MARK, MARK_INBOUND) if others.startswith(mark)), None)

@@ -49,7 +49,7 @@ WAITING = "Mail that waits for the relay still names it: `postsuper -r ALL` take
 
 _MAIN = re.compile(rb"transport_maps\s*=\s*regexp:\{ \{/\^\(\S+\)\$\$/ " + TRANSPORT.encode() + rb":\S+ ?\}\s*$")
 _NAMED_MILTERS = re.compile(rb"^%b\s*=\s*\S" % MILTERS.encode(), re.MULTILINE)
-"""postconf knows no parameter that nothing refers to yet."""
+"""Matches the setting in main.cf; postconf does not print a parameter that nothing refers to yet."""
 _SERVICE = re.compile(rb"(?:%b|%b)\s+unix\s" % (TRANSPORT.encode(), CLEANUP.encode()))
 _SMTPD = re.compile(rb"\S+\s+inet\s.*\bsyslog_name\s*=\s*" + SYSLOG_NAME.encode() + rb"\s", re.DOTALL)
 _OPTION = re.compile(rb"[ \t]+-o (?:\{ )?(?:%b) ?=" % "|".join((*SMTPD_OPTIONS, TRANSPORTS)).encode())
@@ -167,7 +167,7 @@ def _written(scratch: Path, name: str) -> str:
 
 
 def _notes(scratch: Path, wanted: InboundSettings) -> tuple[str, ...]:
-    """What is not done by these lines, or could spoil it."""
+    """Sentences about what these lines do not do, or what could break them."""
     notes = [] if parameter(scratch, "default_transport").startswith(f"{OUTGOING}:") else [LEAVES]
     if len(wanted.services) == 1:
         notes.append("inbound.reinject is on another machine: no smtpd was added here to take mail back.")

@@ -1,10 +1,10 @@
-"""What belongs into main.cf and master.cf so that mail from outside passes the relay before it reaches a mailbox.
+"""The lines of main.cf and master.cf that lead mail from outside through the relay before it reaches a mailbox.
 
 The smtpd that takes mail from outside (the MX) hands what it takes to the relay, after its milters have verified DKIM
-and DMARC: `content_filter` of that service alone. An smtpd of its own takes it back, with the milters that shall see
-what was decrypted. Aliases are looked up behind the relay, which needs the address that mail was encrypted for.
-Bounces of opened mail come back to the relay by `transport_maps`, whoever makes them; the MX takes them though no
-mailbox has such an address.
+and DMARC: `content_filter` of that service alone. An smtpd of its own takes it back, with the milters that are to see
+decrypted mail. Aliases are looked up behind the relay, which needs the address that mail was encrypted for. Bounces of
+opened mail come back to the relay by `transport_maps`, whoever makes them; the MX takes them though no mailbox has such
+an address.
 
 Raises `PostfixError` for what Postfix cannot do.
 """
@@ -39,7 +39,7 @@ CANONICAL = "recipient_canonical_maps"
 OVERRIDE = "receive_override_options"
 UNMAPPED = "no_address_mappings"
 HELD = f"regexp:{{ {{/^{FIELD}: encryption=closed;/ HOLD it stays closed}} }}"
-"""Of `inbound.hold_closed`: the relay writes the field, and takes every other one out."""
+"""For `inbound.hold_closed`: the relay writes this field, and removes any other one of that name."""
 SMTPD_OPTIONS = ("content_filter", OVERRIDE, CANONICAL)
 """What is inserted into the entry of the MX."""
 

@@ -1,4 +1,4 @@
-"""Show, put in, take out. What an administrator set is never overwritten: the sentence says what to do instead."""
+"""Shows, installs and removes our lines. Settings of an administrator are never overwritten."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Done:
     changed: bool
     notes: tuple[str, ...] = ()
     diff: str = ""
-    """What would be changed, of what was only tried."""
+    """With `dry`: what would change."""
 
 
 def default_folder() -> Path:
@@ -160,7 +160,7 @@ def _edited(files: dict[str, bytes], needed: Settings) -> dict[str, bytes]:
 
 
 def _notes(folder: Path, config: Config, wanted: Settings) -> tuple[str, ...]:
-    """What could spoil what the relay made, or is not done by these lines."""
+    """Sentences about settings that could undo the relay's work, and about what these lines do not do."""
     notes = []
     if parameter(folder, "smtpd_milters") or parameter(folder, "non_smtpd_milters"):
         notes.append("A milter that signs (DKIM) belongs behind the relay: encryption breaks its signature.")

@@ -28,7 +28,7 @@ from relay.pipeline.ports import Ledger
 _EVERY = 0.5
 """Seconds between two looks."""
 _LOOKS = 2
-"""So often it is missed in the queue before it counts as gone: a file that moves between two queues may be in none."""
+"""Looks in a row that miss it before it counts as gone: a file that moves between two queues may be in neither."""
 
 Queue = Sequence[dict[str, Any]]
 """What waits, as `postqueue -j` prints it."""

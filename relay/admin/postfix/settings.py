@@ -18,7 +18,7 @@ from relay.model.errors import PostfixError
 TRANSPORT = "pgp-relay"
 CLEANUP = "pgp-relay-cleanup"
 SYSLOG_NAME = "postfix/pgp-relay"
-"""Of the reinjection smtpd: people find it in the log by this name, and `uninstall` in master.cf."""
+"""The log name of the smtpd that takes mail back; `uninstall` finds its entry in master.cf by it."""
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, never bound
 _PASSED_THROUGH = ("generic_maps", "header_checks", "mime_header_checks", "nested_header_checks", "body_checks")
@@ -63,7 +63,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What belongs into the two files."""
+    """The lines for the two files."""
 
     main: tuple[Option, ...]
     services: tuple[Service, ...]

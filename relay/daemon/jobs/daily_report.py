@@ -102,7 +102,7 @@ class DailyReport:
 
 
 def _ending(entry: Entry, since: float | None, now: float, bound: Mapping[str, Sequence[str]]) -> Ending | None:
-    """Told when it comes within one of the marks: the nearest it has come within since."""
+    """The warning for a key that has come within one of the marks (`DAYS`) since the last report; else None."""
     expires = entry.certificate.expires
     if expires is None or entry.certificate.unusable(now):
         return None

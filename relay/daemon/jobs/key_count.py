@@ -1,7 +1,7 @@
 """Counts the certificates by their usability, for the metrics.
 
 A store of ten thousand keys takes a while to read: it is read again only after it has changed or an hour has passed
-(time makes keys unusable), and never for more than a hundredth of the time. Raises `StoreError`.
+(time makes keys unusable), and reading takes at most a hundredth of the time. Raises `StoreError`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SOON = 30 * 24 * 3600.0
 """Seconds before its end at which a certificate counts as expiring."""
 HOUR = 3600.0
 MOST_NAMED = 10
-"""Keys that are told by name, and addresses of one of them."""
+"""The most keys that are listed by name, and the most addresses of one of them."""
 LONGEST = 320
 _SHARE = 100
 

@@ -1,7 +1,7 @@
-"""Keys are asked for again in the background, so that no mail waits for it.
+"""Looks keys up again in the background, so that no mail waits for it.
 
-What sources brought is renewed before it is old and before its time ends; what was imported is renewed, and its
-revocation found, by the same sources.
+Keys from sources are looked up again before the answer is old and before they expire. Imported keys are looked up too:
+the same sources may have a renewed copy or a revocation.
 
 One process at a time does it for all (`relay.store.leases`), `AT_ONCE` lookups at a time, so that mails do not
 wait behind it. `relay.keys.merge_policy` merges and stores what was found: nothing is decided here.
@@ -32,7 +32,7 @@ MARGIN = 3600.0
 """Seconds before its end at which a certificate is asked for once more."""
 DAY = 24 * 3600.0
 _AGAIN = 10
-"""A source that did not answer is left alone for so many times what its outage counts for mails."""
+"""A source that did not answer is not asked for so many times `lookup.cache.unavailable`."""
 
 
 class KeyRefresh:
@@ -56,7 +56,7 @@ class KeyRefresh:
         self.interval = max(1.0, min(60.0, self._life / 10))
 
     async def round(self) -> None:
-        """Ask for what is due, unless another process is at it."""
+        """Look up what is due, unless another process does so now."""
         if await self._leases.take(DUTY, LONGEST) is None:
             return
         try:

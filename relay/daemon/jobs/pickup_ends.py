@@ -1,4 +1,4 @@
-"""The end of pick-ups: senders are told of what nobody has read, what is over is taken off the public service.
+"""Ends pick-ups: tells senders which mails nobody has read, and removes expired ones from the public service.
 
 Of all processes one does it at a time. Raises `StoreError`, `ChannelError` and `NextHopError`: then it is done again.
 """
@@ -41,7 +41,7 @@ class PickupEnds:
     clock: Callable[[], float] = time.time
 
     async def round(self) -> None:
-        """Tell of what ends soon, and end what is over."""
+        """Warn senders of pick-ups that end soon, and end those that have expired."""
         if not await self.leases.take(DUTY, LEASE):
             return
         now = self.clock()

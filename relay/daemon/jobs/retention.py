@@ -1,4 +1,4 @@
-"""The trace kept in order: its newest hash goes to the log and into other nodes' chains, and old rows go.
+"""Maintains the trace: writes its newest hash to the log and into other nodes' chains, and deletes old rows.
 
 Somebody who can write to the database can compute a whole new chain, or cut rows off at its end. A hash in the log,
 which is kept elsewhere, shows both (`pgp-relay trace --verify --head NUMBER:HASH`). Raises `StoreError`.
