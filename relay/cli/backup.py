@@ -124,7 +124,7 @@ def _agreed(found: Restoring) -> bool:
 
 
 def _target(file: Path, now: datetime, *, named: bool) -> Path:
-    """The file itself; for a folder (`named`) a new file in it, after leftovers of interrupted backups are removed."""
+    """The file to write: a new one in a folder, which loses leftovers first; the file itself only if `named`."""
     if folder.is_one(file):
         folder.sweep(file, now)
         return folder.target(file, now)

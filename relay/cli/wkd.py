@@ -44,9 +44,7 @@ def export(
 
 
 def _write(config: Config, folder: Path) -> int:
-    """Write the tree, which is read as the keyring's owner; run by root, it is written as the folder's owner. Returns
-    the number of addresses.
-    """
+    """Write the tree, and return the number of addresses. Run by root, it reads and writes as the folders' owners."""
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     with TemporaryFile() as file, stay_root([partial(own.write_wkd, config, folder, file)]) as act:
