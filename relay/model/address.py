@@ -1,9 +1,8 @@
 """A mail address that normalises itself (RFC 5321 section 4.1.2, RFC 6531, RFC 5891).
 
-Two addresses are equal when they reach the same mailbox as far as this relay is concerned: domains are
-compared as lower-case A-labels, local parts without case (upper and lower, no more than that) in Unicode's normal
-form C, quotes that say nothing are dropped. `text` keeps what was received, to the letter: it alone goes to the
-next hop.
+Two addresses are equal when they reach the same mailbox as far as this relay is concerned: domains are compared as
+lower-case A-labels, local parts without case (upper and lower, no more than that) in Unicode's normal form C,
+unnecessary quotes are dropped. `text` keeps what was received, to the letter: it alone goes to the next hop.
 
 Raises `AddressError` for what is no address at all; everything else is accepted as it came, because an
 address we find odd may be an address another host accepts.
@@ -77,9 +76,9 @@ class Address:
         """Whether a host may take it for another mailbox than we do.
 
         - It asks the host of its domain to send it on: a source route, `user%host@domain`, `host!user@domain`.
-        - It holds what RFC 5321 has in quotes alone: of a comment, a blank, a backslash, a comma at the end Postfix
-          keeps nothing.
-        - Its domain is another name for whoever converts it to A-labels in another way.
+        - It has characters that RFC 5321 allows only in quotes: Postfix drops a comment, a blank, a backslash, a comma
+          at the end.
+        - Its domain is a different name for a program that converts it to A-labels in another way.
         """
         routed = self.text.startswith("@") or not _ROUTES.isdisjoint(self.local)
         local, at, domain = self.text.rpartition("@")

@@ -1,9 +1,9 @@
 """An OpenPGP certificate, and whether it may be encrypted to at a given time.
 
 The facts (times, revocations, capabilities) are what the OpenPGP software said when the certificate was read;
-`unusable` judges them at the time of sending. Where that software would say something else at a later time,
-`holds_until` is that time, and the certificate has to be read again then (`relay.keys.current`).
-Times are seconds since the epoch. Fingerprints are upper-case hexadecimal.
+`unusable` judges them at the time of sending. If that software would give another verdict from some time on,
+`holds_until` is that time, and the certificate has to be read again then (`relay.keys.current`). Times are seconds
+since the epoch. Fingerprints are upper-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class UserId:
         return self.others if self.address is None else (self.address, *self.others)
 
     def showing(self, addresses: Collection[Address]) -> UserId:
-        """The same, as if it showed no other address than these."""
+        """The same user id, showing only these addresses."""
         named = self.address if self.address in addresses else None
         return replace(self, address=named, others=tuple(a for a in self.others if a in addresses))
 
@@ -83,7 +83,7 @@ class Certificate:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Those that it may be encrypted to for: of its live user ids, each once, in their order."""
+        """The addresses for which it may be used: those of its live user ids, each once, in their order."""
         return tuple(dict.fromkeys(u.address for u in self.user_ids if u.address and u.live))
 
     @property
@@ -93,7 +93,7 @@ class Certificate:
 
     @property
     def listed_addresses(self) -> tuple[Address, ...]:
-        """Those that people are told: those it is encrypted to for, then the doubtful ones; no revoked ones."""
+        """The addresses for display: those that it may be used for, then the doubtful ones; no revoked ones."""
         doubtful = (a for u in self.user_ids if not u.revoked for a in u.addresses)
         return tuple(dict.fromkeys((*self.addresses, *doubtful)))
 
@@ -131,7 +131,7 @@ class Certificate:
         return replace(self, components=(primary, *self.components[1:]))
 
     def showing(self, addresses: Collection[Address]) -> Certificate:
-        """The same, as if its user ids showed no other address than these."""
+        """The same certificate, whose user ids show only these addresses."""
         return replace(self, user_ids=tuple(u.showing(addresses) for u in self.user_ids))
 
     def unusable(self, at: float, address: Address | None = None) -> Why | None:

@@ -38,5 +38,5 @@ class Component:
         return able and self.created <= at and not self.expired(at)
 
     def expired(self, at: float) -> bool:
-        """Whether its time is over."""
+        """Whether it has expired."""
         return self.expires is not None and self.expires <= at

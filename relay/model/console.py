@@ -1,4 +1,4 @@
-"""Who uses the console, and what each role may do: the one list, for pages and for what they ask the relay."""
+"""The users of the console, and what each role may do: the one list, for the pages and for the relay's side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """Of a person."""
 LONGEST_SUBJECT = 500
-"""Characters of what a login is known by."""
+"""The most characters of a login's subject."""
 
 
 class Way(StrEnum):
@@ -30,8 +30,7 @@ class Role(StrEnum):
     READER = "reader"
     """Figures and the audit trail."""
     DESK = "desk"
-    """Also: who waits for what, and what would happen to a mail; held mail is tried again, pick-ups are withdrawn, keys
-    are proposed."""
+    """Also: see and try held mail again, withdraw pick-ups, explain what would happen to a mail, propose keys."""
     KEYS = "keys"
     """Also: import, bind, approve and reject keys."""
     ADMIN = "admin"

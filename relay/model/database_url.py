@@ -1,6 +1,6 @@
 """The URL of a PostgreSQL database, as libpq writes it (PostgreSQL's manual, 34.1.1): several hosts, and options.
 
-What is not understood is refused by its name, never passed over: an option that was meant to protect would not.
+An unknown option is refused by name and never ignored, because it may be meant to protect.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ NOT_SIGNED = "; not signed: its Date is more than 50 minutes from now"
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Pass on as received: there is nothing readable left to encrypt."""
+    """Encrypt nothing: it is encrypted already, or it is mail for the relay itself, which ends here."""
 
     action: ClassVar = "pass"
     rule: str
@@ -46,7 +46,7 @@ class Encrypt:
 
     @property
     def reason(self) -> str:
-        """Where the key was found, and why the mail is not signed where it would be."""
+        """Where the key was found, and why the mail is not signed although the rule says so."""
         return f"key found: {self.found.method}{NOT_SIGNED if self.late else ''}"
 
 
@@ -58,7 +58,7 @@ class Clear:
     rule: str
     reason: str
     sign: bool = False
-    """Signed by whoever signs for its sender (RFC 3156 section 5)."""
+    """Sign it with the key that signs for its sender (RFC 3156 section 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Try again later: something is out of order."""
+    """Try again later: a source is down, or something failed."""
 
     action: ClassVar = "defer"
     rule: str

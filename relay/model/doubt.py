@@ -1,4 +1,4 @@
-"""Why a mail that looks encrypted is not taken for encrypted, so that it is encrypted or refused like any other."""
+"""Why a mail that looks encrypted does not count as encrypted, so that it is encrypted or refused like any other."""
 
 from __future__ import annotations
 

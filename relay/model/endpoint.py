@@ -1,4 +1,4 @@
-"""Where to listen, where to deliver, whom to connect to: hosts and ports that cannot be wrong once made.
+"""Where to listen, where to deliver, whom to connect to: hosts and ports, valid by construction.
 
     smtp://host:port            SMTP (RFC 5321): one reply after the final dot
     smtp+starttls://host:port   the same, with STARTTLS before anything else (RFC 3207); for delivery
@@ -97,7 +97,7 @@ class Endpoint:
         return bool(self.path) or is_loopback(self.host)
 
     def meets(self, other: Endpoint) -> bool:
-        """Whether who listens here would be reached by who connects to `other`."""
+        """Whether a connection to `other` would reach a listener here."""
         if self.path or other.path:
             return posixpath.normpath(self.path) == posixpath.normpath(other.path)
         if self.port != other.port:

@@ -29,7 +29,7 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     """An administrator rejected this key before."""
     BUDGET = "budget"
-    """As many challenges were mailed in a day, or as many mailed keys examined in an hour, as may be."""
+    """The limit of challenges in a day, or of examined keys in an hour, is reached."""
     BUSY = "busy"
     """Too many mailed keys wait for being examined."""
     UNKNOWN = "unknown"
@@ -41,7 +41,7 @@ class Fate(StrEnum):
     AUTOMATIC = "automatic"
     """A program sent the mail with the key: nothing is answered."""
     REFUSED = "refused"
-    """Whoever has the address wants no more invitations."""
+    """The owner of the address wants no more invitations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Envelope:
 
     @property
     def client(self) -> str | None:
-        """The address of the client that Postfix had it from (XFORWARD ADDR); None: we were not told.
+        """The address of the client that gave the mail to Postfix (XFORWARD ADDR); None: Postfix sent none.
 
         Empty where Postfix does not know it. What a program of Postfix's own machine handed over is from 127.0.0.1.
         """

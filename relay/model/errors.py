@@ -37,7 +37,7 @@ from relay.model.doubt import Doubt
 
 
 class RelayError(Exception):
-    """The root: whatever is raised on purpose is one of these."""
+    """The root of the exceptions that the relay raises on purpose."""
 
 
 class AddressError(RelayError):
@@ -118,7 +118,7 @@ class NextHopError(RelayError):
 
 
 class Unwilling(NextHopError):
-    """The next hop answers, and gives no connection that mail may go over."""
+    """The next hop answers, but refuses what is needed to send mail."""
 
 
 class ListenError(RelayError):

@@ -1,4 +1,4 @@
-"""A change of what mail to an address is encrypted to, as the trace keeps it: by whom, from which key to which, why.
+"""A change of the key for an address, as the trace keeps it: by whom, from which key to which, and why.
 
 Rows about keys stand in the same hash chain as decisions. Their `action` is `key`, which no decision has.
 """
@@ -13,7 +13,7 @@ from relay.model.trace import Record
 ACTION = "key"
 
 UPKEEP = "upkeep"
-"""Who changes keys when the relay itself does: a source had a new one, or a renewed one."""
+"""The actor of changes that the relay itself makes: a source had a new or a renewed key."""
 HARVEST = "harvest"
 ENROLMENT = "enrolment"
 
@@ -28,7 +28,7 @@ class KeyChange:
     """`cli:root`, `enrolment`, `harvest`, `upkeep`."""
     address: str
     old: str
-    """The fingerprint that counted before; of a binding all of them, with blanks between."""
+    """The fingerprint used before; for a binding all of them, with blanks between."""
     new: str
     reason: str
 

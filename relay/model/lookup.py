@@ -36,7 +36,7 @@ ORDER: tuple[frozenset[Origin], ...] = (
     frozenset({Origin.VKS}),
     frozenset({Origin.HARVESTED}),
 )
-"""Of an address, which certificate comes first; bindings stand behind the imported ones."""
+"""Which certificate of an address is used first; bindings come after the imported ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,12 @@ class Encryption(StrEnum):
 
 
 class Signed(StrEnum):
-    """What the signature is worth. `signer` and `key` stand with the first three."""
+    """The verdict on the signature. `signer` and `key` are given with the first three."""
 
     GOOD = "good"
-    """By the From address, over the whole content, made about when the mail was dated."""
+    """Valid, by the From address, over the whole content, made within a day of Date."""
     OLD = "old"
-    """The same, but made at another time than the mail is dated, or the mail has no single date."""
+    """The same, but made more than a day from Date, or the mail has no single valid Date."""
     OTHER = "other"
     """Valid, by a key of somebody else."""
     UNKNOWN = "unknown"

@@ -1,4 +1,4 @@
-"""What an OpenPGP engine says of an encrypted or signed message: its content and signatures, or why it stays closed."""
+"""The result of opening an encrypted or signed message: content and signatures, or why it stays closed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from relay.model.own import OwnKey
 
 
 class Validity(StrEnum):
-    """Whether a signature holds."""
+    """The verdict on a signature."""
 
     GOOD = "good"
     EXPIRED = "expired"
     """The signature or the key that made it has expired."""
     REVOKED = "revoked"
-    """It holds, and the key that made it is revoked."""
+    """It is valid, but the key that made it is revoked."""
     BAD = "bad"
-    """It does not hold, or is of a kind that no signature over a document has."""
+    """It is not valid, or not of a type that signs documents."""
     UNKNOWN = "unknown"
     """None of the certificates given made it, or its algorithm is not known here."""
 

@@ -10,7 +10,7 @@ from relay.model.address import Address
 
 
 class OwnState(StrEnum):
-    """What state an own certificate is in, and so what is published of it."""
+    """The state of an own certificate, which decides what is published."""
 
     ACTIVE = "active"
     REMOVED = "removed"
@@ -28,9 +28,9 @@ class OwnSubkey:
     expires: int
     """Seconds since the epoch, both."""
     keygrip: str
-    """What gpg-agent names the secret part by, 40 hexadecimal digits."""
+    """The keygrip, by which gpg-agent names the secret part: 40 hexadecimal digits."""
     public: bytes = b""
-    """The body of its public subkey packet: certificates of the address come and go, and mail to all of them opens."""
+    """The body of its public subkey packet: kept so that mail to earlier certificates of the address can be opened."""
 
     @property
     def key_id(self) -> str:
@@ -84,5 +84,5 @@ class OwnKey:
 
 
 def decryption_keygrips(keys: Iterable[OwnKey]) -> frozenset[str]:
-    """Of the secret parts that open mail encrypted to these certificates."""
+    """The keygrips of the secret parts that open mail encrypted to these certificates."""
     return frozenset(subkey.keygrip for key in keys for subkey in key.subkeys)

@@ -1,4 +1,4 @@
-"""A pick-up: a mail that lies locked on the public web service until its recipient opens it with a code."""
+"""A pick-up: a mail that is stored, encrypted, on the public web service until its recipient opens it with a code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class PickupState(StrEnum):
     """The steps of a pick-up."""
 
     INACTIVE = "inactive"
-    """Stored, and nobody sees it yet: its code is not handed over, or may not be."""
+    """Stored, but not accessible: its code may not have been handed over yet."""
     ACTIVE = "active"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
@@ -30,7 +30,7 @@ class Handover(StrEnum):
 
 
 class Obstacle(StrEnum):
-    """Why a mail cannot become a pick-up; the words stand behind the decision's reason."""
+    """Why a mail cannot become a pick-up; the text follows the decision's reason."""
 
     NOBODY = "and nobody of ours sent it who could pass a code on"
     NO_CODE = "and its recipient was given no code beforehand"
@@ -60,7 +60,7 @@ class Pickup:
     proof: bytes
     """SHA-256 of the token that only its readers know."""
     message_id: str = ""
-    """Of the mail; an answer names it, so that mail programs show both together."""
+    """The mail's Message-ID; an answer names it, so that mail programs show both together."""
     state: PickupState = PickupState.INACTIVE
     opened: float | None = None
     """When a reader first proved to have opened it."""

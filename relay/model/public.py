@@ -1,7 +1,7 @@
 """What the relay and the public web service exchange: objects that it shows, and events that visitors cause.
 
-The service holds no secret: an object is a published certificate, an open challenge or ciphertext. Everything has a
-size and a number that it may not exceed. Raises `ValueError` for what is not within.
+The service holds no secret: an object is a published certificate, an open challenge or ciphertext. Sizes and numbers
+are limited. Raises `ValueError` beyond the limits.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PublicObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """What is told of an object in a list."""
+    """What a list has about an object."""
 
     id: str
     digest: str

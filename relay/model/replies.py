@@ -1,7 +1,7 @@
 """Every SMTP reply the relay gives: the one place with codes (RFC 5321, RFC 3463).
 
-A text says what the client may know, and the id under which the log has the rest. It holds no content, no exception and
-nothing that another program wrote. Replies to commands before the end of DATA have no id.
+A text says what the client may know, and the id under which the log has more. It has no content, no text of an
+exception or of another program. Replies to commands before the end of DATA have no id.
 """
 
 from __future__ import annotations

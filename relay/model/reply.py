@@ -15,7 +15,7 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 class Reply:
     """A code, an enhanced status of the same class, and one line of text.
 
-    Raises `ReplyError` where the two differ: 451 with 5.x.x has sent mails back that should have waited.
+    Raises `ReplyError` if the two classes differ: with 451 and 5.x.x, Postfix returned mail that should have waited.
     """
 
     code: int

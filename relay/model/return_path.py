@@ -1,4 +1,4 @@
-"""The return path of mail that was opened: an address of ours with a token that nobody guesses.
+"""The return path of mail that was opened: an address of ours with a token that nobody can guess.
 
 `retour+TOKEN@hopital.example`: a bounce that carries it belongs to one opened mail. The address is read without regard
 to case, as mail servers on the way may change it.
@@ -54,7 +54,7 @@ class ReturnPath:
         return Address(f"{self._local}+{token}@{domain}")
 
     def token_in(self, address: Address) -> str | None:
-        """The token of an address that has the form of ours; whether it was ever given is the store's to say."""
+        """The token of an address that has the form of ours; only the store knows whether it was ever given."""
         local, plus, token = address.local.lower().partition("+")
         ours = {self.address.domain} if self.address else self.domains
         fits = local == self._local and plus and _TOKEN.fullmatch(token) and address.domain in ours

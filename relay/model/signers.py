@@ -1,4 +1,4 @@
-"""The certificates that may have signed a mail, and for whom they speak. Pure."""
+"""The certificates that may have signed a mail, and the addresses for which their signatures count. Pure."""
 
 from __future__ import annotations
 

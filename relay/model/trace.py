@@ -1,6 +1,6 @@
 """One decision as the trace keeps it: who, when, what and by which rule; never a word of content.
 
-What a sender wrote (addresses, the Message-ID) is bounded, and what is not printable in it is escaped.
+Texts from a sender (addresses, the Message-ID) are bounded, and unprintable characters in them are escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Whether the other end's system has what was written: a client may be gone without a word (tcp(7), ioctl SIOCOUTQ).
-
-A client that ends, or whose connection is reset, is known. One whose machine lost its power or its network says
-nothing; its system acknowledges no octet any more, and the reply that was written has reached nobody (RFC 1047).
+"""Whether the client's system has acknowledged what was written (tcp(7), ioctl SIOCOUTQ). If a client ends, or its
+connection is reset, the server learns of it. If its machine loses power or network, nothing arrives: its system no
+longer acknowledges octets, and the reply has reached nobody (RFC 1047).
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ import termios
 WITHIN = 3.0
 """Seconds: the reply is sent again several times within them."""
 PAUSE = 0.05
-"""Seconds between two looks: a system acknowledges alone after 40 ms at most, and at once with what its client says."""
+"""Seconds between two checks: a system acknowledges after 40 ms at most, or at once with what its client sends."""
 
 
 async def is_acknowledged(transport: asyncio.WriteTransport, heard: asyncio.Event, within: float = WITHIN) -> bool:
-    """Whether nothing is on its way any more; True also where that cannot be said, because the client has closed.
-
-    `heard` is set by whatever comes from the client: its next command does not wait for a look.
+    """Whether everything was acknowledged; True too if the client has closed and this cannot be found out. `heard` is
+    set when anything comes from the client, so that its next command does not wait.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within

@@ -3,7 +3,8 @@
 All workers accept from the same sockets, and the kernel decides which one does. Before the greeting, that worker hands
 the connection to the worker with the fewest, if that one has fewer than itself. Connections that were handed over and
 not taken yet count too. A connection that cannot be handed over is served where it was accepted. Each worker writes
-only its own number, without a lock: if two decide in the same microsecond, their numbers may differ by one more.
+only its own number, without a lock: if two workers decide at the same moment, the numbers of connections may differ by
+one more.
 
 A worker that has taken nothing from its inbox for `STANDS_STILL` seconds is handed nothing more. The sockets are for
 `asyncio.loop.create_server`: an inbox is a listening socket whose `accept` returns what others have accepted.
@@ -75,7 +76,7 @@ class Balance:
             self._numbers[self._own] += AWAY
 
     def accepts(self) -> None:
-        """It could accept a connection."""
+        """Note that a connection could be accepted: there are descriptors again."""
         if self._is_full:
             self._is_full = False
             self._numbers[self._own] -= AWAY

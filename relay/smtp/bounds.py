@@ -32,9 +32,9 @@ class Bounds:
     recipients: int = 10_000
     """Recipients in one transaction."""
     errors: int = 20
-    """Unknown commands in one connection; then it is closed."""
+    """Errors in one connection; then it is closed."""
     idle_commands: int = 200
-    """Successive commands of one connection that lead to no message; then it is closed."""
+    """Commands in a row on one connection without a message; then it is closed."""
     idle: float = 300.0
     """Seconds between two commands, or two pieces of a message (RFC 5321 section 4.5.3.2.7)."""
     idle_when_crowded: float = 10.0
@@ -49,7 +49,7 @@ class Bounds:
 
     @property
     def room(self) -> int:
-        """`octets`, or what they are by default: never less than a message needs."""
+        """`octets`, or the default: never less than one message needs."""
         return self.octets or max(512 * 1024 * 1024, 4 * self.max_message_size)
 
 

@@ -3,9 +3,9 @@
 Parameters are passed on as they came where the next hop knows them: RET, ENVID, NOTIFY and ORCPT with DSN (RFC 3461
 section 5.2.2 lets a relay leave them out otherwise), XFORWARD's attributes that it names, BODY with 8BITMIME, SMTPUTF8;
 SIZE is that of what is sent (RFC 1870). Two decisions:
-- 8BITMIME is not announced: BODY is left out and the octets are sent as they are. Recoding would break
+- If 8BITMIME is not announced, BODY is left out and the octets are sent as they are. Recoding would break
   signatures and change the content; every next hop in use today passes eight bits.
-- SMTPUTF8 is not announced: what asked for it is refused (RFC 6531 section 3.2), because it cannot be sent.
+- If SMTPUTF8 is not announced, a mail that asked for it is refused (RFC 6531 section 3.2), because it cannot be sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Extensions = dict[str, str]
 
 
 def needs_smtputf8(envelope: Envelope) -> bool:
-    """It was received with SMTPUTF8, or holds an address that cannot go without."""
+    """Whether it was received with SMTPUTF8, or has an address that needs it."""
     addresses = (envelope.sender, *(recipient.address for recipient in envelope.recipients))
     asked = any(option.upper() == "SMTPUTF8" for option in envelope.options)
     return asked or not all(address is None or address.is_ascii for address in addresses)

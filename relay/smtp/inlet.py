@@ -88,7 +88,7 @@ class Inlet:
             await self._quiet.wait()
 
     async def _end(self) -> None:
-        """No 250 leaves for what is cut off here: the client keeps it."""
+        """Cancel what is still running; no 250 is sent for it, so the client keeps the mail."""
         for delivery in tuple(self._deliveries):
             delivery.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
@@ -112,7 +112,7 @@ class Inlet:
         return None
 
     def _make_room(self) -> bool:
-        """Take leave of whoever has been silent for longest, so that idle connections keep nobody out."""
+        """Close the connection that has been idle for longest, so that idle connections keep nobody out."""
         longest = min((one for one in self._sessions if not one.busy), key=lambda one: one.spoke, default=None)
         if longest is None or time.monotonic() - longest.spoke < self.bounds.idle_when_crowded:
             return False
@@ -144,7 +144,7 @@ class Inlet:
             finally:
                 share.release()
             told = await answer(given)
-        finally:  # also where `stop` cut it off: what has been served by then has to be written down
+        finally:  # also if `stop` cancelled it: the recipients served by then have to be recorded
             await _settle(delivery, inbound, delivered=told)
 
 
@@ -158,7 +158,7 @@ async def _settle(delivery: Delivery, inbound: Inbound, *, delivered: bool) -> N
 
 
 async def _replies(delivery: Delivery, inbound: Inbound, awaited: Awaited) -> tuple[Reply, ...]:
-    """What the delivery says; whatever goes wrong in it is temporary."""
+    """The replies of the delivery; any error in it is a temporary failure."""
     expected = len(inbound.envelope.recipients)
     try:
         given = await delivery.replies(awaited)

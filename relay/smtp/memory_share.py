@@ -2,8 +2,9 @@
 
 A small message takes memory from the budget as it arrives, and is refused where the budget is used up. When it becomes
 large, it takes all that it will need at once, from the room for large messages: the size that MAIL declared (RFC 1870),
-or as much as any message may have. While it waits for that, nothing more of it is read. One that is larger than it
-declared takes more as it arrives, and is refused where there is none: it cannot wait, since it holds something.
+or as much as any message may have. While it waits for that, nothing more of it is read. A message that is larger than
+it declared takes more as it arrives, and is refused if there is none: it must not wait, because it holds memory
+already.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from relay.process.small_first import LARGE
 from relay.smtp.bounds import Bounds
 
 STEP = 64 * 1024
-"""Octets more that a message takes which is larger than it declared: Postfix breaks long lines as it sends them."""
+"""Octets that a message larger than declared takes at a time: Postfix breaks long lines as it sends them."""
 
 
 class MemoryShare:

@@ -1,4 +1,4 @@
-"""The client: hands one message to the next hop and tells what became of each recipient.
+"""The client: hands one message to the next hop, and returns the reply for each recipient.
 
 `smtp://`, `smtp+starttls://` (TLS with the certificate checked, or nothing is sent) and `lmtp://`, also over a
 unix socket; see `relay.model.endpoint`. RFC 5321, RFC 2033 section 4.2, RFC 2920, and `relay.smtp.commands` for what is

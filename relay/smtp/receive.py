@@ -38,7 +38,7 @@ async def receive(
             raise ConnectionResetError("the client left during DATA")
         rest = body.feed(piece)
         if rest and not reader.at_eof():
-            reader.feed_data(rest)  # its buffer is empty as long as nothing is awaited, so these octets come next
+            reader.feed_data(rest)  # the buffer is empty as long as nothing is awaited, so these octets come next
         mail.is_of(len(body))
         if body.discarded:
             share.release()

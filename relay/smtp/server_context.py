@@ -21,10 +21,10 @@ Awaited = Callable[[], bool]
 
 
 class Delivery(Protocol):
-    """One message on its way: first its replies, then, always and last, what became of them."""
+    """One message: first `replies`, and at the end always `settle`."""
 
     async def replies(self, awaited: Awaited, /) -> tuple[Reply, ...]:
-        """One a recipient, in the envelope's order; a message is answered 250 only when it is somebody else's."""
+        """One reply for each recipient, in the envelope's order; 250 only once another server has the message."""
 
     async def settle(self, *, delivered: bool) -> None:
         """The replies were handed to the client; or the client left, or the server stopped, before they could be."""

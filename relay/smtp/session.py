@@ -208,11 +208,11 @@ class Session(ServerProtocol):
         events.log().info(events.Event.MEMORY_AWAITED, queue_id=queue_id, size=octets)
 
     def _is_there(self) -> bool:
-        """Whether the client has not closed its side: else no reply reaches it any more."""
+        """Whether the client still reads: if it has closed its side, no reply reaches it."""
         return not (self.transport is None or self._writer.transport.is_closing() or self._reader.at_eof())
 
     async def _tell(self, given: tuple[Reply, ...], id_: str) -> bool:
-        """Whether the replies have reached the client's system: else the ledger has to know who was served."""
+        """Whether the replies have reached the client's system; if not, the ledger has to keep who was served."""
         return await self._answer(given, id_) and await is_acknowledged(self._writer.transport, self.heard)
 
     async def _answer(self, given: tuple[Reply, ...], id_: str) -> bool:

@@ -1,4 +1,4 @@
-"""Why the next hop cannot be used: what to do about it, and no text that the other side wrote."""
+"""Why the next hop cannot be used, and what to do about it; without text that the next hop sent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Every figure there is: its name by Prometheus' conventions, what it means, its labels.
-
-The values of a label are words of ours, names of rules, names of sources: never what comes from outside, so that no
-sender can make figures grow. docs/monitoring.md has this table; a test holds the two together.
+"""All metrics: name by Prometheus' conventions, meaning, labels. The values of a label are our own words, names of
+rules or names of sources, never text from outside, so that no sender can add series. docs/monitoring.md has this table;
+a test holds the two together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What one process has counted since its last report: plain numbers, which add up over processes.
 
-A worker tells its supervisor what came on top (`Report`), and the supervisor adds: what it has heard stays, whatever
-becomes of the worker, and no counter goes backwards. Bounded by what `relay.telemetry.catalogue` lets labels be.
+A worker sends its supervisor what it has counted since its last report (`Report`), and the supervisor adds it up: these
+counts stay when the worker ends, so no counter goes backwards. The number of series is bounded by the labels in
+`relay.telemetry.catalogue`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any, Self
 from relay.telemetry.catalogue import Metric
 
 Key = tuple[str, ...]
-"""A figure's name and its labels' values; of a histogram also `sum` or the number of the bucket."""
+"""The name of a metric and its labels' values; for a histogram also `sum` or the number of the bucket."""
 
 Rows = list[list[Any]]
 
 SoonKey = tuple[float, list[str], str]
-"""When it ends, its addresses and its fingerprint."""
+"""A key that expires soon: when, its addresses, its fingerprint."""
 
 SUM = "sum"
 MOST_TROUBLES = 20
@@ -47,7 +48,7 @@ class Counters:
     marks: dict[Key, float] = field(default_factory=dict)
     troubles: OrderedDict[tuple[str, str], Trouble] = field(default_factory=OrderedDict)
     soon: list[SoonKey] | None = None
-    """The keys that end next, as they were counted last; None: they were not."""
+    """The keys that expire next, by the last count; None: not counted yet."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add `by` to a counter."""

@@ -1,8 +1,8 @@
-"""Where the relay can be looked at: `/metrics`, `/healthz` and `/readyz` on `metrics`, and for its owner `/status`.
+"""The HTTP endpoints: `/metrics`, `/healthz` and `/readyz` on `metrics`, and `/status` for the relay's user.
 
 `/status` (JSON: numbers and the last troubles) is answered on a socket in the keyring folder alone, which nobody but
-the relay's own user can reach; `pgp-relay status` asks there. Where another relay has that socket, this one goes
-without: a line in the log, and no reason not to serve mail. Raises `ListenError` for `metrics`.
+the relay's own user can reach; `pgp-relay status` asks there. If another relay has that socket, this one runs without
+it, with a line in the log. Raises `ListenError` for `metrics`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from relay.telemetry.server import Answer, Server
 
 
 class Endpoints:
-    """`open`, `move` at a reload, `close`. `refresh` is called before anything is told."""
+    """`open`, `move` at a reload, `close`. `refresh` is called before each answer."""
 
     def __init__(self, metrics: Metrics, refresh: Callable[[], None]) -> None:
         self._metrics = metrics

@@ -1,8 +1,8 @@
 """The log's vocabulary: every line the relay writes is one of these words with named fields.
 
-Fields are ids, addresses, rule names, reasons from our own words, counts and times. No subject, no body, no
-header value, no text of another program, no exception's text: of what was not foreseen only the type and
-the place in our code are told. `relay.telemetry.log_output` writes the lines.
+Fields are ids, addresses, rule names, reasons from our own words, counts and times. No subject, no body, no header
+value, no text of another program, no exception's text: of an unforeseen exception only the type and the place in our
+code are logged. `relay.telemetry.log_output` writes the lines.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Event(StrEnum):
     SECRETS_TAKEN = "secrets_taken"
     SECRETS_REFUSED = "secrets_refused"
     REMOVAL_UNFINISHED = "removal_unfinished"
-    # Whatever else goes wrong
+    # Other failures
     FAILED = "failed"
 
 

@@ -28,9 +28,8 @@ _JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for 
 
 
 class _StandardError:
-    """Standard error as it is at each moment. A line it does not take is lost, and no mail with it.
-
-    Who reads it may have gone away; what was decided stands in the trace.
+    """The current standard error. If a line cannot be written, because its reader has gone away, it is lost; mail is
+    not affected, and the decisions are in the trace.
     """
 
     def write(self, text: str) -> None:
@@ -99,7 +98,7 @@ def _bound(least: int, seen: Seen | None, always: Mapping[str, object]) -> type[
 
 
 def _in_words(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A word of ours is its text, where the console would show what Python calls it; all text is printable."""
+    """Turn our enumerations into their text, and make all text printable."""
     return {name: _in_word(value) for name, value in fields.items()}
 
 
@@ -118,7 +117,7 @@ def _in_word(value: object) -> object:
 
 
 def _without_places(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """What has a sentence needs no type and no place in the code, but for who looks for a fault in it (`debug`)."""
+    """Leave type and place in the code out of events that have a sentence, except at level `debug`."""
     if "reason" in fields and "at" in fields:
         fields = {name: value for name, value in fields.items() if name not in {"error", "at"}}
     return fields

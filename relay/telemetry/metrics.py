@@ -1,8 +1,8 @@
-"""All figures of the relay, added up over its processes, and what follows from them: alive, ready, per second.
+"""All metrics of the relay, added up over its processes, and what is derived from them: alive, ready, per second.
 
-A process that serves says how it stands (`Standing`) every second or when it is asked; one that has said nothing for
-`STALE` seconds stands still, and the relay is not ready until it has been replaced: the kernel goes on giving it a
-share of the connections. Nor is it ready while there are fewer than configured. Otherwise it is while one of them is.
+A process that serves reports its state (`ProcessState`) every second or when it is asked. One that has reported nothing
+for `STALE` seconds hangs, and the relay is not ready until it has been replaced, because the kernel still gives it
+connections. Nor is the relay ready while fewer processes run than configured. Otherwise it is ready if one of them is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORKERS = "workers"
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """One process: how many messages it has in hand, and the word for what it lacks to be ready (empty: nothing)."""
+    """One process: how many messages it handles now, and the word for what does not work (empty: it is ready)."""
 
     in_progress: int
     lacks: str

@@ -1,9 +1,9 @@
 """A small HTTP server for metrics and health, by aiohttp: GET and HEAD, one request a connection (RFC 9110, RFC 9112).
 
 Promises bounds for what comes from outside: so many connections at once, so many octets of a request, so many seconds
-for all of it; whatever is not one of the pages is 404, whatever is no request 400. A request's body is never read, and
-no answer repeats anything of a request. It listens on a TCP port or on a unix socket that its owner alone may use.
-Raises `ListenError`.
+for all of it; any other path is 404, and anything that is not a request is 400. A request's body is never read, and no
+answer repeats anything of a request. It listens on a TCP port or on a unix socket that its owner alone may use. Raises
+`ListenError`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ That process is `web control`, or `web console` if `web.control` is not set and 
 `POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, or `{"fault": sentence}` (400).
 Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).
 `POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …}`, or `{}`: there is none.
-Who connects is said by the socket's mode. Raises `ListenError`.
+The socket's mode decides who may connect. Raises `ListenError`.
 """
 
 from __future__ import annotations

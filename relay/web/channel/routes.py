@@ -1,4 +1,4 @@
-"""What the relay may ask of the public service: `relay.channel.protocol`, over its own database."""
+"""Answers the relay's requests to the public service (`relay.channel.protocol`), from the service's own database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChannelRoutes:
         self._routes = Routes(self._all())
 
     async def answer(self, request: Request) -> Answer:
-        """A request of the relay; 400 for what it would not write."""
+        """Answer a request of the relay; 400 for anything that it would not send."""
         try:
             return await self._routes.answer(request)
         except ValueError:

@@ -1,1 +1,1 @@
-"""The console: pages for the people who run the relay, by a process of its own with no power but `relay.admin.acts`."""
+"""The console: pages for administrators, by a separate process that can do nothing but `relay.admin.acts`."""

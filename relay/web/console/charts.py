@@ -1,4 +1,4 @@
-"""Bars of decisions as SVG, stacked by action. A bar says its sum where one points at it; a table has all of it."""
+"""Bars of decisions as SVG, stacked by action. Pointing at a bar shows its sum; a table shows all numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log in and log out: by password and second factor, by a passkey, and by what `elsewhere` knows."""
+"""Log in and log out: by password and second factor, by a passkey, and by the ways in `elsewhere`."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Passkeys:
         return options_to_json(options)
 
     def id_of(self, answer: str) -> bytes:
-        """Return the id of the passkey from which the answer claims to be. Nothing is verified."""
+        """Return the id of the passkey that the answer names. Nothing is verified."""
         return _looked(lambda: parse_authentication_credential_json(answer[:LONGEST]).raw_id)
 
     def used(self, passkey: Passkey, challenge: bytes, answer: str) -> int:

@@ -1,6 +1,6 @@
 """Translates what the relay says of a decision, a key or an act into French. Unknown sentences are shown as they are.
 
-A sentence may have `{}`, which stands for anything. Several sentences are told in several lines.
+A sentence may have `{}`, which stands for any text. Several sentences are on several lines.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ class RelayLink:
         )
 
     async def ask(self, person: Person, act: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        """What the act says. Raises `ActRefused` where the relay says why not."""
+        """The result of the act. Raises `ActRefused` with the relay's reason."""
         return await self._told(f"acts/{act}", {"actor": person.name, "arguments": dict(arguments)})
 
     async def known(self, look: str, **arguments: str) -> Known | None:
-        """Who somebody is who logs in, or is logged in: `relay.admin.logins` has the looks."""
+        """The person who logs in, or is logged in; `relay.admin.logins` has the requests."""
         told = await self._told(f"logins/{look}", {"arguments": arguments})
         if not told:
             return None

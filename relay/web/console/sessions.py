@@ -1,8 +1,8 @@
 """Who is logged in: a cookie with a random token; the rest of a session is kept in the console's own database.
 
-Whether somebody may still be in, and in which role, the relay says for each request. The cookie is `__Host-`, HttpOnly,
-Secure and SameSite=Strict (RFC 6265bis): no other site makes a browser send it. A form carries the session's own token
-besides, and its Origin has to be this site.
+For each request the relay says whether the person may still be logged in, and in which role. The cookie is `__Host-`,
+HttpOnly, Secure and SameSite=Strict (RFC 6265bis): no other site makes a browser send it. A form carries the session's
+own token besides, and its Origin has to be this site.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All that the console answers, in one list. Who may do what is looked at here, and nowhere else."""
+"""All requests that the console answers, in one list. Roles are checked here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Site:
         return await self.enrolment.enrol(request, self._bare(request))
 
     def _bare(self, request: Request) -> View:
-        """For who is not logged in."""
+        """The view for a visitor who is not logged in."""
         return replace(_bare(request), ways=self.ways)
 
 
@@ -142,7 +142,7 @@ def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) 
 
 
 def _linked(handler: Handler) -> Handler:
-    """With a page that says so where the relay's side does not answer."""
+    """The handler, with a page that says so if the relay's side does not answer."""
 
     async def guarded(request: Request) -> Answer:
         try:

@@ -29,7 +29,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SCRIPTED = frozenset({"enrol", "passkey", "keys"})
-"""Templates with a script: ours speaks to the authenticator, htmx asks for keys as one types."""
+"""Templates with a script: ours uses the authenticator, htmx searches keys while a person types."""
 WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
 MENU = (
     ("today", "/", "figures"),

@@ -1,4 +1,4 @@
-"""Who may ask for the pages about keys, how often, and whose forms are taken. Raises `Refusal`."""
+"""Who may request the pages about keys, how often, and which forms are accepted. Raises `Refusal`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Gate:
         self._looks = Limit(_LOOKS)
 
     def look(self, request: Request) -> None:
-        """Raises `Refusal` for a name that is not ours, and for who asks too often."""
+        """Raises `Refusal` for a host name that is not ours, and for a client that asks too often."""
         if request.host not in self._hosts:
             raise Refusal(HTTPStatus.MISDIRECTED_REQUEST)
         assure_within(self._looks, request.client)

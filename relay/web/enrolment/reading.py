@@ -1,7 +1,7 @@
-"""What stands in a key that a visitor sent, in words: for the person who looks at it, and not for a decision.
+"""Describes a key that a visitor sent, for the person who looks at the page; nothing is decided by it.
 
 Nothing is verified here: the service has no OpenPGP software. The relay judges the key itself, and the mail that is
-encrypted to it proves who has it. Raises `NoKey` with the reason.
+encrypted to it proves whose it is. Raises `NoKey` with the reason.
 """
 
 from __future__ import annotations

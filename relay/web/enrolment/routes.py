@@ -5,7 +5,7 @@
     GET  /keys/confirm/TOKEN    a page with a button; opening it changes nothing
     POST /keys/confirm/TOKEN    with the page's token: event `confirmed`; of an invitation's link `refused`
 
-Nothing is kept of a key but the event, and nothing is decided here. A link is known by SHA-256 of its token alone.
+Of a key only the event is kept, and nothing is decided here. Of a link only the SHA-256 of its token is known.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Enrolment:
         return self._message(request, asked.done, ("first", "second"))
 
     async def _asked(self, name: str) -> _Asked | None:
-        """What a link asks; None: it is none of ours, or over."""
+        """What a link asks; None: it is not ours, or has expired."""
         for asked in _ASKED:
             if await self._store.objects.facts(asked.kind, name) is not None:
                 return asked

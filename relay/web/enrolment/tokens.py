@@ -1,7 +1,7 @@
 """Tokens that only a page of ours holds: a form that comes from elsewhere, or from a scanner of links, has none.
 
-A token is bound to what its page is about and to an hour. The secret lives as long as the process, and no longer: pages
-that were open when it was started anew are asked once more.
+A token is bound to what its page is about and to an hour. The secret lives as long as the process: pages that were open
+during a restart have to be sent again.
 """
 
 from __future__ import annotations

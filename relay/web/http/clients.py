@@ -1,4 +1,4 @@
-"""Who asks: the address of the connection, or the one that a reverse proxy of ours names in `X-Forwarded-For`.
+"""The client: the address of the connection, or the one that a reverse proxy of ours names in `X-Forwarded-For`.
 
 Only the last address of that field counts, which the proxy itself has added; what stands before it, the client wrote.
 Of an IPv6 address the network of 64 bits counts: a client has all of it.

@@ -34,9 +34,9 @@ SECURITY = {
 """What every answer has, where it does not say otherwise."""
 
 SMALL_BODY = 1 << 16
-"""Octets of a body that needs no room of the budget."""
+"""The most octets of a body that does not count towards the budget."""
 LINGER = 2.0
-"""Seconds in which the rest of a refused body is thrown away: who still sends would else not see why it was refused."""
+"""Seconds in which the rest of a refused body is discarded, so that a client that still sends sees the answer."""
 _SILENT = logging.getLogger(__name__)
 _SILENT.disabled = True  # aiohttp would write what was asked into our log
 

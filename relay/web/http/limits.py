@@ -60,5 +60,5 @@ def assure_within(limit: Limit, client: str) -> None:
 
 
 def too_many(limit: Limit, client: str) -> Refusal:
-    """What a client is told that the limit does not allow."""
+    """The answer to a client beyond the limit."""
     return Refusal(HTTPStatus.TOO_MANY_REQUESTS, Retry_After=str(limit.wait(client)))

@@ -90,7 +90,7 @@ class Lease:
     def take(self, octets: int, *owners: str) -> bool:
         """Hold so many more for these owners; False where there is no room for them, and then nothing changes.
 
-        An empty owner is a client whom nobody names: it has no part of its own.
+        An empty owner is an unknown client: only the common limit applies.
         """
         if not self._within_parts(octets, owners) or not self._shared.take(octets):
             return False
