@@ -1,9 +1,10 @@
-"""Authorities: keys whose certification makes what a source found for their domains as good as approved.
+"""Authorities: keys whose certification makes a certificate that a source found for their domains count as approved.
 
 `AuthorityExaminer` reads what sources bring, before other people's signatures are taken off, and notes on each
 certificate for which of its addresses an authority vouches (`Certificate.certified`). An authority vouches for its own
-domains alone, while its own key, which an administrator imported, is neither revoked nor expired. With each change of
-those who may vouch for a domain, what is known of its addresses is asked for and judged again (`Authorities.state`).
+domains alone, while its own key, which an administrator imported, is neither revoked nor expired. Whenever the
+authorities of a domain or their keys change, the certificates of its addresses are fetched and judged again
+(`Authorities.state`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from relay.model.errors import EngineError, OpenPgpError, StoreError
 from relay.pipeline.ports import Examiner
 
 MOST_CHECKED = 8
-"""Authorities that one certificate may have checked: it is a stranger's, and each check is a call of gpg."""
+"""The most authorities that are checked for one certificate, since each check is a call of gpg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Authorities:
         self._clock = clock
 
     async def state(self, domain: str) -> str:
-        """What tells this state of those who may vouch for a domain from any other; empty: nobody may.
+        """A text that changes whenever the authorities of a domain or their keys change; empty: there are none.
 
         Raises `StoreError`.
         """
@@ -54,7 +55,7 @@ class Authorities:
         return hashlib.sha256(data).hexdigest() if standing else ""
 
     async def standing(self, authority: Authority) -> Entry | None:
-        """Its certificate, where it may vouch now. Raises `StoreError`."""
+        """Its certificate, if its certifications count now; else None. Raises `StoreError`."""
         entry = await self._certificates.by_fingerprint(authority.fingerprint)
         if entry is None or entry.origin is not Origin.IMPORTED or entry.proposed:
             return None
@@ -93,7 +94,7 @@ class AuthorityExaminer(WrappedExaminer):
 
 
 def _named(blob: bytes, verdict: Certificate, authorities: Sequence[Authority]) -> Iterator[Authority]:
-    """Those that it says to be certified by, and that may speak for one of its addresses."""
+    """The authorities by which it claims to be certified, and which may certify one of its addresses."""
     domains = {address.domain for address in verdict.addresses}
     possible = [authority for authority in authorities if not authority.domains.isdisjoint(domains)]
     try:

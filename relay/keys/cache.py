@@ -1,13 +1,13 @@
 """A source that is asked over the network, with its memory (`relay.keys.source_memory`): `CachedSource`.
 
-- What it answered counts for as long as `Lifetimes` say, in every process and over restarts, and until those change who
-  vouch for the address's domain.
+- An answer counts for as long as `Lifetimes` says, in every process and over restarts, and until the authorities of the
+  address's domain change.
 - An address is asked for once at a time, however many wait for it (`relay.keys.fetches`), and messages share the places
   at the source fairly (`relay.keys.fair_queue`).
 - What is found is in the store before it is answered (`relay.keys.merge_policy`), usable or not.
 - An outage of a whole scope (a domain for WKD, the directory for LDAP) is remembered for all of it, and ends at once
   what else is under way there.
-- What must not be used stays known while the source is down or says that it has nothing.
+- A key that must not be used stays known while the source is down or has no key.
 
 `lookup` never raises: a store that cannot be used is an outage.
 """
@@ -52,7 +52,7 @@ class Limits:
     places_each: int
     """Of them in one scope."""
     external: frozenset[str]
-    """The reasons of outages that say something of the other side, and nothing of this relay."""
+    """The reasons of outages that are the other side's, and not this relay's."""
     widespread: frozenset[str]
     """Those that concern the whole scope, and not one address alone."""
 

@@ -30,7 +30,7 @@ class Lifetimes:
         return 0 <= now - row.asked < self._of(row.result)
 
     def _of(self, result: Result) -> float:
-        """A key that must not be used counts as long as none: its owner may renew it any hour."""
+        """An answer with a key that must not be used counts as long as "no key": its owner may renew it at any time."""
         match result:
             case Result.FOUND:
                 return self.found

@@ -1,9 +1,7 @@
-"""Stored certificates as the OpenPGP software reads them now.
-
-What it said when a certificate was stored may change with time: a key that was made by a clock ahead becomes valid,
-the signature of a user id ends. `Certificate.holds_until` says when. A certificate that is looked up later than that
-is read again, and the store keeps what was read. So is, once in each process, one that the software could not read and
-might now: another engine was configured, or another version installed.
+"""Stored certificates as the OpenPGP software judges them now. Its verdict may change with time: a key that was made by
+a clock ahead becomes valid, the signature of a user id ends. `Certificate.holds_until` says when. A certificate that is
+looked up later than that is read again, and the store keeps what was read. A certificate that the software could not
+read is also read again, once in each process: another engine may be configured, or another version installed.
 
 Raises `StoreError` where the store or the software fails: an outage, never "no key".
 """
@@ -99,5 +97,5 @@ class CurrentCertificates:
 
 
 def _keeping(before: Certificate, read: Certificate) -> Certificate:
-    """What was read, with what is not in the octets: a revocation that was verified, what a directory disabled."""
+    """The new verdict, with what is not in the octets: a verified revocation, or that a directory disabled the key."""
     return replace(read.revoked_as(before), disabled=read.disabled or before.disabled)

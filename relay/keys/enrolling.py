@@ -1,9 +1,9 @@
 """Keys that correspondents send in: which need a proof, and what happens to one that was proved.
 
-A new key, or a known one with another encryption subkey, needs a proof: else somebody's encryption subkey under an
-attacker's primary key would do. One encryption subkey is proved at a time, the newest, and others that stand beside it
-are not taken. A later end or a revocation of a known key needs no proof. Where an administrator imported another key
-for the address, a proved one is proposed. Raises `StoreError` and `EngineError`.
+A new key, or a known one with another encryption subkey, needs a proof. Otherwise an attacker could put somebody else's
+encryption subkey under their own primary key. One encryption subkey is proved at a time, the newest, and others that
+stand beside it are not taken. A later end or a revocation of a known key needs no proof. Where an administrator
+imported another key for the address, a proved one is proposed. Raises `StoreError` and `EngineError`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from relay.pipeline.ports import Examiner
 from relay.store import Certificates
 
 UNPROVED = frozenset({Origin.VKS, Origin.HARVESTED})
-"""Origins of keys whose encryption subkey nobody vouched for: to send them in counts like a new key."""
+"""Origins of keys whose encryption subkey nobody has vouched for: if they are sent in, they count as new keys."""
 MOST_PACKETS = 2_000
 
 
@@ -61,7 +61,7 @@ class Enrolling:
         return alone if alone and alone.unusable(self._clock(), address) is None else Fate.UNUSABLE
 
     async def enrol(self, octets: bytes, address: Address) -> Fate:
-        """Store the certificate, whose owner has the mailbox and the secret key; the one before is over."""
+        """Store the certificate, in place of an earlier one: its owner has the mailbox and the secret key."""
         whole = await self.read(octets)
         if whole is None or await self._certificates.is_rejected(whole.fingerprint):
             return Fate.UNUSABLE
@@ -89,9 +89,8 @@ class Enrolling:
         return read if isinstance(read, Certificate) else None
 
     async def _proved(self, whole: Certificate, address: Address) -> frozenset[str] | None:
-        """What is known to be encrypted to for this address; None: the key is not known for it.
-
-        Whatever else a known key brings counts at once: a revocation, a later end.
+        """The components already used for this address; None: the key is not known for it. Other changes of a known key
+        count at once: a revocation, a later expiry.
         """
         known = await self._certificates.by_fingerprint(whole.fingerprint)
         if known is None or (known.proposed and not whole.primary.revoked):
@@ -104,9 +103,8 @@ class Enrolling:
         return proved if whole.primary.revoked or address in known.certificate.addresses else None
 
     def _to_prove(self, cut: Certificate, proved: frozenset[str]) -> str | None:
-        """The component that a challenge is encrypted to: what else it may be encrypted to is not taken.
-
-        Somebody else's subkey may stand beside it, whose owner would read the challenge.
+        """The component that a challenge is encrypted to; no other one is used. Somebody else's subkey may stand beside
+        it, whose owner could read the challenge.
         """
         usable = cut.encryption_components(self._clock())
         new = [component for component in usable if component.fingerprint not in proved]
@@ -144,7 +142,7 @@ class Enrolling:
         return replace(known, certificate=merged, origin=Origin.ENROLLED, updated=now, proposed=imported)
 
     async def _replace(self, entry: Entry, beside: list[Entry], address: Address) -> None:
-        """What was enrolled for this address alone before is over."""
+        """Remove certificates that were enrolled before for this address alone."""
         for other in beside:
             same = other.certificate.fingerprint == entry.certificate.fingerprint
             alone = set(other.certificate.shown_addresses) <= {address}

@@ -79,7 +79,7 @@ _KEYSERVERS = replace(_DOMAINS, scope=lambda _: "@", places_each=wkd.FETCHES)
 
 
 class Sources:
-    """Those that are asked over the network, where the configuration names them."""
+    """The configured sources that are asked over the network."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ def directory(keys: LdapServer) -> Server:
 
 
 def build_wkd_client(config: Config) -> FetchClient:
-    """Who asks domains for their Web Key Directory, and keyservers, as `lookup.wkd` says."""
+    """The client for Web Key Directories and keyservers, with the settings of `lookup.wkd`."""
     keys = config.lookup.wkd
     settings = Settings.of(
         timeout=keys.timeout,

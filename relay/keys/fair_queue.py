@@ -1,9 +1,10 @@
-"""Places at a source, shared fairly among messages: one to hundreds of silent domains holds up no other.
+"""Places at a source, shared fairly among messages: a message to hundreds of domains that do not answer delays no
+other.
 
 Two limits hold: of fetches under way in all, and of those in one scope (a domain, or the whole directory). Free places
-go to the messages in turn. With n messages under way none holds more than a part in n + 1 of all places, so that
-whoever comes next finds one free. A fetch that several messages wait for stands in the queue of each, and takes a place
-once. Time in the queue is bounded by the caller alone.
+go to the messages in turn. With n messages under way none has more than 1/(n + 1) of all places, so that the next
+message finds one free. A fetch that several messages wait for stands in the queue of each, and takes a place once. Time
+in the queue is bounded by the caller alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Ticket:
     scope: str
     owners: list[Owner] = field(default_factory=list)
     turn: asyncio.Future[Owner] | None = None
-    """Done once the fetch has its place, on whose account it is."""
+    """Done once the fetch has its place; the result is the owner to whom the place is counted."""
 
     @property
     def begun(self) -> bool:

@@ -32,7 +32,7 @@ class Fetches(Generic[T]):
     async def result(
         self, key: Hashable, scope: str, owner: Owner, work: Callable[[Ticket], Coroutine[Any, Any, T]]
     ) -> T:
-        """What the fetch of this key comes to: that of others who wait for it already, or `work` with a new ticket."""
+        """The result of the fetch of this key: of one that is under way already, or of `work` with a new ticket."""
         fetch = self._underway.get(key) or self._begin(key, Ticket(scope), work)
         self._queue.join(fetch.ticket, owner)
         try:

@@ -1,4 +1,4 @@
-"""Stores keys that came with mail: `take` one whose mail meets all conditions (`relay.policy.harvest`).
+"""Stores keys that came with mail: `take` takes a key whose mail meets all conditions (`relay.policy.harvest`).
 
 The key is cut down to the user id of the mail's author, and stored once a second mail has confirmed it: as a proposal,
 or (`use: instead_of_clear`) to be used in place of cleartext, behind every other key. Where an administrator imported a

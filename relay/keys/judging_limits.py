@@ -1,4 +1,4 @@
-"""How many keys that strangers mail are judged: in an hour, and how many wait for it at the same time.
+"""Limits the keys mailed by strangers: how many are judged in an hour, and how many wait at the same time.
 
 Limits are for an address, a domain and in all, so that nobody uses up what others need. A key that is refused is not
 read or stored. Each process counts for itself. Raises nothing.

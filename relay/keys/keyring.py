@@ -56,7 +56,7 @@ class Keyring:
 
     def _counts(self, entry: Entry) -> bool:
         if entry.origin is Origin.HARVESTED and self.fault(entry.certificate):
-            return False  # anybody's mail could bring it: it is as if there were none
+            return False  # an unusable key that came with mail counts as no key: anybody could have sent it
         return not entry.proposed and (self._imported or entry.origin is not Origin.IMPORTED)
 
     def judge(self, entries: Sequence[Entry], address: Address) -> Found | Unusable:

@@ -2,8 +2,8 @@
 
 - A fingerprint the store has is merged with the stored state, whoever read it: a revocation found anywhere counts at
   once, and so does a renewal. `relay.keys.learning_examiner` does this for everything that a source has examined.
-- A source speaks for the address it was asked for: it adds no other address to a stored certificate, and not that one
-  either where an administrator imported another certificate for it.
+- A source counts for the address it was asked for: it adds no other address to a stored certificate, and not this one
+  either if an administrator imported another certificate for it.
 - A key whose owner proved to have its encryption subkey (`enrolled`) gets another one by a new proof or from the
   address's own directory, and not from whoever publishes the same key elsewhere.
 - A certificate the store does not have is stored with its origin, usable or not, and counts from then on. A usable one
@@ -38,7 +38,7 @@ from relay.telemetry.events import Event
 
 ATTEMPTS = 5
 _DIRECTORIES = frozenset({Origin.LDAP, Origin.WKD})
-"""Where the domain itself says what its addresses are encrypted to."""
+"""Origins where the domain itself publishes the keys of its addresses."""
 CONTENDED = "another process is changing this key"
 
 
@@ -83,7 +83,7 @@ class MergePolicy:
             return
         several = {certificate.fingerprint: certificate for certificate in certificates}
         async with AsyncExitStack() as turns:
-            for _, certificate in sorted(several.items()):  # in one order: two who wait for several never meet
+            for _, certificate in sorted(several.items()):  # in one order: no deadlock
                 await turns.enter_async_context(self._turn(certificate))
             known = await self._certificates.by_fingerprints(several)
             for certificate in certificates:
@@ -153,7 +153,7 @@ class MergePolicy:
         return [entry for entry in entries if self._imported_first and entry.origin is Origin.IMPORTED]
 
     async def _replace(self, beside: Sequence[Entry], origin: Origin, address: Address) -> None:
-        """What the same source brought for this address alone before is over."""
+        """Remove what the same source brought before for this address alone."""
         for entry in beside:
             if entry.origin is origin and set(entry.certificate.shown_addresses) <= {address}:
                 await self._certificates.remove_fetched(entry.certificate.fingerprint, entry.version)

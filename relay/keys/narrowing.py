@@ -2,8 +2,8 @@
 
 Whether a key has expired may stand in a self-signature of any of its user ids. GnuPG and others read all of them; a
 certificate cut down to the user ids with the address that was asked for may have lost the one that counts. So the whole
-is judged, and the cut one, and the stricter word counts for each part. What is stored is the cut one: who publishes
-one address speaks for no other.
+certificate and the cut one are judged, and the stricter verdict counts for each part. The cut one is stored: whoever
+publishes a key for one address decides about no other.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def strictest(whole: Certificate, cut: Certificate | Unreadable) -> Certificate 
 
 
 def bounded(merged: Certificate, *states: Certificate) -> Certificate:
-    """What two states were merged into, with nothing usable, and for no longer, than it was in one of the two."""
+    """The merged certificate; a part is usable only if, and as long as, it was so in one of the two."""
     of_states = [{component.fingerprint: component for component in state.components} for state in states]
     return replace(merged, components=tuple(_at_most(part, of_states) for part in merged.components))
 

@@ -1,4 +1,4 @@
-"""What stands in the store once a source has brought a certificate, as `merge_policy` says. Pure."""
+"""The entry to store after a source has brought a certificate, by the rules of `merge_policy`. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 - The store is looked into first, as it is when the message asks: a key that any process imported, revoked, removed or
   bound before that counts. A usable certificate that an administrator imported is always used, and one that must not be
-  used is never passed over for another. What sources brought counts from the store; once it is older than
+  used is never replaced by another. What sources brought counts from the store; once it is older than
   `lookup.cache.found` its source is asked again, for `REFRESH` seconds at most: while a source is down, slow or without
   the key, the stored certificate stays in use.
 - An imported certificate of the exact address decides; else a binding that covers the address (`relay.keys.bound`), and
@@ -14,9 +14,9 @@
 - NotFound is answered only for an address that stands in no certificate of the store (`relay.keys.search`).
 - The exact address comes before the one without its `+tag`, at each source.
 
-One deadline holds for all addresses of a message. What is not answered by then is an outage, unless something is known
-already; what other messages wait for goes on. `find_all` never raises `StoreError`: a store that cannot be read is an
-outage.
+One deadline holds for all addresses of a message. A lookup that has no answer by then is an outage, unless something is
+known already; lookups for which other messages wait go on. `find_all` never raises `StoreError`: a store that cannot be
+read is an outage.
 """
 
 from __future__ import annotations
@@ -131,6 +131,6 @@ async def _together(searches: Sequence[Search], turns: asyncio.Semaphore, second
 
 
 def _so_far(search: Search) -> Lookup:
-    """What is known when time is over."""
+    """The answer from what is known at the deadline."""
     known = search.so_far if search.fallback is None or search.fallback.origin is Origin.VKS else search.known
     return known if isinstance(known, Found | Unusable) else Outage("lookup", TOO_SLOW)

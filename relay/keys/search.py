@@ -96,9 +96,8 @@ class Search:
                 await self._look_again(known, remote)
 
     async def _judge_again(self, known: Found) -> None:
-        """An authority's word counts while nothing has changed since; then its source says whom it is vouched by.
-
-        As long as that is not known, it is what a directory has.
+        """A certification by an authority counts until the authorities change; then the source is asked again. Until it
+        answers, the key counts like one from a directory.
         """
         wanted = _named(known.certificate, self.address)
         for remote in self.remotes:
@@ -158,7 +157,7 @@ class Search:
                     pass
 
     def _note(self, news: Lookup) -> None:
-        """What must not be used is told rather than what came after it."""
+        """Remember a key that must not be used: it is reported rather than a later answer."""
         if not isinstance(self.known, Unusable) and not isinstance(news, NotFound):
             self.known = news
 

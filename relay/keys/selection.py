@@ -1,7 +1,7 @@
 """Which of several certificates is used for an address: the newest usable one; where none is usable, why not.
 
-Newest is by the creation time of the primary key. Of several reasons the one told is that which its owner can mend
-most easily, and which another source is most likely to have mended. Pure.
+Newest is by the creation time of the primary key. Of several reasons, the answer gives the one that the owner can fix
+most easily, since another source may have the fixed key. Pure.
 """
 
 from __future__ import annotations

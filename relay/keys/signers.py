@@ -88,7 +88,7 @@ class KnownSigners:
         return tuple(entry for entry in known.values() if not entry.proposed)
 
     async def _trusted(self, author: Address) -> tuple[Entry, ...]:
-        """What an administrator or the author's own directory vouches for."""
+        """Certificates from an administrator or from the author's own directory."""
         entries = await self._certificates.by_address(author)
         fetched = [e.certificate.fingerprint for e in entries if e.origin is not Origin.IMPORTED]
         approved = {fingerprint for fingerprint in fetched if await self._certificates.is_approved(fingerprint)}

@@ -1,6 +1,6 @@
 """What is stored for an address, without asking anybody: its binding, or its key in the keyring.
 
-For commands that tell what can be done now. Raises `StoreError`.
+For commands that report what a mail would find now. Raises `StoreError`.
 """
 
 from __future__ import annotations

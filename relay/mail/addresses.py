@@ -1,4 +1,4 @@
-"""Address lists of header fields (RFC 5322 section 3.4), read to know who is named, and for nothing else.
+"""Address lists of header fields (RFC 5322 section 3.4), read only to find out who is named.
 
 Promises to raise nothing, to take linear time without recursion, and to read a bounded part of a field. It
 errs to one side: what is doubtful is left out, because a recipient who is not named gets a copy of their own.

@@ -1,4 +1,4 @@
-"""Headers that say nothing but what a part is: of MIME parts around ciphertext, and of armor.
+"""Checks that headers contain nothing but what describes a part: of MIME parts around ciphertext, and of armor.
 
 A field that people read (a description, a file name, a comment in either) passes only where it is one that programs
 write (`relay.mail.boilerplate`). Anything else may carry text: its mail is encrypted like any other, which is the safe

@@ -1,10 +1,10 @@
 """Which `Authentication-Results` fields (RFC 8601) of an incoming mail count, and which header fields are forged.
 
-Our own MX writes its results above its own `Received` field, which is the topmost one: what stands there with our
-identifier counts. Everywhere else a field with our identifier is somebody else's, and so is every field that has the
-name of our mark. In doubt a field has our identifier: as it stands and without comments, in quotes, encoded words,
-full-width letters, as U-labels, with a dot at the end. A field that cannot be read has it where it occurs anywhere.
-Nothing is raised; the cost is linear.
+Our own MX writes its results above its own `Received` field, which is the topmost one: a field there with our
+identifier counts. Anywhere else a field with our identifier is forged, and so is every field that has the name of our
+mark. In doubt a field has our identifier: as it stands and without comments, in quotes, encoded words, full-width
+letters, as U-labels, with a dot at the end. A field that cannot be read has it where it occurs anywhere. Nothing is
+raised; the cost is linear.
 """
 
 from __future__ import annotations

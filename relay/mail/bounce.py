@@ -1,8 +1,8 @@
-"""What a bounce says: for which recipients a mail failed, and with which status (RFC 3464, RFC 6533).
+"""Reads a bounce: for which recipients a mail failed, and with which status (RFC 3464, RFC 6533).
 
 Only the fields of the delivery status that programs read are looked at, and of them the addresses and the status: no
-text of another program goes on. A notice in words alone, as old servers write them, names nobody. Bounded in the number
-of recipients. Raises nothing.
+text of another program goes on. A bounce without a delivery status, as old servers write it, names nobody. Bounded in
+the number of recipients. Raises nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Bounce:
 
 
 def read(content: bytes) -> Bounce | None:
-    """What a mail from the null sender says; None where it tells of no failure, such as an automatic answer."""
+    """The failures that a mail from the null sender reports; None if it is none, such as an automatic answer."""
     whole = mime.root(content)
     kind = content_type.of(whole.head)
     if kind is not None and kind.kind == "multipart/report":

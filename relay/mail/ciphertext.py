@@ -1,4 +1,4 @@
-"""Whether an entity is encrypted through and through: by its structure, never by a word in it.
+"""Whether all of an entity is encrypted: judged by its structure, never by a word in it.
 
 PGP/MIME (RFC 3156 section 4), S/MIME (RFC 8551 section 3.3, RFC 5652, RFC 5083), armor in a text, and OpenPGP files.
 Strict on purpose: whatever could be seen without a key (text around the armor or between the parts, a readable part,

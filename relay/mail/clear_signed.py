@@ -45,7 +45,7 @@ def signed(fields: Iterable[Field], entity: bytes, signature: bytes, *, received
 
 
 def verify(message: bytes, entity: bytes, signature: bytes) -> None:
-    """Raise `NotSigned` unless a reader finds these very octets in it, and this signature over them."""
+    """Raise `NotSigned` unless the message contains exactly these octets, and this signature over them."""
     whole = mime.root(message)
     kind = content_type.of(whole.head)
     mark = b"--%b" % kind.get("boundary") if kind and kind.kind == "multipart/signed" else b"--"

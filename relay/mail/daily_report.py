@@ -1,4 +1,5 @@
-"""The daily mail to whoever keeps the keys: what ends soon, what was not sent for want of a key, what waits.
+"""The daily mail to the person who manages the keys: keys that expire soon, mail that was not sent because a key is
+missing, keys and mail that wait.
 
 Promises that it holds addresses, fingerprints, dates and our own words, and nothing of any mail; that programs do
 not answer it (`Auto-Submitted: auto-generated`, RFC 3834; the envelope's sender is null); and that it has an end:
@@ -50,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What there is to tell."""
+    """The content of one daily report."""
 
     ending: Sequence[Ending] = ()
     wanted: Sequence[Wanted] = ()

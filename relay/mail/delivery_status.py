@@ -1,4 +1,4 @@
-"""The part of a notice that programs read: a delivery status (RFC 3464; RFC 6533 where an address is no ASCII).
+"""The machine-readable part of a notice: a delivery status (RFC 3464; RFC 6533 where an address is no ASCII).
 
 Promises that each field is one line, whatever stands in an address or in a parameter of the envelope: what cannot be
 told without doubt is left out. Nothing in it is another program's text; the diagnostic code is one of our own reasons.

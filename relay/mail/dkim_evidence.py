@@ -1,13 +1,13 @@
 """The DKIM signatures of an incoming mail, and the results of our own MX about them.
 
-Both are read by a strict grammar. A signature that cannot be read spoils them all: the MX may have read it in another
-way, and its result may be about that one. A field of results that cannot be read has none. Nothing is verified: that
-is the MX's task. Raises nothing; the cost is linear and bounded.
+Both are read by a strict grammar. If one signature cannot be read, none counts: the MX may have read it in another way,
+and its result may be about that one. A field of results that cannot be read has none. Nothing is verified: that is the
+MX's task. Raises nothing; the cost is linear and bounded.
 
-A verifier writes what strangers chose into its results: OpenDKIM 2.11 undoes the encoding of `i=` and writes whatever
-comes out, brackets and semicolons too; others write the envelope sender and the client's name. So a signature that
-names its domain, selector or identity with more than names need spoils them all, and where the envelope sender or
-the client's name could begin a result there are none.
+A verifier's results contain text that strangers chose: OpenDKIM 2.11 decodes `i=` and writes the result as it is, with
+brackets and semicolons; others write the envelope sender and the client's name. So no result counts if a domain,
+selector or identity has characters that names do not need, or if the envelope sender or the client's name could begin a
+result.
 """
 
 from __future__ import annotations

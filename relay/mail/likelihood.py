@@ -1,4 +1,4 @@
-"""How much better text explains octets than chance does: log-likelihood ratios, in bits.
+"""How much more likely octets are text than random: log-likelihood ratios, in bits.
 
 Each model gives octets a probability as text of some encoding; compared with their probability as random octets that
 is a Bayes factor. Markov's inequality bounds false alarms without any assumption: random octets reach b bits under

@@ -1,8 +1,7 @@
 """MIME structure on the received octets, without copies (RFC 2046 section 5.1).
 
-What an entity is says `relay.mail.content_type`.
-Everything is bounded: the part headers that are looked at, the parts of a multipart, and the lines that only
-look like a boundary. Raises nothing.
+`relay.mail.content_type` says what an entity is. Everything is bounded: the part headers that are looked at, the parts
+of a multipart, and the lines that only look like a boundary. Raises nothing.
 """
 
 from __future__ import annotations

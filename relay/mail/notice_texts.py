@@ -1,4 +1,4 @@
-"""What a notice says of each reason, in each language: sentences for people who never heard of a key."""
+"""The sentences of notices for each reason, in each language, for readers who have never heard of a key."""
 
 from __future__ import annotations
 

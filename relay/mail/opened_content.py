@@ -1,8 +1,8 @@
-"""What is taken from the inside of an opened mail, and the mail that is made of it.
+"""Takes body and subject from the inside of an opened mail, and makes the mail that is delivered.
 
 Taken are the body with its `Content-*` fields, and `Subject` where the header inside is a protected one (RFC 9788; the
-older `protected-headers="v1"`). Nothing else: whoever encrypts a mail writes what they like into it. The rest of the
-header is the outer one's. Line ends become CRLF. Raises nothing.
+older `protected-headers="v1"`). Nothing else, because anyone who encrypts a mail can write anything into it. The rest
+of the header is the outer one's. Line ends become CRLF. Raises nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a mail was decrypted here, or carries one that was: told by our mark, and by message identifiers.
+"""Whether a mail was decrypted here, or carries one that was: recognised by our mark, and by message identifiers.
 
 The mark is the field `X-PGP-Relay`, in the mail's own header, in that of a mail that it carries (attached as a message,
 as a file, or as text), however it is folded, spelled, commented or encoded. It counts unless it says plainly that the

@@ -1,4 +1,4 @@
-"""The mail that an answer written on the page becomes: what the reader's browser has encrypted, as PGP/MIME (RFC 3156).
+"""Makes a mail of an answer written on the page: the browser's ciphertext as PGP/MIME (RFC 3156).
 
 It comes from a fixed address of ours, so that nobody's From is forged; Reply-To is the reader, so that an answer to it
 is again a pick-up. The same answer makes the same octets. Raises nothing.

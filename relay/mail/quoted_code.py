@@ -1,4 +1,5 @@
-"""Whether a mail quotes the code of a pick-up: it opens what lies in the same mailbox, and does not leave.
+"""Whether a mail quotes the code of a pick-up. Such a mail must not leave: its recipient's mailbox may have the link
+too.
 
 Its header and its texts are read, and mails attached to it, each up to a bound. Raises nothing.
 """

@@ -1,4 +1,4 @@
-"""Whether octets, or base64 digits, can be ciphertext: no stretch of them is explained better by text than by chance.
+"""Whether octets, or base64 digits, can be ciphertext: no stretch of them is more likely text than random.
 
 The measure is `relay.mail.likelihood`. Random data of any size fails it less often than once in a thousand million
 mails. Few octets are measured as a whole and in every stretch of 64; more are first counted for how many different

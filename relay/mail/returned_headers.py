@@ -1,8 +1,7 @@
-"""What a notice gives back of the original, so that its sender recognises it: From, To, Date and Message-ID.
-
-Nothing else is returned, and no free text in these four, where whoever writes a mail can put any. One field of each
-name; a Date that is a date; a Message-ID in RFC 5322's form; of From and To the addresses, without display names and
-comments, on one line of bounded length.
+"""The header fields of the original in a notice, by which its sender recognises it: From, To, Date and Message-ID.
+Nothing else is returned, and no free text in these four, which could have any content. One field of each name; a Date
+that is a date; a Message-ID in RFC 5322's form; of From and To the addresses, without display names and comments, on
+one line of bounded length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be told of a certificate that is damaged or of an unknown kind: its primary key and its user ids.
+"""What can be read of a certificate that is damaged or of an unknown kind: its primary key and its user ids.
 
 A key that cannot be used is not "no key": mail to the addresses in it must not leave in cleartext. So the user ids are
 looked for packet by packet as far as the framing holds, and behind that by their looks. The cost is linear.

@@ -1,8 +1,8 @@
 """An OpenPGP signature packet's body, as far as its fields can be read without verifying it (RFC 9580 section 5.2).
 
-What is told here is what the signature says. Whether it holds is for the OpenPGP software. Only the hashed area counts,
-except for the issuer, which a wrong value only keeps from being found. `read` returns None for a version or a form that
-it does not know, and raises nothing.
+This is what the signature claims; the OpenPGP software verifies it. Only the hashed area counts, except for the issuer,
+which a wrong value only keeps from being found. `read` returns None for a version or a form that it does not know, and
+raises nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An incoming mail inside a note for its reader: why it stays closed, or that its signature is bad.
+"""Puts an incoming mail into a note for its reader, which says why it stays closed, or that its signature is bad.
 
 The note is the text; the mail is attached as it is (RFC 2046 section 5.2.1). The header in front is the mail's own, its
 `Content-*` fields excepted. Nothing of the mail stands in the note.
@@ -70,7 +70,7 @@ _WHY: Mapping[Language, Mapping[Reason, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What notes are written with."""
+    """The language and names with which notes are written."""
 
     language: Language
     contact: str | None = None

@@ -1,9 +1,9 @@
 """One operation of gpg-agent with a secret key of ours: X25519 for an encryption subkey (Assuan, `PKDECRYPT`).
 
-The secret key stays in the agent. A call of gpg would start a process of 15 ms for each mail and read its packets once
-more; the agent takes one. It is started where none runs. Raises `EngineTimeout` where it does not answer in time, and
-`EngineError` for whatever else it says: that a secret part is missing, or that it is out of memory, is an outage.
-`OpenPgpError` for a point that gives no secret, which the agent is not asked.
+The secret key stays in the agent. A call of gpg would start a process, 15 ms for each mail, and read the packets once
+more; the agent needs 1 ms. It is started if none runs. Raises `EngineTimeout` if it does not answer in time, and
+`EngineError` for any other failure: a missing secret part, or an agent without memory, is an outage. Raises
+`OpenPgpError` for a point that gives no secret; the agent is not asked then.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Agent:
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._socket is not None:
-            with suppress(OSError):  # it has ended, or its folder has another name
+            with suppress(OSError):  # the agent has ended, or its folder was renamed
                 return await asyncio.open_unix_connection(self._socket, limit=LONGEST_LINE)
         home = reachable(self._home)
         self._socket = await gpgconf.agent_socket(home, self._timeout)
@@ -86,7 +86,7 @@ class _Dialogue:
         self._writer = writer
 
     async def say(self, command: bytes, data: bytes = b"") -> bytes:
-        """What it answers to that command; `data` is for what it inquires."""
+        """Its answer to this command; `data` is sent if the agent inquires."""
         self._writer.write(command + b"\n")
         return await self.answer(data)
 

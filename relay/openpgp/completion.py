@@ -1,4 +1,4 @@
-"""Certificates with all that the relay keeps of them, also where the OpenPGP software leaves it out or reads nothing.
+"""Completes certificates with what the OpenPGP software leaves out or cannot read.
 
 A key that must not be used is not "no key", so the addresses of every user id count, whether its signature holds or
 not. What is kept beside the software's own canonical packets:

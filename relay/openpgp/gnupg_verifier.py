@@ -1,4 +1,4 @@
-"""GnuPG says whether a signature holds: `judged_signatures.Verifier`.
+"""Verifies signatures with GnuPG: `judged_signatures.Verifier`.
 
 gpg is given one signature, what it is over, and the one certificate that made it, as files in memory: its keyring is
 not read. The signature is always handed over apart from the content, as to Sequoia: of a text signature inside a

@@ -1,8 +1,7 @@
-"""What each signature over a content is worth, by the certificates given (RFC 9580 section 5.2).
-
-Whether it holds is the OpenPGP software's word (`Verifier`). What is decided here is the same for both engines: who
-made it, that it is of a kind that signs documents, that its digest is not one that can be forged, and that neither it
-nor the key that made it has ended or is revoked now.
+"""The verdict on each signature over a content, by the certificates given (RFC 9580 section 5.2). The OpenPGP software
+verifies it (`Verifier`). The rest is decided here, the same for both engines: who made it, that it is of a kind that
+signs documents, that its digest is not one that can be forged, and that neither it nor the key that made it has ended
+or is revoked now.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from relay.model.opened import Signature, Validity
 DOCUMENTS = frozenset({0x00, 0x01})
 """Signature types over a binary and a text document (section 5.2.1)."""
 DIGESTS = frozenset({8, 9, 10, 11, 12, 14})
-"""SHA-2 and SHA-3 (section 9.5); of SHA-1 and older ones two documents can be made with one digest."""
+"""SHA-2 and SHA-3 (section 9.5); with SHA-1 and older ones, two documents with the same digest can be made."""
 NOBODY = "0" * 16
 
 
@@ -67,7 +66,7 @@ def _makers(said: signature.Signature, signers: Sequence[Certificate]) -> Iterat
 
 
 def _now(said: signature.Signature, signer: Certificate, maker: Component) -> Validity:
-    """Of one that held when it was made. The stricter reading of a certificate counts, as everywhere."""
+    """The verdict now on a signature that was valid when it was made. The stricter reading of a certificate counts."""
     now = time.time()
     if not signer.primary.valid or not maker.valid:
         return Validity.BAD

@@ -2,12 +2,10 @@
 
 The packets are walked here, by allow list (`relay.mail.encrypted_message`, `relay.mail.signed_message`): which key may
 open it, that one packet with integrity protection holds all of it, and that exactly one literal packet is in it. No
-program's word on that is needed, and none that a program prints about it is believed: GnuPG calls a message with two
-literal packets decrypted, and prints damaged text before it says so. What the engines do differently are the two
-things that they are trusted with: where the secret keys lie (`SharedSecrets`), and whether a signature holds
-(`Verifier`).
-
-Content is bounded before it is there, and nothing of it is returned unless all of it is sound.
+program is relied on for that: GnuPG reports a message with two literal packets as decrypted, and prints damaged text
+before it reports the damage. The engines differ in two things only: where the secret keys are (`SharedSecrets`), and
+what verifies signatures (`Verifier`). Content is bounded while it is decompressed, and returned only if all of it was
+verified.
 """
 
 from __future__ import annotations
@@ -120,7 +118,7 @@ def _named(message: EncryptedMessage, entitled: Entitled) -> Iterator[Candidate]
 
 
 def _hidden(message: EncryptedMessage, entitled: Entitled) -> list[Candidate]:
-    """Only with the recipient's own keys: who wrote it may be anybody, and would see what else opens."""
+    """With the recipient's own keys only: otherwise a sender could find out which other keys open the mail."""
     hidden = [packet for key_id, packet in message.session_keys if key_id == HIDDEN]
     return [(subkey, packet) for packet in hidden for subkey in _live(entitled.own, entitled)][:MOST_TRIALS]
 

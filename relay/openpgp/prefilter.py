@@ -1,4 +1,4 @@
-"""What GnuPG need not see: octets that are no certificate, or none of a kind that it knows.
+"""Rejects octets before GnuPG sees them: no certificate, or one of a kind that GnuPG does not know.
 
 Bounds octets and packets, so that what a stranger's server answers costs no more than an ordinary key, and makes sure
 that a blob is whole packets of one transferable public key (RFC 9580 section 10.1). Only version 4 goes on: GnuPG reads

@@ -2,8 +2,8 @@
 
 `generate` makes an Ed25519 key that certifies and signs, and nothing more. It has no encryption subkey: it would invite
 replies encrypted to the relay, which nobody could read. It has no expiry date: the relay signs unattended, and all mail
-would wait once the date had passed; a key that is to end is revoked (GnuPG lays a revocation certificate in
-`openpgp-revocs.d`) or given a date by hand.
+would wait once the date had passed; to end a key, revoke it (GnuPG stores a revocation certificate in
+`openpgp-revocs.d`) or set a date by hand.
 
 Secret keys stay with gpg-agent; nothing here reads one. Everything raises `EngineError` with a sentence for
 the administrator, and never with gpg's own words.

@@ -1,10 +1,9 @@
 """What sources answered for an address, and when: shared by all processes, kept over restarts.
 
 There is one row for each source and address. A row may also stand for all addresses of a domain, or for a whole source,
-under a name that is not an address. For how long an answer counts is decided by who reads it.
-What is known of a key is not forgotten over an outage or a "no key" that comes later, whichever process learned it,
-and when: that a key must not be used stays until a key comes that may be. Writes that come together share a commit.
-Bounded: `prune` deletes what is old, and the oldest of too many.
+under a name that is not an address. For how long an answer counts is decided by who reads it. A later outage or "no
+key" does not overwrite what is known about a key, in whichever process: an unusable key stays recorded until a usable
+one comes. Writes that come together share a commit. Bounded: `prune` deletes what is old, and the oldest of too many.
 
 Raises `StoreError`.
 """
@@ -35,7 +34,7 @@ _PUT = put(answers)
 
 
 class Result(StrEnum):
-    """What a source can say."""
+    """The kinds of answers."""
 
     FOUND = "found"
     NOT_FOUND = "not found"
@@ -108,8 +107,8 @@ class Answers:
     async def put(self, rows: Sequence[Answer], sooner: float = 0.0) -> None:
         """Store them in place of what stood there.
 
-        Where there stands that the key must not be used, this stays over an outage, as if it had been heard so many
-        seconds before the outage, and over "no key". The fingerprint and method of a key stay beside either.
+        If the stored answer is a key that must not be used, an outage or "no key" does not replace it; after an outage
+        its time is set `sooner` seconds before that. The fingerprint and method of a key stay beside either.
         """
         await self._batch.add(_write, [(row, sooner) for row in rows])
 
@@ -118,7 +117,7 @@ class Answers:
         await self._database.write(lambda c: c.execute(_ONE, {"at": source, "name": name}))
 
     async def due(self, source: str, *, times: DueTimes, limit: int) -> list[Due]:
-        """Who is to be asked for again at this source; the longest ago first."""
+        """The addresses that are due at this source; the oldest answer first."""
         wanted = _due(source, times).limit(limit)
         rows = await self._database.read(lambda c: c.execute(wanted).all())
         return [Due(row.address, row.fingerprint, Origin(row.origin), row.asked) for row in rows]

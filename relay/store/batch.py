@@ -1,8 +1,7 @@
 """Callers that come at the same moment share one round of work: one transaction, not a hundred.
 
-A round costs a thread's turn, a look at the disk and perhaps a commit; that costs the same for one caller as for fifty.
-While a round is under way, what comes is gathered for the next one. A caller that is cancelled does not take its item
-back.
+A round costs a thread switch, a read of the database and perhaps a commit, for one caller as for fifty. While a round
+is under way, what comes is gathered for the next one. A caller that is cancelled does not take its item back.
 """
 
 from __future__ import annotations
@@ -112,7 +111,8 @@ class WriteBatch:
     async def add(self, write: Write[T], items: Sequence[T], part: PartOf[T] | None = None) -> None:
         """Return when the items are committed. `write` is called once for all items that came together.
 
-        Or `part`, which says the same, where the database is PostgreSQL and all that came together have one.
+        With PostgreSQL, `part` is used instead, which does the same in one statement, if all items of the round have
+        one.
 
         Raises `StoreError` when they are not committed.
         """

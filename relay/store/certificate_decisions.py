@@ -1,4 +1,4 @@
-"""What people have decided of certificates: approved, bound or rejected. Functions that take a connection."""
+"""The decisions of administrators about certificates: approved, bound or rejected. Functions that take a connection."""
 
 from __future__ import annotations
 

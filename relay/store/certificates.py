@@ -1,9 +1,9 @@
-"""The certificates of the store: looked up by address on the way of every message, managed by people.
+"""The certificates of the store: looked up by address for every message, managed by administrators.
 
-`by_address` compares whole addresses by their key, through an index and a cache of this process. The cache
-holds what one state of the store says: every change gives the store a new random token, which each message reads
+`by_address` compares whole addresses by their key, through an index and a cache of this process. The cache holds one
+state of the store: every change gives the store a new random token, which each message reads
 (`relay.store.state_tokens`). So what any process imports, removes or restores counts for every message that comes
-later. A random token, and no counter, because a backup that is restored brings its own.
+later. The token is random and not a counter, because a restored backup brings its own.
 
 Raises `StoreError`: a store that cannot be read is never "no key".
 """
@@ -106,7 +106,7 @@ class Certificates:
         return await self._database.read(lambda c: certificate_queries.first(c, most))
 
     async def expiring(self, within: float, most: int | None = None) -> list[Entry]:
-        """Those usable by their time now that are not in `within` seconds, the next to go first."""
+        """Those that have not expired but will within so many seconds, the next one first."""
         now = self._clock()
         return await self._database.read(lambda c: certificate_queries.expiring(c, now, now + within, most))
 
@@ -124,7 +124,7 @@ class Certificates:
         return await self._database.read(certificate_queries.count_proposed)
 
     async def state(self) -> bytes | None:
-        """What tells this state of all certificates from any other; None: nothing was ever stored."""
+        """A value that changes with every change of certificates; None: nothing was ever stored."""
         return await self._database.read(certificate_queries.token)
 
     async def counts(self) -> Counts:

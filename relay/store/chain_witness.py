@@ -1,4 +1,4 @@
-"""What is known of a chain from elsewhere, the log or the chain of another node, compared with what it is now."""
+"""Compares a chain with what is known of it from elsewhere: from the log, or from the chain of another node."""
 
 from __future__ import annotations
 

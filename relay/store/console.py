@@ -55,7 +55,7 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody was logged in; whether they still may be, the relay says."""
+    """A session that was begun; the relay decides whether the person may still be logged in."""
 
     name: str
     generation: str

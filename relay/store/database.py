@@ -7,7 +7,7 @@ does not wait for others on PostgreSQL: its statements have to be right whatever
 mail writes. On SQLite both are the same.
 
 PostgreSQL is reached over a network that may fall silent. Reads and `write_beside` wait `busy_seconds` for it, and
-`SILENT_SECONDS` once one of them has waited in vain, until one is answered again; what they wait for is given up then.
+`SILENT_SECONDS` once one of them has waited in vain, until one is answered again; then they stop waiting for it.
 
 On SQLite `synchronous` is FULL: WAL's usual NORMAL loses the last commits when the power fails, and a ledger
 entry lost there is a mail sent twice. Callers that wait share a commit (`relay.store.batch`). SQLite runs in
@@ -179,7 +179,7 @@ class Database:
 
 
 def _result(task: asyncio.Task[T]) -> T:
-    """What it has come to; what is not done is given up."""
+    """The result of the task; a task that is not done is cancelled."""
     if not task.done():
         task.cancel()
         raise StoreError("the store does not answer")

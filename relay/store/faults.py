@@ -54,7 +54,7 @@ def translated() -> Iterator[None]:
 
 
 def words(error: BaseException | None) -> str:
-    """What is told of an error of a driver or of the system."""
+    """The sentence for an error of a driver or of the system."""
     if found := sqlstate.words(str(getattr(error, "sqlstate", None) or "")):
         return found
     if isinstance(error, OSError):

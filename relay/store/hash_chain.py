@@ -4,8 +4,8 @@ Each node that shares a database has a chain of its own, under its name, so that
 one machine has one chain without a name. Two rows of `trace_chain` hold the ends of each: `head`, the newest row, and
 `anchor`, the last one that retention took out. A third, `renamed`, is the last row that version 0.1.0 wrote, with
 "seal" where "encrypt" stands now. Whoever can write the database can also compute a chain anew; that is why the newest
-hash goes into the log every day, where `verify` can be shown it. Once a day each node also notes in its own chain what
-the newest rows of the others are (`NOTED`), so that a chain that was taken out, or cut off at its end, shows.
+hash goes into the log every day, where `verify` can be shown it. Once a day each node also notes in its own chain the
+newest rows of the others (`NOTED`), so that the removal of a chain, or of its end, is detected.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Link:
 
     @classmethod
     def first(cls, name: str) -> Self:
-        """Where the chain of this name begins: no chain can be passed off as another."""
+        """The link before the first row of this chain; each name has another, so no chain can replace one."""
         return cls(0, hashlib.sha256(name.encode()).digest()) if name else cls()
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Who was asked for a key, when, how often without an answer, and who wants no more of it. Raises `StoreError`."""
+"""Who was asked for a key, when, how often without an answer, and who refused. Raises `StoreError`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Invitations:
         return await self._database.write(write)
 
     async def answered(self, address: Address) -> None:
-        """The address gave a key: what was counted is forgotten. Who refused stays so."""
+        """The address sent a key: reset its count. A refusal stays in force."""
         wanted = (_COLUMNS.address == address.key, _COLUMNS.refused.is_(False))
         await self._database.write(lambda c: c.execute(delete(invitations).where(*wanted)))
 

@@ -1,8 +1,8 @@
 """Every change of a stored key as a row of the trace, written in the transaction that makes it.
 
-A row says which key counted for an address before and which one does after: of several the one that stands first,
-imported before fetched, the newest first. Whether it may be used is judged for each mail, and is no change.
-Plain functions of a connection.
+A row says which key counted for an address before and which one does after: of several the first one, imported before
+fetched, the newest first. Whether a key may be used is judged for each mail, and is not a change. Plain functions of a
+connection.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _other(standing: Sequence[str], fingerprint: str) -> str:
 
 
 def _pair(key: str, before: Entry | None, after: Entry | None, other: str) -> tuple[str, str]:
-    """An address's key before and after; a proposal is told beside the key that it would replace."""
+    """An address's key before and after; for a proposal, the key that it would replace."""
     if after is None:
         return (before.certificate.fingerprint if before else ""), other
     counted = before is not None and not before.proposed and key in {"", *_keys(before)}

@@ -1,4 +1,4 @@
-"""Brings a database to the schema this version knows, a transaction for each step.
+"""Upgrades a database to the schema of this version, a transaction for each step.
 
 Several processes may open a new database at the same moment: each step is taken under the write lock, after
 looking again. A step adds, and takes nothing away from the version before: programs of both work side by side, until a

@@ -21,7 +21,7 @@ from relay.store.schema_steps import STEPS
 from relay.store.statements import put
 
 SEEN_SECONDS = 30.0
-"""A node that has said nothing for so long does not run."""
+"""Seconds after which a node that has not reported counts as not running."""
 FORGOTTEN_SECONDS = 30 * 86400.0
 SPAN = 60.0
 """Seconds that a rate is taken over."""

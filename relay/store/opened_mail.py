@@ -1,4 +1,4 @@
-"""What has to be known of mail that was opened, for a bounded time: its identifiers, and where a bounce of it belongs.
+"""What is stored of opened mail for a limited time: its identifiers, and to whom a bounce of it is reported.
 
 An identifier is kept as its hash, for `IDENTIFIERS_KEPT` seconds: mail is answered and forwarded long after it came. A
 token of a return path is kept as its hash too, for `TOKENS_KEPT` seconds, and counts once a recipient. Old rows are

@@ -1,6 +1,6 @@
 """The relay's own record of pick-ups, and codes that were given beforehand, encrypted. Raises `StoreError`.
 
-A code is never here in clear, and a pick-up's not at all.
+Preset codes are stored encrypted; the codes of pick-ups are not stored.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Pickups:
         return None if row is None else _pickup(row)
 
     async def all(self) -> list[Pickup]:
-        """Every one of which somebody was told, the newest first."""
+        """All pick-ups of which somebody was told, the newest first."""
         wanted = select(*_COLUMNS).where(pickups.c.state != PickupState.INACTIVE.value)
         rows = await self._database.read(lambda c: c.execute(wanted.order_by(pickups.c.created.desc())).all())
         return [_pickup(row) for row in rows]

@@ -19,9 +19,9 @@ MOST: Mapping[EventKind, tuple[int, int]] = {
     EventKind.OPENED: (10_000, 1 << 20),
     EventKind.ANSWER: (1000, 2 << 30),
 }
-"""How many of a kind wait for the relay, and how many octets: strangers fill no disk, and no kind keeps others out."""
+"""Events and octets of each kind that may wait: strangers cannot fill the disk, and no kind blocks another."""
 MOST_ANSWERS = (20, 128 << 20)
-"""The same for the answers to one pick-up: its reader keeps the readers of others from answering no more than that."""
+"""The same for the answers to one pick-up, so that its reader cannot keep readers of others from answering."""
 
 _FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.c.size)
 

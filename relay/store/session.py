@@ -1,8 +1,8 @@
 """A session with PostgreSQL: the host that takes writes, the password as it is now, and what every session is set to.
 
-All hosts of a URL are tried at once, and the first that answers as it should is used. A session cannot hold up others
-for long: what waits for a lock gives up, a transaction that its process forgets is ended by the server, and so is a
-connection whose other end is gone. Raises `StoreError`.
+All hosts of a URL are tried at once, and the first that answers as it should is used. A session cannot delay others for
+long: waiting for a lock ends after a time, and the server ends idle transactions and connections whose other end is
+gone. Raises `StoreError`.
 """
 
 from __future__ import annotations

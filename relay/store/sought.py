@@ -1,4 +1,4 @@
-"""The part of a person's search for certificates that SQL can do: it finds all that match, and perhaps others."""
+"""The part of a search for certificates that SQL can do: it finds all that match, and perhaps others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens that tell states of tables apart, as this process last read them.
+"""The tokens of tables, which change with every change of a table, as this process last read them.
 
 What is remembered of a table counts for the token that it was read with. A message begins with a look at the ledger,
 which reads all tokens too (`found`): so a key that was imported, revoked, bound or removed by any process before the

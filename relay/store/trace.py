@@ -1,8 +1,8 @@
 """The trace: a row for every decision, in a hash chain (`relay.store.hash_chain`) that all processes of a node extend.
 
-Rows are on disk when `write` returns; concurrent callers share a commit. Retention deletes rows from the beginning of
-a chain and leaves an anchor: the number and hash of the last one deleted. Where several nodes share a database, rows
-of their chains are told together, in the order of their times.
+Rows are on disk when `write` returns; concurrent callers share a commit. Retention deletes rows from the beginning of a
+chain and leaves an anchor: the number and hash of the last one deleted. If several nodes share a database, rows of all
+their chains are returned together, in the order of their times.
 
 Raises `StoreError`.
 """
@@ -60,7 +60,7 @@ class Trace:
         return {name: ends.head.number for name, ends in found.items()}
 
     async def note_others(self, now: float) -> None:
-        """Note in this node's chain what the newest rows of the others are."""
+        """Note the newest rows of the other chains in this node's chain."""
         others = await self._database.read(hash_chain.all_ends)
         rows = [
             Record(now, "", "", "", "", "", hash_chain.NOTED, "", str(Logged(ends.head, name)), "", "", "", 0)

@@ -1,4 +1,5 @@
-"""Which transactions this process has in hand, over all machines: an advisory lock for each, in a session of its own.
+"""Locks for the transactions that this process handles, over all machines: an advisory lock for each, in a separate
+session.
 
 The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it hangs, or
 its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have ended the
@@ -6,8 +7,8 @@ session yet. A session does not survive a failover: the locks are lost with it. 
 has the locks, and a mail that is being handed over needs its lock until the end. So the old session is left open for
 such mails, and all others use a new one.
 
-Who takes a transaction is told at once whom the ledger has as served. The server may be far away: places that are
-taken and given back at the same time, and the ledger of those that are taken, share one round trip.
+Taking a transaction also returns the recipients that the ledger has as served. The server may be far away: places that
+are taken and given back at the same time, and the ledger of those that are taken, share one round trip.
 
 Raises `StoreError`.
 """

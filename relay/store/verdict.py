@@ -1,4 +1,4 @@
-"""What was read of a certificate, as the JSON that is stored beside its octets.
+"""The verdict on a certificate, as the JSON that is stored beside its octets.
 
 Lists, not objects: it is read at each lookup. ASCII: what is no Unicode is kept as escapes. Raises `StoreError` where
 a row cannot be read.

@@ -1,9 +1,9 @@
 """The relay's side of a worker process: one connection to one directory server.
 
-Promises: what is started is killed and reaped, whatever happens; a password travels over the pair of sockets and stands
-in no argument and no environment; an answer is bounded in size. Time is the caller's business (`asyncio.timeout`):
-after a timeout or cancellation the connection must be killed, because its next answer would belong to the wrong
-question. Raises `Unavailable`.
+Promises: a started process is always killed and reaped; a password travels over the pair of sockets and stands in no
+argument and no environment; an answer is bounded in size. Time is the caller's business (`asyncio.timeout`): after a
+timeout or cancellation the connection must be killed, because its next answer would belong to the wrong question.
+Raises `Unavailable`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One directory server: its sessions, its time limit, and whether it is worth asking first.
+"""One directory server: its sessions, its time limit, and whether it failed lately.
 
 A server that failed is asked last for `REST` seconds, so that not every mail pays its timeout while another one
 answers; then one lookup tries it again, and the others go on as before until that one has succeeded.

@@ -1,10 +1,10 @@
 """Which of the certificates in a directory's entries is the one for an address.
 
-Values are armored or binary, and each may hold several certificates. States of the same certificate found in
-several places are merged first, so that a revocation in one place counts in all. A usable one is preferred, then
-the newest. Where none is usable the answer says why, and is never "no key": an entry that was found for this
-address holds something, be it unreadable. One exception: version 1 of GnuPG's schema searches in the text of user
-ids, so an entry there may be another address's, and then is not ours to judge.
+Values are armored or binary, and each may hold several certificates. States of the same certificate found in several
+places are merged first, so that a revocation in one place counts in all. A usable one is preferred, then the newest. If
+none is usable, the answer says why, and is never "no key": the entry of this address has some value, even if it cannot
+be read. One exception: version 1 of GnuPG's schema searches in the text of user ids, so an entry there may belong to
+another address, and then does not count.
 
 Raises `EngineError` as the examiner does, or where two states cannot be merged, and `Unavailable` for more
 certificates than anybody has.

@@ -1,6 +1,6 @@
 """Logging somebody in by a directory: found by name, then bound as, with their password (RFC 4513 section 5.1).
 
-The name is escaped in the filter. A bind without a password counts for nobody (section 5.1.2): an empty one is refused
+The name is escaped in the filter. A bind without a password is anonymous (section 5.1.2): an empty one is refused
 before anything is sent. Everything is done by processes of their own, within one time. Raises `Unavailable`.
 """
 

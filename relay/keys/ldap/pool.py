@@ -1,9 +1,9 @@
 """Sessions with one server, kept and shared.
 
-At most `size` are in use at a time, none is kept that idled for `idle` seconds or is older than `MAX_AGE`
-(names and schemas change). A kept session that turns out to be dead is replaced once, unseen by the caller. A
-session in whose use anything was raised, a cancellation too, is ended: its next answer could be the last
-question's. Raises what `open` and the work raise.
+At most `size` are in use at a time, none is kept that idled for `idle` seconds or is older than `MAX_AGE` (names and
+schemas change). A kept session that turns out to be dead is replaced once, unseen by the caller. A session is ended
+after any exception in its use, a cancellation too: its next answer could belong to the earlier request. Raises what
+`open` and the work raise.
 """
 
 from __future__ import annotations

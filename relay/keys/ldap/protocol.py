@@ -1,4 +1,4 @@
-"""What the relay (`connection`) and the process that speaks LDAP (`worker`) say to each other, as frames.
+"""The frames between the relay (`connection`) and the process that speaks LDAP (`worker`).
 
 An answer's words tell the entries: of each, how many values every attribute has. The values are the frame's strings, in
 that order. Loads nothing else of the relay but frames: the worker starts as quickly without.

@@ -1,4 +1,4 @@
-"""Why a directory cannot answer: the fixed words of an `Outage`, without a word of another program."""
+"""Why a directory cannot answer: the fixed texts of an `Outage`, without any text of another program."""
 
 from __future__ import annotations
 

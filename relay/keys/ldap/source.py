@@ -1,8 +1,8 @@
 """The `ldap` source: servers in order, each a replica of the next (RFC 4511).
 
-The second server is asked when the first fails; what a server answers, "no such key" too, counts for all. When all
-fail the outage is that of the one asked first. Never raises from a lookup. Raises `ConfigError` when built without
-the extra `ldap`.
+The second server is asked if the first fails; the answer of one server, "no key" included, counts for all. If all fail,
+the outage is that of the first one asked. Never raises from a lookup. Raises `ConfigError` when built without the extra
+`ldap`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Ldap:
             return Outage(NAME, Reason.EXAMINER)
 
     async def by_fingerprint(self, fingerprint: str) -> Certificate | NotFound | Outage:
-        """The directory's state of a certificate, usable or not: a revocation is what is looked for, too."""
+        """The directory's state of a certificate, usable or not: it may be a revocation."""
         if not self._directories:
             return NotFound(NAME)
         try:
@@ -80,7 +80,7 @@ class Ldap:
             await directory.close()
 
     async def _narrowed(self, holdings: Holdings, address: Address) -> Holdings:
-        """Without the addresses nobody asked for: who may write one entry speaks for no other."""
+        """Only the user ids of the address asked for: whoever may write one entry decides about no other."""
         named = [c for c in holdings.certificates if any(user_id.address == address for user_id in c.user_ids)]
         narrow = await narrowing.narrow(named, address, self._parts)
         by_fingerprint = {whole.fingerprint: cut for whole, cut in zip(named, narrow, strict=True)}

@@ -1,4 +1,4 @@
-"""What of an answer counts for the queried address: its certificates, cut down to the user ids with it.
+"""Reads an answer for the queried address: the certificates, cut down to the user ids with this address.
 
 See `relay.mail.user_id_filter` for what is kept (draft-koch-openpgp-webkey-service section 5). Several states of one
 certificate come out as one. Nothing is verified here.

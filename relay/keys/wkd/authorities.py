@@ -1,4 +1,4 @@
-"""Whose word counts for a web server's certificate: the system's authorities, or those of a file."""
+"""The authorities that are trusted for web servers' certificates: the system's, or those of a file."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Domains are asked from a process of its own (`fetch_process`): `FetchClient` implements `port.Fetch`.
 
 Why a process: TLS and HTTP with a stranger's server cost an interpreter more than all the rest of a mail, and whoever
-writes mails chooses the servers; so other mails do not wait for it. And what speaks with strangers has neither mails
-nor secret keys in its memory.
+writes mails chooses the servers; so other mails do not wait for it. And the process that talks to strangers' servers
+has neither mails nor secret keys in its memory.
 
 It is started when the first address is asked for, and again after it broke off, at most once in `PAUSE` seconds; until
 then every answer is an outage. A process that says nothing for `SILENCE` seconds is killed. Raises `ConfigError` where

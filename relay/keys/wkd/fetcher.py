@@ -1,8 +1,8 @@
 """What a domain publishes for an address, fetched and cut down to that address: nothing of it is judged here.
 
-The advanced method; the direct one only where `openpgpkey.` of the domain does not resolve. `NotFound` is said by
-somebody: a 404, an empty answer, an answer without the address, a domain neither of whose names exists, a direct host
-that refuses the connection, an address whose domain can be no host name. Everything else that is no certificate is an
+The advanced method; the direct one only where `openpgpkey.` of the domain does not resolve. `NotFound` needs an answer:
+a 404, an empty answer, an answer without the address, a domain neither of whose names exists, a direct host that
+refuses the connection, an address whose domain can be no host name. Everything else that is no certificate is an
 outage, with a `Reason`.
 
 The domain is chosen by whoever writes the mail: see `guard`, `connector`, `https` and `answer` for what bounds

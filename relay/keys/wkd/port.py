@@ -14,7 +14,7 @@ from relay.model import Address, NotFound, Outage
 from relay.model.errors import ConfigError, Fault
 
 FETCHES = 64
-"""At a time, in each process of the relay."""
+"""The most fetches at a time, in each process of the relay."""
 FETCHES_OF_A_DOMAIN = 2
 
 Endpoint = tuple[str, int]

@@ -1,7 +1,5 @@
-"""What the relay (`fetch_client`) and the process that asks domains (`fetch_process`) say to each other, as frames.
-
-Nothing is pickled: the process speaks with strangers, so what it says is not trusted. Raises `BadFrame` for what is no
-answer of ours.
+"""The frames between the relay (`fetch_client`) and the process that asks domains (`fetch_process`). Nothing is
+pickled: the process talks to strangers' servers, so it is not trusted. Raises `BadFrame` for what is no answer of ours.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from relay.model import NotFound, Outage
 from relay.process.ipc import BadFrame, Frame, Limits
 
 ANSWER = Limits(strings=2 * MAX_CERTIFICATES, octets=4 << 20)
-"""What is fetched is a megabyte at most; it comes cut down, and whole, and hardly larger."""
+"""Limits of an answer: at most a megabyte is fetched, and sent twice, cut down and whole."""
 REQUEST = Limits(words=8 << 20)
 """A configuration may name another place for very many hosts."""
 

@@ -37,7 +37,7 @@ class Wkd:
     async def lookup(self, address: Address) -> Lookup:
         """What the address's domain publishes for it."""
         async with self._fetch.fetched(address) as fetched:
-            # still in its place: no domain has more answers in our hands than it has places
+            # inside the place: a domain cannot have more answers being judged than it has places
             return await self._judge.judge(fetched, address) if isinstance(fetched, Document) else fetched
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""`ports.Opener` without an agent: secret parts read in this process, signatures judged by Sequoia."""
+"""`ports.Opener` without an agent: secret parts are read in this process, and Sequoia verifies signatures."""
 
 from __future__ import annotations
 

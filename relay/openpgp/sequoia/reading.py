@@ -1,9 +1,9 @@
 """A version 6 certificate as values, read packet by packet (RFC 9580 sections 5.2, 5.5 and 10.1).
 
-No word of a signature counts that Sequoia has not verified: user ids and the primary key's end are its own answers,
-and a subkey's binding is the newest with which, standing alone, Sequoia encrypts to that subkey (it looks at no
-times then, so those are read from that very signature). Revocations are the exception: one that names the primary
-key as its issuer counts as it stands, which can only keep a key from being used.
+Nothing in a signature counts unless Sequoia has verified it: user ids and the primary key's end are its own answers,
+and a subkey's binding is the newest with which, standing alone, Sequoia encrypts to that subkey (it looks at no times
+then, so those are read from that very signature). Revocations are the exception: one that names the primary key as its
+issuer counts as it stands, which can only keep a key from being used.
 
 Raises `EngineError` where Sequoia does not take it, `OpenPgpError` where its framing breaks.
 """

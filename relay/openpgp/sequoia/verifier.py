@@ -1,8 +1,7 @@
-"""Sequoia says whether a signature holds: `judged_signatures.Verifier`, 0.1 ms for an ordinary mail.
-
-It says yes or nothing: pysequoia tells neither why a signature does not hold nor that it would, were its key not
-revoked or expired. What it does not take GnuPG judges, so that both engines say the same; version 6 is Sequoia's alone.
-Raises what `GnuPGVerifier` raises.
+"""Verifies signatures with Sequoia: `judged_signatures.Verifier`, 0.1 ms for an ordinary mail. pysequoia only reports
+success: it does not say why a signature is not valid, nor that only its key is revoked or expired. GnuPG verifies what
+Sequoia does not accept, so that both engines give the same verdict; version 6 is verified by Sequoia alone. Raises what
+`GnuPGVerifier` raises.
 """
 
 from __future__ import annotations
