@@ -81,7 +81,7 @@ class Node(Relay):
 def cluster(
     database: str, hop_port: int, *, count: int = 2, settings: Mapping[str, Any] = {}, altered: str = ""
 ) -> Iterator[list[Node]]:
-    """So many, which all serve; the first one is `altered` (`lab.nursery`)."""
+    """So many, which all serve; the first one is `altered` (`lab.forked_program`)."""
     with ExitStack() as stack:
         nodes = [stack.enter_context(Node(name, database, hop_port, settings)) for name in NAMES[:count]]
         nodes[0].altered = altered

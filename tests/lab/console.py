@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import pyotp
 
-from lab import nursery
+from lab import forked_program
 from lab.canary import assert_unheard
 from lab.certificates import Keypair
 from lab.ports import free_port
@@ -108,7 +108,7 @@ class Console:
     def __init__(self, relay: Relay, *, alone: bool = False, anew: bool = False, **keys: object) -> None:
         """`alone`: without `web control`, and its database where it is by default. `keys` are those of `console`.
 
-        With `anew` its processes start from nothing (`lab.nursery`).
+        With `anew` its processes start from nothing (`lab.forked_program`).
         """
         self.relay = relay
         self._anew = anew
@@ -117,7 +117,7 @@ class Console:
         self.tls: ssl.SSLContext | None = None
         """What its certificate is checked with, where it has one."""
         self._folder = tempfile.TemporaryDirectory(prefix="pr", dir="/tmp")
-        self._running: dict[str, subprocess.Popen[bytes] | nursery.Child] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | forked_program.Child] = {}
         self._names = ("console",) if alone else ("control", "console")
         database = {} if alone else {"console_database": str(Path(self._folder.name) / "console.db")}
         place = {"console": f"127.0.0.1:{self.port}", **database}
@@ -157,7 +157,7 @@ class Console:
         wait_for(lambda: file.read_text().count('"ready"') > before or self._running[name].poll() is not None, "ready")
         assert self._running[name].poll() is None, file.read_text()
 
-    def _begin(self, name: str, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
+    def _begin(self, name: str, log: IO[bytes]) -> subprocess.Popen[bytes] | forked_program.Child:
         words: list[str | Path] = ["-c", self.relay.file, "web", name]
         if self._anew:
             # in a session of its own, as systemd starts it: priorities depend on that (relay.process.priority)
@@ -166,7 +166,7 @@ class Console:
             )
         with Path(os.devnull).open("rb") as nothing:
             files = (nothing.fileno(), log.fileno(), log.fileno())
-            return nursery.start(words, files=files, cwd=Path.cwd(), env=os.environ)
+            return forked_program.start(words, files=files, cwd=Path.cwd(), env=os.environ)
 
     def stop(self, name: str) -> None:
         process = self._running.pop(name)

@@ -1,7 +1,7 @@
 """A directory that people's keys stand in, and which turns evil in each of the ways that `KINDS` names.
 
-A real slapd, and the front before it (`lab.badldap`) that a relay is told. `disturbing()` is one for a process apart
-(`lab.apart`), with mails to people in it.
+A real slapd, and the front before it (`lab.badldap`) that a relay is told. `disturbing()` is one for a separate process
+(`lab.separate_process`), with mails to people in it.
 """
 
 from __future__ import annotations

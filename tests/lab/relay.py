@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 
 import yaml
 
-from lab import nursery
+from lab import forked_program
 from lab.canary import assert_silent
 from lab.gnupghome import stop_agent
 from lab.ports import free_port
@@ -48,12 +48,12 @@ class Relay:
         self.mail_config: Path | None = None
         """The folder of the Postfix that commands speak to; None: the machine's."""
         self.program: tuple[str | Path, ...] = ()
-        """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.nursery`)."""
+        """What to run in its place; `(PROGRAM,)`: itself, from nothing (`lab.forked_program`)."""
         self.altered = ""
         """Python that is run in `serve` and in commands before they begin."""
         self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
         self._temporary.mkdir()
-        self._process: subprocess.Popen[bytes] | nursery.Child | None = None
+        self._process: subprocess.Popen[bytes] | forked_program.Child | None = None
         self.configure(
             {
                 "listen": [f"{scheme}://127.0.0.1:{self.port}"],
@@ -118,12 +118,12 @@ class Relay:
         if self._process.poll() is not None:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
 
-    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | forked_program.Child:
         words: list[str | Path] = ["-c", self.file, *self.words]
         with Path(os.devnull).open("rb") as nothing:
             if not self.program:
                 files = (nothing.fileno(), log.fileno(), log.fileno())
-                return nursery.start(words, files=files, cwd=self.folder, env=self._environment, altered=self.altered)
+                return forked_program.start(words, files=files, cwd=self.folder, env=self._environment, altered=self.altered)
             return subprocess.Popen(
                 [*self.program, *words],
                 stdin=nothing,
@@ -192,7 +192,7 @@ class Relay:
 
     def _finish(self, words: list[str | Path], content: bytes) -> subprocess.CompletedProcess[bytes]:
         if not self.program:
-            return nursery.run(
+            return forked_program.run(
                 words, content=content, cwd=self.folder, env=self._environment, timeout=100, altered=self.altered
             )
         return subprocess.run(

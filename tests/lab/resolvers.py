@@ -1,4 +1,4 @@
-"""A chain over a real store and sources on paper, with a clock that tests turn."""
+"""A resolver over a real store and sources in memory, with a clock that tests move."""
 
 from __future__ import annotations
 

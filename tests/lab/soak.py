@@ -31,7 +31,7 @@ from lab.badgpg import BadGpg
 from lab.bed import POLICY
 from lab.canary import WORD
 from lab.certificates import Keypair, make_keypair
-from lab.moody import Moody
+from lab.policy_server import UnreliablePolicyServer
 from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
 
@@ -127,13 +127,14 @@ def soak(messages: int, *, most_between: int, scheme: str = "lmtp", seed: int = 
 def burning(chance: random.Random, scheme: str) -> Iterator[tuple[Way, BadGpg]]:
     """The way with a bad gpg and a next hop in a bad mood."""
     settings = {"policy": POLICY, "deadlines": {"gpg": "10s"}, "log": {"level": "info", "format": "json"}}
-    with tempfile.TemporaryDirectory() as name, Moody(random.Random(chance.random())) as moody:  # noqa: S311  moods
+    answers = random.Random(chance.random())  # noqa: S311  nothing secret
+    with tempfile.TemporaryDirectory() as name, UnreliablePolicyServer(answers) as policy_server:
         gpg = BadGpg(Path(name) / "bin", make_keypair("<mallory@evil.example>").public)
         with way(settings, scheme=scheme, main=MAIN, signer=True) as whole:
             whole.relay.path = str(gpg.folder)
             whole.relay.stop()
             whole.relay.start()
-            moody.upset(whole.mta, whole.relay.settings["reinject"].removeprefix("smtp://"))
+            policy_server.ask_for(whole.mta, whole.relay.settings["reinject"].removeprefix("smtp://"))
             yield whole, gpg
 
 

@@ -1,4 +1,4 @@
-"""Sources and keys that exist on paper, for tests of the chain: what is merged, asked, waited for.
+"""Sources and keys in memory, for tests of the resolver: what is merged, asked, waited for.
 
 A key is JSON (`key(...)`); `Notary` examines and merges such keys as GnuPG would real ones: a revocation stays, the
 latest expiry counts. `Directory` is a source with a shelf of keys for each address, which may be down or slow.

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lab.paper import certificate
+from lab.unsigned_packets import certificate
 from relay.keys.fair_queue import FairQueue, Ticket
 from relay.keys.wkd import FETCHES, FETCHES_OF_A_DOMAIN
 from relay.keys.wkd import dns as names
@@ -63,7 +63,7 @@ def asking(examiner: Examiner, *, resolve: names.Resolve = names.resolve, **sett
 
 
 async def honest(exchange: Exchange) -> None:
-    """Has a certificate of its own (of `lab.paper`) for every address."""
+    """Has a certificate of its own (of `lab.unsigned_packets`) for every address."""
     local = exchange.request.target.rpartition("?l=")[2]
     address = f"{local}@{exchange.request.host.removeprefix('openpgpkey.')}"
     await exchange.answer(certificate(address, number=crc32(address.encode())))

@@ -19,7 +19,7 @@ from itertools import cycle
 from operator import attrgetter
 
 import pytest
-from lab.apart import LEAST, Apart
+from lab.separate_process import LEAST, SeparateProcess
 from lab.badldap import EVIL
 from lab.certificates import Keypair, make_keypair
 from lab.directory import KINDS, TIMEOUT, Directory, Disturbing, directory, disturbing, frozen, referring
@@ -119,7 +119,7 @@ def test_other_mails_go_on_undisturbed_beside_an_evil_directory() -> None:
     to people in it have a process of their own that takes what the others leave.
     """
     told: dict[str, Counter[str]] = {}
-    with Apart(disturbing, LEAST) as evil, Apart(Sink) as sink:
+    with SeparateProcess(disturbing, LEAST) as evil, SeparateProcess(Sink) as sink:
         server, next_hop = evil.call(attrgetter("settings")), sink.call(attrgetter("port"))
         with relaying(server, next_hop, unavailable="2s") as relay:
             url, ours = f"lmtp://127.0.0.1:{relay.port}", Family(os.getpid(), relay.keyring)
@@ -133,7 +133,7 @@ def test_other_mails_go_on_undisturbed_beside_an_evil_directory() -> None:
 
 @asynccontextmanager
 async def disturbed(
-    evil: Apart[Disturbing], url: str, kinds: Iterator[str], told: dict[str, Counter[str]]
+    evil: SeparateProcess[Disturbing], url: str, kinds: Iterator[str], told: dict[str, Counter[str]]
 ) -> AsyncIterator[None]:
     name = next(kinds)
     evil.call(Disturbing.begin, url, name)

@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any
 
 import pytest
-from lab.apart import LEAST, Apart
+from lab.separate_process import LEAST, SeparateProcess
 from lab.baddomains import (
     BEHAVIOURS,
     EVERY,
@@ -196,7 +196,7 @@ async def test_other_mails_go_on_undisturbed(honest: Keypair) -> None:
     leave, as they have machines of their own elsewhere.
     """
     told: list[tuple[float, dict[str, str]]] = []
-    with Apart(disturbing, LEAST) as evil, Apart(Sink) as sink:
+    with SeparateProcess(disturbing, LEAST) as evil, SeparateProcess(Sink) as sink:
         settings = {**evil.call(attrgetter("settings")), "timeout": "5s"}  # it gets what the others leave
         with relaying(settings, sink.call(attrgetter("port")), honest) as relay:
             url = f"lmtp://127.0.0.1:{relay.port}"
@@ -214,7 +214,7 @@ async def test_other_mails_go_on_undisturbed(honest: Keypair) -> None:
 
 
 @asynccontextmanager
-async def beside(evil: Apart[Disturbing], url: str, told: list[tuple[float, dict[str, str]]]) -> AsyncIterator[None]:
+async def beside(evil: SeparateProcess[Disturbing], url: str, told: list[tuple[float, dict[str, str]]]) -> AsyncIterator[None]:
     evil.call(Disturbing.begin, url)
     yield
     told.append(evil.call(Disturbing.end))

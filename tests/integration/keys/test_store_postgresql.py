@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from lab.earlier import is_whole
+from lab.earlier_store import is_whole
 from lab.ports import closed_port
 from lab.postgresql import PostgreSQL, one_server
 from lab.stopwatch import Stopwatch

@@ -18,7 +18,7 @@ from typing import Self
 
 import pytest
 from lab.baddomains import answering, body_without_end, byte_by_byte, headers_without_end, never
-from lab.paper import PaperExaminer, certificate, user_id
+from lab.unsigned_packets import TrustingExaminer, certificate, user_id
 from lab.ports import closed_port
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking, nowhere
 
@@ -59,7 +59,7 @@ async def source(
     allow_networks: Sequence[IPNetwork] = (),
 ) -> AsyncIterator[Queued]:
     wkd = asking(
-        PaperExaminer(),
+        TrustingExaminer(),
         timeout=timeout,
         ca_file=server.ca_file,
         connect_to=server.connect_to(*(hosts or (HOST,))) if connect_to is None else connect_to,
@@ -499,7 +499,7 @@ async def test_a_tls_certificate_that_is_not_valid(server: WkdServer, context: C
 
 
 async def test_without_the_ca_file_the_test_authority_is_not_trusted(server: WkdServer) -> None:
-    wkd = asking(PaperExaminer(), connect_to=server.connect_to(HOST))
+    wkd = asking(TrustingExaminer(), connect_to=server.connect_to(HOST))
     assert await wkd.lookup(BOB) == outage(Reason.TLS_CERTIFICATE)
     await wkd.close()
 
@@ -524,13 +524,13 @@ def test_a_ca_file_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     for file in ("ca.pem", "missing.pem"):
         with pytest.raises(ConfigError):
-            asking(PaperExaminer(), ca_file=tmp_path / file)
+            asking(TrustingExaminer(), ca_file=tmp_path / file)
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", ":443", "host:", "host:x", "host:0", "host:70000", "[::1:443", ""])
 def test_a_connect_to_that_cannot_be_read_is_told_at_once(entry: str) -> None:
     with pytest.raises(ConfigError):
-        asking(PaperExaminer(), connect_to={"example.org:443": entry})
+        asking(TrustingExaminer(), connect_to={"example.org:443": entry})
 
 
 # Answers
@@ -685,7 +685,7 @@ async def test_a_certificate_nobody_here_can_read_is_unusable_and_not_no_key(ser
 
 async def test_an_examiner_that_fails_is_an_outage(server: WkdServer) -> None:
     server.behaviours[HOST] = answering(certificate("bob@example.org"))
-    wkd = asking(PaperExaminer(down=True), ca_file=server.ca_file, connect_to=server.connect_to(HOST))
+    wkd = asking(TrustingExaminer(down=True), ca_file=server.ca_file, connect_to=server.connect_to(HOST))
     assert await wkd.lookup(BOB) == outage(Reason.EXAMINER)
     await wkd.close()
 

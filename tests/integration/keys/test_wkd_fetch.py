@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab.baddomains import never
-from lab.paper import certificate
+from lab.unsigned_packets import certificate
 from lab.processes import as_nice, ended
 from lab.waiting import until
 from lab.wkd import Exchange, WkdServer

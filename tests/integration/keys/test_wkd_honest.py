@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from lab.certificates import Keypair, join, make_keypair, split
 from lab.gnupghome import expired_certificate, generate, gnupg_home, gpg
-from lab.modern import make_modern_keypair
-from lab.paper import CERTIFICATION, packet, signature
+from lab.rfc9580_keys import make_rfc9580_keypair
+from lab.unsigned_packets import CERTIFICATION, packet, signature
 from lab.wkd import Exchange, WkdServer, asking, nowhere
 
 from relay.mail import armor
@@ -106,7 +106,7 @@ async def test_a_directory_written_by_sequoia_has_only_the_queried_user_id_left(
 
 
 async def test_a_key_of_an_algorithm_that_gnupg_does_not_know_is_unusable_and_not_no_key(server: WkdServer) -> None:
-    pair = make_modern_keypair("Joe <joe.doe@example.org>")
+    pair = make_rfc9580_keypair("Joe <joe.doe@example.org>")
     assert await lookup_in(server, pair.public) == Unusable(
         Why.UNREADABLE, pair.fingerprint, Origin.WKD, "wkd", "wkd/advanced"
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from lab.baddomains import never
-from lab.paper import PaperExaminer, certificate
 from lab.stopwatch import Stopwatch
+from lab.unsigned_packets import TrustingExaminer, certificate
 from lab.waiting import until
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking
 
@@ -33,7 +33,7 @@ def source(server: WkdServer, *domains: str, timeout: float, examiner: Examiner 
     hosts = [f"openpgpkey.{domain}" for domain in domains]
     server.tls.update(dict.fromkeys(hosts, server.authority.context(*hosts)))
     places = server.connect_to(*hosts)
-    return asking(examiner or PaperExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=places)
+    return asking(examiner or TrustingExaminer(), timeout=timeout, ca_file=server.ca_file, connect_to=places)
 
 
 def after(seconds: float) -> Behaviour:
@@ -122,7 +122,7 @@ async def test_an_answer_that_is_judged_still_has_its_place_at_its_domain(server
     server.behaviours["openpgpkey.example.org"] = after(0)
     judging, go = asyncio.Semaphore(0), asyncio.Event()
 
-    class Slow(PaperExaminer):
+    class Slow(TrustingExaminer):
         async def examine(self, blobs: Sequence[bytes]) -> list[Certificate | Unreadable]:
             judging.release()
             await go.wait()
@@ -148,7 +148,7 @@ async def test_a_domain_with_a_slow_name_service_holds_up_no_other() -> None:
             go.wait(60)
         raise socket.gaierror(socket.EAI_NONAME, "")
 
-    wkd = asking(PaperExaminer(), timeout=30, resolve=resolve)
+    wkd = asking(TrustingExaminer(), timeout=30, resolve=resolve)
     slow = [asyncio.create_task(wkd.lookup(Address(f"u{n}@slow.example"))) for n in range(100)]
     await until(asked.is_set)
     async with asyncio.timeout(20):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from lab.baddomains import never
-from lab.paper import PaperExaminer
 from lab.stopwatch import Stopwatch
+from lab.unsigned_packets import TrustingExaminer
 from lab.waiting import until
 from lab.wkd import WkdServer, honest
 
@@ -53,7 +53,7 @@ def configured(folder: Path, server: WkdServer) -> Config:
 @asynccontextmanager
 async def resolving(folder: Path) -> AsyncIterator[tuple[Resolver, WkdServer]]:
     async with WkdServer(folder) as server, await Store.open(folder / "store.db") as store:
-        resolver = build_resolver(configured(folder, server), store, PaperExaminer)
+        resolver = build_resolver(configured(folder, server), store, TrustingExaminer)
         try:
             assert isinstance(await find(resolver, "first@quick.example"), Found)  # its process is up
             yield resolver, server

@@ -12,7 +12,7 @@ import pysequoia
 import pytest
 from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key
-from lab.modern import EDDSA, make_modern_keypair
+from lab.rfc9580_keys import EDDSA, make_rfc9580_keypair
 from lab.readers import READERS
 from lab.relay import Relay
 from lab.shared import CERTS, needs_certs, octets
@@ -79,7 +79,7 @@ async def test_the_drafts_sample_keys(relay: tuple[Path, str, bytes], name: str,
 
 @pytest.fixture(scope="module")
 def modern() -> Keypair:
-    return make_modern_keypair("Modern <modern@example.org>")
+    return make_rfc9580_keypair("Modern <modern@example.org>")
 
 
 def encrypted_by_sequoia(pair: Keypair) -> bytes:
@@ -111,6 +111,6 @@ def test_a_modern_key_was_imported_as_nobody_s(modern: Keypair, engine: str) -> 
 
 
 async def test_a_modern_subkey_is_none_to_encrypt_to() -> None:
-    [verdict] = await GnuPGExaminer().examine([make_modern_keypair("M <m@example.org>", EDDSA).public])
+    [verdict] = await GnuPGExaminer().examine([make_rfc9580_keypair("M <m@example.org>", EDDSA).public])
     assert isinstance(verdict, Certificate)
     assert verdict.unusable(time.time(), Address("m@example.org")) is Why.NO_ENCRYPTION

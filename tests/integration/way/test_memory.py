@@ -61,7 +61,7 @@ def serving(memory: int, largest: int, known: Known, engine: str = "gnupg") -> I
     with Sink() as sink:
         settings = {"memory": memory, "max_message_size": largest, "engine": engine}
         with Relay({"reinject": f"smtp://127.0.0.1:{sink.port}", **settings}, scheme="smtp") as relay:
-            relay.program = (PROGRAM,)  # a child of the nursery looks like its parent, which `Family` does not count
+            relay.program = (PROGRAM,)  # a forked program looks like its parent, which `Family` does not count
             known.introduce(relay)
             relay.start()
             yield relay, sink

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import nursery
+from lab import forked_program
 from lab.certificates import make_keypair
 from lab.console import Console, Visitor, proposed
 from lab.correspondent import Correspondent
@@ -43,7 +43,7 @@ def command(site: Console, login: str, *words: str, content: bytes = b"") -> sub
     """As somebody who came by sudo."""
     line: list[str | Path] = ["-c", site.relay.file, *words]
     environment = {**os.environ, "SUDO_USER": login}
-    return nursery.run(line, content=content, cwd=site.relay.folder, env=environment, timeout=60)
+    return forked_program.run(line, content=content, cwd=site.relay.folder, env=environment, timeout=60)
 
 
 def refusal(site: Console, login: str, *words: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 import typer
 from lab.program import program
-from lab.spoken import texts
+from lab.program_texts import texts
 
 from relay.cli.main import app
 from relay.cli.reference import commands

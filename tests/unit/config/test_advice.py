@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from lab.spoken import texts
+from lab.program_texts import texts
 
 from relay.config import load
 from relay.model.errors import ConfigError

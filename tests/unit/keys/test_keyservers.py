@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from lab.paper import PaperExaminer, certificate
+from lab.unsigned_packets import TrustingExaminer, certificate
 
 from relay.keys.wkd import keyservers
 from relay.keys.wkd.keyservers import MALFORMED, Keyservers
@@ -59,7 +59,7 @@ def down(reason: Reason) -> Outage:
 
 def asking(servers: Servers, memory: Memory | None = None) -> Keyservers:
     urls = list(dict.fromkeys(server for server, _ in servers.answers)) or [ONE]
-    return Keyservers(urls, PaperExaminer(), servers, memory or Memory())
+    return Keyservers(urls, TrustingExaminer(), servers, memory or Memory())
 
 
 async def test_what_a_server_has_is_found_with_its_origin() -> None:

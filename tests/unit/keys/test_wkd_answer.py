@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from lab.paper import (
+from lab.unsigned_packets import (
     BINDING,
     CERTIFICATION,
     DIRECT_KEY,

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lab.earlier import is_whole
+from lab.earlier_store import is_whole
 from lab.synthetic import NOW
 
 from relay.model import Address

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from lab.spoken import PACKAGE, texts
+from lab.program_texts import PACKAGE, texts
 
 from relay.keys.ldap.reason import Reason as LdapReason
 from relay.keys.wkd.reason import Reason as WkdReason

@@ -1,4 +1,4 @@
-"""The program as a process that need not load it first: a process of this run has, and forks.
+"""The program as a process forked from one that has loaded it already.
 
 Loading takes longer than most commands run, and the tests start hundreds of them. What runs is the same as `pgp-relay`
 from its entry point to its exit status, with an environment, a folder, a session and three files of its own. That it
@@ -77,7 +77,7 @@ def start(
     try:
         asked = pickle.dumps(([str(word) for word in words], str(cwd), dict(env), altered))
         with _asking:  # a test may start two at once, in threads: each gets its own child's number
-            channel = _nursery()
+            channel = _parent()
             socket.send_fds(channel, [asked], [*files, theirs])
             return Child(int(channel.recv(_LARGEST)), end)
     finally:
@@ -115,7 +115,7 @@ def _unnamed(content: bytes = b"") -> IO[bytes]:
 
 
 @cache
-def _nursery() -> socket.socket:
+def _parent() -> socket.socket:
     """The channel to it; it ends when this process does."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = subprocess.Popen(
@@ -136,7 +136,7 @@ def _nursery() -> socket.socket:
     return ours
 
 
-# In the nursery
+# In the parent of the programs
 
 
 def _serve(channel: socket.socket) -> tuple[Any, list[int]]:

@@ -1,7 +1,7 @@
-"""A Postfix policy server (Postfix's SMTPD_POLICY_README) in a bad mood: some requests are put off, at random.
+"""A Postfix policy server (Postfix's SMTPD_POLICY_README) that defers some requests, at random.
 
-`with Moody(random.Random(7)) as moody: moody.upset(postfix, "127.0.0.1:10026")`: that smtpd then puts off some
-recipients and some whole messages, and closes some connections. It refuses nothing for good.
+`with UnreliablePolicyServer(random.Random(7)) as server: server.ask_for(postfix, "127.0.0.1:10026")`: that smtpd then
+defers some recipients and some whole messages, and closes some connections. It gives no permanent refusal.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections import Counter
 from lab.postfix import Postfix
 from lab.serving import Server, Serving
 
-MOODS = {"dunno": 90, "451 4.3.0 Not now": 7, "421 4.3.2 Good-bye": 3}
+ANSWERS = {"dunno": 90, "451 4.3.0 Not now": 7, "421 4.3.2 Good-bye": 3}
 
 
-class Moody(Serving):
+class UnreliablePolicyServer(Serving):
     """Serves from threads; `answers` counts what it said."""
 
     def __init__(self, chance: random.Random) -> None:
@@ -26,7 +26,7 @@ class Moody(Serving):
         self.answers: Counter[str] = Counter()
         super().__init__(_Server(self))
 
-    def upset(self, mta: Postfix, service: str) -> None:
+    def ask_for(self, mta: Postfix, service: str) -> None:
         """Ask here for every recipient and at every final dot of that service."""
         ask = f"check_policy_service,inet:127.0.0.1:{self.port}"
         for name, value in {
@@ -38,15 +38,15 @@ class Moody(Serving):
 
     def draw(self) -> str:
         with self._lock:
-            (answer,) = self._chance.choices(list(MOODS), list(MOODS.values()))
+            (answer,) = self._chance.choices(list(ANSWERS), list(ANSWERS.values()))
             self.answers[answer[:3]] += 1
         return answer
 
 
 class _Server(Server):
-    def __init__(self, moody: Moody) -> None:
+    def __init__(self, policy_server: UnreliablePolicyServer) -> None:
         super().__init__(_Dialogue)
-        self.moody = moody
+        self.policy_server = policy_server
 
 
 class _Dialogue(socketserver.StreamRequestHandler):
@@ -56,4 +56,4 @@ class _Dialogue(socketserver.StreamRequestHandler):
         """One request a block of lines, which an empty one ends."""
         while line := self.rfile.readline():
             if line == b"\n":
-                self.wfile.write(f"action={self.server.moody.draw()}\n\n".encode())
+                self.wfile.write(f"action={self.server.policy_server.draw()}\n\n".encode())

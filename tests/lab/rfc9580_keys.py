@@ -50,7 +50,7 @@ class _Key:
         return b"\x99" + len(self.body).to_bytes(2, "big") + self.body
 
 
-def make_modern_keypair(user_id: str, primary_algorithm: int = ED25519) -> Keypair:
+def make_rfc9580_keypair(user_id: str, primary_algorithm: int = ED25519) -> Keypair:
     """As `make_keypair`, without a revocation; with `EDDSA` the subkey alone is modern."""
     now = int(time.time()) - 60
     signing = Ed25519PrivateKey.generate()

@@ -1,4 +1,4 @@
-"""OpenPGP packets that frame rightly and say nothing true, and an examiner that believes them.
+"""OpenPGP packets with valid framing and no valid signature, and an examiner that accepts them.
 
 For tests of what cuts and chooses certificates: no key in here is one.
 """
@@ -46,7 +46,7 @@ def certificate(*addresses: str, number: int = 1, created: int = 1_700_000_000, 
 
 
 @dataclass
-class PaperExaminer(NoOthers):
+class TrustingExaminer(NoOthers):
     """Takes certificates at their word; `seen` is what it was given, one entry a call."""
 
     seen: list[list[bytes]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from lab.apart import LEAST, Apart
+from lab.separate_process import LEAST, SeparateProcess
 from lab.processes import Busy, Family
 from lab.waiting import wait_for
 
@@ -19,10 +19,10 @@ NOBODY = 1 << 30
 BEGINS = """
 import os, signal
 from contextlib import nullcontext
-from lab.apart import Apart
+from lab.separate_process import SeparateProcess
 if __name__ == "__main__":
-    with Apart(nullcontext) as apart:
-        print(apart._process.pid, flush=True)
+    with SeparateProcess(nullcontext) as process:
+        print(process._process.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -48,8 +48,8 @@ def told_rightly(busy: Family) -> bool:
 
 
 def test_it_is_another_process_and_nice_and_gone_at_the_end() -> None:
-    with Apart(nullcontext, LEAST) as apart:
-        pid = apart._process.pid
+    with SeparateProcess(nullcontext, LEAST) as process:
+        pid = process._process.pid
         assert pid
         assert os.getpriority(os.PRIO_PROCESS, pid) == LEAST
         assert os.getsid(pid) == pid
@@ -57,8 +57,8 @@ def test_it_is_another_process_and_nice_and_gone_at_the_end() -> None:
 
 
 def test_what_fails_there_fails_here() -> None:
-    with Apart(nullcontext) as apart, pytest.raises(AssertionError, match="TypeError"):
-        apart.call(divmod, 0)
+    with SeparateProcess(nullcontext) as process, pytest.raises(AssertionError, match="TypeError"):
+        process.call(divmod, 0)
 
 
 def test_it_ends_when_who_began_it_is_killed(tmp_path: Path) -> None:
@@ -74,4 +74,4 @@ def test_it_ends_when_who_began_it_is_killed(tmp_path: Path) -> None:
         timeout=60,
     )
     pid = int(done.stdout)
-    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), "the process apart has ended")
+    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), "the separate process has ended")

@@ -1,6 +1,6 @@
 """A part of a test in a process of its own, which shares neither Python's lock nor, where it is told to, the processor.
 
-`with Apart(make) as apart: apart.call(function, …)`: the context manager that `make()` gives is entered in the new
+`with SeparateProcess(make) as process: process.call(function, …)`: the context manager that `make()` gives is entered in the new
 process and left there at the end; a call is `function(what it yielded, …)` there, awaited on that process's event loop
 if it can be, where tasks that it began go on. What goes over the pipe is pickled, so functions must be importable: of
 `lab`, not of a test. A function that fails there fails the call, with its traceback.
@@ -35,7 +35,7 @@ _LONGEST = 60
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
-class Apart(Generic[T]):
+class SeparateProcess(Generic[T]):
     """See the module."""
 
     def __init__(self, make: Callable[[], AbstractContextManager[T]], niceness: int = 0) -> None:
@@ -69,11 +69,11 @@ class Apart(Generic[T]):
             raise TimeoutError
         done, what = self._pipe.recv()
         if not done:
-            raise AssertionError(f"in the process apart:\n{what}")
+            raise AssertionError(f"in the separate process:\n{what}")
         return what
 
 
-# In the process apart
+# In the separate process
 
 
 def _run(pipe: Connection, make: Callable[[], AbstractContextManager[T]], niceness: int) -> None:
