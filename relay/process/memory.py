@@ -13,7 +13,7 @@ import gc
 from contextlib import suppress
 
 LARGE = 384 * 1024
-"""Above what asyncio reads at once (256 KiB): such blocks cost no system call. Below the copied pieces of large mails."""
+"""Above what asyncio reads at once (256 KiB): such blocks cost no system call. Below copied pieces of large mails."""
 KEPT = 8 << 20
 """Of small blocks, at the heap's end."""
 

@@ -1,7 +1,8 @@
 """Domains that mean harm, or answer oddly, to people who ask them for a key.
 
 `evil_domains()` serves all of them (`lab.published`): KIND.example is as `BEHAVIOURS`, `BAD_TLS` or `ODD` tells.
-`disturbing()` does too, for a separate process (`lab.separate_process`), and sends mails to one after the other, five a second.
+`disturbing()` does too, for a separate process (`lab.separate_process`), and sends mails to one after the other, five a
+second.
 """
 
 from __future__ import annotations

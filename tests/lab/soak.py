@@ -125,7 +125,7 @@ def soak(messages: int, *, most_between: int, scheme: str = "lmtp", seed: int = 
 
 @contextmanager
 def burning(chance: random.Random, scheme: str) -> Iterator[tuple[Way, BadGpg]]:
-    """The way with a bad gpg and a next hop in a bad mood."""
+    """The whole way, with a gpg that fails and a next hop that defers mail at random."""
     settings = {"policy": POLICY, "deadlines": {"gpg": "10s"}, "log": {"level": "info", "format": "json"}}
     answers = random.Random(chance.random())  # noqa: S311  nothing secret
     with tempfile.TemporaryDirectory() as name, UnreliablePolicyServer(answers) as policy_server:
