@@ -123,7 +123,9 @@ class Relay:
         with Path(os.devnull).open("rb") as nothing:
             if not self.program:
                 files = (nothing.fileno(), log.fileno(), log.fileno())
-                return forked_program.start(words, files=files, cwd=self.folder, env=self._environment, altered=self.altered)
+                return forked_program.start(
+                    words, files=files, cwd=self.folder, env=self._environment, altered=self.altered
+                )
             return subprocess.Popen(
                 [*self.program, *words],
                 stdin=nothing,

@@ -1,9 +1,9 @@
 """A part of a test in a process of its own, which shares neither Python's lock nor, where it is told to, the processor.
 
-`with SeparateProcess(make) as process: process.call(function, …)`: the context manager that `make()` gives is entered in the new
-process and left there at the end; a call is `function(what it yielded, …)` there, awaited on that process's event loop
-if it can be, where tasks that it began go on. What goes over the pipe is pickled, so functions must be importable: of
-`lab`, not of a test. A function that fails there fails the call, with its traceback.
+`with SeparateProcess(make) as process: process.call(function, …)`: the context manager that `make()` gives is entered
+in the new process and left there at the end; a call is `function(what it yielded, …)` there, awaited on that process's
+event loop if it can be, where tasks that it began go on. What goes over the pipe is pickled, so functions must be
+importable: of `lab`, not of a test. A function that fails there fails the call, with its traceback.
 
 With `niceness` the process gets the processor when nobody else wants it: what is an evil server here has a machine of
 its own elsewhere. It has a session of its own, and that is made nice too: where sessions share the processors

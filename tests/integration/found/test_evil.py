@@ -214,7 +214,9 @@ async def test_other_mails_go_on_undisturbed(honest: Keypair) -> None:
 
 
 @asynccontextmanager
-async def beside(evil: SeparateProcess[Disturbing], url: str, told: list[tuple[float, dict[str, str]]]) -> AsyncIterator[None]:
+async def beside(
+    evil: SeparateProcess[Disturbing], url: str, told: list[tuple[float, dict[str, str]]]
+) -> AsyncIterator[None]:
     evil.call(Disturbing.begin, url)
     yield
     told.append(evil.call(Disturbing.end))
