@@ -1,5 +1,4 @@
-"""Thunderbird's alias rules (`mail.openpgp.alias_rules_file`): the keys to which mail for an address or a domain is
-encrypted.
+"""Thunderbird's alias rules (`mail.openpgp.alias_rules_file`): the keys for an address or a domain.
 
 A rule names an `email` or a `domain` (that very one, no names below it), and its keys by `fingerprint` or 16-digit
 `id`. Raises `RulesError` with a sentence. Pure.

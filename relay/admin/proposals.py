@@ -62,8 +62,9 @@ def approval(certificate: Certificate) -> Deed:
 
 
 def state_of(certificate: Certificate) -> str:
-    """What an approval covers beside the fingerprint, as SHA-256: the key's exact octets, and the addresses for which
-    they count. For a key that its owner sent in, only the proved address counts.
+    """What an approval covers beside the fingerprint, as SHA-256: the key's octets, and their addresses.
+
+    For a key that its owner sent in, only the proved address counts.
     """
     addresses = json.dumps(sorted(address.text for address in certificate.shown_addresses))
     return hashlib.sha256(hashlib.sha256(certificate.data).digest() + addresses.encode()).hexdigest()

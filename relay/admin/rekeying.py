@@ -1,6 +1,7 @@
-"""Replaces the keys that a lost node had. If one key cannot be replaced, the rest is replaced nevertheless, and the
-command can be run again. A second run replaces only what the lost node had, not what was made since. Raises
-`StoreError`.
+"""Replaces the keys that a lost node had.
+
+If one key cannot be replaced, the rest is replaced nevertheless, and the command can be run again. A second run
+replaces only what the lost node had, not what was made since. Raises `StoreError`.
 """
 
 from __future__ import annotations

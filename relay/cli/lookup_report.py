@@ -1,5 +1,6 @@
-"""The answers of the sources for one address, in words: each source that was asked, its time, and what follows for the
-search. The order and the rules are those of `relay.keys.resolver`; a test compares each case.
+"""The answers of the sources for one address, in words: each with its time, and what follows for the search.
+
+The order and the rules are those of `relay.keys.resolver`; a test compares each case.
 """
 
 from __future__ import annotations

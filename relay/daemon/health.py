@@ -1,6 +1,7 @@
-"""Whether this process can do its work: the store takes rows, the engine answers, and the next hop answered when it was
-last needed. This is checked every `EVERY` seconds, however often the endpoints are requested. A next hop that failed is
-tried again (EHLO, as `check` does): without new mail, nothing else would show that it works again.
+"""Whether this process can work: the store takes rows, the engine answers, the next hop did when last needed.
+
+This is checked every `EVERY` seconds, however often the endpoints are requested. A next hop that failed is tried again
+(EHLO, as `check` does): without new mail, nothing else would show that it works again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The running relay's link to the public web service: publishes what has changed, and fetches what visitors did. An
-event is handed to the handler of its kind, and is done once the handler returns. A handler that raises gets it again
+"""The running relay's link to the public web service: publishes what has changed, and fetches what visitors did.
+
+An event is handed to the handler of its kind, and is done once the handler returns. A handler that raises gets it again
 later, so handlers must be idempotent; the same happens if the process dies in between. No event makes others wait, and
 nothing that a stranger sends stops the link. Only one process handles events at a time. A service that cannot be
 reached is one line in the log, and another one when it works again; no mail waits for it.

@@ -1,8 +1,9 @@
-"""Reports what serving processes count and how they are doing. A single process answers for itself (`LocalReporting`).
-A worker reports to its supervisor every second, over the channel between them (`WorkerReporting`); the supervisor adds
-up the numbers of all workers and answers (`SupervisorReporting`). A worker never waits for that: if its supervisor does
-not read, it keeps its numbers, adds to them, and goes on with mail. If a worker is killed, the counts of its last
-second are lost.
+"""Reports what serving processes count and how they are doing.
+
+A single process answers for itself (`LocalReporting`). A worker reports to its supervisor every second, over the
+channel between them (`WorkerReporting`); the supervisor adds up the numbers of all workers and answers
+(`SupervisorReporting`). A worker never waits for that: if its supervisor does not read, it keeps its numbers, adds to
+them, and goes on with mail. If a worker is killed, the counts of its last second are lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The role of a serving process: a single process, or one of several workers of a supervisor
-(`relay.daemon.supervisor`). A role says where to listen, who is notified that the process serves, who reports what it
-counts, where a new configuration comes from, and whether the regular jobs (key refresh, the daily report, retention)
-run in this process: of several workers, the first one runs them.
+"""The role of a serving process: a single process, or one of several workers of a supervisor.
+
+A role says where to listen, who is notified that the process serves, who reports what it counts, where a new
+configuration comes from, and whether the regular jobs (key refresh, the daily report, retention) run in this process:
+of several workers, the first one runs them.
 """
 
 from __future__ import annotations

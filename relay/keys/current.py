@@ -1,7 +1,9 @@
-"""Stored certificates as the OpenPGP software judges them now. Its verdict may change with time: a key that was made by
-a clock ahead becomes valid, the signature of a user id ends. `Certificate.holds_until` says when. A certificate that is
-looked up later than that is read again, and the store keeps what was read. A certificate that the software could not
-read is also read again, once in each process: another engine may be configured, or another version installed.
+"""Stored certificates as the OpenPGP software judges them now.
+
+Its verdict may change with time: a key that was made by a clock ahead becomes valid, the signature of a user id ends.
+`Certificate.holds_until` says when. A certificate that is looked up later than that is read again, and the store keeps
+what was read. A certificate that the software could not read is also read again, once in each process: another engine
+may be configured, or another version installed.
 
 Raises `StoreError` where the store or the software fails: an outage, never "no key".
 """

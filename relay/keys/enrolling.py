@@ -89,8 +89,9 @@ class Enrolling:
         return read if isinstance(read, Certificate) else None
 
     async def _proved(self, whole: Certificate, address: Address) -> frozenset[str] | None:
-        """The components already used for this address; None: the key is not known for it. Other changes of a known key
-        count at once: a revocation, a later expiry.
+        """The components already used for this address; None: the key is not known for it.
+
+        Other changes of a known key count at once: a revocation, a later expiry.
         """
         known = await self._certificates.by_fingerprint(whole.fingerprint)
         if known is None or (known.proposed and not whole.primary.revoked):
@@ -103,8 +104,9 @@ class Enrolling:
         return proved if whole.primary.revoked or address in known.certificate.addresses else None
 
     def _to_prove(self, cut: Certificate, proved: frozenset[str]) -> str | None:
-        """The component that a challenge is encrypted to; no other one is used. Somebody else's subkey may stand beside
-        it, whose owner could read the challenge.
+        """The component that a challenge is encrypted to; no other one is used.
+
+        Somebody else's subkey may stand beside it, whose owner could read the challenge.
         """
         usable = cut.encryption_components(self._clock())
         new = [component for component in usable if component.fingerprint not in proved]

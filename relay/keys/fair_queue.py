@@ -1,5 +1,4 @@
-"""Places at a source, shared fairly among messages: a message to hundreds of domains that do not answer delays no
-other.
+"""Places at a source, shared fairly among messages: one to hundreds of silent domains delays no other.
 
 Two limits hold: of fetches under way in all, and of those in one scope (a domain, or the whole directory). Free places
 go to the messages in turn. With n messages under way none has more than 1/(n + 1) of all places, so that the next

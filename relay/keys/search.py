@@ -96,8 +96,9 @@ class Search:
                 await self._look_again(known, remote)
 
     async def _judge_again(self, known: Found) -> None:
-        """A certification by an authority counts until the authorities change; then the source is asked again. Until it
-        answers, the key counts like one from a directory.
+        """A certification by an authority counts until the authorities change; then the source is asked again.
+
+        Until it answers, the key counts like one from a directory.
         """
         wanted = _named(known.certificate, self.address)
         for remote in self.remotes:

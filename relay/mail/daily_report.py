@@ -1,9 +1,8 @@
-"""The daily mail to the person who manages the keys: keys that expire soon, mail that was not sent because a key is
-missing, keys and mail that wait.
+"""The daily mail to the person who manages the keys: keys that expire, mail without a key, keys and mail that wait.
 
-Promises that it holds addresses, fingerprints, dates and our own words, and nothing of any mail; that programs do
-not answer it (`Auto-Submitted: auto-generated`, RFC 3834; the envelope's sender is null); and that it has an end:
-`MOST` lines a part.
+Promises that it holds addresses, fingerprints, dates and our own words, and nothing of any mail; that programs do not
+answer it (`Auto-Submitted: auto-generated`, RFC 3834; the envelope's sender is null); and that it has an end: `MOST`
+lines a part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """Whether all of a mail is encrypted: one walk over its entities, without recursion, bounded in depth and number.
+
 Nothing may be readable: no part, no text around one, no header or identifier with more than what describes a part
 (`relay.mail.allowed_headers`, `relay.mail.machine_id`). Contents are read only while nothing readable has been found; a
 plain text costs no more than its beginning. Raises nothing.

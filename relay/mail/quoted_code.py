@@ -1,5 +1,6 @@
-"""Whether a mail quotes the code of a pick-up. Such a mail must not leave: its recipient's mailbox may have the link
-too.
+"""Whether a mail quotes the code of a pick-up.
+
+Such a mail must not leave: its recipient's mailbox may have the link too.
 
 Its header and its texts are read, and mails attached to it, each up to a bound. Raises nothing.
 """

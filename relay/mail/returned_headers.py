@@ -1,4 +1,5 @@
 """The header fields of the original in a notice, by which its sender recognises it: From, To, Date and Message-ID.
+
 Nothing else is returned, and no free text in these four, which could have any content. One field of each name; a Date
 that is a date; a Message-ID in RFC 5322's form; of From and To the addresses, without display names and comments, on
 one line of bounded length.

@@ -1,9 +1,10 @@
-"""Whether each signature of a certificate is in its place, so that GnuPG need not search for it. Pure. gpg's import
-verifies each self-signature twice: once to find the part that it was made for (`repair-keys`), once to judge it where
-it then stands. The first is needed where signatures are out of order (a revocation after the subkeys, which would not
-count there) and costs as much as the second. A certificate `in_order` that comes back from gpg with the `same` packets
-had every signature verified in its place: nothing was to be repaired. For that no part may have a signature that is
-kept without being verified there: GnuPG verifies one of each user id, so a user id has one alone.
+"""Whether each signature of a certificate is in its place, so that GnuPG need not search for it.
+
+Pure. gpg's import verifies each self-signature twice: once to find the part that it was made for (`repair-keys`), once
+to judge it where it then stands. The first is needed where signatures are out of order (a revocation after the subkeys,
+which would not count there) and costs as much as the second. A certificate `in_order` that comes back from gpg with the
+`same` packets had every signature verified in its place: nothing was to be repaired. For that no part may have a
+signature that is kept without being verified there: GnuPG verifies one of each user id, so a user id has one alone.
 """
 
 from __future__ import annotations

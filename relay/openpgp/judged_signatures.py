@@ -1,7 +1,8 @@
-"""The verdict on each signature over a content, by the certificates given (RFC 9580 section 5.2). The OpenPGP software
-verifies it (`Verifier`). The rest is decided here, the same for both engines: who made it, that it is of a kind that
-signs documents, that its digest is not one that can be forged, and that neither it nor the key that made it has ended
-or is revoked now.
+"""The verdict on each signature over a content, by the certificates given (RFC 9580 section 5.2).
+
+The OpenPGP software verifies it (`Verifier`). The rest is decided here, the same for both engines: who made it, that it
+is of a kind that signs documents, that its digest is not one that can be forged, and that neither it nor the key that
+made it has ended or is revoked now.
 """
 
 from __future__ import annotations

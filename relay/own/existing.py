@@ -1,5 +1,6 @@
-"""Which own addresses exist: a file, read again when it changes, or a directory, asked at intervals. If it cannot be
-read, the last list stays in use for mail; `addresses` raises `OwnError`, so that the error is reported.
+"""Which own addresses exist: a file, read again when it changes, or a directory, asked at intervals.
+
+If it cannot be read, the last list stays in use for mail; `addresses` raises `OwnError`, so that the error is reported.
 """
 
 from __future__ import annotations

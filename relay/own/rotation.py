@@ -1,6 +1,7 @@
-"""Renews encryption subkeys in time, and deletes old ones. A wrong clock deletes nothing: a subkey is deleted only if
-it was past its time at two checks a day apart by a monotonic clock, and at every check between them. This count
-restarts with the process. Raises `EngineError` and `StoreError`.
+"""Renews encryption subkeys in time, and deletes old ones.
+
+A wrong clock deletes nothing: a subkey is deleted only if it was past its time at two checks a day apart by a monotonic
+clock, and at every check between them. This count restarts with the process. Raises `EngineError` and `StoreError`.
 """
 
 from __future__ import annotations

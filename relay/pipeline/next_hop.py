@@ -1,4 +1,5 @@
 """Hands messages to the next hop only while the client waits: nothing is begun that could end after it has given up.
+
 Postfix waits 1200 s for an answer and then sends again, so a message handed over later would be delivered twice. The
 same holds if another machine may have taken the mail over, because this one hung or lost the store.
 """

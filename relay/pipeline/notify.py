@@ -1,5 +1,4 @@
-"""Step 7: tell the sender why a mail was not sent, or that it waits (RFC 3464, RFC 3834), and ask the recipient for a
-key.
+"""Step 7: tell the sender why a mail was not sent, or waits (RFC 3464, RFC 3834); ask the recipient for a key.
 
 Promises that a notice goes from the null sender to the envelope's sender and to nobody else, and that it is counted as
 given only when the next hop took it. What it says is written in `relay.mail.notice`.

@@ -1,6 +1,7 @@
-"""Writes the one log line of a mail at level info: the decision and the answer for each recipient. The steps before it
-are logged at level debug. A mail for many recipients has a line for each `IN_A_LINE` of them, so that no line is longer
-than the journal keeps in one piece (journald.conf(5), LineMax).
+"""Writes the one log line of a mail at level info: the decision and the answer for each recipient.
+
+The steps before it are logged at level debug. A mail for many recipients has a line for each `IN_A_LINE` of them, so
+that no line is longer than the journal keeps in one piece (journald.conf(5), LineMax).
 """
 
 from __future__ import annotations

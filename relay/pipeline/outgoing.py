@@ -77,8 +77,9 @@ class Pipeline:
         await self.notifier.tell_held(attempt, decisions, facts)
 
     async def _shadow(self, attempt: Attempt) -> None:
-        """Do everything except sending the result; then everybody gets the mail as it came. Failures stop no mail. Mail
-        that was decrypted here is an exception: it leaves encrypted or not at all.
+        """Do everything except sending the result; then everybody gets the mail as it came.
+
+        Failures stop no mail. Mail that was decrypted here is an exception: it leaves encrypted or not at all.
         """
         transaction = attempt.transaction
         with Document(transaction.inbound.content) as document:

@@ -1,5 +1,4 @@
-"""The relay's own notices to people outside: Postfix may send them through the outgoing way, where no rule applies to
-them.
+"""The relay's own notices to people outside: on the outgoing way no rule applies to them.
 
 A notice is known there by its octets, which were written into the ledger before it was sent: its body has 128 random
 bits, so nobody else can write the same mail. It is accepted only from the null sender and for its one recipient. No

@@ -1,5 +1,4 @@
-"""Pick-ups: encrypted and stored, not yet active, before anything leaves; then code, activation, the recipient's mail,
-and 250.
+"""Pick-ups: stored inactive before anything leaves; then code, activation, the recipient's mail, and 250.
 
 Promises: a recipient answered 250 has the link, and can open the mail with a code that was handed over. A crash at any
 point leaves a row in the store: a retry replaces a pick-up that is not active yet, with a new code, and only mails the

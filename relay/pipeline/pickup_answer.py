@@ -1,5 +1,6 @@
-"""Answers from the page, on the incoming way: opened for their one recipient, and marked `reason=pickup`. An answer
-that cannot be opened may be anybody's, and goes no further.
+"""Answers from the page, on the incoming way: opened for their one recipient, and marked `reason=pickup`.
+
+An answer that cannot be opened may be anybody's, and goes no further.
 """
 
 from __future__ import annotations

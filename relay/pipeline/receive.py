@@ -57,8 +57,9 @@ class Receiver:
         return entry
 
     async def _is_probe(self, transaction: Transaction) -> bool:
-        """Whether `postfix check-path` sent it. A probe is noted in the ledger as arrived, and goes no further. A probe
-        for the other way goes on.
+        """Whether `postfix check-path` sent it.
+
+        A probe is noted in the ledger as arrived, and goes no further. A probe for the other way goes on.
         """
         token = probe.token_in(transaction.inbound.content)
         if token is None:

@@ -35,9 +35,10 @@ _OCTETS_A_SECOND = 1 << 20
 
 
 class Document:
-    """Octets that several steps work on; as a context manager it is released at the end. Large ones are sent to a
-    process of the pool once. It keeps them until the last step or another document, and the next step is taken there,
-    if that process is free.
+    """Octets that several steps work on; as a context manager it is released at the end.
+
+    Large ones are sent to a process of the pool once. It keeps them until the last step or another document, and the
+    next step is taken there, if that process is free.
     """
 
     def __init__(self, octets: bytes) -> None:

@@ -45,8 +45,9 @@ class Worker:
                 self._document = document if keep else None
 
     def done(self) -> tuple[bool, object] | None:
-        """Do the work; returns whether it raised, and its result or error; None if there was no work. Only the
-        coroutine of a coroutine function holds its arguments, so it can release them.
+        """Do the work; returns whether it raised, and its result or error; None if there was no work.
+
+        Only the coroutine of a coroutine function holds its arguments, so it can release them.
         """
         if self._call is None:
             return None

@@ -1,6 +1,7 @@
-"""Whether the client's system has acknowledged what was written (tcp(7), ioctl SIOCOUTQ). If a client ends, or its
-connection is reset, the server learns of it. If its machine loses power or network, nothing arrives: its system no
-longer acknowledges octets, and the reply has reached nobody (RFC 1047).
+"""Whether the client's system has acknowledged what was written (tcp(7), ioctl SIOCOUTQ).
+
+If a client ends, or its connection is reset, the server learns of it. If its machine loses power or network, nothing
+arrives: its system no longer acknowledges octets, and the reply has reached nobody (RFC 1047).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ PAUSE = 0.05
 
 
 async def is_acknowledged(transport: asyncio.WriteTransport, heard: asyncio.Event, within: float = WITHIN) -> bool:
-    """Whether everything was acknowledged; True too if the client has closed and this cannot be found out. `heard` is
-    set when anything comes from the client, so that its next command does not wait.
+    """Whether everything was acknowledged; True too if the client has closed and this cannot be found out.
+
+    `heard` is set when anything comes from the client, so that its next command does not wait.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within

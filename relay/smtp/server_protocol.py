@@ -1,5 +1,4 @@
-"""A client's connection: aiosmtpd's protocol; everything that could hang, disclose text or admit too much is
-overridden.
+"""A client's connection: aiosmtpd's protocol, without what could hang, disclose text or admit too much.
 
 A client that is not allowed, or beyond the number of connections, gets one reply and is disconnected. Every reply has
 an enhanced status code. A client that makes too many errors, sends too many commands without a message, is silent or

@@ -1,5 +1,4 @@
-"""Locks for the transactions that this process handles, over all machines: an advisory lock for each, in a separate
-session.
+"""Advisory locks for the transactions that this process handles, over all machines, in a separate session.
 
 The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it hangs, or
 its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have ended the

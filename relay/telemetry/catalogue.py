@@ -1,6 +1,7 @@
-"""All metrics: name by Prometheus' conventions, meaning, labels. The values of a label are our own words, names of
-rules or names of sources, never text from outside, so that no sender can add series. docs/monitoring.md has this table;
-a test holds the two together.
+"""All metrics: name by Prometheus' conventions, meaning, labels.
+
+The values of a label are our own words, names of rules or names of sources, never text from outside, so that no sender
+can add series. docs/monitoring.md has this table; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -28,8 +28,10 @@ _JSON = json.JSONEncoder(default=repr)  # `json.dumps` would make a new one for 
 
 
 class _StandardError:
-    """The current standard error. If a line cannot be written, because its reader has gone away, it is lost; mail is
-    not affected, and the decisions are in the trace.
+    """The current standard error.
+
+    If a line cannot be written, because its reader has gone away, it is lost; mail is not affected, and the decisions
+    are in the trace.
     """
 
     def write(self, text: str) -> None:

@@ -1,6 +1,7 @@
-"""Counts log events: the one place that knows which event changes which metric. It gets every event, also those that
-the log level leaves out. Takes nothing of a line but the words and numbers named here: no address and no id ever
-becomes a label.
+"""Counts log events: the one place that knows which event changes which metric.
+
+It gets every event, also those that the log level leaves out. Takes nothing of a line but the words and numbers named
+here: no address and no id ever becomes a label.
 """
 
 from __future__ import annotations

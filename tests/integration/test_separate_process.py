@@ -10,8 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from lab.separate_process import LEAST, SeparateProcess
 from lab.processes import Busy, Family
+from lab.separate_process import LEAST, SeparateProcess
 from lab.waiting import wait_for
 
 BUSY = [sys.executable, "-c", "while True: pass"]

@@ -1,5 +1,7 @@
-"""The frames between the relay (`fetch_client`) and the process that asks domains (`fetch_process`). Nothing is
-pickled: the process talks to strangers' servers, so it is not trusted. Raises `BadFrame` for what is no answer of ours.
+"""The frames between the relay (`fetch_client`) and the process that asks domains (`fetch_process`).
+
+Nothing is pickled: the process talks to strangers' servers, so it is not trusted. Raises `BadFrame` for what is no
+answer of ours.
 """
 
 from __future__ import annotations

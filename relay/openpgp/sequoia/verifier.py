@@ -1,7 +1,8 @@
-"""Verifies signatures with Sequoia: `judged_signatures.Verifier`, 0.1 ms for an ordinary mail. pysequoia only reports
-success: it does not say why a signature is not valid, nor that only its key is revoked or expired. GnuPG verifies what
-Sequoia does not accept, so that both engines give the same verdict; version 6 is verified by Sequoia alone. Raises what
-`GnuPGVerifier` raises.
+"""Verifies signatures with Sequoia: `judged_signatures.Verifier`, 0.1 ms for an ordinary mail.
+
+pysequoia only reports success: it does not say why a signature is not valid, nor that only its key is revoked or
+expired. GnuPG verifies what Sequoia does not accept, so that both engines give the same verdict; version 6 is verified
+by Sequoia alone. Raises what `GnuPGVerifier` raises.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ from itertools import cycle
 from operator import attrgetter
 
 import pytest
-from lab.separate_process import LEAST, SeparateProcess
 from lab.badldap import EVIL
 from lab.certificates import Keypair, make_keypair
 from lab.directory import KINDS, TIMEOUT, Directory, Disturbing, directory, disturbing, frozen, referring
 from lab.processes import Family
 from lab.relay import Relay
+from lab.separate_process import LEAST, SeparateProcess
 from lab.sink import Sink
 from lab.slapd import person_entry
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send, times

@@ -17,7 +17,6 @@ from operator import attrgetter
 from typing import Any
 
 import pytest
-from lab.separate_process import LEAST, SeparateProcess
 from lab.baddomains import (
     BEHAVIOURS,
     EVERY,
@@ -37,6 +36,7 @@ from lab.certificates import SIGNATURE, USER_ID, Keypair, join, make_keypair, sp
 from lab.processes import Family
 from lab.published import Published
 from lab.relay import Relay
+from lab.separate_process import LEAST, SeparateProcess
 from lab.sink import Sink
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send
 from lab.wkd import Behaviour

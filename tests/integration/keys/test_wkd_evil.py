@@ -18,8 +18,8 @@ from typing import Self
 
 import pytest
 from lab.baddomains import answering, body_without_end, byte_by_byte, headers_without_end, never
-from lab.unsigned_packets import TrustingExaminer, certificate, user_id
 from lab.ports import closed_port
+from lab.unsigned_packets import TrustingExaminer, certificate, user_id
 from lab.wkd import Behaviour, Exchange, Queued, WkdServer, asking, nowhere
 
 from relay.keys.wkd import Reason, connector

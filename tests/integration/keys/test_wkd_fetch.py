@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from lab.baddomains import never
-from lab.unsigned_packets import certificate
 from lab.processes import as_nice, ended
+from lab.unsigned_packets import certificate
 from lab.waiting import until
 from lab.wkd import Exchange, WkdServer
 

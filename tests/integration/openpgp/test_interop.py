@@ -12,9 +12,9 @@ import pysequoia
 import pytest
 from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import generate, gnupg_home, gpg, secret_key
-from lab.rfc9580_keys import EDDSA, make_rfc9580_keypair
 from lab.readers import READERS
 from lab.relay import Relay
+from lab.rfc9580_keys import EDDSA, make_rfc9580_keypair
 from lab.shared import CERTS, needs_certs, octets
 
 from relay.model import Address, Certificate, Signer, Why
