@@ -117,7 +117,7 @@ def test_each_command_opens_what_root_named_and_leaves_nothing_of_roots(installe
     installed.run("keys", "lookup", "a@ville.example")
     installed.run("backup", backup)
     assert (backup.stat().st_uid, backup.stat().st_mode & 0o777) == (0, 0o600)
-    assert "is there already" in installed.run("backup", backup, status=1)
+    assert "exists already" in installed.run("backup", backup, status=1)
     installed.run("keys", "remove", json.loads(installed.run("keys", "list", "--json"))[0]["fingerprint"])
     installed.run("restore", backup, "--yes")
     assert installed.addresses() == ["a@ville.example"]

@@ -92,7 +92,7 @@ def test_a_file_that_was_made_meanwhile_is_never_written_over(tmp_path: Path) ->
     target = tmp_path / "b.tar"
     with new_file(target) as new:
         target.write_bytes(b"theirs")
-        with pytest.raises(BackupError, match=r"is there already"):
+        with pytest.raises(BackupError, match=r"exists already"):
             archive.write(new, SAID, {"store.db": b"ours"})
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("b.tar", b"theirs")]
 
