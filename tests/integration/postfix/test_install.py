@@ -81,8 +81,9 @@ def test_an_own_filter_is_told_to_come_first_and_which_command_chains_the_two(fo
     with pytest.raises(PostfixError, match=r"no smtpd named nowhere; .* from a filter: localhost"):
         postfix.install(settings, folder, behind="nowhere")
     notes = postfix.install(settings, folder, behind="localhost:10099").notes
-    assert "content_filter is set: mail that this filter does not hand back to localhost:10099/inet bypasses" in " ".join(
-        notes
+    assert (
+        "content_filter is set: mail that this filter does not hand back to localhost:10099/inet bypasses"
+        in " ".join(notes)
     )
 
 

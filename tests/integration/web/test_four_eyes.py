@@ -143,7 +143,7 @@ def test_nobody_without_the_role_approves(site: Console) -> None:
     fingerprint = key(site, "gina")
     site.logged_in("desk", "desk")
     site.relay.run("console", "user", "link", "desk", "--sudo", "hdesk")
-    assert "approves nothing" in refusal(site, "hdesk", "keys", "approve", fingerprint)
+    assert "may not approve this" in refusal(site, "hdesk", "keys", "approve", fingerprint)
     site.relay.run("console", "user", "disable", "bruno")
     assert "bruno is disabled" in refusal(site, "bpetit", "keys", "approve", fingerprint)
     site.relay.run("console", "user", "enable", "bruno")
@@ -154,7 +154,7 @@ def test_the_organisations_key_is_made_for_two_administrators(site: Console) -> 
         site.relay.run("console", "user", "add", name, "--role", "admin")
         site.relay.run("console", "user", "link", name, "--sudo", login)
     create = ("own", "create", "Hospital")
-    assert "approves nothing" in refusal(site, "amartin", *create)
+    assert "may not approve this" in refusal(site, "amartin", *create)
     assert "second person" in refusal(site, "oadmin", *create)
     assert "second person" in refusal(site, "padmin", "own", "create", "Hospice"), "another name: another act"
     assert command(site, "padmin", *create).returncode == 0
