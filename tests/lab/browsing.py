@@ -1,6 +1,6 @@
 """Somebody who opens page after page of the console, without a pause, on a machine of their own.
 
-That machine is a process here, which gets the processor when nobody else wants it (`lab.apart`).
+That machine is a process here, which gets the processor when nobody else wants it (`lab.separate_process`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
 
-from lab.apart import LEAST, Apart
 from lab.console import Visitor
+from lab.separate_process import LEAST, SeparateProcess
 
 
 class Browsing:
     """`with Browsing.by(visitor, paths) as browsing, browsing.now(): …`; `pages` were opened in all."""
 
-    def __init__(self, apart: Apart[_Browser]) -> None:
+    def __init__(self, apart: SeparateProcess[_Browser]) -> None:
         self._apart = apart
         self.pages = 0
 
     @classmethod
     @contextmanager
     def by(cls, visitor: Visitor, paths: Sequence[str]) -> Iterator[Browsing]:
-        with Apart(partial(_browser, visitor, paths), LEAST) as apart:
+        with SeparateProcess(partial(_browser, visitor, paths), LEAST) as apart:
             yield cls(apart)
 
     @contextmanager
