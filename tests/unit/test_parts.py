@@ -46,7 +46,7 @@ def test_those_that_wait_run_beside_the_others_and_those_that_measure_after_both
     assert status == 0
     assert ran == {
         "shared": f"-n 2 --dist loadfile --no-loadscope-reorder -m not waits and not alone and not slow {tiers}",
-        "waiting": f"-m waits and not alone and not slow {tiers}",
+        "waiting": f"-n 2 --dist loadfile --no-loadscope-reorder -m waits and not alone and not slow {tiers}",
         "alone": f"-m alone and not slow {tiers}",
     }
     assert shown == ["told by shared", "told by waiting", "told by alone"]
