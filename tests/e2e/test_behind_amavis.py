@@ -21,6 +21,8 @@ from lab.relay import PROGRAM, Relay
 from lab.sink import Sink
 from lab.way import Way, encrypted_part
 
+pytestmark = pytest.mark.waits
+
 SENDER, KNOWN, UNKNOWN = "dr@front.example", "bob@known.example", "ann@ville.example"
 SERVICES = """smtp-amavis unix - - n - 2 smtp
     -o smtp_data_done_timeout=1200

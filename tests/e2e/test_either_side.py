@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from lab.inlets import passing
 from lab.nexthop import Say, ScriptedHop
 from lab.postfix import Postfix
@@ -14,6 +15,8 @@ from lab.waiting import wait_for
 from relay.config import Endpoint
 from relay.model import Address, Envelope, Recipient
 from relay.smtp.outlet import SmtpOutlet
+
+pytestmark = pytest.mark.waits
 
 Recipients = list[str | tuple[str, Sequence[str]]]
 

@@ -18,10 +18,13 @@ from lab.postfix import Postfix
 from lab.postgresql import PostgreSQL, postgresql, programs
 from lab.sink import Sink
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/usr/sbin/postfix").exists() or programs() is None,
-    reason="needs root, Postfix and PostgreSQL",
-)
+pytestmark = [
+    pytest.mark.waits,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not Path("/usr/sbin/postfix").exists() or programs() is None,
+        reason="needs root, Postfix and PostgreSQL",
+    ),
+]
 
 
 def content(number: int) -> bytes:

@@ -12,6 +12,8 @@ from lab.published import Published
 from lab.slapd import Slapd
 from lab.way import Way, encrypted_part, way
 
+pytestmark = pytest.mark.waits
+
 SENDER = "doctor@front.example"
 POLICY = [{"name": "everyone", "encrypt": "preferred"}]
 

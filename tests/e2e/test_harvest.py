@@ -31,6 +31,8 @@ from lab.way import encrypted_part
 
 from relay.store.state_tokens import FRESH_SECONDS
 
+pytestmark = pytest.mark.waits
+
 BOB, EVE = "bob@ville.example", "eve@ville.example"
 HOUR = 3600.0
 POLICY = [

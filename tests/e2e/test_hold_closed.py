@@ -19,6 +19,8 @@ from lab.waiting import wait_for
 
 from relay.mail.armor import dearmor
 
+pytestmark = pytest.mark.waits
+
 BODY = b"Confidential findings of patient number eleven\r\n"
 
 

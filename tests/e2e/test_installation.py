@@ -14,6 +14,8 @@ from lab.relay import Relay
 from lab.sink import Sink
 from lab.way import Way, encrypted_part, way
 
+pytestmark = pytest.mark.waits
+
 SENDER = "doctor@front.example"
 
 

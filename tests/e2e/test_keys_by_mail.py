@@ -14,6 +14,8 @@ from lab.key_mails import KEYS, Writer
 from lab.sink import Taken
 from lab.waiting import wait_for
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:

@@ -39,6 +39,8 @@ from relay.mail import headers, pgpmime
 from relay.mail.armor import dearmor
 from relay.mail.hidden_recipients import NOBODY
 
+pytestmark = pytest.mark.waits
+
 BOB = "bob@example.org"
 KNOWN = "known@example.net"
 UNKNOWN = "unknown@example.com"

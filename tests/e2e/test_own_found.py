@@ -27,6 +27,8 @@ from relay.mail.fingerprints import fingerprint
 from relay.model import Address
 from relay.model.wkd_location import hashed
 
+pytestmark = pytest.mark.waits
+
 COUNT = 1000
 ADDRESSES = [f"Dr.Martin{number}@hopital.example" for number in range(COUNT)]
 ALL = [pytest.mark.slow, pytest.mark.timeout(1800)]

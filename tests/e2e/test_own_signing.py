@@ -19,6 +19,8 @@ from lab.way import Way, encrypted_part, way
 
 from relay.mail import headers
 
+pytestmark = pytest.mark.waits
+
 MARTIN, DESK = "dr.martin@front.example", "accueil@front.example"
 NOW = format_datetime(localtime())
 TEXT = "Le résultat  \r\nFrom here on\r\n" + "z" * 1500 + "\r\n"

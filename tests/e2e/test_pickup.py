@@ -16,6 +16,8 @@ from lab.sink import Taken
 from lab.waiting import wait_for
 from lab.way import Way, way
 
+pytestmark = pytest.mark.waits
+
 DOCTOR, PATIENT = "dr.martin@front.example", "lefevre@ville.example"
 KILLED = """
 import os, signal

@@ -17,6 +17,8 @@ from lab.readers import READERS
 from lab.sink import Taken
 from lab.way import Way, encrypted_part, way
 
+pytestmark = pytest.mark.waits
+
 SENDER = "doctor@front.example"
 NOW = format_datetime(localtime())  # a late mail is not signed
 HEADER = (

@@ -11,6 +11,8 @@ from lab.mta import Mail
 from lab.nexthop import Wait
 from lab.waiting import until
 
+pytestmark = pytest.mark.waits
+
 MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
 STEPS = ("MAIL", "RCPT", "DATA", "middle", "before the final dot", "without the last LF")
 

@@ -28,6 +28,8 @@ from lab.waiting import until
 
 from relay.mail import armor
 
+pytestmark = pytest.mark.waits
+
 OK, DOWN, FAILED = "250 2.0.0", "451 4.4.1", "451 4.3.0"
 BOB = "bob@example.org"
 STEPS = ("connect", "EHLO", "MAIL", "RCPT", "DATA", "body", ".")

@@ -14,6 +14,8 @@ from lab.bed import ANNA, BERTA, CARL, DEADLINES, RITA, Bed, is_notice, recipien
 from lab.mta import Mail
 from lab.nexthop import Drop, Fault, Hang, Say, ScriptedHop
 
+pytestmark = pytest.mark.waits
+
 DOWN = "451 4.4.1"  # the next hop is unreachable or breaks off; or a notice cannot be delivered
 MIXED = "451 4.3.0"  # the one SMTP answer for outcomes that differ and of which one is temporary
 OK = "250 2.0.0"

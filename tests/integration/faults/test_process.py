@@ -18,6 +18,8 @@ from lab.mta import Mail
 from lab.nexthop import Hang, ScriptedHop, Wait
 from lab.waiting import until
 
+pytestmark = pytest.mark.waits
+
 OK = "250 2.0.0"
 MAILS = {"one": (ANNA,), "two": (ANNA, BERTA), "three": (ANNA, CARL, RITA)}
 MESSAGES = {"one": 1, "two": 2, "three": 3}

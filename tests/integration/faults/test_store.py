@@ -19,6 +19,8 @@ from lab.disk import fill, needs_root, small_disk
 from lab.mta import Mail
 from lab.nexthop import Say, ScriptedHop
 
+pytestmark = pytest.mark.waits
+
 FAILED = "451 4.3.0"
 OUTAGE = "451 4.4.3"
 OK = "250 2.0.0"

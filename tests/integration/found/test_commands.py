@@ -24,6 +24,8 @@ from lab.slapd import Slapd
 from lab.waiting import wait_for
 from lab.wkd import Exchange
 
+pytestmark = pytest.mark.waits
+
 DOMAIN = "ville.example"
 BOB = f"bob@{DOMAIN}"
 

@@ -29,6 +29,8 @@ from lab.sink import Sink
 from lab.slapd import person_entry
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send, times
 
+pytestmark = pytest.mark.waits
+
 SOON = TIMEOUT + 8
 """Seconds on a busy machine; a message's lookups have fifteen."""
 ROOM = 150 << 20

@@ -41,6 +41,8 @@ from lab.sink import Sink
 from lab.timed import UNDISTURBED, most_resident, p99_beside, send
 from lab.wkd import Behaviour
 
+pytestmark = pytest.mark.waits
+
 SOON = TIMEOUT + 8
 """Seconds on a busy machine; a message's lookups have fifteen."""
 HONEST = "colleague@honest.example"

@@ -25,6 +25,8 @@ from relay.store.schema_steps import STEPS
 from relay.store.session import FORGOTTEN_SECONDS, Sessions
 from relay.store.turns import Turns
 
+pytestmark = pytest.mark.waits
+
 DUMPS = Path(__file__).with_name("schemas")
 EARLIER = range(1, len(STEPS))
 BOB = Address("bob@example.org")

@@ -15,6 +15,8 @@ from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop
 from lab.postgresql import PostgreSQL, postgresql, programs
 
+pytestmark = pytest.mark.waits
+
 MAILS = 60
 OK = "250 2.0.0"
 

@@ -19,6 +19,8 @@ from lab.waiting import until
 
 from relay.store.schema_steps import STEPS
 
+pytestmark = pytest.mark.waits
+
 OK = "250 2.0.0"
 NEXT_VERSION = """
 from relay.store import migration, nodes, schema_steps

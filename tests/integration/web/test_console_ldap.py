@@ -18,6 +18,8 @@ from lab.stopwatch import Stopwatch
 from relay.keys.ldap.people import Member, Place, authenticated
 from relay.keys.ldap.server import Server
 
+pytestmark = pytest.mark.waits
+
 WORDS = "pass word (*)"
 DESK, KEYS = f"cn=desk,ou=groups,{SUFFIX}", f"cn=keys,ou=groups,{SUFFIX}"
 BY_UID = f"cn=by-uid,ou=groups,{SUFFIX}"

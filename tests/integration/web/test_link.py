@@ -28,6 +28,8 @@ from relay.model.errors import ChannelError
 from relay.model.public import ObjectKind, PublicObject
 from relay.model.wkd_location import locations
 
+pytestmark = pytest.mark.waits
+
 MARTIN, DESK, NEW = "dr.martin@hopital.example", "accueil@hopital.example", "dr.neuf@hopital.example"
 HIDE = 'for there in $HIDDEN; do mount -t tmpfs none "$there"; done; exec "$@"'
 
