@@ -16,6 +16,7 @@
     │   └── Crowded           as much waits for the relay as may, of what visitors of the public web service sent
     ├── NextHopError          the next hop cannot be reached or breaks the protocol; temporary
     │   └── Unwilling         … it answers, and refuses what the relay needs; the text says what to do there
+    ├── TurnLost              another node may have the mail now: nothing more of it is handed over; temporary
     ├── ListenError           an address that cannot be listened on
     ├── ChannelError          the public web service cannot be reached or does not answer as it should; temporary
     ├── PostfixError          Postfix's configuration cannot be read, or is not ours to change
@@ -119,6 +120,10 @@ class NextHopError(RelayError):
 
 class Unwilling(NextHopError):
     """The next hop answers, but refuses what is needed to send mail."""
+
+
+class TurnLost(RelayError):
+    """Another attempt at the same mail may have begun."""
 
 
 class ListenError(RelayError):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from relay.model import Reply
-from relay.model.errors import StoreError
+from relay.model.errors import StoreError, TurnLost
 from relay.model.ledger_key import names_of, told
 from relay.pipeline import outcome
 from relay.pipeline.audit import AuditEntry
@@ -74,6 +74,9 @@ class Attempt:
         """What the step returns; None where it raises, which is told in the log."""
         try:
             return await step
+        except TurnLost:
+            self.transaction.log.warning(Event.TURN_LOST)
+            return None
         except Exception as error:  # noqa: BLE001  the last wall: whatever is unforeseen is temporary
             self.transaction.log.error(Event.FAILED, **unforeseen(error))
             return None

@@ -36,9 +36,12 @@ class NextHop:
         return time.monotonic() < transaction.began + ENDS_WITHIN - self.longest
 
     async def send(self, transaction: Transaction, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
-        """As `Outlet.send`; a next hop that is not done in time raises `NextHopError`."""
+        """As `Outlet.send`; a next hop that is not done in time raises `NextHopError`.
+
+        Raises `TurnLost` where another attempt may have begun before the content was sent.
+        """
         try:
             async with asyncio.timeout_at(transaction.began + ENDS_WITHIN):
-                return await self.outlet.send(envelope, content)
+                return await self.outlet.send(envelope, content, transaction.is_ours)
         except TimeoutError as error:
             raise NextHopError("the next hop takes too long") from error

@@ -5,7 +5,7 @@ An implementation translates its library's exceptions into `relay.model.errors` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from relay.model import Address, Certificate, Envelope, Lookup, Record, Reply, Signer, Unreadable
@@ -101,12 +101,12 @@ class OwnSenders(Protocol):
 class Outlet(Protocol):
     """Hands messages over to the next hop."""
 
-    async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+    async def send(self, envelope: Envelope, content: bytes, may_go: Callable[[], bool] = ..., /) -> tuple[Reply, ...]:
         """Hand over one message; one reply for each of `envelope.recipients`, in their order.
 
         2xx only after the next hop has taken the message for that recipient. Raises `NextHopError` when it
         cannot be reached, answers 5xx to the connection, EHLO or STARTTLS, or breaks off: nothing is known
-        to be taken then.
+        to be taken then. `may_go` is asked just before the content: False raises `TurnLost`, and nothing is taken.
         """
 
 

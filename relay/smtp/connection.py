@@ -15,13 +15,13 @@ import contextlib
 import math
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiosmtplib.errors import SMTPException
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH, SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from relay.model.errors import NextHopError
+from relay.model.errors import NextHopError, TurnLost
 from relay.process.small_first import give_way
 
 Said = SMTPResponse
@@ -104,14 +104,21 @@ class Connection(SMTPProtocol):
         self._awaited += len(lines)
         await self._write("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"), timeout)
 
-    async def send_message(self, slices: Iterable[bytes | memoryview], answers: int, timeout: float) -> bool:
-        """Write a message that gets `answers` replies; False where a reply came before its end."""
+    async def send_message(
+        self, slices: Iterable[bytes | memoryview], answers: int, timeout: float, may_go: Callable[[], bool]
+    ) -> bool:
+        """Write a message that gets `answers` replies; False where a reply came before its end.
+
+        Raises `TurnLost` where it may not go any more: the last slice, which ends the message, is not written then.
+        """
         self._awaited += answers
         for at, piece in enumerate(slices):
             if at:  # a next hop that reads as fast as we write would block the event loop
                 await give_way()
             if self._replies:
                 return False
+            if not may_go():
+                raise TurnLost("another node may have the mail now")
             try:
                 await self._write(piece, timeout)
             except Broken:

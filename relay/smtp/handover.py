@@ -2,6 +2,8 @@
 
 A refusal of RCPT concerns that recipient; one of MAIL, DATA or the message concerns all. DATA is not sent where no
 recipient was accepted, and therefore not pipelined with RCPT (RFC 2920 section 3.1 would allow it).
+Whether the message may still go is asked again before each part of the content, so just before the final dot: whatever
+this process waited for until then, the next hop takes nothing that another node may have taken over meanwhile.
 Of the next hop's replies the code and the enhanced status are kept, never the text (`replies.from_next_hop`).
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from relay.model import Envelope, Reply, replies
 from relay.model.errors import NextHopError
@@ -35,14 +37,14 @@ class Handover:
         self._lmtp = lmtp
         self._timeouts = timeouts
 
-    async def run(self, content: bytes) -> tuple[Reply, ...]:
-        """One reply a recipient. Raises `NextHopError`, of which `Stale` left the message untouched."""
+    async def run(self, content: bytes, may_go: Callable[[], bool]) -> tuple[Reply, ...]:
+        """One reply a recipient. Raises `NextHopError`, of which `Stale` left the message untouched, and `TurnLost`."""
         if commands.needs_smtputf8(self._envelope) and "smtputf8" not in self._connection.extensions:
             return (replies.NO_SMTPUTF8,) * len(self._envelope.recipients)
         given = await self._introduced(len(content))
         accepted = [at for at, reply in enumerate(given) if reply.accepted]
         if accepted:
-            for at, reply in zip(accepted, await self._sent(content, len(accepted)), strict=True):
+            for at, reply in zip(accepted, await self._sent(content, len(accepted), may_go), strict=True):
                 given[at] = reply
             if not any(reply.accepted for reply in given):
                 await self._reset()  # Postfix's end-of-data restrictions leave the transaction open (RFC 5321 4.1.1.4)
@@ -86,9 +88,9 @@ class Handover:
             if (await self._connection.ask("RSET", self._timeouts.step)).code != 250:
                 self._connection.abandon()
 
-    async def _sent(self, content: bytes, recipients: int) -> list[Reply]:
+    async def _sent(self, content: bytes, recipients: int, may_go: Callable[[], bool]) -> list[Reply]:
         answers = recipients if self._lmtp else 1
-        whole = await self._connection.send_message(stuffed(content), answers, self._timeouts.step)
+        whole = await self._connection.send_message(stuffed(content), answers, self._timeouts.step, may_go)
         if not whole:
             return await self._refused_early(recipients)
         ends = asyncio.get_running_loop().time() + self._timeouts.final_dot

@@ -23,7 +23,7 @@ from relay.model import (
     Signer,
     UserId,
 )
-from relay.model.errors import EngineError, NextHopError, StoreError
+from relay.model.errors import EngineError, NextHopError, StoreError, TurnLost
 
 
 def certificate(address: str, number: int = 1) -> Certificate:
@@ -114,7 +114,11 @@ class FakeOutlet:
     sent: list[tuple[Envelope, bytes]] = field(default_factory=list)
     down: bool = False
 
-    async def send(self, envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+    async def send(
+        self, envelope: Envelope, content: bytes, may_go: Callable[[], bool] = lambda: True
+    ) -> tuple[Reply, ...]:
+        if not may_go():
+            raise TurnLost("not ours any more")
         if self.down:
             raise NextHopError("down")
         given = (

@@ -139,11 +139,11 @@ async def test_a_ledger_that_broke_after_the_send_is_remembered_and_written_when
     message = inbound(B, C, single_answer=True)
     real = bench.outlet.send
 
-    async def breaking(envelope: object, content: bytes) -> tuple[Reply, ...]:
+    async def breaking(envelope: object, content: bytes, *_: object) -> tuple[Reply, ...]:
         bench.ledger.down = True
         return await real(envelope, content)  # type: ignore[arg-type]  # handed through
 
-    bench.outlet.send = breaking  # type: ignore[method-assign]  # the store breaks in this moment
+    bench.outlet.send = breaking  # type: ignore[assignment, method-assign]  # the store breaks in this moment
     assert await bench.run(message) == [451, 451]
     assert await bench.run(message) == [451, 451]
     bench.ledger.down = False
@@ -329,12 +329,12 @@ async def test_a_client_that_sends_again_while_its_first_attempt_goes_on_waits_a
     entered, leave = asyncio.Event(), asyncio.Event()
     real = bench.outlet.send
 
-    async def slow(envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+    async def slow(envelope: Envelope, content: bytes, *_: object) -> tuple[Reply, ...]:
         entered.set()
         await leave.wait()
         return await real(envelope, content)
 
-    bench.outlet.send = slow  # type: ignore[method-assign]  # the next hop takes its time
+    bench.outlet.send = slow  # type: ignore[assignment, method-assign]  # the next hop takes its time
     first = asyncio.create_task(bench.run(message, delivered=False))
     await entered.wait()
     second = asyncio.create_task(bench.run(again))
@@ -397,13 +397,13 @@ async def test_a_mail_cut_off_between_two_messages_has_ledger_and_trace_of_the_f
     message = inbound(B, C)
     real, second = bench.outlet.send, asyncio.Event()
 
-    async def hanging(envelope: Envelope, content: bytes) -> tuple[Reply, ...]:
+    async def hanging(envelope: Envelope, content: bytes, *_: object) -> tuple[Reply, ...]:
         if bench.outlet.sent:
             second.set()
             await asyncio.Event().wait()
         return await real(envelope, content)
 
-    bench.outlet.send = hanging  # type: ignore[method-assign]  # after the first message
+    bench.outlet.send = hanging  # type: ignore[assignment, method-assign]  # after the first message
     await cut_off(bench, message, second.is_set)
     assert bench.ledger.all() == {B}
     assert [(r.recipient, r.reply) for r in bench.trail.records] == [(B, "250 2.0.0")]
@@ -430,7 +430,7 @@ async def test_what_does_not_end_before_the_client_gives_up_is_broken_off(monkey
     monkeypatch.setattr(next_hop, "ENDS_WITHIN", 0.05)
     bench = Bench(REQUIRED, answers={B: found(B)}, longest=0.01)
 
-    async def hanging(_envelope: Envelope, _content: bytes) -> tuple[Reply, ...]:
+    async def hanging(_envelope: Envelope, _content: bytes, *_: object) -> tuple[Reply, ...]:
         await asyncio.Event().wait()
         raise AssertionError
 
