@@ -29,6 +29,7 @@ WORDS = {
     "not_reloaded": "a new configuration was not loaded: {}",
     "untraced": "the store takes no rows of the trace: {}",
     "turn_lost": "another node may have a mail, and it was deferred",
+    "locks_lost": "the database ended the session with the locks of mails in hand",
     "nodes_differ": "nodes are not alike: {}",
     "secrets_refused": "secret keys came from a node that is not trusted here: node list",
     "removal_unfinished": "not all keys that a removed node had are replaced: {}",

@@ -20,7 +20,8 @@ from relay.pipeline.ledger import BufferedLedger
 from relay.pipeline.transaction_lock import TransactionLocks
 from relay.process import pool
 from relay.store import Store
-from relay.telemetry import log_output
+from relay.telemetry import events, log_output
+from relay.telemetry.events import Event
 
 TURNS = "turns"
 
@@ -40,7 +41,7 @@ class Persistence:
 async def opened_persistence(config: Config) -> AsyncIterator[Persistence]:
     """The store with ledger and trace, as the pipeline uses them."""
     async with opened_store(config) as store:
-        elsewhere = await store.turns()
+        elsewhere = await store.turns(lambda mails: events.log().warning(Event.LOCKS_LOST, mails=mails))
         locks = TransactionLocks.at(config.keyring / TURNS, elsewhere)
         try:
             yield Persistence(store, BufferedLedger(store.ledger, locks), Audit(store.trace))

@@ -166,8 +166,10 @@ class Store(Closing):
         """Whether several machines may use it."""
         return self.database.is_shared
 
-    async def turns(self) -> Turns | None:
+    async def turns(self, lost: Callable[[int], None] = lambda _: None) -> Turns | None:
         """What keeps attempts at one transaction apart over all machines; None where there is one machine.
+
+        `lost` is told how many mails in hand have lost their lock, as soon as that is known.
 
         Raises `StoreError` where the database cannot do that.
         """
@@ -175,7 +177,7 @@ class Store(Closing):
             return None
         from relay.store.turns import Turns  # noqa: PLC0415  loads the driver, which SQLite does not need
 
-        found = Turns(self.database.sessions, self.ledger, self.tokens)
+        found = Turns(self.database.sessions, self.ledger, self.tokens, lost)
         await found.open(lambda: self.database.write_beside(_backend))
         return found
 

@@ -18,6 +18,8 @@ STATEMENT = """SELECT place, pg_try_advisory_lock(place) AS taken,
     WHERE digest = ANY($3::bytea[]) AND recorded > $4
     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, name, value FROM state WHERE $4 IS NOT NULL"""
 
+GIVE_BACK = "SELECT pg_advisory_unlock(place) FROM unnest($1::bigint[]) AS place"
+
 
 @dataclass(frozen=True, slots=True)
 class Taking:

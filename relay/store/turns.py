@@ -2,9 +2,11 @@
 
 The server frees the locks of a process that dies, and of one that has said nothing for `SILENT_SECONDS`: it hangs, or
 its network is cut. Such a process may go on later; so `holds` is true only as long as the server cannot have ended the
-session yet. A session does not survive a failover: the locks are lost with it. A server that is slow to answer still
-has the locks, and a mail that is being handed over needs its lock until the end. So the old session is left open for
-such mails, and all others use a new one.
+session yet, and has answered what it was asked: one that does not may be gone, and another in its place. A session does
+not survive a failover: the locks are lost with it. A server that is slow to answer still has the locks, and so has one
+that refuses a statement, and a mail that is being handed over needs its lock until the end. So the old session is left
+open for such mails, and all others use a new one. `lost` is told when a session ends all the same while mails are in
+hand: how many.
 
 Taking a transaction also returns the recipients that the ledger has as served. The server may be far away: places that
 are taken and given back at the same time, and the ledger of those that are taken, share one round trip.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,6 +44,8 @@ ANSWER_SECONDS = 2.5
 """If the server takes longer to answer, the session is asked nothing more."""
 
 _WHO = "SELECT pg_backend_pid()"
+_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""The third is what the driver says after the server has ended an idle session (SQLSTATE 57P05)."""
 
 
 @dataclass(slots=True)
@@ -49,12 +54,15 @@ class _Session:
     pid: int
     safe_until: float
     """On the clock that also counts while the machine sleeps."""
-    taken: set[int] = field(default_factory=set)
+    is_silent: bool = False
+    """The server has not answered in time, and not since."""
+    taken: Counter[int] = field(default_factory=Counter)
+    """How often each place is locked: an attempt may come again before the lock of one that gave up is released."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """The driver runs one statement at a time."""
 
     def is_safe(self) -> bool:
-        return _now() < self.safe_until and not self.connection.is_closed()
+        return not self.is_silent and _now() < self.safe_until and not self.connection.is_closed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,17 @@ class _Returned:
 class Turns:
     """`try_take` a place, and `give_back`; `close` at the end."""
 
-    def __init__(self, sessions: Sessions, ledger: StoredLedger, tokens: StateTokens) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        ledger: StoredLedger,
+        tokens: StateTokens,
+        lost: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._sessions = sessions
         self._ledger = ledger
         self._tokens = tokens
+        self._lost = lost
         self._session: _Session | None = None
         self._former: list[_Session] = []
         """Sessions that are asked nothing more, and stay open for the places that are taken in them."""
@@ -102,7 +117,10 @@ class Turns:
         session = self._holding(place)
         if session is None:
             return
-        session.taken.discard(place)
+        if session.taken[place] > 1:
+            session.taken[place] -= 1
+        else:
+            del session.taken[place]
         if session is self._session:
             self._begin(self._rounds.do(_Returned(place, session)))
         elif not session.taken:
@@ -122,7 +140,7 @@ class Turns:
             self._lose(former)
         session, self._session = self._session, None
         if session is not None:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with suppress(*_FAULTS):
                 await session.connection.close(timeout=1)
 
     async def _round(self, asked: Sequence[Taking | _Returned]) -> list[frozenset[str] | None]:
@@ -139,16 +157,20 @@ class Turns:
             return await session.connection.fetchmany(turn_round.STATEMENT, steps)  # type: ignore[no-any-return]  # asyncpg has no types
 
         found = turn_round.found(await self._say(session, ask))
+        taken = [each.place for each in taking if each.place in found.taken]
         if found.is_read_only:  # found out before a mail is handed over, and not after it
-            self._lose(session)
+            await self._say(session, partial(session.connection.fetch, turn_round.GIVE_BACK, taken))
+            self._put_aside(session)
             raise StoreError(sqlstate.IS_READ_ONLY)
-        session.taken |= found.taken
+        session.taken.update(taken)
         self._tokens.found(found.tokens, begun)
         return [found.answer(each) if isinstance(each, Taking) else None for each in asked]
 
     async def _ready(self) -> _Session:
         async with self._opening:
-            if self._session is None or self._session.connection.is_closed():
+            if self._session is not None and self._session.connection.is_closed():
+                self._lose(self._session)
+            if self._session is None:
                 self._session = await self._opened()
                 self._begin(self._beat(self._session))
             return self._session
@@ -169,7 +191,8 @@ class Turns:
             except StoreError:
                 continue  # it is closed, unless mails need it
             if pid != session.pid:
-                self._lose(session)
+                break
+        self._lose(session)
 
     async def _say(self, session: _Session, statement: Callable[[], Awaitable[Sequence[Any]]]) -> Sequence[Any]:
         async with session.turn:
@@ -178,32 +201,39 @@ class Turns:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     rows = await statement()
             except TimeoutError as error:
+                session.is_silent = True
                 self._put_aside(session)
                 raise StoreError(said(error)) from None
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                self._lose(session)
+            except _FAULTS as error:
+                self._put_aside(session)
                 raise StoreError(said(error)) from None
             except asyncio.CancelledError:
                 self._lose(session)
                 raise
-            session.safe_until = begun + SILENT_SECONDS - MARGIN
+            session.safe_until, session.is_silent = begun + SILENT_SECONDS - MARGIN, False
             return rows
 
     def _holding(self, place: int) -> _Session | None:
         sessions = [*([self._session] if self._session else ()), *self._former]
-        return next((session for session in sessions if place in session.taken), None)
+        found = next((session for session in sessions if place in session.taken), None)
+        if found and found.connection.is_closed():
+            self._lose(found)
+            return None
+        return found
 
     def _put_aside(self, session: _Session) -> None:
         """Leave it open until what is in hand is given back, or the server has ended it."""
-        if not session.taken:
+        if not session.taken or session.connection.is_closed():
             self._lose(session)
         elif self._session is session:
             self._session = None
             self._former.append(session)
 
     def _lose(self, session: _Session) -> None:
-        session.connection.terminate()
+        if session.taken:
+            self._lost(session.taken.total())
         session.taken.clear()
+        session.connection.terminate()
         if self._session is session:
             self._session = None
         if session in self._former:

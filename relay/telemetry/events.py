@@ -75,6 +75,7 @@ class Event(StrEnum):
     TRACE_HEAD = "trace_head"
     UNTRACED = "untraced"
     TURN_LOST = "turn_lost"
+    LOCKS_LOST = "locks_lost"
     NODES_COUNTED = "nodes_counted"
     NODES_DIFFER = "nodes_differ"
     SECRETS_GIVEN = "secrets_given"
