@@ -2,6 +2,7 @@
 
 Promises that a recipient once served in a transaction is not served again by this process, even where the store breaks
 between the next hop's 250 and the row. While rows wait to be written, every new transaction waits too: `open` raises.
+And no other process begins with a transaction whose rows wait: its lock is released when they are written.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class BufferedLedger:
         self._ledger = ledger
         self._locks = locks
         self._unwritten: defaultdict[bytes, set[str]] = defaultdict(set)
+        self._over: set[bytes] = set()
+        """Transactions whose attempt is over, and which are locked until their rows are written."""
 
     async def prove(self) -> None:
         """The store takes rows now. Raises `StoreError`."""
@@ -44,6 +47,8 @@ class BufferedLedger:
 
         Raises `StoreError`: then nobody may be served now; `TimeoutError` where another attempt goes on too long.
         """
+        if digest in self._over:
+            await self.write_rest()
         served = await self._locks.acquire(digest)
         try:
             if served is None or self._unwritten:
@@ -59,8 +64,12 @@ class BufferedLedger:
         return self._locks.holds(digest)
 
     def close(self, digest: bytes) -> None:
-        """Release the transaction, so that another attempt may begin."""
-        self._locks.release(digest)
+        """Release the transaction, so that another attempt may begin: now, or as soon as its rows are written."""
+        if digest in self._unwritten:
+            self._over.add(digest)
+            self._locks.keep(digest)
+        else:
+            self._locks.release(digest)
 
     async def record(self, digest: bytes, keys: Sequence[str]) -> bool:
         """Write these down; False if that has to wait until the store works again."""
@@ -88,6 +97,9 @@ class BufferedLedger:
         waiting.difference_update(keys)
         if not waiting:
             self._unwritten.pop(digest, None)
+            if digest in self._over:
+                self._over.remove(digest)
+                self._locks.release(digest)
 
 
 class LedgerEntry:

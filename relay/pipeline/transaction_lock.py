@@ -7,8 +7,11 @@ locks). Nothing is written into the file. Two transactions have the same positio
 several machines share the store, `Elsewhere` is locked as well. Unlike the file, it may lose its lock: `holds` tells,
 and then nothing more is begun.
 
+An attempt that is over while the store does not take what it has done keeps its lock: who began then would not find in
+the ledger who is served. A second octet says so to other processes, and they do not wait.
+
 `acquire` raises `TimeoutError` when the other attempt goes on too long, `OSError` where the file system has no locks,
-`StoreError` where the other machines cannot be asked.
+`StoreError` where the other machines cannot be asked, and where the outcome of the last attempt waits for the store.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import struct
 from pathlib import Path
 from typing import Self
 
+from relay.model.errors import StoreError
 from relay.pipeline.ports import Elsewhere
 
 PATIENCE = 60.0
@@ -30,12 +34,14 @@ PATIENCE_ELSEWHERE = 4.0
 LOOK_AGAIN = 0.05
 """Seconds between two tries at a lock of another process, whose release is no event here."""
 
+_KEPT = 1 << 62
+"""From the octet of a transaction to the one that says that its last attempt is over, and not yet written down."""
 _FLOCK = struct.Struct("hhqqi")  # l_type, l_whence, l_start, l_len, l_pid: 0 for these locks
 _TAKEN = {errno.EAGAIN, errno.EACCES}
 
 
 class TransactionLocks:
-    """`acquire`, then `release`; `lock` is a descriptor of the file, and belongs to this from now on."""
+    """`acquire`, then `release`, perhaps after `keep`; `lock` is a descriptor of the file, and belongs to this now."""
 
     def __init__(self, lock: int, elsewhere: Elsewhere | None = None) -> None:
         self._lock = lock
@@ -56,6 +62,8 @@ class TransactionLocks:
         if not self._take_here(place):
             async with asyncio.timeout(PATIENCE):
                 while not self._take_here(place):
+                    if self._is_kept(place):
+                        raise StoreError("who is served of this mail is not written down yet")
                     other = self._underway.get(place)
                     await (other.wait() if other else asyncio.sleep(LOOK_AGAIN))
         try:
@@ -70,6 +78,12 @@ class TransactionLocks:
         if self._elsewhere:
             self._elsewhere.give_back(place)
         self._free(place)
+
+    def keep(self, digest: bytes) -> None:
+        """The attempt is over, and the ledger does not know its outcome yet: nobody begins before `release`."""
+        place = _place(digest)
+        self._set(place + _KEPT, fcntl.F_WRLCK)
+        self._underway[place].set()  # who waits looks again
 
     def holds(self, digest: bytes) -> bool:
         """Whether no other attempt can be under way now."""
@@ -95,8 +109,19 @@ class TransactionLocks:
         return True
 
     def _free(self, place: int) -> None:
+        over = self._underway.pop(place)
+        if over.is_set():
+            self._set(place + _KEPT, fcntl.F_UNLCK)
         self._set(place, fcntl.F_UNLCK)
-        self._underway.pop(place).set()
+        over.set()
+
+    def _is_kept(self, place: int) -> bool:
+        """Whether this process or another one keeps it for an attempt that is over."""
+        if place in self._underway:
+            return self._underway[place].is_set()
+        asked = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, place + _KEPT, 1, 0)
+        kind: int = _FLOCK.unpack(fcntl.fcntl(self._lock, fcntl.F_OFD_GETLK, asked))[0]
+        return kind != fcntl.F_UNLCK
 
     def _set(self, place: int, kind: int) -> bool:
         try:
