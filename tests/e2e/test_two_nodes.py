@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.cluster import Node
+from lab.cluster import DEADLINES, Node
 from lab.postfix import Postfix
 from lab.postgresql import postgresql, programs
 from lab.sink import Sink, Taken
@@ -22,28 +23,41 @@ pytestmark = [
     ),
 ]
 MAILS = 20
-SLOW = 4.0
+TIMED_OUT = r"timed out while sending end of data"
 GIVES_UP = "2s"
+PATIENT = "600s"
+LONGEST = 300.0
+"""Seconds that Postfix may take to give all of them up at both nodes, however busy the machine is."""
 
 
-class SlowSink(Sink):
-    """It has the mail, and is slow to say so."""
+class HeldSink(Sink):
+    """It has the mail, and says so when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_say = threading.Event()
 
     def keep(self, mail: Taken) -> None:
         super().keep(mail)
-        time.sleep(SLOW)
+        self.may_say.wait(LONGEST)
 
 
 def test_a_mail_that_postfix_gives_to_a_second_node_while_the_first_one_works_arrives_once(
     record_property: Callable[[str, object], None],
 ) -> None:
+    """The answer comes when Postfix has given both nodes up, and then it waits long.
+
+    An answer in the very moment in which a client gives up may be read by nobody (RFC 1047): that is no claim of ours.
+    Nor is a mail whose lock went with the database session of a node that stood still for 8 s: a node tells of each.
+    """
     where = programs()
     assert where
+    patient = {"deadlines": {**DEADLINES, "final_dot": f"{LONGEST:.0f}s"}}
     with (
         postgresql(where) as server,
-        SlowSink() as sink,
-        Node("alpha", server.url, sink.port, scheme="smtp") as alpha,
-        Node("beta", server.url, sink.port, scheme="smtp") as beta,
+        HeldSink() as sink,
+        Node("alpha", server.url, sink.port, patient, scheme="smtp") as alpha,
+        Node("beta", server.url, sink.port, patient, scheme="smtp") as beta,
     ):
         alpha.start()
         beta.start()
@@ -51,19 +65,33 @@ def test_a_mail_that_postfix_gives_to_a_second_node_while_the_first_one_works_ar
             "relayhost": f"[127.0.0.1]:{alpha.port}",
             "smtp_fallback_relay": f"[127.0.0.1]:{beta.port}",
             "smtp_data_done_timeout": GIVES_UP,
+            "smtp_initial_destination_concurrency": str(MAILS),
+            "smtp_destination_concurrency_failed_cohort_limit": str(MAILS + 1),
         }
-        with Postfix(main=main) as mta:
-            for number in range(MAILS):
-                content = f"From: d@front.example\r\nMessage-ID: <m{number}@front.example>\r\n\r\nkanarienvogel7\r\n"
-                mta.submit("d@front.example", [f"anna{number}@open.example"], content.encode())
-            given_up = len(mta.wait_log(r"timed out while sending end of data", times=MAILS))
-            deadline = time.monotonic() + 90
-            while not mta.is_empty() and time.monotonic() < deadline:
-                mta.flush()
-                time.sleep(1)
-            mta.wait_empty(10)
+        try:
+            with Postfix(main=main) as mta:
+                for number in range(MAILS):
+                    content = (
+                        f"From: d@front.example\r\nMessage-ID: <m{number}@front.example>\r\n\r\nkanarienvogel7\r\n"
+                    )
+                    mta.submit("d@front.example", [f"anna{number}@open.example"], content.encode())
+                given_up = len(mta.wait_log(TIMED_OUT, LONGEST, times=2 * MAILS))
+                mta.wait_deferred()
+                mta.set(smtp_data_done_timeout=PATIENT)
+                sink.may_say.set()
+                deadline = time.monotonic() + LONGEST
+                while not mta.is_empty() and time.monotonic() < deadline:
+                    mta.retry()
+                    time.sleep(1)
+                mta.wait_empty(10)
+        finally:
+            sink.may_say.set()
         copies = Counter(address for mail in sink.taken for address in mail.recipients)
+        lost = sum(line["mails"] for node in (alpha, beta) for line in node.events if line["event"] == "locks_lost")
     twice = sum(count > 1 for count in copies.values())
-    record_property("counted", f"{twice} of {MAILS} mails came twice; Postfix gave a node up {given_up} times")
+    record_property(
+        "counted",
+        f"{twice} of {MAILS} mails came twice; Postfix gave a node up {given_up} times; {lost} locks were lost",
+    )
     assert len(copies) == MAILS
-    assert twice == 0, f"{alpha.log[-20000:]}\n{beta.log[-20000:]}"
+    assert twice <= lost, f"{alpha.log[-20000:]}\n{beta.log[-20000:]}"

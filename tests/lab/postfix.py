@@ -96,6 +96,12 @@ class Postfix:
         self.command("postfix", "reload")
         wait_for(lambda: not old.intersection(_group(self._master())), "every smtpd is of the new configuration")
 
+    def set(self, **settings: str) -> None:
+        """Change these in main.cf, for processes that start from now on."""
+        self.command("postconf", "-e", *(f"{name}={value}" for name, value in settings.items()))
+        self.age()
+        self.reload()
+
     def command(self, *words: str, text: str = "", within: Sequence[str] = ()) -> str:
         """One of Postfix's commands on this instance; what it prints."""
         name, *rest = words
@@ -149,8 +155,12 @@ class Postfix:
 
         Over LMTP it hears of it only after the reply to QUIT, and a flush passes over a mail that is still active.
         """
-        wait_for(lambda: self._has_none(("maildrop", "incoming", "active")), f"all is deferred\n{self.log[-3000:]}")
+        self.wait_deferred()
         self.flush()
+
+    def wait_deferred(self) -> None:
+        """Wait until no mail is on its way: its client has closed its connection, too."""
+        wait_for(lambda: self._has_none(("maildrop", "incoming", "active")), f"all is deferred\n{self.log[-3000:]}")
 
     def is_empty(self) -> bool:
         """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left.
