@@ -2,7 +2,8 @@
 
 That process is `web control`, or `web console` if `web.control` is not set and it runs as the keyring's owner.
 
-`POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, or `{"fault": sentence}` (400).
+`POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, `{"fault": sentence}` (400), or
+`{"waits": sentence}` (202) where the act was recorded and waits for a second person.
 Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).
 `POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …}`, or `{}`: there is none.
 The socket's mode decides who may connect. Raises `ListenError`.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.admin.acts import ACTS, LARGEST_KEYS, Site
+from relay.admin.four_eyes import SecondPersonNeeded
 from relay.admin.logins import LOGINS
 from relay.config import Config
 from relay.daemon import systemd
@@ -75,6 +77,8 @@ class Acts:
             told = await work
         except StoreError:
             raise
+        except SecondPersonNeeded as needed:
+            return _json(HTTPStatus.ACCEPTED, {"waits": str(needed)})
         except RelayError as error:
             return _json(HTTPStatus.BAD_REQUEST, {"fault": str(error)})
         return _json(HTTPStatus.OK, told)

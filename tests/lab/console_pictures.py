@@ -73,6 +73,7 @@ def _pictures(started: Browser, anne: Visitor, console: Console, folder: Path, l
     shown += [
         ("message", "/messages/ID00001"),
         ("login", "/login"),
+        ("absent", "/nothing"),
         ("nothing", "/messages?text=nobody@ville.example"),
         ("key", f"/keys/{_fingerprint(console.relay)}"),
         ("verified", "/audit?verify=1"),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
-from relay.web.console.visit import Visit
+from relay.web.console.visit import Outcome, Visit
 from relay.web.http.messages import Answer
 
 
-async def keys(visit: Visit, fault: str = "") -> Answer:
+async def keys(visit: Visit) -> Answer:
     """The search for keys; htmx requests only the rows while a person types."""
     text = visit.asked("text")
     told = await visit.ask("keys", text=text)
     typed = visit.request.headers.get("HX-Request") == "true"
-    status = HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK
-    return visit.page("keys_found" if typed else "keys", status, told=told, text=text, fault=fault)
+    return visit.page("keys_found" if typed else "keys", told=told, text=text)
 
 
 async def take(visit: Visit, form: Mapping[str, bytes]) -> Answer:
@@ -34,7 +34,9 @@ async def _taken(visit: Visit, form: Mapping[str, bytes], act: str) -> Answer:
     data = base64.b64encode(octets).decode("ascii")
     dry_run = "1" if form.get("try") else ""
     told, fault = await visit.attempt(act, {"data": data, "dry_run": dry_run}, None)
-    return await keys(visit, fault) if fault else visit.page("imported", told=told, dry_run=bool(dry_run), act=act)
+    if fault:
+        return await keys(replace(visit, outcome=Outcome(HTTPStatus.BAD_REQUEST, fault)))
+    return visit.page("imported", told=told, dry_run=bool(dry_run), act=act)
 
 
 async def key(visit: Visit) -> Answer:
@@ -43,15 +45,15 @@ async def key(visit: Visit) -> Answer:
     return visit.page("key", HTTPStatus.NOT_FOUND if fault else HTTPStatus.OK, told=told, fault=fault)
 
 
-async def bindings(visit: Visit, fault: str = "") -> Answer:
+async def bindings(visit: Visit) -> Answer:
     """The bindings: the keys to which all mail to an address or a domain is encrypted."""
     told = await visit.ask("bindings")
-    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
-    return visit.page("bindings", status, rows=told["rows"], fault=fault, chosen=visit.asked("key"))
+    sent = visit.outcome.typed
+    typed = sent if sent.get("act") == "bind" else {"fingerprints": visit.asked("key")}
+    return visit.page("bindings", rows=told["rows"], typed=typed)
 
 
-async def proposals(visit: Visit, fault: str = "") -> Answer:
+async def proposals(visit: Visit) -> Answer:
     """The proposed keys, each beside the key that it would replace."""
     told = await visit.ask("proposals")
-    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
-    return visit.page("proposals", status, rows=told["rows"], fault=fault)
+    return visit.page("proposals", rows=told["rows"])

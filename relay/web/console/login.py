@@ -57,7 +57,7 @@ class Login:
             refused(way, LIMIT)
         elif cookie := await self._by_password(way, name, form):
             return redirect("/", Set_Cookie=cookie)
-        return view.page("login", HTTPStatus.FORBIDDEN, wrong=True)
+        return view.page("login", HTTPStatus.FORBIDDEN, wrong=True, typed=name)
 
     def _may_try(self, request: Request, name: str) -> bool:
         device = self.devices.of(request, name)

@@ -70,11 +70,10 @@ def outcomes(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, int]]:
     return charts.totals([Counter(last.values())]) if len(last) > 1 else []
 
 
-async def held(visit: Visit, fault: str = "") -> Answer:
+async def held(visit: Visit) -> Answer:
     """The mails that wait for a key, and the pick-ups that wait for their readers."""
-    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
     mails, pickups = await visit.ask("held"), await visit.ask("pickups")
-    return visit.page("held", status, mails=mails, pickups=pickups, fault=fault)
+    return visit.page("held", mails=mails, pickups=pickups)
 
 
 async def explain(visit: Visit) -> Answer:

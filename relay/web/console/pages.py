@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Protocol
 
 from relay.web.console import key_pages, mail_pages, record_pages
 from relay.web.console.login import redirect
@@ -14,13 +13,6 @@ from relay.web.console.visit import Visit
 from relay.web.http.messages import Answer, Refusal
 
 Show = Callable[[Visit], Awaitable[Answer]]
-
-
-class Faulty(Protocol):
-    """A page that can say why something was not done."""
-
-    async def __call__(self, visit: Visit, fault: str = "") -> Answer:
-        """The page for this visit, with the fault above it where one is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class Page:
 class Form:
     """What the forms of a page do: each act with the fields that it takes."""
 
-    page: Faulty
+    page: Show
     acts: Mapping[str, tuple[str, ...]]
 
 
@@ -88,5 +80,7 @@ async def submit(visit: Visit, form: Mapping[str, str]) -> Answer:
     if act not in found.acts:
         raise Refusal(HTTPStatus.BAD_REQUEST)
     given = {name: form[name] for name in found.acts[act] if name in form}
-    _, fault = await visit.attempt(act, given, {})
-    return await found.page(visit, fault) if fault else redirect(f"{visit.request.path}?done={act}")
+    outcome = await visit.sent(act, given, HTTPStatus.CONFLICT)
+    return (
+        await found.page(replace(visit, outcome=outcome)) if outcome else redirect(f"{visit.request.path}?done={act}")
+    )

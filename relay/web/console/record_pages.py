@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,18 @@ from relay.web.console.visit import Visit
 from relay.web.http.messages import Answer
 
 _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+_TIMES = frozenset({"started", "last_encryption", "last", "expires"})
+"""The names of values that are times, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A value that the relay reports about itself."""
+
+    name: str
+    text: str = ""
+    at: float | None = None
+    """A time, shown in place of the text."""
 
 
 async def policy(visit: Visit) -> Answer:
@@ -21,7 +34,7 @@ async def policy(visit: Visit) -> Answer:
 async def sources(visit: Visit) -> Answer:
     """How the relay and its nodes are doing."""
     told = await visit.ask("sources")
-    return visit.page("sources", told=told, rows=list(_flat(told["status"])))
+    return visit.page("sources", told=told, rows=list(details(told["status"])))
 
 
 async def audit(visit: Visit) -> Answer:
@@ -39,18 +52,26 @@ async def export(visit: Visit) -> Answer:
     return Answer(HTTPStatus.OK, told["text"].encode(), _KINDS[kind], {"Content-Disposition": name})
 
 
-async def users(visit: Visit, fault: str = "") -> Answer:
+async def users(visit: Visit) -> Answer:
     """The users of the console."""
-    status = HTTPStatus.CONFLICT if fault else HTTPStatus.OK
-    return visit.page("users", status, rows=(await visit.ask("users"))["rows"], fault=fault)
+    return visit.page("users", rows=(await visit.ask("users"))["rows"])
 
 
-def _flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401  JSON
-    """Each value of nested dictionaries, with the path of names that leads to it."""
+def details(value: Any, above: str = "") -> Iterator[Detail]:  # noqa: ANN401  JSON
+    """Each value of nested dictionaries and lists of them, with the path of names that leads to it."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _flat(inner, f"{above}.{name}" if above else name)
-    elif isinstance(value, list):
-        yield above, ", ".join(map(str, value))
+            yield from details(inner, f"{above}.{name}" if above else name)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for number, inner in enumerate(value, 1):
+            yield from details(inner, f"{above}.{number}")
+    elif value and above.rpartition(".")[2] in _TIMES:
+        yield Detail(above, at=value)
     else:
-        yield above, "" if value is None else str(value)
+        yield Detail(above, _text(value))
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  JSON
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -26,6 +26,10 @@ class ActRefused(RelayError):
     """The relay does not do it; the message is a sentence for the person."""
 
 
+class SecondPersonAwaited(ActRefused):
+    """The relay has recorded the act and does it once a second person asks for the same; the message says so."""
+
+
 class RelayLink:
     """Made in the event loop that uses it; `close` at the end."""
 
@@ -37,7 +41,7 @@ class RelayLink:
         )
 
     async def ask(self, person: Person, act: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-        """The result of the act. Raises `ActRefused` with the relay's reason."""
+        """The result of the act. Raises `ActRefused` with the relay's reason, and `SecondPersonAwaited`."""
         return await self._told(f"acts/{act}", {"actor": person.name, "arguments": dict(arguments)})
 
     async def known(self, look: str, **arguments: str) -> Known | None:
@@ -62,6 +66,8 @@ class RelayLink:
             raise LinkError("the relay's side of the console does not answer")
         if status == HTTPStatus.BAD_REQUEST and "fault" in told:
             raise ActRefused(str(told["fault"]))
+        if status == HTTPStatus.ACCEPTED and "waits" in told:
+            raise SecondPersonAwaited(str(told["waits"]))
         if status != HTTPStatus.OK:
             raise LinkError("the relay's side of the console does not answer")
         return told

@@ -38,7 +38,7 @@ from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.site import build_site
 from relay.web.console.view import Ways
-from relay.web.http.routes import Routes
+from relay.web.http.messages import Handler
 from relay.web.http.server import Server
 
 EVERYBODY = 0o666
@@ -63,7 +63,7 @@ async def serve(config: Config, relay_side: AbstractAsyncContextManager[None]) -
 
 async def _serve(config: Config, place: HttpPlace, signals: Signals, opened: AsyncExitStack) -> None:
     secured = RenewableTls(partial(tls.console, config)) if config.console.tls else None
-    server = Server((await _site(config, opened)).answer, proxies=config.console.trusted_proxies)
+    server = Server(await _site(config, opened), proxies=config.console.trusted_proxies)
     await server.listen(place, mode=EVERYBODY, tls=secured.context if secured else None)
     if secured:
         opened.enter_context(_cancelled(signals.reload_with(partial(_renew, secured))))
@@ -93,7 +93,7 @@ async def _renew(secured: RenewableTls) -> None:
         events.log().info(Event.RELOADED)
 
 
-async def _site(config: Config, opened: AsyncExitStack) -> Routes:
+async def _site(config: Config, opened: AsyncExitStack) -> Handler:
     ways = config.console.login
     link = RelayLink(config.control)
     opened.push_async_callback(link.close)

@@ -10,20 +10,19 @@ from http import HTTPStatus
 from relay.model.console import ACTS
 from relay.web.console import sessions
 from relay.web.console.enrolment import Enrolment
-from relay.web.console.forms import form_of, query_of
+from relay.web.console.forms import form_of
+from relay.web.console.frame import bare, framed, remembering
 from relay.web.console.login import Login, redirect
 from relay.web.console.pages import FORMS, PAGES, UPLOADS, Page, Show, submit, upload
+from relay.web.console.refusals import refusals_explained
 from relay.web.console.relay_link import LinkError, RelayLink
 from relay.web.console.sessions import LoggedIn
-from relay.web.console.texts import TEXTS
 from relay.web.console.view import View, Ways, static
 from relay.web.console.visit import Visit
 from relay.web.http.forms import form
 from relay.web.http.messages import Answer, Handler, Refusal, Request, said
 from relay.web.http.routes import Routes, route
-from relay.web.pages.languages import chosen
 
-LANGUAGE = "language"
 _TOKEN = r"(?P<token>[A-Za-z0-9_-]{43})"  # noqa: S105  a pattern
 _STATIC = {
     "console.css": "text/css; charset=utf-8",
@@ -78,7 +77,7 @@ class Site:
         async def handler(request: Request) -> Answer:
             session = await self.sessions.of(request)
             if session is None:
-                return _remembering(request, redirect("/login"))
+                return remembering(request, redirect("/login"))
             return await self._guarded(request, session, act, show)
 
         return _linked(handler)
@@ -96,16 +95,24 @@ class Site:
 
         return _linked(handler)
 
+    async def refused(self, request: Request, status: HTTPStatus, error: str) -> Answer:
+        """The page that says why a request was refused, for whoever sent it."""
+        try:
+            session = await self.sessions.of(request)
+        except LinkError:
+            session = None
+        view = framed(request, session) if session else bare(request)
+        return remembering(request, view.page("error", status, error=error))
+
     async def _guarded(self, request: Request, session: LoggedIn, act: str, show: Show) -> Answer:
-        asked = {name: text for name, text in query_of(request).items() if name != "done"}
-        view = View(_language(request), request.path, session.person, session.csrf, asked=asked)
+        view = framed(request, session)
         if not session.person.may(act):
             return view.page("error", HTTPStatus.FORBIDDEN, error="403")
-        answer = _remembering(request, await show(Visit(request, view, session.person, self.link)))
+        answer = remembering(request, await show(Visit(request, view, session.person, self.link)))
         return self.login.devices.noted(request, session.person.name, answer)
 
     async def _login(self, request: Request) -> Answer:
-        return _remembering(request, self._bare(request).page("login", wrong=False))
+        return remembering(request, self._bare(request).page("login", wrong=False))
 
     async def _log_in(self, request: Request) -> Answer:
         return await self.login.log_in(request, self._bare(request))
@@ -133,12 +140,13 @@ class Site:
 
     def _bare(self, request: Request) -> View:
         """The view for a visitor who is not logged in."""
-        return replace(_bare(request), ways=self.ways)
+        return replace(bare(request), ways=self.ways)
 
 
-def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) -> Routes:
-    """Everything that a visitor may request."""
-    return Site(link, login, enrolment, login.sessions, ways).routes()
+def build_site(link: RelayLink, login: Login, enrolment: Enrolment, ways: Ways) -> Handler:
+    """What answers everything that a visitor may request."""
+    site = Site(link, login, enrolment, login.sessions, ways)
+    return refusals_explained(site.routes().answer, site.refused)
 
 
 def _linked(handler: Handler) -> Handler:
@@ -148,7 +156,7 @@ def _linked(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except LinkError:
-            return _bare(request).page("error", HTTPStatus.SERVICE_UNAVAILABLE, error="503")
+            return bare(request).page("error", HTTPStatus.SERVICE_UNAVAILABLE, error="503")
 
     return guarded
 
@@ -170,21 +178,3 @@ async def _file(request: Request) -> Answer:
 
 async def _healthy(_request: Request) -> Answer:
     return said(HTTPStatus.OK)
-
-
-def _bare(request: Request) -> View:
-    return View(_language(request), request.path)
-
-
-def _language(request: Request) -> str:
-    switch = query_of(request).get("lang") or sessions.cookies(request).get(LANGUAGE, "")
-    return chosen(switch, request.headers.get("Accept-Language", ""))
-
-
-def _remembering(request: Request, answer: Answer) -> Answer:
-    """The language that was chosen stays chosen."""
-    language = query_of(request).get("lang", "")
-    if language not in TEXTS:
-        return answer
-    cookie = f"{LANGUAGE}={language}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=31536000"
-    return Answer(answer.status, answer.body, answer.content_type, {**answer.headers, "Set-Cookie": cookie})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -85,6 +86,7 @@ class View:
                 path=self.path,
                 person=self.person,
                 csrf=self.csrf,
+                zone=zone(),
                 ways=self.ways,
                 menu=[(name, path) for name, path, act in MENU if self.person and self.person.may(act)],
             )
@@ -111,6 +113,11 @@ def moment(seconds: float | None, language: str) -> Markup:
     )
 
 
+def zone() -> str:
+    """The names of the server's time zone: one, or those of winter and summer."""
+    return "/".join(dict.fromkeys(time.tzname))
+
+
 def fingerprint(text: str) -> str:
     """The fingerprint in groups of four, as people compare it."""
     return " ".join(fingerprint_words.groups(text))
@@ -130,8 +137,9 @@ def decimal(number: float, language: str) -> str:
 
 
 def words(fingerprint: str, language: str) -> list[str]:
-    """The fingerprint in lines of words of the visitor's language."""
-    return fingerprint_words.words(fingerprint, "fr" if language == "fr" else "en")
+    """The fingerprint in words of the visitor's language, four at a time, as people read them out."""
+    spoken = " ".join(fingerprint_words.words(fingerprint, "fr" if language == "fr" else "en")).split()
+    return [" ".join(spoken[at : at + 4]) for at in range(0, len(spoken), 4)]
 
 
 def drawn(fingerprint: str) -> Markup:

@@ -177,6 +177,36 @@ def test_a_form_of_a_session_that_has_ended_was_answered_with_a_bare_word(site: 
     assert '<html lang="fr">' in anne.get("/login").text, "its link forgot the language"
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/messages/%20", "/static/nothing.css", "/logout"])
+def test_a_page_that_is_not_there_was_answered_with_two_bare_words(
+    site: Console, people: dict[str, Visitor], path: str
+) -> None:
+    reader, stranger = people["reader"], site.visitor()
+    page = reader.get(path)
+    assert page.status == (405 if path == "/logout" else 404)
+    assert "<h1>No such page</h1>" in page.text
+    assert '<a href="/">Back to Today</a>' in page.text
+    assert '<nav class="wide"' in page.text
+    assert "<h1>Page introuvable</h1>" in Visitor(site.port, dict(reader.cookies), language="fr").get(path).text
+    bare = stranger.get(path)
+    assert (bare.status, bare.headers["Content-Type"]) == (page.status, "text/html; charset=utf-8")
+    assert '<a href="/">Log in</a>' in bare.text
+    assert "<nav" not in bare.text
+
+
+def test_what_a_person_sent_and_was_refused_is_told_on_a_page(people: dict[str, Visitor]) -> None:
+    keys = people["keys"]
+    keys.get("/keys")
+    large = keys.upload("/keys", {"act": "import"}, "file", "a.asc", bytes(2 << 20))
+    assert (large.status, "larger than 1 MiB" in large.text) == (413, True)
+    form = keys.post("/held", {"act": "release", "csrf": "A" * 43})
+    assert (form.status, "does not belong to your session" in form.text) == (403, True)
+    for refused in (keys.get("/keys?text=a&text=b"), keys.post("/held", {"act": "nothing"})):
+        assert (refused.status, "cannot be read, and nothing was done" in refused.text) == (400, True)
+    wrong = keys.post("/logout", {}, **{"Content-Type": "text/plain"})
+    assert (wrong.status, "cannot be read" in wrong.text) == (415, True)
+
+
 def test_the_other_language_was_of_the_page_without_its_search(people: dict[str, Visitor]) -> None:
     page = people["desk"].get("/messages?text=a%26b&done=x")
     assert 'href="?text=a%26b&amp;lang=fr"' in page.text

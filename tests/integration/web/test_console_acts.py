@@ -274,6 +274,22 @@ def test_the_record_leaves_with_a_signature_that_gpg_verifies(
     assert subprocess.run([*verify, *files], capture_output=True, check=False).returncode != 0
 
 
+def test_a_form_that_was_refused_had_lost_what_was_typed(people: dict[str, Visitor], site: Console) -> None:
+    keys = people["keys"]
+    keys.get("/bindings")
+    refused = keys.post("/bindings", {"act": "bind", "pattern": '*@com"', "fingerprints": "0" * 40, "signs": "1"})
+    assert refused.status == 409
+    assert 'name="pattern" required maxlength="300" value="*@com&#34;"' in refused.text
+    assert f'value="{"0" * 40}"' in refused.text
+    assert 'value="1" checked' in refused.text
+    other = keys.post("/bindings", {"act": "unbind", "pattern": "*@nothing.example"})
+    assert other.status == 409
+    assert 'value="*@nothing.example"' not in other.text, "that was no binding to make"
+    assert 'value="1" checked' not in other.text
+    login = site.visitor().post("/login", {"name": 'anne"', "password": "x", "code": "000000"})
+    assert (login.status, 'value="anne&#34;"' in login.text) == (403, True)
+
+
 def test_search_as_one_types_gets_the_rows_alone(site: Console, people: dict[str, Visitor]) -> None:
     site.relay.run("keys", "import", "-", content=make_keypair("Typed <typed@ville.example>").public)
     page = people["desk"].get("/keys?text=typed", **{"HX-Request": "true"})

@@ -132,7 +132,13 @@ def test_no_page_has_english_in_french(anne: Visitor, path: str) -> None:
 def test_no_page_of_one_thing_has_english_in_french(site: Console, anne: Visitor) -> None:
     keys = re.findall(r'"/keys/([0-9A-F]{40})"', anne.get("/keys").text)
     paths = [f"/messages/ID0000{number}" for number in range(len(DECIDED))] + [f"/keys/{keys[0]}", "/audit?verify=1"]
-    paths += ["/?period=week", "/?period=month", "/explain?from=dr@hopital.example&to=alice@ville.example"]
+    paths += [
+        "/nothing",
+        "/?a=1&a=2",
+        "/?period=week",
+        "/?period=month",
+        "/explain?from=dr@hopital.example&to=alice@ville.example",
+    ]
     for path in paths:
         assert left(anne.get(path)) == set(), path
     for path in ("/login", site.invite("carole", "desk"), "/enrol/" + "x" * 43):

@@ -28,6 +28,7 @@ from relay.web.console.login import Login
 from relay.web.console.mail_pages import outcomes
 from relay.web.console.pages import FORMS, PAGES, UPLOADS
 from relay.web.console.reasons import reason
+from relay.web.console.record_pages import Detail, details
 from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
@@ -125,6 +126,39 @@ def test_a_mail_that_waited_for_one_recipient_was_said_to_be_held_for_many() -> 
     assert outcomes([*waited, went]) == []
     assert outcomes([*waited, second]) == [("pickup", 1), ("hold", 1)]
     assert outcomes([*waited, second, went, opened]) == [("encrypt", 1), ("pickup", 1)]
+
+
+def test_times_of_the_relays_state_were_seconds_since_1970_and_its_lists_were_python() -> None:
+    at = 1764547200.25
+    trouble = {"what": "failed", "details": "x", "count": 2, "last": at}
+    state = {
+        "started": at,
+        "last_encryption": None,
+        "workers": {"alive": 2},
+        "listen": ["a", "b"],
+        "troubles": [trouble],
+    }
+    assert list(details(state)) == [
+        Detail("started", at=at),
+        Detail("last_encryption"),
+        Detail("workers.alive", "2"),
+        Detail("listen", "a, b"),
+        Detail("troubles.1.what", "failed"),
+        Detail("troubles.1.details", "x"),
+        Detail("troubles.1.count", "2"),
+        Detail("troubles.1.last", at=at),
+    ]
+    told = {"running": True, "status": {"lacks": "", "started": at}, "nodes": []}
+    page = View("en", "/sources").page("sources", told=told, rows=list(details(state)))
+    assert "1764547200" not in page.body.decode()
+    assert page.body.decode().count('title="1\xa0December\xa02025, 00:00:00 UTC"') == 3
+
+
+@pytest.mark.parametrize("shown", [199, 200])
+def test_a_list_that_was_cut_looked_like_all_of_it(shown: int) -> None:
+    change = {"time": 0.0, "actor": "cli:root", "address": "a", "reason": "imported", "old": "", "new": ""}
+    page = View("fr", "/audit").page("audit", rows=[change] * shown, verdict=None).body.decode()
+    assert ("pgp-relay trace --keys" in page) is (shown == 200)
 
 
 def test_bars_are_as_high_as_what_they_count() -> None:
