@@ -109,25 +109,6 @@ def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, an
     assert ("console:bruno", "approved") in rows(site, "carol@ville.example")
 
 
-def test_the_first_of_two_was_told_that_something_had_failed(site: Console, anne: Visitor, bruno: Visitor) -> None:
-    pair = make_keypair("Iris <iris@ville.example>")
-    for visitor in (anne, bruno):
-        visitor.get("/keys")
-        visitor.upload("/keys", {"act": "import"}, "file", "iris.asc", pair.public)
-        visitor.get("/proposals")
-        visitor.post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint})
-    form = {"act": "bind", "pattern": "*@iris.example", "fingerprints": pair.fingerprint}
-    page = anne.post("/bindings", form)
-    assert page.status == 202
-    assert 'role="alert"' not in page.text
-    assert '<p class="notice warn" role="status"><strong>Recorded, and not done yet.' in page.text
-    assert "bind *@iris.example: waits for a second person" in page.text
-    assert f'value="{pair.fingerprint}"' not in page.text, "the form is for another binding"
-    french = Visitor(site.port, dict(anne.cookies), anne.csrf, language="fr").post("/bindings", form)
-    assert "lier *@iris.example\xa0: attend une seconde personne" in french.text
-    assert bruno.post("/bindings", form).headers["Location"] == "/bindings?done=bind"
-
-
 def test_a_person_is_one_whether_by_sudo_or_in_the_browser(site: Console, anne: Visitor, bruno: Visitor) -> None:
     fingerprint = key(site, "dora")
     words = ("keys", "approve", fingerprint)
@@ -222,3 +203,22 @@ def test_a_key_in_use_is_renewed_and_revoked_by_one_and_gets_no_other_address(si
         luc.revoke(fingerprint)
         assert imported(site, "nobody1", luc.export(), "--propose")["reason"] == "the key is revoked"
         assert not used(site, "luc")
+
+
+def test_the_first_of_two_was_told_that_something_had_failed(site: Console, anne: Visitor, bruno: Visitor) -> None:
+    pair = make_keypair("Iris <iris@ville.example>")
+    for visitor in (anne, bruno):
+        visitor.get("/keys")
+        visitor.upload("/keys", {"act": "import"}, "file", "iris.asc", pair.public)
+        visitor.get("/proposals")
+        visitor.post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint})
+    form = {"act": "bind", "pattern": "*@iris.example", "fingerprints": pair.fingerprint}
+    page = anne.post("/bindings", form)
+    assert page.status == 202
+    assert 'role="alert"' not in page.text
+    assert '<p class="notice warn" role="status"><strong>Recorded, and not done yet.' in page.text
+    assert "bind *@iris.example: waits for a second person" in page.text
+    assert f'value="{pair.fingerprint}"' not in page.text, "the form is for another binding"
+    french = Visitor(site.port, dict(anne.cookies), anne.csrf, language="fr").post("/bindings", form)
+    assert "lier *@iris.example\xa0: attend une seconde personne" in french.text
+    assert bruno.post("/bindings", form).headers["Location"] == "/bindings?done=bind"
