@@ -23,7 +23,9 @@ _POSTGRESQL = (
 )
 
 File = Annotated[Path, typer.Argument(help="The backup.")]
-
+DecryptionKeys = Annotated[
+    bool, typer.Option("--with-decryption-keys", help="Also the secret keys that open mail to own addresses.")
+]
 
 LONGEST = 3650  # days
 Days = Annotated[
@@ -43,10 +45,7 @@ def make(
     context: typer.Context,
     file: File,
     *,
-    decryption_keys: Annotated[
-        bool,
-        typer.Option("--with-decryption-keys", help="Also the secret keys that open mail to own addresses."),
-    ] = False,
+    decryption_keys: DecryptionKeys = False,
     keep_days: Days = None,
     as_json: Json = False,
 ) -> None:
@@ -73,10 +72,14 @@ def make(
     if as_json:
         print_json({"file": str(target), "size": size, "removed": removed, **_object(holds)})
     else:
-        say(f"{target}: {_words(holds)}; {size} octets" + (f"; {removed} old backups removed" if removed else ""))
-        if holds.own_addresses:
-            say(_opens(holds))
+        _tell(target, holds, size, removed)
     _warn(holds)
+
+
+def _tell(target: Path, holds: Contents, size: int, removed: int) -> None:
+    say(f"{target}: {_words(holds)}; {size} octets" + (f"; {removed} old backups removed" if removed else ""))
+    if holds.own_addresses:
+        say(_opens(holds))
 
 
 def restore(

@@ -12,9 +12,10 @@ import typer
 from relay.admin import alias_rules
 from relay.admin import bindings as admin
 from relay.cli.context import Json, context_of, with_store
+from relay.cli.display import Display
 from relay.cli.output import fail, print_json, say
 from relay.cli.release import Flush, release
-from relay.cli.table import Column, Row, print_table
+from relay.cli.table import Column, Row
 from relay.cli.times import Full, Look
 
 _COLUMNS = (
@@ -26,20 +27,24 @@ _COLUMNS = (
 )
 
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PATTERN FINGERPRINT…]", help="An address, *@domain or *@*.domain, and its keys."),
+]
+Signs = Annotated[bool, typer.Option("--signs", help="Signatures by these keys are good for these addresses too.")]
+Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="The pattern, as it was bound.")]
+Rules = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Alias rules of Thunderbird (JSON); - for standard input.")
+]
+
+
 def bind(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PATTERN FINGERPRINT…]", help="An address, *@domain or *@*.domain, and its keys."),
-    ] = None,
+    words: Words = None,
     *,
-    signs: Annotated[
-        bool, typer.Option("--signs", help="Signatures by these keys are good for these addresses too.")
-    ] = False,
+    signs: Signs = False,
     flush: Flush = False,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Alias rules of Thunderbird (JSON); - for standard input.")
-    ] = None,
+    file: Rules = None,
     as_json: Json = False,
 ) -> None:
     """Encrypt all mail to an address, or to a domain, to these keys.
@@ -60,10 +65,7 @@ def bind(  # noqa: PLR0913  each is an option
     release(config, {key for each in bound for key in each.binding.fingerprints}, flush=flush, as_json=as_json)
 
 
-def unbind(
-    context: typer.Context,
-    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="The pattern, as it was bound.")],
-) -> None:
+def unbind(context: typer.Context, pattern: Pattern) -> None:
     """Remove a binding. The keys stay.
 
     $ pgp-relay keys unbind '*@partenaire.example'
@@ -79,11 +81,7 @@ def bindings(context: typer.Context, *, full: Full = False, as_json: Json = Fals
     """
     config = context_of(context).config()
     found = with_store(config, lambda store: admin.every(config, store))
-    if as_json:
-        print_json([_object(each) for each in found])
-    else:
-        look = Look.of(full=full)
-        print_table(_COLUMNS, [_row(each, look) for each in found], whole=full, nothing="no key is bound")
+    Display(full=full, as_json=as_json).print_all(_COLUMNS, found, _row, _object, nothing="no key is bound")
 
 
 def _written(words: Sequence[str], *, signs: bool) -> list[admin.Wanted]:

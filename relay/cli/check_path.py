@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +12,12 @@ import typer
 from relay.admin import postfix
 from relay.admin.postfix import Outcome, Result
 from relay.cli.context import Json, context_of, with_store
+from relay.cli.options import Options
 from relay.cli.output import fail, print_json
 from relay.cli.postfix import Inbound
 from relay.cli.table import Column, print_table
 from relay.cli.values import PostfixFolder
-from relay.config import duration
+from relay.config import Config, duration
 from relay.model import Address
 from relay.model.errors import AddressError
 
@@ -35,16 +38,39 @@ _COLUMNS = (
 )
 
 
-def check_path(  # noqa: PLR0913  each is an option
-    context: typer.Context,
+@dataclass(frozen=True, slots=True)
+class Probes(Options):
+    """What is sent, and for how long its outcome is awaited. A wrong option ends the program when it is asked for."""
+
     addresses: Annotated[
         list[str] | None, typer.Argument(metavar="[ADDRESS]…", help="Addresses to probe; default: one of each kind.")
-    ] = None,
+    ] = None
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The sender; default: the null sender.")] = ""
+    wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the probes.")] = "30s"
+
+    @property
+    def named(self) -> list[str]:
+        """The addresses; none: one of each kind."""
+        return [_ascii_address(text) for text in self.addresses or ()]
+
+    @property
+    def reverse_path(self) -> str:
+        """Empty: the null sender."""
+        return _ascii_address(self.sender) if self.sender else ""
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait."""
+        try:
+            return duration(self.wait)
+        except ValueError as error:
+            fail(f"--wait: {error}", status=2)
+
+
+def check_path(
+    context: typer.Context,
     *,
-    sender: Annotated[
-        str, typer.Option("--from", metavar="ADDRESS", help="The sender; default: the null sender.")
-    ] = "",
-    wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the probes.")] = "30s",
+    probes: Probes,
     inbound: Inbound = False,
     config_dir: PostfixFolder = None,
     as_json: Json = False,
@@ -62,21 +88,22 @@ def check_path(  # noqa: PLR0913  each is an option
     $ pgp-relay postfix check-path
     """
     config = context_of(context).config()
-    folder = config_dir or postfix.default_folder()
-    named = [_ascii_address(text) for text in addresses or ()]
-    from_, seconds = _ascii_address(sender) if sender else "", _seconds(wait)
-    if inbound:
-        id_ = config.inbound.authserv_id or config.hostname or socket.getfqdn()
-        named = named or [f"postmaster@{domain}" for domain in config.own.domains[:1]]
-        probes = postfix.InboundProbes(id_, named, from_)
-        results = with_store(config, lambda store: postfix.check_inbound(folder, store.ledger, probes, seconds))
-    else:
-        results = with_store(config, lambda store: postfix.check(folder, store.ledger, named, from_, seconds))
+    results = _results(config, config_dir or postfix.default_folder(), probes, inbound=inbound)
     if as_json:
         print_json([_object(result) for result in results])
     else:
         print_table(_COLUMNS, map(_row, results))
     raise typer.Exit(int(_is_wrong(results)))
+
+
+def _results(config: Config, folder: Path, probes: Probes, *, inbound: bool) -> list[Result]:
+    """Send them to Postfix, and see what becomes of each."""
+    named, sender, seconds = probes.named, probes.reverse_path, probes.seconds
+    if not inbound:
+        return with_store(config, lambda store: postfix.check(folder, store.ledger, named, sender, seconds))
+    id_ = config.inbound.authserv_id or config.hostname or socket.getfqdn()
+    forged = postfix.InboundProbes(id_, named or [f"postmaster@{domain}" for domain in config.own.domains[:1]], sender)
+    return with_store(config, lambda store: postfix.check_inbound(folder, store.ledger, forged, seconds))
 
 
 def _is_wrong(results: list[Result]) -> bool:
@@ -111,10 +138,3 @@ def _ascii_address(text: str) -> str:
     if not address.is_ascii or address.ambiguous or address.nameless:
         fail(f"{text}: has to be name@domain, in ASCII", status=2)
     return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        return duration(text)
-    except ValueError as error:
-        fail(f"--wait: {error}", status=2)

@@ -11,6 +11,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from relay.cli.options import spread
+
 Command = Any  # typer carries its own copy of click, whose types it does not offer
 
 
@@ -151,7 +153,7 @@ class _Loaded(Mapping[str, Command]):
             return group
         module, _, function = place.partition(":")
         around = typer.Typer(rich_markup_mode=None)
-        around.command(name)(getattr(import_module(f"relay.cli.{module}"), function))
+        around.command(name)(spread(getattr(import_module(f"relay.cli.{module}"), function)))
         command = get_group(around).commands[name]
         for parameter in command.params:
             if parameter.param_type_name == "argument":  # help would name Python's type: <list[str]>

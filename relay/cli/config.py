@@ -11,7 +11,7 @@ import typer
 
 from relay.cli.context import Context, Json, context_of
 from relay.cli.output import complain, fail, print_json, say
-from relay.cli.table import Column, print_table
+from relay.cli.table import Column, Row, print_table
 from relay.config import effective
 from relay.config.key_names import every_key
 from relay.config.yaml_tree import Value
@@ -19,6 +19,7 @@ from relay.daemon.named_files import assure
 from relay.model.errors import ConfigError, Fault
 
 _NUMBER = re.compile(r"\[\d+\]", re.ASCII)
+Key = Annotated[str, typer.Argument(metavar="KEY", help="A key, such as lookup.wkd.timeout.")]
 _COLUMNS = (Column("key"), Column("default", least=12, rank=1), Column("value", wraps=True))
 
 
@@ -32,14 +33,13 @@ def prove(context: typer.Context, *, as_json: Json = False) -> None:
     shared = context_of(context)
     faults = _faults(shared)
     if as_json:
-        told = [{"file": fault.file, "line": fault.line or None, "message": fault.message} for fault in faults]
-        print_json({"config": str(shared.path), "ok": not faults, "faults": told})
+        print_json({"config": str(shared.path), "ok": not faults, "faults": list(map(_object, faults))})
     elif not faults:
         say(f"{shared.path}: ", ("ok", "green"))
-    if faults:
-        for fault in faults if not as_json else ():
+    else:
+        for fault in faults:
             complain(str(fault))
-        raise typer.Exit(2)
+    raise typer.Exit(2 if faults else 0)
 
 
 def show(context: typer.Context, *, as_json: Json = False) -> None:
@@ -65,32 +65,39 @@ def diff(context: typer.Context, *, as_json: Json = False) -> None:
     if as_json:
         print_json([each._asdict() for each in found])
         return
-    rows = [
-        (each.key, "" if each.default is None else effective.text(each.default), effective.text(each.value))
-        for each in found
-    ]
-    print_table(_COLUMNS, rows, nothing="every key has its default")
+    print_table(_COLUMNS, map(_row, found), nothing="every key has its default")
 
 
-def get(
-    context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A key, such as lookup.wkd.timeout.")],
-    *,
-    as_json: Json = False,
-) -> None:
+def get(context: typer.Context, key: Key, *, as_json: Json = False) -> None:
     """Print the value of one key: the file's, or the default.
 
     $ pgp-relay config get lookup.wkd.timeout
     """
     values = effective.whole(_sound(context_of(context)).path)
-    try:
-        value = effective.get(values, key)
-    except KeyError:
-        fail(_without_value(values, key), status=2)
+    value = _set_value(values, key)
     if as_json:
         print_json(value)
     else:
         say(effective.text(value))
+
+
+def _set_value(values: Value, key: str) -> Value:
+    """What the key has; the program ends where it has nothing."""
+    try:
+        return effective.get(values, key)
+    except KeyError:
+        fail(_without_value(values, key), status=2)
+
+
+def _object(fault: Fault) -> dict[str, object]:
+    """The object that `--json` prints."""
+    return {"file": fault.file, "line": fault.line or None, "message": fault.message}
+
+
+def _row(found: effective.Difference) -> Row:
+    """In the order of `_COLUMNS`."""
+    default = "" if found.default is None else effective.text(found.default)
+    return found.key, default, effective.text(found.value)
 
 
 def _sound(shared: Context) -> Context:

@@ -11,6 +11,7 @@ from relay.admin import persons
 from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import complain, fail, print_json, say
 from relay.cli.table import Column, print_table
+from relay.cli.values import one_of
 from relay.model.console import NAME, Person, Role, Way
 from relay.store import Store
 
@@ -24,18 +25,13 @@ _COLUMNS = (
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name: letters, digits and . _ - @.")]
+RoleName = Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")]
 Oidc = Annotated[str, typer.Option("--oidc", metavar="SUBJECT", help="The provider's id for the user: its claim sub.")]
 Ldap = Annotated[str, typer.Option("--ldap", metavar="DN", help="The user's entry in the directory.")]
 Sudo = Annotated[str, typer.Option("--sudo", metavar="USER", help="The user's account on this machine, for commands.")]
 
 
-def add(
-    context: typer.Context,
-    name: Name,
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")],
-    *,
-    as_json: Json = False,
-) -> None:
+def add(context: typer.Context, name: Name, role: RoleName, *, as_json: Json = False) -> None:
     """Add a user; prints a link that works once, for a day.
 
     With the link the user sets up a passkey, or a password and a second factor.
@@ -44,8 +40,7 @@ def add(
     """
     if not NAME.fullmatch(name):
         fail(f"{name}: a name has letters, digits and . _ - @, at most 64", status=2)
-    if role not in set(Role):
-        fail(f"--role: one of {', '.join(Role)}", status=2)
+    one_of("--role", role, Role)
     _tell(context, lambda store, actor: persons.add(store, name, Role(role), actor), as_json=as_json)
 
 

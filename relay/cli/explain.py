@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, assert_never
 
 import typer
 
-from relay.admin.explain import Explanation, Matched, Signing, ordinary
+from relay.admin.explain import Explanation, Matched, Signing
 from relay.admin.explain import explain as explained
 from relay.admin.explain_incoming import explain_incoming
 from relay.cli import explain_incoming as incoming
-from relay.cli import lookup_report, values
+from relay.cli import lookup_report
 from relay.cli.actions import STYLES
-from relay.cli.context import Json, context_of, run
-from relay.cli.output import fail, print_json, say, say_beside
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.context import context_of, run
+from relay.cli.display import Display
+from relay.cli.explain_mail import Mail
+from relay.cli.output import print_json, say, say_beside
+from relay.cli.times import Look, moment
 from relay.model import (
     Clear,
     Defer,
     Encrypt,
-    Envelope,
     Found,
     Hold,
     Lookup,
@@ -30,7 +29,6 @@ from relay.model import (
     Outage,
     Pass,
     Pickup,
-    Recipient,
     Refuse,
     Unusable,
 )
@@ -47,8 +45,6 @@ _CODES = {
     Handover.PRESET: "given beforehand",
     Handover.HOOK: "handed over by the program under pickup.hook",
 }
-NULL = frozenset({"<>", ""})
-"""The null reverse-path."""
 _WIDEST = 24
 """Columns of a label; a longer label has its text on the same line too."""
 
@@ -56,26 +52,15 @@ Line = tuple[str, str]
 """A label and its text."""
 
 
-def explain(  # noqa: PLR0913  each is an option
+def explain(
     context: typer.Context,
-    recipient: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="The recipient.")],
-    sender: Annotated[
-        str | None, typer.Option("--from", metavar="ADDRESS", help="The sender; <> for the null sender.")
-    ] = None,
-    message: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The mail, so that its subject, headers and structure count; - for standard input."
-        ),
-    ] = None,
     *,
+    mail: Mail,
     inbound: Annotated[
         bool,
         typer.Option("--inbound", help="For an incoming mail: whether it is decrypted, and its mark. Needs --message."),
     ] = False,
-    full: Full = False,
-    utc: Utc = False,
-    as_json: Json = False,
+    display: Display,
 ) -> None:
     """Tell what would happen to a mail, by which rule and why.
 
@@ -86,26 +71,21 @@ def explain(  # noqa: PLR0913  each is an option
     $ pgp-relay explain --from dr.martin@hopital.example --to cabinet.lefevre@ville.example
     """
     if inbound:
-        _explain_incoming(context, recipient, message, as_json=as_json)
+        _explain_incoming(context, mail, as_json=display.as_json)
         return
-    if sender is None:
-        fail("--from is needed: the sender, or <> for the null sender", status=2)
-    content = _read(message) if message else ordinary("" if sender in NULL else sender)
+    content = mail.content()
     config = context_of(context).config()
-    envelope = Envelope(None if sender in NULL else values.address(sender), (Recipient(values.address(recipient)),))
-    explanation = run(explained(config, envelope, content))
-    if as_json:
+    explanation = run(explained(config, mail.envelope(), content))
+    if display.as_json:
         print_json({**_object(explanation), "config": str(context_of(context).path)})
     else:
-        _print(explanation, Look.of(full=full, utc=utc))
+        _print(explanation, display.look)
 
 
-def _explain_incoming(context: typer.Context, recipient: str, message: Path | None, *, as_json: bool) -> None:
-    if message is None:
-        fail("--inbound needs --message: what is in the mail decides", status=2)
-    content = _read(message)  # as root, where root named it
+def _explain_incoming(context: typer.Context, mail: Mail, *, as_json: bool) -> None:
+    content = mail.incoming()  # as root, where root named it
     config = context_of(context).config()
-    explanation = run(explain_incoming(config, values.address(recipient), content))
+    explanation = run(explain_incoming(config, mail.to(), content))
     if as_json:
         print_json({**incoming.as_object(explanation), "config": str(context_of(context).path)})
     else:
@@ -214,10 +194,3 @@ def _search(explanation: Explanation, look: Look) -> Iterator[Line]:
         yield "not looked up", "no key is needed"
         return
     yield from lookup_report.steps(explanation.search, explanation.recipient, look)
-
-
-def _read(message: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
-    except OSError as error:
-        fail(f"{message}: {error.strerror}", status=2)

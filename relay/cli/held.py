@@ -10,10 +10,11 @@ import typer
 
 from relay.admin.held import Held, not_queued, send_again
 from relay.admin.held import held as waiting
-from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, print_json
-from relay.cli.table import Column, Row, print_table
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.context import context_of, with_store
+from relay.cli.display import Display
+from relay.cli.output import complain
+from relay.cli.table import Column, Row
+from relay.cli.times import Look, moment
 from relay.model.envelope import NULL_SENDER
 
 _COLUMNS = (
@@ -27,17 +28,12 @@ _COLUMNS = (
 )
 
 
-def held(
-    context: typer.Context,
-    *,
-    flush: Annotated[
-        list[str] | None,
-        typer.Option(metavar="QUEUE_ID", help="Have Postfix retry this mail now, and list it."),
-    ] = None,
-    full: Full = False,
-    utc: Utc = False,
-    as_json: Json = False,
-) -> None:
+QueueIds = Annotated[
+    list[str] | None, typer.Option(metavar="QUEUE_ID", help="Have Postfix retry this mail now, and list it.")
+]
+
+
+def held(context: typer.Context, *, flush: QueueIds = None, display: Display) -> None:
     """List the mails that wait for a key.
 
     Each is in Postfix's queue, and leaves by itself once there is a key. Postfix gives up after the time under `until`.
@@ -52,15 +48,16 @@ def held(
     held_ids = {mail.queue_id for mail in mails}
     if flush:
         mails = with_store(config, lambda store: send_again(config, store, flush, found.actor))
-    if as_json:
-        print_json([{**asdict(mail), "since": moment(mail.since), "until": moment(mail.until)} for mail in mails])
-    elif mails or not flush:
-        look = Look.of(full=full, utc=utc)
-        print_table(_COLUMNS, [_row(mail, look) for mail in mails], whole=full, nothing="no mail is held")
-        gone = with_store(config, lambda store: not_queued(config, store, {mail.queue_id for mail in mails}))
-        for each in sorted(gone):
-            complain(f"{each} is not in Postfix's queue any more: somebody deleted it, and it waits no longer")
+    if display.as_json or mails or not flush:
+        display.print_all(_COLUMNS, mails, _row, _object, nothing="no mail is held")
+    if not display.as_json and (mails or not flush):
+        _tell_gone(with_store(config, lambda store: not_queued(config, store, {mail.queue_id for mail in mails})))
     _tell_failed(set(flush or ()) - {mail.queue_id for mail in mails}, held_ids)
+
+
+def _tell_gone(gone: Collection[str]) -> None:
+    for each in sorted(gone):
+        complain(f"{each} is not in Postfix's queue any more: somebody deleted it, and it waits no longer")
 
 
 def _tell_failed(failed: Collection[str], held_ids: Collection[str]) -> None:
@@ -70,6 +67,11 @@ def _tell_failed(failed: Collection[str], held_ids: Collection[str]) -> None:
         complain(f"{each}: {why}")
     if failed:
         raise typer.Exit(1)
+
+
+def _object(mail: Held) -> dict[str, object]:
+    """The object that `--json` prints."""
+    return {**asdict(mail), "since": moment(mail.since), "until": moment(mail.until)}
 
 
 def _row(mail: Held, look: Look) -> Row:

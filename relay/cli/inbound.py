@@ -13,16 +13,10 @@ from relay.cli.context import Json, context_of, run
 from relay.cli.output import fail, print_json, say
 from relay.cli.values import PostfixFolder
 
+Id = Annotated[str, typer.Argument(metavar="ID", help="The queue id; `postqueue -p` marks held mail with a !.")]
 
-def open_(
-    context: typer.Context,
-    queue_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The queue id; `postqueue -p` marks held mail with a !.")
-    ],
-    *,
-    config_dir: PostfixFolder = None,
-    as_json: Json = False,
-) -> None:
+
+def open_(context: typer.Context, queue_id: Id, *, config_dir: PostfixFolder = None, as_json: Json = False) -> None:
     """Release a closed mail from Postfix's hold queue.
 
     It arrives decrypted for recipients who may open it by now (`own allow`), and closed for all others. Postfix holds

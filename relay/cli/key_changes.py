@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from relay.admin import trace as tracing
 from relay.cli.batches import in_batches
 from relay.cli.context import with_store
-from relay.cli.output import complain, print_json
-from relay.cli.table import Column, Row, Table
+from relay.cli.display import Display, Stream
+from relay.cli.table import Column, Row
 from relay.cli.times import Look, moment
 from relay.config import Config
 from relay.model.key_change import KeyChange
@@ -27,20 +27,14 @@ _COLUMNS = (
 )
 
 
-def show(config: Config, wanted: Selection, look: Look, *, whole: bool, as_json: bool) -> None:
+def show(config: Config, wanted: Selection, display: Display) -> None:
     """One line, or one object, a change."""
 
     async def showing(store: Store) -> None:
-        table = Table(_COLUMNS, whole=whole)
+        stream = Stream(display, _COLUMNS, _row, _object)
         async for records in in_batches(tracing.rows(store, wanted)):
-            changes = [KeyChange.of(record) for record in records]
-            if as_json:
-                for change in changes:
-                    print_json(_object(change))
-            else:
-                table.add(_row(change, look) for change in changes)
-        if not (as_json or table.end()):
-            complain("no row of the trace matches")
+            stream.add(map(KeyChange.of, records))
+        stream.end("no row of the trace matches")
 
     with_store(config, showing)
 

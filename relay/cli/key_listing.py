@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from relay.admin.several_keys import several, told
+from relay.cli.display import Display
 from relay.cli.output import print_json, say
 from relay.cli.table import Column, Row, print_table
 from relay.cli.times import Look, moment
@@ -48,12 +48,9 @@ _COLUMNS = (
 
 Bound = Mapping[str, Sequence[str]]
 """Of keys, by their fingerprints, the patterns that they are bound to (`relay.admin.bindings`)."""
-NOTHING_BOUND: Bound = MappingProxyType({})
 
 
-def as_object(
-    entry: Entry, beside: Mapping[Address, Sequence[Entry]] = MappingProxyType({}), bound: Bound = NOTHING_BOUND
-) -> dict[str, object]:
+def _object(entry: Entry, beside: Mapping[Address, Sequence[Entry]], bound: Bound) -> dict[str, object]:
     """Its fields; `beside` are the keys of addresses that have several, the one that is used first."""
     certificate = entry.certificate
     now = time.time()
@@ -72,33 +69,36 @@ def as_object(
     }
 
 
-def tell(
-    entries: Sequence[Entry], look: Look, bound: Bound = NOTHING_BOUND, *, as_json: bool, whole: bool = False
-) -> None:
+def tell(entries: Sequence[Entry], display: Display, bound: Bound) -> None:
     """One array, or one line a key."""
-    if as_json:
+    if display.as_json:
         beside = several(entries, time.time())
-        print_json([as_object(entry, beside, bound) for entry in entries])
+        print_json([_object(entry, beside, bound) for entry in entries])
     else:
+        look = display.look
         rows = [_row(entry, look, bound) for entry in entries]
-        print_table(_COLUMNS, rows, whole=whole, nothing="no key matches")
+        print_table(_COLUMNS, rows, whole=display.full, nothing="no key matches")
 
 
 def tell_all_of(entries: Sequence[Entry], look: Look, bound: Bound) -> None:
     """Everything known of each, for people."""
     for entry in entries:
-        certificate = entry.certificate
-        say((", ".join(address.text for address in certificate.listed_addresses) or "no address", "bold"))
-        why = certificate.unusable(time.time())
-        say("  state    ", (why.value if why else "usable", "red" if why else "green"), _remarks(entry))
-        say(f"  key      {certificate.fingerprint}")
-        say(f"  origin   {entry.origin.value}, changed {look.day(entry.updated)}")
-        for pattern in bound.get(certificate.fingerprint, ()):
-            say(f"  bound to {pattern}")
-        for user_id in certificate.user_ids:
-            say(f"  user id  {user_id.text}{_user_id_remark(user_id)}")
-        for component in certificate.components:
-            say(f"  {_component(component, certificate, look)}")
+        _tell_all(entry, look, bound.get(entry.certificate.fingerprint, ()))
+
+
+def _tell_all(entry: Entry, look: Look, patterns: Sequence[str]) -> None:
+    certificate = entry.certificate
+    why = certificate.unusable(time.time())
+    say((", ".join(address.text for address in certificate.listed_addresses) or "no address", "bold"))
+    say("  state    ", (why.value if why else "usable", "red" if why else "green"), _remarks(entry))
+    say(f"  key      {certificate.fingerprint}")
+    say(f"  origin   {entry.origin.value}, changed {look.day(entry.updated)}")
+    for pattern in patterns:
+        say(f"  bound to {pattern}")
+    for user_id in certificate.user_ids:
+        say(f"  user id  {user_id.text}{_user_id_remark(user_id)}")
+    for component in certificate.components:
+        say(f"  {_component(component, certificate, look)}")
 
 
 def _newer(entry: Entry, beside: Mapping[Address, Sequence[Entry]]) -> list[str]:

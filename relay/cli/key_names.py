@@ -8,10 +8,10 @@ import typer
 
 from relay.cli.output import fail
 
-Fingerprint = Annotated[
-    list[str],
-    typer.Argument(metavar="FINGERPRINT", help="A fingerprint, its beginning, or a key id; spaces do not count."),
-]
+_HELP = "A fingerprint, its beginning, or a key id; spaces do not count."
+
+Fingerprint = Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help=_HELP)]
+OptionalFingerprint = Annotated[list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help=_HELP)]
 
 _WHOLE = {16, 40, 64}
 """The lengths of a key id and of fingerprints: a word of such a length is a whole name, not a group of digits."""

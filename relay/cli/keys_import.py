@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,7 @@ from relay.admin.key_import import STDIN, File, Progress, Refusal, build_intake,
 from relay.admin.owner import stay_root
 from relay.cli.context import Json, context_of, run
 from relay.cli.import_report import Report
+from relay.cli.options import Options
 from relay.cli.output import fail, on_terminal, print_json, say
 from relay.cli.release import Flush, release
 from relay.cli.times import Look
@@ -24,25 +25,45 @@ from relay.daemon import storage
 from relay.openpgp import home, signing
 
 
-def import_(  # noqa: PLR0913  each is an option
-    context: typer.Context,
+@dataclass(frozen=True, slots=True)
+class Sources(Options):
+    """Where the keys are."""
+
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")
-    ] = None,
-    *,
+    ] = None
     gnupg_home: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Import the public keys of this GnuPG home.")
-    ] = None,
+    ] = None
     signing_file: Annotated[
         Path | None, typer.Option("--signing", metavar="FILE", help="Import a secret key for the relay to sign with.")
-    ] = None,
-    propose: Annotated[
-        bool, typer.Option("--propose", help="Propose the keys: none is used before keys approve.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge everything, but store nothing.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Report only keys that are refused or cannot be used.")
-    ] = False,
+    ] = None
+
+    @property
+    def of_correspondents(self) -> bool:
+        """Correspondents' keys are among them."""
+        return bool(self.paths or self.gnupg_home)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner(Options):
+    """What is done with correspondents' keys."""
+
+    propose: Annotated[bool, typer.Option("--propose", help="Propose the keys: none is used before keys approve.")] = (
+        False
+    )
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge everything, but store nothing.")] = False
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Report only keys that are refused or cannot be used.")]
+
+
+def import_(  # noqa: PLR0913  each is an option
+    context: typer.Context,
+    *,
+    sources: Sources,
+    manner: Manner,
+    quiet: Quiet = False,
     flush: Flush = False,
     as_json: Json = False,
 ) -> None:
@@ -56,22 +77,29 @@ def import_(  # noqa: PLR0913  each is an option
 
     $ pgp-relay keys import /root/correspondents/
     """
-    if not (paths or gnupg_home or signing_file):
-        fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
-    secret = _octets(signing_file) if signing_file else None
+    secret = _secret(sources, manner)
     report = Report(as_json, Look.of(), quiet)
-    if (dry_run or propose) and secret is not None:
-        fail("--dry-run and --propose are for correspondents' keys: leave --signing out", status=2)
-    with named(paths or [], gnupg_home) as files:
+    with named(sources.paths or [], sources.gnupg_home) as files:
         config = context_of(context).config()
         if secret is not None:
             _tell_secret(run(_import_secret(config, secret)), as_json=as_json)
-        if paths or gnupg_home:
-            actor = context_of(context).actor
-            run(import_keys(config, files, report, actor=actor, propose=propose, dry_run=dry_run))
-            if not dry_run:
+        if sources.of_correspondents:
+            run(import_keys(config, files, report, manner, context_of(context).actor))
+            if not manner.dry_run:
                 release(config, report.stored, flush=flush, as_json=as_json or quiet)
             report.close()
+
+
+def _secret(sources: Sources, manner: Manner) -> bytes | None:
+    """The octets of the signing key, if one is imported. Options that do not go together end the program."""
+    if not (sources.of_correspondents or sources.signing_file):
+        fail("name a file, a folder, - for standard input, --gnupg-home or --signing", status=2)
+    if sources.signing_file is None:
+        return None
+    octets = _octets(sources.signing_file)
+    if manner.dry_run or manner.propose:
+        fail("--dry-run and --propose are for correspondents' keys: leave --signing out", status=2)
+    return octets
 
 
 @contextmanager
@@ -90,19 +118,13 @@ def _is_named(file: File | Refusal) -> bool:
     return isinstance(file, File) and file.place != STDIN
 
 
-async def import_keys(  # noqa: PLR0913  the last two are options
-    config: Config,
-    files: Sequence[File | Refusal],
-    report: Report,
-    *,
-    actor: str,
-    propose: bool = False,
-    dry_run: bool = False,
+async def import_keys(
+    config: Config, files: Sequence[File | Refusal], report: Report, manner: Manner, actor: str
 ) -> None:
     """Import or propose all keys, and report each; with `dry_run` only report what would happen."""
     async with storage.opened_store(config) as store:
         with _bar() as progress:
-            intake = build_intake(config, store, actor=actor, propose=propose, dry_run=dry_run)
+            intake = build_intake(config, store, actor=actor, propose=manner.propose, dry_run=manner.dry_run)
             async for result in intake.run(files, progress=progress):
                 report.tell(result)
 

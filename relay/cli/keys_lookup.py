@@ -8,10 +8,10 @@ import typer
 
 from relay.admin.lookup import ask_sources
 from relay.cli import values
-from relay.cli.context import Json, context_of, run
-from relay.cli.output import print_json
-from relay.cli.table import Column, Row, print_table
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.context import context_of, run
+from relay.cli.display import Display
+from relay.cli.table import Column, Row
+from relay.cli.times import Look, moment
 from relay.keys.asking import SourceReport
 from relay.model import Found, Lookup, NotFound, Outage, Unusable
 
@@ -26,15 +26,11 @@ _COLUMNS = (
 )
 
 
-def lookup(  # noqa: PLR0913  each is an option
-    context: typer.Context,
-    address: Annotated[str, typer.Argument(help="The address to look up.")],
-    *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask now, even if an answer is cached.")] = False,
-    full: Full = False,
-    utc: Utc = False,
-    as_json: Json = False,
-) -> None:
+Wanted = Annotated[str, typer.Argument(help="The address to look up.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Ask now, even if an answer is cached.")]
+
+
+def lookup(context: typer.Context, address: Wanted, *, fresh: Fresh = False, display: Display) -> None:
     """Ask each source of keys for an address, in their order.
 
     What is found is used from now on, as if a mail had asked.
@@ -43,11 +39,7 @@ def lookup(  # noqa: PLR0913  each is an option
     """
     wanted = values.address(address)
     answers = run(ask_sources(context_of(context).config(), wanted, fresh=fresh))
-    if as_json:
-        print_json([_object(told) for told in answers])
-        return
-    look = Look.of(full=full, utc=utc)
-    print_table(_COLUMNS, [_row(told, look) for told in answers], whole=full)
+    display.print_all(_COLUMNS, answers, _row, _object)
 
 
 def _object(told: SourceReport) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,27 +15,31 @@ from relay.admin import zeyple as leaving
 from relay.admin.owner import become_owner
 from relay.cli.context import Json, context_of, run, with_store
 from relay.cli.import_report import Report
-from relay.cli.keys_import import import_keys, named
+from relay.cli.keys_import import Manner, import_keys, named
 from relay.cli.output import agreed, fail, print_json, say
 from relay.cli.times import Look
 from relay.config import Config, load, parse
 from relay.model.errors import ConfigError, RelayError
 
+File = Annotated[Path, typer.Argument(help="Zeyple's configuration.")]
+Home = Annotated[
+    Path | None,
+    typer.Option("--gnupg-home", metavar="FOLDER", help="Its GnuPG home, if it is not the one under [gpg] home."),
+]
+Keyring = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="The relay's keyring folder; default: the configuration's, or one beside it."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Overwrite an existing configuration without asking.")]
+
 
 def zeyple(  # noqa: PLR0913  each is an option
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Zeyple's configuration.")],
+    file: File,
     *,
-    gnupg_home: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Its GnuPG home, if it is not the one under [gpg] home.")
-    ] = None,
-    keyring: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="The relay's keyring folder; default: the configuration's, or one beside it."
-        ),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Overwrite an existing configuration without asking.")] = False,
+    gnupg_home: Home = None,
+    keyring: Keyring = None,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Write config.yaml from Zeyple's, and import its keys.
@@ -52,15 +57,19 @@ def zeyple(  # noqa: PLR0913  each is an option
     with named([], gnupg_home or found.home) as files:
         written = _write(target, text, yes=yes)
         become_owner(config.keyring)
-        run(import_keys(config, files, report, actor=actor))
+        run(import_keys(config, files, report, Manner(), actor))
         found.notes += _groups(config, groups, actor)
-    if as_json:
-        print_json({"config": str(target), "written": written, "notes": found.notes})
-    else:
-        say(f"{target}: {'written' if written else 'as it was'}")
-        for note in found.notes:
-            say(f"- {note}")
+    _tell(target, found.notes, written=written, as_json=as_json)
     report.close()
+
+
+def _tell(target: Path, notes: Sequence[str], *, written: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"config": str(target), "written": written, "notes": notes})
+        return
+    say(f"{target}: {'written' if written else 'as it was'}")
+    for note in notes:
+        say(f"- {note}")
 
 
 def _groups(config: Config, groups: gnupg_groups.Groups, actor: str) -> list[str]:

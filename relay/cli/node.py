@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from relay.cli.context import Json, context_of, with_store
+from relay.cli.display import Display
 from relay.cli.output import complain, fail, print_json, say
-from relay.cli.table import Column, Row, print_table
+from relay.cli.table import Column, Row
 from relay.cli.times import Full, Look
 
 if TYPE_CHECKING:  # loading what a command is made of takes longer than most commands run
     from relay.admin.node import Partner
     from relay.admin.rekeying import Rekeyed
     from relay.config import Config
+    from relay.model.node_key import NodeKey
     from relay.store import Store
 
 T = TypeVar("T")
@@ -34,17 +36,15 @@ _COLUMNS = (
 )
 
 
-def add(
-    context: typer.Context,
-    node: Annotated[
-        str | None, typer.Argument(metavar="[NODE]", help="The other node. Without it, this node's key is printed.")
-    ] = None,
-    fingerprint: Annotated[
-        list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help="The fingerprint that the other node printed.")
-    ] = None,
-    *,
-    as_json: Json = False,
-) -> None:
+Other = Annotated[
+    str | None, typer.Argument(metavar="[NODE]", help="The other node. Without it, this node's key is printed.")
+]
+Compared = Annotated[
+    list[str] | None, typer.Argument(metavar="[FINGERPRINT]", help="The fingerprint that the other node printed.")
+]
+
+
+def add(context: typer.Context, node: Other = None, fingerprint: Compared = None, *, as_json: Json = False) -> None:
     """Hand this node's secret keys to another one.
 
     Without arguments it prints the name and the fingerprint of this node. Run it on both nodes, then
@@ -55,11 +55,7 @@ def add(
     from relay.admin import node as admin  # noqa: PLC0415  loads the engines
 
     if node is None:
-        own = _with(context, admin.show)
-        if as_json:
-            print_json({"node": own.node, "fingerprint": own.fingerprint})
-        else:
-            say(f"{own.node} {own.fingerprint}")
+        _print_own(_with(context, admin.show), as_json=as_json)
         return
     compared = "".join(fingerprint or [])
     if not _FINGERPRINT.fullmatch(compared):
@@ -82,12 +78,7 @@ def list_(context: typer.Context, *, full: Full = False, as_json: Json = False) 
     from relay.admin import node as admin  # noqa: PLC0415  loads the engines
 
     found = _with(context, admin.partners)
-    if as_json:
-        print_json([_object(each) for each in found])
-        return
-    look = Look.of(full=full, utc=False)
-    rows = [_row(each, look) for each in found]
-    print_table(_COLUMNS, rows, whole=full, nothing="no other node is known")
+    Display(full=full, as_json=as_json).print_all(_COLUMNS, found, _row, _object, nothing="no other node is known")
 
 
 def remove(
@@ -121,6 +112,14 @@ def remove(
         _tell(made)
     if made.failed:
         fail(f"{'; '.join(made.failed)}. Not all keys that {node} had are replaced: pgp-relay node remove {node}")
+
+
+def _print_own(own: NodeKey, *, as_json: bool) -> None:
+    """What is given to `node add` on another node."""
+    if as_json:
+        print_json({"node": own.node, "fingerprint": own.fingerprint})
+    else:
+        say(f"{own.node} {own.fingerprint}")
 
 
 def _tell(made: Rekeyed) -> None:

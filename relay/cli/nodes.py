@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from relay.admin.nodes import Standing, standings, unfinished
-from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, print_json
-from relay.cli.table import Column, Row, print_table
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.context import context_of, with_store
+from relay.cli.display import Display
+from relay.cli.output import complain
+from relay.cli.table import Column, Row
+from relay.cli.times import Look, moment
 
 if TYPE_CHECKING:  # loading it takes longer than most commands run
     from relay.store import Store
@@ -28,7 +29,7 @@ _COLUMNS = (
 )
 
 
-def nodes(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+def nodes(context: typer.Context, *, display: Display) -> None:
     """List the machines that share the database.
 
     Nodes that differ under `policy` or `signing` decide or sign differently. `rate` is recipients per second, over
@@ -37,11 +38,7 @@ def nodes(context: typer.Context, *, full: Full = False, utc: Utc = False, as_js
     $ pgp-relay nodes
     """
     found, removals = with_store(context_of(context).config(), _read)
-    if as_json:
-        print_json([_object(each) for each in found])
-    else:
-        look = Look.of(full=full, utc=utc)
-        print_table(_COLUMNS, [_row(each, look) for each in found], whole=full, nothing="no node has served here yet")
+    display.print_all(_COLUMNS, found, _row, _object, nothing="no node has served here yet")
     for sentence in removals:
         complain(sentence)
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from relay.cli.confirming import Yes, assure
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.output import complain, fail, print_json, say
+from relay.cli.display import Display
+from relay.cli.new_key import print_key
+from relay.cli.output import complain, fail, say
 from relay.cli.own_listing import tell
-from relay.cli.times import Full, Look, Utc
 from relay.model import Address
 from relay.model.errors import AddressError
 
@@ -21,19 +23,20 @@ if TYPE_CHECKING:  # loading what a command is made of takes longer than most co
 
 T = TypeVar("T")
 
+Organisation = Annotated[str, typer.Argument(help="The organisation's name, as correspondents will see it.")]
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…", help="Own mail addresses.")]
+OptionalAddresses = Annotated[
+    list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="Own addresses; without any, all of them.")
+]
 One = Annotated[str, typer.Argument(metavar="ADDRESS", help="An own mail address.")]
 Others = Annotated[
     list[str], typer.Argument(metavar="OTHER…", help="Own addresses whose encrypted mail ADDRESS may read.")
 ]
+Unlisted = Annotated[bool, typer.Option("--unlisted", help="Do not publish them in the Web Key Directory.")]
+Imported = Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A partner's key, already imported.")]
 
 
-def create(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The organisation's name, as correspondents will see it.")],
-    *,
-    as_json: Json = False,
-) -> None:
+def create(context: typer.Context, name: Organisation, *, as_json: Json = False) -> None:
     """Make the organisation's key, which certifies own addresses.
 
     Prints its fingerprint and certificate.
@@ -44,19 +47,10 @@ def create(
     from relay.daemon.engines import passphrase  # noqa: PLC0415  likewise
 
     key = _with(context, lambda config, store, actor: own.create(config, store, name, passphrase(config), actor))
-    if as_json:
-        print_json({"fingerprint": key.fingerprint, "public_key": key.armored_public})
-    else:
-        sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
+    print_key(key, as_json=as_json)
 
 
-def add(
-    context: typer.Context,
-    addresses: Addresses,
-    *,
-    unlisted: Annotated[bool, typer.Option("--unlisted", help="Do not publish them in the Web Key Directory.")] = False,
-    as_json: Json = False,
-) -> None:
+def add(context: typer.Context, addresses: Addresses, *, unlisted: Unlisted = False, as_json: Json = False) -> None:
     """Make a certificate for each address that has none.
 
     $ pgp-relay own add dr.martin@hopital.example accueil@hopital.example
@@ -65,7 +59,7 @@ def add(
 
     wanted = _addresses(addresses)
     made = _with(context, lambda config, store, actor: own.add(config, store, wanted, actor, listed=not unlisted))
-    tell(made, Look.of(), as_json=as_json)
+    tell(made, Display(as_json=as_json))
 
 
 def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = False) -> None:
@@ -79,16 +73,16 @@ def remove(context: typer.Context, addresses: Addresses, *, as_json: Json = Fals
 
     wanted = _addresses(addresses)
     changed = _with(context, lambda config, store, actor: own.remove(config, store, wanted, actor))
-    tell(changed, Look.of(), as_json=as_json)
+    tell(changed, Display(as_json=as_json))
 
 
-def list_(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+def list_(context: typer.Context, *, display: Display) -> None:
     """List the own addresses, and when their subkeys expire.
 
     $ pgp-relay own list
     """
     known = with_store(context_of(context).config(), lambda store: store.own_keys.all())
-    tell(known, Look.of(full=full, utc=utc), whole=full, as_json=as_json)
+    tell(known, display)
 
 
 def show(context: typer.Context, address: One) -> None:
@@ -120,14 +114,7 @@ def disallow(context: typer.Context, address: One, others: Others) -> None:
     _allow(context, address, others, allowed=False)
 
 
-def rotate(
-    context: typer.Context,
-    addresses: Annotated[
-        list[str] | None, typer.Argument(metavar="[ADDRESS…]", help="Own addresses; without any, all of them.")
-    ] = None,
-    *,
-    as_json: Json = False,
-) -> None:
+def rotate(context: typer.Context, addresses: OptionalAddresses = None, *, as_json: Json = False) -> None:
     """Make a new encryption subkey now.
 
     Mail encrypted to the old one can still be opened.
@@ -138,15 +125,10 @@ def rotate(
 
     wanted = _addresses(addresses or [])
     changed = _with(context, lambda config, store, actor: own.rotate(config, store, wanted, actor))
-    tell(changed, Look.of(), as_json=as_json)
+    tell(changed, Display(as_json=as_json))
 
 
-def revoke(
-    context: typer.Context,
-    address: One,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm: this cannot be undone.")] = False,
-) -> None:
+def revoke(context: typer.Context, address: One, *, yes: Yes = False) -> None:
     """Revoke the certificate of an address and publish that.
 
     $ pgp-relay own revoke dr.martin@hopital.example --yes
@@ -154,17 +136,13 @@ def revoke(
     from relay.admin import own  # noqa: PLC0415  loads the engines
 
     (wanted,) = _addresses([address])
-    if not yes:
-        fail("A revocation cannot be taken back: give --yes", status=2)
+    assure(yes=yes)
     key = _with(context, lambda config, store, actor: own.revoke(config, store, wanted, actor))
     say(f"revoked {key.fingerprint}")
     complain("If your own web server publishes certificates, run: pgp-relay wkd export FOLDER")
 
 
-def certify(
-    context: typer.Context,
-    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A partner's key, already imported.")],
-) -> None:
+def certify(context: typer.Context, fingerprint: Imported) -> None:
     """Certify a partner's key and print it.
 
     The organisation's key signs its user ids. Give the printed key back to the partner: whoever trusts your

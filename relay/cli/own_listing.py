@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from relay.cli.output import print_json
-from relay.cli.table import Column, Row, print_table
+from relay.cli.display import Display
+from relay.cli.table import Column, Row
 from relay.cli.times import Look, moment
 from relay.model.own import OwnKey
 
@@ -19,12 +19,9 @@ _COLUMNS = (
 )
 
 
-def tell(keys: Sequence[OwnKey], look: Look, *, as_json: bool, whole: bool = False) -> None:
+def tell(keys: Sequence[OwnKey], display: Display) -> None:
     """One array, or one line an address."""
-    if as_json:
-        print_json([_object(key) for key in keys])
-    else:
-        print_table(_COLUMNS, [_row(key, look) for key in keys], whole=whole, nothing="no address has a certificate")
+    display.print_all(_COLUMNS, keys, _row, _object, nothing="no address has a certificate")
 
 
 def _row(key: OwnKey, look: Look) -> Row:

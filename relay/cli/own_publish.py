@@ -17,12 +17,10 @@ class Place(StrEnum):
     LDAP = "ldap"
 
 
-def publish(
-    context: typer.Context,
-    place: Annotated[Place, typer.Argument(metavar="ldap", help="The directory that own.ldap names.")],
-    *,
-    as_json: Json = False,
-) -> None:
+Where = Annotated[Place, typer.Argument(metavar="ldap", help="The directory that own.ldap names.")]
+
+
+def publish(context: typer.Context, place: Where, *, as_json: Json = False) -> None:
     """Write all published certificates into a directory.
 
     It uses GnuPG's schema, version 2, and deletes there what is no longer published. Run it again after each change.

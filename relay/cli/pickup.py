@@ -9,9 +9,10 @@ import typer
 
 from relay.cli import values
 from relay.cli.context import Json, context_of, with_store
+from relay.cli.display import Display
 from relay.cli.output import complain, fail, print_json, say
-from relay.cli.table import Column, Row, print_table
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.table import Column, Row
+from relay.cli.times import Look, Utc, moment
 from relay.model.envelope import NULL_SENDER
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The pick-up's id, or at least its first six characters.")]
+Ended = Annotated[bool, typer.Option("--all", help="Also those that have ended.")]
+Time = Annotated[str | None, typer.Argument(metavar="DURATION", help="Time from now; default: pickup.keep.")]
+Reader = Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")]
+Valid = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="How long the code is valid; default: pickup.keep.")
+]
 
 _LEAST = 1
 """Seconds that a pick-up, or a code, can be used."""
@@ -40,14 +47,7 @@ _STATE = Column("state")
 """The column of `--all`: which pick-ups have ended."""
 
 
-def list_(
-    context: typer.Context,
-    *,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
-    full: Full = False,
-    utc: Utc = False,
-    as_json: Json = False,
-) -> None:
+def list_(context: typer.Context, *, ended: Ended = False, display: Display) -> None:
     """List the mails that wait for their readers, or were read.
 
     $ pgp-relay pickup list
@@ -55,13 +55,8 @@ def list_(
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
     found = _with(context, lambda _config, store: pickup.listed(store, ended=ended))
-    if as_json:
-        print_json([_object(one) for one in found])
-        return
-    look = Look.of(full=full, utc=utc)
-    rows = [(*_row(one, look), *([one.state.value] if ended else [])) for one in found]
-    columns = (*_COLUMNS, _STATE) if ended else _COLUMNS
-    print_table(columns, rows, whole=full, nothing="no mail waits to be picked up")
+    columns, row = ((*_COLUMNS, _STATE), _row_with_state) if ended else (_COLUMNS, _row)
+    display.print_all(columns, found, row, _object, nothing="no mail waits to be picked up")
 
 
 def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = False) -> None:
@@ -75,10 +70,9 @@ def show(context: typer.Context, name: Id, *, utc: Utc = False, as_json: Json = 
     if as_json:
         print_json(_object(one))
         return
-    look = Look.of(full=True, utc=utc)
-    for label, text in zip((column.title for column in _COLUMNS), _row(one, look), strict=True):
-        say((f"{label:<10}  ", "bold"), str(text))
-    say(("state       ", "bold"), one.state.value)
+    row = _row_with_state(one, Look.of(full=True, utc=utc))
+    for column, text in zip((*_COLUMNS, _STATE), row, strict=True):
+        say((f"{column.title:<10}  ", "bold"), text)
 
 
 def withdraw(context: typer.Context, name: Id, *, as_json: Json = False) -> None:
@@ -107,16 +101,7 @@ def resend(context: typer.Context, name: Id, *, as_json: Json = False) -> None:
     _tell(one, f"sent to {one.recipient.text}", as_json=as_json)
 
 
-def extend(
-    context: typer.Context,
-    name: Id,
-    duration: Annotated[
-        str | None, typer.Argument(metavar="DURATION", help="Time from now; default: pickup.keep.")
-    ] = None,
-    *,
-    utc: Utc = False,
-    as_json: Json = False,
-) -> None:
+def extend(context: typer.Context, name: Id, duration: Time = None, *, utc: Utc = False, as_json: Json = False) -> None:
     """Give the reader of a pick-up more time.
 
     $ pgp-relay pickup extend 4f3abc91 14d
@@ -129,15 +114,7 @@ def extend(
     _tell(one, f"can be opened until {until}", as_json=as_json)
 
 
-def preset(
-    context: typer.Context,
-    recipient: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
-    *,
-    valid: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="How long the code is valid; default: pickup.keep.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def preset(context: typer.Context, recipient: Reader, *, valid: Valid = None, as_json: Json = False) -> None:
     """Make a code to give to a recipient beforehand.
 
     For example at a visit: the next mail to this address is encrypted with it. The code is shown only once. It is
@@ -184,6 +161,10 @@ def _row(one: Pickup, look: Look) -> Row:
     id_ = one.id if look.full else one.id[:_SHORT]
     created, expires = look.moment(one.created), look.moment(one.expires)
     return one.recipient.text, opened, expires, id_, sender, created, str(one.size)
+
+
+def _row_with_state(one: Pickup, look: Look) -> Row:
+    return *_row(one, look), one.state.value
 
 
 def _object(one: Pickup) -> dict[str, object]:

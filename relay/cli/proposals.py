@@ -10,10 +10,11 @@ import typer
 from relay.admin import proposals as admin
 from relay.admin.proposals import Offered
 from relay.cli.context import Json, context_of, with_store
-from relay.cli.key_names import Fingerprint, one_name
+from relay.cli.display import Display
+from relay.cli.key_names import Fingerprint, OptionalFingerprint, one_name
 from relay.cli.output import fail, print_json, say
 from relay.cli.release import Flush, release
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.times import Look, moment
 from relay.cli.values import one_of
 from relay.model import Origin
 from relay.model.codes import Language
@@ -21,7 +22,7 @@ from relay.model.fingerprint_words import groups, words
 from relay.store import Store
 
 
-def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, as_json: Json = False) -> None:
+def proposals(context: typer.Context, *, display: Display) -> None:
     """List the keys that wait to be approved.
 
     Each is shown beside the key that it would replace. Fingerprints are shown in words too, for comparing them by
@@ -31,20 +32,20 @@ def proposals(context: typer.Context, *, full: Full = False, utc: Utc = False, a
     """
     config = context_of(context).config()
     offered = with_store(config, admin.offered)
-    _tell(offered, Look.of(full=full, utc=utc), config.notices.language, as_json=as_json)
+    _tell(offered, display, config.notices.language)
+
+
+AllFrom = Annotated[
+    str,
+    typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
+]
 
 
 def approve(
     context: typer.Context,
-    fingerprint: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FINGERPRINT]", help="A fingerprint, its beginning, or a key id; spaces do not count."),
-    ] = None,
+    fingerprint: OptionalFingerprint = None,
     *,
-    all_from: Annotated[
-        str,
-        typer.Option("--all-from", metavar="ORIGIN", help="Approve all proposals from this source: wkd, ldap, …."),
-    ] = "",
+    all_from: AllFrom = "",
     flush: Flush = False,
     as_json: Json = False,
 ) -> None:
@@ -56,14 +57,12 @@ def approve(
     """
     if bool(fingerprint) == bool(all_from):
         fail("name one key, or an origin (--all-from wkd)", status=2)
-    if all_from:
-        one_of("--all-from", all_from, [each.value for each in Origin if each not in {Origin.IMPORTED, Origin.OWN}])
-    name = one_name(fingerprint or [])
+    source, name = _source(all_from) if all_from else None, one_name(fingerprint or [])
     config, actor = context_of(context).config(), context_of(context).actor
 
     async def approving(store: Store) -> list[str]:
-        if all_from:
-            return await admin.approve_all(config, store, Origin(all_from), actor)
+        if source:
+            return await admin.approve_all(config, store, source, actor)
         return [await admin.approve(config, store, name, actor)]
 
     approved = with_store(config, approving)
@@ -72,6 +71,12 @@ def approve(
     else:
         say("\n".join(f"approved {each}" for each in approved) or f"nothing is proposed by {all_from}")
     release(config, approved, flush=flush, as_json=as_json)
+
+
+def _source(text: str) -> Origin:
+    """One that keys are proposed by; another ends the program."""
+    one_of("--all-from", text, [each.value for each in Origin if each not in {Origin.IMPORTED, Origin.OWN}])
+    return Origin(text)
 
 
 def reject(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = False) -> None:
@@ -90,11 +95,12 @@ def reject(context: typer.Context, fingerprint: Fingerprint, *, as_json: Json = 
         say(f"rejected {rejected}")
 
 
-def _tell(offered: Sequence[Offered], look: Look, language: Language, *, as_json: bool) -> None:
+def _tell(offered: Sequence[Offered], display: Display, language: Language) -> None:
     """One array, or a paragraph a proposal, with words of this language."""
-    if as_json:
+    if display.as_json:
         print_json([_object(each) for each in offered])
         return
+    look = display.look
     for each in offered:
         _say(each, look, language)
     if not offered:

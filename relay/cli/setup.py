@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from relay.admin import setup as admin
 from relay.admin.postfix.folder import postconf
 from relay.cli import values
 from relay.cli.context import context_of
+from relay.cli.options import Options
 from relay.cli.output import say
 from relay.cli.questions import Questions
 from relay.cli.setup_steps import Steps
@@ -33,34 +34,48 @@ _UNIT = Path("/lib/systemd/system/pgp-relay.service")
 _SYSTEMD = Path("/run/systemd/system")
 
 
-Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")]
-Internet = Annotated[
-    bool | None,
-    typer.Option("--internet/--no-internet", help="Whether to ask other domains for keys (DNS, TCP 443)."),
-]
-Contact = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Whom senders can ask for help, with a mail address.")
-]
-Language = Annotated[str | None, typer.Option(metavar="en|fr", help="Language of the notices to senders.")]
-Sign = Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")]
-NoSign = Annotated[bool, typer.Option("--no-sign", help="Make no signing key.")]
-NoPostfix = Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")]
+@dataclass(frozen=True, slots=True)
+class Site(Options):
+    """What the configuration says of the site; what is not given is asked for."""
+
+    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Your own mail domain.")] = None
+    internet: Annotated[
+        bool | None,
+        typer.Option("--internet/--no-internet", help="Whether to ask other domains for keys (DNS, TCP 443)."),
+    ] = None
+    contact: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Whom senders can ask for help, with a mail address.")
+    ] = None
+    language: Annotated[str | None, typer.Option(metavar="en|fr", help="Language of the notices to senders.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signer(Options):
+    """Whether there is a signing key, and whose name is in it."""
+
+    sign: Annotated[str | None, typer.Option(metavar="NAME", help="Make a signing key with this name.")] = None
+    no_sign: Annotated[bool, typer.Option("--no-sign", help="Make no signing key.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Postfix(Options):
+    """Which Postfix is connected, if any."""
+
+    no_postfix: Annotated[bool, typer.Option("--no-postfix", help="Do not connect Postfix.")] = False
+    config_dir: PostfixFolder = None
+
+
 Test = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Send a test mail to this address.")]
 WriteOnly = Annotated[bool, typer.Option("--write-only", help="Write the configuration and do nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: use the defaults for whatever no option gives.")]
 
 
-def setup(  # noqa: PLR0913  each is an option
+def setup(  # noqa: PLR0913  each is an option, or several
     context: typer.Context,
     *,
-    domain: Domain = None,
-    internet: Internet = None,
-    contact: Contact = None,
-    language: Language = None,
-    sign: Sign = None,
-    no_sign: NoSign = False,
-    no_postfix: NoPostfix = False,
-    config_dir: PostfixFolder = None,
+    site: Site,
+    signer: Signer,
+    postfix: Postfix,
     test: Test = None,
     write_only: WriteOnly = False,
     yes: Yes = False,
@@ -73,29 +88,34 @@ def setup(  # noqa: PLR0913  each is an option
 
     $ pgp-relay setup
     """
-    path = context_of(context).path
-    asks = Questions(silent=yes or write_only)
-    answers = _answers(asks, domain, internet, contact, language)
-    text = admin.starting_text(path)
-    keep = no_sign or write_only or (sign is None and admin.signs(text))
-    name = None if keep else _signer(asks, sign, answers.domain)
+    steps, asks = Steps(context_of(context).path), Questions(silent=yes or write_only)
+    answers = _answers(asks, site)
+    text = admin.starting_text(steps.config)
+    name = None if write_only else _signer(asks, signer, text, answers.domain)
     recipient = _recipient(asks, test)
     text = admin.configured(text, answers)
-    admin.write(path, text)
-    say(("written", "green"), f" {path}")
+    _write(steps.config, text)
     if write_only:
         return
-    steps = Steps(path)
     if name:
-        made = steps.signing_key(name, f"{_SIGNS_AS[answers.language]}@{answers.domain}")
-        admin.write(path, admin.configured(text, replace(answers, signer=made)))
+        _sign(steps, text, answers, name)
     _start(asks, steps)
-    if not no_postfix:
-        _connect(asks, steps, config_dir)
+    _connect(asks, steps, postfix)
     if recipient:
         steps.mail(f"postmaster@{answers.domain}", recipient)
     if not steps.relay("check"):
         raise typer.Exit(1)
+
+
+def _write(path: Path, text: str) -> None:
+    admin.write(path, text)
+    say(("written", "green"), f" {path}")
+
+
+def _sign(steps: Steps, text: str, answers: admin.Answers, name: str) -> None:
+    """Make the signing key, and add it to the text of the configuration."""
+    made = steps.signing_key(name, f"{_SIGNS_AS[answers.language]}@{answers.domain}")
+    admin.write(steps.config, admin.configured(text, replace(answers, signer=made)))
 
 
 def _start(asks: Questions, steps: Steps) -> None:
@@ -105,36 +125,34 @@ def _start(asks: Questions, steps: Steps) -> None:
         steps.show("systemctl", "restart", "pgp-relay")
 
 
-def _connect(asks: Questions, steps: Steps, folder: Path | None) -> None:
+def _connect(asks: Questions, steps: Steps, postfix: Postfix) -> None:
     """Connect Postfix and reload it, where there is one and the answer is yes."""
-    if _postfix_domain(folder) and asks.decision("Connect Postfix to the relay?"):
+    folder = postfix.config_dir
+    if not postfix.no_postfix and _postfix_domain(folder) and asks.decision("Connect Postfix to the relay?"):
         steps.relay("postfix", "install", *(("--config-dir", str(folder)) if folder else ()))
         steps.show("postfix", *(("-c", str(folder)) if folder else ()), "reload")
 
 
-def _answers(
-    asks: Questions,
-    domain: str | None,
-    internet: bool | None,  # noqa: FBT001  the option's value
-    contact: str | None,
-    language: str | None,
-) -> admin.Answers:
+def _answers(asks: Questions, site: Site) -> admin.Answers:
     found = normalise_domain(
-        asks.text("Your mail domain", domain, _postfix_domain(None) or socket.getfqdn(), _no_domain)
+        asks.text("Your mail domain", site.domain, _postfix_domain(None) or socket.getfqdn(), _no_domain)
     )
     return admin.Answers(
         domain=found,
-        internet=asks.decision("May this server ask other domains for keys (DNS, TCP 443 outwards)?", internet),
-        contact=asks.text("Whom do senders ask? Notices show it", contact, f"postmaster@{found}", _no_line),
-        language=asks.choice("Language of the notices", language, _LANGUAGES),
+        internet=asks.decision("May this server ask other domains for keys (DNS, TCP 443 outwards)?", site.internet),
+        contact=asks.text("Whom do senders ask? Notices show it", site.contact, f"postmaster@{found}", _no_line),
+        language=asks.choice("Language of the notices", site.language, _LANGUAGES),
         signer=None,
     )
 
 
-def _signer(asks: Questions, option: str | None, domain: str) -> str | None:
-    if option is None and not asks.decision("Make a key that signs outgoing encrypted mail?"):
+def _signer(asks: Questions, signer: Signer, text: str, domain: str) -> str | None:
+    """The name in a new signing key; None: none is made, or the configuration's text has one already."""
+    if signer.no_sign or (signer.sign is None and admin.signs(text)):
         return None
-    return asks.text("Name in that key", option, domain, _no_name)
+    if signer.sign is None and not asks.decision("Make a key that signs outgoing encrypted mail?"):
+        return None
+    return asks.text("Name in that key", signer.sign, domain, _no_name)
 
 
 def _recipient(asks: Questions, option: str | None) -> str | None:

@@ -10,8 +10,10 @@ import typer
 
 from relay.admin import signing_keys
 from relay.cli import values
+from relay.cli.confirming import Yes, assure
 from relay.cli.context import Json, context_of, run, with_store
-from relay.cli.output import complain, fail, print_json
+from relay.cli.new_key import print_key
+from relay.cli.output import complain, fail
 from relay.daemon.engines import passphrase
 from relay.openpgp import home, signing
 
@@ -19,13 +21,12 @@ _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]+")
 
 
-def generate(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The owner's name, as correspondents will see it.")],
-    address: Annotated[str, typer.Argument(help="Its mail address.")],
-    *,
-    as_json: Json = False,
-) -> None:
+Name = Annotated[str, typer.Argument(help="The owner's name, as correspondents will see it.")]
+Address = Annotated[str, typer.Argument(help="Its mail address.")]
+SigningKey = Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A signing key of the relay.")]
+
+
+def generate(context: typer.Context, name: Name, address: Address, *, as_json: Json = False) -> None:
     """Make a signing key for the relay.
 
     Prints its fingerprint and the armored public key.
@@ -38,19 +39,11 @@ def generate(
     owner = values.address(address)
     home.prepare(config.keyring)
     key = run(signing.generate(config.keyring, name, owner.text, passphrase=passphrase(config)))
-    if as_json:
-        print_json({"fingerprint": key.fingerprint, "public_key": key.armored_public})
-    else:
-        sys.stdout.write(f"{key.fingerprint}\n{key.armored_public}")
+    print_key(key, as_json=as_json)
     complain(f"The relay signs with it once the configuration says so: sign: {{default: {key.fingerprint}}}")
 
 
-def revoke(
-    context: typer.Context,
-    fingerprint: Annotated[list[str], typer.Argument(metavar="FINGERPRINT", help="A signing key of the relay.")],
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm: this cannot be undone.")] = False,
-) -> None:
+def revoke(context: typer.Context, fingerprint: SigningKey, *, yes: Yes = False) -> None:
     """Revoke a signing key that the relay no longer uses.
 
     Prints its armored public key with the revocation: give it to the correspondents.
@@ -60,7 +53,6 @@ def revoke(
     name = "".join(fingerprint).removeprefix("0x").upper()
     if not _FINGERPRINT.fullmatch(name):
         fail(f"{' '.join(fingerprint)}: give the whole fingerprint, 40 digits", status=2)
-    if not yes:
-        fail("A revocation cannot be taken back: give --yes", status=2)
+    assure(yes=yes)
     config, actor = context_of(context).config(), context_of(context).actor
     sys.stdout.write(with_store(config, lambda store: signing_keys.revoke(config, store, name, actor)))

@@ -11,10 +11,13 @@ import typer
 
 from relay.admin.status import Standing
 from relay.admin.status import status as ask
-from relay.cli.context import Context, Json, context_of
+from relay.cli.context import Context, context_of
+from relay.cli.display import Display
 from relay.cli.output import fail, on_terminal, print_json, say_beside
 from relay.cli.status_lines import lines
-from relay.cli.times import Full, Look, Utc, moment
+from relay.cli.times import moment
+
+Watch = Annotated[bool, typer.Option("--watch", help="Show it again every second, until interrupted.")]
 
 EVERY = 1.0
 NOTHING_RUNS = "no relay runs with this configuration: start it (pgp-relay serve, systemctl start pgp-relay)"
@@ -23,14 +26,7 @@ _UP_AND_CLEAR = "\x1b[{}A\x1b[J"
 """ECMA-48: so many lines up, and nothing from there on."""
 
 
-def status(
-    context: typer.Context,
-    *,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second, until interrupted.")] = False,
-    full: Full = False,
-    utc: Utc = False,
-    as_json: Json = False,
-) -> None:
+def status(context: typer.Context, *, watch: Watch = False, display: Display) -> None:
     """Show whether the relay runs, and how it is doing.
 
     The exit status is 1 if no relay runs or it is not ready, 2 if the configuration on disk is wrong.
@@ -38,19 +34,18 @@ def status(
     $ pgp-relay status --watch
     """
     shared = context_of(context)
-    look = Look.of(full=full, utc=utc)
     standing = ask(shared.path)
     shared.read = True
     shown = 0
     while standing.told is not None:
-        if shown and on_terminal() and not as_json:
+        if shown and on_terminal() and not display.as_json:
             sys.stdout.write(_UP_AND_CLEAR.format(shown))
-        shown = _show(standing, shared, look, as_json=as_json)
+        shown = _show(standing, shared, display)
         if not watch:
             raise typer.Exit(_status(standing))
         time.sleep(EVERY)
         standing = ask(shared.path)
-    if as_json:
+    if display.as_json:
         print_json({"ready": False, "config": str(shared.path), "faults": []})
     fail(NOTHING_RUNS)
 
@@ -61,15 +56,14 @@ def _status(standing: Standing) -> int:
     return 1 if standing.told and standing.told["lacks"] else 0
 
 
-def _show(standing: Standing, shared: Context, look: Look, *, as_json: bool) -> int:
+def _show(standing: Standing, shared: Context, display: Display) -> int:
     """The number of lines, where they are for people."""
-    if as_json:
+    if display.as_json:
         print_json(_object(standing, shared))
         sys.stdout.flush()
         return 0
-    return sum(
-        say_beside((f"{line.label:<{_LABEL}}", line.word), line.text, indent=_LABEL) for line in lines(standing, look)
-    )
+    told = lines(standing, display.look)
+    return sum(say_beside((f"{line.label:<{_LABEL}}", line.word), line.text, indent=_LABEL) for line in told)
 
 
 def _object(standing: Standing, shared: Context) -> dict[str, Any]:

@@ -12,15 +12,12 @@ from relay.cli.output import complain, print_json, say
 from relay.model.database_url import without_password
 from relay.telemetry.status_client import ask
 
+To = Annotated[
+    str, typer.Option("--to", metavar="URL", help="postgresql://user@host/name, or sqlite:////path/of/a/file.")
+]
 
-def copy(
-    context: typer.Context,
-    *,
-    to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="postgresql://user@host/name, or sqlite:////path/of/a/file.")
-    ],
-    as_json: Json = False,
-) -> None:
+
+def copy(context: typer.Context, *, to: To, as_json: Json = False) -> None:
     """Copy the store into an empty database of the other kind.
 
     From SQLite to PostgreSQL, or back. Every row is compared, and the trace is verified. Stop the relay first, and

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,16 +15,16 @@ from relay.cli.context import Json, context_of, with_store
 from relay.cli.output import print_json, say
 from relay.config import Config
 
+if TYPE_CHECKING:  # loads the sources
+    from relay.admin.publishing import Look
 
-def export(
-    context: typer.Context,
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder, for DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy.")
-    ],
-    *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing: compare with what lookup.wkd finds.")] = False,
-    as_json: Json = False,
-) -> None:
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder, for DIR/DOMAIN/hu/HASH and DIR/DOMAIN/policy.")
+]
+Check = Annotated[bool, typer.Option("--check", help="Write nothing: compare with what lookup.wkd finds.")]
+
+
+def export(context: typer.Context, folder: Folder, *, check: Check = False, as_json: Json = False) -> None:
     """Write the Web Key Directory of all own domains as files.
 
     Serve the folder with a web server. Correspondents then encrypt to these addresses, so publish them only once
@@ -61,12 +62,16 @@ def _check(config: Config, folder: Path, *, as_json: bool) -> None:
         become_owner(config.keyring)
         act(0)
         looks = with_store(config, lambda store: publishing.check_wkd(config, store, file))
-    wrong = [look for look in looks if look.fault]
     if as_json:
         print_json([{"address": look.address.text, "fault": look.fault or None} for look in looks])
     else:
-        for look in wrong:
-            say(f"{look.address.text}: {look.fault}")
-        say(f"{len(looks) - len(wrong)} of {len(looks)} addresses are found as they are published")
-    if wrong:
+        _tell(looks)
+    if any(look.fault for look in looks):
         raise typer.Exit(1)
+
+
+def _tell(looks: Sequence[Look]) -> None:
+    wrong = [look for look in looks if look.fault]
+    for look in wrong:
+        say(f"{look.address.text}: {look.fault}")
+    say(f"{len(looks) - len(wrong)} of {len(looks)} addresses are found as they are published")
