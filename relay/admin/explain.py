@@ -109,13 +109,7 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
     if rejected := not_taken(config, content):
         return _rejected(config, envelope, rejected)
     inbound = Inbound(ID, envelope, content, datetime.now(UTC), LOOPBACK, "", "LMTP", single_answer=False)
-    facts = Facts(
-        inbound,
-        headers.split(content),
-        shape_of(content),
-        opened=traces(content),
-        quotes_code=quotes_code(content),
-    )
+    facts = _facts(inbound)
     recipient = envelope.recipients[0].address
     matched = _matched(config.rules(), facts.of(recipient), opened=await _is_opened(config, facts))
     rule = matched.rule
@@ -134,9 +128,7 @@ async def explain(config: Config, envelope: Envelope, content: bytes) -> Explana
         matched=matched,
         search=search,
         signer=signer if isinstance(decision, Encrypt | Clear) and decision.sign else None,
-        telling=policy.telling(
-            decision, sender_null=envelope.sender is None, notify_never=False, automatic=facts.shape.automatic
-        ),
+        telling=facts.telling(0, decision),
         shadow=config.shadow,
         doubt=_doubt(facts, decision),
         handover=config.pickup.code,
@@ -155,6 +147,13 @@ def _rejected(config: Config, envelope: Envelope, rejected: Refuse) -> Explanati
         doubt=None,
         handover=config.pickup.code,
     )
+
+
+def _facts(inbound: Inbound) -> Facts:
+    """As `facts.read` finds them, but for the hidden recipients: there is one recipient."""
+    content = inbound.content
+    head, shape = headers.split(content), shape_of(content)
+    return Facts(inbound, head, shape, opened=traces(content), quotes_code=quotes_code(content))
 
 
 async def _signer(config: Config, inbound: Inbound, facts: Facts) -> Signing | None:

@@ -12,37 +12,30 @@ from datetime import timedelta
 
 from relay.config import Config
 from relay.daemon import pickup_events, templates
+from relay.daemon.deciding import build_decider
 from relay.daemon.engines import build_engine, build_pooled_examiner, signers
 from relay.daemon.enrolment.parts import EnrolmentParts
 from relay.daemon.incoming import IncomingComponents, build_incoming
-from relay.daemon.jobs.daily_report import DailyReport
-from relay.daemon.jobs.key_count import KeyCount
-from relay.daemon.jobs.key_refresh import KeyRefresh
 from relay.daemon.jobs.own_keys import INTERVAL
-from relay.daemon.jobs.retention import Retention
 from relay.daemon.outlets import build_outlet, hostname
 from relay.daemon.own import OwnParts, build_authors, build_existing, build_jobs
-from relay.daemon.pickups import ChannelService, build_ends, build_pickups, build_terms
+from relay.daemon.pickups import ChannelService, build_pickups
 from relay.daemon.public_link import PublicLink, build_channel, build_link
 from relay.daemon.resources import Persistence
 from relay.daemon.scheduler import Schedule
-from relay.keys.factory import build_resolver, lifetimes
-from relay.keys.own_certificates import OwnCertificates, OwnFirst
+from relay.daemon.schedules import build_schedule
+from relay.keys.factory import build_resolver
 from relay.keys.resolver import Resolver
-from relay.mail.daily_report import Daily, address_in
 from relay.mail.notice import Notices
 from relay.mail.notice_texts import Language
-from relay.pipeline.decide import Decider
 from relay.pipeline.deliver import Deliverer
 from relay.pipeline.encrypt import Encryptor
 from relay.pipeline.encrypt_all import BatchEncryptor
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.notify import Notifier
-from relay.pipeline.opened import OpenedCheck
 from relay.pipeline.outgoing import Pipeline
-from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.pickup import Pickups
-from relay.pipeline.ports import Engine, Outlet
+from relay.pipeline.ports import Engine
 from relay.pipeline.receive import Receiver
 from relay.smtp.outlet import SmtpOutlet
 from relay.store import Store
@@ -106,14 +99,7 @@ async def build(config: Config, persistence: Persistence) -> Components:
     pipeline = Pipeline(
         receiver=Receiver(persistence.ledger, persistence.audit),
         authors=build_authors(config, signing, own, existing),
-        decider=Decider(
-            config.rules(),
-            resolver,
-            config.sign.late == "unsigned",
-            build_opened_check(config, store, resolver),
-            build_terms(config, store),
-            OwnNotices(store.ledger) if config.inbound.listen else None,
-        ),
+        decider=build_decider(config, store, resolver),
         batch=BatchEncryptor(encryptor),
         deliverer=Deliverer(next_hop),
         notifier=Notifier(notices, next_hop, enrolment.inviter()),
@@ -121,28 +107,11 @@ async def build(config: Config, persistence: Persistence) -> Components:
         pickups=_build_pickups(config, store, engine, next_hop, link),
         shadow=config.shadow,
     )
-    key_refresh = KeyRefresh(resolver.remotes, persistence.store.answers, persistence.store.leases, lifetimes(config))
-    daily_report = build_daily_report(config, persistence.store, outlet)
-    retention = Retention(persistence.store.trace, persistence.store.leases, config.retention)
-    key_count = KeyCount(persistence.store.certificates)
-    jobs = [retention.round, key_count.round, key_refresh.round, daily_report.round]
-    if link and config.pickup.url:
-        jobs.append(build_ends(config, store, ChannelService(link.channel), outlet, hostname(config)).round)
-    if inviting := enrolment.invitations(key_refresh.interval):
-        jobs.append(inviting.round)
-    schedule = Schedule(jobs, key_refresh.interval)
+    schedule = build_schedule(config, store, resolver, outlet=outlet, enrolment=enrolment, link=link)
     own_keys = Schedule([job.round for job in build_jobs(config, own, existing)], INTERVAL)
     return Components(
         config, resolver, outlet, pipeline, schedule, own_keys, incoming, link, tuple(sorted({*signing.values()}))
     )
-
-
-def build_opened_check(config: Config, store: Store, resolver: Resolver) -> OpenedCheck:
-    """Makes the check for mail that was decrypted here, on its way out; without own domains by its mark alone."""
-    if not config.own.domains:
-        return OpenedCheck()
-    own = OwnCertificates(store.own_keys, build_pooled_examiner(config), config.own.domains)
-    return OpenedCheck(store.opened_mail, OwnFirst(own, resolver))
 
 
 def _build_pickups(
@@ -165,9 +134,3 @@ def build_notices(config: Config) -> Notices:
         hostname(config),
         timedelta(seconds=config.notices.waits),
     )
-
-
-def build_daily_report(config: Config, store: Store, outlet: Outlet) -> DailyReport:
-    """What writes the daily mail."""
-    daily = Daily(Language(config.notices.language), config.notices.from_, hostname(config))
-    return DailyReport(store, outlet, daily, address_in(config.notices.contact))

@@ -46,45 +46,47 @@ class Decider:
     async def decide(self, transaction: Transaction, facts: Facts, author: Author = NOBODY) -> dict[int, Decision]:
         """The decision for each recipient without a reply."""
         opened = await self.opened.is_opened(facts)
-        candidates = facts.candidates(self.rules)
-        addresses = {index: transaction.recipients[index].address for index in transaction.open}
-        rules = {index: policy.first_for(candidates, address) for index, address in addresses.items()}
-        if opened:
-            rules = {index: policy.for_opened(rule) for index, rule in rules.items()}
-        if self.own_notices:
-            rules |= dict.fromkeys(await self.own_notices.among(transaction), policy.OWN_NOTICE)
+        rules = await self._rules(transaction, facts, opened=opened)
         wanted = {
-            addresses[index]: rule.excused for index, rule in rules.items() if policy.needs_key(rule, facts.encrypted)
+            transaction.recipients[index].address: rule.excused
+            for index, rule in rules.items()
+            if policy.needs_key(rule, facts.encrypted)
         }
         late = facts.late and self.late_unsigned and author.signer is not None
         found = await self._look_up(transaction, wanted, self.opened.lookups if opened else None)
         decisions: dict[int, Decision] = {}
         for index, rule in rules.items():
-            lookup = found.get(addresses[index])
-            refused = self.pickups.refused(facts, rule, addresses[index]) if self.pickups else None
+            lookup = found.get(transaction.recipients[index].address)
+            refused, obstacle = await self._pickup(transaction, facts, index, rule)
             decision = refused or policy.decide(
-                rule,
-                facts.encrypted,
-                lookup,
-                late=late,
-                left_alone=facts.left_alone,
-                obstacle=await self._obstacle(transaction, facts, index, rule),
+                rule, facts.encrypted, lookup, late=late, left_alone=facts.left_alone, obstacle=obstacle
             )
             decisions[index] = decision
-            transaction.log.debug(
-                Event.DECIDED,
-                action=decision.action,
-                recipient=addresses[index].text,
-                rule=rule.name,
-                reason=decision.reason,
-            )
+            _log(transaction, index, rule, decision)
             await yield_to_others(index)
         return decisions
 
-    async def _obstacle(self, transaction: Transaction, facts: Facts, index: int, rule: Rule) -> Obstacle | None:
+    async def _rules(self, transaction: Transaction, facts: Facts, *, opened: bool) -> dict[int, Rule]:
+        """The rule of each recipient without a reply."""
+        candidates = facts.candidates(self.rules)
+        rules = {
+            index: policy.first_for(candidates, transaction.recipients[index].address) for index in transaction.open
+        }
+        if opened:
+            rules = {index: policy.for_opened(rule) for index, rule in rules.items()}
+        if self.own_notices:
+            rules |= dict.fromkeys(await self.own_notices.among(transaction), policy.OWN_NOTICE)
+        return rules
+
+    async def _pickup(
+        self, transaction: Transaction, facts: Facts, index: int, rule: Rule
+    ) -> tuple[Decision | None, Obstacle | None]:
+        """The refusal of a mail that quotes a code; else why this one cannot become a pick-up."""
         if self.pickups is None:
-            return Obstacle.NOBODY
-        return await self.pickups.obstacle(transaction, facts, index, rule)
+            return None, Obstacle.NOBODY
+        if refused := self.pickups.refused(facts, rule, transaction.recipients[index].address):
+            return refused, None
+        return None, await self.pickups.obstacle(transaction, facts, index, rule)
 
     async def _look_up(
         self, transaction: Transaction, wanted: Mapping[Address, frozenset[str]], lookups: Lookups | None
@@ -97,3 +99,10 @@ class Decider:
                 Event.LOOKED_UP, source=source, result=RESULTS[kind], recipients=count, seconds=seconds
             )
         return found
+
+
+def _log(transaction: Transaction, index: int, rule: Rule, decision: Decision) -> None:
+    recipient = transaction.recipients[index].address.text
+    transaction.log.debug(
+        Event.DECIDED, action=decision.action, recipient=recipient, rule=rule.name, reason=decision.reason
+    )

@@ -135,6 +135,11 @@ class Store(Closing):
         except StoreError:
             await database.close()
             raise
+        return cls._around(database, network, clock, ledger_kept)
+
+    @classmethod
+    def _around(cls, database: Database, network: Network, clock: Callable[[], float], ledger_kept: float) -> Self:
+        """Everything that is kept in this database."""
         chain = network.node if database.is_shared else ""
         tokens = StateTokens(database)
         batch = WriteBatch(database)  # one for both: who was served, and the trace of it, are written together
