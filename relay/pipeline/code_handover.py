@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from relay.mail.pickup_letters import PickupLetters
 from relay.model import Envelope, replies
-from relay.model.errors import NextHopError
 from relay.model.pickup import Pickup
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.ports import CodeHook
 from relay.pipeline.transaction import Transaction
-from relay.telemetry.events import Event, unforeseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +38,16 @@ class CodeHandover:
         done = [one for one in prepared if one.code is None]
         if not waiting:
             return done
-        if self.hook:
-            handed = [one for one in waiting if await self._by_program(transaction, self.hook, one)]
-        else:
-            handed = waiting if await self._tell_codes(transaction, waiting) else []
+        handed = await self._handed(transaction, waiting)
         for one in waiting:
             if one not in handed:
                 transaction.answer((one.index,), replies.code_not_handed_over(transaction.inbound.id))
         return sorted([*done, *handed], key=lambda one: one.index)
+
+    async def _handed(self, transaction: Transaction, waiting: Sequence[Prepared]) -> Sequence[Prepared]:
+        if self.hook:
+            return [one for one in waiting if await self._by_program(transaction, self.hook, one)]
+        return waiting if await self._tell_codes(transaction, waiting) else []
 
     async def _by_program(self, transaction: Transaction, hook: CodeHook, one: Prepared) -> bool:
         return self.next_hop.in_time(transaction) and await hook.hand_over(one.pickup.recipient, one.code or "")
@@ -61,10 +61,4 @@ class CodeHandover:
         told = [(one.pickup.recipient, one.code or "") for one in waiting]
         letter = self.letters.codes(inbound, sender, told, max(one.pickup.expires for one in waiting))
         envelope = Envelope.of_notice(sender, inbound.envelope.xforward)
-        try:
-            (reply,) = await self.next_hop.send(transaction, envelope, letter)
-        except NextHopError as error:
-            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(waiting), **unforeseen(error))
-            return False
-        transaction.log.info(Event.NOTICE_SENT, notice="code", recipients=len(told), code=reply.code)
-        return reply.accepted
+        return (await self.next_hop.tell(transaction, envelope, letter, kind="code", about=len(told))).accepted

@@ -10,11 +10,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from relay.model import Envelope, Reply
+from relay.model import Envelope, Reply, replies
 from relay.model.errors import NextHopError
 from relay.pipeline.ports import Outlet
 from relay.pipeline.transaction import Transaction
-from relay.telemetry.events import Event
+from relay.telemetry.events import Event, unforeseen
 
 ENDS_WITHIN = 1180.0
 """Seconds from a mail's arrival to the next hop's last answer."""
@@ -45,3 +45,16 @@ class NextHop:
                 return await self.outlet.send(envelope, content, transaction.is_ours)
         except TimeoutError as error:
             raise NextHopError("the next hop takes too long") from error
+
+    async def tell(
+        self, transaction: Transaction, envelope: Envelope, notice: bytes, *, kind: str, about: int
+    ) -> Reply:
+        """Send a notice about so many recipients. Returns what it came to, as their reply."""
+        id_ = transaction.inbound.id
+        try:
+            (reply,) = await self.send(transaction, envelope, notice)
+        except NextHopError as error:
+            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=about, **unforeseen(error))
+            return replies.next_hop_down(id_)
+        transaction.log.info(Event.NOTICE_SENT, notice=kind, recipients=about, code=reply.code)
+        return replies.delivered(id_) if reply.accepted else replies.notice_refused(id_)

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 from relay.mail.notice import Kind, Notices, Told
 from relay.model import Decision, Envelope, Hold, Recipient, Refuse, Reply, replies
-from relay.model.errors import NextHopError
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.facts import Facts
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.ports import Asking
 from relay.pipeline.transaction import Transaction
 from relay.policy import Telling
-from relay.telemetry.events import Event, unforeseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,5 @@ class Notifier:
         if not self.next_hop.in_time(transaction):
             return replies.next_hop_down(inbound.id)
         envelope = Envelope.of_notice(sender, inbound.envelope.xforward)
-        try:
-            (reply,) = await self.next_hop.send(transaction, envelope, self.notices.compose(kind, inbound, told))
-        except NextHopError as error:
-            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(told), **unforeseen(error))
-            return replies.next_hop_down(inbound.id)
-        transaction.log.info(Event.NOTICE_SENT, notice=kind.value, recipients=len(told), code=reply.code)
-        return replies.delivered(inbound.id) if reply.accepted else replies.notice_refused(inbound.id)
+        notice = self.notices.compose(kind, inbound, told)
+        return await self.next_hop.tell(transaction, envelope, notice, kind=kind.value, about=len(told))

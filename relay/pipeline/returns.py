@@ -20,14 +20,14 @@ from relay.mail.headers import split
 from relay.mail.notice import Kind, Notices, Told
 from relay.mail.returned_headers import returned
 from relay.model import Address, Decision, Defer, Envelope, Inbound, Pass, Recipient, Reply, replies
-from relay.model.errors import AddressError, NextHopError
+from relay.model.errors import AddressError
 from relay.model.return_path import Returnable, ReturnPath, new_token
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.opened_envelope import headers_returned
 from relay.pipeline.own_notices import OwnNotices
 from relay.pipeline.ports import OpenedMail
 from relay.pipeline.transaction import Transaction
-from relay.telemetry.events import Event, unforeseen
+from relay.telemetry.events import Event
 
 RULE = "(return path)"
 """In the trace in place of a rule's name."""
@@ -109,19 +109,12 @@ class Returns:
         return reply, "the sender is told" if reply.accepted else "the sender cannot be told now"
 
     async def _tell(self, transaction: Transaction, mail: Returnable, told: Sequence[Told]) -> Reply:
-        id_ = transaction.inbound.id
         if not self.next_hop.in_time(transaction):
-            return replies.next_hop_down(id_)
+            return replies.next_hop_down(transaction.inbound.id)
         envelope = Envelope.of_notice(mail.sender)
         notice = self.notices.compose(Kind.RETURNED, _original(mail), told)
         await self.own_notices.announce(notice, mail.sender)
-        try:
-            (reply,) = await self.next_hop.send(transaction, envelope, notice)
-        except NextHopError as error:
-            transaction.log.warning(Event.NEXT_HOP_FAILED, recipients=len(told), **unforeseen(error))
-            return replies.next_hop_down(id_)
-        transaction.log.info(Event.NOTICE_SENT, notice=Kind.RETURNED.value, recipients=len(told), code=reply.code)
-        return replies.delivered(id_) if reply.accepted else replies.notice_refused(id_)
+        return await self.next_hop.tell(transaction, envelope, notice, kind=Kind.RETURNED.value, about=len(told))
 
 
 def _told(mail: Returnable, found: Bounce) -> list[Told]:
