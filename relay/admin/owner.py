@@ -141,6 +141,11 @@ def _become(uid: int, gid: int) -> None:
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     os.environ |= {"HOME": home, "USER": user_name(uid), "LOGNAME": user_name(uid)}
+    _forget_closed_folder()
+
+
+def _forget_closed_folder() -> None:
+    """Where root had a folder for temporary files that is closed to others, they go into the machine's."""
     if not os.access(os.environ.get("TMPDIR", "/tmp"), os.W_OK | os.X_OK):  # noqa: S108  asked, nothing is made there
         os.environ.pop("TMPDIR", None)
         tempfile.tempdir = None  # what it found out for root

@@ -20,7 +20,7 @@ from relay.daemon import tls
 from relay.daemon.outlets import build_outlet, hostname
 from relay.daemon.pickups import build_letters, build_presets
 from relay.daemon.storage import opened_store
-from relay.model import Address, Envelope, Recipient, codes
+from relay.model import Address, Envelope, Recipient, Reply, codes
 from relay.model.errors import NextHopError, PickupError
 from relay.model.key_change import KeyChange
 from relay.model.pickup import Handover, Pickup, PickupState
@@ -85,16 +85,22 @@ async def resend(config: Config, store: Store, name: str, actor: str) -> Pickup:
     if not _is_open(one, time.time()):
         raise PickupError("it has ended: its recipient cannot open it any more")
     letter = build_letters(config, hostname(config)).announced(one, datetime.now(UTC))
-    options = () if one.recipient.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
     await _note(store, one, actor, "announced again")
+    reply = await _sent(config, one, letter)
+    if not reply.accepted:
+        raise NextHopError(f"the next hop does not take the mail to its recipient: {reply.code}")
+    return one
+
+
+async def _sent(config: Config, one: Pickup, letter: bytes) -> Reply:
+    """The next hop's reply to a mail to the recipient."""
+    options = () if one.recipient.is_ascii else ("SMTPUTF8", "BODY=8BITMIME")
     outlet = build_outlet(config, config.reinject)
     try:
         (reply,) = await outlet.send(Envelope(one.sender, (Recipient(one.recipient),), options), letter)
     finally:
         await outlet.close()
-    if not reply.accepted:
-        raise NextHopError(f"the next hop does not take the mail to its recipient: {reply.code}")
-    return one
+    return reply
 
 
 async def extend(config: Config, store: Store, name: str, seconds: float, actor: str) -> Pickup:

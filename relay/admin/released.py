@@ -7,6 +7,7 @@ from collections.abc import Collection
 from relay.admin.held import Held, held
 from relay.config import Config
 from relay.keys.factory import build_stored_keys
+from relay.keys.stored import StoredKeys
 from relay.model import Address, Found
 from relay.model.errors import AddressError
 from relay.store import Store
@@ -19,13 +20,18 @@ async def released(config: Config, store: Store, fingerprints: Collection[str]) 
     found: list[Held] = []
     for mail in await held(config, store) if fingerprints else []:
         if mail.recipient not in keys:
-            address = _address(mail.recipient)
-            lookup = await stored_keys.lookup(address) if address else None
-            used = lookup.certificates if isinstance(lookup, Found) else ()
-            keys[mail.recipient] = frozenset(certificate.fingerprint for certificate in used)
+            keys[mail.recipient] = await _used(stored_keys, mail.recipient)
         if not keys[mail.recipient].isdisjoint(fingerprints):
             found.append(mail)
     return found
+
+
+async def _used(stored_keys: StoredKeys, recipient: str) -> frozenset[str]:
+    """The fingerprints that mail to this recipient is encrypted to now."""
+    address = _address(recipient)
+    lookup = await stored_keys.lookup(address) if address else None
+    used = lookup.certificates if isinstance(lookup, Found) else ()
+    return frozenset(certificate.fingerprint for certificate in used)
 
 
 def _address(text: str) -> Address | None:

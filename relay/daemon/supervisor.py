@@ -143,11 +143,17 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  the edge: it is tried again, whatever went wrong
             events.log().error(Event.FAILED, worker=number, **events.unforeseen(error))
 
-    async def _reload(self) -> None:
+    async def _read(self) -> Config | None:
+        """The configuration on disk; None where it is wrong."""
         try:
-            fresh = await asyncio.to_thread(config.load, self._path)
+            return await asyncio.to_thread(config.load, self._path)
         except ConfigError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
+            return None
+
+    async def _reload(self) -> None:
+        fresh = await self._read()
+        if fresh is None:
             return
         async with self._one_configuration:
             if not await self._followed(fresh):

@@ -56,21 +56,25 @@ class EnrolmentLetters:
         )
 
     def _mail(self, letter: _Letter, to: Address, at: float, values: Mapping[str, str]) -> bytes:
-        other = Language.FR if self.language is Language.EN else Language.EN
-        subject, first = self._filled(letter, to, at, values, self.language)
-        other_subject, second = self._filled(letter, to, at, values, other)
+        subject, text = self._in_both(letter, to, at, values)
         mail = EmailMessage(policy.SMTP if to.is_ascii else policy.SMTPUTF8)
         mail["From"] = self.sender.header
         mail["To"] = f"<{to.text}>"
         if self.keys_to:
             mail["Reply-To"] = f"<{self.keys_to.text}>"
-        mail["Subject"] = f"{subject} / {other_subject}"
+        mail["Subject"] = subject
         mail["Date"] = format_datetime(datetime.fromtimestamp(at, UTC))
         mail["Message-ID"] = make_msgid(domain=self.hostname)
         mail["Auto-Submitted"] = "auto-generated"
-        text = f"{first}\n{'_' * 60}\n\n{second}"
         mail.set_content(text.encode("utf-8", "replace").decode(), charset="utf-8", cte="quoted-printable")
         return mail.as_bytes()
+
+    def _in_both(self, letter: _Letter, to: Address, at: float, values: Mapping[str, str]) -> tuple[str, str]:
+        """Subject and text in both languages, ours first."""
+        other = Language.FR if self.language is Language.EN else Language.EN
+        subject, first = self._filled(letter, to, at, values, self.language)
+        other_subject, second = self._filled(letter, to, at, values, other)
+        return f"{subject} / {other_subject}", f"{first}\n{'_' * 60}\n\n{second}"
 
     def _filled(
         self, letter: _Letter, to: Address, at: float, values: Mapping[str, str], language: Language

@@ -66,7 +66,12 @@ def unreadable(blob: bytes, reason: str) -> Certificate | Unreadable:
         return Unreadable(reason)
     whole = parts(data)
     (_, body), *_ = whole
-    primary = Component(
+    return Certificate(data, next(iter(body), 0), (_unusable(body),), _invalid_user_ids(whole), fault=reason)
+
+
+def _unusable(body: bytes) -> Component:
+    """The primary key in this packet, which nothing is done with."""
+    return Component(
         fingerprint=fingerprint(body),
         algorithm=_ALGORITHMS.get(next(iter(body[5:6]), 0), "unknown"),
         created=int.from_bytes(body[1:5], "big"),
@@ -74,7 +79,6 @@ def unreadable(blob: bytes, reason: str) -> Certificate | Unreadable:
         encrypts=False,
         valid=False,
     )
-    return Certificate(data, next(iter(body), 0), (primary,), _invalid_user_ids(whole), fault=reason)
 
 
 def _components(read: Sequence[Component], own: Parts, at: float) -> Iterator[Component]:

@@ -63,14 +63,7 @@ class GnuPGExaminer:
 
     async def examine(self, blobs: Sequence[bytes]) -> list[Verdict]:
         """One verdict a blob."""
-        verdicts: dict[bytes, Verdict] = {}
-        readable: dict[bytes, str] = {}
-        for blob in blobs:
-            match screen(blob):
-                case Unreadable(reason=reason):
-                    verdicts[blob] = completion.unreadable(blob, reason)
-                case name:
-                    readable[blob] = name
+        verdicts, readable = _screened(blobs)
         at = time.time()
         read = await self._as_they_stand(readable)
         read |= await self._each({blob: name for blob, name in readable.items() if blob not in read})
@@ -167,6 +160,19 @@ class GnuPGExaminer:
 
 
 _NOTHING_LEFT = Unreadable("GnuPG finds no key in it that holds together.")
+
+
+def _screened(blobs: Sequence[bytes]) -> tuple[dict[bytes, Verdict], dict[bytes, str]]:
+    """The verdicts that need no GnuPG, and the fingerprints of the others."""
+    verdicts: dict[bytes, Verdict] = {}
+    readable: dict[bytes, str] = {}
+    for blob in blobs:
+        match screen(blob):
+            case Unreadable(reason=reason):
+                verdicts[blob] = completion.unreadable(blob, reason)
+            case name:
+                readable[blob] = name
+    return verdicts, readable
 
 
 def _preference(verdict: Verdict) -> tuple[bool, bool, bool]:

@@ -54,15 +54,20 @@ class Vault:
         file = self._home / SECRET
         try:
             with suppress(FileExistsError):
-                made = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-                try:
-                    os.write(made, secrets.token_hex(32).encode())
-                    os.fsync(made)
-                finally:
-                    os.close(made)
+                _make(file)
             found = file.read_text("ascii")
         except OSError as error:
             raise EngineError(f"{file} cannot be read or made") from error
         if len(found) != 64:
             raise EngineError(f"{file} is not whole")
         return found
+
+
+def _make(file: Path) -> None:
+    """Write a new secret. Raises `FileExistsError` where there is one."""
+    made = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(made, secrets.token_hex(32).encode())
+        os.fsync(made)
+    finally:
+        os.close(made)

@@ -61,11 +61,13 @@ def write(folder: Path, domains: Collection[str], files: Mapping[str, bytes]) ->
             if os.path.lexists(place):
                 _check(place, place.lstat())
         for domain in domains:
-            start = f"{domain}/hu/"
-            theirs = {path.removeprefix(start): octets for path, octets in files.items() if path.startswith(start)}
-            _write_domain(folder / domain, theirs)
+            _write_domain(folder / domain, _below(f"{domain}/hu/", files))
     except OSError as error:
         raise OwnError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _below(start: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {path.removeprefix(start): octets for path, octets in files.items() if path.startswith(start)}
 
 
 def digests(folder: Path, domains: Iterable[str]) -> dict[str, str]:

@@ -122,13 +122,18 @@ class Pickups:
         clear = await document.run(pickup_payload.payload, inbound.content, hidden, token, answer_key)
         return await self.engine.lock(clear, code)
 
+    async def _activated(self, pickup: Pickup) -> bool:
+        """Whether it may be opened from now on."""
+        if not await self.service.activate(pickup):
+            return False
+        await self.register.activate(pickup)
+        return True
+
     async def _released(self, transaction: Transaction, one: Prepared) -> Reply:
         """The recipient's reply, once the mail can be opened and its recipient was told. Raises `RelayError`."""
         inbound, pickup = transaction.inbound, one.pickup
-        if pickup.state is not PickupState.ACTIVE:
-            if not await self.service.activate(pickup):
-                return replies.failed(inbound.id)
-            await self.register.activate(pickup)
+        if pickup.state is not PickupState.ACTIVE and not await self._activated(pickup):
+            return replies.failed(inbound.id)
         if not self.next_hop.in_time(transaction):
             return replies.next_hop_down(inbound.id)
         letter = self.letters.announced(replace(pickup, state=PickupState.ACTIVE), datetime.now(UTC))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -131,15 +131,12 @@ class Certificates:
         """How many there are, of which kind."""
         now = self._clock()
         numbers = await self._database.read(lambda c: certificate_queries.counts(c, now))
-        by_origin: Counter[Origin] = Counter()
-        for number in numbers:
-            if not number.proposed:
-                by_origin[Origin(number.origin)] += number.total
+        in_use = [number for number in numbers if not number.proposed]
         return Counts(
-            total=sum(n.total for n in numbers),
-            proposed=sum(n.total for n in numbers if n.proposed),
-            expired=sum(n.expired for n in numbers),
-            by_origin=dict(by_origin),
+            total=sum(number.total for number in numbers),
+            proposed=sum(number.total for number in numbers if number.proposed),
+            expired=sum(number.expired for number in numbers),
+            by_origin=_by_origin(in_use),
         )
 
     async def upsert(
@@ -204,3 +201,10 @@ class Certificates:
             return await self._database.write(work, "certificates")
         finally:
             self._tokens.forget()
+
+
+def _by_origin(numbers: Iterable[certificate_queries.Number]) -> dict[Origin, int]:
+    found: Counter[Origin] = Counter()
+    for number in numbers:
+        found[Origin(number.origin)] += number.total
+    return dict(found)

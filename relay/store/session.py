@@ -140,8 +140,14 @@ class Sessions:
 
     async def _prepare(self, connection: Connection, more: Mapping[str, str]) -> Mapping[str, Any]:
         """One statement, and no startup parameters: a pooler refuses those that it does not know."""
+        settings = {**self._settings(), **more}
+        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+        row = await connection.fetchrow(f"SELECT {calls}, {_FACTS}")
+        return dict(row)
+
+    def _settings(self) -> dict[str, str]:
         lock = min(LOCK_SECONDS, 0.8 * self.busy_seconds)
-        settings = {
+        return {
             "default_transaction_isolation": "read committed",
             "idle_in_transaction_session_timeout": f"{FORGOTTEN_SECONDS * 1000:.0f}",
             "lock_timeout": f"{lock * 1000:.0f}",
@@ -149,11 +155,7 @@ class Sessions:
             "tcp_keepalives_interval": str(KEEPALIVE["keepalives_interval"]),
             "tcp_keepalives_count": str(KEEPALIVE["keepalives_count"]),
             "tcp_user_timeout": str(KEEPALIVE["tcp_user_timeout"]),
-            **more,
         }
-        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
-        row = await connection.fetchrow(f"SELECT {calls}, {_FACTS}")
-        return dict(row)
 
 
 def said(error: BaseException) -> str:

@@ -44,6 +44,10 @@ class Metrics:
         self._clock = clock
         self._states: dict[int, tuple[ProcessState, float]] = {}
         self._totals: deque[tuple[float, float]] = deque(maxlen=int(SPAN) + 1)
+        self._mark_start()
+
+    def _mark_start(self) -> None:
+        """What holds until something else is heard."""
         self.counters.mark(c.STARTED, time.time())
         self.counters.mark(c.BUILD, 1, version("pgp-relay"), platform.python_version())
         self.counters.mark(c.RELOADED, 1)

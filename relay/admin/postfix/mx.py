@@ -59,18 +59,24 @@ def _only(found: list[Service], none: str) -> Service:
 
 def servers(folder: Path) -> list[Service]:
     """Every smtpd of master.cf."""
-    options: dict[Key, dict[str, str]] = {}
-    for line in postconf(folder, "-P").splitlines():
-        name, _, value = line.partition("=")
-        service, _, option = name.strip().rpartition("/")
-        key = service.rpartition("/")
-        options.setdefault((key[0], key[2]), {})[option] = value.strip()
+    options = _options(folder)
     found = []
     for line in postconf(folder, "-M").splitlines():
         name, kind, *rest = line.split()
         if kind in {"inet", "pass"} and rest[5] == "smtpd":
             found.append(Service((name, kind), options.get((name, kind), {})))
     return found
+
+
+def _options(folder: Path) -> dict[Key, dict[str, str]]:
+    """What master.cf sets for each service."""
+    options: dict[Key, dict[str, str]] = {}
+    for line in postconf(folder, "-P").splitlines():
+        name, _, value = line.partition("=")
+        service, _, option = name.strip().rpartition("/")
+        key = service.rpartition("/")
+        options.setdefault((key[0], key[2]), {})[option] = value.strip()
+    return options
 
 
 def _takes_from_outside(one: Service) -> bool:

@@ -31,9 +31,7 @@ class ServiceMail:
         """Send a mail, encrypted to the certificate, or without one signed cleartext. Returns the next hop's reply."""
         options = () if to.is_ascii else ("SMTPUTF8",)
         envelope = Envelope(None, (Recipient(to, ("NOTIFY=NEVER",)),), options)
-        inbound = Inbound(
-            new_id(), envelope, content, datetime.now(UTC), "127.0.0.1", "enrolment", "HTTP", single_answer=False
-        )
+        inbound = _inbound(envelope, content)
         certificates = ((certificate,),) if certificate else ()
         signer = await self.signer()
         group = Group((0,), certificates, NOBODY, signer, protect_subject=certificate is not None)
@@ -51,3 +49,10 @@ def reachable(text: str, own_domains: frozenset[str]) -> Address | None:
         return None
     odd = address.ambiguous or address.nameless or not address.text.isprintable()
     return None if odd or address.domain in own_domains else address
+
+
+def _inbound(envelope: Envelope, content: bytes) -> Inbound:
+    """The mail as if it had come in."""
+    return Inbound(
+        new_id(), envelope, content, datetime.now(UTC), "127.0.0.1", "enrolment", "HTTP", single_answer=False
+    )

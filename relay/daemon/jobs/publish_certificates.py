@@ -49,14 +49,11 @@ class CertificatePublisher:
 async def _equalise(channel: Channel, wanted: Mapping[str, bytes]) -> None:
     there = {facts.id: facts.digest async for facts in channel.objects(_KIND)}
     gone = [name for name in there if name not in wanted]
-    new = [
-        PublicObject(_KIND, name, octets)
-        for name, octets in wanted.items()
-        if there.get(name) != hashlib.sha256(octets).hexdigest()
-    ]
+    new = [name for name, octets in wanted.items() if there.get(name) != hashlib.sha256(octets).hexdigest()]
     for name in gone:
         await channel.remove(_KIND, name)
     for begin in range(0, len(new), AT_A_TIME):
-        await asyncio.gather(*(channel.put(one) for one in new[begin : begin + AT_A_TIME]))
+        some = new[begin : begin + AT_A_TIME]
+        await asyncio.gather(*(channel.put(PublicObject(_KIND, name, wanted[name])) for name in some))
     if gone or new:
         events.log().info(Event.PUBLISHED, changed=len(new), removed=len(gone))

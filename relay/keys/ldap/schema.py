@@ -16,7 +16,7 @@ shows an entry without the key that its class demands (`pgpKeyInfo`), or that do
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from relay.keys.ldap.filter import any_of, escape, spellings
@@ -88,19 +88,23 @@ class KeySpace:
 async def find_key_space(ask: Ask, server: Server) -> KeySpace:
     """The server's key space. A configured base without a filter may hold GnuPG's schema or people's entries."""
     contexts = (server.start,) if server.start else await _contexts(ask)
-    if not server.is_site:
-        for context in contexts:
-            space = await _gnupg(ask, f"cn=pgpServerInfo,{context}", "pgpBaseKeySpaceDN", "pgpVersion")
-            if space:
-                return space
-        if not server.start:
-            space = await _gnupg(ask, "cn=pgpServerInfo", "baseKeySpaceDN", "version")
-            if space:
-                return space
-            raise Unavailable(Reason.SCHEMA)
+    if not server.is_site and (space := await _of_gnupg(ask, server, contexts)):
+        return space
     if not contexts:
         raise Unavailable(Reason.BASE)
     return KeySpace("ldap/site", contexts, server.attribute, server.filter or SITE_FILTER, None)
+
+
+async def _of_gnupg(ask: Ask, server: Server, contexts: Sequence[str]) -> KeySpace | None:
+    """That of GnuPG's schema; a server without a configured base has it, or is no server for keys."""
+    for context in contexts:
+        if space := await _gnupg(ask, f"cn=pgpServerInfo,{context}", "pgpBaseKeySpaceDN", "pgpVersion"):
+            return space
+    if server.start:
+        return None
+    if space := await _gnupg(ask, "cn=pgpServerInfo", "baseKeySpaceDN", "version"):
+        return space
+    raise Unavailable(Reason.SCHEMA)
 
 
 async def proven(ask: Ask, space: KeySpace, server: Server) -> KeySpace:

@@ -57,11 +57,7 @@ class NameResolver:
 
     async def addresses(self, host: str) -> list[str]:
         """At least one address."""
-        asked = self._asked.get(host)
-        if asked is None:
-            asked = self._asked[host] = self._ask(host)
-            asked.add_done_callback(lambda _: self._asked.pop(host, None))
-        answers = await asyncio.shield(asked)
+        answers = await self._answers(host)
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, OSError):
                 raise answer
@@ -69,6 +65,14 @@ class NameResolver:
         if not found:
             raise NoSuchName if all(_denies(answer) for answer in answers) else Failed(Reason.NAME)
         return found
+
+    async def _answers(self, host: str) -> list[Sequence[str] | BaseException]:
+        """Of each family, from a question that is shared with whoever asks at the same time."""
+        asked = self._asked.get(host)
+        if asked is None:
+            asked = self._asked[host] = self._ask(host)
+            asked.add_done_callback(lambda _: self._asked.pop(host, None))
+        return await asyncio.shield(asked)
 
     def close(self) -> None:
         """Wait for nothing; threads that still block end with their call."""

@@ -75,11 +75,15 @@ class FetchClient:
             self._process = None
             if time.monotonic() >= self._begun + PAUSE:
                 self._begun = time.monotonic()
-                try:
-                    self._process = await FetchProcess.start(self._settings)
-                except OSError as error:
-                    events.log().error(Event.FAILED, **events.unforeseen(error))
+                self._process = await self._started()
             return self._process
+
+    async def _started(self) -> FetchProcess | None:
+        try:
+            return await FetchProcess.start(self._settings)
+        except OSError as error:
+            events.log().error(Event.FAILED, **events.unforeseen(error))
+            return None
 
 
 class FetchProcess:
