@@ -121,13 +121,7 @@ class Server:
             return said(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _request(self, asked: web.BaseRequest, length: int, lease: Lease) -> Request:
-        """Raises `Refusal` for what could be read in two ways."""
-        framed = "Transfer-Encoding" in asked.headers or "Content-Encoding" in asked.headers
-        if framed or "Upgrade" in asked.headers:
-            raise Refusal(HTTPStatus.LENGTH_REQUIRED if framed else HTTPStatus.BAD_REQUEST)
-        host = _HOST.fullmatch(asked.headers.get("Host", "").lower())
-        if host is None or (asked.method in {"GET", "HEAD"} and length):
-            raise Refusal(HTTPStatus.BAD_REQUEST)
+        host = _host(asked, length)
         path, _, query = asked.raw_path.partition("?")
         client = self._client(asked)
 
@@ -153,7 +147,7 @@ class Server:
             method=asked.method,
             path=path,
             query=query,
-            host=host[1],
+            host=host,
             client=client,
             headers=asked.headers,
             read=read,
@@ -169,6 +163,17 @@ class Server:
 
 _ENDING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.INTERNAL_SERVER_ERROR})
 """After these the connection ends."""
+
+
+def _host(asked: web.BaseRequest, length: int) -> str:
+    """Return the name of the host that is asked. Raises `Refusal` for a request that could be read in two ways."""
+    framed = "Transfer-Encoding" in asked.headers or "Content-Encoding" in asked.headers
+    if framed or "Upgrade" in asked.headers:
+        raise Refusal(HTTPStatus.LENGTH_REQUIRED if framed else HTTPStatus.BAD_REQUEST)
+    host = _HOST.fullmatch(asked.headers.get("Host", "").lower())
+    if host is None or (asked.method in {"GET", "HEAD"} and length):
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    return host[1]
 
 
 async def _body(asked: web.BaseRequest) -> bytes:
