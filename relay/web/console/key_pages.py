@@ -49,7 +49,8 @@ async def bindings(visit: Visit) -> Answer:
     """The bindings: the keys to which all mail to an address or a domain is encrypted."""
     told = await visit.ask("bindings")
     sent = visit.outcome.typed
-    typed = sent if sent.get("act") == "bind" else {"fingerprints": visit.asked("key")}
+    chosen = "" if visit.outcome.waits else visit.asked("key")
+    typed = sent if sent.get("act") == "bind" else {"fingerprints": chosen}
     return visit.page("bindings", rows=told["rows"], typed=typed)
 
 

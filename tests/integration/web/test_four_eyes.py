@@ -213,7 +213,7 @@ def test_the_first_of_two_was_told_that_something_had_failed(site: Console, anne
         visitor.get("/proposals")
         visitor.post("/proposals", {"act": "approve", "fingerprint": pair.fingerprint})
     form = {"act": "bind", "pattern": "*@iris.example", "fingerprints": pair.fingerprint}
-    page = anne.post("/bindings", form)
+    page = anne.post(f"/bindings?key={pair.fingerprint}", form)
     assert page.status == 202
     assert 'role="alert"' not in page.text
     assert '<p class="notice warn" role="status"><strong>Recorded, and not done yet.' in page.text
