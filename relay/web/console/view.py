@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ POLICY = (
 SCRIPTED = frozenset({"enrol", "passkey", "keys"})
 """Templates with a script: ours uses the authenticator, htmx searches keys while a person types."""
 WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
+_FINGERPRINT = re.compile(r"\b(?:[0-9A-F]{64}|[0-9A-F]{40})\b")
 MENU = (
     ("today", "/", "figures"),
     ("messages", "/messages", "messages"),
@@ -123,6 +125,11 @@ def fingerprint(text: str) -> str:
     return " ".join(fingerprint_words.groups(text))
 
 
+def shortened(text: str) -> str:
+    """The text, with the last 16 digits of each fingerprint in it: a column of a table holds these."""
+    return _FINGERPRINT.sub(lambda found: found[0][-16:], text)
+
+
 def size(octets: int, language: str) -> str:
     """A size in words, rounded up."""
     unit = "o" if language == "fr" else "B"
@@ -157,6 +164,7 @@ def _environment(language: str) -> Environment:
         "size": partial(size, language=language),
         "decimal": partial(decimal, language=language),
         "fingerprint": fingerprint,
+        "shortened": shortened,
         "drawn": drawn,
     }
     return build_environment("relay.web.console", filters)

@@ -161,6 +161,14 @@ def test_a_list_that_was_cut_looked_like_all_of_it(shown: int) -> None:
     assert ("pgp-relay trace --keys" in page) is (shown == 200)
 
 
+def test_a_fingerprint_in_a_row_of_the_audit_trail_made_its_table_wider_than_the_page() -> None:
+    digits = 24 * "A" + 16 * "B"
+    row = {"time": 0.0, "actor": "console:anne", "address": f"approve {digits}", "reason": "x", "old": "", "new": ""}
+    page = View("en", "/audit").page("audit", rows=[row], verdict=None).body.decode()
+    assert ">approve BBBBBBBBBBBBBBBB<" in page
+    assert digits not in page
+
+
 def test_bars_are_as_high_as_what_they_count() -> None:
     drawn = charts.bars([{"encrypt": 3, "clear": 1}, {}, {"hold": 2}], "label", ["10:00", "11:00", "12:00"])
     heights = [float(height) for height in re.findall(r'height="([0-9.]+)"/>', drawn)]
