@@ -22,6 +22,7 @@ from relay.model.why import Why
 from relay.policy.decide import NEVER, NOT_LOOKED_UP
 from relay.store.console import ATTEMPT, IDLE, LONGEST, ConsoleStore, Secrets, Session
 from relay.web.console import charts, credentials
+from relay.web.console.devices import Devices
 from relay.web.console.elsewhere import Elsewhere
 from relay.web.console.fingerprint_picture import picture
 from relay.web.console.login import Login
@@ -33,7 +34,7 @@ from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
 from relay.web.console.view import MENU, View
-from relay.web.http.messages import Request
+from relay.web.http.messages import Answer, Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
 
@@ -273,3 +274,25 @@ async def test_a_text_that_is_no_name_is_not_remembered_by_the_limit_on_names(tm
         assert (await login.log_in(request, View("en", "/login"))).status == HTTPStatus.FORBIDDEN
         await link.close()
     assert not login.by_name._buckets
+
+
+def with_cookie(cookie: str) -> Request:
+    async def nothing(_most: int) -> bytes:
+        return b""
+
+    return Request("GET", "/", "", "localhost", "192.0.2.1", {"Cookie": cookie}, nothing, share)
+
+
+def test_the_cookie_of_one_person_is_none_of_anothers() -> None:
+    devices, page = Devices(), Answer(HTTPStatus.OK)
+    set_ = devices.noted(with_cookie(""), "mallory", page).headers["Set-Cookie"]
+    cookie, _, kept = set_.partition("; ")
+    assert kept == f"Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={90 * 86400}"
+    assert devices.of(with_cookie(cookie), "Mallory")
+    assert devices.noted(with_cookie(cookie), "mallory", page) is page
+    device, _, signature = cookie.partition(".")
+    forged = [cookie, f"{device}x.{signature}", f"{device}.", "__Host-device=x.y", "__Host-device=\udce9.\udce9", ""]
+    assert [devices.of(with_cookie(each), "victim") for each in forged] == [""] * len(forged)
+    assert [devices.of(with_cookie(each), "mallory") for each in forged[1:]] == [""] * (len(forged) - 1)
+    assert devices.noted(with_cookie(cookie), "victim", page).headers["Set-Cookie"] != set_
+    assert Devices().of(with_cookie(cookie), "mallory") == "", "its key is this process's own"
