@@ -15,8 +15,9 @@ from lab.terminal import on_a_terminal
 
 from relay.mail.armor import enarmor
 
-COUNT = 10_000
+SHORT, COUNT = 5_000, 10_000
 SECONDS = 60
+"""For either: of the short version no machine of CI takes so long; the other is what is promised."""
 EXPIRED, REVOKED = "the key has expired", "the key is revoked"
 
 
@@ -46,10 +47,11 @@ def percents(shown: str) -> list[int]:
 
 @pytest.mark.alone
 @pytest.mark.timeout(240)  # making and listing them included
+@pytest.mark.parametrize("count", [SHORT, pytest.param(COUNT, marks=pytest.mark.slow)])
 def test_ten_thousand_certificates_are_imported_and_each_judged_in_less_than_a_minute(
-    site: Relay, tmp_path: Path
+    count: int, site: Relay, tmp_path: Path
 ) -> None:
-    expected = {fingerprint(blob): (blob, why) for blob, why in map(made, range(COUNT))}
+    expected = {fingerprint(blob): (blob, why) for blob, why in map(made, range(count))}
     file = tmp_path / "all.asc"
     file.write_bytes(enarmor(b"".join(blob for blob, _ in expected.values()), "PUBLIC KEY BLOCK"))
 
@@ -57,14 +59,14 @@ def test_ten_thousand_certificates_are_imported_and_each_judged_in_less_than_a_m
     shown, status = on_a_terminal([PROGRAM, "-c", site.file, "keys", "import", file])
     took = time.monotonic() - begun
     steps = percents(shown)
-    print(f"{COUNT} certificates in {took:.1f} s; the bar at {steps}")
+    print(f"{count} certificates in {took:.1f} s; the bar at {steps}")
 
     assert status == 0, shown[-2000:]
-    assert f"{COUNT} imported, 0 updated, 0 unchanged, 0 refused" in shown
-    assert shown.count(f"not usable: {EXPIRED}") == shown.count(f"not usable: {REVOKED}") == COUNT // 10
+    assert f"{count} imported, 0 updated, 0 unchanged, 0 refused" in shown
+    assert shown.count(f"not usable: {EXPIRED}") == shown.count(f"not usable: {REVOKED}") == count // 10
     assert steps == sorted(steps)
     assert len(steps) > 10
     listed = {key["fingerprint"]: key for key in json.loads(site.run("keys", "list", "--json").stdout)}
     assert {name: key["reason"] for name, key in listed.items()} == {name: why for name, (_, why) in expected.items()}
-    assert sum(key["usable"] for key in listed.values()) == COUNT * 8 // 10
+    assert sum(key["usable"] for key in listed.values()) == count * 8 // 10
     assert took < SECONDS
