@@ -18,6 +18,7 @@ from relay.daemon.named_files import assure
 from relay.daemon.resources import opened_resolver
 from relay.daemon.storage import node_name, opened_store
 from relay.keys.cached_answers import Refresh
+from relay.keys.factory import build_authorities
 from relay.mail.daily_report import address_in
 from relay.model import Address, Outage
 from relay.model.errors import RelayError
@@ -54,6 +55,7 @@ async def check(config: Config, *more: tuple[str, Look]) -> list[Finding]:
         ("signing key", _signing),
         ("next hop", mail_path_check.next_hop),
         ("sources", _sources),
+        *([("authorities", _authorities)] if config.authorities else []),
         ("service", mail_path_check.service),
         ("postfix", mail_path_check.postfix),
         *(_own_looks() if config.own.domains else ()),
@@ -164,3 +166,14 @@ async def _sources(config: Config) -> str:
     unproven = [f"lookup.ldap[{n}].probe" for n, server in enumerate(config.lookup.ldap) if server.probe is None]
     remark = f"; nothing proves that a key is found by LDAP: set {', '.join(unproven)}" if unproven else ""
     return ", ".join(told.source for told in answers) + remark
+
+
+async def _authorities(config: Config) -> str:
+    async with opened_store(config) as store:
+        authorities = build_authorities(config, store.certificates)
+        idle = [each.fingerprint for each in authorities.several if not await authorities.standing(each)]
+    if idle:
+        raise RelayError(
+            "; ".join(f"{key} is not imported, or revoked or expired: it vouches for nobody" for key in idle)
+        )
+    return f"{len(authorities.several)} may vouch"

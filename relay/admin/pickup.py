@@ -55,13 +55,13 @@ async def look(config: Config) -> str:
 async def listed(store: Store, *, ended: bool = False) -> list[Pickup]:
     """The pick-ups that can be opened now, the newest first; `ended`: also those that have ended."""
     now = time.time()
-    return [one for one in await store.pickups.all() if ended or _is_open(one, now)]
+    return [one for one in await _all(store, now) if ended or _is_open(one, now)]
 
 
 async def found(store: Store, name: str) -> Pickup:
     """The pick-up with this id, or whose id begins with `name`."""
     if len(name) >= SHORTEST:
-        several = [one for one in await store.pickups.all() if one.id.startswith(name)]
+        several = [one for one in await _all(store, time.time()) if one.id.startswith(name)]
         if len(several) == 1:
             return several[0]
     raise PickupError(f"no pick-up is named {name}: pickup list shows their ids")
@@ -128,6 +128,16 @@ async def preset(config: Config, store: Store, recipient: Address, seconds: floa
     closed = await build_presets(config, store).vault.close(made.code)
     await store.pickups.set_preset(recipient, closed, made.expires)
     return made
+
+
+async def _all(store: Store, now: float) -> list[Pickup]:
+    """Each as it is now: the relay notes an end only some time after it (`daemon.jobs.pickup_ends`)."""
+    several = await store.pickups.all()
+    return [one if one.expires > now else replace(one, state=_at_the_end(one.state)) for one in several]
+
+
+def _at_the_end(state: PickupState) -> PickupState:
+    return PickupState.EXPIRED if state is PickupState.ACTIVE else state
 
 
 def _is_open(one: Pickup, now: float) -> bool:

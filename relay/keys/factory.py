@@ -133,6 +133,11 @@ def build_stored_keys(config: Config, store: Store) -> StoredKeys:
     return StoredKeys(BoundKeys(store.bindings, store.certificates, keyring), keyring)
 
 
+def build_authorities(config: Config, certificates: KnownCertificates) -> Authorities:
+    """Those of the configuration."""
+    return Authorities([Authority(each.key, frozenset(each.domains)) for each in config.authorities], certificates)
+
+
 def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner]) -> Resolver:
     """Keyring and sources, as the configuration has them; each with an examiner of its own."""
     listed, versions = KEYRING in config.lookup.sources, readable_versions(config)
@@ -142,11 +147,10 @@ def build_resolver(config: Config, store: Store, examiner: Callable[[], Examiner
 
     current = CurrentCertificates(store.certificates, verifying(), versions)
     merge_policy = MergePolicy(store.certificates, verifying(), imported_first=listed)
-    listed_authorities = [Authority(each.key, frozenset(each.domains)) for each in config.authorities]
-    authorities = Authorities(listed_authorities, current)
+    authorities = build_authorities(config, current)
 
     def vouched() -> Examiner:
-        return AuthorityExaminer(verifying(), authorities) if listed_authorities else verifying()
+        return AuthorityExaminer(verifying(), authorities) if authorities.several else verifying()
 
     found = Sources(config, lambda: LearningExaminer(vouched(), merge_policy), store.keyservers, verifying)
     cache = CacheStore(store.answers, current, merge_policy, lifetimes(config), authorities=authorities.state)

@@ -108,6 +108,18 @@ async def broken(exchange: Exchange) -> None:
     await exchange.answer(b"", "500 Internal Server Error")
 
 
+def test_check_was_silent_about_an_authority_that_vouches_for_nobody(site: Site) -> None:
+    """All its people's keys were "not approved", and nothing said why."""
+    ours, missing = site.relay.settings["authorities"], "0" * 40
+    site.relay.configure(
+        {**site.relay.settings, "authorities": [*ours, {"key": missing, "domains": ["autre.example"]}]}
+    )
+    findings = json.loads(site.relay.run("check", "--json", check=False).stdout)
+    site.relay.configure({**site.relay.settings, "authorities": ours})
+    told = next((each["ok"], each["message"]) for each in findings if each["name"] == "authorities")
+    assert told == (False, f"{missing} is not imported, or revoked or expired: it vouches for nobody")
+
+
 def test_a_keyservers_key_is_found_and_its_404_counts_once_it_is_known_to_be_one(site: Site) -> None:
     pair = make_keypair("<eve@ville.example>")
     there = {"/vks/v1/by-email/eve%40ville.example": enarmor(pair.public, "PUBLIC KEY BLOCK")}
