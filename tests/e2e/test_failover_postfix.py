@@ -52,7 +52,13 @@ def submit(senders: Sequence[Postfix], numbers: range) -> None:
         )
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(80, marks=pytest.mark.timeout(300)),
+        pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
+    ],
+)
 def test_a_failover_under_mail_from_two_postfix_loses_nothing_and_nobody_has_a_mail_twice(
     count: int, record_property: Callable[[str, object], None]
 ) -> None:
