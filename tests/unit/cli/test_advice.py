@@ -24,7 +24,7 @@ from relay.cli.main import app
 from relay.cli.reference import commands
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = re.compile(r"pgp-relay ((?!\{version)[^`;,:()\n]+?)(?=[`;,:()\n]|\. | {2,}|$)")
+OURS = re.compile(r"pgp-relay ((?!\{version)[^`;,:()\n\x22]+?)(?=[`;,:()\n\x22]|\. | {2,}|$)")
 NO_COMMAND = {"on", "depuis", "probe"}
 """Words that follow the program's name in a sentence."""
 NARRATING = ("relay/cli/demo", "relay/admin/zeyple.py:", "relay/openpgp/node_key.py:")
