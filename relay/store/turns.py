@@ -104,7 +104,7 @@ class Turns:
             raise StoreError(sqlstate.TRANSACTION_POOLING)
 
     async def try_take(self, place: int, transaction: bytes) -> frozenset[str] | None:
-        """Take the place, a number of 63 bits: who is served of the transaction; None where another process has it."""
+        """Take the place, a number of 62 bits: who is served of the transaction; None where another process has it."""
         asked = asyncio.ensure_future(self._rounds.do(Taking(place, transaction)))
         try:
             return await asyncio.shield(asked)

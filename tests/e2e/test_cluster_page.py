@@ -35,7 +35,7 @@ def environment() -> Iterator[dict[str, str]]:
     subprocess.run([EXAMPLE / "cluster", "down"], env=settings, check=True)
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 def test_the_cluster_does_what_its_page_says(environment: dict[str, str], tmp_path: Path) -> None:
     commands = "\n".join(BLOCK.findall((EXAMPLE / "README.md").read_text(encoding="utf-8")))
     printed = tmp_path / "printed"

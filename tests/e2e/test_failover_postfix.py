@@ -55,7 +55,7 @@ def submit(senders: Sequence[Postfix], numbers: range) -> None:
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(80, marks=pytest.mark.timeout(300)),
+        pytest.param(80, marks=pytest.mark.timeout(600)),
         pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
     ],
 )

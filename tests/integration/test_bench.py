@@ -14,7 +14,7 @@ from lab.postgresql import programs
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(300)  # seconds on a quiet machine
+@pytest.mark.timeout(600)  # seconds on a quiet machine
 def test_the_benchmark_measures_each_part_and_writes_its_results(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "bench/measure.py", "--smoke", "--name", "smoke", "--results", tmp_path],

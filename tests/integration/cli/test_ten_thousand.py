@@ -46,7 +46,7 @@ def percents(shown: str) -> list[int]:
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(240)  # making and listing them included
+@pytest.mark.timeout(600)  # making and listing them included
 @pytest.mark.parametrize("count", [SHORT, pytest.param(COUNT, marks=pytest.mark.slow)])
 def test_ten_thousand_certificates_are_imported_and_each_judged_in_less_than_a_minute(
     count: int, site: Relay, tmp_path: Path

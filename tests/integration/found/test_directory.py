@@ -113,7 +113,7 @@ async def test_an_evil_directory_is_an_outage_that_holds_up_nobody_else(site: Si
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_other_mails_go_on_undisturbed_beside_an_evil_directory() -> None:
     """p99 of mails to a known key, while others wait for a directory that turns evil in one way after the other.
 

@@ -189,7 +189,7 @@ async def test_memory_stays_bounded(site: Site) -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_other_mails_go_on_undisturbed(honest: Keypair) -> None:
     """p99 of mails to a known key, while five mails a second go to evil domains in turn, and while none do.
 

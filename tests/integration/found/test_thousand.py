@@ -75,7 +75,7 @@ async def send_all(url: str, addresses: list[str]) -> dict[str, str]:
     return replies
 
 
-@pytest.mark.timeout(300)  # a thousand keys are made, and their mails encrypted
+@pytest.mark.timeout(600)  # a thousand keys are made, and their mails encrypted
 async def test_a_thousand_mails_to_a_thousand_new_addresses_of_one_domain(site: Site) -> None:
     addresses = [f"u{n}@{DOMAIN}" for n in range(1000)]
     for address in addresses:

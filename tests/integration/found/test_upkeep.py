@@ -87,7 +87,7 @@ def site() -> Iterator[Site]:
         yield Site(relay, sink, wkd, directory, stack.enter_context(Correspondent()))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_keys_are_renewed_and_revoked_at_their_sources_while_nobody_writes(site: Site) -> None:
     fetched, imported, other = (site.person.new_key(f"<{a}>", expires=SOON) for a in (FETCHED, IMPORTED, OTHER))
     site.wkd.publish(FETCHED, site.person.export(fetched))

@@ -120,7 +120,7 @@ async def test_a_domain_brings_fifty_keys_a_day_and_two_hundred_that_wait(hospit
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_ten_thousand_keys_an_hour_disturb_no_other_mail(hospital: Hospital) -> None:
     """p99 of mails to a known key, while a key comes every 0.36 s that GnuPG has to read, and while none does."""
     hospital.imports(make_keypair(f"<{KNOWN}>").public)

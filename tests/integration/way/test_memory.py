@@ -23,7 +23,7 @@ HEAD = b"From: medecin@hopital.example\r\nTo: known@ville.example\r\nSubject: a 
     ("mails", "size", "memory"),
     [
         (16, 4_000_000, 64 * MIB),
-        pytest.param(50, 20_000_000, 512 * MIB, marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
+        pytest.param(50, 20_000_000, 512 * MIB, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
     ],
 )
 def test_many_large_mails_at_once_stay_within_the_memory_and_are_all_taken(

@@ -33,7 +33,7 @@ def memory(pid: int, what: str) -> int:
     return int(found[1]) * 1024
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("engine", "size", "mails"), [("gnupg", 50 * MIB, 1), ("sequoia", 20 * MIB, 3)])
 def test_what_a_large_mail_takes_is_bounded_and_given_back(engine: str, size: int, mails: int, known: Known) -> None:
     """At most eight times its size, with all that was started for it: nothing is deducted but what was there before.

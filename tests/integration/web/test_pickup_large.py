@@ -184,7 +184,7 @@ def test_a_mail_of_ten_megabytes_whose_code_is_hashed_in_pieces_opens_after_a_wr
 
 @needs_browser
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_mail_of_30_megabytes_took_320_megabytes_of_the_browser(site: Site, chromium: Browser) -> None:
     """With the program's code, 130 MB, which is shared. What was hashed, and the browser's copy of it, took 130 MB."""
     mail = large_mail(bytes(range(256)) * 86_000)
