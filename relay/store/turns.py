@@ -145,10 +145,11 @@ class Turns:
 
     async def _round(self, asked: Sequence[Taking | _Returned]) -> list[frozenset[str] | None]:
         taking = [each for each in asked if isinstance(each, Taking)]
-        here = [each.place for each in asked if isinstance(each, _Returned) and each.session is self._session]
-        if not taking and not here:  # with their session the locks are gone
+        returned = [each for each in asked if isinstance(each, _Returned) and each.session is self._session]
+        if not taking and not returned:  # with their session the locks are gone
             return [None] * len(asked)
         session, begun = await self._ready(), time.monotonic()
+        here = [each.place for each in returned if each.session is session]  # a new one may just take such a place
         steps = turn_round.steps(taking, here, self._ledger.oldest())
 
         async def ask() -> Sequence[Any]:

@@ -149,6 +149,23 @@ async def test_a_place_that_was_given_up_and_asked_for_again_in_one_round_is_hel
     await _takes(other, PLACE)
 
 
+async def test_a_place_taken_again_as_its_session_ended_was_given_back_in_the_new_session_and_was_everybodys(
+    mine: Turns, other: Turns
+) -> None:
+    assert await mine.try_take(PLACE, b"t") is not None
+    ended = mine._session
+    assert ended
+    async with ended.turn:
+        await ended.connection.execute("SELECT pg_advisory_unlock($1)", PLACE)  # as the server does at the end
+    mine.give_back(PLACE)
+    ended.connection.terminate()  # both are in one round, which finds the session closed
+    assert await mine.try_take(PLACE, b"t") is not None
+    assert mine._session is not ended
+    assert await other.try_take(PLACE, b"t") is None
+    mine.give_back(PLACE)
+    await _takes(other, PLACE)
+
+
 async def _takes(taker: Turns, place: int) -> None:
     """As soon as it is free."""
     tried = 0
