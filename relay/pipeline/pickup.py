@@ -20,7 +20,7 @@ from relay.mail.hidden_recipients import HiddenRecipients
 from relay.mail.pickup_letters import PickupLetters
 from relay.model import Address, Decision, Envelope, Inbound, Reply, codes, replies
 from relay.model import Pickup as PickupDecision
-from relay.model.errors import NextHopError, RelayError
+from relay.model.errors import NextHopError, RelayError, TurnLost
 from relay.model.pickup import Pickup, PickupState
 from relay.pipeline.attempt import Attempt
 from relay.pipeline.code_handover import CodeHandover, Prepared
@@ -77,6 +77,8 @@ class Pickups:
         for one in await self.handover.hand_over(transaction, prepared):
             try:
                 transaction.answer((one.index,), await self._released(transaction, one))
+            except TurnLost:
+                raise  # nothing more of this mail may be begun
             except RelayError as error:
                 _failed(transaction, one.index, error)
             if transaction.is_accepted(one.index):
@@ -97,6 +99,8 @@ class Pickups:
         code = preset or codes.new(self.language)
         token = secrets.token_urlsafe(24)
         ciphertext = await self._locked(transaction.inbound, hidden, token, code, document)
+        if not self.next_hop.in_time(transaction):  # another node may have replaced it, and handed its code over
+            return []
         now = time.time()
         pickup = Pickup(
             id=known.id if known else secrets.token_hex(16),

@@ -13,6 +13,7 @@ from email.message import EmailMessage
 import pytest
 from lab.fakes import FakeEngine, FakeLedger, FakeLookups, FakeOutlet, FakeTrail, found, inbound
 from lab.pickup_fakes import DOCTOR, FakeHook, FakePeople, FakePresets, FakeRegister, FakeService
+from structlog.testing import capture_logs
 
 from relay.mail.notice import Kind, Notices, Template, Wording
 from relay.mail.notice_texts import Language
@@ -20,6 +21,7 @@ from relay.mail.pickup_letters import PickupLetters
 from relay.mail.quoted_code import quotes_code
 from relay.model import Envelope, Inbound, Mailbox, Recipient, Reply, codes
 from relay.model.address import Address
+from relay.model.errors import TurnLost
 from relay.model.pickup import Handover, PickupState
 from relay.pipeline.audit import Audit
 from relay.pipeline.code_handover import CodeHandover
@@ -273,6 +275,49 @@ async def test_after_a_failure_at_any_step_the_retry_ends_with_one_mail_that_the
     locked = site.service.stored[id_]
     code = code_in(site.letters(DOCTOR)[-1])
     assert locked == b"locked" + str(site.engine.codes.index(code) + 1).encode()
+
+
+async def test_a_node_that_stood_still_put_its_pickup_in_the_place_of_the_one_whose_code_another_node_had_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site()
+    STEPS["code"](site)
+    await site.run(inbound(PATIENT))
+    site.outlet.answer = None
+    late = site.pipeline.begin(inbound(PATIENT))
+    real = site.engine.lock
+
+    async def stands_still(payload: bytes, code: str) -> bytes:
+        locked = await real(payload, code)
+        monkeypatch.setattr(site.engine, "lock", real)
+        late.transaction.is_ours = lambda: False
+        site.restart()  # the other node, with locks of its own
+        assert await site.run(inbound(PATIENT)) == [250]
+        return locked
+
+    monkeypatch.setattr(site.engine, "lock", stands_still)
+    assert [reply.code for reply in await late.replies()] == [451]
+    await late.settle(delivered=True)
+
+    (id_,) = site.service.shown
+    code = code_in(site.letters(DOCTOR)[-1])
+    assert site.service.stored[id_] == b"locked" + str(site.engine.codes.index(code) + 1).encode()
+    assert site.register.rows[id_].state is PickupState.ACTIVE
+
+
+async def test_a_turn_lost_at_the_letter_of_a_pickup_was_told_as_a_failure_and_the_next_one_was_begun() -> None:
+    site = Site()
+
+    def lost(envelope: Envelope, _content: bytes) -> tuple[Reply, ...]:
+        if envelope.recipients[0].address.text == PATIENT:
+            raise TurnLost("not ours any more")
+        return refusing(envelope, PATIENT, NO)
+
+    site.outlet.answer = lost
+    with capture_logs() as logs:
+        assert await site.run(inbound(PATIENT, OTHER)) == [451, 451]
+    assert [line["event"] for line in logs if line["log_level"] in {"warning", "error"}] == ["turn_lost"]
+    assert len(site.service.shown) == 1
 
 
 async def test_what_can_be_opened_is_announced_again_and_keeps_its_code() -> None:
