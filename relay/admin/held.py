@@ -48,7 +48,7 @@ async def held(config: Config, store: Store) -> list[Held]:
 
 
 async def not_queued(config: Config, store: Store, queue_ids: Collection[str]) -> set[str]:
-    """Those that Postfix does not have any more; none where it is not this machine's Postfix that has such mails."""
+    """Those that Postfix does not have any more; none where another machine's Postfix may have such mails."""
     left = set(queue_ids) - {""}
     if not left or store.is_shared or not await asyncio.to_thread(_leads_here, config):
         return set()
@@ -61,6 +61,9 @@ async def not_queued(config: Config, store: Store, queue_ids: Collection[str]) -
 
 
 def _leads_here(config: Config) -> bool:
+    """Whether this machine's Postfix leads mail to the relay, and no other machine can."""
+    if not all(place.local for place in config.listen):
+        return False
     try:
         return leading.wanted(config) in leading.led()
     except PostfixError:

@@ -9,16 +9,21 @@ import asyncio
 import json
 import os
 import shutil
+from asyncio.subprocess import Process
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BytesIO
 
 from relay.model.envelope import is_queue_id
 
 MOST = 1_000
 """Mails asked for one by one: each is a process."""
 SECONDS = 30.0
+LARGEST = 64 << 20
+"""Octets that postqueue may print: some 100,000 mails. If it prints more, the queue is not known."""
 RETRIED = 86400.0
 """Seconds in which Postfix tries each mail at least once (`maximal_backoff_time` is 4000 s): it is gone otherwise."""
+_PIECE = 1 << 16
 
 
 async def flush(queue_ids: Iterable[str]) -> list[str]:
@@ -39,7 +44,7 @@ async def queued() -> frozenset[str] | None:
 
 
 async def _printed(*words: str) -> bytes | None:
-    """What postqueue prints; None where it is not there, refuses, or takes too long."""
+    """What postqueue prints; None where it is not there, refuses, takes too long, or prints too much."""
     program = shutil.which("postqueue") or shutil.which("postqueue", path="/usr/sbin:/usr/local/sbin")
     names = ("PATH", "MAIL_CONFIG")
     environment = {name: os.environ[name] for name in names if name in os.environ}
@@ -52,13 +57,21 @@ async def _printed(*words: str) -> bytes | None:
         return None
     try:
         async with asyncio.timeout(SECONDS):
-            printed, _ = await process.communicate()
+            return await _read(process)
     except TimeoutError:
         return None
-    else:
-        return None if process.returncode else printed
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+async def _read(process: Process) -> bytes | None:
+    """What the program prints until it ends; None where it fails or prints too much, which is discarded."""
+    printed = BytesIO()
+    while process.stdout and (piece := await process.stdout.read(_PIECE)):
+        if printed.tell() <= LARGEST:
+            printed.write(piece)
+    failed = await process.wait() != 0
+    return None if failed or printed.tell() > LARGEST else printed.getvalue()

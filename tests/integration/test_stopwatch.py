@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-LAB = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 TIMING = """
 import sys, time
 from lab.stopwatch import Stopwatch
@@ -18,6 +18,14 @@ with Stopwatch() as watch:
     print("runs", flush=True)
     sys.stdin.readline()
 print(time.monotonic() - begun, watch.seconds)
+"""
+COMPUTING = """
+import time
+from lab.stopwatch import Stopwatch
+begun = time.process_time()
+with Stopwatch() as watch:
+    sum(range(60_000_000))
+print(time.process_time() - begun, watch.seconds)
 """
 
 
@@ -28,7 +36,7 @@ def timed(*, stopped: bool) -> tuple[float, float]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(LAB)},
+        env=ENVIRONMENT,
     ) as child:
         assert child.stdin
         assert child.stdout
@@ -52,3 +60,12 @@ def test_while_it_stands_still_a_moment_counts() -> None:
 def test_while_it_runs_its_seconds_count() -> None:
     took, seconds = timed(stopped=False)
     assert took / 4 < seconds <= took + 0.1
+
+
+def test_a_call_that_let_no_other_thread_run_was_taken_for_a_machine_that_stood_still() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMPUTING], capture_output=True, check=True, text=True, timeout=300, env=ENVIRONMENT
+    )
+    computed, seconds = map(float, done.stdout.split())
+    assert computed > 0.3
+    assert seconds > 0.8 * computed

@@ -125,6 +125,46 @@ def test_a_mail_that_was_deleted_from_the_queue_looked_like_one_that_waits(  # n
     assert [line.split()[0] for line in done.err.splitlines()] == told
 
 
+OTHER_MACHINES = "plaintext_network: true\nallow: [127.0.0.0/8, 192.0.2.0/24]\nlisten: "
+
+
+@pytest.mark.parametrize(
+    ("listen", "told"),
+    [
+        ("['lmtp://127.0.0.1:10025', 'lmtp:///run/relay.sock']", ["4AAAA1"]),
+        ("['lmtp://0.0.0.0:10025']", []),
+        ("['lmtp://127.0.0.1:10025', 'smtp://192.0.2.1:10025']", []),
+    ],
+)
+def test_a_mail_in_the_queue_of_another_machines_postfix_was_said_to_be_deleted(
+    listen: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(written(tmp_path / "keyring", [row(time.time() - 60, "4AAAA1", "bob@ville.example")]))
+    program_in(tmp_path, "postconf", '[ "$2" = content_filter ] && echo "pgp-relay:[127.0.0.1]:10025" || echo')
+    program_in(tmp_path, "postqueue", "true")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    file = tmp_path / "config.yaml"
+    file.write_text(f"policy: []\nlookup: {{sources: [keyring]}}\n{OTHER_MACHINES}{listen}\n")
+
+    done = program(capsys, "-c", file, "held")
+    assert (done.status, done.out.count("@ville.example")) == (0, 1)
+    assert [line.split()[0] for line in done.err.splitlines()] == told
+
+
+async def test_a_queue_of_any_size_was_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that is too large nothing is known."""
+    mails, line = 10_000, '{"queue_id": "4AAAA1"}'
+    program_in(tmp_path, "postqueue", f"yes '{line}' | head -n {mails}; echo over > {tmp_path}/end")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    size = mails * len(f"{line}\n")
+    monkeypatch.setattr(postqueue, "LARGEST", size, raising=False)
+    assert await postqueue.queued() == {"4AAAA1"}
+    (tmp_path / "end").unlink()
+    monkeypatch.setattr(postqueue, "LARGEST", size - 1)
+    assert await postqueue.queued() is None
+    assert (tmp_path / "end").exists(), "what it printed was read to its end"
+
+
 def test_a_mail_that_postfix_has_not_tried_for_a_day_was_held_for_five(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
