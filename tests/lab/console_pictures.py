@@ -22,6 +22,7 @@ from lab.certificates import make_keypair
 from lab.console import Console, Visitor
 from lab.relay import Relay
 from relay.model import Entry, Origin, Record
+from relay.model.incoming import RULE
 from relay.store import Store
 from relay.web.console.view import MENU
 
@@ -41,7 +42,7 @@ HOW = (
     *(("clear", "inside the hospital", "the rule says never"),) * 4,
     ("hold", "marked confidential", "no key is known"),
     ("refuse", "everyone else", "the key has expired"),
-    *(("decrypt", "incoming", "decrypted"),) * 3,
+    *(("decrypt", RULE, "signature none"),) * 3,
 )
 TALLEST = 2400
 """Pixels of a picture: a list goes on below."""

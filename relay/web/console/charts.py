@@ -39,6 +39,11 @@ def _stacked(counts: Mapping[str, int]) -> list[tuple[str, int, int]]:
     return found
 
 
+def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """In the order of the bars; what is in no bar is last."""
+    return sorted(counts.items(), key=lambda each: ORDER.index(each[0]) if each[0] in ORDER else len(ORDER))
+
+
 def totals(counts: Sequence[Mapping[str, int]]) -> list[tuple[str, int]]:
     """The sum of each action that happened."""
     sums = [(action, sum(each.get(action, 0) for each in counts)) for action in ORDER]

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from relay.model import fingerprint_words
 from relay.model.console import Person
-from relay.web.console import fingerprint_picture
+from relay.web.console import charts, fingerprint_picture
 from relay.web.console.reasons import reason
 from relay.web.console.texts import TEXTS
 from relay.web.http.messages import HTML, Answer
@@ -166,6 +166,7 @@ def _environment(language: str) -> Environment:
         "fingerprint": fingerprint,
         "shortened": shortened,
         "drawn": drawn,
+        "ordered": charts.ordered,
     }
     return build_environment("relay.web.console", filters)
 

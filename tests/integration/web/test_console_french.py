@@ -15,6 +15,7 @@ from lab.console import Console, Page, Visitor, proposed
 from lab.relay import Relay
 
 from relay.model import Record
+from relay.model.incoming import RULE
 from relay.store import Store
 from relay.web.console import reasons
 from relay.web.console.texts import TEXTS
@@ -27,8 +28,11 @@ DECIDED = (
     ("refuse", "the key has expired"),
     ("defer", "the key found cannot be examined now"),
     ("pickup", "no key is known, and it is too large for a pick-up"),
-    ("decrypt", "decrypted"),
+    ("decrypt", "signature good"),
+    ("verify", "signature unknown"),
+    ("pass", "stays closed: not-entitled"),
 )
+INCOMING = frozenset({"decrypt", "verify", "pass"})
 WORD = re.compile(r"[a-zA-ZÀ-ÿ]{2,}")
 SHOWN = re.compile(r'(?:placeholder|title|aria-label|data-name|alt)="([^"]*)"')
 AS_IT_IS = re.compile(
@@ -41,7 +45,7 @@ ENGLISH = frozenset(
         "the of is are was were be been and not no with without from this that these which who whose it its they all "
         "any other another key keys mail mails message messages has have had may must can does do did than then there "
         "here at in into for to by or if as after before until since when where use used only also once twice now "
-        "never always wrong missing waits waiting found find unknown new old first second last name"
+        "never always wrong missing waits waiting found find unknown new old first second last name inbound"
     )
 )
 BOTH = frozenset(WORD.findall("keyring or an on est des as message messages date but pour par de la le les in"))
@@ -89,13 +93,13 @@ def row(number: int, action: str, why: str) -> Record:
         sender="dr@hopital.example",
         recipient=f"r{number}@ville.example",
         action=action,
-        rule="tous",
+        rule=RULE if action in INCOMING else "tous",
         reason=why,
         fingerprint="",
         signed_by="",
         reply="450 4.7.1" if action == "hold" else "250 2.0.0",
         size=2_000_000,
-        direction="in" if action == "decrypt" else "out",
+        direction="in" if action in INCOMING else "out",
     )
 
 

@@ -253,6 +253,17 @@ def test_most_recipients_of_many_were_not_printed(site: Site, chromium: Browser)
             assert (last.text_content(), last.is_visible()) == ("medecin6@ville.example", seen)
 
 
+@needs_browser
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(b"Tue, 1 Dec", "1er décembre 2026"), (b"Fri, 11 Dec", "11 décembre 2026")]
+)
+def test_the_first_of_a_month_was_no_premier(site: Site, chromium: Browser, sent: bytes, shown: str) -> None:
+    site.send(french_mail(DOCTOR, PATIENT).replace(b"Tue, 24 Nov", sent))
+    with tab(chromium) as page:
+        open_mail(page, site.link(), site.code())
+        assert page.inner_text("#date").startswith(f"{shown} à ")
+
+
 def answering(status: int) -> Callable[[Route], None]:
     """In the service's place."""
     return lambda asked: asked.fulfill(status=status)

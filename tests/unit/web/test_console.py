@@ -14,11 +14,17 @@ from lab.http_requests import share
 from relay.admin.acts import ACTS as DONE
 from relay.cli.actions import STYLES
 from relay.config.console import Login as Ways
+from relay.model import incoming
 from relay.model.console import ACTS, Person, Role
 from relay.model.doubt import Doubt
 from relay.model.endpoint import HttpPlace
-from relay.model.pickup import Obstacle
+from relay.model.mark import Signed
+from relay.model.opened import Reason
+from relay.model.pickup import QUOTES_CODE, Obstacle
 from relay.model.why import Why
+from relay.pipeline import key_mail, returns
+from relay.pipeline.key_mail import TAKEN
+from relay.pipeline.treat import DEFERRED, REFUSED
 from relay.policy.decide import NEVER, NOT_LOOKED_UP
 from relay.store.console import ATTEMPT, IDLE, LONGEST, ConsoleStore, Secrets, Session
 from relay.web.console import charts, credentials
@@ -90,6 +96,35 @@ def test_pages_do_what_acts_do_and_nothing_else_and_each_act_is_on_a_page() -> N
 def test_a_french_page_says_every_reason_in_french(said: str) -> None:
     assert reason(said, "fr") != said
     assert reason(said, "en") == said
+
+
+MARKS = [
+    *(f"signature {each}" for each in Signed),
+    *(f"stays closed: {each}" for each in Reason if each is not Reason.PICKUP),
+    "neither encrypted nor signed",
+    "it cannot be worked on now",
+    "it could not be encrypted",
+    "the token from inside proves that it was opened",
+    *("nothing to tell", "told already", "the sender is told", "the sender cannot be told now"),
+]
+
+
+@pytest.mark.parametrize("said", [*MARKS, *sorted(TAKEN), QUOTES_CODE, DEFERRED.reason, REFUSED.reason])
+def test_what_became_of_incoming_mail_was_told_in_english_on_french_pages(said: str) -> None:
+    """Only what the pages were tried with was translated, and that was no reason that the relay writes."""
+    french = reason(said, "fr")
+    assert french != said
+    assert said.rpartition(": ")[2] not in french
+
+
+@pytest.mark.parametrize("rule", [incoming.RULE, key_mail.RULE, returns.RULE])
+def test_what_stands_in_the_place_of_a_rules_name_was_english_on_french_pages(rule: str) -> None:
+    assert TEXTS["fr"][f"rule.{rule}"] != TEXTS["en"][f"rule.{rule}"]
+
+
+def test_decisions_stood_in_another_order_in_each_table() -> None:
+    counts = {"clear": 1, "picked_up": 2, "refuse": 3, "encrypt": 4}
+    assert charts.ordered(counts) == [("encrypt", 4), ("clear", 1), ("refuse", 3), ("picked_up", 2)]
 
 
 def test_a_reason_is_translated_with_what_stands_beside_it() -> None:

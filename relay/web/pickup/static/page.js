@@ -151,7 +151,8 @@ function showFacts() {
   here("from").replaceChildren(...people(letter.from));
   here("to").replaceChildren(...people(letter.to));
   const date = new Date(letter.date);
-  here("date").textContent = Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale(), { dateStyle: "long", timeStyle: "short" });
+  const when = Number.isNaN(date.getTime()) ? "" : date.toLocaleString(locale(), { dateStyle: "long", timeStyle: "short" });
+  here("date").textContent = language === "fr" ? when.replace(/^1(?=\s)/, "1er") : when;
   here("answer-hint").textContent = texts.answerHint(letter.from.map(({ name, address }) => (name ? `${name} <${address}>` : address)).join(", "));
 }
 
