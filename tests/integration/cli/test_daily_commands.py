@@ -61,7 +61,7 @@ async def _with_keys(file: Path) -> None:
 
 
 async def _traced(file: Path, rows: int) -> None:
-    begin = time.time() - 3 * DAY
+    begin = time.time() - DAY / 2  # `held` lists what was tried within a day
     held = rows // 10 // HELD or 1  # a tenth are attempts at what waits
 
     def row(number: int) -> Record:
@@ -70,7 +70,7 @@ async def _traced(file: Path, rows: int) -> None:
         to = f"new{mail}@ville.example" if waits else BUSY if number % 2 else f"person{number % KEYS}@ville.example"
         action, queue_id = ("hold", f"4H{mail:06X}") if waits else ("encrypt", f"4G{mail:06X}")
         names = ("dr.martin@hopital.example", to, action, "everyone", "", "", "", "250 2.0.0")
-        return Record(begin + number * DAY / rows, f"id{number}", queue_id, f"<{queue_id}@x>", *names, 1000)
+        return Record(begin + number * DAY / 2 / rows, f"id{number}", queue_id, f"<{queue_id}@x>", *names, 1000)
 
     async with await Store.open(file) as store:
         for at in range(0, rows, 5000):

@@ -97,7 +97,7 @@ async def test_a_pipe_in_a_gnupg_home_is_not_waited_for(name: str) -> None:
         os.mkfifo(home / name)
         async with asyncio.timeout(20), exported_within(home) as (file,):
             assert isinstance(file, Refusal)
-            assert f"{Path(name).name} is no file" in file.reason
+            assert f"{Path(name).name} is not a regular file" in file.reason
 
 
 EXPORT = """
