@@ -158,7 +158,7 @@ async def test_a_queue_of_any_size_was_read_into_memory(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     size = mails * len(f"{line}\n")
     monkeypatch.setattr(postqueue, "LARGEST", size, raising=False)
-    assert await postqueue.queued() == {"4AAAA1"}
+    assert await postqueue.queued() == frozenset({"4AAAA1"})
     (tmp_path / "end").unlink()
     monkeypatch.setattr(postqueue, "LARGEST", size - 1)
     assert await postqueue.queued() is None
