@@ -55,12 +55,12 @@ class Probes(Options):
 
     @property
     def reverse_path(self) -> str:
-        """Empty: the null sender."""
+        """The address that probes are sent from, in ASCII; empty for the null reverse-path (RFC 5321 section 4.5.5)."""
         return _ascii_address(self.sender) if self.sender else ""
 
     @property
     def seconds(self) -> float:
-        """How long to wait."""
+        """The longest time to wait for the probes, in seconds."""
         try:
             return duration(self.wait)
         except ValueError as error:

@@ -61,7 +61,7 @@ class Stream(Generic[T]):
         self._as_object = as_object
 
     def add(self, found: Iterable[T]) -> None:
-        """Print them."""
+        """Print a row for each, or with `--json` a JSON object on a line of its own."""
         if self._as_json:
             for each in found:
                 print_json(self._as_object(each))

@@ -49,7 +49,7 @@ class Mail(Options):
         return Envelope(address(sender) if sender else None, (Recipient(self.to()),))
 
     def to(self) -> Address:
-        """The recipient."""
+        """The address of the recipient, as in RCPT; ends the program with status 2 if it is none."""
         return address(self.recipient)
 
     def _from(self) -> str:

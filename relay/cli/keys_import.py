@@ -27,7 +27,7 @@ from relay.openpgp import home, signing
 
 @dataclass(frozen=True, slots=True)
 class Sources(Options):
-    """Where the keys are."""
+    """What is imported: files and folders, a GnuPG home, or a secret key to sign with."""
 
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")

@@ -85,7 +85,7 @@ class Way(Options):
 
 @dataclass(frozen=True, slots=True)
 class Direction(Options):
-    """Which way the mail went."""
+    """Whether only incoming or only outgoing mail is shown; neither or both of the options: all mail."""
 
     incoming: Annotated[bool, typer.Option("--in", help="Only incoming mail.")] = False
     outgoing: Annotated[bool, typer.Option("--out", help="Only outgoing mail.")] = False

@@ -16,7 +16,7 @@ class Inlets:
         incoming.room = outgoing.room
 
     def of(self, *, incoming: bool) -> Inlet:
-        """The inlet for this way."""
+        """The inlet that takes incoming mail, or the one for outgoing mail."""
         return self._incoming if incoming else self._outgoing
 
     def listen_no_more(self) -> None:

@@ -38,5 +38,5 @@ class Component:
         return able and self.created <= at and not self.expired(at)
 
     def expired(self, at: float) -> bool:
-        """Whether it has expired."""
+        """Whether it has expired at `at`, seconds since 1970; False without an expiry."""
         return self.expires is not None and self.expires <= at

@@ -153,8 +153,8 @@ class Turns:
         steps = turn_round.steps(taking, here, self._ledger.oldest())
 
         async def ask() -> Sequence[Any]:
-            if self._session is not session:  # put aside while this waited for its turn
-                raise TimeoutError
+            if self._session is not session:  # put aside while this waited for its turn: it was not asked
+                raise StoreError("the database does not answer")
             return await session.connection.fetchmany(turn_round.STATEMENT, steps)  # type: ignore[no-any-return]  # asyncpg has no types
 
         found = turn_round.found(await self._say(session, ask))

@@ -16,7 +16,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from lab.mta import Mta
+from lab.client import Client
+from lab.mta import Mail, Mta
 from lab.processes import Family
 from lab.relay import Relay
 
@@ -58,6 +59,16 @@ class Node(Relay):
     def mta(self) -> Mta:
         """A client of its inlet."""
         return Mta(self.settings["listen"][0])
+
+    async def begin(self, sent: Mail) -> Client:
+        """A client that has sent this mail, and that nobody reads the answer from yet."""
+        client = await Client(self.settings["listen"][0]).__aenter__()
+        await client.hello()
+        for reply in await client.envelope(sent.sender, sent.recipients):
+            assert reply.startswith("250"), reply
+        assert (await client.say("DATA")).startswith("354")
+        await client.body(sent.content)
+        return client
 
     def freeze(self) -> None:
         """Stop all of its processes where they are."""

@@ -166,6 +166,19 @@ async def test_a_place_taken_again_as_its_session_ended_was_given_back_in_the_ne
     await _takes(other, PLACE)
 
 
+async def test_a_round_that_came_too_late_for_its_session_took_the_turn_of_the_mails_in_hand(mine: Turns) -> None:
+    assert await mine.try_take(PLACE, b"t") is not None
+    session = mine._session
+    assert session
+    async with session.turn:
+        late = asyncio.ensure_future(mine.try_take(NEXT, b"u"))
+        await until(lambda: session.turn._waiters)  # type: ignore[attr-defined]  # asyncio's own
+        mine._put_aside(session)
+    with pytest.raises(StoreError):
+        await late
+    assert mine.holds(PLACE)
+
+
 async def _takes(taker: Turns, place: int) -> None:
     """As soon as it is free."""
     tried = 0

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import asyncpg
 import pytest
-from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, DEADLINES, Node, Wire, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop
@@ -50,7 +49,7 @@ async def test_a_node_whose_network_is_cut_answers_451_in_time_and_its_mail_is_t
     ):
         other.start()
         held = mail("held")
-        client = await begin(cut_off, held)
+        client = await cut_off.begin(held)
         await until(cut_off.marked("here").exists)
         wire.cut()
         longest = 0.0
@@ -77,15 +76,6 @@ async def test_a_node_whose_network_is_cut_answers_451_in_time_and_its_mail_is_t
     assert sum(b"<held@" in each.content for each in hop.messages) == 1
     assert longest <= STORE + 2 + 1
     assert again.last("anna@open.example") == OK
-
-
-async def begin(node: Node, sent: Mail) -> Client:
-    client = await Client(f"lmtp://127.0.0.1:{node.port}").__aenter__()
-    await client.hello()
-    await client.envelope(sent.sender, sent.recipients)
-    await client.say("DATA")
-    await client.body(sent.content)
-    return client
 
 
 async def test_a_server_that_ends_and_comes_back_loses_no_mail_and_nobody_has_one_twice(

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from lab.client import Client
-from lab.cluster import Node, cluster
+from lab.cluster import cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop, Wait
 from lab.waiting import until
@@ -23,16 +22,6 @@ FAILED = "451 4.3.0"
 
 def mail(number: str) -> Mail:
     return letter(number, ("anna@open.example",))
-
-
-async def begin(node: Node, sent: Mail) -> Client:
-    """The mail is sent, and nobody waits for the answer yet."""
-    client = await Client(f"lmtp://127.0.0.1:{node.port}").__aenter__()
-    await client.hello()
-    await client.envelope(sent.sender, sent.recipients)
-    await client.say("DATA")
-    await client.body(sent.content)
-    return client
 
 
 @asynccontextmanager
@@ -54,7 +43,7 @@ async def test_a_node_that_stands_still_in_the_dialogue_with_its_next_hop_hands_
     with cluster(database, hop.port) as (frozen, other):
         hop.at["DATA"] = [Wait(goes_on)]
         held = mail("held")
-        client = await begin(frozen, held)
+        client = await frozen.begin(held)
         await hop.until("DATA")
         frozen.freeze()
         try:
@@ -76,7 +65,7 @@ async def test_a_mail_that_was_handed_over_is_nobody_elses_while_the_database_do
     hop.at["."] = [Wait(slow)]
     with cluster(database, hop.port) as (one, other):
         held = mail("held")
-        client = await begin(one, held)
+        client = await one.begin(held)
         await hop.until(".")
         client.reset()
         async with no_ledger_rows(database):

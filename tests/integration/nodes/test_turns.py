@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from lab.client import Client
 from lab.cluster import BEFORE_THE_HAND_OVER, Node, Wire, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop, Wait
@@ -40,19 +39,8 @@ def mail(number: str) -> Mail:
     return letter(number, ("anna@open.example",))
 
 
-async def begin(node: Node, sent: Mail) -> Client:
-    """The mail is sent, and nobody waits for the answer yet."""
-    client = await Client(f"lmtp://127.0.0.1:{node.port}").__aenter__()
-    await client.hello()
-    for reply in await client.envelope(sent.sender, sent.recipients):
-        assert reply.startswith("250"), reply
-    assert (await client.say("DATA")).startswith("354")
-    await client.body(sent.content)
-    return client
-
-
 async def leave_and_try_the_other(first: Node, then: Node, sent: Mail, after: float) -> None:
-    client = await begin(first, sent)
+    client = await first.begin(sent)
     await asyncio.sleep(after)
     client.reset()
     await then.mta.until_final(sent, attempts=60)
@@ -86,7 +74,7 @@ async def test_a_node_that_stands_still_gives_its_mail_up_in_time_and_hands_noth
 ) -> None:
     with cluster(database, hop.port, altered=BEFORE_THE_HAND_OVER) as (frozen, other):
         held = mail("held")
-        client = await begin(frozen, held)
+        client = await frozen.begin(held)
         await until(frozen.marked("here").exists)
         frozen.freeze()
         try:
@@ -116,7 +104,7 @@ async def test_a_mail_that_another_node_works_on_is_put_off_and_not_waited_for_l
 ) -> None:
     with cluster(database, hop.port, altered=BEFORE_THE_HAND_OVER) as (one, other):
         held = mail("held")
-        client = await begin(one, held)
+        client = await one.begin(held)
         await until(one.marked("here").exists)
         with Stopwatch() as watch:
             assert await other.mta.attempt(held) == [FAILED]
@@ -141,7 +129,7 @@ async def test_a_mail_that_is_handed_over_while_the_database_is_slow_to_answer_i
         one.start()
         other.start()
         held = mail("held")
-        client = await begin(one, held)
+        client = await one.begin(held)
         await until(lambda: hop.bodies == 1)
         wire.cut()
         await until(lambda: one.marked("aside").exists() and one.marked("aside").stat().st_size >= 3)
