@@ -172,7 +172,7 @@ async def test_a_round_that_came_too_late_for_its_session_took_the_turn_of_the_m
     assert session
     async with session.turn:
         late = asyncio.ensure_future(mine.try_take(NEXT, b"u"))
-        await until(lambda: session.turn._waiters)  # type: ignore[attr-defined]  # asyncio's own
+        await until(lambda: session.turn._waiters)
         mine._put_aside(session)
     with pytest.raises(StoreError):
         await late
