@@ -58,17 +58,21 @@ class IncomingPipeline:
             attempt.ledger = await self.receiver.receive(transaction, document)
             if not transaction.open:
                 return
-            returned = await self.returns.take(transaction)
+            decisions: dict[int, Decision | Incoming] = {}
+            attempt.audit = audit = AuditEntry(self.audit, transaction, decisions, IN)
+            async for index, decision in self.returns.take(transaction):
+                decisions[index] = decision  # noqa: PERF403  each at once: its notice has left if the next one fails
             letter = await document.run(read, transaction.inbound.content, self.authserv_id)
             if self.key_mails:
-                returned |= await self.key_mails.take(attempt, letter, document)
+                decisions |= await self.key_mails.take(attempt, letter, document)
             wanted = transaction.open
             treated = await self.treater.treat(transaction, letter, document, lease)
             if self.harvest:
                 await self.harvest.look(transaction, letter, document)
             document.close()
-            attempt.audit = self._entry(transaction, {i: treated.get(i) for i in wanted}, returned)
-            await _tell(transaction, attempt.audit.decisions)
+            decisions |= {i: one.decision if (one := treated.get(i)) else _undone(transaction, i) for i in wanted}
+            audit.signed_by = {index: one.mark.key for index, one in treated.items()}
+            await _tell(transaction, decisions)
             for one, indexes in _groups(treated):
                 await self._send(attempt, letter, one, indexes)
 
@@ -82,17 +86,6 @@ class IncomingPipeline:
         undelivered = await self.deliverer.deliver(attempt, [Message(Group(indexes), content, envelope=envelope)])
         for index, reply in undelivered.items():
             transaction.answer((index,), reply)
-
-    def _entry(
-        self, transaction: Transaction, treated: Mapping[int, Treated | None], returned: Mapping[int, Decision]
-    ) -> AuditEntry:
-        decisions: dict[int, Decision | Incoming] = {
-            **returned,
-            **{index: one.decision if one else _undone(transaction, index) for index, one in treated.items()},
-        }
-        entry = AuditEntry(self.audit, transaction, decisions, IN)
-        entry.signed_by = {index: one.mark.key for index, one in treated.items() if one}
-        return entry
 
 
 def _undone(transaction: Transaction, index: int) -> Decision:

@@ -10,7 +10,7 @@ automatic answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -83,15 +83,16 @@ class Returns:
     own_notices: OwnNotices
     next_hop: NextHop
 
-    async def take(self, transaction: Transaction) -> dict[int, Decision]:
-        """Answer the recipients that are return paths of ours; what was done with each. Raises `StoreError`."""
-        done: dict[int, Decision] = {}
+    async def take(self, transaction: Transaction) -> AsyncIterator[tuple[int, Decision]]:
+        """Answer the recipients that are return paths of ours. Yields each with what was done, before the next begins.
+
+        Raises `StoreError`, and `TurnLost`: what was yielded until then is done.
+        """
         for index in transaction.open:
             if token := self.path.token_in(transaction.recipients[index].address):
                 reply, reason = await self._taken(transaction, token)
                 transaction.answer((index,), reply)
-                done[index] = Pass(RULE, reason) if reply.accepted else Defer(RULE, reason)
-        return done
+                yield index, Pass(RULE, reason) if reply.accepted else Defer(RULE, reason)
 
     async def _taken(self, transaction: Transaction, token: str) -> tuple[Reply, str]:
         inbound = transaction.inbound

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from lab.fakes import FakeOutlet, inbound
+from lab.incoming import IncomingBed
 from lab.outgoing import NOTICES
 
 from relay.model import Envelope, Reply
-from relay.model.errors import StoreError
+from relay.model.errors import StoreError, TurnLost
 from relay.model.return_path import ReturnPath
 from relay.pipeline.next_hop import NextHop
 from relay.pipeline.own_notices import OwnNotices
@@ -51,7 +52,8 @@ class Bench:
 
     async def back(self, *to: str, content: bytes = BOUNCE, sender: str | None = None) -> list[int]:
         transaction = Transaction(inbound(*to, content=content, sender=sender))
-        await self.returns.take(transaction)
+        async for _ in self.returns.take(transaction):
+            pass
         return [
             transaction.replies[index].code if index in transaction.replies else 0 for index in transaction.everyone
         ]
@@ -186,3 +188,23 @@ async def test_the_notice_is_known_on_the_outgoing_way_for_its_recipient_from_th
     assert await among(with_received, "a@hopital.example", SENDER) == frozenset()
     assert await among(with_received + b"more", None, SENDER) == frozenset()
     assert await among(notice.partition(b"\r\n\r\n")[0] + b"\r\n\r\ntext\r\n", None, SENDER) == frozenset()
+
+
+async def test_a_turn_lost_at_the_second_return_path_left_no_row_of_the_first_whose_notice_had_gone(
+    bench: Bench, tmp_path: Path
+) -> None:
+    paths = [path_of(await bench.opened(address)) for address in (MARTIN, DESK)]
+    bed = IncomingBed(tmp_path)
+
+    def lost_at_the_second(envelope: Envelope, _content: bytes) -> tuple[Reply, ...]:
+        if bench.outlet.sent:
+            raise TurnLost("not ours any more")
+        return tuple(Reply(250, "2.0.0", "Ok") for _ in envelope.recipients)
+
+    bench.outlet.answer = lost_at_the_second
+    bounced = inbound(*paths, content=b"Subject: failure notice\r\n\r\nno\r\n", sender=None)
+    attempt = replace(bed.pipeline(), returns=bench.returns).begin(bounced)
+    assert [reply.code for reply in await attempt.replies()] == [250, 451]
+    await attempt.settle(delivered=True)
+    assert len(bench.outlet.sent) == 1
+    assert [(row.recipient, row.action, row.reply) for row in bed.trail.records] == [(paths[0], "pass", "250 2.0.0")]
