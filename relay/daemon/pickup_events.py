@@ -35,8 +35,12 @@ SERVICE = "pickup"
 """The local part of the address that answers come from."""
 DAY = 24 * 3600.0
 MOST_ANSWERS = 20
+MOST_OF_READER = 100
 MOST_OF_SENDER = 500
-"""Answers to one pick-up, and to all of one sender, that are handed over on one day (UTC); the others wait."""
+"""Answers that are handed over on one day (UTC): to one pick-up, by one reader to one sender, and to one sender in all.
+
+The others wait. At midnight twice as many may pass within an hour, also where nodes' clocks differ.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,9 @@ class PickupEvents:
         if one is None or one.sender is None or self.answers is None:
             return
         day = int(self.clock() // DAY)
-        of_one, of_sender = await self.register.answers(one, day)
-        if of_one >= MOST_ANSWERS or of_sender >= MOST_OF_SENDER:
+        counted = await self.register.answers(one, day)
+        most = (MOST_ANSWERS, MOST_OF_READER, MOST_OF_SENDER)
+        if any(count >= bound for count, bound in zip(counted, most, strict=True)):
             raise Postponed("as many answers as may were handed over today")
         attempt = self.answers.begin(self._inbound(one, one.sender, event, ciphertext))
         (reply,) = await attempt.replies()
@@ -78,7 +83,7 @@ class PickupEvents:
             raise NextHopError("the answer to a pick-up cannot be delivered now")
         await self.register.count_answer(one.id, day)
         events.log().info(Event.PICKUP_ANSWERED, recipient=one.recipient.text, code=reply.code)
-        if of_one + 1 == MOST_ANSWERS or of_sender + 1 == MOST_OF_SENDER:
+        if any(count + 1 == bound for count, bound in zip(counted, most, strict=True)):
             events.log().warning(Event.PICKUP_ANSWERS_LIMITED, recipient=one.recipient.text)
 
     def _inbound(self, one: Pickup, to: Address, event: PublicEvent, ciphertext: bytes) -> Inbound:

@@ -97,19 +97,25 @@ class Pickups:
         wanted = update(pickups).where(pickups.c.id == id_, pickups.c.opened.is_(None)).values(opened=at)
         return bool(await self._database.write(lambda c: c.execute(wanted).rowcount))
 
-    async def answers(self, one: Pickup, day: int) -> tuple[int, int]:
-        """How many answers to it, and to all pick-ups of its sender, were counted on this day."""
+    async def answers(self, one: Pickup, day: int) -> tuple[int, int, int]:
+        """How many answers were counted on this day: to it, by its recipient to its sender, and to its sender in all.
+
+        Where nodes share the store, another one's clock may be ahead at midnight: what it counted on the next day
+        counts on this day too.
+        """
         sender = one.sender.text if one.sender else ""
         of_one = func.sum(case((pickups.c.id == one.id, pickups.c.answers), else_=0))
-        wanted = select(func.coalesce(of_one, 0), func.coalesce(func.sum(pickups.c.answers), 0))
-        wanted = wanted.where(pickups.c.answered == day, pickups.c.sender == sender)
+        of_reader = func.sum(case((pickups.c.recipient == one.recipient.key, pickups.c.answers), else_=0))
+        sums = (func.coalesce(each, 0) for each in (of_one, of_reader, func.sum(pickups.c.answers)))
+        wanted = select(*sums).where(pickups.c.answered.in_((day, day + 1)), pickups.c.sender == sender)
         row = await self._database.read(lambda c: c.execute(wanted).one())
-        return int(row[0]), int(row[1])
+        return int(row[0]), int(row[1]), int(row[2])
 
     async def count_answer(self, id_: str, day: int) -> None:
-        """One more answer to it on this day; days are numbers that rise."""
-        today = case((pickups.c.answered == day, pickups.c.answers), else_=0)
-        await self.change(id_, answers=today + 1, answered=day)
+        """One more answer to it on this day, or on the next one where a node whose clock is ahead has begun that."""
+        begun = pickups.c.answered == day + 1
+        counted = case((or_(begun, pickups.c.answered == day), pickups.c.answers), else_=0)
+        await self.change(id_, answers=counted + 1, answered=case((begun, day + 1), else_=day))
 
     async def prune(self, before: float) -> None:
         """Forget those that ended before this time."""

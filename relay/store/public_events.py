@@ -22,6 +22,10 @@ MOST: Mapping[EventKind, tuple[int, int]] = {
 """Events and octets of each kind that may wait: strangers cannot fill the disk, and no kind blocks another."""
 MOST_ANSWERS = (20, 128 << 20)
 """The same for the answers to one pick-up, so that its reader cannot keep readers of others from answering."""
+KEPT_FREE = 2
+SHARE = 64
+"""Of the room for answers, 1/KEPT_FREE is kept for pick-ups of which none waits: a reader may have many pick-ups. Each
+of these answers may take 1/SHARE of the octets that are free."""
 
 _FACTS = (events.c.number, events.c.kind, events.c.about, events.c.time, events.c.size)
 
@@ -40,9 +44,10 @@ class PublicEvents:
         def write(connection: Connection) -> None:
             if once and _waits(connection, kind, about):
                 return
-            _make_room(connection, MOST[kind], len(octets), events.c.kind == kind.value)
+            waiting = _make_room(connection, MOST[kind], len(octets), events.c.kind == kind.value)
             if kind is EventKind.ANSWER:
-                _make_room(connection, MOST_ANSWERS, len(octets), events.c.kind == kind.value, events.c.about == about)
+                most = _most_answers(*waiting, len(octets))
+                _make_room(connection, most, len(octets), events.c.kind == kind.value, events.c.about == about)
             number = connection.execute(update(counter).values(number=counter.c.number + 1).returning(counter.c.number))
             connection.execute(
                 insert(events),
@@ -81,10 +86,21 @@ def _waits(connection: Connection, kind: EventKind, about: str) -> bool:
     return connection.execute(wanted).first() is not None
 
 
-def _make_room(connection: Connection, most: tuple[int, int], size: int, *among: ColumnElement[bool]) -> None:
-    """Raises `Crowded` where one more of this size is more than may wait among these."""
+def _most_answers(waiting: int, held: int, size: int) -> tuple[int, int]:
+    """Answers and octets of one pick-up that may wait, with so many answers and octets of all, and one of this size."""
+    number, octets = MOST[EventKind.ANSWER]
+    if waiting < number // KEPT_FREE and held + size <= octets // KEPT_FREE:
+        return MOST_ANSWERS
+    return 1, (octets - held) // SHARE
+
+
+def _make_room(
+    connection: Connection, most: tuple[int, int], size: int, *among: ColumnElement[bool]
+) -> tuple[int, int]:
+    """How many wait among these, and their octets. Raises `Crowded` where one more of this size is more than may."""
     number, octets = most
     sums = select(func.count(), func.coalesce(func.sum(events.c.size), 0)).where(*among)
     waiting, held = connection.execute(sums).one()
     if waiting >= number or held + size > octets:
         raise Crowded("as many events wait for the relay as may")
+    return int(waiting), int(held)

@@ -130,6 +130,28 @@ async def test_all_answers_to_one_sender_are_bounded_and_others_are_not_kept_wai
     ]
 
 
+async def test_one_reader_of_many_pickups_used_up_the_answers_that_others_may_send_to_the_same_sender(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickup_events, "MOST_OF_READER", MOST_ANSWERS + 5)
+    way, second = Way(), replace(ONE, id="2" * 32)
+    of_another = replace(ONE, id="3" * 32, recipient=Address("other@there.example"))
+    for one in (second, of_another):
+        await store.pickups.put(one)
+    assert [await answers(store, way, NOW, one) for one in (ONE, second, of_another)] == [
+        MOST_ANSWERS,
+        5,
+        MOST_ANSWERS,
+    ]
+
+
+async def test_nodes_whose_clocks_differ_at_midnight_began_to_count_anew_in_turns_without_end(store: Store) -> None:
+    way, midnight = Way(), (NOW // DAY + 1) * DAY
+    handed = [await answers(store, way, now) for _ in range(3) for now in (midnight - 30, midnight + 30)]
+    assert handed == [MOST_ANSWERS, MOST_ANSWERS, 0, 0, 0, 0]
+    assert await answers(store, way, midnight + DAY + 60) == MOST_ANSWERS
+
+
 async def test_an_answer_that_cannot_be_delivered_now_does_not_count(store: Store) -> None:
     class Full(Way):
         async def replies(self) -> tuple[Reply, ...]:

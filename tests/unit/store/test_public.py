@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -161,3 +162,24 @@ async def test_the_reader_of_one_pick_up_kept_the_readers_of_others_from_answeri
     with pytest.raises(Crowded):
         await store.events.add(EventKind.ANSWER, "other", b"x" * 20)
     assert len(await store.events.since(0, 10)) == 3
+
+
+async def test_one_reader_of_many_pickups_left_no_room_for_the_answers_of_others(
+    store: PublicStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their answers waited, and nobody else's were taken until the next day."""
+    monkeypatch.setattr("relay.store.public_events.MOST", {**MOST, EventKind.ANSWER: (100, 6400)})
+    monkeypatch.setattr("relay.store.public_events.MOST_ANSWERS", (20, 1000))
+    taken = 0
+    for pickup in range(25):
+        for _ in range(30):
+            with contextlib.suppress(Crowded):
+                await store.events.add(EventKind.ANSWER, f"theirs{pickup}", b"x")
+                taken += 1
+    assert taken == 50 + 22, "half of the room, and one to each of those of which none waited"
+    await store.events.add(EventKind.ANSWER, "other", b"x" * 90)
+    with pytest.raises(Crowded):
+        await store.events.add(EventKind.ANSWER, "other", b"x")
+    with pytest.raises(Crowded):
+        await store.events.add(EventKind.ANSWER, "another", b"x" * 200)
+    await store.events.add(EventKind.KEY, "a@b.example", b"x" * 4000)
