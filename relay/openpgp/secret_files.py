@@ -1,6 +1,6 @@
 """The secret keys of a keyring folder as files, to be copied from one node to another that shares the database.
 
-Each has a name: secret keys as gpg-agent keeps them, revocation certificates, and the secret that encrypts preset codes
+Each has a name: secret keys as gpg-agent keeps them, revocation certificates, and the secrets that encrypt preset codes
 (`vault`). Keys on a card are left out. Public keys are copied too. Existing files are never overwritten. Raises
 `EngineError`.
 """
@@ -19,11 +19,12 @@ from relay.model.errors import EngineError
 from relay.openpgp import call, key_transfer, vault
 from relay.openpgp.home import reachable
 
-FOLDERS = ("private-keys-v1.d", "openpgp-revocs.d")
+FOLDERS = ("private-keys-v1.d", "openpgp-revocs.d", vault.FOLDER)
 PUBLIC = "public/"
 """The prefix of the name of public keys; a digest follows."""
 _NAME = re.compile(
-    rf"private-keys-v1\.d/[0-9A-F]{{40}}\.key|openpgp-revocs\.d/[0-9A-F]{{40,64}}\.rev|{re.escape(vault.SECRET)}"
+    r"private-keys-v1\.d/[0-9A-F]{40}\.key|openpgp-revocs\.d/[0-9A-F]{40,64}\.rev"
+    rf"|{re.escape(vault.FOLDER)}/{vault.SECRET.pattern}"
 )
 _ON_A_CARD = b"shadowed-private-key"
 _ASIDE = ".shared-"
@@ -36,7 +37,7 @@ def names(home: Path, buried: Collection[str] = ()) -> frozenset[str]:
 
 def changed(home: Path) -> tuple[int, ...]:
     """A value that differs whenever files were added or removed."""
-    return tuple(_changed(home / name) for name in (*FOLDERS, "pubring.kbx", vault.SECRET))
+    return tuple(_changed(home / name) for name in (*FOLDERS, "pubring.kbx"))
 
 
 def read(home: Path, wanted: Iterable[str]) -> dict[str, bytes]:
@@ -86,8 +87,6 @@ def public_name(public_halves: bytes) -> str:
 
 
 def _names(home: Path, buried: Collection[str]) -> Iterator[str]:
-    if (home / vault.SECRET).exists():
-        yield vault.SECRET
     for folder in FOLDERS:
         with suppress(FileNotFoundError):
             for name in os.listdir(home / folder):  # noqa: PTH208  60,000 of them: no object for each

@@ -1,13 +1,14 @@
 """Short texts kept encrypted in the store, by a secret that lies in the keyring folder and in no backup.
 
-The secret is 256 random bits, made when it is first needed. Raises `EngineError`.
+A secret is 256 random bits, made when a text is first encrypted. Nodes on one database copy theirs to each other
+(`secret_files`), so a folder may hold several: each of them is tried. Raises `EngineError`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from relay.model.errors import EngineError
@@ -16,7 +17,9 @@ from relay.openpgp.arguments import no_keyring
 from relay.openpgp.gnupg import GnuPG
 from relay.openpgp.home import reachable
 
-SECRET = "preset-secret"  # noqa: S105  the name of a file
+FOLDER = "preset-secrets.d"
+SECRET = re.compile(r"[0-9a-f]{32}\.secret")
+"""The name of a file in it, different on each node."""
 SECONDS = 30.0
 LONGEST = 1000
 """Octets of a text."""
@@ -36,7 +39,14 @@ class Vault:
 
     async def open(self, closed: bytes) -> str:
         """The text that `close` was given."""
-        with memory_file.memory(self._secret().encode() + b"\n") as fd, no_keyring() as (words, descriptors):
+        for file in self._files():
+            if (text := await self._opened(closed, _read(file))) is not None:
+                return text
+        raise EngineError("a stored code cannot be decrypted: its secret is not in the keyring folder")
+
+    async def _opened(self, closed: bytes, secret: str) -> str | None:
+        """The text; None where another secret has encrypted it."""
+        with memory_file.memory(secret.encode() + b"\n") as fd, no_keyring() as (words, descriptors):
             result = await call.run(
                 reachable(self._home),
                 *words,
@@ -47,27 +57,41 @@ class Vault:
                 passing=[fd, *descriptors],
             )
         if result.code != 0 or not any(keyword == "GOODMDC" for keyword, _ in result.status):
-            raise EngineError("a stored code cannot be decrypted: the secret beside the keyring is another one")
+            return None
         return result.output.decode()
 
     def _secret(self) -> str:
-        file = self._home / SECRET
-        try:
-            with suppress(FileExistsError):
-                _make(file)
-            found = file.read_text("ascii")
-        except OSError as error:
-            raise EngineError(f"{file} cannot be read or made") from error
-        if len(found) != 64:
-            raise EngineError(f"{file} is not whole")
-        return found
+        """The one to encrypt with: all nodes that have the same ones choose the same."""
+        files = self._files()
+        return _read(files[0] if files else _made(self._home / FOLDER))
+
+    def _files(self) -> list[Path]:
+        return sorted(file for file in (self._home / FOLDER).glob("*") if SECRET.fullmatch(file.name))
 
 
-def _make(file: Path) -> None:
-    """Write a new secret. Raises `FileExistsError` where there is one."""
-    made = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+def _read(file: Path) -> str:
     try:
-        os.write(made, secrets.token_hex(32).encode())
-        os.fsync(made)
-    finally:
-        os.close(made)
+        found = file.read_text("ascii")
+    except OSError as error:
+        raise EngineError(f"{file} cannot be read") from error
+    if len(found) != 64:
+        raise EngineError(f"{file} is not whole")
+    return found
+
+
+def _made(folder: Path) -> Path:
+    """A file with a new secret. It is whole when it gets its name, because other processes may read it at once."""
+    file = folder / f"{secrets.token_hex(16)}.secret"
+    aside = folder / f".{file.name}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        made = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(made, secrets.token_hex(32).encode())
+            os.fsync(made)
+        finally:
+            os.close(made)
+        aside.rename(file)
+    except OSError as error:
+        raise EngineError(f"{file} cannot be made") from error
+    return file

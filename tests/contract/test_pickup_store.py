@@ -11,7 +11,8 @@ from lab.gnupghome import gnupg_home
 from relay.model import Address
 from relay.model.errors import EngineError
 from relay.model.pickup import Pickup, PickupState
-from relay.openpgp.vault import SECRET, Vault
+from relay.openpgp import secret_files
+from relay.openpgp.vault import FOLDER, Vault
 from relay.store import Store
 
 ONE = Pickup("1" * 32, b"digest", Address("Bob@there.example"), Address("a@here.example"), 1.0, 9e9, 9, b"p" * 32)
@@ -59,9 +60,21 @@ async def test_a_stored_code_is_opened_with_the_secret_of_its_folder_alone() -> 
         closed = await Vault(home).close(CODE)
         assert CODE.encode() not in closed
         assert await Vault(home).open(closed) == CODE
-        assert (home / SECRET).stat().st_mode & 0o777 == 0o600
+        (file,) = (home / FOLDER).iterdir()
+        assert file.stat().st_mode & 0o777 == 0o600
         with pytest.raises(EngineError):
             await Vault(other).open(closed)
-        (other / SECRET).write_text("cut")
+        assert not (other / FOLDER).exists()
+        (other / FOLDER).mkdir()
+        (other / FOLDER / file.name).write_text("cut")
         with pytest.raises(EngineError):
             await Vault(other).open(closed)
+
+
+async def test_a_code_of_either_of_two_nodes_is_opened_by_both_once_each_has_the_others_secret() -> None:
+    with gnupg_home() as home, gnupg_home() as other:
+        closed = [await Vault(each).close(CODE) for each in (home, other)]
+        for one, another in ((home, other), (other, home)):
+            secret_files.write(another, secret_files.read(one, secret_files.names(one)))
+        for each in (home, other):
+            assert [await Vault(each).open(one) for one in closed] == [CODE, CODE]

@@ -18,6 +18,12 @@ from lab.gnupghome import gnupg_home, gpg, secret_key
 from lab.nexthop import ScriptedHop
 from lab.waiting import wait_for
 
+from relay.config import load
+from relay.daemon.pickups import build_presets
+from relay.model import Address
+from relay.openpgp.vault import FOLDER
+from relay.store import Store
+
 pytestmark = pytest.mark.waits
 
 MARTIN = "dr.martin@hopital.example"
@@ -59,6 +65,15 @@ def own(node: Node) -> dict[str, dict[str, Any]]:
 
 def secrets(node: Node) -> set[str]:
     return {file.name for file in (node.keyring / "private-keys-v1.d").glob("*.key")}
+
+
+def presets(node: Node) -> list[Path]:
+    return list((node.keyring / FOLDER).glob("*.secret"))
+
+
+def preset(node: Node, address: str) -> str:
+    """A code that this address is given beforehand."""
+    return str(json.loads(node.run("pickup", "preset", address, "--json").stdout)["code"])
 
 
 def everything_shared(*nodes: Node) -> None:
@@ -119,6 +134,21 @@ async def checked(node: Node) -> str:
     """In a thread, because it asks the next hop, which answers on the test's own loop."""
     found = json.loads((await asyncio.to_thread(node.run, "check", "--json", check=False)).stdout)
     return next(str(each["message"]) for each in found if each["name"] == "nodes")
+
+
+async def test_a_code_given_beforehand_on_one_node_made_the_mail_wait_on_the_other(
+    database: str, hop: ScriptedHop
+) -> None:
+    """Each had made a secret of its own, and none is ever overwritten."""
+    page = {"pickup": {"url": "https://courrier.hopital.example", "code": "preset"}, "web": {"public": "127.0.0.1:1"}}
+    with cluster(database, hop.port, settings={**SETTINGS, **page}) as pair:
+        made = {node.name: preset(node, f"{node.name}@ville.example") for node in pair}
+        acquaint(*pair)
+        wait_for(lambda: [len(presets(node)) for node in pair] == [2, 2], "both have both secrets")
+        for node in pair:
+            async with await Store.open(database) as store:
+                codes = build_presets(load(node.file), store)
+                assert {name: await codes.code(Address(f"{name}@ville.example")) for name in made} == made
 
 
 async def test_what_one_node_makes_is_the_others_before_it_is_published(pair: list[Node], tmp_path: Path) -> None:
