@@ -55,9 +55,12 @@ class PickupEvents:
     clock: Callable[[], float] = time.time
 
     async def opened(self, event: PublicEvent, token: bytes) -> None:
-        """Record the first time, first in the trace: an event that is interrupted between the two comes again."""
+        """Record the first time, first in the trace: an event that is interrupted between the two comes again.
+
+        It counts after the end too: the pick-up may have been withdrawn since, because of a wrong address.
+        """
         one = await self.register.get(event.about)
-        if one is None or one.state is not PickupState.ACTIVE or one.opened is not None:
+        if one is None or one.state is PickupState.INACTIVE or one.opened is not None:
             return
         if not hmac.compare_digest(hashlib.sha256(token).digest(), one.proof):
             return

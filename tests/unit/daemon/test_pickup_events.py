@@ -17,7 +17,7 @@ from relay.mail.notice_texts import Language
 from relay.mail.pickup_answer import Answers
 from relay.model import Address, Inbound, Reply
 from relay.model.errors import NextHopError
-from relay.model.pickup import Pickup, PickupState
+from relay.model.pickup import PICKED_UP, Pickup, PickupState
 from relay.model.public import EventKind, PublicEvent
 from relay.pipeline.incoming import IncomingPipeline
 from relay.store import Store
@@ -73,6 +73,25 @@ async def test_a_time_that_no_calendar_has_broke_every_list_of_pickups(store: St
     assert found
     assert found.opened is not None
     assert ONE.created <= found.opened <= NOW
+
+
+@pytest.mark.parametrize("ended", [PickupState.WITHDRAWN, PickupState.EXPIRED])
+async def test_one_that_was_opened_just_before_its_end_was_told_as_never_opened(
+    store: Store, ended: PickupState
+) -> None:
+    """Whoever withdraws a mail after a wrong address has to know whether it was read."""
+    await store.pickups.change(ONE.id, state=ended.value)
+    await handling(store, NOW).opened(PublicEvent(1, EventKind.OPENED, ONE.id, int(NOW) - 5, len(TOKEN)), TOKEN)
+    found = await store.pickups.get(ONE.id)
+    assert found
+    assert (found.state, found.opened) == (ended, NOW - 5)
+    assert [row.action async for row in store.trace.select()] == [PICKED_UP]
+
+
+async def test_one_that_nobody_was_told_of_is_not_opened(store: Store) -> None:
+    await store.pickups.put(replace(ONE, state=PickupState.INACTIVE))
+    await handling(store, NOW).opened(PublicEvent(1, EventKind.OPENED, ONE.id, int(NOW) - 5, len(TOKEN)), TOKEN)
+    assert (await store.pickups.get(ONE.id) or ONE).opened is None
 
 
 @pytest.mark.parametrize("told", [int(NOW) + 30, (1 << 63) - 1, 0])
