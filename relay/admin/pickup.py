@@ -118,12 +118,21 @@ async def extend(config: Config, store: Store, name: str, seconds: float, actor:
 
 async def _note(store: Store, one: Pickup, actor: str, what: str) -> None:
     """Write to the trace who asks for it, before it is done: it cannot be undone."""
-    told = KeyChange(time.time(), actor, one.recipient.text, "", "", f"pick-up {one.id[:SHORTEST]} to be {what}")
-    await store.trace.write([told.record()])
+    await _record(store, actor, one.recipient, f"pick-up {one.id[:SHORTEST]} to be {what}")
 
 
-async def preset(config: Config, store: Store, recipient: Address, seconds: float) -> Preset:
-    """Make a code for the next mail to this recipient, valid for so many seconds; it replaces an earlier one."""
+async def _record(store: Store, actor: str, recipient: Address, what: str) -> None:
+    await store.trace.write([KeyChange(time.time(), actor, recipient.text, "", "", what).record()])
+
+
+async def preset(config: Config, store: Store, recipient: Address, seconds: float, actor: str) -> Preset:
+    """Make a code for the next mail to this recipient, valid for so many seconds; it replaces an earlier one.
+
+    The trace names `actor`, who can open that mail from now on.
+    """
+    if config.pickup.url is None:
+        raise PickupError("pickup.url is null: no mail becomes a pick-up, and a code would open none")
+    await _record(store, actor, recipient, "code made to be given beforehand")
     made = Preset(recipient, codes.new(config.notices.language), time.time() + seconds)
     closed = await build_presets(config, store).vault.close(made.code)
     await store.pickups.set_preset(recipient, closed, made.expires)

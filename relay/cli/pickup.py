@@ -124,8 +124,8 @@ def preset(context: typer.Context, recipient: Reader, *, valid: Valid = None, as
     """
     from relay.admin import pickup  # noqa: PLC0415  loads the engines
 
-    address, seconds = values.address(recipient), _duration("--valid", valid)
-    made = _with(context, lambda c, store: pickup.preset(c, store, address, seconds or c.pickup.keep))
+    address, seconds, actor = values.address(recipient), _duration("--valid", valid), context_of(context).actor
+    made = _with(context, lambda c, store: pickup.preset(c, store, address, seconds or c.pickup.keep, actor))
     if as_json:
         print_json({"recipient": made.recipient.text, "code": made.code, "expires": moment(made.expires)})
         return
