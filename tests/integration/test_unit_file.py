@@ -159,3 +159,8 @@ def test_a_reload_with_a_broken_configuration_went_well(tmp_path: Path) -> None:
         file.write_text(text)
         done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False, timeout=60)
         assert (done.returncode, done.stderr[: len(told)]) == (status, told), "systemctl stops at the first that fails"
+
+
+@pytest.mark.parametrize("unit", [CONTROL, CONSOLE])
+def test_pages_get_what_time_of_the_processors_mail_leaves(unit: Path) -> None:
+    assert ("CPUWeight", "idle") in settings(unit)

@@ -12,6 +12,7 @@ import pytest
 from lab.browsing import Browsing
 from lab.console import Console, Visitor
 from lab.console_load import fill
+from lab.idle_group import idle_group
 from lab.paced import Paced, percentile
 from lab.relay import Relay
 from lab.smtp_sink import smtp_sink
@@ -69,7 +70,10 @@ def small() -> Iterator[Large]:
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Large]:
-    yield from large(1_000_000, 100_000, 0.3)
+    """Its console runs as its units have it."""
+    for made in large(1_000_000, 100_000, 0.3):
+        with idle_group(made.console.pids):
+            yield made
 
 
 @pytest.mark.alone

@@ -115,6 +115,7 @@ def test_the_whole_way_without_scripts(bench: Bench, tmp_path: Path) -> None:
         page.get_by_label(ADDRESS).check()
         page.click("button")
         assert ADDRESS in page.inner_text("main")
+        page.wait_for_load_state("load")  # a click waits for the page, not for its pictures
         assert page.locator(".logo").evaluate("e => e.complete && e.naturalWidth > 0")
         assert {url.split("/")[2] for url in page.asked} == {f"127.0.0.1:{bench.web.http}"}, "nothing from elsewhere"
         assert page.context.cookies() == []

@@ -86,7 +86,7 @@ def test_a_french_mail_is_read_and_its_file_saved_with_a_code_as_it_was_heard(
         assert page.title() == "Message confidentiel \u2013 Hôpital Exemple", "the history of a shared browser keeps it"
         assert "Dr Éloïse Martin" in page.inner_text("#from")
         assert "rien d'inquiétant\u00a0: à bientôt !" in frame.locator("body").inner_text()
-        assert frame.locator("img").evaluate("one => one.naturalWidth") == 240
+        assert frame.locator("img").evaluate("one => one.decode().then(() => one.naturalWidth)") == 240
         assert frame.locator("b").evaluate("one => getComputedStyle(one).color") == "rgb(26, 127, 55)"
         with page.expect_download() as saved:
             page.click("#attachments a")
