@@ -5,7 +5,6 @@ Raises `PostfixError`, `StoreError` and `NextHopError`; then the mail still wait
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from relay.admin.explain_incoming import explain_incoming
 from relay.admin.postfix.folder import run, run_octets
+from relay.admin.postfix.queue import queued
 from relay.config import Config
 from relay.daemon.outlets import build_outlet
 from relay.mail import headers
@@ -22,6 +22,8 @@ from relay.model.errors import AddressError, NextHopError, PostfixError
 from relay.model.incoming import Incoming
 from relay.model.mark import FIELD, Encryption
 
+LARGEST = 1 << 30
+"""Octets of a mail in the queue."""
 _CLOSED = f"encryption={Encryption.CLOSED.value};"
 _NULL = frozenset({"", "MAILER-DAEMON"})
 """The null reverse-path, as postqueue(1) prints it."""
@@ -40,8 +42,7 @@ def waiting(folder: Path | None, queue_id: str) -> HeldMail:
     """The mail of this queue id. Only root may ask."""
     if not is_queue_id(queue_id):
         raise PostfixError(f"{queue_id} is no queue id: postqueue -p lists those of held mail with a !")
-    queue: list[dict[str, Any]] = [json.loads(line) for line in run("postqueue", folder, "-j").splitlines()]
-    found = next((one for one in queue if one["queue_id"] == queue_id and one["queue_name"] == "hold"), None)
+    found = next((one for one in queued(folder) if one["queue_id"] == queue_id and one["queue_name"] == "hold"), None)
     if found is None:
         raise PostfixError(f"{queue_id} is not in the hold queue")
     content = _content(folder, queue_id)
@@ -80,7 +81,7 @@ def _envelope(found: dict[str, Any]) -> Envelope:
 
 
 def _content(folder: Path | None, queue_id: str) -> bytes:
-    return run_octets("postcat", folder, "-hbq", queue_id).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return run_octets("postcat", folder, "-hbq", queue_id, most=LARGEST).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _is_closed(content: bytes) -> bool:

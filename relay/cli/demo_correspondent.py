@@ -9,8 +9,8 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
 
-from relay.cli.external import bounded
 from relay.model.errors import RelayError
+from relay.process.bounded import bounded
 
 DOCTOR = "dr.martin@hopital.example"
 COLLEAGUE = "cabinet.lefevre@ville.example"

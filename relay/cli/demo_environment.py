@@ -18,18 +18,20 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
-from relay.cli.external import bounded
 from relay.config import Endpoint
 from relay.model import Inbound, Reply
 from relay.model.errors import RelayError
 from relay.model.replies import delivered
 from relay.openpgp.home import private_folder
+from relay.process.bounded import bounded
 from relay.smtp.inlet import Inlet
 from relay.smtp.server_context import Awaited
 
 READY_WITHIN = 20.0
 STOPPED_WITHIN = 30.0
 """Seconds for a program that was told to end."""
+COMMAND_WITHIN = 60.0
+"""Seconds for a command of ours."""
 HOMES = ("correspondent", "keyring")
 
 Caught = asyncio.Queue[Inbound]
@@ -127,12 +129,13 @@ async def _ready(process: asyncio.subprocess.Process) -> int:
 
 def pgp_relay(config: Path, *arguments: str) -> str:
     """Another command on the same configuration; what it prints."""
-    done = subprocess.run(  # noqa: S603  ourselves
-        _program(config, *arguments), capture_output=True, check=False, timeout=60, text=True, env=_environment()
-    )
+    try:
+        done = bounded(_program(config, *arguments), COMMAND_WITHIN, environment=_environment())
+    except subprocess.SubprocessError as error:
+        raise RelayError(f"pgp-relay {arguments[0]} did not end within {COMMAND_WITHIN:g} s") from error
     if done.returncode:
-        raise RelayError(f"pgp-relay {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+        raise RelayError(f"pgp-relay {arguments[0]}: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 def free_port() -> int:

@@ -7,11 +7,8 @@ with all that it started, when its time is over. Raises nothing.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from relay.process import external
 
@@ -21,7 +18,7 @@ SECONDS = 20.0
 async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> bool:
     """Whether it ended with 0."""
     try:
-        with _file("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")) as given:
+        with external.standard_input("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")) as given:
             process = await asyncio.create_subprocess_exec(
                 str(program),
                 stdin=given,
@@ -41,12 +38,3 @@ async def run(program: Path, lines: Sequence[str], seconds: float = SECONDS) -> 
     finally:
         await external.end(process)
     return process.returncode == 0
-
-
-@contextmanager
-def _file(content: bytes) -> Iterator[BinaryIO]:
-    """A file in memory. If a program closed a pipe unread, asyncio could report an exception that nobody retrieved."""
-    with os.fdopen(os.memfd_create("lines", os.MFD_CLOEXEC), "w+b") as file:
-        file.write(content)
-        file.seek(0)
-        yield file

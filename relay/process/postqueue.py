@@ -10,14 +10,17 @@ import json
 import os
 import shutil
 from asyncio.subprocess import Process
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 from relay.model.envelope import is_queue_id
 
 MOST = 1_000
 """Mails asked for one by one: each is a process."""
+MOST_MAILS = 1_000_000
+"""Mails that are read of what postqueue prints."""
 SECONDS = 30.0
 LARGEST = 64 << 20
 """Octets that postqueue may print: some 100,000 mails. If it prints more, the queue is not known."""
@@ -36,11 +39,18 @@ async def queued() -> frozenset[str] | None:
     """The queue ids of all mails in the queue; None where that cannot be known."""
     printed = await _printed("-j")
     try:
-        return (
-            None if printed is None else frozenset(str(json.loads(line)["queue_id"]) for line in printed.splitlines())
-        )
-    except (ValueError, KeyError, TypeError):
+        return None if printed is None else frozenset(mail["queue_id"] for mail in mails(printed))
+    except ValueError:
         return None
+
+
+def mails(printed: bytes) -> Iterator[dict[str, Any]]:
+    """Each mail that `postqueue -j` prints, one a line of JSON. Raises `ValueError` for anything else, or too many."""
+    for at, line in enumerate(BytesIO(printed)):
+        mail = json.loads(line)
+        if at == MOST_MAILS or not isinstance(mail, dict) or not isinstance(mail.get("queue_id"), str):
+            raise ValueError("not what postqueue prints")
+        yield mail
 
 
 async def _printed(*words: str) -> bytes | None:

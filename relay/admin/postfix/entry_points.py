@@ -15,6 +15,7 @@ from relay.admin.postfix.inbound_settings import SYSLOG_NAME as INBOUND_SYSLOG_N
 from relay.admin.postfix.inbound_settings import TRANSPORT as INBOUND
 from relay.admin.postfix.settings import SYSLOG_NAME
 from relay.model.errors import PostfixError
+from relay.process.bounded import bounded
 
 _SECONDS = 30
 _LONGEST = 200
@@ -69,8 +70,8 @@ class Sendmail:
         """As `Server.send`; the queue id is not known."""
         words = [self.program, "-C", str(self.folder), "-i", "-f", sender or "<>", "--", recipient]
         try:
-            done = subprocess.run(words, input=content, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603  a list, no shell
-        except (OSError, subprocess.TimeoutExpired) as error:
+            done = bounded(words, _SECONDS, content)
+        except (OSError, subprocess.SubprocessError) as error:
             raise NotTaken(f"sendmail does not run: {type(error).__name__}") from None
         if done.returncode:
             raise NotTaken(f"sendmail: {_shortened(done.stderr)}")

@@ -17,8 +17,11 @@ from pathlib import Path
 
 from relay.admin import files
 from relay.model.errors import PostfixError
+from relay.process.bounded import MOST, TooMuch, bounded
 
-_SECONDS = 30
+SECONDS = 30.0
+_LONGEST = 2000
+"""Octets of an error that are shown."""
 FILES = ("main.cf", "master.cf")
 
 
@@ -32,21 +35,19 @@ def run(program: str, folder: Path | None, *words: str) -> str:
     return run_octets(program, folder, *words).decode("utf-8", "replace")
 
 
-def run_octets(program: str, folder: Path | None, *words: str) -> bytes:
-    """The same as it is printed: a mail."""
+def run_octets(program: str, folder: Path | None, *words: str, most: int = MOST) -> bytes:
+    """The same as it is printed, `most` octets: a mail, or the queue."""
     where = ["-c", str(folder)] if folder else []
     try:
-        done = subprocess.run(  # noqa: S603  a list, no shell
-            [_found(program), *where, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        raise PostfixError(f"{program} {words[0]}: {error.stderr.decode('utf-8', 'replace').strip()}") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = bounded([_found(program), *where, *words], SECONDS, most=most)
+    except subprocess.TimeoutExpired:
+        raise PostfixError(f"{program} {words[0]}: no end within {SECONDS:g} s") from None
+    except TooMuch:
+        raise PostfixError(f"{program} {words[0]}: it prints more than {most >> 20} MiB") from None
+    except OSError as error:
         raise PostfixError(f"{program} does not run: {type(error).__name__}") from None
+    if done.returncode:
+        raise PostfixError(f"{program} {words[0]}: {done.stderr[:_LONGEST].decode('utf-8', 'replace').strip()}")
     return done.stdout
 
 

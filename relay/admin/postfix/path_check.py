@@ -8,7 +8,6 @@ Raises `PostfixError` and `StoreError`.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,8 @@ from typing import Any
 from relay.admin.postfix.address_kinds import Kind, Kinds, Sample
 from relay.admin.postfix.behind import is_behind
 from relay.admin.postfix.entry_points import NotTaken, Way, mx_way, ways
-from relay.admin.postfix.folder import parameter, run
+from relay.admin.postfix.folder import parameter
+from relay.admin.postfix.queue import queued
 from relay.admin.postfix.settings import TRANSPORT
 from relay.mail import probe
 from relay.model.errors import PostfixError
@@ -123,7 +123,7 @@ async def _followed(folder: Path, ledger: Ledger, tried: Sequence[_Sent | Result
     ends = time.monotonic() + seconds
     while under_way:
         last = time.monotonic() > ends
-        queue = await asyncio.to_thread(_queue, folder)
+        queue = await asyncio.to_thread(queued, folder)
         looked = [_judged(each, queue, await _seen(ledger, each), last=last) for each in under_way]
         results += [each for each in looked if isinstance(each, Result)]
         under_way = [each for each in looked if isinstance(each, _Sent)]
@@ -154,10 +154,6 @@ async def _send(ledger: Ledger, way: Way, sample: Sample, sender: str, forged_id
 
 async def _seen(ledger: Ledger, sent: _Sent) -> tuple[str, ...]:
     return tuple(sorted(await ledger.served(probe.digest(sent.token)) - {probe.REGISTERED, probe.REGISTERED_INBOUND}))
-
-
-def _queue(folder: Path) -> Queue:
-    return [json.loads(line) for line in run("postqueue", folder, "-j").splitlines()]
 
 
 def _judged(sent: _Sent, queue: Queue, seen: tuple[str, ...], *, last: bool) -> _Sent | Result:
