@@ -28,6 +28,8 @@ from relay.model.errors import PostfixError
 _DOMAIN = re.compile(r"(?=.{4,253}$)[^\s@.\"'\\{}\[\],:]+(\.[^\s@.\"'\\{}\[\],:]+)+")
 _NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f<>@]{1,200}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
+_LOCAL = (".localdomain", ".localhost")
+"""What distributions call a machine that has no domain."""
 _LANGUAGES = ("en", "fr")
 _SIGNS_AS = {"en": "relay", "fr": "relais"}
 _UNIT = Path("/lib/systemd/system/pgp-relay.service")
@@ -134,9 +136,7 @@ def _connect(asks: Questions, steps: Steps, postfix: Postfix) -> None:
 
 
 def _answers(asks: Questions, site: Site) -> admin.Answers:
-    found = normalise_domain(
-        asks.text("Your mail domain", site.domain, _postfix_domain(None) or socket.getfqdn(), _no_domain)
-    )
+    found = normalise_domain(asks.text("Your mail domain", site.domain, _machines_domain(), _no_domain))
     return admin.Answers(
         domain=found,
         internet=asks.decision("May this server ask other domains for keys (DNS, TCP 443 outwards)?", site.internet),
@@ -160,7 +160,15 @@ def _recipient(asks: Questions, option: str | None) -> str | None:
     return values.address(written).text if written else None
 
 
+def _machines_domain() -> str:
+    """The domain that this machine has; empty where it has none that mail could come from."""
+    found = _postfix_domain(None) or socket.getfqdn()
+    return "" if _no_domain(found) or found.lower().endswith(_LOCAL) else found
+
+
 def _no_domain(text: str) -> str | None:
+    if not text:
+        return "this machine has no mail domain of its own: name yours with --domain, as in --domain hopital.example"
     sound = _DOMAIN.fullmatch(text) and round_trips(text)
     return None if sound else f"“{text}” is no mail domain: write it as hopital.example"
 

@@ -8,7 +8,7 @@ import re
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,13 +28,16 @@ def site() -> Iterator[Path]:
         stop_agent(Path(name) / "keyring")
 
 
-def run(config: Path, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    config: Path, *words: str | Path, typed: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAM, "-c", config, *words],
         input=typed,
         capture_output=True,
         text=True,
-        env={"PATH": f"{os.environ['PATH']}:/usr/sbin", "LANG": "C.UTF-8", "HOME": str(config.parent)},
+        env={"PATH": f"{os.environ['PATH']}:/usr/sbin", "LANG": "C.UTF-8", "HOME": str(config.parent)}
+        | dict(environment or {}),
         check=False,
         timeout=120,
     )
@@ -93,6 +96,21 @@ def test_an_option_that_is_wrong_ends_it_before_anything_is_written(site: Path, 
     assert (done.returncode, done.stdout) == (2, ""), done
     assert len(done.stderr.splitlines()) == 1
     assert not site.exists()
+
+
+@pytest.mark.parametrize("domain", ["localdomain", "host.localdomain", "localhost", ""])
+def test_a_machine_without_a_domain_was_not_told_to_name_one_or_its_local_name_was_taken(
+    site: Path, domain: str
+) -> None:
+    (site.parent / "main.cf").write_text(f"mydomain = {domain}\n")
+    machine = {"MAIL_CONFIG": str(site.parent)}
+    done = run(site, "setup", "--no-sign", "--no-postfix", "--yes", environment=machine)
+    told = "this machine has no mail domain of its own: name yours with --domain, as in --domain hopital.example"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [told]
+    assert not site.exists()
+    asked = run(site, "setup", "--write-only", *ANSWERS, environment=machine)
+    assert asked.returncode == 0
 
 
 def test_a_file_that_is_there_keeps_what_it_says_else_its_comments_and_its_mode(site: Path) -> None:
