@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # only tests with a browser have it
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
+PATIENCE = 120_000
+"""Milliseconds that whatever is waited for may take, on a slow machine too; what is there is not waited for."""
 needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed")
 
 
@@ -48,6 +50,7 @@ def tab(started: Browser, expected: tuple[str, ...] = (), **options: Any) -> Ite
     A fault that its console tells fails the test, unless one of the `expected` words stands in it.
     """
     context = started.new_context(locale="fr-FR", **options)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     faults: list[str] = []
     page.asked = asked = []  # type: ignore[attr-defined]  # for the test to look at
@@ -60,3 +63,13 @@ def tab(started: Browser, expected: tuple[str, ...] = (), **options: Any) -> Ite
         context.close()
     complaints = [fault for fault in faults if not any(word in fault for word in expected)]
     assert complaints == [], complaints
+
+
+@contextmanager
+def next_page(page: Any) -> Iterator[None]:  # noqa: ANN401  playwright's page
+    """What is done in the block leads to another page, at whatever address; at its end that has styles and pictures.
+
+    A click alone returns when the page begins: what is looked at then may be half of it, or the page before.
+    """
+    with page.expect_navigation():
+        yield

@@ -17,13 +17,17 @@ from lab.public import Told
 if TYPE_CHECKING:  # only tests with a browser have it
     from playwright.sync_api import Page
 
+SHOWN = "#body iframe[style*=height], #body .plain"
+"""The text of a mail: where it is HTML, with its styles, pictures and height, which the page sets last."""
+
 
 def open_mail(page: Page, link: str, code: str) -> None:
-    """It is shown."""
+    """It is shown as a whole, and its files are listed."""
     page.goto(link)
     page.fill("#code", code)
     page.click("#open")
-    page.wait_for_selector("#letter:visible", timeout=60_000)
+    page.wait_for_selector("#subject:focus")  # the last thing that the page does
+    page.wait_for_selector(SHOWN, state="attached")
 
 
 @dataclass(frozen=True)

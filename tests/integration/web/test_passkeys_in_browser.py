@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lab.accessible import needs_axe, violations
-from lab.browser import browser, needs_browser, tab
+from lab.browser import browser, needs_browser, next_page, tab
 from lab.console import WORDS, Console, Visitor
 from lab.relay import Relay
 
@@ -64,7 +64,8 @@ def enrol(site: Console, page: Page, link: str) -> None:
 
 def log_in(site: Console, page: Page) -> None:
     page.goto(url(site, "/login"))
-    page.click("form[action='/login/passkey'] button")
+    with next_page(page):
+        page.click("form[action='/login/passkey'] button")
     page.click("form[data-options] button")
 
 
@@ -118,14 +119,29 @@ def test_a_passkey_is_made_behind_the_link_and_logs_in(site: Console, started: B
     assert told[-2:] == ["user reset", "user enrolled"]
 
 
+def test_who_pressed_before_the_script_had_come_sent_a_form_without_an_answer(site: Console, started: Browser) -> None:
+    with device(started) as (page, _held):
+        before = list[bool]()
+
+        def coming(script: Any) -> None:  # noqa: ANN401  playwright's
+            before.append(page.locator("form[data-options] button").is_disabled())
+            script.continue_()
+
+        page.route("**/passkey.js", coming)
+        enrol(site, page, site.invite("early", "keys"))
+        page.wait_for_url(url(site, "/login"))
+    assert before == [True]
+
+
 def test_its_pages_are_accessible(site: Console, started: Browser) -> None:
     link = site.invite("axel", "reader")
     with tab(started, bypass_csp=True, viewport={"width": 360, "height": 800}) as page:
         for path in (link, "/login"):
             page.goto(url(site, path))
             assert violations(page) == []
-        page.click("form[action='/login/passkey'] button")
-        page.wait_for_selector("form[data-options]")
+        with next_page(page):
+            page.click("form[action='/login/passkey'] button")
+        assert page.locator("form[data-options]").count() == 1
         assert violations(page) == []
 
 

@@ -42,9 +42,8 @@ def test_a_french_mail_is_read_and_answered_in_firefox(tmp_path: Path) -> None:
 
         assert page.run("return document.getElementById('subject').textContent") == SUBJECT
         assert "Dr Éloïse Martin" in page.run("return document.getElementById('from').textContent")
-        until(
-            page, "document.querySelector('#body iframe').contentDocument?.querySelector('img')?.naturalWidth === 240"
-        )
+        until(page, f"{IMAGE}?.naturalWidth === 240")
+        until(page, "document.querySelector('#attachments a')")
         press(page, "#attachments a")
         saved = tmp_path / PDF_NAME
         wait_for(lambda: saved.exists() and saved.stat().st_size == len(PDF), "the file is saved")

@@ -30,6 +30,8 @@ function told(credential) {
   return { id: credential.id, rawId: base64url(credential.rawId), type: credential.type, response };
 }
 
+const button = form.querySelector("button");
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
@@ -40,3 +42,8 @@ form.addEventListener("submit", async (event) => {
   }
   form.submit();
 });
+
+button.disabled = false; // pressed before, it would have sent the form without an answer
+if (button.autofocus) {
+  button.focus();
+}
