@@ -26,8 +26,8 @@ SPEAKERS = re.compile(
 SENTENCE = re.compile(r"(?=.*[a-z]{2,} [a-z“{]).*[a-zA-Z”\d}.)]", re.DOTALL)
 UNSEEN = re.compile(
     r"(config show|(pickup|keys|console user) [a-z]+|import {wanted}|.*{pattern\.local}.*"
-    r"|certificates?|of the .*|pickup\.(code|hook): .*|.* not read yet|a login has 1 to .*|{subject}: is .*"
-    r"|there is somebody.*|no-[a-z-]+ .*|GNUPG.*|--.*)"
+    r"|certificates?|of the .*|pickup\.(code:|hook:|url is null:) .*|.* not read yet|a login has 1 to .*"
+    r"|{subject}: is .*|there is somebody.*|no-[a-z-]+ .*|GNUPG.*|--.*)"
 )
 """Names, and what commands alone say."""
 TOLD = re.compile(r"log\(\)\.(?:warning|error)\(\s*Event\.([A-Z_]+)")
