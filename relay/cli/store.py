@@ -13,7 +13,10 @@ from relay.model.database_url import without_password
 from relay.telemetry.status_client import ask
 
 To = Annotated[
-    str, typer.Option("--to", metavar="URL", help="postgresql://user@host/name, or sqlite:////path/of/a/file.")
+    str,
+    typer.Option(
+        "--to", metavar="URL", help="postgresql://user@host/name, or sqlite:////path (sqlite:///file: in this folder)."
+    ),
 ]
 
 

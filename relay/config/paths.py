@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf, ValidationInfo
 from relay.config.values import Kind
 from relay.model.database_url import PostgresqlUrl, is_postgresql
 
-_DATABASE = re.compile(r"sqlite(\+[a-z0-9]+)?://.+")
+_DATABASE = re.compile(r"sqlite(\+[a-z0-9]+)?:///[^?]+")
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+[a-z0-9]+)?:///)([^/].*)")
 
 

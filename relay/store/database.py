@@ -195,14 +195,19 @@ def _url(url_or_path: str | Path) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise StoreError("the database URL cannot be read") from None
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"} or url.host:
         raise StoreError("the database is SQLite in a file, or PostgreSQL")
     return url.set(drivername=_SQLITE)
 
 
 def file_of(url_or_path: str | Path) -> Path | None:
-    """The SQLite file of a URL or path; None for PostgreSQL."""
-    return None if is_postgresql(str(url_or_path)) else Path(_url(url_or_path).database or "")
+    """The SQLite file of a URL or path; None for PostgreSQL. Raises `StoreError` for a URL of anything else."""
+    if is_postgresql(str(url_or_path)):
+        return None
+    url = _url(url_or_path)
+    if url.query:
+        raise StoreError("the database is SQLite in a file, or PostgreSQL: sqlite:///file has no options")
+    return Path(url.database or "")
 
 
 def _on_postgresql(url: str, busy_seconds: float, network: Network) -> Database:

@@ -79,6 +79,24 @@ async def test_a_store_is_copied_to_a_server_and_back_and_is_the_same(
         record_property("counted", f"{sum(here['rows'].values())} rows copied to a server and back")
 
 
+async def test_a_copy_goes_to_the_current_folder_or_is_refused_in_a_sentence(database: str) -> None:
+    with Relay({"database": database, "node": "alpha"}) as relay:
+        relay.keyring.mkdir(mode=0o700)
+        relay.run("store", "copy", "--to", "sqlite:///back.db")
+        assert dumped(relay.folder / "back.db", "trace_chain") == []
+        before = set(relay.folder.iterdir())
+        for url, told in (
+            ("sqlite:///none/back.db", "the store's folder does not exist"),
+            ("sqlite:///file:x?mode=memory&uri=true", "sqlite:///file has no options"),
+            ("sqlite:///other.db?mode=ro", "sqlite:///file has no options"),
+            ("sqlite://host/other.db", "the database is SQLite in a file, or PostgreSQL"),
+        ):
+            done = relay.run("store", "copy", "--to", url, check=False)
+            assert (done.returncode, done.stdout) == (1, b"")
+            assert told in done.stderr.decode(), url
+        assert set(relay.folder.iterdir()) == before
+
+
 def dumped(file: Path, table: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(file)) as database:
         return sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)  # noqa: S608  our own name

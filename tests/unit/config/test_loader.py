@@ -62,6 +62,12 @@ def test_other_databases_stay_as_they_are(url: str) -> None:
     assert parse(f"policy: []\ndatabase: {url}".encode(), HERE).database == url
 
 
+@pytest.mark.parametrize("url", ["sqlite:///file:x?mode=memory&uri=true", "sqlite://host/relay.db", "sqlite://"])
+def test_a_database_in_memory_or_with_options_ended_the_start_with_a_report_of_a_fault(url: str) -> None:
+    with pytest.raises(ConfigError, match="a database is sqlite:///file or postgresql://"):
+        parse(f"policy: []\ndatabase: {url}".encode(), HERE)
+
+
 def test_the_password_of_the_database_is_not_shown() -> None:
     config = parse(b"policy: []\ndatabase: postgresql://relay:hunter2@db.example/relay", HERE)
     assert "hunter2" not in repr(config)
