@@ -60,6 +60,18 @@ async def test_the_first_source_that_has_a_key_ends_the_search(at: Bench) -> Non
     assert at.wkd.asked == []
 
 
+async def test_a_key_that_an_earlier_source_got_later_is_found_once_the_one_in_use_was_removed(tmp_path: Path) -> None:
+    """It looked like a race: with no cache at all the directory's key was not used."""
+    async with bench(tmp_path, lifetimes=Lifetimes(0, 0, 0)) as at:
+        at.wkd.shelf[BOB] = [key(2, BOB)]
+        assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+        at.ldap.shelf[BOB] = [key(1, BOB)]
+        assert told(await at.find(BOB)) == ("found", fpr(2), "wkd", "wkd/test")
+        assert (len(at.ldap.asked), len(at.wkd.asked)) == (1, 2), "only the source of the key in use is asked again"
+        await at.store.certificates.remove(fpr(2))
+        assert told(await at.find(BOB)) == ("found", fpr(1), "ldap", "ldap/test")
+
+
 async def test_sources_are_asked_in_the_configured_order(tmp_path: Path) -> None:
     async with bench(tmp_path, order=("wkd", "ldap")) as at:
         at.ldap.shelf[BOB] = [key(1, BOB)]
