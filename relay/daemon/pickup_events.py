@@ -35,7 +35,7 @@ SERVICE = "pickup"
 """The local part of the address that answers come from."""
 DAY = 24 * 3600.0
 MOST_ANSWERS = 20
-MOST_OF_READER = 100
+MOST_OF_READER = 250
 MOST_OF_SENDER = 500
 """Answers that are handed over on one day (UTC): to one pick-up, by one reader to one sender, and to one sender in all.
 
