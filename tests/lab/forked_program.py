@@ -1,8 +1,10 @@
 """The program as a process forked from one that has loaded it already.
 
 Loading takes longer than most commands run, and the tests start hundreds of them. What runs is the same as `pgp-relay`
-from its entry point to its exit status, with an environment, a folder, a session and three files of its own. That it
-starts from nothing too is shown by the tests of the commands, of the service manager and of the whole way.
+from its entry point to its exit status, with an environment, a folder, a session and three files of its own. After
+its exit handlers it ends at once: to take down all that was loaded takes longer than most commands run, too. That it
+starts from nothing and ends as programs do is shown by the tests of the commands, of the service manager and of the
+whole way.
 
 `run` and `start` are as `subprocess` has them; `Child` is as its `Popen`.
 """
@@ -21,7 +23,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -189,6 +191,31 @@ def _become(asked: tuple[list[str], str, dict[str, str], str], files: list[int])
     exec(altered, {})  # noqa: S102  from the test that started this process
 
 
+class _End:
+    """Of the process, once its threads have ended and its exit handlers were called, which is where a program ends.
+
+    Made before anything else, it is called behind all other handlers. Where it knows no status it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._status: int | None = None
+        atexit.register(self._exit)
+
+    def of(self, program: Callable[[], object]) -> None:
+        """Call it; how it exits is the process's end."""
+        try:
+            program()
+        except SystemExit as end:
+            self._status = end.code if isinstance(end.code, int) else None
+            raise
+
+    def _exit(self) -> None:
+        if self._status is not None:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()  # what fails here fails again as the interpreter does it, and is told by it
+            os._exit(self._status)
+
+
 def _load() -> None:
     commands = [f"cli.{module}" for module in modules()]
     services = ("daemon.build", "keys.wkd.source", "web.control", "web.console.service", "web.public.service")
@@ -198,9 +225,11 @@ def _load() -> None:
 
 
 if __name__ == "__main__":
+    end = _End()
+
     from relay.cli.commands import modules
     from relay.cli.main import main
 
     _load()
     _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
-    main()
+    end.of(main)
