@@ -84,6 +84,11 @@ def imported(site: Console, login: str, octets: bytes, *options: str) -> dict[st
     return told
 
 
+def bound(site: Console, pattern: str) -> bool:
+    told = json.loads(site.relay.run("keys", "bindings", "--json").stdout)
+    return any(each["pattern"] == pattern for each in told)
+
+
 @pytest.fixture
 def logins(site: Console, anne: Visitor, bruno: Visitor) -> None:  # noqa: ARG001  they have to be there
     for name, login in (("anne", "amartin"), ("bruno", "bpetit")):
@@ -112,10 +117,10 @@ def test_one_person_approves_on_a_page_and_another_one_does_it(site: Console, an
 def test_a_person_is_one_whether_by_sudo_or_in_the_browser(site: Console, anne: Visitor, bruno: Visitor) -> None:
     fingerprint = key(site, "dora")
     words = ("keys", "approve", fingerprint)
-    refused = command(site, "amartin", *words)
+    refused = command(site, "adurand", *words)
     assert (refused.returncode, b"is linked to no user here" in refused.stderr) == (1, True)
-    site.relay.run("console", "user", "link", "anne", "--sudo", "amartin")
-    assert "second person" in refusal(site, "amartin", *words)
+    site.relay.run("console", "user", "link", "anne", "--sudo", "adurand")
+    assert "second person" in refusal(site, "adurand", *words)
     anne.get("/proposals")
     assert "second person" in anne.post("/proposals", {"act": "approve", "fingerprint": fingerprint}).text
     assert waits(site, fingerprint)
@@ -133,12 +138,13 @@ def test_a_binding_needs_two_too_and_the_same_keys(site: Console) -> None:
     bind = ("keys", "bind", "*@partner.example")
     assert "second person" in refusal(site, "amartin", *bind, first.fingerprint)
     assert "second person" in refusal(site, "bpetit", *bind, other.fingerprint), "other keys: another act"
-    assert json.loads(site.relay.run("keys", "bindings", "--json").stdout) == []
+    assert not bound(site, "*@partner.example")
     assert command(site, "bpetit", *bind, first.fingerprint).returncode == 0
-    assert len(json.loads(site.relay.run("keys", "bindings", "--json").stdout)) == 1
+    assert bound(site, "*@partner.example")
     assert "second person" in refusal(site, "bpetit", "keys", "unbind", "*@partner.example")
 
 
+@pytest.mark.usefixtures("logins")
 def test_nobody_without_the_role_approves(site: Console) -> None:
     fingerprint = key(site, "gina")
     site.logged_in("desk", "desk")
@@ -149,6 +155,7 @@ def test_nobody_without_the_role_approves(site: Console) -> None:
     site.relay.run("console", "user", "enable", "bruno")
 
 
+@pytest.mark.usefixtures("logins")
 def test_the_organisations_key_is_made_for_two_administrators(site: Console) -> None:
     for name, login in (("olga", "oadmin"), ("otto", "padmin")):
         site.relay.run("console", "user", "add", name, "--role", "admin")
