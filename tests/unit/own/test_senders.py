@@ -26,12 +26,14 @@ MARTIN, DESK = Address("dr.martin@hopital.example"), Address("accueil@hopital.ex
 class Maker:
     """Makes keys on paper; the real one is in the contract suite."""
 
+    asked: list[Address] = field(default_factory=list)
     made: list[Address] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
     fail: bool = False
 
     async def make(self, addresses: Sequence[Address], _valid: float) -> list[OwnKey]:
+        self.asked += addresses
         await self.may_go_on.wait()
         if self.fail:
             raise EngineError("no")
@@ -147,7 +149,7 @@ async def test_of_two_processes_that_make_one_at_once_both_use_the_first(store: 
         bench.maker.may_go_on.clear()
     two.maker.made.append(DESK)  # its next key has another number
     waiting = [asyncio.create_task(bench.senders.key(MARTIN)) for bench in (one, two)]
-    await asyncio.sleep(0.05)
+    await until(lambda: one.maker.asked == two.maker.asked == [MARTIN])  # neither has found the other's
     one.maker.may_go_on.set()
     first = await waiting[0]
     two.maker.may_go_on.set()
