@@ -22,7 +22,6 @@ from relay.mail import headers
 pytestmark = pytest.mark.waits
 
 MARTIN, DESK = "dr.martin@front.example", "accueil@front.example"
-NOW = format_datetime(localtime())
 TEXT = "Le résultat  \r\nFrom here on\r\n" + "z" * 1500 + "\r\n"
 HEADER = (
     "To: {to}\r\nSubject: Findings\r\nDate: {date}\r\nMIME-Version: 1.0\r\n"
@@ -42,7 +41,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
 
 
 def letter(sender: str, to: str, extra: str = "") -> bytes:
-    return f"{extra}From: Dr <{sender}>\r\n{HEADER.format(to=to, date=NOW)}{TEXT}".encode()
+    return f"{extra}From: Dr <{sender}>\r\n{HEADER.format(to=to, date=now())}{TEXT}".encode()
+
+
+def now() -> str:
+    """A late mail is not signed."""
+    return format_datetime(localtime())
 
 
 def sent(whole: Way, sender: str, to: str, extra: str = "") -> Taken:
@@ -84,7 +88,7 @@ def test_another_sender_is_signed_for_by_the_configured_key(whole: Way) -> None:
 
 def test_what_came_in_from_outside_is_not_signed_with_the_key_of_its_from(whole: Way) -> None:
     known = whole.know("zoe@known.example")["zoe@known.example"]
-    outside = "Received: from x (x.example [203.0.113.9]) by mx.front.example with ESMTP id 1; " + NOW + "\r\n"
+    outside = "Received: from x (x.example [203.0.113.9]) by mx.front.example with ESMTP id 1; " + now() + "\r\n"
     mail = sent(whole, MARTIN, "zoe@known.example", outside)
     configured = gpg(whole.relay.keyring, "--export", "relay@front.example").stdout
     assert READERS["gnupg"](encrypted_part(mail), known.secret, configured)

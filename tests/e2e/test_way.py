@@ -20,7 +20,6 @@ from lab.way import Way, encrypted_part, way
 pytestmark = pytest.mark.waits
 
 SENDER = "doctor@front.example"
-NOW = format_datetime(localtime())  # a late mail is not signed
 HEADER = (
     f"From: Doctor <{SENDER}>\r\nTo: {{to}}\r\nSubject: Findings =?utf-8?q?=C3=A9t=C3=A9?=\r\n"
     "Date: {date}\r\nMessage-ID: <{id}@front.example>\r\n"
@@ -50,8 +49,9 @@ def whole(running: Way) -> Way:
     return running
 
 
-def message(to: str, id_: str = "1", extra: str = "") -> bytes:
-    return (HEADER.format(to=to, id=id_, date=NOW) + extra).encode() + b"\r\n" + BODY
+def message(to: str, id_: str = "1") -> bytes:
+    now = format_datetime(localtime())  # a late mail is not signed
+    return HEADER.format(to=to, id=id_, date=now).encode() + b"\r\n" + BODY
 
 
 def of(mails: list[Taken], recipient: str) -> Taken:
@@ -109,9 +109,10 @@ def test_one_mail_for_two_of_each_kind_one_of_them_bcc_is_told_apart_for_each(wh
     known, unknown, must = ([f"{who}@{kind}.example" for who in ("named", "hidden")] for kind in KINDS)
     keys = whole.know(*known)
     to = ", ".join(people[0] for people in (known, unknown, must))
-    bcc = f"Bcc: {', '.join(people[1] for people in (known, unknown, must))}\r\n"
+    bcc = f"\r\nBcc: {', '.join(people[1] for people in (known, unknown, must))}\r\n\r\n"
+    left = message(to, "six")
 
-    whole.mta.submit(SENDER, [*known, *unknown, *must], message(to, "six", bcc))
+    whole.mta.submit(SENDER, [*known, *unknown, *must], left.replace(b"\r\n\r\n", bcc.encode(), 1))
 
     mails = whole.mails(4)
     assert whole.mta.queue() == []
@@ -121,7 +122,7 @@ def test_one_mail_for_two_of_each_kind_one_of_them_bcc_is_told_apart_for_each(wh
     assert not any(re.search(rb"(?mi)^(Resent-)?Bcc:|^(From|To|Cc): .*hidden", mail.content) for mail in mails)
     assert_encrypted_for_each_alone(mails, known, keys)
     for recipient in unknown:
-        assert len(received_lines(of(mails, recipient), message(to, "six"))) == 3
+        assert len(received_lines(of(mails, recipient), left)) == 3
     assert_tells_of(notice, must)
     mine = [line for line in whole.relay.trace() if line["message_id"] == "<six@front.example>"]
     assert sorted((line["recipient"], line["action"]) for line in mine) == sorted(
