@@ -232,10 +232,16 @@ async def test_a_first_server_that_hangs_costs_its_timeout_once(good: Slapd) -> 
         met.append(writer)
         await says_nothing(reader, writer)
 
-    async with listening(hangs) as port, asked(site(f"ldap://127.0.0.1:{port}", timeout=2), site(good.url)) as source:
-        assert await source.lookup(BOB) == NOBODY
-        assert await asyncio.gather(*(source.lookup(BOB) for _ in range(10))) == [NOBODY] * 10
-        assert len(met) == 1
+    for timeout in (2, 20):  # a busy machine may take longer than the first to start a worker, and nobody is met
+        async with (
+            listening(hangs) as port,
+            asked(site(f"ldap://127.0.0.1:{port}", timeout=timeout), site(good.url)) as source,
+        ):
+            assert await source.lookup(BOB) == NOBODY
+            assert await asyncio.gather(*(source.lookup(BOB) for _ in range(10))) == [NOBODY] * 10
+        if met:
+            break
+    assert len(met) == 1
 
 
 async def test_a_server_that_failed_rests_and_then_one_lookup_tries_it_for_all(good: Slapd) -> None:
