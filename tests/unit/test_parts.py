@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ case "$*" in
   *) part=alone ;;
 esac
 printf '%s\\n' "$*" >$part
+stat -f -c %T /tmp >$part.place
 echo "told by $part"
 eval "exit \\$$part"
 """
@@ -67,3 +69,25 @@ def test_a_measurement_that_fails_is_a_failure(tmp_path: Path) -> None:
 def test_tiers_without_a_test_that_waits_or_measures_are_none(tmp_path: Path) -> None:
     assert run(tmp_path, waiting=5, alone=5)[0] == 0
     assert run(tmp_path, shared=5)[0] != 0
+
+
+def test_what_they_write_lies_in_memory_where_root_has_enough_of_it_and_nobody_else_sees_it() -> None:
+    before = Path("/tmp").stat()  # noqa: S108  what the machine has there
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+        status, ran, _ = run(Path(place))
+        places = {(Path(place) / f"{part}.place").read_text().strip() for part in ran}
+
+    assert (status, set(ran)) == (0, {"shared", "waiting", "alone"})
+    assert not in_memory_is_possible() or places == {"tmpfs"}
+    assert os.path.samestat(Path("/tmp").stat(), before)  # noqa: S108
+
+
+def in_memory_is_possible() -> bool:
+    enough = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 12 << 30
+    mounting = ["unshare", "--mount", "mount", "-t", "tmpfs", "tests", "/tmp"]  # noqa: S108
+    return enough and subprocess.run(mounting, capture_output=True, check=False).returncode == 0
+
+
+def test_a_checkout_that_lies_in_tmp_is_seen_by_its_tests() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        assert run(Path(place))[0] == 0
