@@ -106,3 +106,10 @@ class Known:
 
     person: Person
     generation: str
+    ended: int
+    """How many times all sessions were ended."""
+
+    @property
+    def session(self) -> str:
+        """What sessions belong to that begin now: those that belong to anything else have ended, for good."""
+        return f"{self.generation} {self.ended}"

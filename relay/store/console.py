@@ -59,6 +59,7 @@ class Session:
 
     name: str
     generation: str
+    """`Known.session` when it began."""
     role: str
     csrf: str
     """What each form of this session carries."""

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from relay.model.console import NAME, Known, Person, Role, Way
 from relay.store.schema import person_logins, persons
@@ -15,7 +15,12 @@ from relay.store.schema import person_logins, persons
 def add(connection: Connection, name: str, role: Role, way: str, fresh: dict[str, Any]) -> None:
     """Add a person; `way`: by which the login came that made them."""
     values = {"enrolment": secrets.token_bytes(32), **fresh}
-    connection.execute(insert(persons).values(name=name, role=role.value, enabled=True, way=way, **values))
+    connection.execute(insert(persons).values(name=name, role=role.value, enabled=True, way=way, ended=0, **values))
+
+
+def end_sessions(connection: Connection, name: str) -> None:
+    """End the person's sessions: none of them counts again."""
+    connection.execute(update(persons).where(persons.c.name == name).values(ended=persons.c.ended + 1))
 
 
 def link(connection: Connection, way: Way, subject: str, name: str) -> None:
@@ -63,6 +68,7 @@ def read(connection: Connection, wanted: Any) -> Sequence[Known]:  # noqa: ANN40
         Known(
             Person(row.name, Role(row.role), bool(row.enabled), bool(row.enrolled), tuple(logins.get(row.name, ()))),
             bytes(row.enrolment).hex(),
+            int(row.ended),
         )
         for row in rows
     ]

@@ -94,6 +94,7 @@ class Persons:
             if found.person.enabled is not enabled:
                 changed = update(persons).where(persons.c.name == found.person.name)
                 connection.execute(changed.values(enabled=enabled))
+                person_queries.end_sessions(connection, found.person.name)
                 self._note(connection, actor, found.person.name, f"user {'enabled' if enabled else 'disabled'}")
             return True
 
@@ -145,6 +146,7 @@ class Persons:
             elif found.person.role is not role and person_queries.follows(connection, found.person.name, way):
                 changed = update(persons).where(persons.c.name == found.person.name)
                 connection.execute(changed.values(role=role.value))
+                person_queries.end_sessions(connection, found.person.name)
                 self._note(connection, way.value, found.person.name, f"role changed: {role.value}")
             return person_queries.of_login(connection, way, subject)
 

@@ -205,8 +205,10 @@ persons = Table(
     Column("enrolment", LargeBinary, nullable=False),
     Column("enrolment_ends", Double, nullable=False),
     Column("way", Text, nullable=False),
+    Column("ended", BigInteger, nullable=False),
 )
-"""`enrolment`: SHA-256 of the newest one-time link; `way`: whose groups say the role, empty: an administrator."""
+"""`enrolment`: SHA-256 of the newest one-time link; `way`: whose groups say the role, empty: an administrator; `ended`:
+how many times all sessions were ended."""
 
 person_logins = Table(
     "person_login",

@@ -185,7 +185,8 @@ _PICKUPS = (
 _PERSONS = (
     """CREATE TABLE person (
         name TEXT NOT NULL PRIMARY KEY, role TEXT NOT NULL, enabled BOOLEAN NOT NULL, enrolled BOOLEAN NOT NULL,
-        enrolment {octets} NOT NULL, enrolment_ends DOUBLE PRECISION NOT NULL, way TEXT NOT NULL)""",
+        enrolment {octets} NOT NULL, enrolment_ends DOUBLE PRECISION NOT NULL, way TEXT NOT NULL,
+        ended BIGINT NOT NULL)""",
     """CREATE TABLE person_login (
         way TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (way, subject))""",
     """CREATE TABLE approval (

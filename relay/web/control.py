@@ -5,7 +5,8 @@ That process is `web control`, or `web console` if `web.control` is not set and 
 `POST /acts/NAME` with `{"actor": …, "arguments": {…}}` answers JSON: what the act says, `{"fault": sentence}` (400), or
 `{"waits": sentence}` (202) where the act was recorded and waits for a second person.
 Only the acts of `relay.admin.acts` exist, for persons of the store who are enabled and whose role is enough (403).
-`POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …}`, or `{}`: there is none.
+`POST /logins/NAME` with `{"arguments": {…}}` answers a person, `{"name": …, "generation": …, "ended": …}`, or `{}`:
+there is none.
 The socket's mode decides who may connect. Raises `ListenError`.
 """
 
@@ -113,7 +114,7 @@ async def serve(config: Config, file: Path) -> None:
 
 async def _told(look: Awaitable[Known | None]) -> dict[str, Any]:
     known = await look
-    return {**asdict(known.person), "generation": known.generation} if known else {}
+    return {**asdict(known.person), "generation": known.generation, "ended": known.ended} if known else {}
 
 
 def _read(octets: bytes) -> tuple[str, dict[str, str]]:

@@ -51,7 +51,7 @@ class RelayLink:
             return None
         logins = tuple((Way(way), subject) for way, subject in told["logins"])
         person = Person(told["name"], Role(told["role"]), told["enabled"], told["enrolled"], logins)
-        return Known(person, told["generation"])
+        return Known(person, told["generation"], told["ended"])
 
     async def _told(self, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         body = json.dumps(asked).encode()

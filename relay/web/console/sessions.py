@@ -45,7 +45,7 @@ class Sessions:
     async def begin(self, known: Known, login: tuple[Way, str] | None = None) -> str:
         """Log in, by a login elsewhere where one is given; the value of Set-Cookie."""
         person, (token, csrf) = known.person, (secrets.token_urlsafe(32) for _ in range(2))
-        session = Session(person.name, known.generation, person.role.value, csrf, ":".join(login or ()))
+        session = Session(person.name, known.session, person.role.value, csrf, ":".join(login or ()))
         await self.store.begin(token, session)
         return f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"
 
@@ -67,7 +67,7 @@ class Sessions:
 
 
 def _counts(session: Session, known: Known) -> bool:
-    same = (known.generation, known.person.role.value) == (session.generation, session.role)
+    same = (known.session, known.person.role.value) == (session.generation, session.role)
     theirs = {"", *(":".join(login) for login in known.person.logins)}
     return known.person.enabled and same and session.login in theirs
 

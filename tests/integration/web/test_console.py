@@ -155,6 +155,15 @@ def test_a_session_ends_by_logging_out_and_with_its_person(site: Console) -> Non
     assert site.log_in("fired", second, code=site.code("fired", later=1)).status == 403
 
 
+def test_a_session_that_had_ended_counted_again_once_its_person_was_enabled(site: Console) -> None:
+    stolen = site.logged_in("back", "keys")
+    assert stolen.get("/keys").status == 200
+    site.relay.run("console", "user", "disable", "back")
+    site.relay.run("console", "user", "enable", "back")
+    assert stolen.get("/keys").status == 303
+    assert site.log_in("back", site.visitor(), code=site.code("back", later=1)).status == 303
+
+
 def test_a_form_of_a_session_that_has_ended_was_answered_with_a_bare_word(site: Console) -> None:
     anne = site.logged_in("ended", "keys")
     anne.get("/held")

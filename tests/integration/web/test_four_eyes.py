@@ -145,7 +145,7 @@ def test_a_binding_needs_two_too_and_the_same_keys(site: Console) -> None:
 
 
 @pytest.mark.usefixtures("logins")
-def test_nobody_without_the_role_approves(site: Console) -> None:
+def test_nobody_without_the_role_approves(site: Console, bruno: Visitor) -> None:
     fingerprint = key(site, "gina")
     site.logged_in("desk", "desk")
     site.relay.run("console", "user", "link", "desk", "--sudo", "hdesk")
@@ -153,6 +153,7 @@ def test_nobody_without_the_role_approves(site: Console) -> None:
     site.relay.run("console", "user", "disable", "bruno")
     assert "bruno is disabled" in refusal(site, "bpetit", "keys", "approve", fingerprint)
     site.relay.run("console", "user", "enable", "bruno")
+    assert site.log_in("bruno", bruno, code=site.code("bruno", later=1)).status == 303, "the session before has ended"
 
 
 @pytest.mark.usefixtures("logins")
