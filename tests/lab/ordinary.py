@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from lab.client import Client
+from lab.stopwatch import Stopwatch
 
 MAIL = b"From: medecin@hopital.example\r\nTo: autre@hopital.example\r\nSubject: ordinary\r\n\r\nAn ordinary mail.\r\n"
 
@@ -46,12 +46,13 @@ class Ordinary:
             await client.hello()
             await client.send("medecin@hopital.example", [self._recipient], MAIL)
             begun.set()
-            while not self._stop.is_set():
-                start = time.perf_counter()
-                (reply,) = await client.send("medecin@hopital.example", [self._recipient], MAIL)
-                assert reply.startswith("250 "), reply
-                self.seconds.append(time.perf_counter() - start)
-                await asyncio.sleep(0.02)
+            with Stopwatch() as watch:
+                while not self._stop.is_set():
+                    start = watch.seconds
+                    (reply,) = await client.send("medecin@hopital.example", [self._recipient], MAIL)
+                    assert reply.startswith("250 "), reply
+                    self.seconds.append(watch.seconds - start)
+                    await asyncio.sleep(0.02)
 
 
 def forget_peak(pid: int) -> None:

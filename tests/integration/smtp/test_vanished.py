@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -18,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 from lab.inlets import Running, inlet, place_of, take
+from lab.stopwatch import Stopwatch
 
 from relay.model import Inbound, Reply
 
@@ -126,12 +126,11 @@ async def told(lan: Lan, *, vanishes: bool) -> tuple[bool, float]:
         await taken.wait()
         if vanishes:
             lan.cut()
-        begun = time.monotonic()
-        goes_on.set()
-        await running.until(told=1)
-        took = time.monotonic() - begun
+        with Stopwatch() as watch:
+            goes_on.set()
+            await running.until(told=1)
         body.cancel()
-    return running.told[0], took
+    return running.told[0], watch.seconds
 
 
 async def test_a_client_that_vanishes_without_a_word_was_not_answered(lan: Lan) -> None:
