@@ -43,6 +43,8 @@ from relay.web.console.view import MENU, View
 from relay.web.http.messages import Answer, Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
+SCROLLED = re.compile(r"{% call (?:m\.)?scroll\([^)]+\) %}<table")
+PRE = re.compile(r"<pre[^>]*>")
 
 
 def test_both_languages_have_the_same_texts() -> None:
@@ -53,6 +55,18 @@ def test_both_languages_have_the_same_texts() -> None:
 @pytest.mark.parametrize("kind", ["action", "one", "way"])
 def test_an_opened_pickup_was_told_by_the_name_that_the_trace_has_for_it(kind: str) -> None:
     assert {f"{kind}.{action}" for action in STYLES} <= TEXTS["fr"].keys()
+
+
+def test_a_wide_table_had_no_way_to_be_scrolled_by_keyboard() -> None:
+    macros = (TEMPLATES / "macros.html").read_text("utf-8")
+    pages = {file.name: file.read_text("utf-8") for file in TEMPLATES.glob("*.html") if file.name != "macros.html"}
+    assert macros.count('class="scroll"') == 1
+    assert '<div class="scroll" tabindex="0" role="group" aria-label="{{ name }}">' in macros
+    assert [name for name, text in pages.items() if 'class="scroll"' in text] == []
+    for text in (macros, *pages.values()):
+        tables = text.count("<table")
+        assert tables == len(SCROLLED.findall(text))
+        assert all('tabindex="0" role="region" aria-label=' in each for each in PRE.findall(text))
 
 
 def sources() -> str:
