@@ -1,4 +1,4 @@
-"""What visitors are told in their language where the service cannot answer now. Programs go by the status."""
+"""What visitors are told in their language where there is no page or no answer now. Programs go by the status."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from relay.web.http.messages import PLAIN, Answer
 from relay.web.pages.languages import chosen
 
 SENTENCES: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.NOT_FOUND: {
+        "fr": "Cette adresse ne mène à aucune page. Vérifiez que le lien a été copié en entier.",
+        "en": "There is no page at this address. Check that the whole link was copied.",
+    },
     HTTPStatus.TOO_MANY_REQUESTS: {
         "fr": "Trop de demandes viennent de votre connexion. Réessayez dans une minute.",
         "en": "Too many requests come from your connection. Try again in a minute.",

@@ -198,7 +198,7 @@ def test_what_a_person_sent_and_was_refused_is_told_on_a_page(people: dict[str, 
     keys = people["keys"]
     keys.get("/keys")
     large = keys.upload("/keys", {"act": "import"}, "file", "a.asc", bytes(2 << 20))
-    assert (large.status, "larger than 1 MiB" in large.text) == (413, True)
+    assert (large.status, "may have up to 1 MiB" in large.text) == (413, True)
     form = keys.post("/held", {"act": "release", "csrf": "A" * 43})
     assert (form.status, "does not belong to your session" in form.text) == (403, True)
     for refused in (keys.get("/keys?text=a&text=b"), keys.post("/held", {"act": "nothing"})):

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from relay.model import Address
 from relay.model.public import ObjectKind, PublicObject
 from relay.model.wkd_location import locations
 from relay.web.http.connections import Bounds
+from relay.web.public.wording import SENTENCES
 
 pytestmark = pytest.mark.waits
 
@@ -135,7 +137,7 @@ def test_every_answer_has_the_fields_that_keep_browsers_safe(web: WebPublic) -> 
 )
 def test_every_other_path_is_not_found(web: WebPublic, path: str) -> None:
     told = web.ask(path)
-    assert (told.status, told.body) == (404, b"Not Found\n")
+    assert (told.status, told.body.decode()) == (404, f"{SENTENCES[HTTPStatus.NOT_FOUND]['fr']}\n")
 
 
 @pytest.mark.parametrize(

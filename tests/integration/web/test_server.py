@@ -362,7 +362,7 @@ async def test_a_reader_was_told_service_unavailable_in_no_language_of_hers(
 async def test_a_page_of_its_own_and_what_programs_get_stay_as_they_are() -> None:
     for answer in (
         Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"<p>", HTML),
-        Answer(HTTPStatus.NOT_FOUND, b"Not Found\n"),
+        Answer(HTTPStatus.BAD_REQUEST, b"Bad Request\n"),
         Answer(HTTPStatus.OK, b"alive\n"),
     ):
         assert in_words(answer, "fr") is answer
