@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from relay.admin.acts.site import Site
-from relay.admin.persons import compared
 from relay.config.console import Login
 from relay.model.console import LONGEST_SUBJECT, NAME, Known, Role, Way
 from relay.model.errors import RelayError
@@ -52,7 +51,7 @@ async def met(site: Site, given: Arguments) -> Known | None:
         raise WrongLogin("no such login")
     if not NAME.fullmatch(name) or len(subject) > LONGEST_SUBJECT or not subject.isprintable():
         raise WrongLogin("no such login")
-    return await site.store.persons.met(way, compared(way, subject), name, role)
+    return await site.store.persons.met(way, way.compared(subject), name, role)
 
 
 LOGINS: Mapping[str, Callable[[Site, Arguments], Awaitable[Known | None]]] = {

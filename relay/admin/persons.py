@@ -51,25 +51,20 @@ async def link(store: Store, name: str, way: Way, subject: str, actor: str) -> N
     """Record that this login belongs to the person."""
     if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise PersonError(f"a login has 1 to {LONGEST_SUBJECT} printable characters")
-    if not await store.persons.link(name, way, compared(way, subject), actor):
-        owner = await store.persons.of_login(way, compared(way, subject))
+    if not await store.persons.link(name, way, way.compared(subject), actor):
+        owner = await store.persons.of_login(way, way.compared(subject))
         raise PersonError(f"{subject}: is {owner.person.name}'s login") if owner else _unknown(name)
 
 
 async def unlink(store: Store, name: str, way: Way, subject: str, actor: str) -> None:
     """Remove a login from the person."""
-    if not await store.persons.unlink(name, way, compared(way, subject), actor):
+    if not await store.persons.unlink(name, way, way.compared(subject), actor):
         raise PersonError(f"{subject}: is no login of {name}")
 
 
 async def every(store: Store) -> list[Person]:
     """All persons, by name."""
     return await store.persons.all()
-
-
-def compared(way: Way, subject: str) -> str:
-    """The form in which a login is stored and compared: a DN in lower case, others unchanged."""
-    return subject.lower() if way is Way.LDAP else subject
 
 
 async def _invite(store: Store, name: str, role: Role | None, actor: str) -> Link:

@@ -11,6 +11,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """Of a person."""
 LONGEST_SUBJECT = 500
 """The most characters of a login's subject."""
+_AFTER_COMMA = re.compile(r"(?<!\\), +")
 
 
 class Way(StrEnum):
@@ -19,9 +20,17 @@ class Way(StrEnum):
     OIDC = "oidc"
     """The subject of the provider (`sub`)."""
     LDAP = "ldap"
-    """The entry's DN, in lower case."""
+    """The entry's DN."""
     SUDO = "sudo"
     """The user of this machine who runs a command, by sudo or not."""
+
+    def compared(self, subject: str) -> str:
+        """The form in which a login is stored and compared: a DN in lower case and without blanks after its commas.
+
+        Other logins are unchanged. Blanks there mean nothing (RFC 2253, section 4). A comma behind a backslash belongs
+        to a value.
+        """
+        return _AFTER_COMMA.sub(",", subject.lower()) if self is Way.LDAP else subject
 
 
 class Role(StrEnum):

@@ -103,7 +103,7 @@ class Elsewhere:
         known = await self.sessions.link.known("met", way=way.value, subject=subject, name=name, role=role.value)
         if known is None or not known.person.enabled:
             return None
-        login = next(each for each in known.person.logins if each[0] is way and each[1].lower() == subject.lower())
+        login = next(each for each in known.person.logins if each == (way, way.compared(subject)))
         return await self.sessions.begin(known, login)
 
 

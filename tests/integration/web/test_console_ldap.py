@@ -55,10 +55,10 @@ def directory(authority: Authority) -> Iterator[Slapd]:
         odd = f"cn=Odd\\2C (one)*,{PEOPLE}"
         running.add(
             f"dn: ou=groups,{SUFFIX}\nobjectClass: organizationalUnit\nou: groups\n\n"
-            + "".join(person(name) for name in ("dina", "karl", "nora", "twin"))
+            + "".join(person(name) for name in ("dina", "karl", "lena", "nora", "twin"))
             + person("odd", odd)
             + person("twin", f"uid=twin,ou=groups,{SUFFIX}")
-            + group(DESK, f"uid=dina,{PEOPLE}", odd, f"uid=twin,{PEOPLE}")
+            + group(DESK, f"uid=dina,{PEOPLE}", f"uid=lena,{PEOPLE}", odd, f"uid=twin,{PEOPLE}")
             + group(KEYS, f"uid=karl,{PEOPLE}")
             + f"dn: {BY_UID}\nobjectClass: posixGroup\ncn: by-uid\ngidNumber: 100\nmemberUid: karl\n\n"
             + f"{person('eve').rstrip()}\nmail: karl\n\n"
@@ -110,6 +110,14 @@ def test_a_group_there_gives_a_role_here(site: Console) -> None:
     assert ("ldap", "console:dina", f"user added: desk, ldap uid=dina,{PEOPLE}") in [
         (row["actor"], row["address"], row["reason"]) for row in rows
     ]
+
+
+def test_who_was_linked_by_a_dn_with_blanks_after_its_commas_was_another_person_at_the_login(site: Console) -> None:
+    site.invite("boss", "admin")
+    site.relay.run("console", "user", "link", "boss", "--ldap", f"UID=lena,  {PEOPLE}")
+    visitor = site.visitor()
+    assert log_in(visitor, "lena").status == 303
+    assert visitor.get("/proposals").status == 200, "as boss, whom her group alone would not let in here"
 
 
 def test_a_dn_with_every_strange_character_is_bound_and_found_in_its_group(site: Console) -> None:
