@@ -114,7 +114,7 @@ class Persons:
         return await self._database.write(work)
 
     async def unlink(self, name: str, way: Way, subject: str, actor: str) -> bool:
-        """Remove this login from the person. False where it was not theirs."""
+        """Remove this login from the person, and end their sessions. False where it was not theirs."""
 
         def work(connection: Connection) -> bool:
             found = person_queries.of_login(connection, way, subject)
@@ -123,6 +123,8 @@ class Persons:
             connection.execute(
                 delete(person_logins).where(person_logins.c.way == way.value, person_logins.c.subject == subject)
             )
+            if way is not Way.SUDO:  # which begins no session
+                person_queries.end_sessions(connection, found.person.name)
             self._note(connection, actor, found.person.name, f"login unlinked: {way} {subject}")
             return True
 

@@ -97,6 +97,21 @@ async def test_a_login_is_one_persons_and_a_name_is_not_taken_over(store: Store)
     assert await store.persons.of_login(Way.OIDC, "sub-1") is None
 
 
+@pytest.mark.parametrize(("way", "sessions"), [(Way.LDAP, 1), (Way.OIDC, 1), (Way.SUDO, 0)])
+async def test_a_session_of_a_login_that_was_unlinked_counted_again_once_it_was_linked_again(
+    store: Store, way: Way, sessions: int
+) -> None:
+    await store.persons.invite("anne", Role.KEYS, "token", 2_000_000.0, "root")
+    await store.persons.link("anne", way, "a", "root")
+    before = await store.persons.of_login(way, "a")
+    assert await store.persons.unlink("anne", way, "a", "root")
+    await store.persons.link("anne", way, "a", "root")
+    after = await store.persons.of_login(way, "a")
+    assert before
+    assert after
+    assert after.ended - before.ended == sessions
+
+
 async def test_the_role_of_who_came_by_a_group_follows_it(store: Store) -> None:
     first = await store.persons.met(Way.LDAP, "uid=carla", "carla", Role.DESK)
     assert first
