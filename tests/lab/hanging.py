@@ -1,7 +1,7 @@
 """A program of GnuPG's that hangs, with a child that does too, in the real one's place.
 
-From the moment it hangs, time runs: `CLOCK` is a clock of asyncio on which a second is ten minutes then. So a deadline
-of a minute is tried in no time, and none passes before, however slow the machine is.
+While it hangs, time runs: `CLOCK` is a clock of asyncio on which a second is ten minutes then. So a deadline of a
+minute is tried in no time, and none passes before or after, however slow the machine is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from lab.waiting import wait_for
 _PROGRAM = """\
 #!/bin/bash
 case " $* " in *"{on}"*) ;; *) exec {real} "$@" ;; esac
-touch {folder}/hung
 trap '' TERM INT HUP
+echo $$ > {folder}/pid
+mv {folder}/pid {folder}/hung
 tail -f {folder}/{name} > /dev/null &
 while :; do wait; done
 """
@@ -24,12 +25,19 @@ CLOCK = """\
 import time
 from asyncio import base_events
 from pathlib import Path
-since = []
+ahead, last = 0.0, time.monotonic()
+def hangs():
+    try:
+        return Path("/proc", Path({hung!r}).read_text().strip()).exists()
+    except FileNotFoundError:
+        return False
 def clock(_loop):
+    global ahead, last
     now = time.monotonic()
-    if not since and Path({hung!r}).exists():
-        since.append(now)
-    return now + 600 * (now - since[0]) if since else now
+    if hangs():
+        ahead += 600 * (now - last)
+    last = now
+    return now + ahead
 base_events.MAXIMUM_SELECT_TIMEOUT = 0.05
 base_events.BaseEventLoop.time = clock
 """

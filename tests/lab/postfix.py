@@ -174,7 +174,10 @@ class Postfix:
 
     def wait_empty(self, seconds: float = 60) -> None:
         """Wait until everything has been delivered or bounced."""
-        wait_for(self.is_empty, f"the queue is empty\n{self.log[-3000:]}", seconds)
+        try:
+            wait_for(self.is_empty, "the queue is empty", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.queue()}\n{self.log[-3000:]}") from None
 
     def wait_log(self, pattern: str, seconds: float = 60, *, times: int = 1) -> list[str]:
         """Wait until the log has so many matches; all of them (the group, where the pattern has one)."""

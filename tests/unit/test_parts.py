@@ -80,18 +80,18 @@ def test_what_they_write_lies_in_memory_where_root_has_enough_of_it_and_what_is_
     shared = "tmpfs" if in_memory_is_possible() else kind
     assert status == 0
     assert places == {"shared": shared, "waiting": shared, "alone": kind}
-    assert os.path.samestat(Path("/tmp").stat(), before)  # noqa: S108
+    assert os.path.samestat(Path("/tmp").stat(), before)  # noqa: S108  what the machine has there
 
 
 def kind_of_tmp() -> str:
     """Of its file system."""
-    asked = subprocess.run(["stat", "-f", "-c", "%T", "/tmp"], capture_output=True, text=True, check=True)  # noqa: S108
+    asked = subprocess.run(["stat", "-f", "-c", "%T", "/tmp"], capture_output=True, text=True, check=True)  # noqa: S108  the same
     return asked.stdout.strip()
 
 
 def in_memory_is_possible() -> bool:
     enough = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 12 << 30
-    mounting = ["unshare", "--mount", "mount", "-t", "tmpfs", "tests", "/tmp"]  # noqa: S108
+    mounting = ["unshare", "--mount", "mount", "-t", "tmpfs", "tests", "/tmp"]  # noqa: S108  seen by this program alone
     return enough and subprocess.run(mounting, capture_output=True, check=False).returncode == 0
 
 
