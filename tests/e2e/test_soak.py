@@ -1,4 +1,4 @@
-"""The short soak under fire; `make soak` is the long one."""
+"""The short soak under fire; `python -m lab.soak --messages 5000` is a long one."""
 
 from __future__ import annotations
 
