@@ -20,7 +20,7 @@ class Way(StrEnum):
     OIDC = "oidc"
     """The subject of the provider (`sub`)."""
     LDAP = "ldap"
-    """The entry's DN."""
+    """The DN of the entry, in any notation that `compared` takes for the same."""
     SUDO = "sudo"
     """The user of this machine who runs a command, by sudo or not."""
 

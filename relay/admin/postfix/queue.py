@@ -11,7 +11,7 @@ from relay.process import postqueue
 
 
 def queued(folder: Path | None) -> list[dict[str, Any]]:
-    """All mails in the queue."""
+    """All mails in the queue: for each the object that `postqueue -j` prints."""
     try:
         return list(postqueue.mails(run_octets("postqueue", folder, "-j", most=postqueue.LARGEST)))
     except ValueError:
