@@ -134,34 +134,22 @@ async def test_a_service_that_was_taken_over_sent_answers_without_end(
     assert await answers(store, way, NOW + DAY) == MOST_ANSWERS, "what waits is handed over then"
 
 
-async def test_all_answers_to_one_sender_are_bounded_and_others_are_not_kept_waiting(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "of_another"),
+    [
+        ("MOST_OF_SENDER", replace(ONE, id="3" * 32, sender=Address("b@here.example"))),
+        ("MOST_OF_READER", replace(ONE, id="3" * 32, recipient=Address("other@there.example"))),
+    ],
+)
+async def test_one_reader_or_one_sender_of_many_pickups_used_up_the_answers_of_others(
+    bound: str, of_another: Pickup, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pickup_events, "MOST_OF_SENDER", MOST_ANSWERS + 5)
+    monkeypatch.setattr(pickup_events, bound, MOST_ANSWERS + 5)
     way, second = Way(), replace(ONE, id="2" * 32)
-    of_another = replace(ONE, id="3" * 32, sender=Address("b@here.example"))
     for one in (second, of_another):
         await store.pickups.put(one)
-    assert [await answers(store, way, NOW, one) for one in (ONE, second, of_another)] == [
-        MOST_ANSWERS,
-        5,
-        MOST_ANSWERS,
-    ]
-
-
-async def test_one_reader_of_many_pickups_used_up_the_answers_that_others_may_send_to_the_same_sender(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pickup_events, "MOST_OF_READER", MOST_ANSWERS + 5)
-    way, second = Way(), replace(ONE, id="2" * 32)
-    of_another = replace(ONE, id="3" * 32, recipient=Address("other@there.example"))
-    for one in (second, of_another):
-        await store.pickups.put(one)
-    assert [await answers(store, way, NOW, one) for one in (ONE, second, of_another)] == [
-        MOST_ANSWERS,
-        5,
-        MOST_ANSWERS,
-    ]
+    handed = [await answers(store, way, NOW, one) for one in (ONE, second, of_another)]
+    assert handed == [MOST_ANSWERS, 5, MOST_ANSWERS]
 
 
 async def test_nodes_whose_clocks_differ_at_midnight_began_to_count_anew_in_turns_without_end(store: Store) -> None:
