@@ -1,4 +1,4 @@
-"""Replaces the keys that a lost node had.
+"""Replaces the keys that a lost node had, and the secret that encrypts preset codes.
 
 If one key cannot be replaced, the rest is replaced nevertheless, and the command can be run again. A second run
 replaces only what the lost node had, not what was made since. Raises `StoreError`.
@@ -18,6 +18,7 @@ from relay.daemon.own import build_certificates
 from relay.daemon.secret_sharing import SecretSharing
 from relay.model.errors import EngineError, OwnError
 from relay.openpgp import signing
+from relay.openpgp.vault import Vault
 from relay.own.certificates import AT_ONCE
 from relay.store import Store
 
@@ -56,6 +57,7 @@ class Rekeying:
         addresses = await self._new_certificates(organisation) if organisation else 0
         made: list[Replaced] = []
         await self._try(signing_keys.replace(self.config, self.successors, made))
+        await self._try(self._renew_vault())
         await self._try(self._share(before))
         if organisation:
             await self._try(self._revoke_former(organisation))
@@ -68,6 +70,9 @@ class Rekeying:
             self._failed.append(str(error))
             return False
         return True
+
+    async def _renew_vault(self) -> None:
+        Vault(self.config.keyring).renew()
 
     async def _share(self, before: frozenset[str]) -> None:
         buried = await self.store.own_keys.buried_keygrips()

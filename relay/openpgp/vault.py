@@ -1,7 +1,8 @@
 """Short texts kept encrypted in the store, by a secret that lies in the keyring folder and in no backup.
 
 A secret is 256 random bits, made when a text is first encrypted. Nodes on one database copy theirs to each other
-(`secret_files`), so a folder may hold several: each of them is tried. Raises `EngineError`.
+(`secret_files`), so a folder may hold several: the first one by name encrypts, and each of them is tried to decrypt. A
+new one that is to encrypt from now on gets a name before all others. Raises `EngineError`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from relay.openpgp.home import reachable
 
 FOLDER = "preset-secrets.d"
 SECRET = re.compile(r"[0-9a-f]{32}\.secret")
-"""The name of a file in it, different on each node."""
+"""The name of a file in it, different on each node: 128 bits."""
+_STEP = 1 << 64
+"""The most that the name of a new secret, as a number, lies before the first one's."""
 SECONDS = 30.0
 LONGEST = 1000
 """Octets of a text."""
@@ -44,6 +47,11 @@ class Vault:
                 return text
         raise EngineError("a stored code cannot be decrypted: its secret is not in the keyring folder")
 
+    def renew(self) -> None:
+        """Make a new secret, if there is one, which encrypts from now on: a node that is lost knows the others."""
+        if files := self._files():
+            _made(self._home / FOLDER, int(files[0].stem, 16) - 1 - secrets.randbelow(_STEP))
+
     async def _opened(self, closed: bytes, secret: str) -> str | None:
         """The text; None where another secret has encrypted it."""
         with memory_file.memory(secret.encode() + b"\n") as fd, no_keyring() as (words, descriptors):
@@ -63,7 +71,7 @@ class Vault:
     def _secret(self) -> str:
         """The one to encrypt with: all nodes that have the same ones choose the same."""
         files = self._files()
-        return _read(files[0] if files else _made(self._home / FOLDER))
+        return _read(files[0] if files else _made(self._home / FOLDER, secrets.randbits(128)))
 
     def _files(self) -> list[Path]:
         return sorted(file for file in (self._home / FOLDER).glob("*") if SECRET.fullmatch(file.name))
@@ -79,9 +87,12 @@ def _read(file: Path) -> str:
     return found
 
 
-def _made(folder: Path) -> Path:
-    """A file with a new secret. It is whole when it gets its name, because other processes may read it at once."""
-    file = folder / f"{secrets.token_hex(16)}.secret"
+def _made(folder: Path, number: int) -> Path:
+    """A file with a new secret, named by this number.
+
+    It is whole when it gets its name, because other processes may read it at once.
+    """
+    file = folder / f"{number:032x}.secret"
     aside = folder / f".{file.name}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

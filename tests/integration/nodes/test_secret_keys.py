@@ -21,6 +21,7 @@ from lab.waiting import wait_for
 from relay.config import load
 from relay.daemon.pickups import build_presets
 from relay.model import Address
+from relay.model.errors import EngineError
 from relay.openpgp.vault import FOLDER
 from relay.store import Store
 
@@ -149,6 +150,26 @@ async def test_a_code_given_beforehand_on_one_node_made_the_mail_wait_on_the_oth
             async with await Store.open(database) as store:
                 codes = build_presets(load(node.file), store)
                 assert {name: await codes.code(Address(f"{name}@ville.example")) for name in made} == made
+
+
+async def test_a_lost_node_never_opens_a_preset_code_made_after_its_removal(database: str, hop: ScriptedHop) -> None:
+    """Preset codes were still encrypted with a secret that it had."""
+    page = {"pickup": {"url": "https://courrier.hopital.example", "code": "preset"}, "web": {"public": "127.0.0.1:1"}}
+    with cluster(database, hop.port, settings={**SETTINGS, **page}) as (alpha, beta):
+        acquaint(alpha, beta)
+        before, after = Address("avant@ville.example"), Address("apres@ville.example")
+        made = preset(alpha, before.text)
+        wait_for(lambda: presets(beta), "it has the secret")
+        beta.stop()
+        alpha.run("node", "remove", "beta")
+        also_made = preset(alpha, after.text)
+        async with await Store.open(database) as store:
+            codes = build_presets(load(alpha.file), store)
+            assert [await codes.code(before), await codes.code(after)] == [made, also_made]
+            stolen = build_presets(load(beta.file), store)
+            assert await stolen.code(before) == made
+            with pytest.raises(EngineError, match="its secret is not in the keyring folder"):
+                await stolen.code(after)
 
 
 async def test_what_one_node_makes_is_the_others_before_it_is_published(pair: list[Node], tmp_path: Path) -> None:
