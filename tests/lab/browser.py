@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  only tests with a browser have it
 
     with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        started = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS, timeout=PATIENCE)
         try:
             yield started
         finally:
@@ -36,7 +36,9 @@ def browser() -> Iterator[Browser]:
 def with_scroll_bars(started: Browser) -> Iterator[Browser]:
     """A second one, in which scroll bars take room as in a window."""
     hidden = ["--hide-scrollbars"]
-    second = started.browser_type.launch(executable_path=str(CHROMIUM), args=ARGUMENTS, ignore_default_args=hidden)
+    second = started.browser_type.launch(
+        executable_path=str(CHROMIUM), args=ARGUMENTS, ignore_default_args=hidden, timeout=PATIENCE
+    )
     try:
         yield second
     finally:

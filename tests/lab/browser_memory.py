@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ class Pages(Thread):
     def run(self) -> None:
         """Until `stop`."""
         while not self._ended.wait(0.002):
-            self.most = max(self.most, *map(self._now, self._files))
+            for file in self._files:
+                with suppress(FileNotFoundError, ProcessLookupError):  # it was of a page that is closed
+                    self.most = max(self.most, self._now(file))
 
     @staticmethod
     def _now(file: Path) -> tuple[int, int]:

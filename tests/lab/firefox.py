@@ -17,6 +17,8 @@ from lab.ports import free_port
 from lab.waiting import wait_for
 
 FIREFOX = Path("/usr/bin/firefox-esr")
+PATIENCE = 120.0
+"""Seconds that it may take to start, and to end, on a slow machine too."""
 needs_firefox = pytest.mark.skipif(not FIREFOX.exists(), reason="firefox-esr is not installed")
 _PREFERENCES: dict[str, object] = {
     "app.update.enabled": False,
@@ -35,7 +37,7 @@ _PREFERENCES: dict[str, object] = {
 def firefox(downloads: Path) -> Iterator[Marionette]:
     """Scripts run in the page; what it downloads lies in this folder."""
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="pf", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="pf", dir="/tmp", ignore_cleanup_errors=True) as name:
         saves = {"browser.download.folderList": 2, "browser.download.dir": str(downloads), "pdfjs.disabled": True}
         preferences = {**_PREFERENCES, **saves, "marionette.port": port}
         lines = [f"user_pref({json.dumps(key)}, {json.dumps(value)});" for key, value in preferences.items()]
@@ -52,15 +54,15 @@ def firefox(downloads: Path) -> Iterator[Marionette]:
         environment = {**os.environ, "HOME": name, "LANG": "C.UTF-8", "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
         process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            with wait_for(lambda: _driven(port), "Firefox listens") as driver:
+            with wait_for(lambda: _driven(port), "Firefox listens", PATIENCE) as driver:
                 yield driver
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
 
 
 def _driven(port: int) -> Marionette | None:
     try:
-        return Marionette(port, context="content")
-    except ConnectionRefusedError:
+        return Marionette(port, PATIENCE, context="content")
+    except ConnectionError:  # it does not listen yet, or not in earnest
         return None

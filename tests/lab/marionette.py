@@ -24,10 +24,14 @@ class Marionette:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
         self._file = self._socket.makefile("rb")
         self._number = 0
-        self._read()
-        self.call("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
-        self.call("Marionette:SetContext", {"value": context})
-        self.call("WebDriver:SetTimeouts", {"script": int(seconds * 1000)})
+        try:
+            self._read()
+            self.call("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
+            self.call("Marionette:SetContext", {"value": context})
+            self.call("WebDriver:SetTimeouts", {"script": int(seconds * 1000)})
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -35,6 +39,10 @@ class Marionette:
     def __exit__(
         self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The program goes on."""
         self._file.close()
         self._socket.close()
 
@@ -68,5 +76,7 @@ class Marionette:
     def _read(self) -> Any:  # noqa: ANN401  JSON
         size = b""
         while (octet := self._file.read(1)) != b":":
+            if not octet:
+                raise ConnectionResetError("the program has ended the connection")
             size += octet
         return json.loads(self._file.read(int(size)))

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
@@ -49,6 +50,7 @@ class Provider(Serving):
     def __post_init__(self) -> None:
         self.codes: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
+        _encrypting()
         super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)))
         self.issuer = f"http://127.0.0.1:{self.port}/realm"
 
@@ -91,6 +93,12 @@ def new_key(kid: str) -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
 
 
+@cache
+def _encrypting() -> RSAKey:
+    """One that signs nothing; made before anybody waits for it."""
+    return RSAKey.generate_key(2048, {"kid": "e1", "use": "enc"})
+
+
 def signed(claims: Claims, key: RSAKey) -> str:
     return jwt.encode({"alg": "RS256", "kid": key.kid or ""}, claims, key)
 
@@ -104,8 +112,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 case "/.well-known/openid-configuration":
                     self._answer(200, provider.metadata())
                 case "/jwks":
-                    encrypting = RSAKey.generate_key(2048, {"kid": "e1", "use": "enc"})
-                    keys = [encrypting.as_dict(private=False), {"kty": "new"}, provider.key.as_dict(private=False)]
+                    keys = [_encrypting().as_dict(private=False), {"kty": "new"}, provider.key.as_dict(private=False)]
                     self._answer(200, {"keys": keys})
                 case "/authorize":
                     query = {name: value for name, (value,) in parse_qs(path.query).items()}

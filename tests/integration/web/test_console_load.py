@@ -141,8 +141,8 @@ def test_a_thousand_pages_are_loaded_in_memory_that_stays(
 
 @pytest.mark.alone
 def test_mail_passes_while_the_console_is_used(small: Large, record_property: Callable[[str, object], None]) -> None:
-    """Pages without a pause, and a bound that no machine of CI misses."""
-    assert beside_console(small, 20, pause=0, rounds=2, seconds=2, record=record_property)[50] < 8
+    """Pages without a pause, and a bound that no machine of CI misses: one that stands still does so in one round."""
+    assert beside_console(small, 20, pause=0, rounds=4, seconds=1, record=record_property)[50] < 8
 
 
 @pytest.mark.alone

@@ -65,7 +65,8 @@ def sent_back(visitor: Visitor) -> str:
     try:
         urllib.request.build_opener(Stay).open(begun.headers["Location"], timeout=20)
     except urllib.error.HTTPError as answer:
-        back = urlsplit(answer.headers["Location"])
+        with answer:
+            back = urlsplit(answer.headers["Location"])
         return f"{back.path}?{back.query}"
     raise AssertionError
 

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import pairwise
@@ -543,7 +543,11 @@ def held_by(pid: int) -> bytes:
     mapped = [Path(fields[5]) for fields in maps if fields[1].endswith("s") and len(fields) > 5]
     files = [one for one in (*mapped, *Path(f"/proc/{pid}/fd").iterdir()) if one.is_file()]
     assert any(one.name.endswith("-shm") for one in files)
-    return b"".join(one.read_bytes() for one in files)
+    found = b""
+    for one in files:
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found += one.read_bytes()
+    return found
 
 
 def parts(code: str) -> list[str]:

@@ -19,6 +19,7 @@ from lab.waiting import wait_for
 from relay.model import Address
 from relay.model.public import ObjectKind, PublicObject
 from relay.model.wkd_location import locations
+from relay.process.open_files import allow_open_files
 from relay.web.http.connections import Bounds
 from relay.web.public.wording import SENTENCES
 
@@ -215,6 +216,7 @@ def test_who_sends_a_head_slowly_is_let_go_and_others_are_answered(web: WebPubli
 
 
 def test_more_connections_than_may_be_are_let_go_at_once(web: WebPublic) -> None:
+    allow_open_files(Bounds().connections + 1000)
     crowd = [socket.create_connection(("127.0.0.1", web.http), 30) for _ in range(Bounds().connections + 20)]
     try:
         ended = wait_for(lambda: _ended(crowd) or None, "some are let go", 20)
