@@ -16,7 +16,7 @@ import aiohttp
 
 from relay.channel import protocol
 from relay.channel.body import read_body
-from relay.model.endpoint import HostPort, HttpPlace
+from relay.model.endpoint import HTTP_IDLE, HostPort, HttpPlace
 from relay.model.errors import ChannelError
 from relay.model.public import LARGEST_EVENT, ObjectFacts, ObjectKind, PublicEvent, PublicObject
 
@@ -39,9 +39,9 @@ class Channel:
         self._place = place
         self._base = "http://localhost" if place.path else f"https://{HostPort(place.host, place.port)}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(place.path, limit=CONNECTIONS)
+            connector=aiohttp.UnixConnector(place.path, limit=CONNECTIONS, keepalive_timeout=HTTP_IDLE)
             if place.path
-            else aiohttp.TCPConnector(ssl=tls or True, limit=CONNECTIONS),
+            else aiohttp.TCPConnector(ssl=tls or True, limit=CONNECTIONS, keepalive_timeout=HTTP_IDLE),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             timeout=aiohttp.ClientTimeout(total=None),

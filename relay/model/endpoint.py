@@ -19,6 +19,10 @@ from urllib.parse import urlsplit
 
 from relay.model.domain import normalise_domain
 
+HTTP_IDLE = 5.0
+"""Seconds that our clients of HTTP keep an idle connection. Our servers (`relay.web.http.connections`) would end it
+later, perhaps just as a request is sent on it, and a POST is not repeated."""
+
 LONGEST_SOCKET = 107
 """Octets of a unix socket's path (sockaddr_un on Linux, without its final NUL)."""
 

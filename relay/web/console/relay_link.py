@@ -11,7 +11,7 @@ import aiohttp
 
 from relay.channel.body import read_body
 from relay.model.console import Known, Person, Role, Way
-from relay.model.endpoint import HttpPlace
+from relay.model.endpoint import HTTP_IDLE, HttpPlace
 from relay.model.errors import RelayError
 
 SECONDS = 20.0
@@ -35,7 +35,7 @@ class RelayLink:
 
     def __init__(self, place: HttpPlace) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(place.path, limit=16),
+            connector=aiohttp.UnixConnector(place.path, limit=16, keepalive_timeout=HTTP_IDLE),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=SECONDS),
         )
