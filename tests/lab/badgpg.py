@@ -18,7 +18,9 @@ _PROGRAM = """\
 #!/bin/sh
 read way < {folder}/way
 case "$way" in
-  once:*) if /bin/mkdir {folder}/done 2>/dev/null; then way=${{way#once: }}; else way=""; fi ;;
+  once:*)
+    way=${{way#once: }}
+    case " $* " in *" --encrypt "*) /bin/mkdir {folder}/done 2>/dev/null || way="" ;; *) way="" ;; esac ;;
 esac
 case "$way" in
   "") exec {real} "$@" ;;
@@ -60,7 +62,10 @@ class BadGpg:
         self.do("")
 
     def do(self, way: str) -> None:
-        """From the next call on; `missing`: there is no such program; `once: half`: the next call alone."""
+        """From the next call on; `missing`: there is no such program; `once: half`: the next one that encrypts.
+
+        The relay looks at intervals whether gpg works at all, with a call of its own: that one is not meant.
+        """
         with suppress(FileNotFoundError):
             (self.folder / "done").rmdir()
         fresh = self.folder / "way.new"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-import signal
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -100,15 +99,8 @@ class Bed:
         self.relay.run("keys", "import", "-", content=content)
 
     def reload(self, settings: Mapping[str, Any], event: str = "reloaded") -> None:
-        """SIGHUP with this configuration; once the relay has said that."""
-
-        def told() -> int:
-            return sum(line["event"] == event for line in self.relay.events)
-
-        before = told()
-        self.relay.configure(settings)
-        self.relay.signal(signal.SIGHUP)
-        wait_for(lambda: told() > before, event)
+        """`Relay.reload`."""
+        self.relay.reload(settings, event)
 
     @asynccontextmanager
     async def hop(self) -> AsyncIterator[ScriptedHop]:

@@ -45,12 +45,23 @@ def agent_of(home: Path) -> int | None:
 @contextmanager
 def mute_agent(home: Path) -> Iterator[None]:
     """Where its agent listens, somebody does who never answers."""
+    with in_place_of_agent(home):
+        yield
+
+
+@contextmanager
+def in_place_of_agent(home: Path) -> Iterator[socket.socket]:
+    """A socket that listens where its agent did.
+
+    Somebody may start another agent at any moment: it gets there before and is replaced, or comes too late.
+    """
     stop_agent(home)
-    with socket.socket(socket.AF_UNIX) as mute:
-        mute.bind(str(home / "S.gpg-agent"))
-        mute.listen()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(home / "S.other"))
+        listening.listen()
+        (home / "S.other").rename(home / "S.gpg-agent")
         try:
-            yield
+            yield listening
         finally:
             (home / "S.gpg-agent").unlink()
 

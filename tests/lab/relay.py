@@ -183,6 +183,17 @@ class Relay:
         assert self._process
         self._process.send_signal(number)
 
+    def reload(self, settings: Mapping[str, Any], event: str = "reloaded") -> None:
+        """SIGHUP with this configuration; returns once the relay has said that."""
+
+        def told() -> int:
+            return sum(line["event"] == event for line in self.events)
+
+        before = told()
+        self.configure(settings)
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: told() > before, event)
+
     def run(self, *words: str | Path, content: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Another command of the program."""
         done = self._finish(["-c", self.file, *words], content)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from lab.gnupghome import mute_agent, stop_agent
+from lab.gnupghome import in_place_of_agent, mute_agent, stop_agent
 from lab.hospital import BOB, DR, Correspondent, Hospital, inside, mark, outer, pgp_mime
 
 BODY = b"Confidential result\r\n"
@@ -17,7 +17,7 @@ BODY = b"Confidential result\r\n"
 
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
-    with Hospital("gnupg", {"deadlines": {"gpg": "2s"}}) as made:
+    with Hospital("gnupg") as made:
         yield made
 
 
@@ -48,19 +48,18 @@ def test_the_agent_has_gone_and_comes_back_by_itself(hospital: Hospital, mail: b
 
 
 def test_the_agent_hangs(hospital: Hospital, mail: bytes) -> None:
+    before = hospital.relay.settings
+    hospital.relay.reload({**before, "deadlines": {"gpg": "1s"}})
     with mute_agent(hospital.relay.folder / "keyring"):
         waits(hospital, mail)
+    hospital.relay.reload(before)  # what opens has all the time that it needs
     opens(hospital, mail)
 
 
 @contextmanager
 def agent_that_says(home: Path, *answers: bytes) -> Iterator[None]:
     """In the place of the home's agent: one line for each that comes."""
-    stop_agent(home)
-    place = home / "S.gpg-agent"
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(place))
-        listening.listen()
+    with in_place_of_agent(home) as listening:
 
         def serve() -> None:
             with suppress(OSError):
@@ -79,7 +78,6 @@ def agent_that_says(home: Path, *answers: bytes) -> Iterator[None]:
         finally:
             listening.shutdown(socket.SHUT_RDWR)
             thread.join()
-            place.unlink()
 
 
 @pytest.mark.parametrize(
