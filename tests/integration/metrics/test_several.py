@@ -118,6 +118,7 @@ async def test_a_supervisor_that_stands_still_holds_up_no_mail_and_no_figure_is_
 
 
 async def test_status_and_sighup_are_those_of_one_relay(site: Site) -> None:
+    await until(lambda: ask(site.metrics, "/readyz") == (200, "ready\n"))  # those that were replaced have looked
     told = json.loads((await asyncio.to_thread(site.relay.run, "status", "--json")).stdout)
     assert (told["workers"]["alive"], told["messages"], told["ready"]) == (2, site.sent, True)
 

@@ -47,6 +47,14 @@ class Site:
         told: dict[str, Any] = json.loads(self.relay.run("status", "--json", check=False).stdout)
         return told
 
+    def start(self) -> None:
+        """Start the relay; once it has looked whether all works."""
+        self.relay.start()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: self.status()["ready"], "it is ready")
+
 
 @pytest.fixture(scope="module")
 def site(known: Known) -> Iterator[Site]:
@@ -55,8 +63,9 @@ def site(known: Known) -> Iterator[Site]:
     ending = person.new_key("Soon <soon@ville.example>", created=made, expires="10d")
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{sink.port}"}) as relay:
         relay.run("keys", "import", "-", content=person.export(*known.fingerprints, ending))
-        relay.start()
-        yield Site(relay, sink)
+        made_site = Site(relay, sink)
+        made_site.start()
+        yield made_site
 
 
 def test_it_tells_what_runs_and_what_it_did(site: Site) -> None:
@@ -90,7 +99,7 @@ def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Si
     was = site.relay.settings
     site.relay.configure({**was, "reinject": f"smtp://127.0.0.1:{port}"})
     site.relay.stop()
-    site.relay.start()
+    site.start()
     try:
         assert [site.send() for _ in range(3)] == [451, 451, 451]
 
@@ -98,7 +107,7 @@ def test_what_went_wrong_last_is_told_once_with_its_number_and_status_1(site: Si
     finally:
         site.relay.stop()
         site.relay.configure(was)
-        site.relay.start()
+        site.start()
 
     assert done.returncode == 1
     lines = done.stdout.decode().splitlines()
@@ -117,7 +126,9 @@ def test_root_asks_another_users_relay(site: Site) -> None:
         told = wait_for(lambda: (told := site.status())["expiring"] and told, "keys are counted")
     finally:
         os.chown(site.relay.keyring, 0, -1)
-    assert (told["ready"], [key["addresses"] for key in told["expiring"]]) == (True, [["soon@ville.example"]])
+    assert [key["addresses"] for key in told["expiring"]] == [["soon@ville.example"]]
+    assert told["lacks"] in {"", "keyring"}, "it runs as root still, and may have seen that its keyring is another's"
+    site.wait_ready()
 
 
 def test_a_configuration_that_is_wrong_on_disk_was_told_in_place_of_the_relay_that_runs(site: Site) -> None:
@@ -151,7 +162,7 @@ def test_watched_it_tells_again_every_second_until_the_relay_is_gone(site: Site)
         first, second = (json.loads(watching.stdout.readline()) for _ in range(2))
         site.relay.stop()
         _, complaint = watching.communicate(timeout=60)
-    site.relay.start()
+    site.start()
 
     assert first["started"] == second["started"]
     assert (watching.returncode, complaint.decode()) == (1, NOTHING)
@@ -216,7 +227,7 @@ def test_a_relay_that_ends_while_it_is_asked_is_no_relay() -> None:
                 ending.accept()[0].close()  # its question is not read: a reset
             with ending.accept()[0] as connection:
                 connection.recv(1000)
-            (relay.keyring / "status.sock").unlink()
+                (relay.keyring / "status.sock").unlink()  # before it closes: whoever asks again then finds nothing
 
         answering = threading.Thread(target=end)
         answering.start()
