@@ -262,6 +262,7 @@ def turned_away(client: Client) -> bool:
 
 
 async def test_half_open_connections_are_no_burden(bench: Bench) -> None:
+    before = len(bench.relay.events)
     async with Ordinary(bench.url):
         for _ in range(200):
             async with Client(bench.url) as client:
@@ -270,7 +271,7 @@ async def test_half_open_connections_are_no_burden(bench: Bench) -> None:
                 )
                 client.reset()
     assert not [mail for mail in bench.sink.taken if "c@else.example" in mail.recipients]
-    assert not [event for event in bench.relay.events if event["event"] == "failed"]
+    assert not [event for event in bench.relay.events[before:] if event["event"] == "failed"]
 
 
 async def test_a_client_that_is_stopped_in_the_middle_of_its_answers_stops_nobody(bench: Bench) -> None:

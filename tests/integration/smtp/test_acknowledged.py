@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from lab.inlets import Running, inlet, take
 
@@ -27,7 +27,7 @@ async def connected(running: Running) -> socket.socket:
     return wire
 
 
-async def told(before: Callable[[socket.socket], None], after: Callable[[socket.socket], None]) -> bool:
+async def told(before: Callable[[socket.socket], None], after: Callable[[socket.socket], Awaitable[None]]) -> bool:
     """Whether the answer counts as delivered to a client that does this before and after it is written."""
     wires: list[socket.socket] = []
 
@@ -41,7 +41,7 @@ async def told(before: Callable[[socket.socket], None], after: Callable[[socket.
         with wires[0]:
             await loop.sock_sendall(wires[0], MAIL)
             await running.until(got=1)
-            after(wires[0])
+            await after(wires[0])
             await running.until(told=1)
     return running.told[0]
 
@@ -50,18 +50,22 @@ def nothing(_wire: socket.socket) -> None:
     pass
 
 
-def read(wire: socket.socket) -> None:
-    assert wire.recv(4096).startswith(b"250")
+async def is_silent(_wire: socket.socket) -> None:
+    pass
 
 
-def read_and_close(wire: socket.socket) -> None:
-    read(wire)
+async def read(wire: socket.socket) -> None:
+    assert (await asyncio.get_running_loop().sock_recv(wire, 4096)).startswith(b"250")
+
+
+async def read_and_close(wire: socket.socket) -> None:
+    await read(wire)
     wire.close()
 
 
 async def test_a_client_that_closed_a_moment_before_the_answer_was_written_was_not_answered() -> None:
     """Its end was still on its way when the answer was written: that the connection closes then says nothing."""
-    assert not await told(socket.socket.close, nothing)
+    assert not await told(socket.socket.close, is_silent)
 
 
 async def test_a_client_that_reads_its_answer_and_closes_was_answered() -> None:

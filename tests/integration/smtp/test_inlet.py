@@ -627,7 +627,7 @@ async def test_a_hook_that_fails_afterwards_does_not_spoil_the_connection() -> N
             await client.hello()
             for _ in range(2):
                 assert (await client.send("a@b.example", ["1@x"], MAIL))[0].startswith("250 ")
-    await server.stop(1)
+    await server.stop(SOON)
     assert {log["event"] for log in logs} == {Event.FAILED}
     assert "secret" not in str(logs)
 
