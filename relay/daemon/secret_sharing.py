@@ -91,6 +91,7 @@ class SecretSharing:
         """
         if not self.identity.exists or not names:
             return
+        await self.trust.learn()  # a node that was added on another one a moment ago waits for them too
         await self.give()
         end = time.monotonic() + self._patience
         while lacking := await self._lacking(names):
@@ -140,8 +141,11 @@ class SecretSharing:
         return count
 
     async def _take(self, own: NodeKey) -> None:
-        trusted, buried = self.trust.now.keys, await self._store.own_keys.buried_keygrips()
+        trusted = self.trust.now.keys
         while parcels := await self._store.node_keys.parcels(own.fingerprint, self._refused):
+            buried = (
+                await self._store.own_keys.buried_keygrips()
+            )  # after them: one may have been deleted since it was sent
             for number, message in parcels.items():
                 spoken = await self.identity.heard(message, trusted)
                 if spoken is None or not spoken.closed:
@@ -150,6 +154,7 @@ class SecretSharing:
                 else:
                     names = await self._put(Parcel.unpacked(spoken.content), buried)
                     await self._store.node_keys.taken(own.fingerprint, [number], names)
+        buried = await self._store.own_keys.buried_keygrips()
         there = await asyncio.to_thread(secret_files.names, self._home, buried)
         await self._store.node_keys.equalise(own.fingerprint, there, secret_files.PUBLIC)
 

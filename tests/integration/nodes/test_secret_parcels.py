@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 from lab.gnupghome import stop_agent
 
 from relay.daemon.secret_sharing import AT_ONCE, SecretSharing
+from relay.model.errors import EngineError
 from relay.model.own import OwnSubkey
 from relay.openpgp import home
-from relay.store import Network, Store
+from relay.store import About, Network, Store
 
 GRIPS = ("A" * 40, "B" * 40, "C" * 40)
 
@@ -51,6 +53,18 @@ async def sides(tmp_path: Path) -> AsyncIterator[list[Side]]:
         stop_agent(side.folder / "node")
         stop_agent(side.folder)
         await side.store.close()
+
+
+@asynccontextmanager
+async def third(tmp_path: Path) -> AsyncIterator[Side]:
+    """One that has just come, and that nobody trusts."""
+    folder = tmp_path / "gamma"
+    home.prepare(folder)
+    async with await Store.open(tmp_path / "s.db", network=Network("gamma")) as store:
+        try:
+            yield Side(folder, store, SecretSharing(folder, store))
+        finally:
+            stop_agent(folder / "node")
 
 
 async def send(sender: Side, receiver: Side, files: dict[str, bytes]) -> None:
@@ -113,19 +127,50 @@ async def test_a_key_on_a_card_is_not_sent(sides: list[Side]) -> None:
 
 async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(sides: list[Side], tmp_path: Path) -> None:
     _, beta = sides
-    folder = tmp_path / "gamma"
-    home.prepare(folder)
-    store = await Store.open(tmp_path / "s.db", network=Network("gamma"))
-    gamma = Side(folder, store, SecretSharing(folder, store))
-    key = await gamma.sharing.own()
-    await send(gamma, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
-    await beta.sharing.round()
-    assert beta.there == set()
-    await beta.sharing.trust.add(key)
+    async with third(tmp_path) as gamma:
+        key = await gamma.sharing.own()
+        await send(gamma, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
+        await beta.sharing.round()
+        assert beta.there == set()
+        await beta.sharing.trust.add(key)
+        await beta.sharing.round()
+        assert beta.there == {GRIPS[0]}
+
+
+async def test_a_key_was_not_waited_for_by_a_node_that_another_one_had_just_added(
+    sides: list[Side], tmp_path: Path
+) -> None:
+    """Its certificate was published before every node had its secret."""
+    alpha, beta = sides
+    async with third(tmp_path) as gamma:
+        await gamma.store.nodes.announce(About("1", "", (), connections=1))
+        await gamma.store.node_keys.show(await gamma.sharing.own())
+        await beta.sharing.trust.add(await gamma.sharing.own())
+        await gamma.sharing.trust.add(await beta.sharing.own())
+        (alpha.folder / "private-keys-v1.d").mkdir(mode=0o700)
+        (alpha.folder / "private-keys-v1.d" / f"{GRIPS[0]}.key").write_bytes(b"one")
+        hasty = SecretSharing(alpha.folder, alpha.store, patience=0.0)
+        with pytest.raises(EngineError, match="node gamma has not taken the new secret keys"):
+            await hasty.share(await hasty.names())
+        await gamma.sharing.round()
+        assert gamma.there == {GRIPS[0]}
+        await hasty.share(await hasty.names())
+
+
+async def test_a_key_that_was_deleted_while_its_parcel_was_looked_for_came_back(
+    sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha, beta = sides
+    await send(alpha, beta, {f"private-keys-v1.d/{grip}.key": b"one" for grip in GRIPS[:2]})
+    parcels = beta.store.node_keys.parcels
+
+    async def deleted_meanwhile(fingerprint: str, without: Collection[str] = ()) -> Mapping[str, bytes]:
+        await alpha.store.own_keys.bury([OwnSubkey("F" * 40, 0, 0, GRIPS[1])])
+        return await parcels(fingerprint, without)
+
+    monkeypatch.setattr(beta.store.node_keys, "parcels", deleted_meanwhile)
     await beta.sharing.round()
     assert beta.there == {GRIPS[0]}
-    stop_agent(folder / "node")
-    await store.close()
 
 
 async def test_no_secret_key_is_sent_back_to_the_node_that_it_came_from(sides: list[Side]) -> None:
