@@ -13,8 +13,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 TIMING = """
 import sys, time
 from lab.stopwatch import Stopwatch
+begun = time.monotonic()
 with Stopwatch() as watch:
-    begun = time.monotonic()
     print("runs", flush=True)
     sys.stdin.readline()
 print(time.monotonic() - begun, watch.seconds)
@@ -68,7 +68,7 @@ def test_while_it_stands_still_a_moment_counts() -> None:
 
 def test_while_it_runs_its_seconds_count() -> None:
     took, seconds = timed(stopped=False)
-    assert took / 4 < seconds <= took + 0.1
+    assert took / 4 < seconds <= took
 
 
 def test_a_call_that_let_no_other_thread_run_was_taken_for_a_machine_that_stood_still() -> None:

@@ -23,9 +23,10 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        # the first look is here: a thread that has just been started may have to wait until a long call is over
+        self._thread = threading.Thread(target=self._watch, args=(time.monotonic(), time.process_time()), daemon=True)
         self._thread.start()
         return self
 
@@ -35,8 +36,8 @@ class Stopwatch:
         self._over.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        last, computed, over = time.monotonic(), time.process_time(), False
+    def _watch(self, last: float, computed: float) -> None:
+        over = False
         while not over:
             over = self._over.wait(_LOOK)
             now, spent = time.monotonic(), time.process_time()
