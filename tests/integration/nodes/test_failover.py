@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import asyncpg
 import pytest
-from lab.cluster import cluster
+from lab.cluster import Node, cluster
 from lab.mta import Mail, letter
 from lab.nexthop import ScriptedHop
 from lab.postgresql import PostgreSQL, postgresql, programs
@@ -30,6 +31,12 @@ def replica(server: PostgreSQL) -> Iterator[PostgreSQL]:
         yield running
 
 
+def newest(node: Node) -> dict[str, Any]:
+    """The last row of this node's chain; number 0: it has none."""
+    found: dict[str, Any] = json.loads(node.run("trace", "--verify", "--json").stdout)["newest"]
+    return found
+
+
 async def test_a_failover_to_a_synchronous_replica_loses_nothing_and_nobody_has_a_mail_twice(
     server: PostgreSQL, replica: PostgreSQL, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
@@ -37,6 +44,9 @@ async def test_a_failover_to_a_synchronous_replica_loses_nothing_and_nobody_has_
     await asking.execute("CREATE DATABASE site")
     await asking.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
     await asking.execute("SELECT pg_reload_conf()")
+    async with asyncio.timeout(60):
+        while not await asking.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):  # noqa: ASYNC110  the server tells nobody
+            await asyncio.sleep(0.02)
     await asking.close()
     url = f"postgresql://relay@127.0.0.1:{server.port},127.0.0.1:{replica.port}/site"
     with cluster(url, hop.port) as nodes:
@@ -51,8 +61,8 @@ async def test_a_failover_to_a_synchronous_replica_loses_nothing_and_nobody_has_
                 await asyncio.sleep(0.05)
 
         sending = asyncio.gather(*(send(number, sent) for number, sent in enumerate(mails)))
-        await until(lambda: not mails[0].waiting)  # the chain has rows
-        head = json.loads(nodes[0].run("trace", "--verify", "--json").stdout)["newest"]
+        await until(lambda: newest(nodes[0])["number"])  # its chain has rows
+        head = newest(nodes[0])
         await asyncio.to_thread(server.stop, "immediate")
         await asyncio.sleep(1)
         await asyncio.to_thread(replica.promote)

@@ -54,7 +54,7 @@ async def test_a_node_that_stands_still_in_the_dialogue_with_its_next_hop_hands_
         assert (await client.reply())[:9] == FAILED
         client.drop()
         await until(lambda: {"turn_lost", "locks_lost"} <= {line["event"] for line in frozen.events})
-        assert await frozen.mta.attempt(mail("after")) == [OK]
+        assert await frozen.mta.until_final(mail("after"), every=0.1) == [OK]
     assert sum(b"<held@" in each.content for each in hop.messages) == 1
 
 
