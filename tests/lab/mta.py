@@ -73,12 +73,12 @@ class Mta:
             await client.hello()
             return [reply for reply in await client.send(mail.sender, waiting, mail.content) if reply]
 
-    async def until_final(self, mail: Mail, *, attempts: int = 10, every: float = 0.0) -> list[str]:
-        """Send it again until nobody waits."""
-        for _ in range(attempts):
+    async def until_final(self, mail: Mail, *, attempts: int = 10, every: float = 0.1) -> list[str]:
+        """Send it again until nobody waits; what puts it off for a moment may last longer than ten quick answers."""
+        for number in range(attempts):
             if not mail.waiting:
                 break
+            await asyncio.sleep(every if number else 0)
             await self.attempt(mail)
-            await asyncio.sleep(every)
         assert not mail.waiting, mail.answers
         return [mail.last(recipient) for recipient in mail.recipients]
