@@ -15,6 +15,12 @@ def at_port(port: int, pid: int) -> int:
     return _held(pid, {row[9] for row in rows if row[3] == _ESTABLISHED and row[1].endswith(f":{port:04X}")})
 
 
+def is_known(port: int) -> bool:
+    """Whether somebody here has a connection to this client's port of 127.0.0.1, accepted or not."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[3] == _ESTABLISHED and row[2].endswith(f":{port:04X}") for row in rows)
+
+
 def at_path(path: Path, pid: int) -> int:
     """The same for a unix socket; what listens there is not one."""
     rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()[1:]]

@@ -73,7 +73,7 @@ class Dkim:
         config = self._folder / "opendkim.conf"
         config.write_text(_CONFIG.format(**values))
         self._process = subprocess.Popen(["/usr/sbin/opendkim", "-f", "-x", str(config)])
-        wait_for(lambda: _listens(self.port), "opendkim", 10)
+        wait_for(lambda: _listens(self.port), "opendkim")
         return self
 
     def __exit__(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from lab.client import Client
+from lab.connections import is_known
 from lab.inlets import Running, inlet, place_of
 from lab.waiting import until, wait_for
 
@@ -242,8 +243,11 @@ def test_a_client_that_is_gone_when_it_is_taken_is_not_a_client_without_an_addre
         gone = them.connect()
         assert them.accepted(first) == 1
 
+        port = gone.getsockname()[1]
+        assert is_known(port)
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         gone.close()
+        wait_for(lambda: not is_known(port), "its end has arrived")
 
         with pytest.raises(ConnectionAbortedError):
             inbox.accept()

@@ -6,7 +6,6 @@ import json
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
@@ -17,6 +16,7 @@ from lab import decided
 from lab.decided import SENDER, Bench, deciding
 from lab.known import KNOWN, UNKNOWN, Known
 from lab.relay import PROGRAM, Relay
+from lab.waiting import wait_for
 
 MAIL = (
     f"From: {SENDER}\r\nTo: someone@ville.example\r\nSubject: canary\r\nMessage-ID: <t1@hopital.example>\r\n\r\n"
@@ -119,11 +119,11 @@ def test_rows_cut_off_at_the_end_with_the_noted_head_show_with_the_hash_of_the_l
 
 
 def anchors(relay: Relay, count: int) -> list[str]:
-    deadline = time.monotonic() + 20
-    while len(found := [e["head"] for e in relay.events if e["event"] == "trace_head"]) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
+    def told() -> list[str] | None:
+        found = [e["head"] for e in relay.events if e["event"] == "trace_head"]
+        return found if len(found) >= count else None
+
+    return wait_for(told, f"{count} heads in the log")
 
 
 def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench) -> None:
@@ -133,9 +133,7 @@ def test_what_is_older_than_the_retention_goes_and_the_chain_holds(bench: Bench)
     bench.relay.configure({**bench.relay.settings, "retention": "1ms"})
     change(bench.relay, "DELETE FROM duty WHERE name = 'retention'")
     bench.relay.start()
-    deadline = time.monotonic() + 20
-    while bench.relay.trace():
-        assert time.monotonic() < deadline
+    wait_for(lambda: not bench.relay.trace(), "the rows have gone")
     assert anchors(bench.relay, 2)[-1].startswith("3:")
     verified = bench.relay.run("trace", "--verify").stdout
     assert b"the chain holds" in verified
