@@ -143,9 +143,8 @@ class SecretSharing:
     async def _take(self, own: NodeKey) -> None:
         trusted = self.trust.now.keys
         while parcels := await self._store.node_keys.parcels(own.fingerprint, self._refused):
-            buried = (
-                await self._store.own_keys.buried_keygrips()
-            )  # after them: one may have been deleted since it was sent
+            # asked after them: one may have been deleted since it was sent
+            buried = await self._store.own_keys.buried_keygrips()
             for number, message in parcels.items():
                 spoken = await self.identity.heard(message, trusted)
                 if spoken is None or not spoken.closed:
