@@ -19,6 +19,7 @@ from lab.postfixfolder import state
 from lab.readers import read_sequoia
 from lab.relay import PROGRAM, Relay
 from lab.sink import Sink
+from lab.waiting import wait_for
 from lab.way import Way, encrypted_part
 
 pytestmark = pytest.mark.waits
@@ -58,7 +59,8 @@ def house() -> Iterator[House]:
     back, port = free_port(), free_port()
     with Sink() as sink, Amavis(port) as amavis, Relay({"reinject": f"smtp://127.0.0.1:{back}"}) as relay:
         relay.program = (PROGRAM,)
-        mta = Postfix(relayhost=sink.port, main={"content_filter": f"smtp-amavis:[127.0.0.1]:{amavis.port}"})
+        first = {"content_filter": f"smtp-amavis:[127.0.0.1]:{amavis.port}"}
+        mta = Postfix(relayhost=sink.port, main=first, relays=[relay])
         relay.mail_config = mta.folder
         with (mta.folder / "master.cf").open("a") as file:
             file.write(SERVICES.format(port=port))
@@ -115,7 +117,7 @@ def test_what_amavis_blocks_never_meets_the_relay(house: House) -> None:
     house.mta.submit(SENDER, [KNOWN], letter(KNOWN, "virus.exe"))
     house.mta.wait_empty()
     assert house.sink.taken == []
-    assert "Blocked BANNED" in house.amavis.log
+    wait_for(lambda: "Blocked BANNED" in house.amavis.log, "Amavis says so")
     assert len(house.relay.trace()) == rows
 
 

@@ -73,10 +73,15 @@ def test_a_failover_under_mail_from_two_postfix_loses_nothing_and_nobody_has_a_m
         ):
             alpha.start()
             beta.start()
-            with Postfix(main=main_of(alpha, beta)) as one, Postfix(main=main_of(beta, alpha)) as other:
+            with (
+                Postfix(main=main_of(alpha, beta), relays=[alpha, beta]) as one,
+                Postfix(main=main_of(beta, alpha), relays=[alpha, beta]) as other,
+            ):
                 quarter = count // 4
                 submit((one, other), range(quarter))
                 sink.wait_for(quarter, 60 + count / 10)
+                for mta in (one, other):
+                    mta.wait_empty()  # its rows are in the trace
                 head = json.loads(alpha.run("trace", "--verify", "--json").stdout)["newest"]
                 sending = threading.Thread(target=submit, args=((one, other), range(quarter, 3 * quarter)))
                 sending.start()

@@ -49,6 +49,7 @@ def decrypted(key: Keypair, armored: bytes) -> bytes:
 
 
 def test_a_key_that_the_recipients_domain_publishes(whole: Way, wkd: Published) -> None:
+    whole.sink.forget()
     key = make_keypair("<bob@ville.example>")
     wkd.publish("bob@ville.example", key.public)
     whole.mta.submit(SENDER, ["bob@ville.example"], mail("bob@ville.example"))

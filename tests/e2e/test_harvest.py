@@ -109,7 +109,8 @@ def house() -> Iterator[House]:
         relay = stack.enter_context(Relay(settings))
         relay.run("own", "create", "Hôpital Exemple")
         relay.run("own", "add", DR, NURSE)
-        mta = Postfix(relayhost=inside.port, main={"smtpd_milters": dkim.spec, "milter_default_action": "tempfail"})
+        milter = {"smtpd_milters": dkim.spec, "milter_default_action": "tempfail"}
+        mta = Postfix(relayhost=inside.port, main=milter, relays=[relay])
         stack.callback(mta.remove)
         relay.run("postfix", "install", "--config-dir", mta.folder, "--inbound")
         relay.start()

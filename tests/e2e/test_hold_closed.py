@@ -59,7 +59,7 @@ def house() -> Iterator[House]:
         relay = stack.enter_context(Relay(settings))
         relay.run("own", "create", "Hôpital Exemple")
         relay.run("own", "add", DR, NURSE)
-        mta = Postfix(relayhost=sink.port)
+        mta = Postfix(relayhost=sink.port, relays=[relay])
         stack.callback(mta.remove)
         relay.run("postfix", "install", "--config-dir", mta.folder, "--inbound")
         relay.start()
@@ -92,6 +92,7 @@ def test_it_arrives_closed_where_nobody_may_open_it(house: House) -> None:
     assert said == f"{queue_id} for {NURSE} goes on, and stays closed\n"
     (mail,) = house.sink.wait_for(1)
     assert "reason=not-entitled" in mail.header
+    house.mta.wait_empty()
 
 
 def test_opened_and_plain_mail_is_not_held_and_not_released(house: House) -> None:
@@ -101,6 +102,7 @@ def test_opened_and_plain_mail_is_not_held_and_not_released(house: House) -> Non
         "bob@example.org", [DR], outer() + b"\r\nX-PGP-Relay: encryption=closed; is what the body says\r\n"
     )
     house.sink.wait_for(2)
+    house.mta.wait_empty()
     assert house.held() == []
     for wrong in ("4F3XyZ1mTtz9sW", "ABC123", "-d", "ALL", "../x"):
         done = house.relay.run("inbound", "open", "--config-dir", house.mta.folder, "--", wrong, check=False)

@@ -31,7 +31,7 @@ def files(mta: Postfix) -> dict[str, tuple[bytes, int]]:
 
 def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
     settings = {"reinject": f"smtp://127.0.0.1:{free_port()}"}
-    with Sink() as sink, Relay(settings) as relay, Postfix(relayhost=sink.port) as mta:
+    with Sink() as sink, Relay(settings) as relay, Postfix(relayhost=sink.port, relays=[relay]) as mta:
         before = files(mta)
         mta.submit(SENDER, ["one@other.example"], message("one@other.example"))
         relay.run("postfix", "install", "--config-dir", mta.folder)
@@ -44,6 +44,7 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
         relay.start()
         mta.retry()
         sink.wait_for(2)
+        mta.wait_empty()  # the relay has answered, too
         relay.run("postfix", "uninstall", "--config-dir", mta.folder)
         assert files(mta) == before
         mta.reload()

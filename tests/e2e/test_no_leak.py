@@ -145,7 +145,7 @@ def house() -> Iterator[House]:
         relay.run("own", "create", "Hôpital Exemple")
         relay.run("own", "add", *(f"{name}@hopital.example" for name in OWN))
         stack.callback(stop_agent, relay.keyring)
-        mta = Postfix(relayhost=sink.port, main=_main(folder, verifier, scanner))
+        mta = Postfix(relayhost=sink.port, main=_main(folder, verifier, scanner), relays=[relay])
         stack.callback(mta.remove)
         boxes = Dovecot(
             BOXES, submission=mta.port, quota={"full": 10, "tight": 10}, sieve={"away": VACATION, "moved": REDIRECT}

@@ -86,6 +86,7 @@ def opened(hospital: Hospital) -> bytes:
 
 
 def test_the_clinician_gets_the_code_and_the_patient_the_link(hospital: Hospital) -> None:
+    hospital.way.sink.forget()
     mail = french_mail(DOCTOR, PATIENT)
     canary.sent(mail)
     hospital.way.mta.submit(DOCTOR, [PATIENT], mail)

@@ -52,6 +52,13 @@ class Loop:
         self.gateway.submit(DOCTOR, [to], MAIL.format(DOCTOR, to, f"m{self.sent}", body).encode())
         return body
 
+    def waits(self) -> None:
+        """Return when a mail that nobody may read yet is put off: it is listed as held, and a release finds it.
+
+        Its notice leaves before that.
+        """
+        self.gateway.wait_deferred()
+
     def mails(self, person: Writer, mail: bytes) -> None:
         """A correspondent's mail, as the own server signs it, arrives at the MX."""
         self.mx.submit(person.address, [KEYS], self.dkim.signed(mail, VILLE))
@@ -111,7 +118,8 @@ def key_loop() -> Iterator[Loop]:
         relay.run("own", "create", "Hospital")
         relay.run("own", "add", KEYS, OURS)
         milter = {"smtpd_milters": dkim.spec, "milter_default_action": "tempfail"}
-        gateway, mx = Postfix(relayhost=outside.port), Postfix(relayhost=inside.port, main=milter)
+        gateway = Postfix(relayhost=outside.port, relays=[relay])
+        mx = Postfix(relayhost=inside.port, main=milter, relays=[relay])
         stack.callback(gateway.remove)
         stack.callback(mx.remove)
         relay.mail_config = gateway.folder

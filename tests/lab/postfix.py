@@ -16,17 +16,24 @@ import signal
 import smtplib
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from lab.canary import assert_unheard, sent
 from lab.ports import free_port
+from lab.relay import Relay
 from lab.waiting import wait_for
 
 PACKAGED = Path("/usr/share/postfix")
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+
+_RELOADED = r"postfix/master\[\d+\]: reload -- version "
+_RENEWED = {"smtpd", "smtp", "lmtp"}
+_MOMENT = 0.03
+"""Seconds in which the file system's clock has moved on."""
 
 Options = Sequence[str]
 
@@ -41,8 +48,11 @@ class Postfix:
         lmtp: int | None = None,
         main: Mapping[str, str] = {},
         resolver: str | None = None,
+        relays: Sequence[Relay] = (),
     ) -> None:
         self._resolver = resolver
+        self.relays = relays
+        """Those that its mail goes through: they are asked where a mail does not leave."""
         self.root = Path(tempfile.mkdtemp(prefix="pr", dir="/tmp"))  # a short path
         self.root.chmod(0o755)  # the user postfix works in it
         self.folder = self.root / "conf"
@@ -91,10 +101,15 @@ class Postfix:
             shutil.rmtree(self.root)
 
     def reload(self) -> None:
-        """Take up a changed configuration; no smtpd with the old one is left when this returns."""
-        old = {pid for pid in _group(self._master()) if _name(pid) == "smtpd"}
+        """Take up a changed configuration; no server or client with the old one is left when this returns.
+
+        The command returns before the master knows of it, which then says so: whatever it starts from then on is new.
+        """
+        old = {pid for pid in _group(self._master()) if _name(pid) in _RENEWED}
+        before = len(re.findall(_RELOADED, self.log))
         self.command("postfix", "reload")
-        wait_for(lambda: not old.intersection(_group(self._master())), "every smtpd is of the new configuration")
+        self.wait_log(_RELOADED, times=before + 1)
+        wait_for(lambda: not old.intersection(_group(self._master())), "all are of the new configuration")
 
     def set(self, **settings: str) -> None:
         """Change these in main.cf, for processes that start from now on."""
@@ -165,19 +180,42 @@ class Postfix:
     def is_empty(self) -> bool:
         """Whether no queue holds a file. A filtered mail is in a queue at every moment until it has left.
 
-        One look could pass by a mail that a flush just takes from `deferred` back to `active`.
+        A look takes a while, and passes by a mail that moves from a queue not looked at yet to one that was, as a flush
+        or a forward moves it. So nothing may have moved since before the first of two looks.
         """
-        return self._has_none(QUEUES) and self._has_none(QUEUES)
+        before = self._moved()
+        if not self._has_none(QUEUES):
+            return False
+        time.sleep(_MOMENT)  # what moves now has another time
+        return self._has_none(QUEUES) and self._moved() == before
 
     def _has_none(self, queues: Sequence[str]) -> bool:
-        return not any(files for name in queues for _folder, _folders, files in os.walk(self.root / "queue" / name))
+        return not any(files for _folder, files in self._folders(queues))
+
+    def _moved(self) -> dict[str, int]:
+        """When a file last came into each folder or left it."""
+        return {folder: Path(folder).stat().st_mtime_ns for folder, _files in self._folders(QUEUES)}
+
+    def _folders(self, queues: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        for name in queues:
+            for folder, _folders, files in os.walk(self.root / "queue" / name):
+                yield folder, files
 
     def wait_empty(self, seconds: float = 60) -> None:
-        """Wait until everything has been delivered or bounced."""
+        """Wait until everything has been delivered or bounced; fails with why the rest waits."""
         try:
             wait_for(self.is_empty, "the queue is empty", seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.queue()}\n{self.log[-3000:]}") from None
+            raise AssertionError(f"{error}\n{self._why()}") from None
+
+    def _why(self) -> str:
+        """What waits, what was said of it here and by the relays, and who works for it now."""
+        waiting = self.queue()
+        ids = {str(mail["queue_id"]) for mail in waiting}
+        told = [line for line in self.log.splitlines() if any(id_ in line for id_ in ids)]
+        relays = [f"{relay.port}: {line}" for relay in self.relays for line in relay.said_of(ids)]
+        working = [f"{pid} {_name(pid)}" for pid in _group(self._master())]
+        return "\n".join([*map(str, waiting), *told[-60:], *relays, f"{working}", self.log[-3000:]])
 
     def wait_log(self, pattern: str, seconds: float = 60, *, times: int = 1) -> list[str]:
         """Wait until the log has so many matches; all of them (the group, where the pattern has one)."""

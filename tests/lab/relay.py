@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -230,6 +230,11 @@ class Relay:
     def wait_event(self, name: str, seconds: float = 60) -> dict[str, Any]:
         """The first line of the log with that word, as soon as it is there."""
         return wait_for(lambda: next((e for e in self.events if e["event"] == name), None), f"{name} logged", seconds)
+
+    def said_of(self, queue_ids: Collection[str]) -> list[str]:
+        """The last lines of the log that name one of these mails, or are more than what happens to every mail."""
+        lines = self.log.splitlines()
+        return [line for line in lines if '"level": "debug"' not in line or any(id_ in line for id_ in queue_ids)][-80:]
 
     def _size(self) -> int:
         file = self.folder / "log"

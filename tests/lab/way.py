@@ -62,7 +62,7 @@ def way(  # noqa: PLR0913  what differs from site to site
     back = free_port()
     with Sink() as sink, Relay({"reinject": f"smtp://127.0.0.1:{back}", **settings}, scheme=scheme) as relay:
         relay.program = (PROGRAM,) if anew else ()
-        mta = Postfix(relayhost=sink.port, main=main)
+        mta = Postfix(relayhost=sink.port, main=main, relays=[relay])
         relay.mail_config = mta.folder
         try:
             relay.run("postfix", "install", "--config-dir", mta.folder, *(["--egress"] if egress else []))
