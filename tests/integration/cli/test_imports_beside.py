@@ -16,6 +16,18 @@ from lab.relay import PROGRAM, Relay
 FROM = "dr.martin@hopital.example"
 KNOWN, NEW = "person0@ville.example", "person449@ville.example"
 REQUIRED = [{"name": "required", "encrypt": "required", "refuse_with": "reply"}]
+WAITS_MIDWAY = """
+import asyncio, pathlib
+from relay.admin.key_import import importer
+real = importer.Intake._judge
+async def judge(self, batch):
+    judged = await real(self, batch)
+    while not pathlib.Path("go").exists():
+        await asyncio.sleep(0.02)
+    return judged
+importer.Intake._judge = judge
+"""
+"""An import stores nothing before the file `go` is there."""
 
 
 class Sender:
@@ -50,11 +62,15 @@ async def test_two_imports_and_a_relay_that_serves_do_not_disturb_each_other(tmp
             relay.program = (PROGRAM,)
             await asyncio.to_thread(relay.run, "keys", "import", "-", content=blobs[0])
             await asyncio.to_thread(relay.start)
+            relay.program, relay.altered = (), WAITS_MIDWAY
             async with Client(f"lmtp://127.0.0.1:{relay.port}") as client:
                 await client.hello()
                 sender = Sender(client)
                 assert (await sender.send(NEW)).startswith("550 5.7.1 "), "it is remembered that there is none"
                 importing = asyncio.gather(*(imported(relay, tmp_path / name) for name in ("one.pgp", "other.pgp")))
+                for _ in range(10):
+                    assert (await sender.send(KNOWN)).startswith("250 ")
+                (relay.folder / "go").touch()
                 while not importing.done():
                     assert (await sender.send(KNOWN)).startswith("250 ")
                 told = sum(await importing, Counter())
