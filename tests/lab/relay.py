@@ -54,6 +54,8 @@ class Relay:
         self._temporary = self.folder / "tmp"  # what is forgotten there is found at the end
         self._temporary.mkdir()
         self._process: subprocess.Popen[bytes] | forked_program.Child | None = None
+        self._started_at = 0
+        """Where the log of the last start begins."""
         self.configure(
             {
                 "listen": [f"{scheme}://127.0.0.1:{self.port}"],
@@ -90,8 +92,7 @@ class Relay:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The log's lines, read; a line that is no JSON is an error."""
-        whole, _, _unfinished = self.log.rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        return _events(self.log)
 
     def __enter__(self) -> Self:
         return self
@@ -111,10 +112,10 @@ class Relay:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
-        before = self._size()
+        self._started_at = self._size()
         with (self.folder / "log").open("ab") as log:
             self._process = self._begin(log)
-        wait_for(lambda: self._ready(before) or (self._process and self._process.poll() is not None), "ready")
+        wait_for(lambda: self._ready() or (self._process and self._process.poll() is not None), "ready")
         if self._process.poll() is not None:
             raise RuntimeError(f"ended with {self._process.returncode}\n{self.log}")
 
@@ -228,8 +229,12 @@ class Relay:
         return [json.loads(line) for line in self.run("trace", "--json", *words).stdout.splitlines()]
 
     def wait_event(self, name: str, seconds: float = 60) -> dict[str, Any]:
-        """The first line of the log with that word, as soon as it is there."""
-        return wait_for(lambda: next((e for e in self.events if e["event"] == name), None), f"{name} logged", seconds)
+        """The first line with that word since it was last started, as soon as it is there."""
+
+        def logged() -> dict[str, Any] | None:
+            return next((e for e in _events(self._since_start().decode(errors="replace")) if e["event"] == name), None)
+
+        return wait_for(logged, f"{name} logged", seconds)
 
     def said_of(self, queue_ids: Collection[str]) -> list[str]:
         """The last lines of the log that name one of these mails, or are more than what happens to every mail."""
@@ -240,10 +245,18 @@ class Relay:
         file = self.folder / "log"
         return file.stat().st_size if file.exists() else 0
 
-    def _ready(self, since: int) -> bool:
+    def _since_start(self) -> bytes:
         with (self.folder / "log").open("rb") as file:
-            file.seek(since)
-            return b'"ready"' in file.read()
+            file.seek(self._started_at)
+            return file.read()
+
+    def _ready(self) -> bool:
+        return b'"ready"' in self._since_start()
+
+
+def _events(log: str) -> list[dict[str, Any]]:
+    whole, _, _unfinished = log.rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def _children(pid: int) -> list[int]:

@@ -28,6 +28,15 @@ pytestmark = pytest.mark.waits
 
 DOMAIN = "ville.example"
 BOB = f"bob@{DOMAIN}"
+TELLS_OF_ROUNDS = """
+import pathlib
+from relay.daemon.jobs.daily_report import DailyReport
+real = DailyReport.round
+async def round(self):
+    await real(self)
+    pathlib.Path("round").touch()
+DailyReport.round = round
+"""
 
 
 @dataclass
@@ -43,6 +52,14 @@ class Site:
         answer: dict[str, Any]
         (answer,) = [a for a in self.json("keys", "lookup", BOB, *words) if a["source"] == "wkd"]
         return answer
+
+    def start(self) -> None:
+        """Until it has looked whether a daily mail is due."""
+        over = self.relay.folder / "round"
+        over.unlink(missing_ok=True)
+        self.relay.altered = TELLS_OF_ROUNDS
+        self.relay.start()
+        wait_for(over.exists, "a round of the daily report is over")
 
     def configure(self, **settings: object) -> None:
         self.relay.configure({**self.relay.settings, **settings})
@@ -177,8 +194,8 @@ def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
     site.wkd.publish(BOB, new.public)
     site.lookup()
     site.configure(notices={"language": language, "contact": "the IT desk <it@here.example>, phone 4321"})
-    site.relay.start()
-    (taken,) = site.sink.wait_for(1)
+    site.start()
+    (taken,) = site.sink.taken
     assert (taken.sender, list(taken.recipients)) == ("", ["it@here.example"])
     mail = email.message_from_bytes(taken.content, policy=email.policy.default)
     text = mail.get_content()
@@ -188,8 +205,7 @@ def test_the_daily_mail_tells_once_what_ends_what_was_wanted_and_what_waits(
     assert word in text
     assert f"keys approve {new.fingerprint}" in text
     site.relay.stop()
-    site.relay.start()
-    site.relay.wait_event("source_asked")
+    site.start()
     assert len(site.sink.taken) == 1, "not twice, after a restart either"
 
 
@@ -197,8 +213,7 @@ def test_a_contact_without_an_address_gets_no_daily_mail(site: Site, person: Cor
     soon = person.new_key("<soon@ville.example>", expires=in_days(0.5))
     site.relay.run("keys", "import", "-", content=person.export(soon))
     site.configure(notices={"contact": "the IT desk, phone 4321"})
-    site.relay.start()
-    site.relay.wait_event("source_asked")
+    site.start()
     site.relay.stop()
     assert site.sink.taken == []
 
@@ -240,8 +255,8 @@ def test_who_was_refused_for_want_of_a_key_is_in_the_daily_mail(site: Site) -> N
     assert asyncio.run(send()).startswith("250"), site.relay.log[-2000:]
     site.relay.stop()
     site.configure(notices={"contact": "it@here.example"})
-    site.relay.start()
-    taken = site.sink.wait_for(2)[1]
+    site.start()
+    _, taken = site.sink.taken
     text = email.message_from_bytes(taken.content, policy=email.policy.default).get_content()
     assert "nokey@ville.example" in text
     assert "wanted by doctor@here.example; 1 mail" in text
