@@ -168,4 +168,4 @@ def _bar() -> Iterator[Progress | None]:
     # above the bar if both are the terminal; if output goes to a file, the bar must not redirect it
     with rich.Progress(*columns, console=console, transient=True, redirect_stdout=on_terminal()) as bar:
         task = bar.add_task("importing", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total, refresh=True)
