@@ -35,6 +35,7 @@ PEOPLE = {
     "chloe": "keys",
     "dora": "admin",
     "eve": "desk",
+    "fred": "admin",
 }
 """Who logs in, with their roles."""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -49,6 +50,19 @@ SPLIT = """long => {
     if (long.includes(each.data.trim()) && each.data.trim() && lines(each) > 1) found.push(each.data);
   return [shown.length > 0, found]; }"""
 """Whether an address is shown, and those of its parts that stand in two lines."""
+BROKEN = """wanted => {
+  const lines = node => { const range = document.createRange(); range.selectNodeContents(node);
+    return new Set([...range.getClientRects()].map(one => Math.round(one.top))).size; };
+  const shown = [...document.querySelectorAll(wanted)].filter(one => one.checkVisibility());
+  return [shown.length > 0, shown.filter(one => lines(one) > 1).map(one => one.textContent)]; }"""
+"""Whether there is what is wanted, and what of it stands in two lines."""
+ONE_LINE = "td.concerns:not(:has(wbr ~ wbr ~ wbr ~ wbr))"
+"""What a row of the audit trail concerns, but for the longest address."""
+BASELINES = """row => [...row.cells].filter(cell => cell.textContent.trim() && !cell.matches(".do")).map(cell => {
+  const mark = cell.insertBefore(document.createElement("span"), cell.firstChild);
+  mark.style.display = "inline-block";
+  return Math.round(mark.getBoundingClientRect().bottom); })"""
+"""The height at which the first line of each cell stands, but for those of buttons."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,31 @@ def test_a_long_address_goes_on_in_the_next_line_and_not_in_the_middle_of_a_word
         assert page.evaluate(WIDER) == 0, "the fingerprint of a key that is not there"
         page.goto(bench.url("/messages"))
         assert page.evaluate(SPLIT, "radiologie@hopital.example") == [True, []], "its last letter"
+
+
+def test_a_date_was_broken_before_its_time(bench: Bench) -> None:
+    with tab(bench.browser, viewport={"width": 360, "height": 800}) as page:
+        bench.log_in(page, "fred")
+        for path in ("/held", "/proposals", "/messages/IDLONG", "/audit"):
+            page.goto(bench.url(f"{path}?lang=en"))
+            assert page.evaluate(BROKEN, "main time") == [True, []], path
+
+
+def test_fingerprints_stood_higher_than_the_rest_of_their_row(bench: Bench) -> None:
+    with tab(bench.browser, viewport={"width": 1440, "height": 800}) as page:
+        bench.log_in(page, "fred")
+        for path in ("/keys", "/audit", "/bindings"):
+            page.goto(bench.url(path))
+            heights = page.locator("tbody tr").evaluate_all(f"rows => rows.map({BASELINES})")
+            assert len(heights) > 0
+            assert [each for each in heights if max(each) - min(each) > 1] == [], path
+
+
+def test_each_row_of_the_audit_trail_had_two_lines_for_an_address(bench: Bench) -> None:
+    with tab(bench.browser, viewport={"width": 1440, "height": 800}) as page:
+        bench.log_in(page, "dora")
+        page.goto(bench.url("/audit?lang=fr"))
+        assert page.evaluate(BROKEN, ONE_LINE) == [True, []]
 
 
 @pytest.mark.parametrize("width", [768, 1024])
