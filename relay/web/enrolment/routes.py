@@ -123,7 +123,7 @@ class Enrolment:
             return self._confirmation(request, asked, name, stale=True)
         await self._store.events.add(asked.event, name, once=True)
         await self._store.objects.remove(asked.kind, name)
-        return self._message(request, asked.done, ("first", "second"))
+        return self._message(request, asked.done, ("first", "second"), back="/keys")
 
     async def _asked(self, name: str) -> _Asked | None:
         """What a link asks; None: it is not ours, or has expired."""

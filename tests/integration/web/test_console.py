@@ -240,6 +240,13 @@ def test_a_form_from_elsewhere_does_nothing(site: Console, people: dict[str, Vis
     assert waiting["address"] == "eve@ville.example"
 
 
+def test_the_page_of_a_proposed_key_did_not_say_where_it_is_approved(site: Console, people: dict[str, Visitor]) -> None:
+    fingerprint = asyncio.run(proposed(site.relay, make_keypair("Dan <dan@ville.example>")))
+    link = '<a href="/proposals">Compare, and approve or reject it</a>'
+    assert link in people["keys"].get(f"/keys/{fingerprint}").text
+    assert link not in people["desk"].get(f"/keys/{fingerprint}").text, "a role that may not"
+
+
 def offered(site: Console) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(site.relay.run("keys", "proposals", "--json").stdout)
     return found
@@ -324,6 +331,7 @@ def test_without_the_relays_side_a_page_says_so_and_it_comes_back(site: Console,
         page = people["reader"].get("/")
         assert page.status == 503
         assert "pgp-relay-control" in page.text
+        assert '<a href="/">Try again</a>' in page.text, "somebody who is logged in was told to log in"
     finally:
         site.start("control")
     assert people["reader"].get("/").status == 200

@@ -241,6 +241,7 @@ async def test_opening_the_link_confirms_nothing_whoever_opens_it_and_the_button
     assert await events(web) == []
     done = post(web, path, {"token": token})
     assert (done.status, "confirmed" in text(done)) == (200, True)
+    assert b'<a href="/keys?lang=' in done.body, "its page was said to be the one for the next key"
     ((event, _),) = await events(web)
     assert (event.kind, event.about) == (EventKind.CONFIRMED, hashlib.sha256(TOKEN.encode()).hexdigest())
 
@@ -257,6 +258,7 @@ async def test_not_me_takes_the_button_as_well(web: WebPublic) -> None:
     assert await events(web) == []
     done = post(web, path, {"token": hidden(web.ask(path), "token")})
     assert (done.status, "no more invitations" in text(done)) == (200, True)
+    assert b'<a href="/keys?lang=' in done.body
     ((event, _),) = await events(web)
     assert (event.kind, event.about) == (EventKind.REFUSED, hashlib.sha256(b"n" * 32).hexdigest())
     assert web.ask(path).status == 404
