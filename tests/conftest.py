@@ -5,7 +5,8 @@ repository (`../shared`), which a clone elsewhere does not have; such a skip nam
 
 A test that has written something of a mail to standard output, standard error or the log has failed (`lab.canary`).
 
-Hypothesis measures no time: how long an example takes is the machine's doing.
+Hypothesis measures no time: how long an example takes is the machine's doing. Its examples are the same in each run,
+here and in CI; what nobody has thought of is looked for by `make fuzz`.
 
 Where the tests of one mark alone are asked for (`-m "alone and not slow"`), files without it are not loaded.
 
@@ -32,7 +33,8 @@ MARKS = ("alone", "slow", "waits")
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Debian has Postfix's programs, and a user's PATH ends before
     here = settings.get_profile(settings.get_current_profile_name())
-    settings.register_profile("untimed", here, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    untimed = settings(here, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+    settings.register_profile("untimed", untimed)
     settings.load_profile("untimed")
     listen()
     overhear(captured=config.getoption("capture") != "no")
