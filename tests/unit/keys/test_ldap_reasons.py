@@ -34,19 +34,21 @@ def test_every_word_of_the_worker_is_a_reason() -> None:
 
 
 def said(work: list[Entry]) -> Frame:
-    """What a worker answers with these entries; its alarm is on meanwhile, and off while it waits for work."""
-    remaining: list[int] = []
+    """What a worker answers with these entries; its alarm is on meanwhile, and off while it waits for work.
+
+    A real one would be the test process's end where the machine stands still for its two seconds.
+    """
+    alarms: list[int] = []
 
     def found() -> list[Entry]:
-        remaining.append(signal.alarm(0))
-        signal.alarm(remaining[0])
+        assert alarms == [2]
         return work
 
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours, theirs, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(signal, "alarm", alarms.append)
         worker.Session({"timeout": 0.5}, theirs).reply({}, found)
-        assert remaining == [2]
-        assert signal.alarm(0) == 0
+        assert alarms == [2, 0]
         frame = ipc.receive(ours, protocol.ANSWER)
         assert frame
         return frame

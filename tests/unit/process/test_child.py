@@ -135,3 +135,4 @@ async def test_one_whose_parent_is_killed_sees_the_end_of_its_channel(module: st
     parent.kill()
     await parent.wait()
     await until(lambda: ended(pid))
+    await parent.communicate()  # the child had its output too: asyncio closes its own end once that has ended
