@@ -86,4 +86,5 @@ async def test_ten_kilobytes_cost_less_than_a_third_of_a_second(engine: Engine) 
         before = family.seconds()
         await engine.lock(b"x" * 10_000, CODE)
         spent.append(family.seconds() - before)
-    assert 0 < min(spent) < 0.3
+    assert sum(spent) > 0, "it is measured; the kernel counts in hundredths"
+    assert min(spent) < 0.3
