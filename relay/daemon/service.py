@@ -110,7 +110,7 @@ class Service:
         """Write the rows that the store did not take before, a last time."""
         try:
             await self._persistence.ledger.write_rest()
-            await self._persistence.audit.ready()
+            await self._persistence.audit.finish()
         except StoreError as error:
             events.log().error(Event.UNTRACED, **events.unforeseen(error))
 

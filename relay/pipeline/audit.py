@@ -7,6 +7,7 @@ answered 451 because its trace has to wait, or it would be sent twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from relay.mail import headers
@@ -28,18 +29,27 @@ class Audit:
     def __init__(self, trace: TraceStore) -> None:
         self._trace = trace
         self._waiting: list[Record] = []
-        self._trying = False
+        self._writing: asyncio.Task[None] | None = None
+        """Writes rows that waited."""
 
     async def ready(self) -> None:
-        """Write what still waits. Raises `StoreError` while the store takes no rows."""
-        if self._trying:
+        """Write what still waits. Raises `StoreError` while the store takes no rows.
+
+        A caller that is cancelled leaves the write under way: until its outcome is known the rows are neither lost nor
+        written twice.
+        """
+        if self._writing and not self._writing.done():
             raise StoreError("rows of the trace wait for the store")
         if self._waiting:
-            rows, self._waiting, self._trying = self._waiting, [], True
-            try:
-                await self.write(rows)
-            finally:
-                self._trying = False
+            rows, self._waiting = self._waiting, []
+            self._writing = asyncio.create_task(self.write(rows))
+            await asyncio.shield(self._writing)
+
+    async def finish(self) -> None:
+        """Do the same a last time, after a write that is under way. Raises `StoreError`: rows are lost."""
+        if self._writing:
+            await asyncio.wait({self._writing})
+        await self.ready()
 
     async def write(self, rows: list[Record]) -> None:
         """Write them, or keep them. Raises `StoreError` where some have to wait."""
