@@ -40,7 +40,8 @@ async def given_up(audit: Audit) -> None:
 async def test_rows_that_waited_were_lost_where_a_look_at_a_store_that_hung_was_given_up(
     audit: Audit, trail: FakeTrail
 ) -> None:
-    assert (hangs := trail.stall)
+    hangs = trail.stall
+    assert hangs
     await given_up(audit)
     hangs.set()
     with pytest.raises(StoreError, match="down"):
@@ -51,7 +52,8 @@ async def test_rows_that_waited_were_lost_where_a_look_at_a_store_that_hung_was_
 
 
 async def test_rows_that_the_store_takes_after_all_are_written_once(audit: Audit, trail: FakeTrail) -> None:
-    assert (hangs := trail.stall)
+    hangs = trail.stall
+    assert hangs
     await given_up(audit)
     trail.down = False
     hangs.set()
