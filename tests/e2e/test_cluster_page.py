@@ -26,6 +26,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def read(printed: Path) -> str:
+    return printed.read_text(encoding="utf-8", errors="replace")
+
+
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
     """A cluster of the test's own, which is gone at the end whatever happens."""
@@ -35,22 +39,25 @@ def environment() -> Iterator[dict[str, str]]:
     subprocess.run([EXAMPLE / "cluster", "down"], env=settings, check=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(700)
 def test_the_cluster_does_what_its_page_says(environment: dict[str, str], tmp_path: Path) -> None:
     commands = "\n".join(BLOCK.findall((EXAMPLE / "README.md").read_text(encoding="utf-8")))
     printed = tmp_path / "printed"
     with printed.open("wb") as file:  # a pipe would stay open in the daemons
-        done = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", commands],
-            cwd=EXAMPLE,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=400,
-        )
-    told = printed.read_text(encoding="utf-8", errors="replace")
+        try:
+            done = subprocess.run(
+                ["bash", "-eu", "-o", "pipefail", "-c", commands],
+                cwd=EXAMPLE,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=500,
+            )
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"no end:\n{read(printed)}")
+    told = read(printed)
     assert done.returncode == 0, told
     mails = re.findall(r"Le compte rendu, par (mx\d)\.", told)
     assert mails[:2] in (["mx1", "mx2"], ["mx2", "mx1"]), told
