@@ -34,6 +34,7 @@ def test_a_running_postfix_takes_the_relay_in_and_gives_it_back() -> None:
     with Sink() as sink, Relay(settings) as relay, Postfix(relayhost=sink.port, relays=[relay]) as mta:
         before = files(mta)
         mta.submit(SENDER, ["one@other.example"], message("one@other.example"))
+        mta.wait_empty()
         relay.run("postfix", "install", "--config-dir", mta.folder)
         once = files(mta)
         relay.run("postfix", "install", "--config-dir", mta.folder)
