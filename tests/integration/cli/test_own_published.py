@@ -15,6 +15,7 @@ from lab.gnupghome import stop_agent
 from lab.published import Published
 from lab.relay import Relay
 from lab.slapd import ADMIN, KEYSPACE, PASSWORD, PEOPLE, Slapd, person_entry
+from lab.waiting import wait_for
 
 from relay.keys.ldap.listing import list_addresses
 from relay.keys.ldap.server import Server
@@ -204,10 +205,7 @@ def test_a_certificate_is_made_for_everybody_in_the_directory(people: Slapd) -> 
     with Relay({"own": own, "lookup": {"sources": ["keyring", "ldap"], "ldap": [directory]}}) as relay:
         relay.run("own", "create", "Hôpital Exemple")
         relay.start()
-        for _ in range(600):
-            listed = json.loads(relay.run("own", "list", "--json").stdout)
-            if listed:
-                break
+        listed = wait_for(lambda: json.loads(relay.run("own", "list", "--json").stdout), "somebody has a certificate")
         assert [own["address"] for own in listed] == ["p1@hopital.example"]
         relay.stop()
         stop_agent(relay.keyring)
