@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -61,9 +60,7 @@ def letter(body: bytes = b"There is nothing unusual.\r\n") -> bytes:
 
 def lose_the_directory(relay: Relay) -> None:
     lookup = {"sources": ["keyring", "ldap"], "ldap": [{"url": f"ldap://127.0.0.1:{free_port()}"}]}
-    relay.configure({**relay.settings, "lookup": lookup})
-    relay.signal(signal.SIGHUP)
-    relay.wait_event("reloaded")
+    relay.reload({**relay.settings, "lookup": lookup})
 
 
 def test_every_step_is_a_word_of_the_vocabulary_with_both_ids(bench: Bench) -> None:

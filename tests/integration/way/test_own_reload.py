@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import smtplib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from lab.gnupghome import stop_agent
 from lab.known import KNOWN, Known
 from lab.relay import Relay
 from lab.sink import Sink
-from lab.waiting import wait_for
 
 MARTIN, DESK = "dr.martin@hopital.example", "accueil@hopital.example"
 
@@ -47,13 +45,7 @@ def fingerprints(relay: Relay) -> dict[str, str]:
 
 
 def reload(relay: Relay, **own: object) -> None:
-    def told() -> int:
-        return sum(line["event"] == "reloaded" for line in relay.events)
-
-    before = told()
-    relay.configure({**relay.settings, "own": {**relay.settings["own"], **own}})
-    relay.signal(signal.SIGHUP)
-    wait_for(lambda: told() > before, "it reloads")
+    relay.reload({**relay.settings, "own": {**relay.settings["own"], **own}})
 
 
 def test_a_change_counts_at_the_next_mail(relay: Relay, tmp_path: Path) -> None:
