@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from relay.model import fingerprint_words
 from relay.model.console import Person
@@ -33,6 +33,7 @@ POLICY = (
 SCRIPTED = frozenset({"enrol", "passkey", "keys"})
 """Templates with a script: ours uses the authenticator, htmx searches keys while a person types."""
 WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
+_COMMAND = re.compile(r"`([^`]+)`")
 _FINGERPRINT = re.compile(r"\b(?:[0-9A-F]{64}|[0-9A-F]{40})\b")
 MENU = (
     ("today", "/", "figures"),
@@ -130,6 +131,11 @@ def shortened(text: str) -> str:
     return _FINGERPRINT.sub(lambda found: found[0][-16:], text)
 
 
+def commands(text: str) -> Markup:
+    """The text, with what stands between backticks as a command."""
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped
+
+
 def size(octets: int, language: str) -> str:
     """A size in words, rounded up."""
     unit = "o" if language == "fr" else "B"
@@ -165,6 +171,7 @@ def _environment(language: str) -> Environment:
         "decimal": partial(decimal, language=language),
         "fingerprint": fingerprint,
         "shortened": shortened,
+        "commands": commands,
         "drawn": drawn,
         "ordered": charts.ordered,
     }

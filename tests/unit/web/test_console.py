@@ -6,6 +6,7 @@ import asyncio
 import re
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -39,7 +40,7 @@ from relay.web.console.record_pages import Detail, details
 from relay.web.console.relay_link import RelayLink
 from relay.web.console.sessions import Sessions
 from relay.web.console.texts import TEXTS
-from relay.web.console.view import MENU, View
+from relay.web.console.view import MENU, View, commands
 from relay.web.http.messages import Answer, Request
 
 TEMPLATES = Path(__file__).parents[3] / "relay" / "web" / "console" / "templates"
@@ -217,6 +218,24 @@ def test_a_fingerprint_in_a_row_of_the_audit_trail_made_its_table_wider_than_the
     page = View("en", "/audit").page("audit", rows=[row], verdict=None).body.decode()
     assert ">approve BBBBBBBBBBBBBBBB<" in page
     assert digits not in page
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_commands_in_a_sentence_looked_like_its_words_and_were_broken_at_a_hyphen(language: str) -> None:
+    shown: dict[str, dict[str, Any]] = {
+        "users": {"rows": []},
+        "policy": {"told": {"rows": [], "others": {}}},
+        "error": {"error": "503"},
+    }
+    for template, values in shown.items():
+        page = View(language, "/", Person("anne", Role.ADMIN)).page(template, done="", fault="", **values).body.decode()
+        assert re.search(r"<code>(pgp-relay|systemctl) [^<`]+</code>", page), template
+        assert "`" not in page, template
+
+
+def test_what_is_no_command_is_shown_as_it_was_written() -> None:
+    assert commands("run `pgp-relay <b>` now") == "run <code>pgp-relay &lt;b&gt;</code> now"
+    assert commands("o`neil") == "o`neil"
 
 
 def test_bars_are_as_high_as_what_they_count() -> None:
