@@ -30,8 +30,11 @@ from lab.relay import PROGRAM, Relay
 from lab.waiting import wait_for
 from relay.model import Entry, Origin
 from relay.store import Store
+from relay.web.console.credentials import LONGEST
 
 WORDS = "correct horse battery"
+TOO_LONG = "x" * (LONGEST + 1)
+"""A password that is an attempt like any other and is not hashed, which takes long enough that a limit fills again."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from lab.certificates import make_keypair
-from lab.console import WORDS, Console, Page, Visitor, proposed
+from lab.console import TOO_LONG, WORDS, Console, Page, Visitor, proposed
 from lab.relay import Relay
 
 from relay.admin.acts import ACTS as DONE
@@ -108,7 +108,7 @@ def test_password_and_code_are_needed_and_a_code_counts_once(site: Console) -> N
 def test_who_tries_too_often_is_locked_out_by_name_with_the_right_password_too(site: Console) -> None:
     site.enrol("often", site.invite("often", "reader"), site.visitor())
     for _ in range(5):
-        assert site.log_in("often", site.visitor(), words="wrong wrong wrong").status == 403
+        assert site.log_in("often", site.visitor(), words=TOO_LONG).status == 403
     assert site.log_in("often", site.visitor()).status == 403
 
 
@@ -116,9 +116,9 @@ def test_who_tried_a_name_elsewhere_locked_its_owner_out(site: Console) -> None:
     owner = site.logged_in("wanted", "reader")
     assert owner.get("/").status == 200
     owner.post("/logout", {})
-    refused_after(site, lambda: site.log_in("wanted", site.visitor(), words="wrong wrong wrong"))
+    refused_after(site, lambda: site.log_in("wanted", site.visitor(), words=TOO_LONG))
     assert site.log_in("wanted", owner, code=site.code("wanted", later=1)).status == 303
-    refused_after(site, lambda: site.log_in("wanted", owner, words="wrong wrong wrong"))  # it has a limit too
+    refused_after(site, lambda: site.log_in("wanted", owner, words=TOO_LONG))  # it has a limit too
 
 
 def refused_after(site: Console, attempt: Callable[[], Page]) -> None:
@@ -135,7 +135,7 @@ def test_an_address_that_tries_too_often_is_locked_out_whatever_the_names(site: 
     """One attempt of each name: the limit on names does not count."""
     visitor, before = site.visitor(), site.log.count('"why": "limit"')
     for number in range(100):
-        assert visitor.post("/login", {"name": f"g{number}", "password": WORDS, "code": "000000"}).status == 403
+        assert visitor.post("/login", {"name": f"g{number}", "password": TOO_LONG, "code": "000000"}).status == 403
         if site.log.count('"why": "limit"') > before:
             break
     assert 20 <= number < 99

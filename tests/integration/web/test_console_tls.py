@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from lab.console import Console
+from lab.console import TOO_LONG, Console
 from lab.relay import Relay
 from lab.tls import Identity, make_identity
 from lab.waiting import wait_for
@@ -95,7 +95,8 @@ def test_a_client_behind_no_trusted_proxy_does_not_choose_its_address_to_go_roun
     with Relay() as relay, Console(relay, alone=True, trusted_proxies=["192.0.2.0/24"]) as console:
         for number in range(100):
             visitor = console.visitor()
-            assert visitor.post("/login", {"name": f"g{number}", "password": "x" * 12, "code": "000000"}).status == 403
+            form = {"name": f"g{number}", "password": TOO_LONG, "code": "000000"}
+            assert visitor.post("/login", form).status == 403
             if '"why": "limit"' in console.log:
                 break
     assert 20 <= number < 99
