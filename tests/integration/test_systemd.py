@@ -15,6 +15,9 @@ import pytest
 from lab.relay import PROGRAM, Relay
 from lab.waiting import wait_for
 
+PATIENCE = 100
+"""Seconds for a word: a busy machine takes half a minute to load the program and its workers."""
+
 
 class Manager:
     """A service manager's ear."""
@@ -23,7 +26,7 @@ class Manager:
         self.address = address
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.socket.settimeout(30)
+        self.socket.settimeout(PATIENCE)
 
     def next(self) -> list[str]:
         return self.socket.recv(4096).decode().split("\n")
@@ -117,7 +120,7 @@ def test_the_watchdog_hears_the_serving_process_and_misses_one_that_stands_still
         with pytest.raises(TimeoutError):
             heard.wait("silence")  # what was on its way comes first
         process.send_signal(signal.SIGCONT)
-        heard.socket.settimeout(30)
+        heard.socket.settimeout(PATIENCE)
         heard.wait("WATCHDOG=1")
 
 
@@ -134,7 +137,7 @@ def test_a_watchdog_of_another_process_is_not_ours(relay: Relay) -> None:
 @alone
 def test_a_manager_that_is_gone_does_not_end_the_relay(relay: Relay) -> None:
     with serving(relay, str(relay.folder / "nobody")) as process:
-        relay.wait_event("failed")
+        relay.wait_event("failed", PATIENCE)
 
         assert connects(relay.port)
         process.send_signal(signal.SIGTERM)
@@ -150,7 +153,7 @@ def test_lines_have_a_priority_where_the_journal_reads_them_and_nowhere_else(
     place = log.stat()
     stream = f"{place.st_dev}:{place.st_ino + (not read_by_the_journal)}"
     with serving(relay, str(relay.folder / "nobody"), JOURNAL_STREAM=stream):
-        wait_for(lambda: '"ready"' in relay.log and '"failed"' in relay.log, "ready, with nobody to tell", 90)
+        wait_for(lambda: '"ready"' in relay.log and '"failed"' in relay.log, "ready, with nobody to tell", PATIENCE)
 
     levels = {"info": "<6>{", "error": "<3>{", "debug": "<7>{"} if read_by_the_journal else {}
     for line in relay.log.splitlines():
