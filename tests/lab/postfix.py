@@ -89,10 +89,10 @@ class Postfix:
         self._hurrying.start()
 
     def _hurry(self) -> None:
-        """Shorten the minute that Postfix gives a mail whose file it found locked ("skipped, still being delivered").
+        """Shorten the minute that Postfix gives a mail whose file it finds locked ("skipped, still being delivered").
 
-        It meets one that is just written, while it takes up another, or that is retried while the client that put it
-        off has it open. It puts it into `incoming` with a time to come, and looks at it whenever it wakes.
+        It does where a mail is tried again while the client that put it off has not let go of it: then it goes into
+        `incoming` with a time to come, and is looked at when the queue manager wakes or the next mail comes.
         """
         while not self._over.wait(_HURRY):
             for folder, files in self._folders(("incoming",)):
