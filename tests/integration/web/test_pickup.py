@@ -458,7 +458,7 @@ def test_a_flood_on_one_mail_does_not_keep_its_reader_out(site: Site) -> None:
     place = site.link().removeprefix(site.url)
     fields = f"HTTP/1.1\r\nHost: {site.url.removeprefix('http://')}\r\nX-Forwarded-For: 192.0.2.9\r\n"
     end = f"GET / {fields}Connection: close\r\n\r\n".encode()
-    flood = site.web.raw(f"HEAD {place}/message {fields}\r\n".encode() * 130 + end)
+    flood = site.web.raw(f"HEAD {place}/message {fields}\r\n".encode() * 400 + end)
     wrong = site.web.raw(f"POST {place}/opened {fields}Content-Length: 11\r\n\r\nproof=guess".encode() * 80 + end)
     assert {*statuses(flood)} == {200, 429, 404}
     assert {*statuses(wrong)} == {403, 429, 404}
