@@ -16,6 +16,7 @@ from lab.sources import fpr, key
 
 from relay.model import Address
 from relay.model.binding import Binding
+from relay.store import state_tokens
 
 PEOPLE = 200
 MANY = [Binding(f"*@d{n}.example", (fpr(90),)) for n in range(10_000)]
@@ -24,8 +25,11 @@ TURNS = 96
 """Of each look; a multiple of the orders in which three can be asked."""
 
 
-async def test_ten_thousand_bindings_cost_a_lookup_not_a_fiftieth_more_of_pythons_steps(tmp_path: Path) -> None:
+async def test_ten_thousand_bindings_cost_a_lookup_not_a_fiftieth_more_of_pythons_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted, on any machine the same: it took 1.034 times as many, which were 1.02 to 1.08 times the seconds."""
+    monkeypatch.setattr(state_tokens, "FRESH_SECONDS", 3600.0)  # who is slow reads them again and again, in more steps
     async with bench(tmp_path) as at:
         await imported(at)
         none = min([await steps(at) for _ in range(6)])  # a turn of the event loop more or less
