@@ -19,6 +19,8 @@ from relay.mail.armor import enarmor
 
 KEYS = "keys.example"
 POLICY = [{"name": "approved", "trust": "approved"}]
+PATIENT = "from relay.keys import resolver; resolver.REFRESH = 30.0"
+"""A mail waits for two seconds for the source of a key that is known, and takes what is known after that."""
 
 
 @dataclass
@@ -53,9 +55,15 @@ def site() -> Iterator[Site]:
             "reinject": "smtp://127.0.0.1:1",
             "policy": POLICY,
             "authorities": [{"key": authority, "domains": ["chu.example"]}],
-            "lookup": {"sources": ["keyring", "wkd"], "wkd": wkd.settings, "vks": [f"https://{KEYS}"]},
+            "lookup": {
+                "sources": ["keyring", "wkd"],
+                "wkd": wkd.settings,
+                "vks": [f"https://{KEYS}"],
+                "timeout": "60s",
+            },
         }
         with Relay(settings) as relay:
+            relay.altered = PATIENT
             relay.run("keys", "import", "-", content=gpg(home, "--export", authority).stdout)
             yield Site(relay, wkd, home, authority)
 
