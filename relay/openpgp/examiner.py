@@ -30,7 +30,7 @@ from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call, completion, memory_file
 from relay.openpgp.canonical_order import in_order, same
 from relay.openpgp.certifications import certified
-from relay.openpgp.colon_listing import certificate, listings
+from relay.openpgp.colon_listing import Listing, certificate, listings
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
 from relay.openpgp.output_pipe import output_pipe
@@ -126,17 +126,20 @@ class GnuPGExaminer:
         if found is not None:
             return {blob: found.get(name, _NOTHING_LEFT) for blob, name in batch.items()}
         if len(batch) == 1:
-            return dict.fromkeys(batch, await self._blame())
+            return await self._blame(batch, options)
         half = len(batch) // 2
         items = list(batch.items())
         return await self._judge(dict(items[:half]), options) | await self._judge(dict(items[half:]), options)
 
-    async def _blame(self) -> Unreadable:
-        """It is the certificate's fault where gpg works without it."""
+    async def _blame(self, one: dict[bytes, str], options: str) -> dict[bytes, Verdict]:
+        """It is the certificate's fault where gpg works without it and breaks off again with it."""
         async with self._turns:
             if await self._normalise([], _NORMALISE) is None:
                 raise EngineError("gpg does not read certificates")
-        return Unreadable("GnuPG breaks off when it reads this key.")
+            found = await self._normalise(list(one), options)
+        if found is None:
+            return dict.fromkeys(one, Unreadable("GnuPG breaks off when it reads this key."))
+        return {blob: found.get(name, _NOTHING_LEFT) for blob, name in one.items()}
 
     async def _normalise(self, blobs: Sequence[bytes], options: str) -> dict[str, Verdict] | None:
         """By fingerprint; None where gpg did not come to its end."""
@@ -149,7 +152,7 @@ class GnuPGExaminer:
                     home, *arguments, *map(memory_file.name, fds), passing=passing, weight=len(blobs)
                 )
                 canonical = await exported.read()
-        if not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
+        if result.code < 0 or not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
             return None
         return _verdicts(result.output, canonical)
 
@@ -190,14 +193,21 @@ def _completed(blob: bytes, read: Verdict, at: float) -> Verdict:
     )
 
 
-def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict]:
+def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict] | None:
+    """By fingerprint; None where gpg did not list all that it wrote."""
     written = packets.split_certificates(canonical, len(canonical)) if canonical else []
     octets = {certificate_fingerprint(one): one for one in written}
-    return {
-        key.fingerprint: certificate(octets[key.fingerprint], key, time.time())
-        for key in listings(listing)
-        if key.fingerprint in octets
-    }
+    listed = {key.fingerprint: key for key in listings(listing) if key.fingerprint in octets}
+    if not all(name in listed and _is_whole(listed[name], one) for name, one in octets.items()):
+        return None
+    return {name: certificate(octets[name], key, time.time()) for name, key in listed.items()}
+
+
+def _is_whole(key: Listing, octets: bytes) -> bool:
+    """Whether it has a line for each key and each user id in these octets."""
+    tags = [tag for tag, _ in parts(octets)]
+    keys = tags.count(packets.PUBLIC_KEY) + tags.count(packets.PUBLIC_SUBKEY)
+    return (len(key.components), len(key.user_ids)) == (keys, tags.count(packets.USER_ID))
 
 
 def _batches(readable: dict[bytes, str]) -> Iterator[dict[bytes, str]]:

@@ -20,7 +20,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +62,10 @@ class GnuPG:
         if not 1 <= len(recipients) <= MOST_RECIPIENTS:
             raise EngineError(f"a message is encrypted for 1 to {MOST_RECIPIENTS} keys at a time")
         async with self._turns:
-            result = await self._call(payload, recipients, signer)
-        _check(result, signed=signer is not None)
-        _check_shape(result.output, len(recipients))
+            with self._forgetting(signer, recipients.values()):
+                result = await self._call(payload, recipients, signer)
+                _check(result, signed=signer is not None)
+                _check_shape(result.output, len(recipients))
         return result.output
 
     async def lock(self, payload: bytes, code: str) -> bytes:
@@ -74,23 +76,27 @@ class GnuPG:
     async def sign(self, content: bytes, signer: Signer) -> bytes:
         """Return a detached signature over `content`, binary. Raises `EngineError`."""
         async with self._turns:
-            signer = await self._with_certificate(signer)
-            keyring = await self._keyring(signer, [])
-            signer = replace(signer, certificate=keyring) if keyring else signer
-            with signing(signer, self._passphrase) as (arguments, descriptors):
-                result = await call.run(
-                    reachable(self._home),
-                    *arguments,
-                    "--detach-sign",
-                    seconds=self._timeout + len(content) / _OCTETS_A_SECOND,
-                    content=content,
-                    most=_OVERHEAD,
-                    passing=descriptors,
-                )
-        if result.code != 0 or not result.told("sign"):
-            raise EngineError("gpg did not sign")
-        check_signature(result.output)
+            with self._forgetting(signer, []):
+                result = await self._detached(content, signer)
+                if result.code != 0 or not result.told("sign"):
+                    raise EngineError("gpg did not sign")
+                check_signature(result.output)
         return result.output
+
+    async def _detached(self, content: bytes, signer: Signer) -> call.Result:
+        signer = await self._with_certificate(signer)
+        keyring = await self._keyring(signer, [])
+        signer = replace(signer, certificate=keyring) if keyring else signer
+        with signing(signer, self._passphrase) as (arguments, descriptors):
+            return await call.run(
+                reachable(self._home),
+                *arguments,
+                "--detach-sign",
+                seconds=self._timeout + len(content) / _OCTETS_A_SECOND,
+                content=content,
+                most=_OVERHEAD,
+                passing=descriptors,
+            )
 
     async def _call(self, payload: bytes, recipients: dict[str, bytes], signer: Signer | None) -> call.Result:
         signer = await self._with_certificate(signer) if signer else None
@@ -110,6 +116,16 @@ class GnuPG:
                 most=len(payload) + len(payload) // 8 + _OVERHEAD + _OVERHEAD_A_RECIPIENT * len(recipients),
                 passing=descriptors,
             )
+
+    @contextmanager
+    def _forgetting(self, signer: Signer | None, recipients: Iterable[bytes]) -> Iterator[None]:
+        """After a failure the next call has gpg write these certificates anew: what is remembered may be the cause."""
+        try:
+            yield
+        except EngineError:
+            own = [signer.certificate, self._own.forget(signer.fingerprint)] if signer else []
+            self._verified.forget([*recipients, *own])
+            raise
 
     async def _keyring(self, signer: Signer | None, recipients: Iterable[bytes]) -> bytes | None:
         """The keyring from `SignatureCache` for one call; None where the call gets certificates as files."""

@@ -4,7 +4,8 @@ gpg verifies all self-signatures of a certificate before it uses it, 0.4 ms each
 does so once, and notes behind each signature that it is valid (a trust packet, RFC 9580 section 5.10). Here one call of
 gpg makes these notes when a certificate is used for the second time: it reads the certificate and writes it as it would
 keep it (`--import-options import-export`, `--export-options backup`). The result is remembered in this process alone,
-and is the keyring of the calls that follow. In each of them gpg still judges what is expired or revoked.
+and is the keyring of the calls that follow. In each of them gpg still judges what is expired or revoked. After a
+failed call its certificates are forgotten: a failing gpg may have written them.
 
 Trust packets that come with a certificate are ignored: gpg uses them only with the import option `restore`.
 
@@ -13,17 +14,19 @@ Raises `EngineTimeout`, and `EngineError` where gpg fails or writes nonsense.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from relay.mail import packets
 from relay.mail.fingerprints import fingerprint
+from relay.model import Unreadable
 from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call
 from relay.openpgp.arguments import no_keyring
 from relay.openpgp.home import Stamp, keyring_stamp, reachable
 from relay.openpgp.minimal import ORDINARY, REMEMBERED
+from relay.openpgp.prefilter import whole
 
 _IMPORT = ("--no-autostart", "--import-options", "import-export", "--export-options", "backup", "--import")
 _KEYS = frozenset({packets.PUBLIC_KEY, packets.PUBLIC_SUBKEY})
@@ -54,6 +57,11 @@ class SignatureCache:
         self._remember(found)
         written = [found[one] or b"" for one in certificates]
         return b"".join(written) if all(written) else None
+
+    def forget(self, certificates: Iterable[bytes]) -> None:
+        """The next use of each counts as its first."""
+        for certificate in certificates:
+            self._verified.pop(certificate, None)
 
     async def _verify(self, certificates: Sequence[bytes]) -> dict[bytes, bytes]:
         content = b"".join(certificates)
@@ -97,9 +105,13 @@ class HomeCertificates:
             self._known = {**self._known, name: (now, certificate)}
         return certificate
 
+    def forget(self, name: str) -> bytes:
+        """Read it anew at its next use; what was remembered, empty if nothing was."""
+        return self._known.pop(name, ((), b""))[1]
+
     async def _exported(self, name: str) -> bytes:
         result = await call.look(reachable(self._home), "--export", name, seconds=self._timeout, most=_MOST_EXPORTED)
-        if result.code != 0 or not result.output:
+        if result.code != 0 or isinstance(whole(result.output), Unreadable):
             raise EngineError("gpg does not export the certificate of the signing key")
         return result.output
 

@@ -113,7 +113,11 @@ def soak(messages: int, *, most_between: int, scheme: str = "lmtp", seed: int = 
 
             sent = [pool.submit(submit, letter) for letter in letters]
             reader = Reader(whole, tally, pairs, room)
-            burn(Fire(whole, gpg, chance, most_between), reader, sent)
+            try:
+                burn(Fire(whole, gpg, chance, most_between), reader, sent)
+            except BaseException:
+                room.release(messages)  # else those that wait for room would keep the pool from ending
+                raise
         gpg.do("")
         whole.mta.flush()
         whole.mta.wait_empty(60)
@@ -193,7 +197,7 @@ def burn(fire: Fire, reader: Reader, sent: list[Future[None]]) -> None:
         if reader.seen > before:
             since, before = time.monotonic(), reader.seen
         if time.monotonic() > since + STUCK:
-            raise AssertionError(f"stuck: {reader.tally}\n{fire.whole.mta.log[-3000:]}")
+            raise AssertionError(f"stuck: {reader.tally}\n{fire.whole.mta.log[-3000:]}\n{fire.whole.relay.log[-6000:]}")
         fire.tend(reader.seen)
         time.sleep(0.1)
     for each in sent:
