@@ -37,14 +37,18 @@ def test_a_busy_program_counts_unless_it_is_ours() -> None:
 
 
 def told_rightly(busy: Family) -> bool:
-    """Whether who does not know of this program sees as many processors more as it takes."""
+    """Whether who does not know of this program sees as much of the processors busy more as it takes.
+
+    All in seconds of processor time, over as long as it needs to take one: how much of a processor a busy machine gives
+    it is no matter.
+    """
     begun, before = time.monotonic(), busy.seconds()
     stranger, ours = Busy(Family(NOBODY)), Busy(busy)
-    time.sleep(1)
+    wait_for(lambda: busy.seconds() - before >= 1, "it has taken a second of processor time")
     told, untold, took = stranger.others(), ours.others(), busy.seconds() - before
-    share = took / (time.monotonic() - begun)
-    print(f"others {told:.2f} of a processor, {untold:.2f} without a program that took {share:.2f}")
-    return share > 0.1 and told > 0.8 * share and told - untold == pytest.approx(share, abs=0.1)
+    passed = time.monotonic() - begun
+    print(f"others {told * passed:.2f} s, {untold * passed:.2f} s without a program that took {took:.2f} s")
+    return told * passed > 0.8 * took and (told - untold) * passed == pytest.approx(took, rel=0.1)
 
 
 def test_it_is_another_process_and_nice_and_gone_at_the_end() -> None:
