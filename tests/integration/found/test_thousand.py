@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -20,13 +21,18 @@ from lab.sink import Sink
 from lab.timed import mail, send
 from lab.wkd import Exchange
 
+from relay.store import Result
+
 DOMAIN = "ville.example"
 HOST = f"openpgpkey.{DOMAIN}"
 CLIENTS = 40  # as Postfix would: it delivers to a content filter with so many connections
-HASTE = 4.0
-"""Seconds that a domain has to answer where one is down: more than a machine that stands still for two takes away."""
-REMEMBERED = 10.0
-"""Seconds that an outage counts."""
+HASTE = 8.0
+"""Seconds that a domain has to answer where one is down: a machine that stands still for some of them costs no mail."""
+REMEMBERED = 600.0
+"""Seconds that an outage counts: longer than the slowest machine takes for the mails of a test."""
+KEYLESS = "keyless@campagne.example"
+"""Whose domain answers, and has no key for anybody."""
+LOOKS, MAILS = 4, 50
 
 
 @dataclass
@@ -56,7 +62,7 @@ def hasty() -> Iterator[Site]:
 def made(workers: int, timeout: float = 60) -> Iterator[Site]:
     with ExitStack() as stack:
         sink = stack.enter_context(Sink())
-        wkd = stack.enter_context(Published(DOMAIN, timeout=timeout))
+        wkd = stack.enter_context(Published(DOMAIN, "campagne.example", timeout=timeout))
         lookup = {"timeout": "60s", "wkd": wkd.settings, "cache": {"unavailable": f"{REMEMBERED:g}s"}}
         settings = {"reinject": f"smtp://127.0.0.1:{sink.port}", "lookup": lookup, "workers": workers}
         relay = stack.enter_context(Relay(settings))
@@ -95,47 +101,53 @@ async def test_a_thousand_mails_to_a_thousand_new_addresses_of_one_domain(site: 
 
 @pytest.mark.alone
 async def test_a_domain_that_is_down_costs_later_mails_nothing_and_is_back_at_once_when_it_is(hasty: Site) -> None:
+    """To look up what is remembered of it costs what any remembered answer does, taken in turns."""
     site = hasty
 
     async def never(_: Exchange) -> None:
         await asyncio.Event().wait()
 
-    site.wkd.publish(f"u200@{DOMAIN}", make_keypair(f"<u200@{DOMAIN}>").public)
+    site.wkd.publish(f"back@{DOMAIN}", make_keypair(f"<back@{DOMAIN}>").public)
     site.wkd.behave(DOMAIN, never)
-    begun = time.monotonic()
     first = await send_all(site.url, [f"u{n}@{DOMAIN}" for n in range(100)])
-    took_first = time.monotonic() - begun
     assert {reply[:9] for reply in first.values()} == {"451 4.4.3"}
-    assert took_first < 3 * HASTE, "one timeout for all hundred, not one for each forty that came together"
+    requests = site.wkd.server.requests
+    assert len(requests) <= 2 * 2, "one timeout for all hundred, not one for each forty that came together"
+    assert (await send(site.url, KEYLESS)).startswith("250")
 
-    def lookups() -> list[float]:
-        asked = [e for e in site.relay.events if e["event"] == "source_asked" and e["source"] == "wkd"]
-        return [e["seconds"] for e in asked]
+    def looked_up(result: str) -> list[float]:
+        """Seconds that it took of each mail with this result."""
+        events = [e for e in site.relay.events if e["event"] == "looked_up"]
+        return [e["seconds"] for e in events if e["result"] == result]
 
-    def each_took() -> list[float]:
-        """What looking up took of each mail so far."""
-        return [e["seconds"] for e in site.relay.events if e["event"] == "looked_up"]
+    def asked() -> tuple[int, int]:
+        lookups = sum(e["event"] == "source_asked" and e["source"] == "wkd" for e in site.relay.events)
+        return len(requests), lookups
 
-    asked = len(site.wkd.server.requests)
-    before, mails = len(lookups()), len(each_took())
-    begun = time.monotonic()
-    later = [await send(site.url, f"u{n}@{DOMAIN}") for n in range(100, 150)]
-    each = (time.monotonic() - begun) / 50
-    looking = each_took()[mails:]
-    cost = statistics.median(looking)
-    print(
-        f"first hundred {took_first:.1f} s; later {each * 1000:.1f} ms a mail, connection and trace and all, of which "
-        f"looking up {cost * 1000:.1f} ms"
-    )
-    assert len(looking) == 50
-    assert cost < 0.005, looking
-    assert {reply[:9] for reply in later} == {"451 4.4.3"}
-    assert (len(site.wkd.server.requests), len(lookups())) == (asked, before), "nobody was asked"
-    assert site.sink.taken == []
+    before = asked()
+    for look in range(LOOKS):  # what else the machine does makes some slower, and none quicker
+        for n in range(MAILS):
+            assert (await send(site.url, KEYLESS)).startswith("250")
+            assert (await send(site.url, f"v{look}.{n}@{DOMAIN}")).startswith("451 4.4.3")
+        remembered, down = (statistics.median(looked_up(what)[-MAILS:]) for what in ("not found", "unavailable"))
+        print(f"looking up took {down * 1000:.1f} ms, and {remembered * 1000:.1f} ms where no key is remembered")
+        if costs_nothing := down < max(0.005, 3 * remembered):
+            break
+    assert costs_nothing
+    assert asked() == before, "nobody was"
+    assert all(KEYLESS in taken.recipients for taken in site.sink.taken)
+    taken = len(site.sink.taken)
     site.wkd.behave(DOMAIN, None)
-    await asyncio.sleep(max(0.0, REMEMBERED + 0.2 - (time.monotonic() - begun)))  # the outage's time in memory
-    assert (await send(site.url, f"u200@{DOMAIN}")).startswith("250")
-    assert re.search(rb"(?i)content-type: multipart/encrypted", site.sink.taken[0].content)
+    assert (await send(site.url, f"back@{DOMAIN}")).startswith("451 4.4.3")
+    age_outages(site.relay, REMEMBERED)
+    assert (await send(site.url, f"back@{DOMAIN}")).startswith("250")
+    assert re.search(rb"(?i)content-type: multipart/encrypted", site.sink.taken[taken].content)
+
+
+def age_outages(relay: Relay, seconds: float) -> None:
+    """As if each had been met so much earlier."""
+    with closing(sqlite3.connect(relay.keyring / "store.db", timeout=60)) as store, store:
+        store.execute("UPDATE answer SET asked = asked - ? WHERE result = ?", (seconds, Result.UNAVAILABLE.value))
 
 
 async def test_the_same_address_in_many_mails_is_asked_for_once(site: Site) -> None:
