@@ -39,7 +39,8 @@ pytest.importorskip("bonsai")
 
 BOB = Address("bob@example.org")
 NOBODY = NotFound("ldap", "ldap/site")
-TIMEOUT = 0.6
+TIMEOUT = 2.0
+"""Who spins, or stops the loop, for so long is told from a slow machine, which may take a good part of a second."""
 PATIENT = 30.0
 """A server's timeout where something else is to end the lookup, on a busy machine too."""
 LATE = 10.0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lab.correspondent import Correspondent
 from lab.ldap_answer import answer
+from lab.processes import GONE, Family
 from lab.slapd import ADMIN, PASSWORD, PEOPLE, Slapd, person_entry
+from lab.waiting import until
 
 from relay.keys.ldap.reason import Reason
 from relay.keys.ldap.server import Server
@@ -196,18 +199,25 @@ async def test_a_server_that_refuses_anonymous_clients_is_an_outage(setting: str
         assert await answer(login, "bob@example.org") == NotFound("ldap", "ldap/site")
 
 
-def shown_by_children() -> bytes:
-    """What anybody on this machine can read of the processes that this one started."""
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return b"".join(Path("/proc", pid, name).read_bytes() for pid in children for name in ("cmdline", "environ"))
+def shown_by_children() -> Iterator[bytes]:
+    """What anybody on this machine can read of each process that this one started, and that has not ended meanwhile."""
+    for pid in Family(os.getpid()).descendants():
+        with suppress(*GONE):
+            yield b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
 
 
 async def test_the_password_stands_in_no_argument_and_no_environment_of_the_worker(guarded: Slapd) -> None:
     source = Ldap([reader(guarded, "geheim")], GnuPGExaminer())
     assert isinstance(await source.lookup(Address("bob@example.org")), Found)
-    shown = shown_by_children()
-    assert b"ldap.worker" in shown
-    assert b"geheim" not in shown
+    shown: list[bytes] = []
+
+    def seen() -> bool:
+        """A list of children lacks some where others end as it is read (proc(5))."""
+        shown.extend(shown_by_children())
+        return any(b"ldap.worker" in each for each in shown)
+
+    await until(seen)
+    assert not any(b"geheim" in each for each in shown)
     await source.close()
 
 
