@@ -32,6 +32,8 @@ LEAST = 19
 """The niceness of who gets what is left."""
 _LONGEST = 60
 """Seconds that a call may take."""
+_START = 280
+"""Seconds that its start may take: who is this nice waits for all others."""
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -46,14 +48,14 @@ class SeparateProcess(Generic[T]):
     def __enter__(self) -> Self:
         self._process.start()
         self._theirs.close()
-        self._answer()
+        self._answer(_START)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._pipe.close()
-        self._process.join(_LONGEST)
+        self._process.join(_START)
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
@@ -64,8 +66,8 @@ class SeparateProcess(Generic[T]):
         self._pipe.send((function, values))
         return self._answer()
 
-    def _answer(self) -> Any:  # noqa: ANN401  the function's
-        if not self._pipe.poll(_LONGEST + 10):
+    def _answer(self, seconds: float = _LONGEST + 10) -> Any:  # noqa: ANN401  the function's
+        if not self._pipe.poll(seconds):
             raise TimeoutError
         done, what = self._pipe.recv()
         if not done:
