@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
 import pytest
@@ -16,6 +17,8 @@ from lab.postgresql import PostgreSQL
 
 MAILS = 60
 MOST_QUERIES = 7
+IDLE = 3
+"""Seconds in which nodes are listened to without mail."""
 SESSIONS = 50
 EACH = 6
 ROUNDS, LOOKS = 3, 4
@@ -33,6 +36,26 @@ _SPENT = """SELECT sum(calls)::int AS calls, sum(total_exec_time) AS millisecond
     AND query NOT LIKE '%pg_stat_statements%'"""
 
 
+@dataclass
+class Calls:
+    """What the database was asked while a block ran."""
+
+    count: int = 0
+    milliseconds: float = 0.0
+    seconds: float = 0.0
+
+
+@asynccontextmanager
+async def calls(asking: asyncpg.Connection) -> AsyncIterator[Calls]:
+    told = Calls()
+    await asking.execute("SELECT pg_stat_statements_reset()")
+    begun = time.monotonic()
+    yield told
+    told.seconds = time.monotonic() - begun
+    row = await asking.fetchrow(_SPENT)
+    told.count, told.milliseconds = row["calls"] or 0, row["milliseconds"] or 0.0
+
+
 async def test_a_mail_asks_the_database_no_more_than_seven_times(
     database: str, hop: ScriptedHop, record_property: Callable[[str, object], None]
 ) -> None:
@@ -41,24 +64,25 @@ async def test_a_mail_asks_the_database_no_more_than_seven_times(
     with cluster(database, hop.port) as nodes:
         for node in nodes:
             await node.mta.attempt(letter(f"first of {node.name}", ("anna@open.example",)))
-        for look in range(LOOKS):  # what nodes ask beside mail adds to it, the more the longer the mails take
-            await asking.execute("SELECT pg_stat_statements_reset()")
-            for number in range(MAILS):  # one after the other: mails that come together share statements
-                mail = letter(f"m{look}.{number}", ("anna@open.example", "berta@open.example"))
-                await nodes[number % 2].mta.attempt(mail)
-            alone = await asking.fetchrow(_SPENT)
-            if alone["calls"] / MAILS <= MOST_QUERIES:
+        for look in range(LOOKS):  # what nodes ask beside mail is uneven, and the more of it the longer the mails take
+            async with calls(asking) as quiet:
+                await asyncio.sleep(IDLE)
+            async with calls(asking) as busy:
+                for number in range(MAILS):  # one after the other: mails that come together share statements
+                    mail = letter(f"m{look}.{number}", ("anna@open.example", "berta@open.example"))
+                    await nodes[number % 2].mta.attempt(mail)
+            queries = (busy.count - quiet.count / quiet.seconds * busy.seconds) / MAILS
+            print(f"{queries:.2f} queries a mail, of {busy.count / MAILS:.2f}")
+            if queries <= MOST_QUERIES:
                 break
-        await asking.execute("SELECT pg_stat_statements_reset()")
         mails = [letter(f"t{number}", ("anna@open.example",)) for number in range(MAILS)]
-        await asyncio.gather(*(nodes[n % 2].mta.attempt(each) for n, each in enumerate(mails)))
-        together = await asking.fetchrow(_SPENT)
+        async with calls(asking) as together:
+            await asyncio.gather(*(nodes[n % 2].mta.attempt(each) for n, each in enumerate(mails)))
     await asking.close()
-    queries = alone["calls"] / MAILS
     record_property(
         "counted",
-        f"{queries:.1f} queries and {alone['milliseconds'] / MAILS:.2f} ms of the database a mail, one after another; "
-        f"{together['calls'] / MAILS:.1f} and {together['milliseconds'] / MAILS:.2f} ms where {MAILS} come at once",
+        f"{queries:.1f} queries and {busy.milliseconds / MAILS:.2f} ms of the database a mail, one after another; "
+        f"{together.count / MAILS:.1f} and {together.milliseconds / MAILS:.2f} ms where {MAILS} come at once",
     )
     assert queries <= MOST_QUERIES
 
