@@ -61,9 +61,9 @@ class NodeTrust:
             spoken = await self._identity.heard(message, trusted)
             if spoken is None:
                 continue  # whose it is may be trusted later
-            self._heard.add(digest)
-            with suppress(EngineError):  # a trusted node made a statement that cannot be understood
+            with suppress(EngineError):  # it cannot be understood, or gpg fails: it is heard again at the next look
                 followed |= await self._follow(_statement(spoken.content), spoken.by)
+                self._heard.add(digest)
         return followed
 
     async def _follow(self, statement: Statement, by: str) -> bool:

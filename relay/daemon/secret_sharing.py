@@ -42,7 +42,8 @@ class SecretSharing:
         self._store = store
         self._patience = patience
         self._refused: set[str] = set()
-        """Parcels of nodes that are not trusted, or not yet."""
+        """Parcels of nodes that are not trusted, or not yet; those that a failing gpg did not read are among them."""
+        self._told: set[str] = set()
         self._trusted = Trust()
         self._seen: object = None
         self._look_at = 0.0
@@ -58,10 +59,11 @@ class SecretSharing:
         own = await self.own()
         stamp = await self._store.node_keys.stamp(own.fingerprint)
         seen = (stamp, secret_files.changed(self._home))
-        if seen == self._seen and stamp.parcels <= len(self._refused) and time.monotonic() < self._look_at:
+        due = time.monotonic() >= self._look_at
+        if seen == self._seen and stamp.parcels <= len(self._refused) and not due:
             return
         await self.trust.learn()
-        if (trusted := self.trust.now) != self._trusted:
+        if (trusted := self.trust.now) != self._trusted or due:
             self._refused.clear()
             self._trusted = trusted
         await self._take(own)
@@ -148,8 +150,10 @@ class SecretSharing:
             for number, message in parcels.items():
                 spoken = await self.identity.heard(message, trusted)
                 if spoken is None or not spoken.closed:
-                    events.log().warning(Event.SECRETS_REFUSED)
+                    if number not in self._told:
+                        events.log().warning(Event.SECRETS_REFUSED)
                     self._refused.add(number)
+                    self._told.add(number)
                 else:
                     names = await self._put(Parcel.unpacked(spoken.content), buried)
                     await self._store.node_keys.taken(own.fingerprint, [number], names)

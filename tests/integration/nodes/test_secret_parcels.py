@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab.badgpg import BadGpg
+from lab.certificates import make_keypair
 from lab.gnupghome import stop_agent
 
+from relay.daemon import secret_sharing
 from relay.daemon.secret_sharing import AT_ONCE, SecretSharing
 from relay.model.errors import EngineError
 from relay.model.own import OwnSubkey
@@ -135,6 +138,55 @@ async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(side
         await beta.sharing.trust.add(key)
         await beta.sharing.round()
         assert beta.there == {GRIPS[0]}
+
+
+@pytest.fixture
+def bad_gpg(sides: list[Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadGpg:
+    """The gpg of both from now on."""
+    bad = BadGpg(tmp_path / "bin", make_keypair("<mallory@evil.example>").public)
+    monkeypatch.setenv("PATH", f"{bad.folder}:/usr/bin:/bin")
+    return bad
+
+
+@pytest.mark.parametrize("way", ["killed", "exit2", "status missing"])
+async def test_a_parcel_that_a_failing_gpg_did_not_read_was_refused_until_the_next_start(
+    sides: list[Side], bad_gpg: BadGpg, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read at the next look at everything, and the log says once that it was refused."""
+    monkeypatch.setattr(secret_sharing, "LOOK_AGAIN", 0.0)
+    alpha, beta = sides
+    await beta.sharing.round()
+    await send(alpha, beta, {f"private-keys-v1.d/{GRIPS[0]}.key": b"one"})
+    bad_gpg.do(way)
+    for _ in range(2):
+        with suppress(EngineError):
+            await beta.sharing.round()
+    assert beta.there == set()
+    assert capsys.readouterr().out.count("secrets_refused") == 1
+    bad_gpg.do("")
+    await beta.sharing.round()
+    assert beta.there == {GRIPS[0]}
+
+
+async def test_a_node_that_was_added_while_gpg_failed_was_not_trusted_until_the_next_start(
+    sides: list[Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alpha vouches for gamma, and beta's gpg verifies that and does not take gamma's key."""
+    alpha, beta = sides
+    async with third(tmp_path) as gamma:
+        key = await gamma.sharing.own()
+        await alpha.sharing.trust.add(key)
+        with monkeypatch.context() as failing:
+            failing.setattr(beta.sharing.identity, "learn", no_engine)
+            await beta.sharing.trust.learn()
+        assert key.fingerprint not in beta.sharing.trust.now.keys
+        await beta.sharing.trust.learn()
+        assert key.fingerprint in beta.sharing.trust.now.keys
+
+
+async def no_engine(certificate: bytes) -> None:
+    """As gpg that cannot write its keyring."""
+    raise EngineError("gpg did not take the key of another node")
 
 
 async def test_a_key_was_not_waited_for_by_a_node_that_another_one_had_just_added(
