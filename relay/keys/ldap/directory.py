@@ -1,7 +1,8 @@
 """One directory server: its sessions, its time limit, and whether it failed lately.
 
 A server that failed is asked last for `REST` seconds, so that not every mail pays its timeout while another one
-answers; then one lookup tries it again, and the others go on as before until that one has succeeded.
+answers; then one lookup tries it again, and the others go on as before until that one has succeeded. Each lookup looks
+for the known key (`Server.probe`) too: a session that is kept says nothing of what is found by now.
 Raises `Unavailable`, within the configured timeout.
 """
 
@@ -43,7 +44,7 @@ class Directory:
             self._rests_until = self._clock() + REST  # this lookup tries for all
         try:
             async with asyncio.timeout(self._server.timeout):
-                found = await self._pool.run(lambda session: _find(session, plan))
+                found = await self._pool.run(lambda session: self._find(session, plan))
         except TimeoutError as error:
             raise self._failed(Reason.TIMEOUT) from error
         except Unavailable as error:
@@ -55,6 +56,11 @@ class Directory:
         """Close all connections to the server."""
         await self._pool.close()
 
+    async def _find(self, session: Session, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:
+        search, space = session.connection.search, session.space
+        entries = tuple([entry for one in plan(space) for entry in await search(one)])
+        return await proven(search, space, self._server), entries
+
     def _failed(self, reason: Reason) -> Unavailable:
         self._rests_until = self._clock() + REST
         return Unavailable(reason)
@@ -64,13 +70,7 @@ class Directory:
         try:
             await connection.login(self._server)
             space = await find_key_space(connection.search, self._server)
-            space = await proven(connection.search, space, self._server)
         except BaseException:  # also a cancellation: nothing that was started stays
             self._pool.end(connection)
             raise
         return Session(connection, space, asyncio.get_running_loop().time())
-
-
-async def _find(session: Session, plan: Plan) -> tuple[KeySpace, tuple[Entry, ...]]:
-    entries = [entry for search in plan(session.space) for entry in await session.connection.search(search)]
-    return session.space, tuple(entries)

@@ -15,7 +15,9 @@ from lab.slapd import KEYSPACE, PEOPLE, Slapd, person_entry
 
 from relay.keys.ldap.reason import Reason
 from relay.keys.ldap.server import Server
+from relay.keys.ldap.source import Ldap
 from relay.model import Address, Found, NotFound, Outage
+from relay.openpgp.examiner import GnuPGExaminer
 
 BOB, DESK, NORA, NOBODY = (f"{name}@example.org" for name in ("bob", "desk", "nora", "nobody"))
 READ = "access to * by * read"
@@ -92,6 +94,24 @@ async def test_no_key_counts_where_the_key_that_is_known_to_be_there_is_found() 
         gone = asked(directory, probe="gone@example.org")
         assert isinstance(await answer(gone, BOB), Found), "a key that is found is used all the same"
         assert await answer(gone, NOBODY) == Outage("ldap", Reason.PROBE)
+
+
+async def test_no_key_was_believed_or_not_for_ten_minutes_by_what_had_been_found_before() -> None:
+    """For so long a session with the directory is kept while mails use it."""
+    with site() as directory:
+        desk = f"dn: cn=desk,{PEOPLE}\nchangetype: modify\nreplace: mail\nmail: "
+        source = Ldap([asked(directory)], GnuPGExaminer())
+        try:
+            assert isinstance(await source.lookup(Address(NORA)), NotFound)
+            directory.modify(f"{desk}elsewhere@example.org\n")
+            assert await source.lookup(Address(NORA)) == Outage("ldap", Reason.PROBE)
+            await source.close()  # the next session begins while the known key is not found
+            source = Ldap([asked(directory)], GnuPGExaminer())
+            assert await source.lookup(Address(NORA)) == Outage("ldap", Reason.PROBE)
+            directory.modify(f"{desk}{DESK}\n")
+            assert isinstance(await source.lookup(Address(NORA)), NotFound)
+        finally:
+            await source.close()
 
 
 def checked(directory: Slapd, **server: str) -> tuple[bool, str]:

@@ -141,8 +141,7 @@ async def test_a_parcel_of_a_node_that_is_not_trusted_yet_waits_until_it_is(side
 
 
 @pytest.fixture
-def bad_gpg(sides: list[Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadGpg:
-    """The gpg of both from now on."""
+def bad_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BadGpg:
     bad = BadGpg(tmp_path / "bin", make_keypair("<mallory@evil.example>").public)
     monkeypatch.setenv("PATH", f"{bad.folder}:/usr/bin:/bin")
     return bad
@@ -184,7 +183,7 @@ async def test_a_node_that_was_added_while_gpg_failed_was_not_trusted_until_the_
         assert key.fingerprint in beta.sharing.trust.now.keys
 
 
-async def no_engine(certificate: bytes) -> None:
+async def no_engine(_: bytes) -> None:
     """As gpg that cannot write its keyring."""
     raise EngineError("gpg did not take the key of another node")
 
