@@ -84,11 +84,11 @@ class CurrentCertificates:
         if not self._outdated(entry):
             return entry
         before = entry.certificate
-        self._tried.add(before.fingerprint)
         try:
             [read] = await self._examiner.examine([before.data])
         except EngineError as error:
             raise StoreError("a stored key has to be read again, and that is not possible now") from error
+        self._tried.add(before.fingerprint)
         if not isinstance(read, Certificate):
             return entry
         if entry.origin is not Origin.IMPORTED:  # its source was asked for one address, and the whole key was judged
