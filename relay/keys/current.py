@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from relay.keys.narrowing import bounded
+from relay.keys.narrowing import bounded, unreduced
 from relay.model import Address, Certificate, Entry, Origin
 from relay.model.errors import EngineError, StoreError
 from relay.pipeline.ports import Examiner
@@ -91,6 +91,7 @@ class CurrentCertificates:
         self._tried.add(before.fingerprint)
         if not isinstance(read, Certificate):
             return entry
+        read = unreduced(read, before)
         if entry.origin is not Origin.IMPORTED:  # its source was asked for one address, and the whole key was judged
             read = bounded(read.showing(before.shown_addresses), before)
         now = replace(entry, certificate=_keeping(before, read))

@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 
 from relay.keys import precedence
 from relay.keys.certificate_changes import CertificateChanges
-from relay.keys.narrowing import bounded
+from relay.keys.narrowing import bounded, unreduced
 from relay.mail.certificate_parts import without_subkeys
 from relay.mail.user_id_filter import narrowed
 from relay.model import Address, Certificate, Entry, Origin, Unreadable
@@ -176,8 +176,8 @@ class MergePolicy:
             merged = await self._examiner.merge(before.data, brought)
         if isinstance(merged, Unreadable):
             raise EngineError("two states of one certificate could not be merged")
-        merged = merged.showing(shown).revoked_as(before)
-        if (merged.data, set(merged.shown_addresses)) == (before.data, set(before.shown_addresses)):
+        merged = unreduced(merged, before).showing(shown).revoked_as(before)
+        if _stored_part(merged) == _stored_part(before):
             return True
         merged = bounded(replace(merged, disabled=known.certificate.disabled), known.certificate, news)
         updated = known.updated if known.origin is Origin.IMPORTED else int(self._clock())  # the newest imported counts
@@ -186,6 +186,11 @@ class MergePolicy:
         if stored:
             events.log().info(Event.RENEWED, fingerprint=merged.fingerprint, reason=merged.unusable(self._clock()))
         return stored
+
+
+def _stored_part(certificate: Certificate) -> tuple[bytes, set[Address], str]:
+    """What tells whether there is anything new in a merged state."""
+    return certificate.data, set(certificate.shown_addresses), certificate.fault
 
 
 def _new_subkeys(news: Certificate, before: Certificate) -> frozenset[str]:

@@ -51,6 +51,16 @@ def bounded(merged: Certificate, *states: Certificate) -> Certificate:
     return replace(merged, components=tuple(_at_most(part, of_states) for part in merged.components))
 
 
+def unreduced(read: Certificate, before: Certificate) -> Certificate:
+    """What was read; where the software cannot read it and could before, the state before, which is unusable then.
+
+    Of what cannot be read the primary key and the user ids are kept alone: nobody may have the rest any more, and the
+    software may read it again in a moment.
+    """
+    reduced = read.fault and (not before.fault or len(read.components) < len(before.components))
+    return replace(before, fault=read.fault, holds_until=None) if reduced else read
+
+
 def _at_most(part: Component, states: Sequence[Mapping[str, Component]]) -> Component:
     known = [state[part.fingerprint] for state in states if part.fingerprint in state]
     ends = [one.expires for one in known]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from relay.mail import packets
 from relay.mail.certificate_parts import parts
 from relay.model import Certificate, Component, UserId, user_id
 from relay.openpgp.weakness import with_weaknesses
@@ -106,6 +107,13 @@ def certificate(data: bytes, listing: Listing, at: float) -> Certificate:
         disabled=listing.disabled,
         fault="" if primary.valid or primary.supported else _UNKNOWN_PRIMARY,
     )
+
+
+def is_whole(key: Listing, octets: bytes) -> bool:
+    """Whether it has a line for each key and each user id in these octets."""
+    tags = [tag for tag, _ in parts(octets)]
+    keys = tags.count(packets.PUBLIC_KEY) + tags.count(packets.PUBLIC_SUBKEY)
+    return (len(key.components), len(key.user_ids)) == (keys, tags.count(packets.USER_ID))
 
 
 def records(output: bytes) -> Iterator[list[bytes]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from relay.model.errors import EngineError, OpenPgpError
 from relay.openpgp import call, completion, memory_file
 from relay.openpgp.canonical_order import in_order, same
 from relay.openpgp.certifications import certified
-from relay.openpgp.colon_listing import Listing, certificate, listings
+from relay.openpgp.colon_listing import certificate, is_whole, listings
 from relay.openpgp.gnupg import default_parallel
 from relay.openpgp.home import private_folder
 from relay.openpgp.output_pipe import output_pipe
@@ -152,6 +153,8 @@ class GnuPGExaminer:
                     home, *arguments, *map(memory_file.name, fds), passing=passing, weight=len(blobs)
                 )
                 canonical = await exported.read()
+        if result.code == -signal.SIGKILL and len(blobs) <= 1:  # by the kernel, out of memory: no certificate does that
+            raise EngineError("gpg was killed")
         if result.code < 0 or not any(keyword == "IMPORT_RES" for keyword, _ in result.status):
             return None
         return _verdicts(result.output, canonical)
@@ -198,16 +201,9 @@ def _verdicts(listing: bytes, canonical: bytes) -> dict[str, Verdict] | None:
     written = packets.split_certificates(canonical, len(canonical)) if canonical else []
     octets = {certificate_fingerprint(one): one for one in written}
     listed = {key.fingerprint: key for key in listings(listing) if key.fingerprint in octets}
-    if not all(name in listed and _is_whole(listed[name], one) for name, one in octets.items()):
+    if not all(name in listed and is_whole(listed[name], one) for name, one in octets.items()):
         return None
     return {name: certificate(octets[name], key, time.time()) for name, key in listed.items()}
-
-
-def _is_whole(key: Listing, octets: bytes) -> bool:
-    """Whether it has a line for each key and each user id in these octets."""
-    tags = [tag for tag, _ in parts(octets)]
-    keys = tags.count(packets.PUBLIC_KEY) + tags.count(packets.PUBLIC_SUBKEY)
-    return (len(key.components), len(key.user_ids)) == (keys, tags.count(packets.USER_ID))
 
 
 def _batches(readable: dict[bytes, str]) -> Iterator[dict[bytes, str]]:

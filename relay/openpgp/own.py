@@ -19,11 +19,11 @@ from time import time
 
 from relay.mail import fingerprints, packets
 from relay.model import Address
-from relay.model.errors import EngineError
+from relay.model.errors import EngineError, OpenPgpError
 from relay.model.own import OwnKey, OwnSubkey
 from relay.openpgp import memory_file, secret_parts
 from relay.openpgp.arguments import unlocking
-from relay.openpgp.colon_listing import Listing, keygrips, listings
+from relay.openpgp.colon_listing import Listing, is_whole, keygrips, listings
 from relay.openpgp.prefilter import certificate_fingerprint
 from relay.openpgp.scratch_home import REVOCATIONS, SECRETS, ScratchHome, scratch_home
 
@@ -115,6 +115,8 @@ class GnuPGKeyMaker:
         told = await scratch.gpg("--full-generate-key", content=f"%no-protection\n{parameters}".encode())
         created = [words.split() for keyword, words in told.status if keyword == "KEY_CREATED"]
         handles = {handle: fingerprint for _, fingerprint, handle in created}
+        if len(handles) != len(addresses):
+            raise EngineError("gpg does not say which certificates it made")
         fingerprints = [handles[str(number)] for number in range(len(addresses))]
         for fingerprint in fingerprints:
             await _add_subkey(scratch, fingerprint, valid)
@@ -153,10 +155,15 @@ async def _add_subkey(scratch: ScratchHome, fingerprint: str, valid: float) -> N
 async def _exported(scratch: ScratchHome, fingerprints: Sequence[str]) -> list[OwnKey]:
     """As GnuPG has them now, in this order."""
     octets = (await scratch.gpg("--export", *fingerprints)).output
-    data = {certificate_fingerprint(one): one for one in packets.split_certificates(octets)}
     listing = (await scratch.gpg("--with-keygrip", "--list-keys", *fingerprints)).output
     listed, grips = {key.fingerprint: key for key in listings(listing)}, keygrips(listing)
-    return [_own(listed[fingerprint], data[fingerprint], grips) for fingerprint in fingerprints]
+    try:
+        data = {certificate_fingerprint(one): one for one in packets.split_certificates(octets)}
+        if not all(is_whole(listed[one], data[one]) for one in fingerprints):
+            raise EngineError("gpg does not export a whole certificate")
+        return [_own(listed[fingerprint], data[fingerprint], grips) for fingerprint in fingerprints]
+    except (OpenPgpError, KeyError) as error:
+        raise EngineError("gpg does not export a whole certificate") from error
 
 
 def _own(listing: Listing, data: bytes, grips: Mapping[str, str]) -> OwnKey:

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.model import Address, Signer
+from relay.model import Address, Signer, Unreadable
 from relay.model.errors import AddressError, EngineError
 from relay.openpgp import call
 from relay.openpgp.arguments import signing, unlocking
 from relay.openpgp.colon_listing import Listing, listings
 from relay.openpgp.home import reachable
+from relay.openpgp.prefilter import whole
 
 SECONDS = 60.0
 
@@ -120,6 +121,8 @@ async def export_binary(home: Path, fingerprint: str) -> bytes:
     result = await _look(home, "--export", fingerprint)
     if result.code != 0 or not result.output:
         raise EngineError("the keyring has no such key")
+    if isinstance(whole(result.output), Unreadable):
+        raise EngineError("gpg does not export a whole key")
     return result.output
 
 

@@ -27,6 +27,8 @@ case "$way" in
   exit2) exit 2 ;;
   hang) exec /bin/sleep 1000 ;;
   killed) kill -KILL $$ ;;
+  "KILL at keys" | "ABRT at keys")
+    case " $* " in *" --import /proc/"*) kill -"${{way%% *}}" $$ ;; *) exec {real} "$@" ;; esac ;;
   *) exec {python} -S {spoiler} "$way" {real} {folder}/other.pgp "$@" ;;
 esac
 """
@@ -63,6 +65,8 @@ class BadGpg:
 
     def do(self, way: str) -> None:
         """From the next call on; `missing`: there is no such program; `once: half`: the next one that encrypts.
+
+        `KILL at keys`, `ABRT at keys`: what judges certificates ends by this signal, unless it is given none.
 
         The relay looks at intervals whether gpg works at all, with a call of its own: that one is not meant.
         """

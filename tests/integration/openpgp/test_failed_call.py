@@ -6,7 +6,9 @@ next start.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,19 @@ from lab.certificates import Keypair, make_keypair
 from lab.gnupghome import gnupg_keypair, gpg, secret_key
 from lab.readers import read_gnupg
 
+from relay.keys.current import CurrentCertificates
+from relay.keys.merge_policy import MergePolicy
 from relay.mail import packets
-from relay.model import Certificate, Signer
-from relay.model.errors import EngineError
+from relay.model import Address, Certificate, Entry, Origin, Signer
+from relay.model.errors import EngineError, StoreError
+from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
 from relay.openpgp.gnupg import GnuPG
+from relay.openpgp.own import GnuPGKeyMaker
+from relay.store import Store
 
+LESS = ("exit2", "killed", "half", "half, killed", "status missing", "nothing", "garbage")
+"""Ways that are no forger's."""
 WAYS = ("exit2", "killed", *(way for way in SPOILT if way != "endless"))
 
 
@@ -78,3 +87,63 @@ async def test_no_key_is_half_judged_by_a_failing_gpg(bob: Keypair, bad_gpg: Bad
     except EngineError:
         return
     assert verdict == expected or (isinstance(verdict, Certificate) and verdict.fault)
+
+
+@pytest.mark.parametrize("how", ["merged", "read again"])
+@pytest.mark.parametrize("way", ["KILL at keys", "ABRT at keys"])
+async def test_a_stored_key_lost_its_subkeys_because_gpg_broke_off_when_it_read_the_key_again(
+    bob: Keypair, bad_gpg: BadGpg, tmp_path: Path, way: str, how: str
+) -> None:
+    """The machine may be out of memory. The primary key alone was stored then, and nobody may have the rest."""
+    examiner, address, other = GnuPGExaminer(), Address("bob@example.org"), Address("bob@example.net")
+    known = replace(await judged(bob.public), holds_until=1 if how == "read again" else None)
+    news = await judged(bob.public + packets.packet(packets.USER_ID, b"<bob@example.net>"))
+    async with await Store.open(tmp_path / "s.db") as store:
+        await store.certificates.upsert([Entry(known, Origin.IMPORTED, 0)], {known.fingerprint: None})
+        bad_gpg.do(way)
+        with suppress(EngineError, StoreError):
+            if how == "merged":
+                await MergePolicy(store.certificates, examiner).keep(news, Origin.LDAP, other)
+            else:
+                await CurrentCertificates(store.certificates, examiner, {4}).by_address(address)
+        (entry,) = await store.certificates.by_address(address)
+        assert entry.certificate.data == known.data
+        bad_gpg.do("")
+        (entry,) = await CurrentCertificates(store.certificates, examiner, {4}).by_address(address)
+        assert entry.certificate.data == known.data
+        assert entry.certificate.unusable(time.time(), address) is None
+
+
+async def test_a_key_counted_as_unreadable_because_gpg_was_killed(bob: Keypair, bad_gpg: BadGpg) -> None:
+    bad_gpg.do("KILL at keys")
+    with pytest.raises(EngineError):
+        await judged(bob.public)
+
+
+@pytest.mark.parametrize("way", LESS)
+async def test_half_the_organisations_certificate_was_remembered_or_written_down(
+    home: Path, bad_gpg: BadGpg, way: str
+) -> None:
+    """No certificate of an own address was made until the next start, and a node's own key was spoilt for good."""
+    made = await signing.generate_organisation(home, "Hospital")
+    own = await signing.export_binary(home, made.fingerprint)
+    bad_gpg.do(way)
+    with suppress(EngineError):
+        assert await signing.export_binary(home, made.fingerprint) == own
+
+
+@pytest.mark.parametrize("way", LESS)
+async def test_no_certificate_of_an_own_address_is_half_what_a_failing_gpg_made(
+    home: Path, bad_gpg: BadGpg, way: str
+) -> None:
+    organisation = await signing.generate_organisation(home, "Hospital")
+    data = await signing.export_binary(home, organisation.fingerprint)
+    maker = GnuPGKeyMaker(home, organisation.fingerprint, data, None)
+    bad_gpg.do(way)
+    with suppress(EngineError):
+        for key in await maker.make([Address("bob@example.org")], 1000.0):
+            tags = [packet.tag for packet in packets.walk(key.data)]
+            assert (tags.count(packets.PUBLIC_SUBKEY), tags[-1], len(key.subkeys)) == (2, packets.SIGNATURE, 1)
+    bad_gpg.do("")
+    (key,) = await maker.make([Address("bob@example.org")], 1000.0)
+    assert len(key.subkeys) == 1
