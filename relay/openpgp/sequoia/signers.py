@@ -56,22 +56,28 @@ class Signers:
         """The key, opened at its first use."""
         if not _FINGERPRINT.fullmatch(signer.fingerprint):
             raise EngineError("the signing key is named by its fingerprint")
-        async with self._opening:
-            return await (self._of_address(signer) if signer.certificate else self._configured(signer))
+        if signer not in self._own and signer not in self._known:
+            async with self._opening:  # others sign meanwhile
+                await self._opened_first(signer)
+        return self._own_key(signer) if signer.certificate else self._configured(signer)
 
-    async def _configured(self, signer: Signer) -> Opened:
-        if signer not in self._known:
+    async def _opened_first(self, signer: Signer) -> None:
+        if signer in self._own or signer in self._known:
+            return
+        if not signer.certificate:
             self._known[signer] = await self._open(signer)
+            return
+        self._own[signer] = _unlocked(await self._exported(signer), self._passphrase)
+        if len(self._own) > MOST_OWN:
+            self._own.popitem(last=False)
+
+    def _configured(self, signer: Signer) -> Opened:
         key = self._known[signer]
         if key.expires is not None and key.expires <= time.time():
             raise EngineError("the signing key has expired")
         return key.opened
 
-    async def _of_address(self, signer: Signer) -> Opened:
-        if signer not in self._own:
-            self._own[signer] = _unlocked(await self._exported(signer), self._passphrase)
-            if len(self._own) > MOST_OWN:
-                self._own.popitem(last=False)
+    def _own_key(self, signer: Signer) -> Opened:
         self._own.move_to_end(signer)
         return self._own[signer]
 

@@ -6,6 +6,7 @@ next start.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -24,8 +25,9 @@ from relay.model import Address, Certificate, Entry, Origin, Signer
 from relay.model.errors import EngineError, StoreError
 from relay.openpgp import signing
 from relay.openpgp.examiner import GnuPGExaminer
-from relay.openpgp.gnupg import GnuPG
+from relay.openpgp.gnupg import GnuPG, check_signature
 from relay.openpgp.own import GnuPGKeyMaker
+from relay.openpgp.sequoia import Sequoia
 from relay.store import Store
 
 LESS = ("exit2", "killed", "half", "half, killed", "status missing", "nothing", "garbage")
@@ -147,3 +149,20 @@ async def test_no_certificate_of_an_own_address_is_half_what_a_failing_gpg_made(
     bad_gpg.do("")
     (key,) = await maker.make([Address("bob@example.org")], 1000.0)
     assert len(key.subkeys) == 1
+
+
+async def test_sequoia_signed_with_no_key_while_gpg_hung_over_another(home: Path, bad_gpg: BadGpg) -> None:
+    """A key that is open needs no gpg any more."""
+    opened, other = [Signer((await signing.generate(home, n, f"{n}@example.org")).fingerprint) for n in ("bob", "eve")]
+    engine = Sequoia(home)
+    await engine.sign(b"before", opened)
+    bad_gpg.do("hang")
+    waiting = asyncio.create_task(engine.sign(b"meanwhile", other))
+    await asyncio.sleep(0)  # it has begun, and waits for gpg
+    await asyncio.wait_for(engine.sign(b"meanwhile", opened), 10)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    bad_gpg.do("")
+    for signer in (opened, other):
+        check_signature(await engine.sign(b"after", signer))
