@@ -41,7 +41,7 @@ class SecretExchange:
             await self._tell_unfinished()
         except StoreError:
             return  # an outage of the store is logged by those who need it for a mail
-        except RelayError as error:
+        except (RelayError, OSError) as error:  # such as too many open files
             if str(error) != self._told:
                 events.log().error(Event.FAILED, **events.unforeseen(error))
             self._told = str(error)

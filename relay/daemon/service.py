@@ -162,7 +162,7 @@ class Service:
             events.log().error(Event.NOT_RELOADED, faults=[str(fault) for fault in error.faults])
         except ListenError as error:
             events.log().error(Event.NOT_RELOADED, faults=[str(error)])
-        except RelayError as error:
+        except (RelayError, OSError) as error:  # a file is replaced at this moment
             events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
         else:
             await old.retire()

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from relay.daemon import systemd
+from relay.telemetry import events
+from relay.telemetry.events import Event
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,7 +32,10 @@ class Signals:
         while await self.hangup.wait():
             self.hangup.clear()
             with systemd.reloading():
-                await work()
+                try:
+                    await work()
+                except Exception as error:  # noqa: BLE001  the edge: the next hangup is obeyed, whatever went wrong
+                    events.log().error(Event.NOT_RELOADED, **events.unforeseen(error))
 
 
 def ignore_signals() -> None:
