@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from lab.badgpg import SPOILT, BadGpg
 from lab.certificates import Keypair, make_keypair
-from lab.gnupghome import gnupg_keypair, gpg, secret_key
+from lab.gnupghome import generate, gnupg_keypair, gpg, secret_key
 from lab.readers import read_gnupg
 
 from relay.keys.current import CurrentCertificates
@@ -166,3 +166,16 @@ async def test_sequoia_signed_with_no_key_while_gpg_hung_over_another(home: Path
     bad_gpg.do("")
     for signer in (opened, other):
         check_signature(await engine.sign(b"after", signer))
+
+
+@pytest.mark.parametrize("way", LESS)
+async def test_a_failing_gpg_said_that_an_authority_did_not_certify_a_key(
+    home: Path, bad_gpg: BadGpg, way: str
+) -> None:
+    """For a day the key was one that nobody vouches for."""
+    bob, authority = (generate(home, f"{name} <{name}@example.org>") for name in ("bob", "authority"))
+    gpg(home, "--yes", "--local-user", authority, "--quick-sign-key", bob)
+    key, other = (gpg(home, "--export", one).stdout for one in (bob, authority))
+    bad_gpg.do(way)
+    with suppress(EngineError):
+        assert await GnuPGExaminer().certified_by(key, other) == {Address("bob@example.org")}
