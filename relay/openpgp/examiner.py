@@ -106,7 +106,7 @@ class GnuPGExaminer:
                 listed = await self._call(home, "--no-sig-cache", "--fixed-list-mode", "--check-sigs", weight=2)
         name, other = certificate_fingerprint(certificate), certificate_fingerprint(authority)
         lacking = _imported(imported) - {key.fingerprint for key in listings(listed.output)}
-        # at some keys GnuPG 2.4 aborts, always: what it listed until then counts
+        # at some keys GnuPG 2.2 aborts each time: what it listed until then counts
         if listed.code != -signal.SIGABRT and (listed.code < 0 or lacking):
             raise EngineError("gpg did not check the certifications of a key")
         return certified(listed.output, name, other, time.time())
