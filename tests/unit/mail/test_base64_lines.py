@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lab.timed import quickest
 
 from relay.mail.armor import dearmor, enarmor
-from relay.mail.base64_lines import SHORTEST_LINE, in_full_lines
+from relay.mail.base64_lines import SHORTEST_LINE, in_full_lines, words_in
+from relay.mail.packets import PKESK, SEIPD, packet
 
 DIGITS = base64.b64encode(Random(20).randbytes(6_000))  # noqa: S311  not for secrets
 
@@ -69,3 +70,20 @@ def test_the_lines_of_a_large_mail_are_looked_at_no_longer_than_they_are_decoded
     start, end = text.index(b"\r\n\r\n"), text.rindex(b"\r\n=")
     assert in_full_lines(text, start, end)
     assert quickest(lambda: in_full_lines(text, start, end)) < 2 * quickest(lambda: dearmor(text))
+
+
+@pytest.mark.parametrize(("recipients", "seed"), [(1, 161), (2, 161), (3, 15), (4, 15), (6, 4)])
+def test_the_zeros_of_hidden_recipients_were_taken_for_text(recipients: int, seed: int) -> None:
+    """Up to one message in 200 was. A hidden recipient's key id is eight octets of zero; the rest is random."""
+    chance = Random(seed)  # noqa: S311  not for secrets
+    keys = [
+        packet(PKESK, b"\3" + bytes(8) + b"\x12\1\7\x40" + chance.randbytes(32) + b"\x30" + chance.randbytes(48))
+        for _ in range(recipients)
+    ]
+    message = b"".join([*keys, packet(SEIPD, b"\1" + chance.randbytes(100))])
+    assert not words_in(base64.b64encode(message))
+
+
+def test_words_with_zeros_between_them_are_told() -> None:
+    sentence = base64.b64encode(bytes(9)).join([b"ThePatientHasBeenToldOfTheResult"] * 9)
+    assert words_in(sentence)
