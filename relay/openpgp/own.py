@@ -11,7 +11,7 @@ Raises `EngineError` and `EngineTimeout`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from relay.mail import fingerprints, packets
 from relay.model import Address
 from relay.model.errors import EngineError, OpenPgpError
 from relay.model.own import OwnKey, OwnSubkey
-from relay.openpgp import memory_file, secret_parts
+from relay.openpgp import ecdh, memory_file, secret_parts
 from relay.openpgp.arguments import unlocking
 from relay.openpgp.colon_listing import Listing, is_whole, keygrips, listings
 from relay.openpgp.prefilter import certificate_fingerprint
@@ -79,6 +79,7 @@ class GnuPGKeyMaker:
         async with scratch_home(self._home, key.data) as scratch:
             await _add_subkey(scratch, key.fingerprint, valid)
             (exported,) = await _exported(scratch, [key.fingerprint])
+        self._expect_kept(subkey for subkey in exported.subkeys if subkey not in key.subkeys)
         return replace(key, data=exported.data, subkeys=exported.after(key).subkeys)
 
     async def revoke(self, key: OwnKey) -> OwnKey:
@@ -122,7 +123,18 @@ class GnuPGKeyMaker:
             await _add_subkey(scratch, fingerprint, valid)
             await self._certify(scratch, fingerprint)
         exported = await _exported(scratch, fingerprints)
+        self._expect_kept(subkey for key in exported for subkey in key.subkeys)
         return [replace(key, address=address) for key, address in zip(exported, addresses, strict=True)]
+
+    def _expect_kept(self, made: Iterable[OwnSubkey]) -> None:
+        """Raise `EngineError` where a secret part does not belong to the public one that correspondents encrypt to.
+
+        gpg-agent 2.2 writes few secrets as text, and of some of these it loses a blank where it folds the line.
+        """
+        for subkey in made:
+            secret = ecdh.secret(secret_parts.read(self._home, subkey.keygrip)[::-1])
+            if secret.public_key().public_bytes_raw() != ecdh.subkey(subkey.public).point:
+                raise EngineError("gpg did not keep the secret part that it made")
 
     async def _certify(self, scratch: ScratchHome, fingerprint: str) -> None:
         with unlocking(self._passphrase or b"") as (arguments, descriptors):

@@ -2,7 +2,9 @@
 
 Both engines use these very files, so that an installation can change its engine and everything still opens. They have
 no passphrase: mail is opened unattended. Read are gpg-agent's two forms (keyformat.txt of GnuPG), an S-expression in a
-name-value file and a canonical one; written is the first. Curve25519 and Ed25519 alone. Raises `EngineError`.
+name-value file and a canonical one; written is the first. In the first, Libgcrypt writes octets as hexadecimal digits,
+or as a quoted string where all of them are letters or signs of Latin-1: of random ones, in one key of some thousand.
+Curve25519 and Ed25519 alone. Raises `EngineError`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ FOLDER = "private-keys-v1.d"
 
 _OCTETS = 32
 _LARGEST = 1 << 16
+_FOLD = b"\n "
+"""In a name-value file, where a line goes on."""
 _ADVANCED = re.compile(rb"\(d\s*#([0-9A-Fa-f\s]{1,200})#\s*\)")
+_QUOTED = re.compile(rb'\(d\s*"((?:[^"\\]|\\.){1,200})"\s*\)', re.DOTALL)
+_ESCAPED = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_CONTROLS = dict(zip(b"btvnfr", b"\b\t\v\n\f\r", strict=True))
 _CANONICAL = re.compile(rb"\(1:d(\d{1,3}):")
 _PROTECTED = re.compile(rb"\((?:\d+:)?(?:protected|shadowed)-private-key")
 
@@ -66,8 +73,17 @@ def _secret(octets: bytes) -> bytes | None:
         digits = b"".join(found[1].split())
         return bytes.fromhex(digits.decode("ascii")) if len(digits) % 2 == 0 else None
     if found := _CANONICAL.search(octets):
-        return octets[found.end() : found.end() + int(found[1])]
+        secret = octets[found.end() : found.end() + int(found[1])]
+        return secret if len(secret) == int(found[1]) else None
+    if found := _QUOTED.search(octets.replace(_FOLD, b"")):
+        return _ESCAPED.sub(_unescaped, found[1])
     return None
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return bytes.fromhex(escape[1].decode("ascii"))
+    return bytes([_CONTROLS.get(escape[2][0], escape[2][0])])
 
 
 def write(home: Path, keygrip: str, curve: Curve, public: bytes, secret: bytes) -> None:
