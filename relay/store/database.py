@@ -22,6 +22,7 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,7 +99,7 @@ class Database:
             await asyncio.to_thread(sqlite.make_file, url)
             database = cls(*sqlite.open_pools(url, busy_seconds, overwrite=overwrite), patience=None)
         try:
-            await database.read(sqlite.use_wal)
+            await database.read(partial(sqlite.use_wal, patience=busy_seconds))
         except StoreError:
             await database.close()
             raise

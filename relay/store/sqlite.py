@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from relay.model.errors import StoreError
 from relay.store.connection import READERS, ConnectionPool, pool_options, reader_options
@@ -136,7 +136,7 @@ class _Turn:
             try:
                 driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                if not _is_busy(error) or time.monotonic() >= until:
                     raise
             else:
                 return
@@ -147,9 +147,27 @@ def begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def use_wal(connection: Connection) -> None:
-    """Readers and a writer do not wait for each other."""
+def use_wal(connection: Connection, patience: float) -> None:
+    """Readers and a writer do not wait for each other.
+
+    Where another process writes, SQLite refuses the change at once, whatever its time-out: it is asked again for
+    `patience` seconds. Several processes may open a new store at the same moment.
+    """
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal":
         return
-    if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar_one() != "wal":
+    until = time.monotonic() + patience
+    while True:
+        try:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar_one()
+        except OperationalError as error:
+            if not _is_busy(error.orig) or time.monotonic() >= until:
+                raise
+            time.sleep(ASKED_FOR / 1000)
+        else:
+            break
+    if mode != "wal":
         raise StoreError("the store's file system cannot hold a SQLite database in WAL mode")
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

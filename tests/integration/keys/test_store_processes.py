@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,21 @@ async def test_processes_that_open_a_new_store_at_the_same_moment_do_not_collide
     _finished(children)
     async with await Store.open(tmp_path / "s.db") as store:
         assert await store.ledger.served(b"t") == {str(n) for n in range(6)}
+
+
+async def test_a_new_store_was_not_opened_while_another_process_wrote_its_first_tables(tmp_path: Path) -> None:
+    """SQLite refuses to change to WAL at once then, and does not wait."""
+    path = tmp_path / "s.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            await Store.open(path, busy_seconds=0.01)
+        opening = asyncio.create_task(Store.open(path))
+        await asyncio.wait({opening}, timeout=0.2)
+        assert not opening.done()
+        other.execute("ROLLBACK")
+    async with await opening as store:
+        assert await store.ledger.served(b"t") == set()
 
 
 RECORD = """
